@@ -1,0 +1,43 @@
+# Everything here first makes sure of .venv/ (scripts/bootstrap.py), which takes a while once and
+# no time afterwards. Needed before: git, make, and any python3 of 3.8 or later.
+# All paths are relative, so that the checkout's own path may have spaces in it.
+
+PYTHON3 ?= python3
+PYTHON := .venv/bin/python
+UV := .bootstrap/uv-venv/bin/uv
+
+# Where the user forbids bytecode, every single import of TFX compiles TensorFlow, Beam and the rest
+# anew: 26 s of work instead of 10. What is written goes to .venv/ and __pycache__/ only.
+unexport PYTHONDONTWRITEBYTECODE
+
+.DEFAULT_GOAL := help
+.PHONY: help wine test lint constraints clean environment
+
+help: ## this list
+	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on, e.g. make wine ARGS="--tune"'
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
+
+wine: environment ## run the wine-quality pipeline; ARGS="--help" shows its options
+	@$(PYTHON) -m examples.wine_quality.run --output build/wine $(ARGS)
+
+# One process: TFX is imported once for all of the tests, which takes longer than most of them.
+test: environment ## run all tests; ARGS='-m "not e2e"' only the quick ones
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: environment ## check style, layout and types
+	@$(PYTHON) -m ruff check .
+	@$(PYTHON) -m ruff format --check .
+	@$(PYTHON) -m mypy
+
+# The resolver starts from the versions in the file, if it is there: delete it to renew them all.
+constraints: environment ## resolve constraints/tfx-1.16.txt anew from its .in and setup.cfg
+	@$(UV) pip compile setup.cfg constraints/tfx-1.16.in --extra dev --extra examples \
+		--python-version 3.10 --python-platform x86_64-manylinux_2_28 \
+		--output-file constraints/tfx-1.16.txt --quiet
+
+clean: ## remove what runs and tools left behind; .venv/ and the data stay
+	rm -rf build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	find tfx_wine_ext examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+environment:
+	@$(PYTHON3) scripts/bootstrap.py

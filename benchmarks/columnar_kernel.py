@@ -1,0 +1,98 @@
+"""How long it takes to turn Arrow batches in memory into framed examples, on one thread.
+
+Usage: python -m benchmarks.columnar_kernel [--rows 1000000] [--batch-rows 32768] [--repeats 3]
+
+Prints, for a table of 12 numbers and for a mixed one, the seconds of processor time for encoding,
+for cutting into records and hashing into buckets, and for framing: the best of the repeats, as
+other work on the machine only ever adds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+
+import numpy as np
+import pyarrow as pa
+
+from tfx_wine_ext.columnar import (
+    encode_examples,
+    example_buckets,
+    frame_records,
+    plan_features,
+)
+
+
+def numbers(rows: int) -> pa.Table:
+    """Six columns of doubles and six of integers, like a table of measurements."""
+    random = np.random.default_rng(0)
+    columns = {f"double_{i}": random.normal(size=rows) for i in range(6)}
+    for i in range(6):
+        columns[f"integer_{i}"] = random.integers(0, 10 ** (i + 1), rows)
+    return pa.table(columns)
+
+
+def mixed(rows: int) -> pa.Table:
+    """Doubles, integers with nulls, strings of 5 to 30 bytes, a list column and a timestamp."""
+    random = np.random.default_rng(0)
+    columns = {f"double_{i}": pa.array(random.normal(size=rows)) for i in range(4)}
+    for i in range(3):
+        columns[f"integer_{i}"] = pa.array(
+            random.integers(0, 10 ** (2 * i + 1), rows), mask=random.random(rows) < 0.1
+        )
+    for i in range(3):
+        columns[f"string_{i}"] = pa.StringArray.from_buffers(
+            rows,
+            pa.py_buffer(
+                ends := np.concatenate([[0], np.cumsum(random.integers(5, 31, rows))]).astype("i4")
+            ),
+            pa.py_buffer(random.integers(97, 123, ends[-1], dtype=np.uint8)),
+        )
+    ends = np.concatenate([[0], np.cumsum(random.integers(0, 6, rows))]).astype("i4")
+    columns["list"] = pa.ListArray.from_arrays(
+        pa.array(ends), pa.array(random.integers(0, 1000, ends[-1]))
+    )
+    columns["timestamp"] = pa.array(
+        random.integers(1_500_000_000_000_000, 1_700_000_000_000_000, rows), pa.timestamp("us")
+    )
+    return pa.table(columns)
+
+
+def measure(table: pa.Table, batch_rows: int) -> dict[str, float]:
+    """Returns the seconds of each step over the whole table."""
+    plan = plan_features(table.schema)
+    seconds = dict.fromkeys(("encode", "hash", "frame"), 0.0)
+    for batch in table.to_batches(max_chunksize=batch_rows):
+        begin = time.thread_time()
+        encoded = encode_examples(batch, plan)
+        encoded_at = time.thread_time()
+        buckets = example_buckets(encoded, 3)
+        hashed_at = time.thread_time()
+        frame_records(encoded, np.flatnonzero(buckets < 2))
+        frame_records(encoded, np.flatnonzero(buckets >= 2))
+        seconds["encode"] += encoded_at - begin
+        seconds["hash"] += hashed_at - encoded_at
+        seconds["frame"] += time.thread_time() - hashed_at
+    return seconds
+
+
+def main() -> None:
+    """Measures both tables and prints the figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--batch-rows", type=int, default=32_768)
+    parser.add_argument("--repeats", type=int, default=3)
+    arguments = parser.parse_args()
+    for make in (numbers, mixed):
+        table = make(arguments.rows)
+        runs = [measure(table, arguments.batch_rows) for _ in range(arguments.repeats)]
+        best = {step: min(run[step] for run in runs) for step in runs[0]}
+        steps = ", ".join(f"{step} {seconds:.2f} s" for step, seconds in best.items())
+        print(
+            f"{make.__name__}: {arguments.rows} rows x {table.num_columns} columns: {steps}, "
+            f"in all {sum(best.values()):.2f} s"
+        )
+
+
+if __name__ == "__main__":
+    main()

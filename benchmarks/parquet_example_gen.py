@@ -1,0 +1,251 @@
+"""ParquetExecutor against TFX's own Parquet executor: `python -m benchmarks.parquet_example_gen`.
+
+Every measurement is a process of its own that imports TFX, then times `Do` as a whole: files on
+disk in, splits on disk out. Its parent samples the memory of the whole process tree (the sum of
+the resident sets, in which a page that two processes share counts twice). Both executors read the
+same file in the same run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import pathlib
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+# A sample takes a millisecond: often enough to see a peak, seldom enough not to slow anything.
+SAMPLE_SECONDS = 0.05
+ROW_GROUP_ROWS = 100_000
+SEED = 20260101
+
+
+def numeric_batch(first: int, rows: int) -> pa.Table:
+    """Returns 8 float64 and 4 int64 columns."""
+    random = np.random.default_rng([SEED, first])
+    columns: dict[str, Any] = {f"float_{i}": random.normal(size=rows) for i in range(8)}
+    columns |= {f"int_{i}": random.integers(0, 10_000, rows) for i in range(4)}
+    return pa.table(columns)
+
+
+def mixed_batch(first: int, rows: int) -> pa.Table:
+    """Returns 4 floats, 3 ints with a tenth of nulls, 3 strings of 5-30 bytes, a list, a time."""
+    random = np.random.default_rng([SEED, first])
+    columns: dict[str, Any] = {f"float_{i}": random.normal(size=rows) for i in range(4)}
+    for i in range(3):
+        values = random.integers(1, 10_000, rows)
+        columns[f"int_{i}"] = pa.array(values, mask=random.random(rows) < 0.1)
+    for i in range(3):
+        lengths = random.integers(5, 31, rows)
+        offsets = np.concatenate([[0], np.cumsum(lengths)]).astype(np.int32)
+        letters = random.integers(97, 123, offsets[-1], dtype=np.uint8)
+        columns[f"string_{i}"] = pa.StringArray.from_buffers(
+            rows, pa.py_buffer(offsets), pa.py_buffer(letters)
+        )
+    counts = random.integers(1, 6, rows)
+    offsets = np.concatenate([[0], np.cumsum(counts)]).astype(np.int32)
+    columns["list"] = pa.ListArray.from_arrays(
+        pa.array(offsets), pa.array(random.normal(size=offsets[-1]))
+    )
+    columns["time"] = pa.array(
+        1_700_000_000_000_000 + random.integers(0, 10**12, rows), pa.timestamp("us", "UTC")
+    )
+    return pa.table(columns)
+
+
+def without_time(table: pa.Table) -> pa.Table:
+    """Returns the table with its time as int64, for TFX's executor: it refuses timestamps."""
+    if "time" not in table.column_names:
+        return table
+    index = table.column_names.index("time")
+    return table.set_column(index, "time", table["time"].cast(pa.int64()))
+
+
+TABLES = {"12 numbers": numeric_batch, "12 mixed": mixed_batch}
+
+
+def write_table(path: pathlib.Path, kind: str, rows: int, for_tfx: bool) -> None:
+    """Writes a Parquet file in row groups, so that its maker's memory stays small."""
+    writer = None
+    for first in range(0, rows, ROW_GROUP_ROWS):
+        table = TABLES[kind](first, min(ROW_GROUP_ROWS, rows - first))
+        table = without_time(table) if for_tfx else table
+        writer = writer or pq.ParquetWriter(path, table.schema)
+        writer.write_table(table)
+    if writer:
+        writer.close()
+
+
+def child(who: str, path: pathlib.Path, output: pathlib.Path) -> None:
+    """Imports TFX, runs one executor once, and prints when `Do` began and ended."""
+    from tfx.components.example_gen import utils
+    from tfx.components.example_gen.custom_executors import parquet_executor
+    from tfx.types import standard_artifacts
+    from tfx.utils import proto_utils
+
+    from tfx_wine_ext import ParquetExecutor
+
+    logging.disable(logging.WARNING)
+    executor = {"ours": ParquetExecutor, "TFX": parquet_executor.Executor}[who]()
+    input_config = utils.make_default_input_config(path.name)
+    examples = standard_artifacts.Examples()
+    examples.uri = str(output)
+    properties = {
+        "input_base": str(path.parent),
+        "input_config": proto_utils.proto_to_json(input_config),
+        "output_config": proto_utils.proto_to_json(utils.make_default_output_config(input_config)),
+        "output_data_format": 6,  # FORMAT_TF_EXAMPLE
+    }
+    print("BEGIN", flush=True)
+    started = time.perf_counter()
+    executor.Do({}, {"examples": [examples]}, properties)
+    print("END", time.perf_counter() - started, flush=True)
+
+
+def measure(who: str, path: pathlib.Path) -> dict[str, float]:
+    """Runs one executor in a process of its own.
+
+    Returns:
+        Seconds of `Do`, peak memory of the process tree in MB, and how much of it came after the
+        imports.
+    """
+    with tempfile.TemporaryDirectory() as output:
+        command = [sys.executable, "-m", "benchmarks.parquet_example_gen", "--child"]
+        process = subprocess.Popen(
+            [*command, who, str(path), output],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        peak = {"imports": 0.0, "Do": 0.0}
+        phase = ["imports"]
+
+        def sample() -> None:
+            while process.poll() is None:
+                peak[phase[0]] = max(peak[phase[0]], tree_megabytes(process.pid))
+                time.sleep(SAMPLE_SECONDS)
+
+        sampler = threading.Thread(target=sample)
+        sampler.start()
+        seconds = None
+        assert process.stdout is not None
+        for line in process.stdout:
+            if line.startswith("BEGIN"):
+                phase[0] = "Do"
+            elif line.startswith("END"):
+                seconds = float(line.split()[1])
+        sampler.join()
+        if process.returncode or seconds is None:
+            raise RuntimeError(f"{who} on {path} failed: run with --child {who} {path} OUT to see")
+    return {"seconds": seconds, "peak": peak["Do"], "above": peak["Do"] - peak["imports"]}
+
+
+def tree_megabytes(pid: int) -> float:
+    """Returns the resident set size of a process and all that it started, in MB."""
+    try:
+        tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
+        return sum(process.memory_info().rss for process in tree) / 1e6
+    except psutil.Error:  # one of them has just ended
+        return 0.0
+
+
+def floor_seconds(path: pathlib.Path) -> float:
+    """Returns the time that no executor can go below by much: decode, and gzip the output's bytes.
+
+    The bytes are those of the examples as we write them, uncompressed, on one thread.
+    """
+    from isal import igzip
+
+    from tfx_wine_ext.columnar import encode_examples, frame_records, plan_features
+
+    parquet = pq.ParquetFile(path)
+    plan = plan_features(parquet.schema_arrow)
+    total = 0.0
+    batches: Iterator[pa.RecordBatch] = parquet.iter_batches(batch_size=32768, use_threads=False)
+    while True:
+        started = time.perf_counter()
+        batch = next(batches, None)
+        total += time.perf_counter() - started
+        if batch is None:
+            return total
+        framed = frame_records(encode_examples(batch, plan))
+        started = time.perf_counter()
+        igzip.compress(framed, 1)
+        total += time.perf_counter() - started
+
+
+def compare(kind: str, rows: int, folder: pathlib.Path) -> None:
+    """Measures both executors on one table and prints a table."""
+    ours, theirs = folder / "ours.parquet", folder / "tfx.parquet"
+    write_table(ours, kind, rows, for_tfx=False)
+    write_table(theirs, kind, rows, for_tfx=True)
+    results = {"ours": measure("ours", ours), "TFX": measure("TFX", theirs)}
+    print(f"\n{rows:,} rows x {kind}\n")
+    print("| | seconds | peak memory (MB) | above the imports (MB) |\n|---|---|---|---|")
+    for who, result in results.items():
+        print(f"| {who} | {result['seconds']:.2f} | {result['peak']:.0f} | {result['above']:.0f} |")
+    ratio = {key: results["TFX"][key] / results["ours"][key] for key in results["ours"]}
+    print(f"| ratio | {ratio['seconds']:.1f} | {ratio['peak']:.1f} | {ratio['above']:.1f} |")
+    floor = floor_seconds(ours)
+    print(
+        f"\nFloor (decode, and gzip of the same bytes, one thread): {floor:.2f} s; ours takes "
+        f"{results['ours']['seconds'] / floor:.1f} times that.",
+        flush=True,
+    )
+
+
+def grow(sizes: list[int], folder: pathlib.Path) -> None:
+    """Measures ours alone on tables of growing length and prints a table."""
+    print("\nGrowth, 12 numbers\n")
+    print("| rows | seconds | microseconds per row | above the imports (MB) |\n|---|---|---|---|")
+    for rows in sizes:
+        path = folder / "grow.parquet"
+        write_table(path, "12 numbers", rows, for_tfx=False)
+        result = measure("ours", path)
+        print(
+            f"| {rows:,} | {result['seconds']:.2f} | {result['seconds'] / rows * 1e6:.2f} | "
+            f"{result['above']:.0f} |",
+            flush=True,
+        )
+
+
+def main() -> None:
+    """Runs all measurements."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--rows", type=int, default=1_000_000, help="rows of the comparisons (%(default)s)"
+    )
+    parser.add_argument(
+        "--growth",
+        type=int,
+        nargs="*",
+        default=[100_000, 1_000_000, 10_000_000],
+        help="rows of the growth measurements",
+    )
+    parser.add_argument(
+        "--kinds", nargs="*", choices=sorted(TABLES), default=list(TABLES), help="tables to compare"
+    )
+    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        who, path, output = options.child
+        child(who, pathlib.Path(path), pathlib.Path(output))
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in options.kinds:
+            compare(kind, options.rows, pathlib.Path(folder))
+        grow(options.growth, pathlib.Path(folder))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Complete pipelines that show the library at work."""

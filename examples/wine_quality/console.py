@@ -1,0 +1,89 @@
+"""What a person sees while the pipeline runs: a line per component; all other noise in a file."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from rich.console import Console
+
+
+@contextlib.contextmanager
+def noise_to_file(log: Path) -> Iterator[Console]:
+    """Sends all that is written to stdout and stderr to a file, by whatever part of the process.
+
+    Python's logging, C++ code (TensorFlow, gRPC) and child processes all write to file
+    descriptors 1 and 2, so these are what is turned over; and turned back at the end.
+
+    Args:
+        log: The file; its folder is made.
+
+    Yields:
+        A console on what was stdout: the one way to reach the person inside the block.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    saved = os.dup(1), os.dup(2)
+    with log.open("ab") as stream, open(saved[0], "w", closefd=False) as terminal:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+        try:
+            yield console(terminal)
+        finally:
+            terminal.flush()
+            sys.stdout.flush()
+            sys.stderr.flush()
+            for descriptor, original in zip((1, 2), saved):
+                os.dup2(original, descriptor)
+                os.close(original)
+
+
+def console(stream: TextIO) -> Console:
+    """Returns a console that does not break lines where its output is not a terminal."""
+    return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)
+
+
+class ComponentProgress:
+    """Says which component runs, how long each took, and how many are done.
+
+    Args:
+        terminal: Where to say it.
+        total: Number of components.
+
+    Attributes:
+        seconds: Seconds by component, in order of execution.
+        running: The component that runs now, or ran when a failure ended the pipeline.
+    """
+
+    def __init__(self, terminal: Console, total: int) -> None:
+        """Starts with no component run."""
+        self.seconds: dict[str, float] = {}
+        self.running: str | None = None
+        self._terminal = terminal
+        self._total = total
+        self._started = 0.0
+
+    def begin(self, component: str) -> None:
+        """Notes that a component begins to run."""
+        self.running = component
+        self._started = time.monotonic()
+        if self._terminal.is_terminal:
+            self._terminal.print(f"{self._count()} {component} ...", end="\r")
+
+    def end(self, outcome: str) -> None:
+        """Notes that the running component has finished, and says what became of it."""
+        count, component = self._count(), str(self.running)
+        self.running = None
+        self.seconds[component] = time.monotonic() - self._started
+        self._terminal.print(
+            f"{count} {component:<22} {self.seconds[component]:5.1f} s  {outcome}".rstrip()
+        )
+
+    def _count(self) -> str:
+        return rf"\[{len(self.seconds) + 1:>2}/{self._total}]"

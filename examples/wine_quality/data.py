@@ -1,0 +1,561 @@
+"""Finds the wine data, reads it, and cuts it into the Parquet spans that the pipeline reads.
+
+The data set: P. Cortez, A. Cerdeira, F. Almeida, T. Matos, J. Reis, "Modeling wine preferences
+by data mining from physicochemical properties", Decision Support Systems 47(4), 2009; UCI Machine
+Learning Repository, "Wine Quality", CC BY 4.0.
+
+Example:
+    >>> wine = load(environ={}, checkout=Path("no-such-folder"), download=False)
+    >>> wine.source, wine.table.num_rows
+    ('sample', 4898)
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import logging
+import math
+import os
+import re
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+
+from examples.wine_quality import sample_statistics
+from examples.wine_quality.constants import COLUMNS, LABEL
+from examples.wine_quality.sample_statistics import Kind
+
+_log = logging.getLogger(__name__)
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+"""The folder that holds `examples/`."""
+
+ENVIRONMENT_VARIABLE = "WINE_QUALITY_DATA"
+"""Names the file, or the folder that holds it, where no `--data` is given."""
+
+FILE_NAMES: Mapping[Kind, tuple[str, ...]] = {
+    "white": ("wine-quality.csv", "winequality-white.csv"),
+    "red": ("winequality-red.csv",),
+}
+"""What the file of each kind is called in a folder: MLflow's name first, then UCI's."""
+
+SPAN_FILE = "wine-quality.parquet"
+"""The one file in each `span-N/`."""
+
+DOWNLOAD_SECONDS = 6.0
+"""What one address may take in all, name look-up included, before the next one is tried.
+
+The file has 264 kB: 6 s do for 350 kbit/s, and a machine without a network waits no longer than
+12 s (two addresses), most often not at all, since looking up the name fails at once.
+"""
+
+MISSING = ("", "NA", "NaN", "nan", "NULL", "null")
+"""The cells that count as missing: empty ones, and what R, pandas and SQL write for them."""
+
+
+class WineDataError(ValueError):
+    """The wine data are missing or cannot be used; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class WineData:
+    """The wine data and where they came from.
+
+    Attributes:
+        table: The columns of `constants.COLUMNS` in that order: float64 features, int64 label,
+            rows in the file's order. Features may have nulls, the label has none.
+        source: `real` if read from a file, `sample` if drawn from published statistics.
+        path: For people: the file, the address that it was downloaded from, or a description of
+            the sample.
+    """
+
+    table: pa.Table
+    source: Literal["real", "sample"]
+    path: str
+
+
+@dataclass(frozen=True)
+class Address:
+    """A public address of a data file.
+
+    Attributes:
+        url: Where it is.
+        sha256: The checksum of its content, 64 hexadecimal digits.
+    """
+
+    url: str
+    sha256: str
+
+
+# The commit is the one that MLflow's own tests read the file from; the file has since been
+# removed from its main branch. UCI's checksums are those that TensorFlow Datasets publishes
+# (structured/wine_quality/checksums.tsv). UCI's white file is MLflow's with `;` for `,`.
+_MLFLOW = (
+    "https://raw.githubusercontent.com/mlflow/mlflow/594a08f2a49c5754bb65d76cd719c15c5b8266e9"
+    "/examples/sklearn_elasticnet_wine"
+)
+_UCI = "https://archive.ics.uci.edu/ml/machine-learning-databases/wine-quality"
+ADDRESSES: Mapping[Kind, tuple[Address, ...]] = {
+    "white": (
+        Address(
+            f"{_MLFLOW}/wine-quality.csv",
+            "66b071bfe464e02aaef19d61fe28ce99b6f75efebb81be0fb58555713c3ab7a6",
+        ),
+        Address(
+            f"{_UCI}/winequality-white.csv",
+            "76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836",
+        ),
+    ),
+    "red": (
+        Address(
+            f"{_UCI}/winequality-red.csv",
+            "4a402cf041b025d4566d954c3b9ba8635a3a8a01e039005d97d6a710278cf05e",
+        ),
+    ),
+}
+"""Where the data are downloaded from, in the order in which the addresses are tried."""
+
+
+def load(
+    data: str | os.PathLike[str] | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    checkout: Path = CHECKOUT,
+    download: bool = True,
+    kind: Kind = "white",
+    addresses: Sequence[Address] | None = None,
+    cache: Path | None = None,
+    download_seconds: float = DOWNLOAD_SECONDS,
+) -> WineData:
+    """Finds and reads the wine data.
+
+    The first of these that is there is taken:
+
+    1. `data`: a file, or a folder that holds one of `FILE_NAMES`;
+    2. the environment variable `WINE_QUALITY_DATA`, likewise (unset or empty: go on);
+    3. `data/` in the checkout;
+    4. `shared/data/` beside the checkout;
+    5. the user's cache, else a download from `addresses` into it, checked by its sha256;
+    6. a sample drawn from published statistics (see `sample_statistics.draw`), with a warning in
+       the log that these are not the real data.
+
+    A path that was named (1, 2) must be usable, and so must a file that was found (3, 4): no
+    error is passed over in silence by going on to the next place.
+
+    Args:
+        data: The value of `--data`. Default: not given.
+        environ: The environment variables.
+        checkout: The folder whose `data/` and whose neighbour `shared/data/` are looked into.
+        download: Whether step 5 is taken. False never opens a connection or the cache.
+        kind: `white` (4,898 wines) or `red` (1,599 wines).
+        addresses: What to download from. Default: `ADDRESSES[kind]`.
+        cache: The folder of the downloaded files. Default: `tfx_wine_ext` in the user's cache
+            folder, as the platform has it.
+        download_seconds: What one address may take in all, in seconds.
+
+    Returns:
+        The table, whether it is real, and where it came from.
+
+    Raises:
+        WineDataError: If a named path does not exist or is a folder without the file, or if a
+            file cannot be read as wine data (see `read_csv`).
+    """
+    named = environ.get(ENVIRONMENT_VARIABLE)
+    if data is not None:
+        path: Path | None = _named_file(data, "--data", kind)
+    elif named:
+        path = _named_file(named, f"${ENVIRONMENT_VARIABLE}", kind)
+    else:
+        path = _file_in(checkout / "data", kind) or _file_in(
+            checkout.parent / "shared" / "data", kind
+        )
+    if path is not None:
+        return WineData(read_csv(path), "real", str(path))
+
+    if download:
+        found = _download(
+            ADDRESSES[kind] if addresses is None else addresses, cache, download_seconds
+        )
+        if found is not None:
+            path, url = found
+            return WineData(read_csv(path), "real", f"{url} (cached in {path})")
+
+    _log.warning(
+        "THESE ARE NOT THE REAL DATA. No file with the %s wines was found%s, so a sample is drawn "
+        "from their published statistics instead: means, deviations, ranges and correlations are "
+        "about right, everything else is made up, and so are all results. To use the real data, "
+        "put %s (%s) into %s, or name it with --data or $%s.",
+        kind,
+        " or could be downloaded" if download else "",
+        FILE_NAMES[kind][0],
+        ADDRESSES[kind][0].url,
+        checkout / "data",
+        ENVIRONMENT_VARIABLE,
+    )
+    return WineData(
+        sample_statistics.draw(kind),
+        "sample",
+        f"sample drawn from published statistics of the {kind} wines, not real data",
+    )
+
+
+def read_csv(path: str | os.PathLike[str]) -> pa.Table:
+    r"""Reads and checks a file of wine data.
+
+    Comma or semicolon separated, with a line of names, quoted or not, in any order. In names,
+    spaces count as `_`. Columns that are not in `constants.COLUMNS` are dropped with a warning in
+    the log. Cells listed in `MISSING` become nulls; the label must not be missing.
+
+    Args:
+        path: The file.
+
+    Returns:
+        The columns of `constants.COLUMNS` in that order, each in one chunk: float64 features,
+        int64 label, rows in the file's order.
+
+    Raises:
+        WineDataError: If the file is missing, unreadable, empty, binary, a web page, not UTF-8,
+            lacks a column or has one twice, has no rows, has a row with too few or too many
+            cells, or has a cell that is not a finite number (label: a whole number). The message
+            names the file, the column and the line.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = Path(folder, "wine.csv")
+        ...     names = '"fixed acidity";"volatile acidity";"citric acid";"residual sugar";' + (
+        ...         '"chlorides";"free sulfur dioxide";"total sulfur dioxide";"density";"pH";'
+        ...         '"sulphates";"alcohol";"quality"')
+        ...     _ = file.write_text(names + "\n7;0.27;;20.7;0.045;45;170;1.001;3;0.45;8.8;6\n")
+        ...     read_csv(file).select(["fixed_acidity", "citric_acid", "quality"]).to_pylist()
+        [{'fixed_acidity': 7.0, 'citric_acid': None, 'quality': 6}]
+    """
+    path = Path(path)
+    content = _content(path)
+    text = _text(path, content)
+    delimiter = _delimiter(text)
+    header_line, names = _header(path, text, delimiter)
+
+    types = {name: pa.int64() if name == LABEL else pa.float64() for name in COLUMNS}
+    try:
+        table = pa_csv.read_csv(
+            pa.BufferReader(content),
+            # One thread and one block: the whole file is one chunk, in its order.
+            read_options=pa_csv.ReadOptions(
+                use_threads=False,
+                block_size=len(content) + 1,
+                column_names=names,
+                skip_rows=header_line,
+            ),
+            parse_options=pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=pa_csv.ConvertOptions(
+                column_types=types, include_columns=COLUMNS, null_values=list(MISSING)
+            ),
+        )
+    except pa.ArrowInvalid as error:
+        # Arrow is fast but tells no line: it is looked for only once something is known to be bad.
+        raise _explanation(path, text, delimiter, names, str(error)) from error
+    if table[LABEL].null_count:
+        raise _explanation(path, text, delimiter, names, "a missing label")
+    for name in COLUMNS:
+        if name != LABEL and pc.any(pc.invert(pc.is_finite(table[name]))).as_py():
+            raise _explanation(path, text, delimiter, names, f"a number in {name!r} is not finite")
+    dropped = [name for name in names if name not in types]
+    if dropped:
+        _log.warning("%s: dropped the columns that are not wine data: %s.", path, dropped)
+    return table.combine_chunks()
+
+
+def write_spans(table: pa.Table, folder: str | os.PathLike[str], spans: int = 1) -> list[Path]:
+    """Cuts the data into spans in their order and writes each as Parquet.
+
+    The layout is `folder/span-1/wine-quality.parquet`, `folder/span-2/...`, which TFX reads with
+    the pattern `span-{SPAN}/*.parquet`. Spans differ by one row in length at most. Nothing
+    half-written can be read: every file is complete before the first one takes its place. The
+    same table, cut alike, gives the same bytes (under the same version of Arrow). Spans that an
+    earlier call left and this one does not write are removed; other files are left alone.
+
+    Args:
+        table: The data, at least one row per span.
+        folder: Where the spans go; made if missing.
+        spans: How many.
+
+    Returns:
+        The files in the order of the spans.
+
+    Raises:
+        ValueError: If `spans` is less than 1.
+        WineDataError: If there are fewer rows than spans.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = write_spans(pa.table({"quality": [5, 6, 7]}), folder, spans=2)
+        ...     [pq.read_table(file)["quality"].to_pylist() for file in files]
+        [[5], [6, 7]]
+    """
+    if spans < 1:
+        raise ValueError(f"spans: expected a whole number from 1 on, found {spans}.")
+    if table.num_rows < spans:
+        raise WineDataError(
+            f"spans: expected at most one per row, found {spans} spans for {table.num_rows} rows. "
+            "Ask for fewer spans."
+        )
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    bounds = [i * table.num_rows // spans for i in range(spans + 1)]
+    files = [folder / f"span-{number}" / SPAN_FILE for number in range(1, spans + 1)]
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as scratch:
+        written = [Path(scratch, file.parent.name) for file in files]
+        for start, end, file in zip(bounds, bounds[1:], written):
+            part = table.slice(start, end - start).replace_schema_metadata(None)
+            pq.write_table(part, file)
+        for ready, file in zip(written, files):
+            file.parent.mkdir(exist_ok=True)
+            os.replace(ready, file)
+    _remove_stale_spans(folder, keep=files)
+    return files
+
+
+def _remove_stale_spans(folder: Path, keep: Sequence[Path]) -> None:
+    """Removes the files of earlier calls, and their folders unless something else is in them."""
+    for file in folder.glob(f"span-*/{SPAN_FILE}"):
+        if file not in keep and re.fullmatch(r"span-\d+", file.parent.name):
+            file.unlink()
+            if not any(file.parent.iterdir()):
+                file.parent.rmdir()
+
+
+def _named_file(value: str | os.PathLike[str], origin: str, kind: Kind) -> Path:
+    """Returns the file that a user named, directly or by its folder."""
+    expected = " or ".join(FILE_NAMES[kind])
+    advice = f"Name the file, or a folder that holds {expected}."
+    if not os.fspath(value):
+        raise WineDataError(f"{origin}: expected a path, found an empty text. {advice}")
+    path = Path(value).expanduser()
+    if path.is_dir():
+        file = _file_in(path, kind)
+        if file is None:
+            raise WineDataError(
+                f"{origin}: {path}: expected {expected} in this folder, found none. {advice}"
+            )
+        return file
+    if not path.exists():
+        raise WineDataError(f"{origin}: {path}: expected a file, found nothing there. {advice}")
+    return path
+
+
+def _file_in(folder: Path, kind: Kind) -> Path | None:
+    """Returns the data file in a folder, None if there is none."""
+    candidates = (folder / name for name in FILE_NAMES[kind])
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _download(
+    addresses: Sequence[Address], cache: Path | None, seconds: float
+) -> tuple[Path, str] | None:
+    """Returns the cached or downloaded file and its address, None if no address gives it."""
+    # Half a second of imports that only a user without the data pays.
+    try:
+        import pooch
+    except ImportError:
+        _log.warning("Cannot download the wine data: expected pooch, found it is not installed.")
+        return None
+
+    folder = Path(pooch.os_cache("tfx_wine_ext")) if cache is None else cache
+    # The checksum in the name keeps two versions of one name apart.
+    files = [
+        folder / f"{address.sha256[:8]}-{address.url.rpartition('/')[2]}" for address in addresses
+    ]
+    # All of the cache before any of the network: a first address that is down must not cost
+    # its time limit in every run.
+    for address, file in zip(addresses, files):
+        if file.is_file() and pooch.file_hash(str(file)) == address.sha256:
+            return file, address.url
+    for address, file in zip(addresses, files):
+        error = _retrieve(address, file, seconds)
+        if error is None:
+            return file, address.url
+        _log.warning("Cannot download the wine data from %s: %s", address.url, error)
+    return None
+
+
+def _retrieve(address: Address, file: Path, seconds: float) -> str | None:
+    """Downloads a file, or returns in one line why it could not.
+
+    Pooch moves the file into its place only once its checksum is right.
+    """
+    import pooch
+
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            pooch.retrieve(
+                address.url,
+                known_hash=f"sha256:{address.sha256}",
+                fname=file.name,
+                path=file.parent,
+                downloader=pooch.HTTPDownloader(timeout=seconds),
+            )
+        except Exception as error:  # whatever it is, the next address is tried
+            errors.append(error)
+
+    # The timeout of the HTTP client bounds neither the look-up of a name nor the number of a
+    # host's addresses nor a server that sends a byte now and then. A thread that is waited for
+    # no longer than `seconds` bounds them all.
+    thread = threading.Thread(target=work, name="wine-data-download", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if thread.is_alive():
+        return f"expected it within {seconds:g} s, found no complete file by then."
+    if errors:
+        return " ".join(f"{type(errors[0]).__name__}: {errors[0]}".split())
+    return None
+
+
+def _content(path: Path) -> bytes:
+    """Reads the file; refuses what can be told from its first bytes not to be CSV."""
+    advice = "Name a CSV file of wine data."
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError as error:
+        raise WineDataError(f"{path}: expected a file, found nothing there. {advice}") from error
+    except OSError as error:
+        raise WineDataError(
+            f"{path}: expected a readable file, found: {error.strerror}. {advice}"
+        ) from error
+    if not content.strip():
+        raise WineDataError(
+            f"{path}: line 1: expected a line of column names, found an empty file. "
+            "Download it anew."
+        )
+    start = content[:1024]
+    found = None
+    if start.startswith(b"PAR1"):
+        found = "a Parquet file"
+    elif start.startswith((b"\x1f\x8b", b"PK\x03\x04")):
+        found = "a compressed file"
+        advice = "Unpack it first."
+    elif start.startswith((b"\xff\xfe", b"\xfe\xff")):
+        found = "UTF-16 text"
+        advice = "Save it as UTF-8."
+    elif b"\0" in start:
+        found = "a binary file"
+    elif start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
+        found = "a web page (HTML or XML)"
+        advice = "Download the raw file, not the page that shows it."
+    if found:
+        raise WineDataError(f"{path}: line 1: expected a CSV file, found {found}. {advice}")
+    return content
+
+
+def _text(path: Path, content: bytes) -> str:
+    """Decodes the file, without a byte order mark."""
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise WineDataError(
+            f"{path}: line {line}: expected UTF-8 text, found the byte "
+            f"0x{error.object[error.start]:02x}. Save the file as UTF-8."
+        ) from error
+
+
+def _delimiter(text: str) -> str:
+    """Returns `;` or `,`, whichever the first line has more of."""
+    first = text.lstrip().partition("\n")[0]
+    return ";" if first.count(";") > first.count(",") else ","
+
+
+def _records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    """Yields every record that is not blank with the number of its first line."""
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+    line = 1
+    try:
+        for record in reader:
+            if record:
+                yield line, record
+            line = reader.line_num + 1
+    except csv.Error as error:
+        raise WineDataError(
+            f"{path}: line {line}: expected CSV, found: {error}. Correct the line."
+        ) from error
+
+
+def _header(path: Path, text: str, delimiter: str) -> tuple[int, list[str]]:
+    """Returns the number of the line of names, and the names with `_` for every space.
+
+    Checks that all columns are there, none twice, and that a row follows.
+    """
+    records = _records(path, text, delimiter)
+    line, header = next(records)
+    names = [name.strip().replace(" ", "_") for name in header]
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise WineDataError(
+            f"{path}: line {line}: missing column{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(map(repr, missing))}: expected the names {COLUMNS}, found {names}. "
+            "Add what is missing, or download the file anew."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise WineDataError(
+            f"{path}: line {line}: duplicate column{'s' if len(twice) > 1 else ''} "
+            f"{', '.join(map(repr, twice))}: expected every name once, found {names}. "
+            "Remove or rename one of them."
+        )
+    if next(records, None) is None:
+        raise WineDataError(
+            f"{path}: line {line + 1}: expected rows of data after the line of names, found the "
+            "end of the file. Download it anew."
+        )
+    return line, names
+
+
+_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
+_WHOLE_NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
+
+
+def _explanation(
+    path: Path, text: str, delimiter: str, names: list[str], found: str
+) -> WineDataError:
+    """Returns the error of the first bad line; of the file, `found`, if every line looks good."""
+    records = _records(path, text, delimiter)
+    next(records)
+    for line, record in records:
+        if len(record) != len(names):
+            return WineDataError(
+                f"{path}: line {line}: expected {len(names)} cells, found {len(record)}: "
+                f"{delimiter.join(record)[:80]!r}. Correct the line."
+            )
+        for name, cell in zip(names, record):
+            expected = _expected(name, cell)
+            if expected:
+                return WineDataError(
+                    f"{path}: column {name!r}: line {line}: expected {expected}, found "
+                    f"{cell[:80]!r}. Correct the cell, or remove the line."
+                )
+    return WineDataError(
+        f"{path}: expected a CSV file of wine data, found: {found}. Correct the file or download "
+        "it anew."
+    )
+
+
+def _expected(name: str, cell: str) -> str | None:
+    """Returns what a bad cell's column expects, None if the cell is good."""
+    trimmed = cell.strip()
+    if name == LABEL:
+        return None if _WHOLE_NUMBER.fullmatch(trimmed) else "a whole number, never missing"
+    if name not in COLUMNS or cell in MISSING:
+        return None
+    if _NUMBER.fullmatch(trimmed) and math.isfinite(float(trimmed)):
+        return None
+    return "a finite number with a decimal point, or an empty cell"

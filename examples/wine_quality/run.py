@@ -1,0 +1,295 @@
+"""Runs the wine-quality pipeline on this machine: `python -m examples.wine_quality.run`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import json
+import logging
+import os
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from examples.wine_quality.console import ComponentProgress, console, noise_to_file
+from examples.wine_quality.data import WineData, WineDataError, load, write_spans
+
+_DESCRIPTION = """\
+Trains, evaluates and pushes a model of wine quality with TensorFlow Extended: Parquet files ->
+examples -> statistics, schema and validation -> transform -> train -> evaluate against the model
+in production -> push if it is good enough. Every result is kept, and recorded in ML Metadata; a
+second run on the same data takes from there what has not changed.
+"""
+_EPILOG = """\
+The exit status is 0 when the pipeline ran to its end, blessed or not, and 1 when it could not.
+Afterwards OUTPUT holds summary.json (the table as data), serving/ (the pushed models, one
+numbered folder each), metadata.db (ML Metadata in SQLite), pipeline/ (all artifacts), data/ (the
+Parquet spans) and logs/.
+"""
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.wine_quality.run",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("build/wine"),
+        help="folder of all results (%(default)s)",
+    )
+    data = parser.add_argument_group("data")
+    data.add_argument(
+        "--data",
+        metavar="PATH",
+        help="the wine data: a CSV file, or a folder with wine-quality.csv; without it they are "
+        "looked for in $WINE_QUALITY_DATA, data/, ../shared/data/ and at their public address, "
+        "and drawn from published statistics where all of that fails",
+    )
+    data.add_argument(
+        "--spans", type=_positive, default=1, metavar="N", help="cut the data into N spans (1)"
+    )
+    data.add_argument(
+        "--span", type=_positive, metavar="K", help="run on span K of these (the last one)"
+    )
+    data.add_argument(
+        "--schema",
+        type=Path,
+        metavar="FILE",
+        help="validate against this schema (schema.pbtxt) instead of one inferred from the data",
+    )
+    model = parser.add_argument_group("model")
+    model.add_argument(
+        "--model",
+        choices=("trees", "dnn"),
+        default="trees",
+        help="boosted trees, or a Keras network (%(default)s)",
+    )
+    model.add_argument(
+        "--tune", action="store_true", help="look for better hyperparameters first (slower)"
+    )
+    gate = parser.add_argument_group("gate")
+    gate.add_argument(
+        "--min-r2",
+        type=float,
+        default=0.3,
+        help="least squared correlation on the eval split that is blessed (%(default)s)",
+    )
+    gate.add_argument(
+        "--r2-margin",
+        type=float,
+        default=0.02,
+        help="how much worse than the model in production it may be (%(default)s)",
+    )
+    gate.add_argument(
+        "--infra-validator",
+        action="store_true",
+        help="try the model in a TensorFlow Serving container before it is pushed (needs Docker)",
+    )
+    parser.add_argument(
+        "--no-cache", action="store_true", help="do all of the work again, changed or not"
+    )
+    options = parser.parse_args(arguments)
+    if options.span and options.span > options.spans:
+        parser.error(f"--span {options.span}: there are only {options.spans} spans (--spans)")
+    if options.schema and not options.schema.is_file():
+        parser.error(f"--schema {options.schema}: there is no such file")
+    return options
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"expected 1 or more, found {text}")
+    return number
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs the pipeline once.
+
+    Args:
+        arguments: The command line; default that of the process.
+
+    Returns:
+        The exit status.
+    """
+    started = time.monotonic()
+    options = parse_arguments(arguments)
+    options.output.mkdir(parents=True, exist_ok=True)
+    log = options.output / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+    try:
+        if options.infra_validator:
+            _require_docker()
+        data = load(options.data)
+        write_spans(data.table, options.output / "data", options.spans)
+    except (WineDataError, _UnavailableError) as error:
+        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        return 1
+    with noise_to_file(log) as terminal:
+        _say_what_runs(terminal, options, data, log)
+        # Read by TensorFlow when it is imported.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+        logging.getLogger().setLevel(logging.INFO)
+        try:
+            summary = _run(terminal, options, data, log, started)
+        except KeyboardInterrupt:
+            terminal.print("[bold red]interrupted[/]")
+            return 130
+        if summary is None:
+            terminal.print(f"The whole story is in {log}")
+            return 1
+        path = options.output / "summary.json"
+        path.write_text(json.dumps(summary, indent=2) + "\n")
+        terminal.print(_table(summary))
+        if data.source == "sample":
+            _warn_of_sample(terminal)
+        terminal.print(f"As data: {path}")
+    return 0
+
+
+def _run(
+    terminal: Console, options: argparse.Namespace, data: WineData, log: Path, started: float
+) -> dict[str, Any] | None:
+    """Runs the pipeline and returns its summary, or None when a component failed."""
+    terminal.print("loading TensorFlow Extended ...", end="\r" if terminal.is_terminal else "\n")
+    # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
+    from tfx.orchestration.local import local_dag_runner
+    from tfx.orchestration.portable import launcher
+    from tfx.orchestration.portable.data_types import ExecutionInfo
+
+    from examples.wine_quality import pipeline as wine
+    from examples.wine_quality.summary import Run
+
+    imported = time.monotonic()
+    output = options.output.absolute()
+    store = wine.sqlite(str(output / "metadata.db"))
+    pipeline = wine.create_pipeline(
+        pipeline_root=str(output / "pipeline"),
+        data_root=str(output / "data"),
+        serving_dir=str(output / "serving"),
+        metadata_connection_config=store,
+        model=options.model,
+        tune=options.tune,
+        schema_file=str(options.schema.absolute()) if options.schema else None,
+        span=options.span,
+        infra_validator=options.infra_validator,
+        min_r2=options.min_r2,
+        r2_margin=options.r2_margin,
+        enable_cache=not options.no_cache,
+    )
+    run = Run(store)
+    progress = ComponentProgress(terminal, len(pipeline.components))
+
+    class Launcher(launcher.Launcher):  # the runner has no hook of its own
+        def launch(self) -> ExecutionInfo | None:
+            component = self._pipeline_node.node_info.id
+            progress.begin(component)
+            result = super().launch()
+            progress.end("from cache" if run.is_cached(component) else "")
+            return result
+
+    try:
+        with mock.patch.object(local_dag_runner.launcher, "Launcher", Launcher):
+            local_dag_runner.LocalDagRunner().run(pipeline)
+    except Exception as error:
+        # Not by way of logging, whose handlers and levels the libraries have changed by now.
+        with log.open("a") as stream:
+            traceback.print_exc(file=stream)
+        cause = str(error).strip().splitlines() or [""]
+        terminal.print(
+            f"[bold red]{progress.running or 'The pipeline'} failed:[/] "
+            f"{type(error).__name__}: {escape(cause[0])}"
+        )
+        return None
+    return {
+        "data_source": data.source,
+        "data_path": data.path,
+        "model": options.model,
+        **run.result(),
+        "seconds": {
+            "imports": round(imported - started, 2),
+            **{name: round(seconds, 2) for name, seconds in progress.seconds.items()},
+            "total": round(time.monotonic() - started, 2),
+        },
+    }
+
+
+class _UnavailableError(RuntimeError):
+    """Something that an option needs is not on this machine."""
+
+
+def _require_docker() -> None:
+    """Asks for a Docker engine, which InfraValidator starts TensorFlow Serving with."""
+    import docker
+
+    try:
+        docker.from_env(timeout=5).ping()
+    except docker.errors.DockerException as error:
+        raise _UnavailableError(
+            "--infra-validator starts TensorFlow Serving in Docker, and no Docker engine answers "
+            f"({error}). Start one (`docker info` tells), or leave the option out."
+        ) from error
+
+
+def _say_what_runs(
+    terminal: Console, options: argparse.Namespace, data: WineData, log: Path
+) -> None:
+    """Prints what is about to happen, before the long wait for the imports."""
+    span = f", span {options.span or options.spans} of {options.spans}" if options.spans > 1 else ""
+    terminal.print(f"data    {escape(_short(data.path))} ({data.table.num_rows:,} rows{span})")
+    terminal.print(f"output  {escape(str(options.output))}")
+    terminal.print(f"log     {escape(str(log))}")
+    if data.source == "sample":
+        _warn_of_sample(terminal)
+
+
+def _short(place: str) -> str:
+    """Returns a path as seen from here, where that is shorter; anything else as it is."""
+    return min(place, os.path.relpath(place), key=len) if os.path.isabs(place) else place
+
+
+def _warn_of_sample(terminal: Console) -> None:
+    terminal.print(
+        "[bold red]WARNING: these are not the real wine data[/] but a sample drawn from their "
+        "published statistics; the metrics say nothing about wine. Give the real ones with --data."
+    )
+
+
+def _table(summary: dict[str, Any]) -> Table:
+    """Returns the summary as a table for people."""
+    seconds = summary["seconds"]
+    rows = summary["rows"]
+    table = Table(title="wine quality", title_justify="left", show_header=False)
+    table.add_row("data", f"{summary['data_source']}: {escape(_short(summary['data_path']))}")
+    table.add_row("rows", ", ".join(f"{n:,} {split}" for split, n in rows.items()))
+    table.add_row("anomalies", str(summary["anomalies"]))
+    table.add_row("model", summary["model"])
+    table.add_row("R2 (eval)", f"{summary['r2']:.4f}")
+    table.add_row("MSE (eval)", f"{summary['mse']:.4f}")
+    table.add_row("blessed", "yes" if summary["blessed"] else "no")
+    table.add_row(
+        "pushed to",
+        escape(_short(summary["pushed"]) if summary["pushed"] else "nowhere: it was not blessed"),
+    )
+    table.add_row("from cache", ", ".join(summary["cached"]) or "nothing")
+    slowest = sorted(set(seconds) - {"total"}, key=seconds.__getitem__, reverse=True)[:3]
+    table.add_row(
+        "time", f"{seconds['total']:.1f} s ({', '.join(f'{n} {seconds[n]:.1f}' for n in slowest)})"
+    )
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,131 @@
+"""Trains the boosted trees: `run_fn` for Trainer, `tuner_fn` for Tuner.
+
+Why ydf, and why the trees are saved as plain operations: docs/adr/0004-boosted-trees.md.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from absl import logging
+
+from examples.wine_quality.constants import FEATURES, LABEL
+from examples.wine_quality.hyperparameters import (
+    SEED,
+    TREES_SPACE,
+    TreesHyperparameters,
+    from_tuner,
+)
+from examples.wine_quality.training_data import (
+    TrainingData,
+    read_training_data,
+    squared_correlation,
+    transform_graph_path,
+)
+
+if TYPE_CHECKING:
+    import ydf
+    from tfx.components.trainer.fn_args_utils import FnArgs
+    from tfx.components.tuner.component import TunerFnResult
+
+TUNER_TRIALS = 8
+"""Trials of a search unless custom_config has `max_trials`."""
+
+FOLDS = 5
+"""Folds of the cross-validation."""
+
+
+def run_fn(fn_args: FnArgs) -> None:
+    """Trains boosted trees on the train split and saves them for serving.
+
+    The eval split is not looked at: Evaluator alone sees it.
+
+    Args:
+        fn_args: From Trainer. Needs transformed examples and the transform graph; uses
+            `hyperparameters` where a Tuner has chosen some.
+
+    Raises:
+        ValueError: Something is missing; see `read_training_data` and `from_tuner`.
+    """
+    from examples.wine_quality.forest import Forest, ForestModel
+    from examples.wine_quality.serving import save_for_serving
+
+    graph = transform_graph_path(fn_args)
+    hyperparameters = from_tuner(TreesHyperparameters, fn_args.hyperparameters)
+    data = read_training_data(fn_args, fn_args.train_files)
+    logging.info("Training on %d rows with %s", len(data.label), hyperparameters)
+    model = ForestModel(Forest.from_ydf(train_trees(data, hyperparameters), FEATURES))
+    save_for_serving(model, model, graph, fn_args.serving_model_dir)
+
+
+def train_trees(
+    data: TrainingData, hyperparameters: TreesHyperparameters, seed: int = SEED
+) -> ydf.GradientBoostedTreesModel:
+    """Returns boosted trees for the squared error, trained on all rows that are given.
+
+    The same rows in the same order give the same trees.
+
+    Args:
+        data: The rows.
+        hyperparameters: See `TreesHyperparameters`.
+        seed: Decides the rows of each tree and the features of each node.
+    """
+    import ydf
+
+    ydf.verbose(0)
+    learner = ydf.GradientBoostedTreesLearner(
+        label=LABEL,
+        task=ydf.Task.REGRESSION,
+        num_trees=hyperparameters.num_trees,
+        max_depth=hyperparameters.max_depth,
+        shrinkage=hyperparameters.shrinkage,
+        subsample=hyperparameters.subsample,
+        num_candidate_attributes_ratio=hyperparameters.feature_share,
+        min_examples=hyperparameters.min_examples,
+        # ydf would set a tenth of the rows aside to stop early; cross-validation chose num_trees.
+        validation_ratio=0.0,
+        early_stopping="NONE",
+        random_seed=seed,
+        # What ydf draws depends on the number of threads, which would else be that of the cores;
+        # and on so few rows one thread is as fast as two.
+        num_threads=1,
+    )
+    return learner.train(_columns(data))
+
+
+def cross_validate(
+    data: TrainingData, hyperparameters: TreesHyperparameters, seed: int = SEED
+) -> float:
+    """Returns the R2 over all rows, each predicted by trees that have not seen its fold.
+
+    Args:
+        data: The rows; see `TrainingData.folds`.
+        hyperparameters: See `TreesHyperparameters`.
+        seed: As for `train_trees`.
+    """
+    folds = data.folds(FOLDS)
+    predictions = np.empty_like(data.label)
+    for fold in range(FOLDS):
+        held_out = folds == fold
+        train = TrainingData(data.features[~held_out], data.label[~held_out])
+        held_out_columns = _columns(TrainingData(data.features[held_out], data.label[held_out]))
+        predictions[held_out] = train_trees(train, hyperparameters, seed).predict(held_out_columns)
+    return squared_correlation(predictions, data.label)
+
+
+def tuner_fn(fn_args: FnArgs) -> TunerFnResult:
+    """Returns a search over `TREES_SPACE` by five-fold cross-validation within the train split.
+
+    Args:
+        fn_args: From Tuner; see `examples.wine_quality.tuning.search`.
+    """
+    from examples.wine_quality.tuning import search
+
+    return search(fn_args, TREES_SPACE, TreesHyperparameters(), cross_validate, TUNER_TRIALS)
+
+
+def _columns(data: TrainingData) -> dict[str, np.ndarray]:
+    """Returns the rows by column name, as ydf takes them."""
+    columns = {name: data.features[:, index] for index, name in enumerate(FEATURES)}
+    return {**columns, LABEL: data.label}

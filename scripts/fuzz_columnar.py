@@ -1,0 +1,53 @@
+"""The property tests of tests/columnar for longer than a test suite should take.
+
+Usage: python scripts/fuzz_columnar.py --tables 10000 --seed 1
+
+Draws tables of every supported Arrow type and compares the encoder with a slow and obvious one.
+Prints the first table that fails, made as small as it gets, and exits with status 1; the same seed
+draws the same tables.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, seed, settings
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(CHECKOUT), str(CHECKOUT / "tests")]
+
+from columnar.properties import check  # noqa: E402
+from columnar.tables import tables  # noqa: E402
+
+
+def main() -> None:
+    """Checks as many tables as are asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--tables", type=int, default=10_000, help="default: 10000")
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
+    arguments = parser.parse_args()
+    checked = 0
+
+    @seed(arguments.seed)
+    @settings(
+        max_examples=arguments.tables,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(tables())
+    def check_all(table: tuple[object, object]) -> None:
+        nonlocal checked
+        checked += 1
+        check(*table)
+
+    begin = time.monotonic()
+    check_all()
+    print(f"{checked} tables, seed {arguments.seed}, {time.monotonic() - begin:.0f} s: all right")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""How often the verdict of tfx_wine_ext.drift is wrong, by simulation.
+
+Usage: python scripts/simulate_drift.py --pairs 500 --sizes 100,1000,100000
+
+For each kind of table and each size, draws pairs of samples of one distribution and counts how
+often the data are said to have drifted (false alarms), and pairs of which one side is shifted by
+0.2 standard deviations, and counts how often that is found (power). Prints a Markdown table. The
+same seed draws the same samples.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from tfx_wine_ext.drift import Verdict, compare
+
+SHIFT = 0.2
+
+
+def one_number(rng: np.random.Generator, n: int, shift: float) -> pa.Table:
+    """A single normal column: one wrong feature is a wrong verdict."""
+    return pa.table({"normal": rng.standard_normal(n) + shift})
+
+
+def categories(rng: np.random.Generator, n: int, shift: float) -> pa.Table:
+    """A single column of ten categories: a normal variable, cut at its deciles."""
+    cuts = [-1.2816, -0.8416, -0.5244, -0.2533, 0.0, 0.2533, 0.5244, 0.8416, 1.2816]
+    codes = np.searchsorted(cuts, rng.standard_normal(n) + shift)
+    return pa.table({"category": _words(codes)})
+
+
+def mixed(rng: np.random.Generator, n: int, shift: float) -> pa.Table:
+    """Twelve columns that real tables have, awkward ones among them; all that can are shifted."""
+
+    def normal() -> npt.NDArray[np.float64]:
+        return rng.standard_normal(n) + shift
+
+    holes = normal()
+    return pa.table(
+        {
+            "normal": normal(),
+            "lognormal": np.exp(normal()),
+            "heavy_tails": rng.standard_t(2, n) + shift,
+            "ties": np.round(normal() * 2),
+            "mostly_zero": np.where(rng.random(n) < 0.7, 0.0, normal()),
+            "binary": normal() > 0,
+            "with_nulls": pa.array(holes, mask=rng.random(n) < 0.2),
+            "with_nan": np.where(rng.random(n) < 0.1, np.nan, normal()),
+            "category": _words(np.searchsorted([-1.0, 0.0, 1.0], normal())),
+            "skewed_category": _words(np.floor(np.exp(2 * normal())).astype(int)),
+            "nearly_unique": _words(rng.integers(0, 10 * n, n)),
+            "constant": np.ones(n),
+        }
+    )
+
+
+def _words(codes: npt.NDArray[np.int64]) -> pa.Array:
+    return pa.array(codes).cast(pa.string())
+
+
+TABLES = {"one number": one_number, "ten categories": categories, "twelve columns": mixed}
+
+
+def outcomes(
+    kind: str, n: int, m: int, shift: float, pairs: int, seed: int
+) -> Iterator[tuple[Verdict, dict[str, Verdict]]]:
+    """Compares `pairs` pairs of n and m rows, the second one shifted."""
+    draw = TABLES[kind]
+    for pair in range(pairs):
+        rng = np.random.default_rng([seed, n, m, pair])
+        result = compare(draw(rng, n, 0.0), draw(rng, m, shift))
+        yield result.verdict, {feature.name: feature.verdict for feature in result.features}
+
+
+def rates(kind: str, n: int, m: int, shift: float, pairs: int, seed: int = 1) -> dict[str, float]:
+    """Shares of pairs in which the data drifted, any feature drifted, and not all was OK."""
+    found = list(outcomes(kind, n, m, shift, pairs, seed))
+    return {
+        "drift": sum(verdict is Verdict.DRIFT for verdict, _ in found) / pairs,
+        "any feature": sum(Verdict.DRIFT in each.values() for _, each in found) / pairs,
+        "not OK": sum(verdict is not Verdict.OK for verdict, _ in found) / pairs,
+    }
+
+
+def main() -> None:
+    """Prints the table."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=500, help="default: 500")
+    parser.add_argument("--power-pairs", type=int, help="for the power; default: as --pairs")
+    parser.add_argument("--sizes", default="100,1000,100000", help="default: 100,1000,100000")
+    parser.add_argument("--tables", default=",".join(TABLES), help="default: all")
+    parser.add_argument("--seed", type=int, default=1, help="default: 1")
+    arguments = parser.parse_args()
+    print(
+        "| table | rows | false alarm | any feature | not OK | power | any feature |\n"
+        "|---|---|---|---|---|---|---|"
+    )
+    for kind in arguments.tables.split(","):
+        for n in map(int, arguments.sizes.split(",")):
+            null = rates(kind, n, n, 0.0, arguments.pairs, arguments.seed)
+            shifted = arguments.power_pairs or arguments.pairs
+            moved = rates(kind, n, n, SHIFT, shifted, arguments.seed)
+            cells = [*null.values(), moved["drift"], moved["any feature"]]
+            shown = " | ".join(f"{cell:.1%}" for cell in cells)
+            print(f"| {kind} | {n:,} | {shown} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,59 @@
+"""The smallest launchable instance of every exported component, for the contract suite.
+
+A new component gets an entry here. Nothing of TFX is imported until an instance is made.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tfx_wine_ext.testing import parquet_file
+
+
+@dataclass(frozen=True)
+class Instance:
+    """How to make one component, and how not to.
+
+    Attributes:
+        make: Writes into a new folder what the component reads, and returns the arguments of the
+            component's constructor. Called again for each launch.
+        refused: Arguments that are bad, each with what the error must say (a regular expression,
+            which begins with the argument's name). They replace or join those of `make`.
+    """
+
+    make: Callable[[Path], Mapping[str, Any]]
+    refused: Sequence[tuple[Mapping[str, Any], str]]
+
+
+def _parquet_example_gen(folder: Path) -> Mapping[str, Any]:
+    parquet_file(folder / "data" / "a.parquet", [{"x": 0}, {"x": 1}, {"x": None}])
+    return {"input_base": str(folder / "data")}
+
+
+INSTANCES: Mapping[str, Instance] = {
+    "ParquetExampleGen": Instance(
+        make=_parquet_example_gen,
+        refused=[
+            ({"output_data_format": 99}, "output_data_format: expected .*found 99"),
+            ({"columns": "x"}, "columns: expected a sequence"),
+            ({"num_shards": 0}, "num_shards: expected .*found 0"),
+            ({"filters": "x > 1"}, "filters: expected a list"),
+        ],
+    ),
+}
+
+
+def instance_of(name: str) -> Instance:
+    """Returns the entry of a component, or fails the test and says what is missing."""
+    if name not in INSTANCES:
+        pytest.fail(
+            f"{name} is exported, but the contract suite has no instance of it: add "
+            f"{name!r}: Instance(make=..., refused=[...]) to INSTANCES in {Path(__file__).name}, "
+            "with the arguments of the smallest launch and some that must be refused"
+        )
+    return INSTANCES[name]

@@ -1,0 +1,204 @@
+"""The wheel, as another project gets it: what is in it, and that a pipeline runs on it alone."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.e2e
+
+# Of a bar that knows nothing of this checkout: its own modules, and its own component class
+# around a spec that it finds by name.
+BAR_COMPONENTS = '''\
+"""Components of the bar."""
+
+import importlib.metadata
+
+from tfx.components.example_gen.driver import FileBasedDriver
+from tfx.dsl.components.base.base_beam_component import BaseBeamComponent
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+
+import tfx_wine_ext
+
+SPECS = {
+    entry_point.name: entry_point.load()
+    for entry_point in importlib.metadata.entry_points(group="tfx_wine_ext.component_specs")
+}
+
+
+class BarExampleGen(BaseBeamComponent):
+    """Reads what the bar has, with the spec found by its name."""
+
+    SPEC_CLASS = SPECS["ParquetExampleGen"]
+    EXECUTOR_SPEC = BeamExecutorSpec(tfx_wine_ext.ParquetExecutor)
+    DRIVER_CLASS = FileBasedDriver
+'''
+BAR_PIPELINE = '''\
+"""The bar's pipeline: three ways to read its Parquet files, and statistics of each."""
+
+import json
+import pathlib
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from bar.components import BarExampleGen
+from ml_metadata.metadata_store import MetadataStore
+from tfx.components.example_gen import utils
+from tfx.components.example_gen.component import FileBasedExampleGen
+from tfx.components.statistics_gen.component import StatisticsGen
+from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.orchestration import metadata, pipeline
+from tfx.orchestration.local.local_dag_runner import LocalDagRunner
+from tfx.proto import example_gen_pb2
+from tfx.types import channel, standard_artifacts
+
+import tfx_wine_ext
+
+folder = pathlib.Path(sys.argv[1])
+drinks = folder / "drinks"
+drinks.mkdir()
+pq.write_table(pa.table({"price": [0.0, 4.5, None] * 20, "name": ["", "beer", "tea"] * 20}),
+               drinks / "menu.parquet")
+
+input_config = utils.make_default_input_config()
+readers = [
+    tfx_wine_ext.ParquetExampleGen(str(drinks)).with_id("ours"),
+    FileBasedExampleGen(
+        input_base=str(drinks),
+        custom_executor_spec=BeamExecutorSpec(tfx_wine_ext.ParquetExecutor),
+    ).with_id("drop_in"),
+    BarExampleGen(
+        BarExampleGen.SPEC_CLASS(
+            input_base=str(drinks),
+            input_config=input_config,
+            output_config=utils.make_default_output_config(input_config),
+            output_data_format=example_gen_pb2.FORMAT_TF_EXAMPLE,
+            output_file_format=example_gen_pb2.FORMAT_TFRECORDS_GZIP,
+            ingest_options="",
+            examples=channel.Channel(type=standard_artifacts.Examples),
+        )
+    ).with_id("by_name"),
+]
+statistics = [
+    StatisticsGen(examples=reader.outputs["examples"]).with_id(f"statistics_{reader.id}")
+    for reader in readers
+]
+connection = metadata.sqlite_metadata_connection_config(str(folder / "metadata.sqlite"))
+LocalDagRunner().run(
+    pipeline.Pipeline(
+        pipeline_name="bar",
+        pipeline_root=str(folder / "root"),
+        components=[*readers, *statistics],
+        metadata_connection_config=connection,
+    )
+)
+store = MetadataStore(connection)
+print(json.dumps({
+    "imported_from": str(pathlib.Path(tfx_wine_ext.__file__).parent),
+    "rows": [
+        examples.custom_properties["rows"].int_value
+        for examples in store.get_artifacts_by_type("Examples")
+    ],
+    "statistics": len(store.get_artifacts_by_type("ExampleStatistics")),
+    "failed": [e.id for e in store.get_executions() if e.last_known_state != e.COMPLETE],
+}))
+'''
+
+
+def run(*command, **options) -> str:
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, **options)
+    assert done.returncode == 0, f"{command}\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory, checkout):
+    """Builds the wheel from a copy, since setuptools writes into the folder that it builds."""
+    folder = tmp_path_factory.mktemp("wheel")
+    source = folder / "source"
+    left_out = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info")
+    shutil.copytree(checkout, source, ignore=left_out)
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source)
+    [wheel] = folder.glob("*.whl")
+    return wheel
+
+
+def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
+    package = checkout / "tfx_wine_ext"
+    expected = {
+        str(path.relative_to(checkout))
+        for path in package.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    assert {"tfx_wine_ext/py.typed", "tfx_wine_ext/columnar/ingest.py"} <= expected
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+        metadata = {name for name in names if name.split("/")[0].endswith(".dist-info")}
+        assert names - metadata == expected
+        [entry_points] = (name for name in metadata if name.endswith("/entry_points.txt"))
+        assert archive.read(entry_points).decode().split("\n")[:2] == [
+            "[tfx_wine_ext.component_specs]",
+            "ParquetExampleGen = tfx_wine_ext.components.parquet_example_gen:ParquetExampleGenSpec",
+        ]
+        [license_] = (name for name in metadata if name.endswith("LICENSE"))
+        assert archive.read(license_) == (checkout / "LICENSE").read_bytes()
+        [about] = (name for name in metadata if name.endswith("/METADATA"))
+        required = {
+            line.split(": ")[1].split(">")[0].split("[")[0].split("<")[0]
+            for line in archive.read(about).decode().split("\n")
+            if line.startswith("Requires-Dist: ") and "extra ==" not in line
+        }
+    assert {"tfx", "pyarrow", "numpy", "google-crc32c", "isal"} <= required
+
+
+def bootstrap(checkout: Path):
+    """The script that makes the checkout's own environment, as a module."""
+    spec = importlib.util.spec_from_file_location("bootstrap", checkout / "scripts/bootstrap.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def other_project(tmp_path_factory, wheel, checkout):
+    """A folder of another project, with an environment into which the wheel is installed."""
+    folder = tmp_path_factory.mktemp("other") / "a bar"
+    (folder / "bar").mkdir(parents=True)
+    (folder / "bar" / "__init__.py").touch()
+    (folder / "bar" / "components.py").write_text(BAR_COMPONENTS, encoding="utf-8")
+    (folder / "bar" / "pipeline.py").write_text(BAR_PIPELINE, encoding="utf-8")
+    uv = checkout / ".bootstrap" / "uv-venv" / "bin" / "uv"
+    env = bootstrap(checkout).uv_environment(str(uv))
+    run(uv, "venv", "--python", sys.executable, folder / "venv", env=env)
+    run(
+        *(uv, "pip", "install", "--python", folder / "venv" / "bin" / "python"),
+        *("--constraint", checkout / "constraints" / "tfx-1.16.txt", wheel),
+        env=env,
+    )
+    yield folder
+    shutil.rmtree(folder / "venv")  # 3 GB, of which pytest would keep the last three.
+
+
+def test_a_pipeline_of_another_project_runs_on_the_wheel(other_project, tmp_path):
+    python = other_project / "venv" / "bin" / "python"
+    # Without the variables of whoever runs the tests, which may point into the checkout.
+    env = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "TF_CPP_MIN_LOG_LEVEL": "2"}
+    (tmp_path / "run").mkdir()
+    output = run(python, "-m", "bar.pipeline", tmp_path / "run", cwd=other_project, env=env)
+
+    said = json.loads(output.strip().split("\n")[-1])
+    site = next((other_project / "venv" / "lib").glob("python3.*")) / "site-packages"
+    assert said == {
+        "imported_from": str(site / "tfx_wine_ext"),
+        "rows": [60, 60, 60],
+        "statistics": 3,
+        "failed": [],
+    }

@@ -1,0 +1,776 @@
+from __future__ import annotations
+
+import hashlib
+import http.server
+import logging
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from examples.wine_quality import sample_statistics
+from examples.wine_quality.constants import COLUMNS, FEATURES, LABEL
+from examples.wine_quality.data import (
+    ADDRESSES,
+    Address,
+    WineData,
+    WineDataError,
+    load,
+    read_csv,
+    write_spans,
+)
+from examples.wine_quality.sample_statistics import Kind
+
+# Looked for once, without the network. Where there are no real data, the tests of them run on the
+# sample, and the test's id says so.
+KINDS: tuple[Kind, ...] = ("white", "red")
+FOUND = {kind: load(kind=kind, download=False) for kind in KINDS}
+
+each_wine = pytest.mark.parametrize(
+    ("kind", "wine"),
+    [pytest.param(kind, wine, id=f"{kind}-{wine.source}") for kind, wine in FOUND.items()],
+)
+
+HEADER = (
+    "fixed acidity,volatile acidity,citric acid,residual sugar,chlorides,free sulfur dioxide,"
+    "total sulfur dioxide,density,pH,sulphates,alcohol,quality\n"
+)
+ROW_1 = "7,0.27,0.36,20.7,0.045,45,170,1.001,3,0.45,8.8,6\n"
+ROW_2 = "6.3,0.3,0,1.6,0.049,14,132,0.994,3.3,0.49,9.5,5\n"
+TWO_WINES = {
+    "fixed_acidity": [7.0, 6.3],
+    "volatile_acidity": [0.27, 0.3],
+    "citric_acid": [0.36, 0.0],
+    "residual_sugar": [20.7, 1.6],
+    "chlorides": [0.045, 0.049],
+    "free_sulfur_dioxide": [45.0, 14.0],
+    "total_sulfur_dioxide": [170.0, 132.0],
+    "density": [1.001, 0.994],
+    "pH": [3.0, 3.3],
+    "sulphates": [0.45, 0.49],
+    "alcohol": [8.8, 9.5],
+    "quality": [6, 5],
+}
+SCHEMA = pa.schema([*((name, pa.float64()) for name in FEATURES), (LABEL, pa.int64())])
+
+
+def a_file(folder: Path, content: str | bytes, name: str = "wine-quality.csv") -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / name
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+# --- the published data, or their stand-in ---------------------------------------------------
+
+
+@each_wine
+def test_the_columns_have_clean_names_and_types(kind: Kind, wine: WineData) -> None:
+    assert wine.table.schema == SCHEMA
+    assert wine.table.column_names == COLUMNS
+    assert [column.num_chunks for column in wine.table.columns] == [1] * 12
+
+
+@each_wine
+def test_no_value_is_missing(kind: Kind, wine: WineData) -> None:
+    assert wine.table.num_rows == {"white": 4898, "red": 1599}[kind]
+    assert [column.null_count for column in wine.table.columns] == [0] * 12
+
+
+@each_wine
+def test_the_label_has_the_published_grades(kind: Kind, wine: WineData) -> None:
+    grades = set(wine.table[LABEL].to_pylist())
+    published = {"white": {3, 4, 5, 6, 7, 8, 9}, "red": {3, 4, 5, 6, 7, 8}}[kind]
+    # One wine in 250 has grade 3; the sample's skew differs and has none.
+    assert grades == (published if wine.source == "real" else published - {3})
+
+
+@each_wine
+def test_zeros_of_citric_acid_stay_zeros(kind: Kind, wine: WineData) -> None:
+    zeros = wine.table["citric_acid"].to_pylist().count(0.0)
+    # A sample from means and deviations has no heap of zeros.
+    assert zeros == ({"white": 19, "red": 132}[kind] if wine.source == "real" else 0)
+
+
+@each_wine
+def test_the_statistics_are_the_published_ones(kind: Kind, wine: WineData) -> None:
+    statistics = sample_statistics.published(kind)
+    published = [statistics["columns"][name] for name in COLUMNS]
+    mean, deviation, minimum, maximum = (
+        np.array([column[key] for column in published])
+        for key in ("mean", "deviation", "minimum", "maximum")
+    )
+    correlations = np.zeros((12, 12))
+    for i, row in enumerate(statistics["correlations"]):
+        correlations[i, : i + 1] = correlations[: i + 1, i] = row
+
+    values = np.stack([np.asarray(column.to_numpy(), float) for column in wine.table.columns])
+
+    # The file stores six digits. The sample loses tails to the ranges and a little correlation to
+    # what a log-normal vector cannot have.
+    real = wine.source == "real"
+    tolerance = {
+        "mean": 1e-5 * mean if real else 0.03 * deviation,
+        "deviation": (1e-5 if real else 0.1) * deviation,
+        "correlation": 6e-5 if real else 0.06,
+    }
+    assert np.all(np.abs(values.mean(axis=1) - mean) <= tolerance["mean"])
+    assert np.all(np.abs(values.std(axis=1, ddof=1) - deviation) <= tolerance["deviation"])
+    assert np.all(np.abs(np.corrcoef(values) - correlations) <= tolerance["correlation"])
+    if real:
+        assert values.min(axis=1).tolist() == minimum.tolist()
+        assert values.max(axis=1).tolist() == maximum.tolist()
+    else:
+        assert np.all(values.min(axis=1) >= minimum)
+        assert np.all(values.max(axis=1) <= maximum)
+
+
+@pytest.mark.parametrize("source", [pytest.param(None, id=FOUND["white"].source)])
+def test_the_addresses_expect_the_white_file_with_commas_and_with_semicolons(source: None) -> None:
+    # Without the real file, what is known of it are the checksums that others published.
+    wine = FOUND["white"]
+    mlflow = "66b071bfe464e02aaef19d61fe28ce99b6f75efebb81be0fb58555713c3ab7a6"
+    uci = "76c3f809815c17c07212622f776311faeb31e87610d52c26d87d6e361b169836"
+    if wine.source == "real":
+        content = Path(wine.path).read_bytes()
+        mlflow = hashlib.sha256(content.replace(b";", b",")).hexdigest()
+        uci = hashlib.sha256(content.replace(b",", b";")).hexdigest()
+    assert [address.sha256 for address in ADDRESSES["white"]] == [mlflow, uci]
+
+
+# --- the sample ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_sample_has_the_published_statistics(kind: Kind) -> None:
+    sample = WineData(sample_statistics.draw(kind), "sample", "")
+    test_the_columns_have_clean_names_and_types(kind, sample)
+    test_no_value_is_missing(kind, sample)
+    test_the_label_has_the_published_grades(kind, sample)
+    test_the_statistics_are_the_published_ones(kind, sample)
+
+
+def test_the_sample_is_the_same_at_every_call() -> None:
+    assert sample_statistics.draw("white").equals(sample_statistics.draw("white"))
+    # And on every machine: a change of these numbers is a change of the sample.
+    assert list(sample_statistics.draw("white").slice(0, 1).to_pylist()[0].values()) == [
+        *(8.6, 0.148, 0.54, 4.34, 0.025, 35.6, 112.0, 0.99235, 2.94, 0.42, 10.84, 6)
+    ]
+
+
+def test_the_label_of_the_sample_depends_on_its_features() -> None:
+    columns = [np.asarray(c.to_numpy(), float) for c in sample_statistics.draw("white").columns]
+    features = np.stack([np.ones(4898), *columns[:-1]], axis=1)
+    fit = features @ np.linalg.lstsq(features, columns[-1], rcond=None)[0]
+    # The linear fit of the real data has 0.282.
+    assert np.corrcoef(fit, columns[-1])[0, 1] ** 2 == pytest.approx(0.282, abs=0.02)
+
+
+def test_the_sample_comes_with_a_loud_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    wine = load(environ={}, checkout=tmp_path / "checkout", download=False)
+
+    assert wine.source == "sample"
+    assert wine.path == "sample drawn from published statistics of the white wines, not real data"
+    assert wine.table.equals(sample_statistics.draw("white"))
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.name == "examples.wine_quality.data"
+    message = record.getMessage()
+    assert message.startswith("THESE ARE NOT THE REAL DATA.")
+    assert ADDRESSES["white"][0].url in message
+    assert str(tmp_path / "checkout" / "data") in message
+
+
+# --- the search ------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def places(tmp_path: Path) -> dict[str, Path]:
+    """Every place has a file of one wine with a grade of its own."""
+    checkout = tmp_path / "checkout"
+    folders = {
+        "option": tmp_path / "option",
+        "variable": tmp_path / "variable",
+        "checkout": checkout / "data",
+        "beside": tmp_path / "shared" / "data",
+    }
+    for grade, folder in enumerate(folders.values(), start=3):
+        a_file(folder, HEADER + ROW_1.replace(",6\n", f",{grade}\n"))
+    return folders
+
+
+def grade_of(wine: WineData) -> int:
+    (grade,) = wine.table[LABEL].to_pylist()
+    return int(grade)
+
+
+def test_the_places_are_searched_in_order(places: dict[str, Path]) -> None:
+    checkout = places["checkout"].parent
+    environ = {"WINE_QUALITY_DATA": str(places["variable"])}
+
+    def found(data: Path | None, environ: dict[str, str]) -> tuple[int, str, str]:
+        wine = load(data, environ=environ, checkout=checkout, download=False)
+        return grade_of(wine), wine.source, wine.path
+
+    def file(place: str) -> str:
+        return str(places[place] / "wine-quality.csv")
+
+    assert found(places["option"], environ) == (3, "real", file("option"))
+    assert found(None, environ) == (4, "real", file("variable"))
+    assert found(None, {}) == (5, "real", file("checkout"))
+    (places["checkout"] / "wine-quality.csv").unlink()
+    assert found(None, {}) == (6, "real", file("beside"))
+
+
+def test_a_file_or_its_folder_can_be_named(places: dict[str, Path]) -> None:
+    file = a_file(places["option"], HEADER + ROW_2, "any-name.csv")
+    assert grade_of(load(str(file))) == 5
+    assert grade_of(load(str(places["option"]))) == 3
+    assert grade_of(load(environ={"WINE_QUALITY_DATA": str(file)})) == 5
+
+
+def test_a_tilde_is_the_home_folder(
+    places: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(places["option"]))
+    assert grade_of(load("~/wine-quality.csv")) == 3
+
+
+def test_an_empty_environment_variable_is_none(places: dict[str, Path]) -> None:
+    wine = load(environ={"WINE_QUALITY_DATA": ""}, checkout=places["checkout"].parent)
+    assert grade_of(wine) == 5
+
+
+def test_a_folder_may_hold_the_names_of_uci(tmp_path: Path) -> None:
+    white = a_file(tmp_path, HEADER + ROW_1, "winequality-white.csv")
+    red = a_file(tmp_path, HEADER + ROW_2, "winequality-red.csv")
+    assert load(tmp_path).path == str(white)
+    assert load(tmp_path, kind="red").path == str(red)
+
+
+def test_a_named_path_that_does_not_exist_is_an_error(places: dict[str, Path]) -> None:
+    checkout = places["checkout"].parent
+    nowhere = places["option"] / "nowhere.csv"
+    with pytest.raises(WineDataError, match=rf"--data: {nowhere}: expected a file, found nothing"):
+        load(nowhere, checkout=checkout)
+    with pytest.raises(WineDataError, match=rf"\$WINE_QUALITY_DATA: {nowhere}: expected a file"):
+        load(environ={"WINE_QUALITY_DATA": str(nowhere)}, checkout=checkout)
+    with pytest.raises(WineDataError, match="--data: expected a path, found an empty text"):
+        load("", checkout=checkout)
+
+
+def test_a_named_folder_without_the_file_is_an_error(places: dict[str, Path]) -> None:
+    (places["option"] / "wine-quality.csv").unlink()
+    with pytest.raises(
+        WineDataError,
+        match=rf"--data: {places['option']}: expected wine-quality.csv or winequality-white.csv in "
+        r"this folder, found none. Name the file, or a folder that holds",
+    ):
+        load(places["option"], checkout=places["checkout"].parent)
+
+
+def test_a_bad_file_that_was_found_is_an_error_and_not_passed_over(places: dict[str, Path]) -> None:
+    file = a_file(places["checkout"], "")
+    with pytest.raises(WineDataError, match=rf"{file}: line 1: .*found an empty file"):
+        load(environ={}, checkout=places["checkout"].parent)
+
+
+# --- the download ----------------------------------------------------------------------------
+
+
+class Server:
+    """An HTTP server on the loopback interface."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, bytes] = {}
+        self.stalled: set[str] = set()
+        self.requests: list[str] = []
+        self.closing = threading.Event()
+        server = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                server.requests.append(self.path)
+                if self.path in server.stalled:
+                    self.send_response(200)
+                    self.send_header("Content-Length", "1000")
+                    self.end_headers()
+                    # A byte now and then: no single read ever times out.
+                    while not server.closing.wait(0.1):
+                        try:
+                            self.wfile.write(b" ")
+                        except OSError:
+                            return
+                elif self.path in server.files:
+                    self.send_response(200)
+                    self.end_headers()
+                    self.wfile.write(server.files[self.path])
+                else:
+                    self.send_error(404)
+
+            def log_message(self, format: str, *args: object) -> None:
+                pass
+
+        self._http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._thread = threading.Thread(target=self._http.serve_forever, args=(0.02,))
+        self._thread.start()
+
+    def address(self, path: str, content: str) -> Address:
+        """The address of a path that is expected to have this content."""
+        port = self._http.server_address[1]
+        sha256 = hashlib.sha256(content.encode()).hexdigest()
+        return Address(f"http://127.0.0.1:{port}{path}", sha256)
+
+    def close(self) -> None:
+        if not self.closing.is_set():
+            self.closing.set()
+            self._http.shutdown()
+            self._http.server_close()
+            self._thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    server = Server()
+    yield server
+    server.close()
+
+
+def downloaded(tmp_path: Path, *addresses: Address, seconds: float = 5.0) -> WineData:
+    return load(
+        environ={},
+        checkout=tmp_path / "checkout",
+        addresses=addresses,
+        cache=tmp_path / "cache",
+        download_seconds=seconds,
+    )
+
+
+def cached(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "cache").iterdir())
+
+
+def test_a_download_is_cached_and_the_network_needed_once(tmp_path: Path, server: Server) -> None:
+    server.files["/a/wine.csv"] = (HEADER + ROW_1).encode()
+    address = server.address("/a/wine.csv", HEADER + ROW_1)
+
+    first = downloaded(tmp_path, address)
+    server.close()
+    second = downloaded(tmp_path, address)
+
+    name = f"{address.sha256[:8]}-wine.csv"
+    assert server.requests == ["/a/wine.csv"]
+    assert cached(tmp_path) == [name]
+    assert (tmp_path / "cache" / name).read_bytes() == (HEADER + ROW_1).encode()
+    assert first.source == "real"
+    assert first.path == f"{address.url} (cached in {tmp_path / 'cache' / name})"
+    assert grade_of(first) == 6
+    assert second == first
+
+
+def test_a_wrong_checksum_is_refused_and_the_next_address_is_tried(
+    tmp_path: Path, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.files["/changed.csv"] = (HEADER + ROW_1).encode()
+    server.files["/right.csv"] = (HEADER + ROW_2).replace(",", ";").encode()
+    changed = server.address("/changed.csv", "something else")
+    right = server.address("/right.csv", (HEADER + ROW_2).replace(",", ";"))
+
+    wine = downloaded(tmp_path, changed, right)
+
+    assert server.requests == ["/changed.csv", "/right.csv"]
+    assert grade_of(wine) == 5
+    assert cached(tmp_path) == [f"{right.sha256[:8]}-right.csv"]
+    (warning,) = [r.getMessage() for r in caplog.records if r.name.startswith("examples")]
+    assert warning.startswith(f"Cannot download the wine data from {changed.url}: ValueError: ")
+    assert changed.sha256 in warning
+
+
+def test_a_cached_file_of_a_later_address_spares_the_earlier_ones(
+    tmp_path: Path, server: Server
+) -> None:
+    server.files["/right.csv"] = (HEADER + ROW_2).encode()
+    absent = server.address("/absent.csv", HEADER)
+    right = server.address("/right.csv", HEADER + ROW_2)
+
+    downloaded(tmp_path, absent, right)
+    assert server.requests == ["/absent.csv", "/right.csv"]
+    downloaded(tmp_path, absent, right)
+    assert server.requests == ["/absent.csv", "/right.csv"]
+
+
+def test_a_cached_file_that_was_damaged_is_downloaded_anew(tmp_path: Path, server: Server) -> None:
+    server.files["/wine.csv"] = (HEADER + ROW_1).encode()
+    address = server.address("/wine.csv", HEADER + ROW_1)
+    downloaded(tmp_path, address)
+    a_file(tmp_path / "cache", HEADER, cached(tmp_path)[0])
+
+    assert grade_of(downloaded(tmp_path, address)) == 6
+    assert server.requests == ["/wine.csv", "/wine.csv"]
+
+
+def test_the_sample_is_drawn_where_no_address_answers(
+    tmp_path: Path, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        refused = Address(f"http://127.0.0.1:{unused.getsockname()[1]}/wine.csv", "0" * 64)
+        absent = server.address("/absent.csv", HEADER)
+
+        wine = downloaded(tmp_path, refused, absent)
+
+    assert wine.source == "sample"
+    first, second, third = [
+        r.getMessage() for r in caplog.records if r.name == "examples.wine_quality.data"
+    ]
+    assert first.startswith(f"Cannot download the wine data from {refused.url}: ConnectionError")
+    assert second.startswith(f"Cannot download the wine data from {absent.url}: HTTPError: 404")
+    assert third.startswith("THESE ARE NOT THE REAL DATA.")
+    assert "was found or could be downloaded" in third
+
+
+def test_a_server_that_never_finishes_costs_the_time_limit_and_no_more(
+    tmp_path: Path, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.stalled.add("/slow.csv")
+    server.files["/wine.csv"] = (HEADER + ROW_1).encode()
+    slow = server.address("/slow.csv", HEADER)
+    wine_address = server.address("/wine.csv", HEADER + ROW_1)
+
+    start = time.monotonic()
+    wine = downloaded(tmp_path, slow, wine_address, seconds=1.0)
+
+    assert 1.0 <= time.monotonic() - start < 3.0
+    assert grade_of(wine) == 6
+    assert "expected it within 1 s, found no complete file by then" in caplog.text
+
+
+def test_no_download_opens_no_connection(tmp_path: Path, server: Server) -> None:
+    server.files["/wine.csv"] = (HEADER + ROW_1).encode()
+    wine = load(
+        environ={},
+        checkout=tmp_path / "checkout",
+        download=False,
+        addresses=[server.address("/wine.csv", HEADER + ROW_1)],
+        cache=tmp_path / "cache",
+    )
+    assert wine.source == "sample"
+    assert server.requests == []
+    assert not (tmp_path / "cache").exists()
+
+
+# --- what a file may look like ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pytest.param(HEADER + ROW_1 + ROW_2, id="as published by MLflow"),
+        pytest.param((HEADER + ROW_1 + ROW_2).replace(",", ";"), id="semicolons, as UCI has it"),
+        pytest.param(
+            '"' + HEADER.strip().replace(",", '","') + '"\n' + ROW_1 + ROW_2, id="quoted names"
+        ),
+        pytest.param(HEADER.replace(" ", "_") + ROW_1 + ROW_2, id="clean names"),
+        pytest.param((HEADER + ROW_1 + ROW_2).replace("\n", "\r\n"), id="CRLF"),
+        pytest.param("\ufeff" + HEADER + ROW_1 + ROW_2, id="byte order mark"),
+        pytest.param((HEADER + ROW_1 + ROW_2).strip(), id="no newline at the end"),
+        pytest.param("\n" + HEADER + "\n" + ROW_1 + "\n\n" + ROW_2 + "\n", id="blank lines"),
+        pytest.param(HEADER + ROW_1.replace("0.27", '"0.27"') + ROW_2, id="quoted numbers"),
+    ],
+)
+def test_a_file_is_read_whatever_its_dialect(tmp_path: Path, content: str) -> None:
+    table = read_csv(a_file(tmp_path, content))
+    assert table.schema == SCHEMA
+    assert table.to_pydict() == TWO_WINES
+
+
+def test_columns_may_stand_in_any_order(tmp_path: Path) -> None:
+    lines = [",".join(reversed(line.strip().split(","))) for line in (HEADER, ROW_1, ROW_2)]
+    assert read_csv(a_file(tmp_path, "\n".join(lines))).to_pydict() == TWO_WINES
+
+
+def test_additional_columns_are_dropped_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = a_file(
+        tmp_path,
+        "Id," + HEADER.replace("\n", ",note\n") + "1," + ROW_1.replace("\n", ',"dry,\nfruity"\n')
+        + "2," + ROW_2.replace("\n", ",\n"),
+    )  # fmt: skip
+    assert read_csv(path).to_pydict() == TWO_WINES
+    assert [record.getMessage() for record in caplog.records] == [
+        f"{path}: dropped the columns that are not wine data: ['Id', 'note']."
+    ]
+
+
+@pytest.mark.parametrize("cell", ["", '""', "NA", "NaN", "nan", "NULL", "null"])
+def test_an_empty_cell_is_a_null(tmp_path: Path, cell: str) -> None:
+    path = a_file(tmp_path, HEADER + ROW_1.replace("0.36", cell) + ROW_2)
+    assert read_csv(path).to_pydict() == {**TWO_WINES, "citric_acid": [None, 0.0]}
+
+
+# --- what a file may not look like -----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        pytest.param(
+            "",
+            "line 1: expected a line of column names, found an empty file. Download it anew.",
+            id="empty",
+        ),
+        pytest.param(
+            " \n\n",
+            "line 1: expected a line of column names, found an empty file. Download it anew.",
+            id="blank",
+        ),
+        pytest.param(
+            HEADER,
+            "line 2: expected rows of data after the line of names, found the end of the file. "
+            "Download it anew.",
+            id="header only",
+        ),
+        pytest.param(
+            b"PAR1\x15\x04\x15\x10",
+            "line 1: expected a CSV file, found a Parquet file. Name a CSV file of wine data.",
+            id="Parquet",
+        ),
+        pytest.param(
+            b"\x1f\x8b\x08\x00\x00\x00",
+            "line 1: expected a CSV file, found a compressed file. Unpack it first.",
+            id="gzip",
+        ),
+        pytest.param(
+            b"\x7fELF\x02\x01\x00\x00",
+            "line 1: expected a CSV file, found a binary file. Name a CSV file of wine data.",
+            id="binary",
+        ),
+        pytest.param(
+            "\n<!DOCTYPE html>\n<html><body>Not found</body></html>",
+            "line 1: expected a CSV file, found a web page (HTML or XML). Download the raw file, "
+            "not the page that shows it.",
+            id="HTML",
+        ),
+        pytest.param(
+            (HEADER + ROW_1).encode("utf-16"),
+            "line 1: expected a CSV file, found UTF-16 text. Save it as UTF-8.",
+            id="UTF-16",
+        ),
+        pytest.param(
+            HEADER.encode() + ROW_1.encode() + ROW_2.replace("6.3", "6.3\xb0").encode("latin-1"),
+            "line 3: expected UTF-8 text, found the byte 0xb0. Save the file as UTF-8.",
+            id="Latin-1",
+        ),
+        pytest.param(
+            HEADER.replace("pH,", "") + ROW_1,
+            f"line 1: missing column 'pH': expected the names {COLUMNS}, found "
+            f"{[name for name in COLUMNS if name != 'pH']}. Add what is missing, or download the "
+            "file anew.",
+            id="missing column",
+        ),
+        pytest.param(
+            HEADER.replace("chlorides", "salt").replace("quality", "grade") + ROW_1,
+            f"line 1: missing columns 'chlorides', 'quality': expected the names {COLUMNS}, found "
+            + str([{"chlorides": "salt", "quality": "grade"}.get(n, n) for n in COLUMNS])
+            + ". Add what is missing, or download the file anew.",
+            id="missing columns",
+        ),
+        pytest.param(
+            HEADER.replace("\n", ",pH\n") + ROW_1.replace("\n", ",3\n"),
+            f"line 1: duplicate column 'pH': expected every name once, found {[*COLUMNS, 'pH']}. "
+            "Remove or rename one of them.",
+            id="duplicate column",
+        ),
+        pytest.param(
+            HEADER + ROW_1 + ROW_2.replace("9.5", "strong"),
+            "column 'alcohol': line 3: expected a finite number with a decimal point, or an empty "
+            "cell, found 'strong'. Correct the cell, or remove the line.",
+            id="text in a number column",
+        ),
+        pytest.param(
+            (HEADER + "\n" + ROW_1).replace(",", ";").replace("8.8", "8,8"),
+            "column 'alcohol': line 3: expected a finite number with a decimal point, or an empty "
+            "cell, found '8,8'. Correct the cell, or remove the line.",
+            id="decimal comma after a blank line",
+        ),
+        pytest.param(
+            HEADER + ROW_1 + ROW_2.replace("9.5", "1e999"),
+            "column 'alcohol': line 3: expected a finite number with a decimal point, or an empty "
+            "cell, found '1e999'. Correct the cell, or remove the line.",
+            id="too large a number",
+        ),
+        pytest.param(
+            HEADER + ROW_1 + ROW_2.replace("9.5", "-inf"),
+            "column 'alcohol': line 3: expected a finite number with a decimal point, or an empty "
+            "cell, found '-inf'. Correct the cell, or remove the line.",
+            id="infinity",
+        ),
+        pytest.param(
+            HEADER + ROW_1 + ROW_2.replace("9.5", " "),
+            "column 'alcohol': line 3: expected a finite number with a decimal point, or an empty "
+            "cell, found ' '. Correct the cell, or remove the line.",
+            id="a space",
+        ),
+        pytest.param(
+            HEADER.replace("\n", ",note\n")
+            + ROW_1.replace("\n", ',"dry,\nfruity"\n')
+            + ROW_2.replace("9.5", "strong").replace("\n", ',"sweet,\nfull"\n'),
+            "column 'alcohol': line 4: expected a finite number with a decimal point, or an empty "
+            "cell, found 'strong'. Correct the cell, or remove the line.",
+            id="after a cell of two lines",
+        ),
+        pytest.param(
+            HEADER + ROW_1.replace(",6\n", ",good\n") + ROW_2,
+            "column 'quality': line 2: expected a whole number, never missing, found 'good'. "
+            "Correct the cell, or remove the line.",
+            id="text in the label",
+        ),
+        pytest.param(
+            HEADER + ROW_1.replace(",6\n", ",6.5\n") + ROW_2,
+            "column 'quality': line 2: expected a whole number, never missing, found '6.5'. "
+            "Correct the cell, or remove the line.",
+            id="a fraction in the label",
+        ),
+        pytest.param(
+            HEADER + ROW_1 + ROW_2.replace(",5\n", ",\n"),
+            "column 'quality': line 3: expected a whole number, never missing, found ''. "
+            "Correct the cell, or remove the line.",
+            id="no label",
+        ),
+        pytest.param(
+            HEADER + ROW_1 + "6.3,0.3,0\n",
+            "line 3: expected 12 cells, found 3: '6.3,0.3,0'. Correct the line.",
+            id="too few cells",
+        ),
+        pytest.param(
+            HEADER + ROW_1.replace("\n", ",9\n") + ROW_2,
+            f"line 2: expected 12 cells, found 13: '{ROW_1.strip()},9'. Correct the line.",
+            id="too many cells",
+        ),
+        pytest.param(
+            HEADER + ROW_1 + '"' + ROW_2 * 3000,
+            "line 3: expected CSV, found: field larger than field limit (131072). Correct the "
+            "line.",
+            id="a quote that is never closed",
+        ),
+    ],
+)
+def test_a_bad_file_gets_an_error_that_names_file_column_and_line(
+    tmp_path: Path, content: str | bytes, message: str
+) -> None:
+    path = a_file(tmp_path, content)
+    with pytest.raises(WineDataError) as caught:
+        read_csv(path)
+    assert str(caught.value) == f"{path}: {message}"
+
+
+def test_the_line_is_found_in_a_long_file(tmp_path: Path) -> None:
+    path = a_file(tmp_path, HEADER + ROW_1 * 5000 + ROW_1.replace("170", "many") + ROW_1 * 5000)
+    with pytest.raises(WineDataError, match=r"column 'total_sulfur_dioxide': line 5002: .*'many'"):
+        read_csv(path)
+
+
+def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
+    path = tmp_path / "nowhere.csv"
+    with pytest.raises(WineDataError, match=rf"^{path}: expected a file, found nothing there\."):
+        read_csv(path)
+    with pytest.raises(WineDataError, match=rf"^{tmp_path}: expected a readable file, found: Is a"):
+        read_csv(tmp_path)
+
+
+# --- the spans -------------------------------------------------------------------------------
+
+SEVEN = pa.table({"quality": [3, 4, 5, 6, 7, 8, 9]})
+
+
+def grades(files: list[Path]) -> list[list[int]]:
+    return [pq.read_table(file)["quality"].to_pylist() for file in files]
+
+
+def test_spans_cut_the_rows_in_their_order(tmp_path: Path) -> None:
+    files = write_spans(SEVEN, tmp_path / "spans", spans=3)
+    assert [str(file.relative_to(tmp_path)) for file in files] == [
+        "spans/span-1/wine-quality.parquet",
+        "spans/span-2/wine-quality.parquet",
+        "spans/span-3/wine-quality.parquet",
+    ]
+    assert grades(files) == [[3, 4], [5, 6], [7, 8, 9]]
+
+
+@each_wine
+def test_one_span_holds_the_whole_table(tmp_path: Path, kind: Kind, wine: WineData) -> None:
+    (file,) = write_spans(wine.table, tmp_path)
+    assert pq.read_table(file).equals(wine.table)
+
+
+def test_nulls_survive_in_a_span(tmp_path: Path) -> None:
+    table = read_csv(a_file(tmp_path, HEADER + ROW_1.replace("0.36", "") + ROW_2))
+    (file,) = write_spans(table, tmp_path / "spans")
+    assert pq.read_table(file).equals(table)
+
+
+def test_the_same_data_give_the_same_bytes(tmp_path: Path) -> None:
+    table = sample_statistics.draw("red")
+    in_chunks = pa.concat_tables([table.slice(0, 700), table.slice(700)])
+    with_metadata = table.replace_schema_metadata({"made": "today"})
+    written = [
+        [file.read_bytes() for file in write_spans(same, tmp_path / name, spans=2)]
+        for name, same in [("a", table), ("a", table), ("b", in_chunks), ("c", with_metadata)]
+    ]
+    assert written[1:] == written[:1] * 3
+
+
+def test_fewer_spans_leave_none_of_an_earlier_call(tmp_path: Path) -> None:
+    write_spans(SEVEN, tmp_path, spans=4)
+    a_file(tmp_path / "span-3", "mine", "notes.txt")
+    a_file(tmp_path / "span-last", "mine", "wine-quality.parquet")
+
+    files = write_spans(SEVEN, tmp_path, spans=2)
+
+    assert grades(files) == [[3, 4, 5], [6, 7, 8, 9]]
+    left = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
+    assert left == [
+        "span-1/wine-quality.parquet",
+        "span-2/wine-quality.parquet",
+        "span-3/notes.txt",
+        "span-last/wine-quality.parquet",
+    ]
+    assert not (tmp_path / "span-4").exists()
+
+
+def test_a_failed_write_leaves_the_earlier_spans_and_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = write_spans(SEVEN, tmp_path, spans=2)
+    write_table = pq.write_table
+
+    def fails_on_the_second(table: pa.Table, where: Path) -> None:
+        write_table(table, where)
+        if where.name == "span-2":
+            where.write_bytes(where.read_bytes()[:10])
+            raise OSError("No space left on device")
+
+    monkeypatch.setattr(pq, "write_table", fails_on_the_second)
+    with pytest.raises(OSError, match="No space left on device"):
+        write_spans(SEVEN.slice(0, 4), tmp_path, spans=2)
+
+    assert grades(before) == [[3, 4, 5], [6, 7, 8, 9]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["span-1", "span-2"]
+
+
+def test_spans_must_be_at_least_one_and_at_most_the_rows(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="spans: expected a whole number from 1 on, found 0"):
+        write_spans(SEVEN, tmp_path, spans=0)
+    with pytest.raises(WineDataError, match=r"found 8 spans for 7 rows\. Ask for fewer spans"):
+        write_spans(SEVEN, tmp_path, spans=8)
+    assert list(tmp_path.iterdir()) == []

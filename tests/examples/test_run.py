@@ -1,0 +1,69 @@
+"""The command line, as far as it gets without TFX."""
+
+from __future__ import annotations
+
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from examples.wine_quality import run
+
+
+def test_help_explains_every_option_without_loading_tfx(checkout: pathlib.Path) -> None:
+    script = (
+        "import sys; from examples.wine_quality import run\n"
+        "try: run.main(['--help'])\n"
+        "finally: print([m for m in ('tensorflow', 'tfx', 'apache_beam') if m in sys.modules])"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True, check=True
+    )
+    options = "--output --data --spans --span --schema --model --tune --min-r2 --r2-margin"
+    for option in (*options.split(), "--infra-validator", "--no-cache"):
+        assert f"  {option}" in finished.stdout
+    assert finished.stdout.endswith("[]\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--spans", "0"], "argument --spans: expected 1 or more, found 0"),
+        (["--spans", "2", "--span", "3"], "--span 3: there are only 2 spans"),
+        (["--schema", "absent.pbtxt"], "--schema absent.pbtxt: there is no such file"),
+        (["--model", "forest"], "argument --model: invalid choice: 'forest'"),
+    ],
+)
+def test_a_wrong_option_is_refused_with_the_reason(
+    arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run.main(arguments)
+    assert message in capsys.readouterr().err
+
+
+def test_a_missing_file_ends_the_run_before_tfx_is_loaded(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run.main(["--output", str(tmp_path), "--data", str(tmp_path / "absent.csv")])
+
+    assert status == 1
+    assert str(tmp_path / "absent.csv") in capsys.readouterr().err.replace("\n", "")
+
+
+@pytest.mark.skipif(
+    shutil.which("docker") is not None
+    and subprocess.run(["docker", "info"], capture_output=True).returncode == 0,
+    reason="a Docker engine runs here: there is nothing to complain about",
+)
+def test_the_infra_validator_without_docker_is_refused_with_the_remedy(
+    tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status = run.main(["--output", str(tmp_path), "--infra-validator"])
+
+    assert status == 1
+    message = " ".join(capsys.readouterr().err.split())
+    assert "--infra-validator starts TensorFlow Serving in Docker, and no Docker engine" in message
+    assert "leave the option out" in message

@@ -1,0 +1,1 @@
+"""Tests of tfx_wine_ext.testing."""

@@ -1,0 +1,87 @@
+"""docs/examples-properties.md: its tables are complete, and its code runs."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+
+import pytest
+from google.protobuf import json_format
+from tfx.proto import example_gen_pb2, range_config_pb2
+
+from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
+from tfx_wine_ext.testing import SqliteMetadata, launch, parquet_file
+
+
+@pytest.fixture(scope="module")
+def page(checkout):
+    return (checkout / "docs" / "examples-properties.md").read_text(encoding="utf-8")
+
+
+def table(page: str, heading: str) -> dict[str, str]:
+    """Returns name and type of the rows of the table below a heading."""
+    section = page.split(f"## {heading}\n")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| (`.*?) \| (\w+) \|", section, re.MULTILINE)
+    return {name: type_ for cell, type_ in rows for name in re.findall(r"`(.*?)`", cell)}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory):
+    """A store in a file with two spans, the second in two versions, the last of another schema."""
+    folder = tmp_path_factory.mktemp("spans")
+    parquet_file(folder / "data" / "1" / "1" / "a.parquet", [{"x": 1}, {"x": 2}])
+    parquet_file(folder / "data" / "2" / "1" / "a.parquet", [{"x": 1}, {"x": 2}])
+    config = {"splits": [{"name": "all", "pattern": "{SPAN}/{VERSION}/*"}]}
+    with SqliteMetadata(folder / "metadata.sqlite") as metadata:
+
+        def run(span):
+            component = ParquetExampleGen(
+                str(folder / "data"),
+                input_config=json_format.ParseDict(config, example_gen_pb2.Input()),
+                range_config=json_format.ParseDict(
+                    {"static_range": {"start_span_number": span, "end_span_number": span}},
+                    range_config_pb2.RangeConfig(),
+                ),
+            )
+            launch(component, store=metadata, pipeline_root=folder / "root")
+
+        run(1)
+        run(2)
+        parquet_file(folder / "data" / "2" / "2" / "a.parquet", [{"y": 1.0}] * 3)
+        run(2)
+        yield metadata
+
+
+def test_the_tables_list_all_that_is_recorded_with_its_type(page, store):
+    kinds = {int: "int", str: "string"}
+    recorded = {
+        re.sub("_(train|eval)$", "_<split>", name): kinds[type(value)]
+        for artifact in store.artifacts("Examples")
+        for name, value in artifact.custom_properties.items()
+        if name not in ("tfx_version", "is_external")
+    }
+    assert table(page, "On the Examples artifact") == recorded
+
+    recorded = {
+        name: kinds[type(value)]
+        for execution in store.executions()
+        for name, value in execution.custom_properties.items()
+    }
+    assert table(page, "On the execution") == recorded
+
+
+def test_the_code_finds_rows_of_spans_and_same_data_and_changed_schemas(page, store):
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    found = {"connection": store.connection_config}
+    exec(compile(code, "docs/examples-properties.md", "exec"), found)
+
+    first, second, third = (artifact.uri for artifact in store.artifacts("Examples"))
+    assert found["rows_of_span"] == {1: 2, 2: 3}
+    assert sorted(found["same_data"].values(), key=len) == [[third], [first, second]]
+    assert found["changed_at"] == [2]
+
+
+def test_the_sql_finds_the_rows_of_each_span(page, store):
+    [query] = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    with sqlite3.connect(store.connection_config.sqlite.filename_uri) as connection:
+        assert connection.execute(query).fetchall() == [(1, 2), (2, 2), (2, 3)]

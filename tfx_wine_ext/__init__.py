@@ -1,0 +1,60 @@
+"""Components that TensorFlow Extended lacks.
+
+Importing this package is cheap: it loads neither TFX nor TensorFlow, Beam, Arrow or numpy. A public
+name is imported from its module the first time it is used (PEP 562), so a script pays only for
+the component that it names, and tools that merely look at the package pay nothing.
+
+Example:
+    >>> import tfx_wine_ext
+    >>> "ParquetExampleGen" in dir(tfx_wine_ext)
+    True
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.components.parquet_example_gen import (
+        ParquetExampleGen,
+        ParquetExampleGenSpec,
+    )
+    from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
+
+__version__ = "0.1.0.dev0"
+
+# The one table of public names; the imports above repeat it for type checkers only.
+_MODULE_OF = {
+    "ParquetExampleGen": "tfx_wine_ext.components.parquet_example_gen",
+    "ParquetExampleGenSpec": "tfx_wine_ext.components.parquet_example_gen",
+    "ParquetExecutor": "tfx_wine_ext.executors.parquet_example_gen",
+}
+
+__all__ = [  # literal, as type checkers read it
+    "ParquetExampleGen",
+    "ParquetExampleGenSpec",
+    "ParquetExecutor",
+    "__version__",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the module of the public ``name`` and returns what it names.
+
+    Raises:
+        AttributeError: ``name`` is not public here. An import that fails is not hidden: its
+            ImportError is raised as it is.
+    """
+    try:
+        module = _MODULE_OF[name]
+    except KeyError:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value  # The next use does not come here.
+    return value
+
+
+def __dir__() -> list[str]:
+    """Lists what is here already and what would be loaded on use."""
+    return sorted({*globals(), *_MODULE_OF})

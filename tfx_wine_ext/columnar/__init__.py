@@ -1,0 +1,38 @@
+"""Arrow record batches to serialised ``tf.train.Example`` records, splits and TFRecord bytes.
+
+This package knows Arrow and numpy, and neither TFX nor TensorFlow. The pieces, in the order in
+which they are used::
+
+    plan = plan_features(schema, options)       # once, from the schema alone
+    encoded = encode_examples(batch, plan)      # for each batch
+    buckets = example_buckets(encoded, total)   # which split each record goes to
+    framed = frame_records(encoded, indices)    # the records of one split, as a file holds them
+"""
+
+from tfx_wine_ext.columnar.encode import EncodedExamples, encode_examples
+from tfx_wine_ext.columnar.partition import example_buckets, feature_buckets
+from tfx_wine_ext.columnar.plan import (
+    EncodeOptions,
+    Feature,
+    FeaturePlan,
+    UnknownColumnsError,
+    UnsupportedColumnsError,
+    plan_features,
+)
+from tfx_wine_ext.columnar.tfrecord import frame_records
+from tfx_wine_ext.columnar.values import EncodeError
+
+__all__ = [
+    "EncodeError",
+    "EncodeOptions",
+    "EncodedExamples",
+    "Feature",
+    "FeaturePlan",
+    "UnknownColumnsError",
+    "UnsupportedColumnsError",
+    "encode_examples",
+    "example_buckets",
+    "feature_buckets",
+    "frame_records",
+    "plan_features",
+]

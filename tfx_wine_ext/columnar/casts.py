@@ -1,0 +1,50 @@
+"""Conversions that the user asks for with ``cast=``, before values are encoded."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tfx_wine_ext.columnar.arrow_types import kind_of, temporal_unit
+
+
+def cast_values(array: pa.Array, target: str) -> pa.Array:
+    """Converts values to another type.
+
+    Args:
+        array: values of a type that `bare` leaves as it is and that is not a list.
+        target: ``"int64"``, ``"float32"`` or ``"bytes"`` for a feature of that kind (a date, time
+            or duration gives its count of its own unit; float32 rounds to nearest; text is Arrow's,
+            but decimals are always written in full: 0.0000001, not 1E-7), or an Arrow type's alias
+            such as ``"timestamp[us]"``, for Arrow's safe cast.
+
+    Returns:
+        The array converted; nulls stay nulls. For float32 it may be of any type that becomes a
+        ``float_list``: it is narrowed when it is encoded.
+
+    Raises:
+        ValueError: there is no such alias, or a value cannot be converted.
+        pyarrow.ArrowNotImplementedError: Arrow has no cast between the types.
+
+    Example:
+        >>> cast_values(pa.array([1.0, None, 3.0]), "int64").to_pylist()
+        [1, None, 3]
+    """
+    kind = kind_of(array.type)
+    if target == "bytes":
+        if pa.types.is_decimal(array.type):
+            # Before pyarrow 11 Arrow cannot, and later it writes 1E-7 or not as it sees fit.
+            text = [None if value is None else format(value, "f") for value in array.to_pylist()]
+            return pa.array(text, pa.string())
+        return array if kind == "bytes_list" else pc.cast(array, pa.string())
+    if target not in ("int64", "float32"):
+        return pc.cast(array, pa.type_for_alias(target))
+    if temporal_unit(array.type) is not None:
+        if array.type.bit_width == 32:  # Arrow has no cast of these to anything else.
+            array = pc.cast(array, pa.int32())
+        array = pc.cast(array, pa.int64())
+    if target == "int64":
+        return pc.cast(array, pa.int64())
+    if kind == "float_list":
+        return array
+    return pc.cast(array, pa.float64(), safe=pa.types.is_null(array.type))

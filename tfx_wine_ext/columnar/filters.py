@@ -1,0 +1,203 @@
+"""Row filters in disjunctive normal form, as `pyarrow.parquet.read_table` takes them."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import functools
+import operator
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, BinaryIO, Callable
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.dataset as ds
+
+# The longest list of values whose "in" rules out row groups, see `_is_in`.
+_FEW_VALUES = 64
+
+
+def _is_in(column: pc.Expression, values: pa.Array) -> pc.Expression:
+    # Older pyarrow (10, at least) holds statistics against comparisons, not against is_in.
+    if 0 < len(values) <= _FEW_VALUES:
+        return functools.reduce(operator.or_, (column == value for value in values))
+    return column.isin(values)
+
+
+_OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
+    "=": lambda column, value: column == value,
+    "==": lambda column, value: column == value,
+    "!=": lambda column, value: column != value,
+    "<": lambda column, value: column < value,
+    "<=": lambda column, value: column <= value,
+    ">": lambda column, value: column > value,
+    ">=": lambda column, value: column >= value,
+    "in": lambda column, values: _is_in(column, values),
+    # Arrow's is_in is false of a null, not null: by itself its opposite would keep nulls.
+    "not in": lambda column, values: column.is_valid() & ~column.isin(values),
+}
+# More digits than a datetime holds: Arrow reads these.
+_NANOSECONDS = re.compile(r"\.\d{7,9}")
+_FORM = (
+    "expected a list of (column, op, value), or a list of such lists, with op one of "
+    + " ".join(_OPERATORS)
+)
+
+
+class RowFilter:
+    """Rows to keep: any of several lists of conditions, all conditions of one list.
+
+    A row in which a condition's column is null is dropped, as in SQL. Dates and times may be
+    given as ISO 8601 text: values are cast to the type of their column.
+
+    Args:
+        filters: ``[(column, op, value), ...]`` or ``[[(column, op, value), ...], ...]``.
+
+    Raises:
+        ValueError: `filters` is of another form.
+
+    Example:
+        >>> keep = RowFilter([("alcohol", ">", 10), ("colour", "in", ["red", "white"])])
+        >>> keep.columns
+        ('alcohol', 'colour')
+        >>> batch = pa.record_batch([pa.array([9.5, 11.0]), pa.array(["red", "red"])],
+        ...                         names=["alcohol", "colour"])
+        >>> keep.apply(batch).to_pydict()
+        {'alcohol': [11.0], 'colour': ['red']}
+    """
+
+    def __init__(self, filters: Sequence[Any]) -> None:
+        """Reads either form."""
+        if not _is_list(filters) or not filters:
+            raise ValueError(f"filters: {_FORM}; found {filters!r}")
+        nested = all(_is_list(f) and f and _is_list(f[0]) for f in filters)
+        self._any_of = [
+            list(map(_condition, all_of)) for all_of in (filters if nested else [filters])
+        ]
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The top-level columns that the conditions name, each once."""
+        return tuple(dict.fromkeys(name for all_of in self._any_of for name, _, _ in all_of))
+
+    def expression(self, schema: pa.Schema) -> pc.Expression:
+        """Returns the filter as an Arrow expression on a schema.
+
+        Raises:
+            ValueError: a column is not in the schema, or a value does not fit its type.
+        """
+        any_of = None
+        for conditions in self._any_of:
+            all_of = None
+            for name, op, value in conditions:
+                term = _OPERATORS[op](pc.field(name), _literal(schema, name, op, value))
+                all_of = term if all_of is None else all_of & term
+            any_of = all_of if any_of is None else any_of | all_of
+        return any_of
+
+    def row_groups(self, stream: BinaryIO, schema: pa.Schema) -> frozenset[int]:
+        """Returns the row groups of a Parquet file that may hold a row to keep.
+
+        Args:
+            stream: The open file.
+            schema: Its schema, or the wider one that it is read as.
+        """
+        fragment = ds.ParquetFileFormat().make_fragment(pa.PythonFile(stream, mode="r"))
+        kept = fragment.subset(filter=self.expression(schema), schema=schema)
+        return frozenset(group.id for group in kept.row_groups)
+
+    def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns the rows of the batch to keep, in order."""
+        table = ds.InMemoryDataset(batch).to_table(filter=self.expression(batch.schema))
+        return pa.RecordBatch.from_arrays(
+            [
+                column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+                for column in table.columns
+            ]
+            if table.num_rows
+            else [column.slice(0, 0) for column in batch.columns],
+            schema=batch.schema,
+        )
+
+
+def to_json_value(value: object) -> object:
+    """Turns dates, times and decimals in a filter into the text that `RowFilter` reads back.
+
+    Raises:
+        TypeError: for anything else that JSON does not know.
+    """
+    if isinstance(value, (datetime.date, datetime.datetime, datetime.time)):
+        return value.isoformat()
+    if isinstance(value, decimal.Decimal):
+        return str(value)
+    if isinstance(value, (set, frozenset)):
+        return sorted(value, key=repr)
+    raise TypeError(
+        f"filters: a value of type {type(value).__name__} cannot be recorded: {value!r}"
+    )
+
+
+def _is_list(value: Any) -> bool:
+    return isinstance(value, Sequence) and not isinstance(value, (str, bytes))
+
+
+def _condition(condition: Any) -> tuple[str, str, Any]:
+    """Checks one ``(column, op, value)``."""
+    if not (_is_list(condition) and len(condition) == 3):
+        raise ValueError(f"filters: {_FORM}; found {condition!r}")
+    name, op, value = condition
+    if not (isinstance(name, str) and isinstance(op, str) and op in _OPERATORS):
+        raise ValueError(f"filters: {_FORM}; found {condition!r}")
+    takes_many = op in ("in", "not in")
+    if takes_many != isinstance(value, (list, tuple, set, frozenset)):
+        form = "a list of values" if takes_many else "one value"
+        raise ValueError(f"filters: {op!r} takes {form}; found {condition!r}")
+    if None in value if takes_many else value is None:
+        raise ValueError(
+            "filters: expected values other than None, as rows in which the column is null are "
+            f"always dropped; found {condition!r}"
+        )
+    return name, op, value
+
+
+def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
+    """Casts the value of a condition to the type of its column."""
+    if schema.get_field_index(name) < 0:
+        raise ValueError(
+            f"filters: there is no column {name!r}; the columns are {', '.join(schema.names)}"
+        )
+    data_type = schema.field(name).type
+    if pa.types.is_dictionary(data_type):
+        data_type = data_type.value_type
+    many = op in ("in", "not in")
+    try:
+        values = pa.array([_parsed(v, data_type) for v in (value if many else [value])])
+        values = values.cast(data_type)
+    except (pa.ArrowException, ArithmeticError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"filters: {value!r} is not a value of column {name!r}, which is {data_type} ({error})"
+        ) from error
+    return values if many else values[0]
+
+
+def _parsed(value: Any, data_type: pa.DataType) -> Any:
+    """Reads text as a date, time or decimal where the column holds these: Arrow only reads some."""
+    if isinstance(value, str):
+        # Python reads the zone "Z" from version 3.11 on.
+        text = value[:-1] + "+00:00" if value.endswith("Z") else value
+        if pa.types.is_date(data_type):
+            value = datetime.date.fromisoformat(text)
+        elif pa.types.is_time(data_type):
+            value = datetime.time.fromisoformat(text)
+        elif pa.types.is_timestamp(data_type) and not _NANOSECONDS.search(text):
+            value = datetime.datetime.fromisoformat(text)
+        elif pa.types.is_decimal(data_type):
+            value = decimal.Decimal(text)
+    if (
+        isinstance(value, datetime.datetime)
+        and pa.types.is_timestamp(data_type)
+        and (value.tzinfo is None) != (data_type.tz is None)
+    ):
+        raise ValueError("expected a time zone in both of them, or in neither")
+    return value

@@ -1,0 +1,654 @@
+"""From Parquet files to splits of examples on disk: options, plan, shards, commit.
+
+The work is cut into shard tasks from the footers alone, so the cut does not depend on the number
+of workers; each task reads its row groups in order and writes one shard of every split. The same
+input and options therefore give the same bytes, whoever does the work.
+
+Nothing becomes visible before all of it is there: shards are written to a staging folder inside
+the destination, verified, and moved to their places by `commit` once every row is accounted for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import itertools
+import json
+import logging
+import operator
+import os
+import time
+import uuid
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+from isal import igzip, isal_zlib
+
+from tfx_wine_ext.columnar.encode import EncodedExamples, encode_examples
+from tfx_wine_ext.columnar.feature_batch import feature_batch, feature_schema
+from tfx_wine_ext.columnar.files import Files
+from tfx_wine_ext.columnar.filters import RowFilter, to_json_value
+from tfx_wine_ext.columnar.parquet_source import Footer, ParquetFileError, RowGroup, iter_row_groups
+from tfx_wine_ext.columnar.partition import (
+    check_partition_feature,
+    example_buckets,
+    feature_buckets,
+)
+from tfx_wine_ext.columnar.plan import EncodeOptions, FeaturePlan, plan_features
+from tfx_wine_ext.columnar.schemas import schema_difference, unified_schema
+from tfx_wine_ext.columnar.tfrecord import frame_records
+from tfx_wine_ext.columnar.values import EncodeError
+
+_logger = logging.getLogger(__name__)
+
+# A shard is cut after this much uncompressed Parquet data: some hundred thousand rows of a
+# dozen columns. Small enough to spread over workers, large enough for few files.
+SHARD_UNCOMPRESSED_BYTES = 64 * 1024 * 1024
+# Rows that are encoded, hashed and compressed at a time; one gzip member each. Memory grows with
+# it, speed does not above some ten thousand.
+BATCH_ROWS = 32768
+# Threads within one shard task. Decoding, encoding and gzip run outside the interpreter lock,
+# hashing does not: more than a few gain nothing.
+SHARD_THREADS = min(4, os.cpu_count() or 1)
+
+STAGING_FOLDER = ".staging"
+TFRECORD_PAYLOAD = "tfrecord"
+PARQUET_PAYLOAD = "parquet"
+_FILE_NAME = {
+    TFRECORD_PAYLOAD: "data_tfrecord-{:05d}-of-{:05d}.gz",
+    PARQUET_PAYLOAD: "data_parquet-{:05d}-of-{:05d}.parquet",
+}
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """What to read and how to cut it; every value is JSON, so that it can be recorded.
+
+    Attributes:
+        encode: Which columns become which features.
+        filters: Rows to keep, as `pyarrow.parquet.read_table` takes them: a list of
+            ``(column, op, value)``, all of which must hold, or a list of such lists, one of
+            which must. Row groups that cannot hold such a row are not read.
+        unify_schemas: Read files of different schemas as one: a column that a file lacks is
+            null there, numbers are widened. False refuses them, because a lost column is more
+            often an accident than an intention.
+        shuffle_seed: Shuffle the rows within each row group with this seed; None keeps the
+            order of the file.
+        num_shards: Files per split; None cuts one after about 64 MiB of uncompressed data.
+            There are never more shards than row groups, and always at least one.
+    """
+
+    encode: EncodeOptions = field(default_factory=EncodeOptions)
+    filters: Sequence[Any] | None = None
+    unify_schemas: bool = False
+    shuffle_seed: int | None = None
+    num_shards: int | None = None
+
+    def __post_init__(self) -> None:
+        """Checks what can be checked without a schema.
+
+        Raises:
+            ValueError: `num_shards` is not positive, `shuffle_seed` is negative, or `filters`
+                is not of the form above.
+        """
+        for name, least in (("num_shards", 1), ("shuffle_seed", 0)):
+            value = getattr(self, name)
+            if value is not None and not (isinstance(value, int) and value >= least):
+                raise ValueError(
+                    f"{name}: expected a whole number of at least {least}, or None; found {value!r}"
+                )
+        if self.filters is not None:
+            RowFilter(self.filters)
+
+    def reads(self, name: str) -> bool:
+        """Tells whether a top-level column is read, for a feature of it or for a filter."""
+        if self.filters and name in RowFilter(self.filters).columns:
+            return True
+        if name in self.encode.exclude_columns:
+            return False
+        return self.encode.columns is None or any(
+            chosen == name or chosen.startswith(f"{name}.") for chosen in self.encode.columns
+        )
+
+    def to_json(self) -> str:
+        """Returns the options as JSON text; equal options give equal text."""
+        values = {
+            "encode": json.loads(self.encode.to_json()),
+            "filters": self.filters,
+            "unify_schemas": self.unify_schemas,
+            "shuffle_seed": self.shuffle_seed,
+            "num_shards": self.num_shards,
+        }
+        return json.dumps(values, sort_keys=True, default=to_json_value)
+
+    @classmethod
+    def from_json(cls, text: str) -> IngestOptions:
+        """Reads what `to_json` wrote.
+
+        Raises:
+            TypeError: a key is unknown.
+        """
+        values = json.loads(text)
+        return cls(**{**values, "encode": EncodeOptions.from_json(json.dumps(values["encode"]))})
+
+
+@dataclass(frozen=True)
+class OutputSplit:
+    """A split and its share: rows whose hash falls into its `hash_buckets` of all buckets."""
+
+    name: str
+    hash_buckets: int = 1
+
+
+@dataclass(frozen=True)
+class FilePart:
+    """Row groups of one file that a task reads."""
+
+    path: str
+    digest: str
+    row_groups: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class ShardTask:
+    """One unit of work: some row groups, read in order, written as one shard of each split.
+
+    `rows` is the number of rows in them, before any filter.
+    """
+
+    index: int
+    count: int
+    parts: tuple[FilePart, ...]
+    rows: int
+    splits: tuple[OutputSplit, ...]
+    partition_feature: str | None
+    plan: FeaturePlan
+    schema: pa.Schema
+    options: IngestOptions
+    payload: str
+
+
+@dataclass(frozen=True)
+class ShardFile:
+    """One written shard: rows in it, its bytes on disk, and where under the destination it goes."""
+
+    split: str
+    name: str
+    rows: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What one task did: rows read before any filter, and a file for every split."""
+
+    index: int
+    rows_read: int
+    files: tuple[ShardFile, ...]
+
+    def to_json(self) -> str:
+        """Returns the result as JSON text."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> ShardResult:
+        """Reads what `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "files": tuple(ShardFile(**f) for f in values["files"])})
+
+
+def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.Schema, FeaturePlan]:
+    """Decides the schema of one input split and the features that come of it.
+
+    Args:
+        footers: The files of the input split; at least one.
+        options: How to read them.
+
+    Returns:
+        The schema that every batch is brought to, and the plan of its encoding.
+
+    Raises:
+        ValueError: a column cannot become a feature (all such columns are named), or the
+            schemas of two files differ in a column that is read and `unify_schemas` is False,
+            or the filters do not fit the schema.
+        ParquetFileError: two columns of a file that are read have one name.
+    """
+    for footer in footers:
+        counts = Counter(footer.schema.names)
+        repeated = [name for name in counts if counts[name] > 1 and options.reads(name)]
+        if repeated:
+            raise ParquetFileError(
+                footer.path,
+                f"has more than one column of the name {', '.join(map(repr, repeated))}",
+                "rename them, or leave them out (exclude_columns=)",
+            )
+    first = footers[0]
+    schema = first.schema.remove_metadata()
+    if options.unify_schemas:
+        schema = unified_schema(footers, options.reads)
+    try:
+        plan = plan_features(schema, options.encode)
+    except ValueError as error:
+        raise ValueError(f"{first.path}: {error}") from error
+    wanted = _columns_to_read(plan, options)
+    if options.filters:
+        RowFilter(options.filters).expression(schema)
+    for footer in footers[1:] if not options.unify_schemas else ():
+        difference = schema_difference(schema, footer.schema, wanted, options.encode)
+        if difference:
+            raise ValueError(
+                f"the schemas of {first.path} and {footer.path} differ: {difference}; bring the "
+                "files to one schema, leave the columns out (exclude_columns=), or set "
+                "unify_schemas=True"
+            )
+    return schema, plan
+
+
+def _columns_to_read(plan: FeaturePlan, options: IngestOptions) -> tuple[str, ...]:
+    """Returns the top-level columns that features or filters need, without repetition."""
+    filter_columns = RowFilter(options.filters).columns if options.filters else ()
+    return tuple(dict.fromkeys((*plan.columns, *filter_columns)))
+
+
+def plan_shards(
+    footers: Sequence[Footer],
+    splits: Sequence[OutputSplit],
+    options: IngestOptions,
+    *,
+    partition_feature: str | None = None,
+    payload: str = TFRECORD_PAYLOAD,
+    files: Files,
+) -> list[ShardTask]:
+    """Cuts one input split into tasks.
+
+    Args:
+        footers: Its files, in the order in which they are read; at least one.
+        splits: The output splits; with one, no row is hashed.
+        options: What to read and how.
+        partition_feature: Hash this feature instead of the whole example.
+        payload: `TFRECORD_PAYLOAD` or `PARQUET_PAYLOAD`.
+        files: The file system, to look for row groups that the filters rule out.
+
+    Returns:
+        At least one task; the same for the same input, whatever the number of workers.
+
+    Raises:
+        ValueError: see `plan_schema`; or `partition_feature` is not a feature.
+    """
+    schema, plan = plan_schema(footers, options)
+    if payload == PARQUET_PAYLOAD and not plan.features and any(f.rows for f in footers):
+        raise ValueError(
+            f"{footers[0].path}: no column is selected, and Parquet cannot hold rows without "
+            "columns: name some with columns=(...), or write TFRecords"
+        )
+    if partition_feature is not None:
+        check_partition_feature(plan, partition_feature)
+    groups = [
+        (footer, group)
+        for footer in footers
+        for group in _kept_row_groups(footer, schema, options, files)
+    ]
+    total_bytes = sum(group.uncompressed_bytes for _, group in groups)
+    wanted = options.num_shards or -(-total_bytes // SHARD_UNCOMPRESSED_BYTES)
+    count = max(1, min(wanted, len(groups)))
+    parts: list[list[FilePart]] = [[] for _ in range(count)]
+    rows = [0] * count
+    before = 0
+    for footer, group in groups:
+        # A group goes to the shard in whose share of all bytes its middle lies.
+        middle = before + group.uncompressed_bytes / 2
+        before += group.uncompressed_bytes
+        shard = min(int(middle / max(total_bytes, 1) * count), count - 1)
+        _append(parts[shard], footer, group)
+        rows[shard] += group.rows
+    return [
+        ShardTask(
+            index=i,
+            count=count,
+            parts=tuple(shard_parts),
+            rows=rows[i],
+            splits=tuple(splits),
+            partition_feature=partition_feature,
+            plan=plan,
+            schema=schema,
+            options=options,
+            payload=payload,
+        )
+        for i, shard_parts in enumerate(parts)
+    ]
+
+
+def _append(parts: list[FilePart], footer: Footer, group: RowGroup) -> None:
+    """Adds a row group to a shard, to the last part where that is of the same file."""
+    if parts and parts[-1].path == footer.path:
+        parts[-1] = replace(parts[-1], row_groups=(*parts[-1].row_groups, group.index))
+    else:
+        parts.append(FilePart(footer.path, footer.digest, (group.index,)))
+
+
+def _kept_row_groups(
+    footer: Footer, schema: pa.Schema, options: IngestOptions, files: Files
+) -> Sequence[RowGroup]:
+    """Returns the row groups of a file that the filters do not rule out."""
+    if not options.filters:
+        return footer.row_groups
+    row_filter = RowFilter(options.filters)
+    if any(footer.schema.get_field_index(name) < 0 for name in row_filter.columns):
+        return footer.row_groups  # the column comes from unify_schemas: no statistics here
+    with files.open(footer.path) as stream:
+        kept = row_filter.row_groups(stream, schema)
+    return [group for group in footer.row_groups if group.index in kept]
+
+
+def write_shard(task: ShardTask, destination: str, files: Files) -> ShardResult:
+    """Does one task: reads its row groups and writes its shard of every split, staged.
+
+    Args:
+        task: From `plan_shards`.
+        destination: Folder of the artifact; the shards are written to its staging folder.
+        files: The file system of both sides.
+
+    Returns:
+        Rows read, and the files written. The same task may run twice, even at once: the bytes
+        are equal, and the last one to finish stands.
+
+    Raises:
+        ParquetFileError: the file changed, is corrupt, or holds a value that cannot be encoded.
+        OSError: a shard cannot be written, or reads back other than it was written.
+    """
+    started = time.monotonic()
+    staging = f"{destination}/{STAGING_FOLDER}"
+    rows_read = 0
+    with contextlib.ExitStack() as stack:
+        writers = []
+        for split in task.splits:
+            writers.append(_SPLIT_WRITERS[task.payload](task, split, staging, files))
+            stack.callback(writers[-1].abandon)
+        pool = stack.enter_context(ThreadPoolExecutor(SHARD_THREADS))
+        pending: deque[Future[list[_Chunk]]] = deque()
+
+        def write_oldest() -> None:
+            for writer, chunk in zip(writers, pending.popleft().result()):
+                writer.write(chunk)
+
+        for path, row_group, batch in _batches(task, files):
+            rows_read += batch.num_rows
+            pending.append(pool.submit(_split_batch, task, path, row_group, batch))
+            if len(pending) > SHARD_THREADS:  # keeps memory flat
+                write_oldest()
+        while pending:
+            write_oldest()
+        shard_files = tuple(writer.finish() for writer in writers)
+    _logger.info(
+        "shard %d of %d of %s: %d rows in %.1f s",
+        task.index + 1,
+        task.count,
+        "/".join(split.name for split in task.splits),
+        rows_read,
+        time.monotonic() - started,
+    )
+    return ShardResult(task.index, rows_read, shard_files)
+
+
+def _batches(task: ShardTask, files: Files) -> Iterator[tuple[str, int, pa.RecordBatch]]:
+    """Yields the task's rows with their file and row group, in the task's schema and order."""
+    wanted = _columns_to_read(task.plan, task.options)
+    schema = pa.schema([task.schema.field(name) for name in wanted])
+    for part in task.parts:
+        batches = iter_row_groups(
+            part.path, part.digest, part.row_groups, schema, BATCH_ROWS, files
+        )
+        if task.options.shuffle_seed is None or not wanted:  # rows without columns are all alike
+            for row_group, batch in batches:
+                yield part.path, row_group, batch
+            continue
+        for row_group, of_group in itertools.groupby(batches, key=operator.itemgetter(0)):
+            table = pa.Table.from_batches([batch for _, batch in of_group])
+            seed = (task.options.shuffle_seed, int(part.digest[:8], 16), row_group)
+            order = np.random.default_rng(seed).permutation(table.num_rows)
+            for batch in table.take(pa.array(order)).combine_chunks().to_batches(BATCH_ROWS):
+                yield part.path, row_group, batch
+
+
+@dataclass(frozen=True)
+class _Chunk:
+    """The rows of one batch that belong to one split, ready to be written."""
+
+    rows: int
+    data: Any  # bytes of a gzip member, or a RecordBatch
+
+
+def _split_batch(task: ShardTask, path: str, row_group: int, batch: pa.RecordBatch) -> list[_Chunk]:
+    """Filters and encodes a batch and cuts it into the task's splits."""
+    try:
+        if task.options.filters:
+            batch = RowFilter(task.options.filters).apply(batch)
+        encoded = encode_examples(batch, task.plan)
+        rows_of_split = _rows_of_splits(task, batch, encoded)
+    except ValueError as error:
+        # An EncodeError's row counts within the batch: of no use to anyone who has the file.
+        found = str(error)
+        if isinstance(error, EncodeError):
+            found = f"column {error.column!r}: {error.reason}"
+        raise ParquetFileError(
+            path,
+            f"row group {row_group}, {found}",
+            "or leave the column out (exclude_columns=)",
+        ) from error
+    if task.payload == TFRECORD_PAYLOAD:
+        return [
+            _Chunk(len(rows), igzip.compress(frame_records(encoded, rows), 1, mtime=0))
+            for rows in rows_of_split
+        ]
+    features = feature_batch(batch, task.plan)
+    return [_Chunk(len(rows), features.take(pa.array(rows))) for rows in rows_of_split]
+
+
+def _rows_of_splits(
+    task: ShardTask, batch: pa.RecordBatch, encoded: EncodedExamples
+) -> list[npt.NDArray[np.int64]]:
+    """Returns for each split the numbers of its rows, ascending."""
+    if len(task.splits) == 1:
+        return [np.arange(batch.num_rows)]
+    upper = np.cumsum([split.hash_buckets for split in task.splits])
+    if task.partition_feature is None:
+        buckets = example_buckets(encoded, int(upper[-1]))
+    else:
+        buckets = feature_buckets(batch, task.plan, task.partition_feature, int(upper[-1]))
+    split_of_row = np.searchsorted(upper, buckets, side="right")
+    return [np.flatnonzero(split_of_row == n) for n in range(len(task.splits))]
+
+
+class _StagedFile:
+    """A file that is written under a name of its own, verified, and then given its real name."""
+
+    def __init__(self, path: str, files: Files) -> None:
+        self._path = path
+        # Two attempts at one task must not write into one file.
+        self._attempt_path = f"{path}.{uuid.uuid4().hex}"
+        self._files = files
+        with self._named_errors():
+            self._stream = files.create(self._attempt_path)
+        self._crc32 = 0
+        self._bytes = 0
+        self.closed = False
+
+    @contextlib.contextmanager
+    def _named_errors(self) -> Iterator[None]:
+        """Says which file it is that cannot be written: the system's own message does not."""
+        try:
+            yield
+        except OSError as error:
+            raise OSError(
+                f"{self._path}: cannot be written ({error}); make room on the disk or mend it, "
+                "then run again"
+            ) from error
+
+    def write(self, data: bytes) -> int:
+        with self._named_errors():
+            self._stream.write(data)
+        self._crc32 = isal_zlib.crc32(data, self._crc32)
+        self._bytes += len(data)
+        return len(data)
+
+    def flush(self) -> None:
+        with self._named_errors():
+            self._stream.flush()
+
+    def close(self) -> None:
+        if not self.closed:
+            self.closed = True
+            with self._named_errors():
+                self._stream.close()
+
+    def finish(self) -> int:
+        """Closes the file, compares what is there with what was written, and renames it."""
+        self.close()
+        crc32, size = 0, 0
+        with self._files.open(self._attempt_path) as stream:
+            while block := stream.read(1 << 20):
+                crc32, size = isal_zlib.crc32(block, crc32), size + len(block)
+        if (size, crc32) != (self._bytes, self._crc32):
+            raise OSError(
+                f"{self._attempt_path}: wrote {self._bytes} bytes with CRC {self._crc32:#010x}, "
+                f"read back {size} with {crc32:#010x}; check the disk, then run again"
+            )
+        self._files.rename(self._attempt_path, self._path)
+        return self._bytes
+
+
+class _TFRecordWriter:
+    """Writes one shard of one split as gzip members of TFRecords."""
+
+    def __init__(self, task: ShardTask, split: OutputSplit, staging: str, files: Files) -> None:
+        self._split = split.name
+        self._name = _FILE_NAME[task.payload].format(task.index, task.count)
+        self._rows = 0
+        self._file = _StagedFile(f"{staging}/{split_folder(split.name)}/{self._name}", files)
+        self._open(task)
+
+    def write(self, chunk: _Chunk) -> None:
+        # TensorFlow takes an empty gzip member for the end of the file and reads no further.
+        if chunk.rows:
+            self._append(chunk.data)
+            self._rows += chunk.rows
+
+    def finish(self) -> ShardFile:
+        self._end()
+        return ShardFile(self._split, self._name, self._rows, self._file.finish())
+
+    def _open(self, task: ShardTask) -> None:
+        """Begins the file; gzip has no beginning."""
+
+    def _append(self, data: Any) -> None:
+        self._file.write(data)
+
+    def _end(self) -> None:
+        if not self._rows:  # A gzip file of nothing, not an empty file.
+            self._file.write(igzip.compress(b"", 1, mtime=0))
+
+    def abandon(self) -> None:
+        """Closes what is open: nothing after `finish`; after an error, what was written is lost."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+
+class _ParquetWriter(_TFRecordWriter):
+    """Writes one shard of one split as Parquet, a row group a batch."""
+
+    def _open(self, task: ShardTask) -> None:
+        self._schema = feature_schema(task.plan)
+        self._writer = pq.ParquetWriter(self._file, self._schema)
+
+    def _append(self, data: Any) -> None:
+        self._writer.write_batch(data)
+
+    def _end(self) -> None:
+        if not self._rows:  # pyarrow 18 cannot read the whole of a file without a row group.
+            self._writer.write_table(self._schema.empty_table())
+        self._writer.close()
+
+    def abandon(self) -> None:
+        with contextlib.suppress(OSError):
+            self._writer.close()
+        super().abandon()
+
+
+_SPLIT_WRITERS = {TFRECORD_PAYLOAD: _TFRecordWriter, PARQUET_PAYLOAD: _ParquetWriter}
+
+
+def split_folder(split: str) -> str:
+    """Returns the folder of a split inside an Examples artifact, as TFX has it."""
+    return f"Split-{split}"
+
+
+def clear(destination: str, splits: Iterable[str], files: Files) -> None:
+    """Deletes what an earlier, interrupted run may have left in an artifact's folder."""
+    staging = f"{destination}/{STAGING_FOLDER}"
+    files.remove_tree(staging)
+    for path in (f"{destination}/{split_folder(split)}" for split in splits):
+        if files.is_dir(path):
+            # Deleting takes many steps; until the last, half a split must not look like one.
+            files.move_tree(path, staging)
+            path = staging
+        files.remove_tree(path)
+
+
+def commit(
+    destination: str, tasks: Sequence[ShardTask], results: Sequence[ShardResult], files: Files
+) -> list[ShardFile]:
+    """Moves the staged splits to their places, once every row is accounted for.
+
+    Args:
+        destination: Folder of the artifact.
+        tasks: All tasks of the run.
+        results: What their workers returned, in any order.
+        files: The file system.
+
+    Returns:
+        The files of all splits, by split and shard.
+
+    Raises:
+        RuntimeError: rows, shards or files are missing: the engine that ran the tasks lost some.
+            Nothing was moved.
+    """
+    staging = f"{destination}/{STAGING_FOLDER}"
+    done = {(file.split, file.name) for result in results for file in result.files}
+    expected = {
+        (split.name, _FILE_NAME[task.payload].format(task.index, task.count))
+        for task in tasks
+        for split in task.splits
+    }
+    rows_read = sum(result.rows_read for result in results)
+    rows_expected = sum(task.rows for task in tasks)
+    if done != expected or len(results) != len(tasks) or rows_read != rows_expected:
+        raise RuntimeError(
+            f"{destination}: expected {len(tasks)} shard tasks with {rows_expected} rows, found "
+            f"{len(results)} with {rows_read}; the Beam runner lost work, nothing was published: "
+            "run again, on another runner if it happens again"
+        )
+    folders = sorted({split_folder(split) for split, _ in expected})
+    wanted = {f"{staging}/{split_folder(split)}/{name}" for split, name in expected}
+    staged = {p for f in folders for p in files.glob(f"{glob.escape(f'{staging}/{f}')}/*")}
+    if wanted - staged:
+        raise RuntimeError(
+            f"{sorted(wanted - staged)[0]}: expected {len(wanted)} shards in the staging folder, "
+            f"this one and {len(wanted - staged) - 1} more are missing; nothing was published: "
+            "check that all workers reach the same folder, then run again"
+        )
+    for path in staged - wanted:
+        # Left by an attempt that was broken off and done again: readers take all of a folder.
+        files.rename(path, f"{staging}/{path.rpartition('/')[2]}")
+    for folder in folders:
+        files.move_tree(f"{staging}/{folder}", f"{destination}/{folder}")
+    files.remove_tree(staging)
+    return sorted(
+        (file for result in results for file in result.files), key=lambda f: (f.split, f.name)
+    )

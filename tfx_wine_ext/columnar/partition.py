@@ -1,0 +1,119 @@
+"""Which split a record goes to: the hash buckets of TFX's example generators.
+
+TFX takes the sha256 digest of a record's bytes, or of one feature's, as a number modulo the sum of
+all splits' ``hash_buckets`` (``tfx/components/example_gen/base_example_gen_executor.py``). The same
+is done here, so that the splits are the same.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from tfx_wine_ext.columnar.encode import EncodedExamples, encode_feature
+from tfx_wine_ext.columnar.plan import FeaturePlan
+from tfx_wine_ext.columnar.values import EncodeError
+from tfx_wine_ext.columnar.wire import Ints
+
+
+def example_buckets(encoded: EncodedExamples, total_buckets: int) -> Ints:
+    """Returns the bucket of each record, from the hash of all of it.
+
+    Args:
+        encoded: n records.
+        total_buckets: number of buckets, 1 or more: the sum of the splits' ``hash_buckets``.
+
+    Returns:
+        int64[n], ``int(sha256(record).hexdigest(), 16) % total_buckets``.
+
+    Raises:
+        ValueError: ``total_buckets`` is not positive.
+
+    Example:
+        >>> from tfx_wine_ext.columnar import encode_examples, plan_features
+        >>> batch = pa.RecordBatch.from_pydict({"a": [1, 2, 3]})
+        >>> example_buckets(encode_examples(batch, plan_features(batch.schema)), 3).tolist()
+        [0, 0, 1]
+    """
+    return _buckets(encoded.records, total_buckets)
+
+
+def feature_buckets(
+    batch: pa.RecordBatch, plan: FeaturePlan, feature_name: str, total_buckets: int
+) -> Ints:
+    """Returns the bucket of each row, from the hash of one feature (``partition_feature_name``).
+
+    Rows with the same value get the same bucket, so that e.g. all rows of one user are in one
+    split.
+
+    Args:
+        batch: n rows, as for `encode_examples`.
+        plan: the plan that the rows are encoded by.
+        feature_name: the feature; of kind ``bytes_list`` or ``int64_list``.
+        total_buckets: number of buckets, 1 or more: the sum of the splits' ``hash_buckets``.
+
+    Returns:
+        int64[n], ``int(sha256(feature).hexdigest(), 16) % total_buckets``, where ``feature`` is
+        the bytes of the ``tf.train.Feature``.
+
+    Raises:
+        ValueError: the plan has no such feature, or it is of kind ``float_list``, or
+            ``total_buckets`` is not positive.
+        EncodeError: a row has not the feature; names column and row.
+    """
+    check_partition_feature(plan, feature_name)
+    encoded = encode_feature(batch, plan, feature_name)
+    lengths = np.diff(encoded.offsets)
+    if not lengths.all():
+        raise EncodeError(
+            feature_name,
+            int(np.argmin(lengths)),
+            "the partition feature has no value here: fill it, filter the row out, or partition by "
+            "another feature",
+        )
+    return _buckets(encoded.records, total_buckets)
+
+
+def check_partition_feature(plan: FeaturePlan, feature_name: str) -> None:
+    """Checks that rows can be partitioned by a feature, as far as the plan tells.
+
+    Raises:
+        ValueError: the plan has no such feature, or it is of kind ``float_list``.
+    """
+    try:
+        feature = plan.feature(feature_name)
+    except KeyError:
+        names = tuple(feature.name for feature in plan.features)
+        raise ValueError(
+            f"partition_feature_name is {feature_name!r}, but the features are {names!r}"
+        ) from None
+    if feature.kind == "float_list":
+        raise ValueError(
+            f"partition_feature_name is {feature_name!r}, a column of {feature.arrow_type}: only "
+            "features of bytes or int64 can be partitioned by; cast it to 'bytes' or 'int64'"
+        )
+
+
+def _buckets(records: Sequence[bytes], total_buckets: int) -> Ints:
+    if total_buckets < 1:
+        raise ValueError(f"total_buckets must be 1 or more; got {total_buckets}")
+    sha256 = hashlib.sha256
+    digests = b"".join([sha256(record).digest() for record in records])
+    if total_buckets >= 2**32:  # The remainders below would not fit.
+        return np.array(
+            [
+                int.from_bytes(digests[start : start + 32], "big") % total_buckets
+                for start in range(0, len(digests), 32)
+            ],
+            np.int64,
+        )
+    # Long division, 32 bits at a time: a digest is eight of them, the most significant first.
+    remainder = np.zeros(len(records), np.uint64)
+    for digit in np.frombuffer(digests, ">u4").reshape(-1, 8).T:
+        remainder = ((remainder << np.uint64(32)) | digit.astype(np.uint64)) % np.uint64(
+            total_buckets
+        )
+    return remainder.astype(np.int64)

@@ -1,0 +1,352 @@
+"""From an Arrow column to plain numpy: which rows have values, how many, and the values.
+
+Whatever the Arrow type, three forms come out of it: int64 numbers, float32 numbers, or byte strings
+as places in a buffer. Null slots and the hidden contents of null lists are never looked at.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from tfx_wine_ext.columnar.arrow_types import (
+    MICROSECONDS,
+    NANOSECONDS_PER_MICROSECOND,
+    is_list_view,
+    is_run_end_encoded,
+    is_view,
+    temporal_unit,
+)
+from tfx_wine_ext.columnar.casts import cast_values
+from tfx_wine_ext.columnar.plan import EncodeOptions, Feature
+
+Mask = npt.NDArray[np.bool_]
+Ints = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float32]
+
+INT64_MAX = 2**63 - 1
+# Doubles hold all integers up to here, and powers of ten up to the other: a quotient of two such
+# numbers is the double nearest to the decimal.
+EXACT_INTEGER = 2**53
+EXACT_POWER_OF_TEN = 22
+
+
+class EncodeError(ValueError):
+    """A value that cannot become part of a feature.
+
+    Attributes:
+        column: the feature's name.
+        row: the row's number in the batch, from 0.
+        reason: what is wrong, and what to do.
+    """
+
+    def __init__(self, column: str, row: int, reason: str) -> None:
+        self.column, self.row, self.reason = column, row, reason
+        super().__init__(f"column {column!r}, row {row}: {reason}")
+
+    def __reduce__(self) -> tuple[type[EncodeError], tuple[str, int, str]]:
+        return EncodeError, (self.column, self.row, self.reason)
+
+
+@dataclass(frozen=True)
+class ByteStrings:
+    """Byte strings as places in a buffer: string i is ``data[starts[i]:starts[i] + lengths[i]]``.
+
+    Attributes:
+        data: uint8, the buffer.
+        starts: int64[m].
+        lengths: int64[m].
+    """
+
+    data: npt.NDArray[np.uint8]
+    starts: Ints
+    lengths: Ints
+
+
+@dataclass(frozen=True)
+class ColumnValues:
+    """The values of one feature in n rows.
+
+    Attributes:
+        present: bool[n], whether a row has the feature; None if all rows do.
+        counts: int64[n], for a list column: the number of values of each row, 0 where it has not
+            the feature; None for a column of single values.
+        values: for a list column, the values of all rows one after the other; else one for each of
+            the n rows, of no meaning where the row has not the feature.
+    """
+
+    present: Mask | None
+    counts: Ints | None
+    values: Ints | Floats | ByteStrings
+
+
+def read_values(
+    batch: pa.RecordBatch, feature: Feature, options: EncodeOptions, first_row: int = 0
+) -> ColumnValues:
+    """Reads one feature's values from a batch.
+
+    Args:
+        batch: a batch with the feature's column, of the planned type; one row or more.
+        feature: the feature.
+        options: the options of the plan.
+        first_row: number of the batch's first row, for errors.
+
+    Returns:
+        The values, as numpy arrays that may share the batch's memory.
+
+    Raises:
+        EncodeError: a value does not fit its feature; names the column and the row.
+    """
+    array = _unwrap(batch.column(batch.schema.get_field_index(feature.path[0])))
+    for name in feature.path[1:]:
+        array = _field(array, array.type.get_field_index(name))
+    rows = np.arange(first_row, first_row + len(array))
+
+    def fail(index: int, reason: str) -> EncodeError:
+        return EncodeError(feature.name, int(rows[index]), reason)
+
+    present = _present(array)
+    if not feature.is_list:
+        return ColumnValues(present, None, _convert(array, present, feature, options, fail))
+
+    counts, elements = _list_elements(array, present)
+    rows = np.repeat(rows, counts)
+    filled = _present(elements)
+    if filled is not None:
+        if options.null_in_list == "error":
+            raise fail(
+                int(np.argmin(filled)),
+                "a null inside a list: fill it, or set null_in_list='drop' to leave it out",
+            )
+        row_of = np.repeat(np.arange(len(counts)), counts)
+        counts = np.bincount(row_of[filled], minlength=len(counts)).astype(np.int64)
+        rows = rows[filled]
+        elements = elements.filter(pa.array(filled))
+    return ColumnValues(present, counts, _convert(elements, None, feature, options, fail))
+
+
+def _unwrap(array: pa.Array) -> pa.Array:
+    """Takes off extension, dictionary, run-end and view encoding; compare `bare`."""
+    while True:
+        if isinstance(array.type, pa.BaseExtensionType):
+            array = array.storage
+        elif pa.types.is_dictionary(array.type):
+            array = array.dictionary_decode()
+        elif is_run_end_encoded(array.type):
+            array = pc.run_end_decode(array)
+        elif is_view(array.type):
+            array = pc.cast(array, pa.large_binary())
+        else:
+            return array
+
+
+def _field(array: pa.StructArray, index: int) -> pa.Array:
+    """Returns a field of a struct, null where the struct itself is."""
+    field = array.field(index)
+    if array.null_count and is_run_end_encoded(field.type):
+        # It has no validity bitmap of its own, and flatten() would lose the struct's.
+        values = _unwrap(field)
+        return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type))
+    return _unwrap(array.flatten()[index])
+
+
+def _present(array: pa.Array) -> Mask | None:
+    if not array.null_count:
+        return None
+    mask: Mask = array.is_valid().to_numpy(zero_copy_only=False)
+    return mask
+
+
+def _list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Array]:
+    """Returns the number of elements of each row, and the elements of all rows in order.
+
+    Arrow's own flatten() is not used: version 10 fails on nothing but nulls, and on nulls among
+    lists of an extension type, version 18 on slices of list views.
+    """
+    if pa.types.is_fixed_size_list(array.type):
+        size = array.type.list_size
+        starts = (array.offset + np.arange(len(array))) * size
+        counts = np.full(len(array), size, np.int64)
+    else:
+        starts = array.offsets.to_numpy().astype(np.int64)
+        if is_list_view(array.type):
+            counts = array.sizes.to_numpy().astype(np.int64)
+        else:
+            counts = np.diff(starts)
+            starts = starts[:-1]
+    if present is not None:
+        counts[~present] = 0
+    filled = np.flatnonzero(counts)
+    if not len(filled):
+        return counts, _unwrap(array.values.slice(0, 0))
+    starts, taken = starts[filled], counts[filled]
+    first = starts.min()
+    elements = _unwrap(array.values.slice(first, (starts + taken).max() - first))
+    # How far each list's elements have to move to lie behind those of the list before it.
+    moves = starts - first - (np.cumsum(taken) - taken)
+    if not moves.any():
+        return counts, elements
+    index = np.repeat(moves, taken) + np.arange(taken.sum())
+    return counts, elements.take(pa.array(index))
+
+
+Fail = Callable[[int, str], EncodeError]
+
+
+def _convert(
+    array: pa.Array,
+    present: Mask | None,
+    feature: Feature,
+    options: EncodeOptions,
+    fail: Fail,
+) -> Ints | Floats | ByteStrings:
+    if feature.cast is not None:
+        array = _cast(array, feature.cast, fail)
+    if feature.kind == "int64_list":
+        return _integers(array, present, fail)
+    if feature.kind == "float_list":
+        return _floats(array, present, options.allow_float_overflow, fail)
+    return _byte_strings(array)
+
+
+def _cast(array: pa.Array, target: str, fail: Fail) -> pa.Array:
+    try:
+        return cast_values(array, target)
+    except (pa.ArrowException, ValueError) as error:
+        for index in range(len(array)):
+            try:
+                cast_values(array.slice(index, 1), target)
+            except (pa.ArrowException, ValueError) as cause:
+                raise fail(index, f"cannot cast to {target!r}: {cause}") from error
+        raise
+
+
+def _buffer(array: pa.Array, index: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    buffer = array.buffers()[index]
+    return np.empty(0, dtype) if buffer is None else np.frombuffer(buffer, dtype)
+
+
+def _primitive(array: pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """Returns the values of an array of numbers without copying, null slots as they are."""
+    return _buffer(array, 1, dtype)[array.offset : array.offset + len(array)]
+
+
+def _first(bad: Mask, present: Mask | None) -> int | None:
+    if present is not None:
+        bad = bad & present
+    return int(np.argmax(bad)) if bad.any() else None
+
+
+def _integers(array: pa.Array, present: Mask | None, fail: Fail) -> Ints:
+    type_ = array.type
+    unit = temporal_unit(type_)
+    if unit is not None:
+        ticks = _primitive(array, np.int32 if type_.bit_width == 32 else np.int64)
+        return _microseconds(ticks.astype(np.int64, copy=False), unit, present, fail)
+    if pa.types.is_boolean(type_):
+        return _primitive(array.cast(pa.int8()), np.int8).astype(np.int64)
+    if pa.types.is_decimal(type_):
+        return _whole_decimals(array, fail)
+    sign = "i" if pa.types.is_signed_integer(type_) else "u"
+    values = _primitive(array, f"{sign}{type_.bit_width // 8}")
+    if type_ == pa.uint64():
+        index = _first(values > INT64_MAX, present)
+        if index is not None:
+            raise fail(
+                index,
+                f"{values[index]} is above 2**63 - 1, the largest value of an int64 feature: "
+                "cast the column to 'float32' or 'bytes'",
+            )
+        return values.view(np.int64)
+    return values.astype(np.int64, copy=False)
+
+
+def _microseconds(ticks: Ints, unit: str, present: Mask | None, fail: Fail) -> Ints:
+    if unit == "ns":
+        return ticks // NANOSECONDS_PER_MICROSECOND
+    factor = MICROSECONDS[unit]
+    if factor == 1:
+        return ticks
+    limit = INT64_MAX // factor
+    index = _first((ticks > limit) | (ticks < -limit), present)
+    if index is not None:
+        raise fail(
+            index,
+            f"{ticks[index]} {unit} are more microseconds than an int64 feature holds: cast the "
+            "column to 'int64' to keep its own unit",
+        )
+    return ticks * factor
+
+
+def _whole_decimals(array: pa.Array, fail: Fail) -> Ints:
+    try:
+        return _primitive(array.cast(pa.int64()).fill_null(0), np.int64)
+    except pa.ArrowInvalid:
+        for index, value in enumerate(array.to_pylist()):
+            if value is not None and not -INT64_MAX - 1 <= value <= INT64_MAX:
+                raise fail(
+                    index,
+                    f"{value} does not fit an int64 feature: cast the column to 'float32' or "
+                    "'bytes'",
+                ) from None
+        raise
+
+
+def _floats(array: pa.Array, present: Mask | None, allow_overflow: bool, fail: Fail) -> Floats:
+    if pa.types.is_null(array.type):
+        return np.empty(len(array), np.float32)
+    if pa.types.is_decimal(array.type):
+        wide = _decimals(array)
+    else:
+        wide = _primitive(array, f"f{array.type.bit_width // 8}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        narrow = wide.astype(np.float32, copy=False)
+    if wide.dtype == np.float64 and not allow_overflow:
+        infinite = np.isinf(narrow)
+        index = _first(infinite & np.isfinite(wide), present) if infinite.any() else None
+        if index is not None:
+            raise fail(
+                index,
+                f"{wide[index]!s} is beyond the range of float32 (3.4e38): set "
+                "allow_float_overflow=True for an infinity, or cast the column to 'bytes'",
+            )
+    return narrow
+
+
+def _decimals(array: pa.Array) -> npt.NDArray[np.float64]:
+    """Returns decimals as the doubles nearest to them."""
+    words = array.type.byte_width // 8
+    digits = _buffer(array, 1, np.int64).reshape(-1, words)
+    digits = digits[array.offset : array.offset + len(array)]
+    unscaled = digits[:, 0]  # Little endian two's complement: the others only repeat the sign.
+    small = (digits[:, 1:] == (unscaled >> 63)[:, None]).all(axis=1)
+    small &= (unscaled <= EXACT_INTEGER) & (unscaled >= -EXACT_INTEGER)
+    scale = array.type.scale
+    present = _present(array)
+    if present is not None:
+        small |= ~present
+    if scale <= EXACT_POWER_OF_TEN and small.all():
+        exact: npt.NDArray[np.float64] = unscaled / 10.0**scale
+        return exact
+    # Arrow's own conversion is off by a few units in the last place here: go by the text.
+    return np.array([0.0 if value is None else float(value) for value in array.to_pylist()])
+
+
+def _byte_strings(array: pa.Array) -> ByteStrings:
+    type_ = array.type
+    if pa.types.is_null(type_):
+        nothing = np.zeros(len(array), np.int64)
+        return ByteStrings(np.empty(0, np.uint8), nothing, nothing)
+    if pa.types.is_fixed_size_binary(type_):
+        starts = np.arange(array.offset, array.offset + len(array)) * type_.byte_width
+        lengths = np.full(len(array), type_.byte_width, np.int64)
+        return ByteStrings(_buffer(array, 1, np.uint8), starts, lengths)
+    large = pa.types.is_large_string(type_) or pa.types.is_large_binary(type_)
+    offsets = _buffer(array, 1, np.int64 if large else np.int32)
+    offsets = offsets[array.offset : array.offset + len(array) + 1].astype(np.int64)
+    return ByteStrings(_buffer(array, 2, np.uint8), offsets[:-1], np.diff(offsets))

@@ -1,0 +1,1 @@
+"""What a pipeline author writes: component specs and components."""

@@ -1,0 +1,41 @@
+"""The statistics of drift: whether new data are still the data that they were.
+
+This package knows numpy, scipy and Arrow, and neither TFX nor Beam. The pieces, in the order in
+which they are used::
+
+    before = summarize(baseline)            # each part of the data by itself, then `merge`
+    after = summarize(table)
+    result = compare(before, after, DriftConfig(critical=("alcohol",)))
+    result.verdict, result.to_dict()
+
+What each metric is, sees and does not see stands in docs/drift-metrics.md.
+"""
+
+from tfx_wine_ext.drift.adjust import benjamini_hochberg
+from tfx_wine_ext.drift.compare import DriftResult, FeatureResult, compare
+from tfx_wine_ext.drift.config import DEFAULT_THRESHOLDS, DriftConfig, Threshold
+from tfx_wine_ext.drift.metric import Metric, Verdict
+from tfx_wine_ext.drift.summaries import (
+    CategoricalSummary,
+    NumericSummary,
+    merge,
+    summarize,
+    summarize_column,
+)
+
+__all__ = [
+    "DEFAULT_THRESHOLDS",
+    "CategoricalSummary",
+    "DriftConfig",
+    "DriftResult",
+    "FeatureResult",
+    "Metric",
+    "NumericSummary",
+    "Threshold",
+    "Verdict",
+    "benjamini_hochberg",
+    "compare",
+    "merge",
+    "summarize",
+    "summarize_column",
+]

@@ -1,0 +1,173 @@
+"""The same bins for two samples: what the metrics of counts compare."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tfx_wine_ext.drift.summaries import (
+    CategoricalPair,
+    Counts,
+    Floats,
+    NumericDistribution,
+    Steps,
+    text_of,
+)
+
+# With fewer expected values in a cell, the chi-square distribution is no good approximation
+# (Cochran 1954).
+LEAST_EXPECTED = 5.0
+MISSING, UNSEEN, RARE = "(missing)", "(unseen)", "(rare)"
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Bins:
+    """How many values of the reference and of the current data fall into each bin.
+
+    Bins that are empty on both sides are left out.
+
+    Args:
+        labels: What is in each bin ``[b]``.
+        reference: int64 ``[b]``.
+        current: int64 ``[b]``.
+        has_missing: Whether the last bin is that of the missing values.
+        error: Largest error of the share of one bin, the larger one of both sides.
+    """
+
+    labels: tuple[str, ...]
+    reference: Counts
+    current: Counts
+    has_missing: bool
+    error: float = 0.0
+
+    def present(self) -> Bins:
+        """The bins without that of the missing values."""
+        if not self.has_missing:
+            return self
+        return Bins(self.labels[:-1], self.reference[:-1], self.current[:-1], False, self.error)
+
+
+def quantile_edges(steps: Steps, bins: int = 10) -> Floats:
+    """Upper edges of bins that hold equal shares of the values; the last bin has no upper edge.
+
+    An edge that is several quantiles at once is a value that fills a bin by itself: it becomes
+    the two edges of a bin for that value alone. Without this, values of a constant column could
+    move downwards unseen.
+
+    Args:
+        steps: The reference, with at least one finite value.
+        bins: How many bins, fewer where quantiles are equal.
+
+    Returns:
+        float64, strictly ascending; bin i holds ``edges[i-1] < x <= edges[i]``.
+
+    Example:
+        >>> ten = Steps(np.arange(10.0), np.arange(1, 11))
+        >>> quantile_edges(ten, 5)
+        array([1., 3., 5., 7.])
+        >>> constant = Steps(np.array([7.0]), np.array([100]))
+        >>> quantile_edges(constant).round(9), len(quantile_edges(constant))
+        (array([7., 7.]), 2)
+    """
+    ranks = np.arange(1, bins) * steps.total / bins
+    # A rank is a whole number or not; without the margin, rounding would decide which.
+    at = np.searchsorted(steps.cumulative, ranks - 1e-9 * steps.total, "left")
+    edges, times = np.unique(steps.points[at], return_counts=True)
+    before = _just_below(edges[times > 1])
+    found: Floats = np.unique(np.concatenate([edges, before]))
+    return found
+
+
+def numeric_bins(
+    reference: NumericDistribution, current: NumericDistribution, bins: int = 10
+) -> Bins:
+    """Bins at the quantiles of the reference, open at both ends, and one for missing values.
+
+    NaN count as missing; infinities fall into the open ends. Where the reference has no finite
+    value, one bin holds all finite values.
+
+    Example:
+        >>> from tfx_wine_ext.drift.summaries import NumericSummary
+        >>> a = NumericSummary.of(np.arange(4.0), missing=1)
+        >>> b = NumericSummary.of(np.array([9.0, 9.0, np.nan]))
+        >>> two = numeric_bins(a, b, bins=2)
+        >>> two.labels, two.reference.tolist(), two.current.tolist()
+        (('<= 1', '> 1', '(missing)'), [2, 2, 1], [0, 2, 1])
+    """
+    steps = reference.steps()
+    edges = quantile_edges(steps, bins) if steps.total else np.zeros(0)
+    columns = [_counts_between(side, edges) for side in (reference, current)]
+    return _without_empty(
+        [*_labels(edges), MISSING], columns[0], columns[1], 2 * max(reference.error, current.error)
+    )
+
+
+def categorical_bins(pair: CategoricalPair) -> Bins:
+    """A bin for each common value, and one each for common unseen, rare and missing values.
+
+    A value is rare if, were both sides alike, fewer than 5 of it would be expected on the smaller
+    side. Rare values share a bin whether or not the reference has them: it is chance which of
+    them it has, and of nearly unique strings almost all current ones are new. New values as such
+    are what `unseen_mass` is for.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> from tfx_wine_ext.drift.summaries import CategoricalPair, CategoricalSummary
+        >>> a = CategoricalSummary.of(pa.array(["a"] * 50 + ["b", "c"]))
+        >>> b = CategoricalSummary.of(pa.array(["a"] * 30 + ["new"] * 20 + ["d", None]))
+        >>> bins = categorical_bins(CategoricalPair(a, b))
+        >>> bins.labels, bins.reference.tolist(), bins.current.tolist()
+        (('a', '(unseen)', '(rare)', '(missing)'), [50, 0, 2, 0], [30, 20, 1, 1])
+    """
+    values, old, new = pair.aligned
+    n, m = int(old.sum()), int(new.sum())
+    smaller = min(n, m) / max(n + m, 1)
+    common = (old + new) * smaller >= LEAST_EXPECTED
+    seen = common & (old > 0)
+    unseen = common & (old == 0)
+
+    def gather(counts: Counts, missing: int) -> Counts:
+        rest = [counts[unseen].sum(), counts[~common].sum(), missing]
+        return np.concatenate([counts[seen], np.array(rest, np.int64)])
+
+    labels = [text_of(values[int(i)]) for i in np.flatnonzero(seen)]
+    return _without_empty(
+        [*labels, UNSEEN, RARE, MISSING],
+        gather(old, pair.reference.missing),
+        gather(new, pair.current.missing),
+        max(pair.reference.error, pair.current.error),
+    )
+
+
+def _just_below(x: Floats) -> Floats:
+    with np.errstate(over="ignore", under="ignore"):  # The least float has minus infinity below.
+        return np.asarray(np.nextafter(x, -np.inf))
+
+
+def _counts_between(side: NumericDistribution, edges: Floats) -> Counts:
+    steps = side.steps()
+    upto = np.concatenate([[0], steps.at(edges), [steps.total]])
+    inner = np.diff(upto)
+    inner[0] += side.negative_infinity
+    inner[-1] += side.positive_infinity
+    return np.concatenate([inner, [side.missing + side.nan]]).astype(np.int64)
+
+
+def _labels(edges: Floats) -> list[str]:
+    if not len(edges):
+        return ["any value"]
+    labels = [f"<= {edges[0]:.6g}"]
+    for low, high in zip(edges[:-1], edges[1:]):
+        alone = low == _just_below(high)
+        labels.append(f"= {high:.6g}" if alone else f"{low:.6g} to {high:.6g}")
+    # The edge just below a value that has a bin of its own is written as the value.
+    if len(edges) > 1 and edges[0] == _just_below(edges[1]):
+        labels[0] = f"< {edges[1]:.6g}"
+    return [*labels, f"> {edges[-1]:.6g}"]
+
+
+def _without_empty(labels: list[str], reference: Counts, current: Counts, error: float) -> Bins:
+    kept = np.flatnonzero(reference + current)
+    missing = bool(len(kept)) and int(kept[-1]) == len(labels) - 1
+    return Bins(tuple(labels[i] for i in kept), reference[kept], current[kept], missing, error)

@@ -1,0 +1,395 @@
+"""Two tables, or two sets of summaries, and one verdict.
+
+A metric fails where its value, less its error, reaches the threshold, *and* exceeds the noise floor
+of samples of these sizes, *and* its p-value stands after the adjustment for all metrics of all
+features. The first keeps large samples, in which everything is significant, from failing; the
+others keep small ones, in which everything varies, from crying wolf.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, Union
+
+import pyarrow as pa
+
+from tfx_wine_ext.drift import bins, counted, ordered, shares
+from tfx_wine_ext.drift.adjust import benjamini_hochberg
+from tfx_wine_ext.drift.config import DriftConfig
+from tfx_wine_ext.drift.metric import Metric, Verdict
+from tfx_wine_ext.drift.summaries import (
+    CategoricalDistribution,
+    CategoricalPair,
+    Distribution,
+    NumericDistribution,
+    summarize,
+    without_values,
+)
+
+# A pandas DataFrame too, which is not imported here to be named.
+Side = Union[pa.Table, pa.RecordBatch, Mapping[str, Distribution], Any]
+OK, WARN, DRIFT = Verdict.OK, Verdict.WARN, Verdict.DRIFT
+INCONCLUSIVE, NO_BASELINE = Verdict.INCONCLUSIVE, Verdict.NO_BASELINE
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureResult:
+    """What became of one feature.
+
+    Args:
+        name: The column.
+        kind: "numeric", "categorical", or "unknown" where no side has a value.
+        verdict: OK, WARN, DRIFT, INCONCLUSIVE, or NO_BASELINE.
+        reasons: Why, in words; empty if OK.
+        metrics: By name; those that are defined for the feature.
+        n_baseline: Values of the baseline, missing ones included; None: it has no such column.
+        n_current: Values of the current data, missing ones included; None: no such column.
+    """
+
+    name: str
+    kind: str
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    metrics: Mapping[str, Metric]
+    n_baseline: int | None
+    n_current: int | None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The feature as a JSON object."""
+        return {
+            "name": self.name,
+            "kind": self.kind,
+            "verdict": self.verdict.value,
+            "reasons": list(self.reasons),
+            "n_baseline": self.n_baseline,
+            "n_current": self.n_current,
+            "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
+        }
+
+
+@dataclasses.dataclass(frozen=True)
+class DriftResult:
+    """What became of the whole.
+
+    Args:
+        verdict: DRIFT, INCONCLUSIVE, WARN, OK or NO_BASELINE.
+        reasons: Why, in words; empty if OK.
+        share_drifted: Drifted features of all features compared, 0 to 1.
+        aggregate: ``(sum w d^3)^(1/3)`` with the importances w, which add up to 1, and the
+            Jensen-Shannon distances d of the drifted features; None without importances.
+        features: In the order of the baseline's columns, then new ones.
+        config: What it was judged by.
+    """
+
+    verdict: Verdict
+    reasons: tuple[str, ...]
+    share_drifted: float
+    aggregate: float | None
+    features: tuple[FeatureResult, ...]
+    config: DriftConfig
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as a JSON object, the thresholds in force included."""
+        return {
+            "verdict": self.verdict.value,
+            "reasons": list(self.reasons),
+            "share_drifted": self.share_drifted,
+            "aggregate": self.aggregate,
+            "features": [feature.to_dict() for feature in self.features],
+            "config": self.config.to_dict(),
+        }
+
+
+def compare(baseline: Side | None, current: Side, config: DriftConfig | None = None) -> DriftResult:
+    """Says whether `current` is still the data that `baseline` was.
+
+    Args:
+        baseline: An Arrow table or batch, a pandas data frame, or summaries by column name; None
+            if there is none, which is a verdict and no error.
+        current: The same, of the new data.
+        config: Thresholds and more; the defaults if None.
+
+    Raises:
+        TypeError: A side is something else, or a column is of a type with no single value.
+        ValueError: `config` names, as critical or with an importance, a feature that neither side
+            has.
+
+    Example:
+        >>> before = pa.table({"x": list(range(100)), "kind": ["a", "b"] * 50})
+        >>> after = pa.table({"x": [x + 50 for x in range(100)], "kind": ["a", "b"] * 50})
+        >>> result = compare(before, after)
+        >>> result.verdict.value, result.share_drifted
+        ('DRIFT', 0.5)
+        >>> {feature.name: feature.verdict.value for feature in result.features}
+        {'x': 'DRIFT', 'kind': 'OK'}
+        >>> result.features[0].reasons[0]
+        'psi is 2.28, and its limit is 0.25'
+    """
+    config = config or DriftConfig()
+    new = _summaries(current, config)
+    old = None if baseline is None else _summaries(baseline, config)
+    names = list(dict.fromkeys([*(old or {}), *new]))
+    names = [name for name in names if name not in config.ignore]
+    if old is None or (old and not any(summary.n for summary in old.values())):
+        why = "there is no baseline" if old is None else "the baseline has no rows"
+        features = tuple(_without_baseline(name, new[name]) for name in names if name in new)
+        return DriftResult(NO_BASELINE, (why,), 0.0, None, features, config)
+
+    _check_names(config, [*old, *new])
+    measured = [_measure(name, old.get(name), new.get(name), config) for name in names]
+    results = tuple(_judge(feature, config) for feature in _adjusted(measured))
+    return _overall(results, config)
+
+
+@dataclasses.dataclass(frozen=True)
+class _Measured:
+    """The metrics of one feature, and what was decided without them."""
+
+    name: str
+    kind: str
+    old: Distribution | None
+    new: Distribution | None
+    metrics: Mapping[str, Metric]
+    settled: Mapping[Verdict, str]
+
+
+def _summaries(side: Side, config: DriftConfig) -> Mapping[str, Distribution]:
+    if isinstance(side, Mapping):
+        return side
+    if isinstance(side, (pa.Table, pa.RecordBatch)):
+        # What is ignored need not be of a type that can be compared.
+        kept = [i for i, name in enumerate(side.schema.names) if name not in config.ignore]
+        side = pa.Table.from_arrays(
+            [side.column(i) for i in kept], names=[side.schema.names[i] for i in kept]
+        )
+    elif hasattr(side, "columns"):
+        side = side[[name for name in side.columns if name not in config.ignore]]
+    return summarize(side, config.categorical)
+
+
+def _check_names(config: DriftConfig, names: list[str]) -> None:
+    for field in ("critical", "importances", "features"):
+        for name in getattr(config, field):
+            if name not in names:
+                raise ValueError(
+                    f"{field} of the drift config names {name!r}, which neither side has: "
+                    f"expected one of {', '.join(sorted(set(names)))}"
+                )
+
+
+def _kind(summary: Distribution) -> str:
+    if summary.n == summary.missing:
+        return "unknown"
+    return "numeric" if isinstance(summary, NumericDistribution) else "categorical"
+
+
+def _without_baseline(name: str, summary: Distribution) -> FeatureResult:
+    return FeatureResult(name, _kind(summary), NO_BASELINE, (), {}, None, summary.n)
+
+
+def _measure(
+    name: str, old: Distribution | None, new: Distribution | None, config: DriftConfig
+) -> _Measured:
+    if new is None or old is None:
+        present = new if old is None else old
+        assert present is not None
+        settled = {DRIFT: "the column is gone"} if new is None else {WARN: "the column is new"}
+        return _Measured(name, _kind(present), old, new, {}, settled)
+    old = without_values(old, like=new)
+    new = without_values(new, like=old)
+    if isinstance(old, NumericDistribution) is not isinstance(new, NumericDistribution):
+        settled = {DRIFT: f"the column was {_kind(old)} and is {_kind(new)}"}
+        return _Measured(name, _kind(new), old, new, {}, settled)
+    kind = _kind(old) if _kind(old) != "unknown" else _kind(new)
+    if min(old.n, new.n) < config.min_count:
+        few = f"{old.n} and {new.n} values, and at least {config.min_count} are needed"
+        return _Measured(name, kind, old, new, {}, {INCONCLUSIVE: few})
+    absent = [_absent(old), _absent(new)]
+    metrics = {"missing_rate": shares.share_change(absent[0], old.n, absent[1], new.n)}
+    present_counts = [old.n - absent[0], new.n - absent[1]]
+    found: Mapping[Verdict, str] = {}
+    if min(present_counts) >= config.min_count:
+        if isinstance(old, NumericDistribution) and isinstance(new, NumericDistribution):
+            metrics.update(_numeric(old, new))
+        elif isinstance(old, CategoricalDistribution) and isinstance(new, CategoricalDistribution):
+            metrics.update(_categorical(old, new))
+    elif max(present_counts) > 0:
+        few = (
+            f"{present_counts[0]} and {present_counts[1]} values that are not missing, and at "
+            f"least {config.min_count} are needed to compare them"
+        )
+        found = {INCONCLUSIVE: few}
+    levels = {metric: config.threshold(name, metric) for metric in metrics}
+    return _Measured(
+        name,
+        kind,
+        old,
+        new,
+        {
+            metric: dataclasses.replace(
+                value, threshold=levels[metric].fail, warn=levels[metric].warn
+            )
+            for metric, value in metrics.items()
+        },
+        found,
+    )
+
+
+def _absent(summary: Distribution) -> int:
+    return summary.missing + (summary.nan if isinstance(summary, NumericDistribution) else 0)
+
+
+def _js(found: bins.Bins) -> Metric:
+    """Of present values: with a bin for missing ones, far fewer than may be missing would fail."""
+    present = found.present()
+    return counted.jensen_shannon(present.reference, present.current, present.error)
+
+
+def _numeric(old: NumericDistribution, new: NumericDistribution) -> dict[str, Metric]:
+    found = bins.numeric_bins(old, new)
+    pair = ordered.OrderedPair(old, new)
+    infinite = [side.negative_infinity + side.positive_infinity for side in (old, new)]
+    metrics = {
+        "psi": counted.population_stability(found.reference, found.current, found.error),
+        "js": _js(found),
+        "ks": ordered.kolmogorov_smirnov(pair),
+        "infinite_rate": shares.share_change(infinite[0], old.n, infinite[1], new.n),
+    }
+    if pair.finite:
+        metrics["wasserstein"] = ordered.wasserstein(pair)
+    return metrics
+
+
+def _categorical(old: CategoricalDistribution, new: CategoricalDistribution) -> dict[str, Metric]:
+    pair = CategoricalPair(old, new)
+    found = bins.categorical_bins(pair)
+    _, before, after = pair.aligned
+    return {
+        "psi": counted.population_stability(found.reference, found.current, found.error),
+        "js": _js(found),
+        "chi_square": counted.chi_square(before, after),
+        "l_infinity": counted.l_infinity(before, after, old.error + new.error),
+        "unseen_mass": shares.unseen_mass(pair),
+    }
+
+
+def _adjusted(measured: list[_Measured]) -> list[_Measured]:
+    """Adjusts the p-values of all metrics of all features together."""
+    p_values = [metric.p_value for feature in measured for metric in feature.metrics.values()]
+    q_values = iter(benjamini_hochberg(p_values).tolist())
+    return [
+        dataclasses.replace(
+            feature,
+            metrics={
+                name: dataclasses.replace(metric, q_value=next(q_values))
+                for name, metric in feature.metrics.items()
+            },
+        )
+        for feature in measured
+    ]
+
+
+def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
+    verdicts = {verdict: [reason] for verdict, reason in feature.settled.items()}
+    metrics = {}
+    for name, metric in feature.metrics.items():
+        verdict = _metric_verdict(metric, config.q)
+        metrics[name] = dataclasses.replace(metric, verdict=verdict)
+        verdicts.setdefault(verdict, []).append(_reason(name, metric, verdict))
+    found = next(
+        (v for v in (DRIFT, INCONCLUSIVE, WARN) if v in verdicts),
+        OK,
+    )
+    return FeatureResult(
+        feature.name,
+        feature.kind,
+        found,
+        () if found is OK else tuple(verdicts[found]),
+        metrics,
+        None if feature.old is None else feature.old.n,
+        None if feature.new is None else feature.new.n,
+    )
+
+
+def _metric_verdict(metric: Metric, q: float) -> Verdict:
+    significant = metric.q_value is not None and metric.q_value < q
+
+    def reaches(value: float, level: float | None) -> bool:
+        # "0" means: any value above 0.
+        reached = level is not None and value >= level and value > 0
+        return reached and value > metric.noise_floor
+
+    if not significant:
+        return OK
+    if reaches(metric.value - metric.error, metric.threshold):
+        return DRIFT
+    if reaches(metric.value + metric.error, metric.threshold):
+        return INCONCLUSIVE
+    return WARN if reaches(metric.value - metric.error, metric.warn) else OK
+
+
+def _reason(name: str, metric: Metric, verdict: Verdict) -> str:
+    level = metric.warn if verdict is WARN else metric.threshold
+    if verdict is INCONCLUSIVE:
+        return (
+            f"{name} is {metric.value:.3g} with an error of up to {metric.error:.2g}, and "
+            f"its limit is {level}"
+        )
+    return f"{name} is {metric.value:.3g}, and its limit is {level}"
+
+
+def _overall(features: tuple[FeatureResult, ...], config: DriftConfig) -> DriftResult:
+    drifted = [feature for feature in features if feature.verdict is DRIFT]
+    unclear = [feature for feature in features if feature.verdict is INCONCLUSIVE]
+    share = len(drifted) / len(features) if features else 0.0
+    aggregate = _aggregate(features, config)
+    of_all = f"of {len(features)} features"
+    reasons = [f"{name}, which is critical, drifted" for name in _critical(drifted, config)]
+    if drifted and share >= config.share:
+        reasons.append(f"{len(drifted)} {of_all} drifted")
+    if aggregate is not None and aggregate >= config.aggregate:
+        reasons.append(f"the aggregated drift is {aggregate:.3g}; its limit is {config.aggregate}")
+    if reasons:
+        return DriftResult(DRIFT, tuple(reasons), share, aggregate, features, config)
+
+    reasons = [
+        f"{name}, which is critical, cannot be judged" for name in _critical(unclear, config)
+    ]
+    if unclear and (len(drifted) + len(unclear)) / len(features) >= config.share:
+        reasons.append(f"{len(unclear)} {of_all} cannot be judged")
+    if not features:
+        reasons.append("there are no features to compare")
+    if reasons:
+        return DriftResult(INCONCLUSIVE, tuple(reasons), share, aggregate, features, config)
+
+    worth_a_look = [f.name for f in features if f.verdict in (DRIFT, WARN)]
+    if worth_a_look:
+        why = (f"{len(worth_a_look)} {of_all} drifted or came near it",)
+        return DriftResult(WARN, why, share, aggregate, features, config)
+    return DriftResult(OK, (), share, aggregate, features, config)
+
+
+def _critical(features: list[FeatureResult], config: DriftConfig) -> list[str]:
+    return [feature.name for feature in features if feature.name in config.critical]
+
+
+def _aggregate(features: tuple[FeatureResult, ...], config: DriftConfig) -> float | None:
+    total = sum(config.importances.values())
+    if not total:
+        return None
+    cubes = sum(
+        config.importances.get(feature.name, 0.0) * _distance(feature) ** 3
+        for feature in features
+        if feature.verdict is DRIFT
+    )
+    return float((cubes / total) ** (1 / 3))
+
+
+def _distance(feature: FeatureResult) -> float:
+    """How far a drifted feature moved, 0 to 1; 1 where there is nothing left to compare."""
+    if "js" in feature.metrics:
+        return feature.metrics["js"].value
+    if "missing_rate" in feature.metrics:
+        return feature.metrics["missing_rate"].value
+    return 1.0

@@ -1,0 +1,248 @@
+"""What counts as drift: thresholds, per metric and per feature, in Python, JSON or YAML."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import pathlib
+from collections.abc import Mapping
+from typing import Any
+
+
+def _number(value: Any, where: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise TypeError(f"{where} must be a number, found {value!r}")
+    if not math.isfinite(value):
+        raise ValueError(f"{where} must be finite, found {value!r}")
+
+
+@dataclasses.dataclass(frozen=True)
+class Threshold:
+    """From which value on a metric fails and warns.
+
+    Args:
+        fail: Value from which on a metric means drift; None: it is shown and never fails.
+        warn: Value from which on it warns; None: it never warns. 0 means: any value above 0.
+
+    Raises:
+        ValueError: A level is negative or not finite, or `warn` is above `fail`.
+    """
+
+    fail: float | None = None
+    warn: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, level in (("fail", self.fail), ("warn", self.warn)):
+            if level is not None:
+                _number(level, name)
+                if level < 0:
+                    raise ValueError(f"{name} must be a number >= 0 or None, found {level!r}")
+        if self.fail is not None and self.warn is not None and self.warn > self.fail:
+            raise ValueError(f"warn must be at most fail ({self.fail}), found {self.warn}")
+
+
+# Where they come from, and what each metric sees, is in docs/drift-metrics.md.
+DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
+    "psi": Threshold(0.25, 0.1),
+    "js": Threshold(0.1),
+    "ks": Threshold(0.1),
+    "wasserstein": Threshold(0.1),
+    "chi_square": Threshold(0.2),
+    "l_infinity": Threshold(0.1),
+    "unseen_mass": Threshold(0.01, 0.0),
+    "missing_rate": Threshold(0.05),
+    "infinite_rate": Threshold(0.05),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class DriftConfig:
+    """How `compare` judges.
+
+    Args:
+        thresholds: By metric name; metrics that are not named keep their defaults. A number
+            instead of a `Threshold` is the level of failure alone.
+        features: By feature name, thresholds that differ for this feature.
+        critical: Features of which a single one that drifts means that the data drifted.
+        importances: Weight of features in the aggregated drift; without any there is none.
+        ignore: Features that are not compared, such as keys and times.
+        categorical: Features whose numbers are codes, to be compared as categories.
+        q: Share of false alarms among the metrics called significant, 0.05 (Benjamini-Hochberg).
+        share: Share of drifted features from which on the data drifted, 0.5 (as Evidently).
+        aggregate: Aggregated drift from which on the data drifted, 0.2 (ours).
+        min_count: With fewer values on a side, distributions are not judged; 20, where the
+            approximations behind the p-values begin to hold.
+
+    Raises:
+        ValueError: A metric is unknown, or a number is out of its range.
+        TypeError: An argument is of the wrong type.
+
+    Example:
+        >>> config = DriftConfig(thresholds={"ks": 0.2}, features={"pH": {"psi": Threshold(0.5)}})
+        >>> config.threshold("pH", "psi").fail, config.threshold("pH", "ks").fail
+        (0.5, 0.2)
+        >>> DriftConfig.from_dict({"treshold": {}})
+        Traceback (most recent call last):
+        ...
+        ValueError: unknown key 'treshold' in the drift config: expected one of aggregate, \
+categorical, critical, features, ignore, importances, min_count, q, share, thresholds
+    """
+
+    thresholds: Mapping[str, Threshold | float] = dataclasses.field(default_factory=dict)
+    features: Mapping[str, Mapping[str, Threshold | float]] = dataclasses.field(
+        default_factory=dict
+    )
+    critical: tuple[str, ...] = ()
+    importances: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    categorical: tuple[str, ...] = ()
+    q: float = 0.05
+    share: float = 0.5
+    aggregate: float = 0.2
+    min_count: int = 20
+
+    def __post_init__(self) -> None:
+        set_field = object.__setattr__  # The only way in a frozen dataclass.
+        set_field(self, "thresholds", _thresholds(self.thresholds, "thresholds"))
+        _mapping(self.features, "features")
+        own = {name: _thresholds(x, f"features[{name!r}]") for name, x in self.features.items()}
+        set_field(self, "features", own)
+        for name in ("critical", "ignore", "categorical"):
+            set_field(self, name, _names(getattr(self, name), name))
+        _mapping(self.importances, "importances")
+        for feature, weight in self.importances.items():
+            _number(weight, f"importances[{feature!r}]")
+            if weight < 0:
+                raise ValueError(f"importances[{feature!r}] must be >= 0, found {weight!r}")
+        for name in ("q", "share", "aggregate"):
+            value = getattr(self, name)
+            _number(value, name)
+            if not 0 < value <= 1:
+                raise ValueError(f"{name} must be above 0 and at most 1, found {value!r}")
+        if not isinstance(self.min_count, int) or isinstance(self.min_count, bool):
+            raise TypeError(f"min_count must be an int, found {self.min_count!r}")
+        if self.min_count < 1:
+            raise ValueError(f"min_count must be at least 1, found {self.min_count}")
+
+    def threshold(self, feature: str, metric: str) -> Threshold:
+        """The threshold in force: the feature's own, or the metric's, or the default.
+
+        Raises:
+            KeyError: There is no such metric.
+        """
+        for table in (self.features.get(feature, {}), self.thresholds):
+            found = table.get(metric)
+            if isinstance(found, Threshold):
+                return found
+        return DEFAULT_THRESHOLDS[metric]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything, defaults too, as a JSON object that `from_dict` takes.
+
+        Example:
+            >>> DriftConfig.from_dict(DriftConfig(critical=("pH",)).to_dict()).critical
+            ('pH',)
+        """
+        every = {name: self.threshold("", name) for name in DEFAULT_THRESHOLDS}
+        return {
+            "thresholds": {name: dataclasses.asdict(level) for name, level in every.items()},
+            "features": {
+                feature: {
+                    name: dataclasses.asdict(self.threshold(feature, name)) for name in levels
+                }
+                for feature, levels in self.features.items()
+            },
+            "critical": list(self.critical),
+            "importances": dict(self.importances),
+            "ignore": list(self.ignore),
+            "categorical": list(self.categorical),
+            "q": self.q,
+            "share": self.share,
+            "aggregate": self.aggregate,
+            "min_count": self.min_count,
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> DriftConfig:
+        """Reads what `to_dict` writes; what is left out keeps its default.
+
+        Raises:
+            ValueError: A key is unknown, or a value is out of its range.
+            TypeError: A value is of the wrong type.
+        """
+        _mapping(data, "the drift config")
+        _known(data, [field.name for field in dataclasses.fields(cls)], "the drift config")
+        return cls(**data)
+
+    @classmethod
+    def from_file(cls, path: str | pathlib.Path) -> DriftConfig:
+        """Reads a file: JSON if it is called ``.json``, YAML (with PyYAML) if ``.yaml``, ``.yml``.
+
+        Raises:
+            ValueError: The name ends otherwise, the file cannot be parsed, or a key or value is
+                wrong. The message names the file.
+            TypeError: A value is of the wrong type.
+            OSError: The file cannot be read.
+        """
+        path = pathlib.Path(path)
+        text = path.read_text(encoding="utf-8")
+        try:
+            return cls.from_dict(_parsed(text, path.suffix.lower()))
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{path}: {error}") from error
+
+
+def _parsed(text: str, suffix: str) -> Any:
+    if suffix == ".json":
+        try:
+            return json.loads(text)
+        except json.JSONDecodeError as error:
+            raise ValueError(f"not JSON: {error}") from None
+    if suffix not in (".yaml", ".yml"):
+        raise ValueError(f"a drift config must be .json, .yaml or .yml, found {suffix!r}")
+    import yaml
+
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"not YAML: {error}") from None
+    return {} if data is None else data
+
+
+def _thresholds(data: Any, where: str) -> dict[str, Threshold]:
+    _mapping(data, where)
+    _known(data, DEFAULT_THRESHOLDS, where, "metric")
+    return {name: _threshold(level, f"{where}[{name!r}]") for name, level in data.items()}
+
+
+def _threshold(level: Any, where: str) -> Threshold:
+    if isinstance(level, Threshold):
+        return level
+    try:
+        if isinstance(level, Mapping):
+            _known(level, ("fail", "warn"), where)
+            return Threshold(**level)
+        _number(level, "the threshold")
+        return Threshold(float(level))
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"{where}: {error}") from None
+
+
+def _known(data: Mapping[str, Any], known: Any, where: str, what: str = "key") -> None:
+    for key in data:
+        if key not in known:
+            raise ValueError(
+                f"unknown {what} {key!r} in {where}: expected one of {', '.join(sorted(known))}"
+            )
+
+
+def _mapping(data: Any, where: str) -> None:
+    if not isinstance(data, Mapping):
+        raise TypeError(f"{where} must be a mapping, found {data!r}")
+
+
+def _names(data: Any, where: str) -> tuple[str, ...]:
+    if not isinstance(data, (list, tuple)) or not all(isinstance(name, str) for name in data):
+        raise TypeError(f"{where} must be a list of feature names, found {data!r}")
+    return tuple(data)

@@ -1,0 +1,107 @@
+"""Metrics of one share on each side: missing values, infinities, unseen categories."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy import optimize, special
+
+from tfx_wine_ext.drift.metric import NOISE_LEVEL, Metric
+from tfx_wine_ext.drift.summaries import CategoricalPair, Counts
+
+
+def share_change(
+    reference_hits: int, reference_n: int, current_hits: int, current_n: int
+) -> Metric:
+    """Change of a share, with the two-proportion z-test (pooled variance, two-sided).
+
+    The value is the absolute difference; the details have both shares.
+
+    Raises:
+        ValueError: A side has no values, or more hits than values.
+
+    Example:
+        >>> metric = share_change(10, 100, 30, 100)
+        >>> round(metric.value, 3), round(metric.p_value, 4), metric.details
+        (0.2, 0.0004, {'reference': 0.1, 'current': 0.3})
+    """
+    for name, hits, n in (
+        ("reference", reference_hits, reference_n),
+        ("current", current_hits, current_n),
+    ):
+        if not 0 <= hits <= n or n == 0:
+            raise ValueError(f"{name} must have 0 to n hits of n > 0 values, found {hits} of {n}")
+    old, new = reference_hits / reference_n, current_hits / current_n
+    pooled = (reference_hits + current_hits) / (reference_n + current_n)
+    spread = math.sqrt(pooled * (1 - pooled) * (1 / reference_n + 1 / current_n))
+    value = abs(new - old)
+    details = {"reference": old, "current": new}
+    if spread == 0:
+        return Metric(value, details=details)
+    return Metric(
+        value,
+        0.0,
+        spread * float(special.ndtri(1 - NOISE_LEVEL / 2)),
+        2 * float(special.ndtr(-value / spread)),
+        details=details,
+    )
+
+
+def unseen_mass(pair: CategoricalPair) -> Metric:
+    """Share of the current values, missing ones apart, that the reference does not have.
+
+    With nothing changed, rare values are still new by chance, all of them where strings are
+    nearly unique. Given how often each value occurs on both sides together, it is chance on which
+    side each occurrence lies: a value that occurs k times is unseen with probability
+    ``(m / (n + m))^k`` and then adds k. From this follow the expected share (in the details), the
+    noise floor (normal, 95 %) and the p-value, a Chernoff bound, so rather too large.
+
+    Raises:
+        ValueError: A side has no values.
+
+    Example:
+        >>> import pyarrow as pa
+        >>> from tfx_wine_ext.drift.summaries import CategoricalPair, CategoricalSummary
+        >>> before = CategoricalSummary.of(pa.array(["a"] * 60 + ["b"] * 40))
+        >>> after = CategoricalSummary.of(pa.array(["a"] * 90 + ["c"] * 10))
+        >>> metric = unseen_mass(CategoricalPair(before, after))
+        >>> metric.value, round(metric.p_value, 4)
+        (0.1, 0.0029)
+    """
+    _, old, new = pair.aligned
+    n, m = int(old.sum()), int(new.sum())
+    if not n or not m:
+        raise ValueError(f"both sides must have a value, found {n} and {m}")
+    unseen = int(new[old == 0].sum())
+    occurrences, values = np.unique((old + new)[old + new > 0], return_counts=True)
+    log_chance = occurrences * math.log(m / (n + m))
+    chance = np.exp(log_chance)
+    expected = float((values * occurrences * chance).sum())
+    variance = float((values * occurrences**2 * chance * (1 - chance)).sum())
+    floor = (expected + math.sqrt(variance) * float(special.ndtri(1 - NOISE_LEVEL))) / m
+    return Metric(
+        unseen / m,
+        pair.reference.error + pair.current.error,
+        min(floor, 1.0),
+        _chernoff(unseen, expected, occurrences, values, m / (n + m)),
+        details={"expected_by_chance": expected / m},
+    )
+
+
+def _chernoff(
+    unseen: int, expected: float, occurrences: Counts, values: Counts, share_of_current: float
+) -> float:
+    """Bounds the chance of so many unseen values: the least of E[exp(s X)] / exp(s unseen)."""
+    if unseen <= expected:
+        return 1.0
+    log_chance = occurrences * math.log(share_of_current)
+    log_rest = np.log1p(-np.exp(log_chance))
+
+    def exponent(log_s: float) -> float:
+        s = math.exp(log_s)
+        growth = np.logaddexp(log_rest, log_chance + s * occurrences)
+        return float((values * growth).sum()) - s * unseen
+
+    found = optimize.minimize_scalar(exponent, bounds=(-20.0, 5.0), method="bounded")
+    return math.exp(min(float(found.fun), 0.0))

@@ -1,0 +1,476 @@
+"""What is kept of a column for the statistics of drift: small, mergeable, nothing dropped silently.
+
+A summary counts *values*. A scalar row is one value. A row that is a list of k elements is k values
+(lists are flattened, as they are in a ``tf.train.Example``), and a null or an empty list is one
+missing value; a null element is one missing value. So for every summary::
+
+    n == missing + present
+
+How many elements a row has is therefore not compared; only what they are.
+
+Metrics read summaries through `NumericDistribution` and `CategoricalDistribution`. The exact
+summaries of this module satisfy them with an `error` of 0; one based on a sketch states its own.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Protocol, Union, overload, runtime_checkable
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Steps:
+    """A cumulative count as a step function: what an empirical distribution function is.
+
+    Args:
+        points: float64 ``[k]``, finite, strictly ascending; where the function jumps.
+        cumulative: int64 ``[k]``, ascending; how many finite values are <= each point.
+    """
+
+    points: Floats
+    cumulative: Counts
+
+    @property
+    def total(self) -> int:
+        """Number of finite values."""
+        return int(self.cumulative[-1]) if len(self.cumulative) else 0
+
+    @property
+    def counts(self) -> Counts:
+        """How many values are at each point."""
+        return np.diff(self.cumulative, prepend=0)
+
+    def at(self, x: Floats) -> Counts:
+        """Counts the finite values that are <= each of `x`.
+
+        Example:
+            >>> Steps(np.array([1.0, 2.0]), np.array([3, 4])).at(np.array([0.0, 1.0, 9.0]))
+            array([0, 3, 4])
+        """
+        return np.concatenate([[0], self.cumulative])[np.searchsorted(self.points, x, "right")]
+
+
+@runtime_checkable
+class NumericDistribution(Protocol):
+    """What the metrics need to know of a numeric column.
+
+    `error` bounds how far any share of values up to a point may be from the truth: 0 if exact, the
+    epsilon of the sketch otherwise.
+    """
+
+    @property
+    def n(self) -> int:
+        """Number of values, missing ones included."""
+
+    @property
+    def missing(self) -> int:
+        """Number of nulls."""
+
+    @property
+    def nan(self) -> int:
+        """Number of NaN, which are no values to compare and are counted with the missing ones."""
+
+    @property
+    def negative_infinity(self) -> int:
+        """Number of values that are minus infinity."""
+
+    @property
+    def positive_infinity(self) -> int:
+        """Number of values that are plus infinity."""
+
+    @property
+    def error(self) -> float:
+        """Largest error of a cumulative share, 0 to 1."""
+
+    def steps(self) -> Steps:
+        """The finite values."""
+
+
+@runtime_checkable
+class CategoricalDistribution(Protocol):
+    """What the metrics need to know of a categorical column.
+
+    `error` bounds how far the share of any one value may be from the truth: 0 if exact.
+    """
+
+    @property
+    def n(self) -> int:
+        """Number of values, missing ones included."""
+
+    @property
+    def missing(self) -> int:
+        """Number of nulls."""
+
+    @property
+    def values(self) -> pa.LargeBinaryArray:
+        """The distinct values."""
+
+    @property
+    def counts(self) -> Counts:
+        """How often each of `values` occurs."""
+
+    @property
+    def error(self) -> float:
+        """Largest error of the share of one value, 0 to 1."""
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class NumericSummary:
+    """The values of a numeric column, sorted: exact, 8 bytes a value.
+
+    Integers, booleans (0 and 1), decimals, dates and times (microseconds since 1970) are held as
+    float64, so that int is comparable with float. Integers beyond 2**53 are rounded.
+
+    Args:
+        values: float64 ``[k]``, finite and ascending.
+        missing: Number of nulls.
+        nan: Number of NaN.
+        negative_infinity: Number of values that are minus infinity.
+        positive_infinity: Number of values that are plus infinity.
+
+    Example:
+        >>> one = NumericSummary.of(np.array([3.0, 1.0, np.nan]), missing=2)
+        >>> both = one.merge(NumericSummary.of(np.array([2.0, np.inf])))
+        >>> both.values, both.n, both.missing, both.nan, both.positive_infinity
+        (array([1., 2., 3.]), 7, 2, 1, 1)
+    """
+
+    values: Floats
+    missing: int = 0
+    nan: int = 0
+    negative_infinity: int = 0
+    positive_infinity: int = 0
+
+    @classmethod
+    def of(cls, values: Floats, missing: int = 0) -> NumericSummary:
+        """Summarises `values`, in any order, NaN and infinities among them, and some nulls."""
+        ordered = np.sort(np.asarray(values, np.float64))  # NaN go to the end.
+        real = len(ordered) - int(np.count_nonzero(np.isnan(ordered)))
+        low = int(np.searchsorted(ordered[:real], -np.inf, "right"))
+        high = int(np.searchsorted(ordered[:real], np.inf, "left"))
+        return cls(ordered[low:high], missing, len(ordered) - real, low, real - high)
+
+    def merge(self, other: NumericSummary) -> NumericSummary:
+        """The summary of both sets of values together."""
+        joined = np.concatenate([self.values, other.values])
+        return NumericSummary(
+            np.sort(joined, kind="stable"),  # Finds the two sorted runs: linear time.
+            self.missing + other.missing,
+            self.nan + other.nan,
+            self.negative_infinity + other.negative_infinity,
+            self.positive_infinity + other.positive_infinity,
+        )
+
+    @property
+    def n(self) -> int:
+        """Number of values, missing ones, NaN and infinities included."""
+        infinite = self.negative_infinity + self.positive_infinity
+        return len(self.values) + self.missing + self.nan + infinite
+
+    @property
+    def error(self) -> float:
+        """0: every value is here."""
+        return 0.0
+
+    def steps(self) -> Steps:
+        """The finite values as a step function, equal values together."""
+        last = last_of_equal(self.values)
+        return Steps(self.values[last], (last + 1).astype(np.int64))
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CategoricalSummary:
+    """How often each value of a categorical column occurs: exact, memory grows with the values.
+
+    Args:
+        values: Distinct values as bytes ``[k]``; text is held in UTF-8.
+        counts: int64 ``[k]``, each at least 1.
+        missing: Number of nulls.
+
+    Example:
+        >>> one = CategoricalSummary.of(pa.array(["a", "b", "a", None]))
+        >>> both = one.merge(CategoricalSummary.of(pa.array(["b", "c"])))
+        >>> both.as_dict(), both.n, both.missing
+        ({'a': 2, 'b': 2, 'c': 1}, 6, 1)
+    """
+
+    values: pa.LargeBinaryArray
+    counts: Counts
+    missing: int = 0
+
+    @classmethod
+    def of(cls, values: pa.Array | pa.ChunkedArray, missing: int = 0) -> CategoricalSummary:
+        """Counts strings or bytes; nulls add to `missing`."""
+        nulls = values.null_count
+        counted = pc.value_counts(pc.drop_null(values).cast(pa.large_binary()))
+        return cls(
+            counted.field("values"),
+            counted.field("counts").to_numpy(zero_copy_only=False).astype(np.int64),
+            missing + nulls,
+        )
+
+    def merge(self, other: CategoricalSummary) -> CategoricalSummary:
+        """The summary of both sets of values together."""
+        values, mine, others = aligned(self, other)
+        return CategoricalSummary(values, mine + others, self.missing + other.missing)
+
+    @property
+    def n(self) -> int:
+        """Number of values, missing ones included."""
+        return int(self.counts.sum()) + self.missing
+
+    @property
+    def error(self) -> float:
+        """0: every value is here."""
+        return 0.0
+
+    def as_dict(self) -> dict[str, int]:
+        r"""The counts by value; bytes that are not UTF-8 are shown as ``\xff``."""
+        return dict(zip(map(text_of, self.values), self.counts.tolist()))
+
+
+Summary = Union[NumericSummary, CategoricalSummary]
+Distribution = Union[NumericDistribution, CategoricalDistribution]
+
+
+def last_of_equal(ordered: Floats) -> Counts:
+    """Indices of the last one of each run of equal values.
+
+    Example:
+        >>> last_of_equal(np.array([1.0, 1.0, 2.0]))
+        array([1, 2])
+    """
+    return np.flatnonzero(np.append(ordered[1:] != ordered[:-1], [True])[: len(ordered)])
+
+
+def text_of(value: pa.Scalar) -> str:
+    """One value of a categorical column as text that a report can show."""
+    content: bytes = value.as_py()
+    return content.decode("utf-8", "backslashreplace")
+
+
+def aligned(
+    one: CategoricalDistribution, other: CategoricalDistribution
+) -> tuple[pa.LargeBinaryArray, Counts, Counts]:
+    """The values of both, and how often each occurs in the one and in the other.
+
+    Example:
+        >>> a, b = CategoricalSummary.of(pa.array(["x", "y"])), CategoricalSummary.of(
+        ...     pa.array(["y", "z"]))
+        >>> [x.tolist() for x in aligned(a, b)]
+        [[b'x', b'y', b'z'], [1, 1, 0], [0, 1, 1]]
+    """
+    encoded = pa.concat_arrays([one.values, other.values]).dictionary_encode()
+    codes = encoded.indices.to_numpy(zero_copy_only=False)
+    counts = []
+    for own, summary in ((codes[: len(one.values)], one), (codes[len(one.values) :], other)):
+        column = np.zeros(len(encoded.dictionary), np.int64)
+        column[own] = summary.counts  # Distinct within one summary, so none is written twice.
+        counts.append(column)
+    return encoded.dictionary, counts[0], counts[1]
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class CategoricalPair:
+    """Two categorical columns on common values: aligned once, read by all of their metrics.
+
+    Args:
+        reference: What it was.
+        current: What it is.
+    """
+
+    reference: CategoricalDistribution
+    current: CategoricalDistribution
+
+    @functools.cached_property
+    def aligned(self) -> tuple[pa.LargeBinaryArray, Counts, Counts]:
+        """The values of both, and how often each occurs in the reference and in the current."""
+        return aligned(self.reference, self.current)
+
+
+def summarize_column(
+    column: pa.Array | pa.ChunkedArray, name: str = "column", categorical: bool = False
+) -> Summary:
+    """Summarises one Arrow column.
+
+    Args:
+        column: Booleans, integers, floats, decimals, dates and times make a `NumericSummary`;
+            strings, bytes and columns of Arrow's null type a `CategoricalSummary`; dictionaries and
+            lists (nested too) what their values make.
+        name: For messages.
+        categorical: Count numbers as categories too: for codes, whose order means nothing. 1 and
+            1.0 are the same category.
+
+    Raises:
+        TypeError: The column is of a type with no single value, such as a struct or a map.
+
+    Example:
+        >>> summarize_column(pa.array([[1, 2], [], None, [None]])).missing
+        3
+    """
+    if isinstance(column, pa.Array):
+        column = pa.chunked_array([column])
+    missing = 0
+    while _is_list(column.type):
+        filled = pc.drop_null(column)
+        empty = pc.sum(pc.equal(pc.list_value_length(filled), 0)).as_py() or 0
+        missing += column.null_count + empty
+        column = pc.list_flatten(filled)
+    if pa.types.is_dictionary(column.type):
+        column = pa.chunked_array(
+            [chunk.dictionary_decode() for chunk in column.chunks], column.type.value_type
+        )
+    kind = column.type
+    if pa.types.is_null(kind):
+        return CategoricalSummary.of(pa.array([], pa.large_binary()), missing + len(column))
+    if _is_bytes(kind):
+        return CategoricalSummary.of(column, missing)
+    values = pc.drop_null(column)
+    missing += column.null_count
+    numbers = _numbers(values, name)
+    if not categorical:
+        return NumericSummary.of(numbers, missing)
+    distinct, counts = np.unique(numbers, return_counts=True)
+    names = [repr(int(x)) if x.is_integer() else repr(x) for x in distinct.tolist()]
+    return CategoricalSummary(pa.array(names).cast(pa.large_binary()), counts, missing)
+
+
+def summarize(
+    table: pa.Table | pa.RecordBatch | pd.DataFrame, categorical: Iterable[str] = ()
+) -> dict[str, Summary]:
+    """Summarises each column of a table.
+
+    Args:
+        table: An Arrow table or batch, or a pandas data frame (whose NaN stay NaN, not null; both
+            are counted, and compared together as absent values).
+        categorical: Names of columns whose numbers are categories.
+
+    Raises:
+        TypeError: `table` is something else, or a column is of a type with no single value.
+        ValueError: Two columns have the same name.
+
+    Example:
+        >>> summary = summarize(pa.table({"x": [1, 2], "kind": ["a", None]}))
+        >>> summary["x"].values, summary["kind"].missing
+        (array([1., 2.]), 1)
+    """
+    if not isinstance(table, (pa.Table, pa.RecordBatch)):
+        table = _from_pandas(table)
+    names = list(table.schema.names)
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f"column names must be distinct, found {twice} more than once: rename")
+    codes = set(categorical)
+    return {
+        name: summarize_column(table.column(i), name, name in codes) for i, name in enumerate(names)
+    }
+
+
+def merge(one: Mapping[str, Summary], other: Mapping[str, Summary]) -> dict[str, Summary]:
+    """Merges the summaries of two parts of one table, column by column.
+
+    A column that has no values in one part (Arrow's null type, all missing) takes the other's kind.
+
+    Raises:
+        ValueError: The parts have different columns, or a column is numeric in the one and
+            categorical in the other.
+
+    Example:
+        >>> parts = [summarize(pa.table({"x": [i, 9]})) for i in (1, 2)]
+        >>> merge(*parts)["x"].values
+        array([1., 2., 9., 9.])
+    """
+    if set(one) != set(other):
+        raise ValueError(
+            "parts of one table must have the same columns, found "
+            f"{sorted(set(one) ^ set(other))} in only one of them"
+        )
+    return {name: _merged(name, one[name], other[name]) for name in one}
+
+
+def _merged(name: str, one: Summary, other: Summary) -> Summary:
+    if type(one) is not type(other):
+        one = without_values(one, like=other)
+        other = without_values(other, like=one)
+    if isinstance(one, NumericSummary) and isinstance(other, NumericSummary):
+        return one.merge(other)
+    if isinstance(one, CategoricalSummary) and isinstance(other, CategoricalSummary):
+        return one.merge(other)
+    raise ValueError(
+        f"column {name!r} is numeric in one part and categorical in the other: cast it, or name it "
+        "as categorical"
+    )
+
+
+@overload
+def without_values(summary: Summary, like: Summary) -> Summary: ...
+
+
+@overload
+def without_values(summary: Distribution, like: Distribution) -> Distribution: ...
+
+
+def without_values(summary: Distribution, like: Distribution) -> Distribution:
+    """Gives a summary that has only missing values the kind of `like`; others stay as they are."""
+    if summary.n > summary.missing:
+        return summary
+    if isinstance(like, NumericDistribution):
+        return NumericSummary(np.zeros(0), summary.missing)
+    none = np.zeros(0, np.int64)
+    return CategoricalSummary(pa.array([], pa.large_binary()), none, summary.missing)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
+
+
+def _is_bytes(kind: pa.DataType) -> bool:
+    types = pa.types
+    text = types.is_string(kind) or types.is_large_string(kind)
+    data = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
+    return bool(text or data)
+
+
+def _numbers(values: pa.ChunkedArray, name: str) -> Floats:
+    """Casts a column without nulls to float64."""
+    types, kind = pa.types, values.type
+    if types.is_timestamp(kind) or types.is_date(kind):
+        values = values.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
+    elif types.is_duration(kind):
+        values = values.cast(pa.duration("us"), safe=False).cast(pa.int64())
+    elif types.is_time(kind):
+        values = values.cast(pa.time64("us"), safe=False).cast(pa.int64())
+    elif types.is_decimal(kind):
+        values = values.cast(pa.float64())
+    elif not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)):
+        raise TypeError(
+            f"column {name!r} is of type {kind}, which has no single value to compare: drop the "
+            "column, or take its fields apart"
+        )
+    numbers: Floats = values.to_numpy().astype(np.float64)
+    return numbers
+
+
+def _from_pandas(table: Any) -> pa.Table:
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(
+            "expected a pyarrow Table or RecordBatch or a pandas DataFrame, found "
+            f"{type(table).__name__}"
+        )
+    return pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()

@@ -1,0 +1,1 @@
+"""Decide from the metadata whether and how the work is done."""

@@ -1,0 +1,262 @@
+"""The executor of ParquetExampleGen; it also drops into TFX's own FileBasedExampleGen."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import apache_beam as beam
+import pyarrow as pa
+from absl import logging
+from tfx import types
+from tfx.components.example_gen import utils
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_beam_executor
+from tfx.orchestration.portable import outputs_utils
+from tfx.proto import example_gen_pb2
+from tfx.proto.orchestration import execution_result_pb2
+from tfx.types import artifact_utils
+from tfx.utils import proto_utils
+
+from tfx_wine_ext.columnar.ingest import (
+    PARQUET_PAYLOAD,
+    STAGING_FOLDER,
+    TFRECORD_PAYLOAD,
+    IngestOptions,
+    OutputSplit,
+    ShardResult,
+    ShardTask,
+    clear,
+    commit,
+    plan_shards,
+    write_shard,
+)
+from tfx_wine_ext.columnar.parquet_source import (
+    Footer,
+    ParquetFileError,
+    content_fingerprint,
+    find_files,
+    read_footers,
+    schema_fingerprint,
+)
+from tfx_wine_ext.executors.beam_files import BeamFiles
+from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
+from tfx_wine_ext.types import parquet_example_gen as keys
+
+_PAYLOADS = {
+    example_gen_pb2.FORMAT_TF_EXAMPLE: TFRECORD_PAYLOAD,
+    example_gen_pb2.FORMAT_PARQUET: PARQUET_PAYLOAD,
+}
+# The names by which TFX's readers know the formats of files (tfx/components/util/tfxio_utils.py).
+_FILE_FORMATS = {
+    example_gen_pb2.FORMAT_TF_EXAMPLE: "tfrecords_gzip",
+    example_gen_pb2.FORMAT_PARQUET: "FILE_FORMAT_PARQUET",
+}
+
+
+class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
+    """Reads Parquet files and writes Examples, in Arrow batches.
+
+    With `ParquetExampleGen` it takes all of that component's options. In TFX's component it runs
+    with their defaults.
+
+    Example:
+        >>> from tfx.components.example_gen.component import FileBasedExampleGen
+        >>> from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+        >>> example_gen = FileBasedExampleGen(
+        ...     input_base="data", custom_executor_spec=BeamExecutorSpec(ParquetExecutor)
+        ... )
+    """
+
+    def Do(  # noqa: N802 (the name is TFX's)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> execution_result_pb2.ExecutorOutput:
+        """Writes the splits, and records on the artifact what is in them.
+
+        Args:
+            input_dict: Empty.
+            output_dict: ``examples``: one Examples artifact with its URI; changed in place.
+            exec_properties: The parameters of the component, with span, version and
+                fingerprint from the driver.
+
+        Returns:
+            Outputs and execution properties, for the launchers that read them from here.
+
+        Raises:
+            FileNotFoundError: no file matches the pattern of a split.
+            ParquetFileError: a file is unusable, corrupt, or changed since the driver saw it.
+            ValueError: a column or a value cannot become part of an example.
+            RuntimeError: the Beam runner lost work.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
+        proto_utils.json_to_proto(exec_properties[keys.INPUT_CONFIG_KEY], input_config)
+        proto_utils.json_to_proto(exec_properties[keys.OUTPUT_CONFIG_KEY], output_config)
+        payload_format = (
+            exec_properties.get(keys.OUTPUT_DATA_FORMAT_KEY) or example_gen_pb2.FORMAT_TF_EXAMPLE
+        )
+        if payload_format not in _PAYLOADS:
+            raise ValueError(
+                "output_data_format: expected FORMAT_TF_EXAMPLE or FORMAT_PARQUET, found "
+                f"{example_gen_pb2.PayloadFormat.Name(payload_format)}"
+            )
+        options_json = exec_properties.get(keys.INGEST_OPTIONS_KEY)
+        options = IngestOptions.from_json(options_json) if options_json else IngestOptions()
+        splits = utils.generate_output_split_names(input_config, output_config)
+        examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
+        files = BeamFiles()
+
+        footers_of_split: list[list[Footer]] = []
+        for input_split in input_config.splits:
+            pattern = os.path.join(exec_properties[keys.INPUT_BASE_KEY], input_split.pattern)
+            footers_of_split.append(read_footers(find_files(pattern, files), files))
+        footers = [footer for found in footers_of_split for footer in found]
+        _check_unchanged(footers, exec_properties)
+        tasks: list[ShardTask] = []
+        for input_split, found in zip(input_config.splits, footers_of_split):
+            tasks += plan_shards(
+                found,
+                _output_splits(input_split, output_config),
+                options,
+                partition_feature=output_config.split_config.partition_feature_name or None,
+                payload=_PAYLOADS[payload_format],
+                files=files,
+            )
+
+        clear(examples.uri, splits, files)
+        try:
+            results = self._run(tasks, examples.uri)
+            shard_files = commit(examples.uri, tasks, results, files)
+        except BaseException:
+            clear(examples.uri, splits, files)
+            raise
+
+        examples.split_names = artifact_utils.encode_split_names(splits)
+        examples_utils.set_payload_format(examples, payload_format)
+        examples_utils.set_file_format(examples, _FILE_FORMATS[payload_format])
+        publish(
+            examples,
+            Ingested(
+                files=shard_files,
+                splits=splits,
+                columns=list(dict.fromkeys(name for task in tasks for name in task.plan.columns)),
+                features=len({each.name for task in tasks for each in task.plan.features}),
+                schema_fingerprint=schema_fingerprint(_schema_of_all(tasks)),
+                content_fingerprint=content_fingerprint(footers),
+            ),
+        )
+        output = execution_result_pb2.ExecutorOutput()
+        outputs_utils.populate_output_artifact(output, output_dict)
+        outputs_utils.populate_exec_properties(output, exec_properties)
+        return output
+
+    def _run(self, tasks: Sequence[ShardTask], destination: str) -> list[ShardResult]:
+        """Spreads the tasks over the Beam runner's workers and gathers their results.
+
+        Results come back as small files in the staging folder: that works on every runner. So do
+        errors of the input files, of which Beam would leave no more than their text.
+        """
+        logging.info("%d shards to write to %s", len(tasks), destination)
+        files = BeamFiles()
+        try:
+            with self._make_beam_pipeline() as pipeline:
+                _ = (
+                    pipeline
+                    | "Tasks" >> beam.Create([pickle.dumps(task) for task in tasks])
+                    | "WriteShard" >> beam.Map(_write_shard, destination)
+                )
+        except Exception as error:
+            for path in (_error_path(task, destination) for task in tasks):
+                if files.exists(path):
+                    with files.open(path) as stream:
+                        raise ParquetFileError(*json.loads(stream.read())) from error
+            raise
+        results = []
+        for path in (_result_path(task, destination) for task in tasks):
+            # A missing one is `commit`'s to notice. No pattern is matched here: the folder's own
+            # path may have brackets in it.
+            if files.exists(path):
+                with files.open(path) as stream:
+                    results.append(ShardResult.from_json(stream.read().decode()))
+        return results
+
+
+def _result_path(task: ShardTask, destination: str) -> str:
+    """Returns where a worker leaves the result of a task."""
+    return f"{destination}/{STAGING_FOLDER}/results/{task.splits[0].name}-{task.index:05d}.json"
+
+
+def _error_path(task: ShardTask, destination: str) -> str:
+    """Returns where a worker leaves the reason why a task failed."""
+    return f"{_result_path(task, destination)}.error"
+
+
+def _write_shard(pickled_task: bytes, destination: str) -> None:
+    """Does one task on a worker and leaves its result, or its error, in the staging folder."""
+    task = pickle.loads(pickled_task)
+    files = BeamFiles()
+    try:
+        result = write_shard(task, destination, files)
+    except ParquetFileError as error:
+        reason = json.dumps([error.path, error.found, error.remedy])
+        _leave(_error_path(task, destination), reason, files)
+        raise
+    _leave(_result_path(task, destination), result.to_json(), files)
+
+
+def _leave(path: str, text: str, files: BeamFiles) -> None:
+    """Writes a file whole or not at all; where a task is done twice, the last one stands."""
+    attempt = f"{path}.{uuid.uuid4().hex}"
+    with files.create(attempt) as stream:
+        stream.write(text.encode())
+    files.rename(attempt, path)
+
+
+def _output_splits(
+    input_split: example_gen_pb2.Input.Split, output_config: example_gen_pb2.Output
+) -> list[OutputSplit]:
+    """Returns what an input split is cut into: the configured splits, or itself."""
+    configured = output_config.split_config.splits
+    return [OutputSplit(split.name, split.hash_buckets) for split in configured] or [
+        OutputSplit(input_split.name)
+    ]
+
+
+def _schema_of_all(tasks: Sequence[ShardTask]) -> pa.Schema:
+    """Returns the schema of the files; of input splits that differ, the columns of all of them."""
+    return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.schema)))
+
+
+def _check_unchanged(footers: Sequence[Footer], exec_properties: dict[str, Any]) -> None:
+    """Compares the files with what the driver saw; TFX's own driver leaves nothing to compare."""
+    if not exec_properties.get(keys.INPUT_FILES_KEY):
+        return
+    seen = json.loads(exec_properties[keys.INPUT_FILES_KEY])
+    input_base = exec_properties[keys.INPUT_BASE_KEY]
+    gone = set(seen)
+    for footer in footers:
+        path = os.path.relpath(footer.path, input_base)
+        gone.discard(path)
+        if path not in seen:
+            raise ParquetFileError(
+                footer.path, "it came after the driver had looked at the folder", "run again"
+            )
+        if seen[path] != footer.digest:
+            raise ParquetFileError(
+                footer.path,
+                "it changed after the driver had looked at it",
+                "let writers add new files instead of changing old ones, then run again",
+            )
+    for path in sorted(gone):
+        raise ParquetFileError(
+            os.path.join(input_base, path),
+            "it is gone since the driver looked at it",
+            "put it back, then run again",
+        )

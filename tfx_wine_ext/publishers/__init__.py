@@ -1,0 +1,1 @@
+"""Record the result in the metadata store."""

@@ -1,0 +1,87 @@
+"""A testing kit for TFX components: fake metadata, artifacts on disk, one launch by either path.
+
+A component is tested as its users run it: with its real driver, executor and publisher, against a
+real ML Metadata store, by the launcher of LocalDagRunner (`path="ir"`) and by that of
+InteractiveContext (`path="notebook"`). Only the place of the store is not real: it is in memory.
+
+Names are loaded when first used, so that importing this package imports neither TFX nor
+TensorFlow. `FakeMetadata` and `parquet_file` never do.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.testing.artifacts import (
+        as_channel,
+        examples_artifact,
+        model_artifact,
+        read_examples,
+        schema_artifact,
+        statistics_artifact,
+    )
+    from tfx_wine_ext.testing.launcher import LaunchError, LaunchResult, launch
+    from tfx_wine_ext.testing.metadata import (
+        ArtifactRecord,
+        EventRecord,
+        ExecutionRecord,
+        FakeMetadata,
+        RecordedMetadata,
+        SqliteMetadata,
+    )
+    from tfx_wine_ext.testing.tables import as_table, parquet_file
+
+_MODULE_OF_NAME = {
+    "ArtifactRecord": "metadata",
+    "EventRecord": "metadata",
+    "ExecutionRecord": "metadata",
+    "FakeMetadata": "metadata",
+    "LaunchError": "launcher",
+    "LaunchResult": "launcher",
+    "RecordedMetadata": "metadata",
+    "SqliteMetadata": "metadata",
+    "as_channel": "artifacts",
+    "as_table": "tables",
+    "examples_artifact": "artifacts",
+    "launch": "launcher",
+    "model_artifact": "artifacts",
+    "parquet_file": "tables",
+    "read_examples": "artifacts",
+    "schema_artifact": "artifacts",
+    "statistics_artifact": "artifacts",
+}
+
+__all__ = [
+    "ArtifactRecord",
+    "EventRecord",
+    "ExecutionRecord",
+    "FakeMetadata",
+    "LaunchError",
+    "LaunchResult",
+    "RecordedMetadata",
+    "SqliteMetadata",
+    "as_channel",
+    "as_table",
+    "examples_artifact",
+    "launch",
+    "model_artifact",
+    "parquet_file",
+    "read_examples",
+    "schema_artifact",
+    "statistics_artifact",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads a public name from its module at first use (PEP 562)."""
+    if name not in _MODULE_OF_NAME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULE_OF_NAME[name]}")
+    return getattr(module, name)
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not."""
+    return list(__all__)

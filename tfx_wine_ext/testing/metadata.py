@@ -1,0 +1,351 @@
+"""Metadata stores for tests: in memory or in a file, and read as plain Python values.
+
+TFX opens a new connection to ML Metadata (MLMD) for every step of a launch. MLMD's own
+`ConnectionConfig(fake_database=...)` is a new, empty database for each connection, so that it fails
+in every runner. `FakeMetadata` is a database that all connections of this process share: SQLite
+keeps it in memory under a name of its own (https://www.sqlite.org/sharedcache.html, "In-memory
+databases and shared cache"), and nothing in TFX or MLMD has to be replaced for that.
+"""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import ml_metadata as mlmd
+from google.protobuf import json_format
+from ml_metadata.proto import metadata_store_pb2
+
+if TYPE_CHECKING:
+    from tfx.types.artifact import Artifact
+
+_Self = TypeVar("_Self", bound="RecordedMetadata")
+
+# TFX stores a JSON property that is not an object as a struct of this one field.
+_JSON_VALUE_FIELD = "__value__"
+
+
+@dataclass(frozen=True)
+class ArtifactRecord:
+    """An artifact as the metadata store has it.
+
+    Attributes:
+        id: The store's number for it.
+        type: The name of its type, e.g. `Examples`.
+        uri: Where its files are.
+        state: `LIVE`, `PENDING`, `UNKNOWN`, ...: the name of the state in MLMD.
+        properties: The properties that its type declares and that are set, as `int`, `float`,
+            `str`, `bool`, or for JSON values `dict`, `list`, ...
+        custom_properties: The properties that its type does not declare, likewise.
+    """
+
+    id: int
+    type: str
+    uri: str
+    state: str
+    properties: dict[str, Any]
+    custom_properties: dict[str, Any]
+    _proto: metadata_store_pb2.Artifact = field(repr=False, compare=False)
+    _type_proto: metadata_store_pb2.ArtifactType = field(repr=False, compare=False)
+
+    def to_tfx(self) -> Artifact:
+        """Makes the TFX artifact of this record, e.g. a `standard_artifacts.Examples`.
+
+        Returns:
+            A new object at every call, so that changing it changes neither record nor store.
+        """
+        from tfx.types import artifact_utils
+
+        proto, type_proto = metadata_store_pb2.Artifact(), metadata_store_pb2.ArtifactType()
+        proto.CopyFrom(self._proto)
+        type_proto.CopyFrom(self._type_proto)
+        return artifact_utils.deserialize_artifact(type_proto, proto)
+
+
+@dataclass(frozen=True)
+class EventRecord:
+    """That an execution read or wrote an artifact.
+
+    Attributes:
+        type: `INPUT` or `OUTPUT` (or another name of `ml_metadata.proto.Event.Type`).
+        path: The key of the input or output, and the place in its list: `("examples", 0)`.
+        artifact: What was read or written.
+    """
+
+    type: str
+    path: tuple[str | int, ...]
+    artifact: ArtifactRecord
+
+
+@dataclass(frozen=True)
+class ExecutionRecord:
+    """An execution as the metadata store has it.
+
+    Attributes:
+        id: The store's number for it.
+        type: The name of its type: the class path of the component.
+        state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...: the name of the state in MLMD. A
+            failed execution stays `RUNNING` where TFX does not record the failure: in a notebook
+            always; under the IR launcher if the driver failed.
+        properties: What its type declares. The notebook path stores the execution properties here,
+            as strings, among `state`, `run_id`, `component_id`, ...
+        custom_properties: The rest. The IR path stores the execution properties here.
+        events: What it read and wrote, ordered by type and path.
+    """
+
+    id: int
+    type: str
+    state: str
+    properties: dict[str, Any]
+    custom_properties: dict[str, Any]
+    events: tuple[EventRecord, ...]
+
+
+class RecordedMetadata:
+    """A metadata store that stays open, and whose content is read as plain records.
+
+    Use one of its two kinds: `FakeMetadata` or `SqliteMetadata`. Both are context managers.
+
+    Attributes:
+        connection_config: What a pipeline or an `InteractiveContext` takes as its
+            `metadata_connection_config` to work on this store.
+    """
+
+    def __init__(self, connection_config: metadata_store_pb2.ConnectionConfig) -> None:
+        """Opens the store, and makes its tables if there are none.
+
+        Args:
+            connection_config: Of the store.
+        """
+        self.connection_config = connection_config
+        self._store: mlmd.MetadataStore | None = mlmd.MetadataStore(connection_config)
+
+    def __enter__(self: _Self) -> _Self:
+        """Returns the store, which is open already."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes the store."""
+        self.close()
+
+    def close(self) -> None:
+        """Closes the connection; closing twice does no harm."""
+        self._store = None
+
+    @property
+    def store(self) -> mlmd.MetadataStore:
+        """MLMD's own client, for what the records do not show.
+
+        Raises:
+            RuntimeError: The store has been closed.
+        """
+        if self._store is None:
+            raise RuntimeError(
+                f"this {type(self).__name__} has been closed: read it inside its `with` block, or "
+                "before close()"
+            )
+        return self._store
+
+    def artifacts(self, type_name: str | None = None) -> list[ArtifactRecord]:
+        """Returns the artifacts of the store, oldest first.
+
+        Args:
+            type_name: Only those of this type, e.g. `Examples`. Default: all.
+        """
+        records = self._artifact_records(self.store.get_artifacts())
+        return [records[id_] for id_ in sorted(records) if type_name in (None, records[id_].type)]
+
+    def executions(self, type_name: str | None = None) -> list[ExecutionRecord]:
+        """Returns the executions of the store, failed ones included, oldest first.
+
+        Args:
+            type_name: Only those of this type: the class path of a component. Default: all.
+        """
+        records = self._execution_records(self.store.get_executions())
+        return [record for record in records if type_name in (None, record.type)]
+
+    def execution(self, execution_id: int) -> ExecutionRecord:
+        """Returns one execution.
+
+        Args:
+            execution_id: The store's number for it.
+
+        Raises:
+            KeyError: The store has no such execution.
+        """
+        records = self._execution_records(self.store.get_executions_by_id([execution_id]))
+        if not records:
+            raise KeyError(f"the metadata store has no execution {execution_id}")
+        return records[0]
+
+    def register(self, artifact: Artifact) -> int:
+        """Makes an artifact known to the store, as if an earlier run had published it.
+
+        An artifact of the same type, URI and properties is taken to be the same one, so that
+        registering twice gives the same id. What is on disk is neither read nor checked.
+
+        Args:
+            artifact: A TFX artifact. It becomes the store's: id, state `LIVE` and, if it has none,
+                this TFX's version as `tfx_version`.
+
+        Returns:
+            The id.
+
+        Raises:
+            ValueError: The artifact has no URI.
+        """
+        if not artifact.uri:
+            raise ValueError(
+                f"cannot register {artifact!r}: expected an artifact with a uri, found none. Was "
+                "the component that writes it launched?"
+            )
+        from tfx.orchestration.portable import outputs_utils
+
+        # Without its version, TFX takes a published artifact for one of the layout before 0.25.
+        outputs_utils.tag_output_artifacts_with_version({"artifact": [artifact]})
+        type_proto = metadata_store_pb2.ArtifactType()
+        type_proto.CopyFrom(artifact.artifact_type)
+        type_proto.ClearField("id")
+        type_id = self.store.put_artifact_type(
+            type_proto, can_add_fields=True, can_omit_fields=True
+        )
+        proto = metadata_store_pb2.Artifact()
+        proto.CopyFrom(artifact.mlmd_artifact)
+        proto.ClearField("id")
+        proto.type_id = type_id
+        proto.state = metadata_store_pb2.Artifact.LIVE
+        ids = [
+            known.id
+            for known in self.store.get_artifacts_by_uri(artifact.uri)
+            if known.type_id == type_id
+            and _plain(known.properties) == _plain(proto.properties)
+            and _plain(known.custom_properties) == _plain(proto.custom_properties)
+        ] or self.store.put_artifacts([proto])
+        type_proto.id = type_id
+        [stored] = self.store.get_artifacts_by_id(ids[:1])
+        artifact.set_mlmd_artifact_type(type_proto)
+        artifact.set_mlmd_artifact(stored)
+        return int(stored.id)
+
+    def _artifact_records(
+        self, protos: Iterable[metadata_store_pb2.Artifact]
+    ) -> dict[int, ArtifactRecord]:
+        types = {type_.id: type_ for type_ in self.store.get_artifact_types()}
+        return {
+            proto.id: ArtifactRecord(
+                id=proto.id,
+                type=types[proto.type_id].name,
+                uri=proto.uri,
+                state=metadata_store_pb2.Artifact.State.Name(proto.state),
+                properties=_plain(proto.properties),
+                custom_properties=_plain(proto.custom_properties),
+                _proto=proto,
+                _type_proto=types[proto.type_id],
+            )
+            for proto in protos
+        }
+
+    def _execution_records(
+        self, protos: Iterable[metadata_store_pb2.Execution]
+    ) -> list[ExecutionRecord]:
+        protos = sorted(protos, key=lambda proto: proto.id)
+        types = {type_.id: type_.name for type_ in self.store.get_execution_types()}
+        events = self.store.get_events_by_execution_ids([proto.id for proto in protos])
+        artifacts = self._artifact_records(
+            self.store.get_artifacts_by_id(list({event.artifact_id for event in events}))
+        )
+        events_of: dict[int, list[EventRecord]] = {proto.id: [] for proto in protos}
+        for event in events:
+            events_of[event.execution_id].append(
+                EventRecord(
+                    type=metadata_store_pb2.Event.Type.Name(event.type),
+                    path=tuple(
+                        getattr(step, step.WhichOneof("value")) for step in event.path.steps
+                    ),
+                    artifact=artifacts[event.artifact_id],
+                )
+            )
+        return [
+            ExecutionRecord(
+                id=proto.id,
+                type=types[proto.type_id],
+                state=metadata_store_pb2.Execution.State.Name(proto.last_known_state),
+                properties=_plain(proto.properties),
+                custom_properties=_plain(proto.custom_properties),
+                events=tuple(
+                    sorted(events_of[proto.id], key=lambda event: (event.type, event.path))
+                ),
+            )
+            for proto in protos
+        ]
+
+
+class FakeMetadata(RecordedMetadata):
+    """A metadata store in memory, shared by all connections of this process.
+
+    Each `FakeMetadata()` is a store of its own. It lives until it is closed and no component holds
+    a connection. Several threads may use it: MLMD holds Python's lock throughout each of its
+    transactions. Other processes do not see it; TFX only uses metadata in the launching process, so
+    that Beam workers elsewhere do not matter.
+
+    Example:
+        >>> with FakeMetadata() as metadata:
+        ...     metadata.artifacts(), metadata.executions()
+        ([], [])
+    """
+
+    def __init__(self) -> None:
+        """Makes an empty store."""
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = f"file:fake-{uuid.uuid4().hex}?mode=memory&cache=shared"
+        config.sqlite.connection_mode = (
+            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        )
+        super().__init__(config)
+
+
+class SqliteMetadata(RecordedMetadata):
+    """A metadata store in an SQLite file, as LocalDagRunner uses it by default.
+
+    For tests of what must outlive the process, and to read what a pipeline's run recorded.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        """Opens a store, and makes the file and the folders above it if there is none.
+
+        Args:
+            path: Of the file.
+        """
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        config = metadata_store_pb2.ConnectionConfig()
+        config.sqlite.filename_uri = str(path)
+        config.sqlite.connection_mode = (
+            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+        )
+        super().__init__(config)
+
+
+def _plain(values: Mapping[str, metadata_store_pb2.Value]) -> dict[str, Any]:
+    """Turns MLMD values into Python values; an unset one is left out."""
+    plain: dict[str, Any] = {}
+    for name, value in sorted(values.items()):
+        kind = value.WhichOneof("value")
+        if kind == "struct_value":
+            decoded = json_format.MessageToDict(value.struct_value)
+            plain[name] = (
+                decoded[_JSON_VALUE_FIELD] if decoded.keys() == {_JSON_VALUE_FIELD} else decoded
+            )
+        elif kind is not None:
+            plain[name] = getattr(value, kind)
+    return plain

@@ -1,0 +1,1 @@
+"""Artifact types, and the keys of every input, output, parameter and property."""
