@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
-import pickle
-import uuid
 from collections.abc import Sequence
 from typing import Any
 
-import apache_beam as beam
 import pyarrow as pa
 from absl import logging
 from tfx import types
@@ -44,6 +42,7 @@ from tfx_wine_ext.columnar.parquet_source import (
     schema_fingerprint,
 )
 from tfx_wine_ext.executors.beam_files import BeamFiles
+from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
 from tfx_wine_ext.types import parquet_example_gen as keys
 
@@ -158,65 +157,21 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         return output
 
     def _run(self, tasks: Sequence[ShardTask], destination: str) -> list[ShardResult]:
-        """Spreads the tasks over the Beam runner's workers and gathers their results.
-
-        Results come back as small files in the staging folder: that works on every runner. So do
-        errors of the input files, of which Beam would leave no more than their text.
-        """
+        """Spreads the tasks over the Beam runner's workers and gathers their results."""
         logging.info("%d shards to write to %s", len(tasks), destination)
-        files = BeamFiles()
-        try:
-            with self._make_beam_pipeline() as pipeline:
-                _ = (
-                    pipeline
-                    | "Tasks" >> beam.Create([pickle.dumps(task) for task in tasks])
-                    | "WriteShard" >> beam.Map(_write_shard, destination)
-                )
-        except Exception as error:
-            for path in (_error_path(task, destination) for task in tasks):
-                if files.exists(path):
-                    with files.open(path) as stream:
-                        raise ParquetFileError(*json.loads(stream.read())) from error
-            raise
-        results = []
-        for path in (_result_path(task, destination) for task in tasks):
-            # A missing one is `commit`'s to notice. No pattern is matched here: the folder's own
-            # path may have brackets in it.
-            if files.exists(path):
-                with files.open(path) as stream:
-                    results.append(ShardResult.from_json(stream.read().decode()))
-        return results
+        results = run_on_workers(
+            self._make_beam_pipeline(),
+            functools.partial(_write_shard, destination),
+            tasks,
+            f"{destination}/{STAGING_FOLDER}/results",
+            (ParquetFileError,),
+        )
+        # A missing one is `commit`'s to notice.
+        return [ShardResult.from_json(result.decode()) for result in results if result is not None]
 
 
-def _result_path(task: ShardTask, destination: str) -> str:
-    """Returns where a worker leaves the result of a task."""
-    return f"{destination}/{STAGING_FOLDER}/results/{task.splits[0].name}-{task.index:05d}.json"
-
-
-def _error_path(task: ShardTask, destination: str) -> str:
-    """Returns where a worker leaves the reason why a task failed."""
-    return f"{_result_path(task, destination)}.error"
-
-
-def _write_shard(pickled_task: bytes, destination: str) -> None:
-    """Does one task on a worker and leaves its result, or its error, in the staging folder."""
-    task = pickle.loads(pickled_task)
-    files = BeamFiles()
-    try:
-        result = write_shard(task, destination, files)
-    except ParquetFileError as error:
-        reason = json.dumps([error.path, error.found, error.remedy])
-        _leave(_error_path(task, destination), reason, files)
-        raise
-    _leave(_result_path(task, destination), result.to_json(), files)
-
-
-def _leave(path: str, text: str, files: BeamFiles) -> None:
-    """Writes a file whole or not at all; where a task is done twice, the last one stands."""
-    attempt = f"{path}.{uuid.uuid4().hex}"
-    with files.create(attempt) as stream:
-        stream.write(text.encode())
-    files.rename(attempt, path)
+def _write_shard(destination: str, task: ShardTask) -> bytes:
+    return write_shard(task, destination, BeamFiles()).to_json().encode()
 
 
 def _output_splits(

@@ -1,0 +1,63 @@
+"""Which features of a report come first, and which metric decided: one order for every view."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+WORST_FIRST = ("DRIFT", "INCONCLUSIVE", "WARN", "OK", "NO_BASELINE")
+
+
+def severity(feature: Mapping[str, Any]) -> tuple[int, float]:
+    """Sort key of a feature: by verdict, then by how far a metric is up its threshold.
+
+    Args:
+        feature: One of the ``features`` of a report document.
+
+    Example:
+        >>> ks = {"value": 0.5, "threshold": 0.1, "warn": None, "verdict": "DRIFT"}
+        >>> severity({"verdict": "DRIFT", "metrics": {"ks": ks}})
+        (0, -5.0)
+    """
+    ratios = [nearness(metric["value"], metric["threshold"]) for metric in _metrics(feature)]
+    return WORST_FIRST.index(feature["verdict"]), -max(ratios, default=0.0)
+
+
+def deciding_metric(feature: Mapping[str, Any]) -> str | None:
+    """Returns the metric with the feature's verdict that is farthest up its limit, or None.
+
+    None: no metric has this verdict, as where the column is gone.
+
+    Example:
+        >>> ks = {"value": 0.5, "threshold": 0.1, "warn": None, "verdict": "DRIFT"}
+        >>> deciding_metric({"verdict": "DRIFT", "metrics": {"ks": ks}})
+        'ks'
+    """
+    ratios = {
+        name: nearness(metric["value"], limit_of(metric))
+        for name, metric in feature["metrics"].items()
+        if metric["verdict"] == feature["verdict"]
+    }
+    return max(ratios, key=ratios.__getitem__, default=None)
+
+
+def limit_of(metric: Mapping[str, Any]) -> float | None:
+    """Returns the level that a metric is judged by: of warning if it warns, else of failure."""
+    level: float | None = metric["warn" if metric["verdict"] == "WARN" else "threshold"]
+    return level
+
+
+def nearness(value: float, level: float | None) -> float:
+    """Returns how near a value is to a level: 1 or more if it has reached it.
+
+    Example:
+        >>> nearness(0.05, 0.1), nearness(0.5, None), nearness(0.5, 0.0)
+        (0.5, 0.0, inf)
+    """
+    if level is None or value == 0:
+        return 0.0
+    return value / level if level else float("inf")
+
+
+def _metrics(feature: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return list(feature["metrics"].values())

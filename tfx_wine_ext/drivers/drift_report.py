@@ -1,0 +1,141 @@
+"""The driver of DriftReport: what is compared with what, checked before anything is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.components.util import examples_utils
+from tfx.dsl.components.base import base_driver
+from tfx.orchestration import data_types, metadata
+from tfx.orchestration.portable import base_driver as ir_base_driver
+from tfx.orchestration.portable import data_types as portable_data_types
+from tfx.proto import example_gen_pb2
+from tfx.proto.orchestration import driver_output_pb2
+from tfx.types import artifact_utils
+
+from tfx_wine_ext.types import drift_report as keys
+
+READABLE_PAYLOADS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)
+
+
+class DriftReportDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
+    """Looks at the inputs: one current artifact, at most one baseline, the splits that are named.
+
+    That there is no baseline is a decision and no error. What was decided is recorded with the
+    execution, as the sentence `decision`, beside the thresholds in force.
+
+    Raises:
+        ValueError: an artifact lacks the split that is to be read, is of a payload that cannot be
+            read, or there are several where one is due. The message names the input.
+    """
+
+    def __init__(self, metadata_handle: metadata.Metadata) -> None:
+        """Takes what either launch path hands to its drivers."""
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+        ir_base_driver.BaseDriver.__init__(self, metadata_handle)
+
+    def resolve_input_artifacts(
+        self,
+        input_dict: dict[str, types.BaseChannel],
+        exec_properties: dict[str, Any],
+        driver_args: data_types.DriverArgs,
+        pipeline_info: data_types.PipelineInfo,
+    ) -> dict[str, list[types.Artifact]]:
+        """Checks the artifacts; `exec_properties` is registered after this, so it is added to."""
+        found: dict[str, list[types.Artifact]] = super().resolve_input_artifacts(
+            input_dict, exec_properties, driver_args, pipeline_info
+        )
+        exec_properties[keys.DECISION_KEY] = decide(found, exec_properties)
+        return found
+
+    def run(
+        self, execution_info: portable_data_types.ExecutionInfo
+    ) -> driver_output_pb2.DriverOutput:
+        """Checks the artifacts and adds the decision to the execution's properties."""
+        output = driver_output_pb2.DriverOutput()
+        decision = decide(execution_info.input_dict, execution_info.exec_properties)
+        output.exec_properties[keys.DECISION_KEY].string_value = decision
+        return output
+
+
+def decide(
+    inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
+) -> str:
+    """Says in a sentence what is compared with what.
+
+    Raises:
+        ValueError: see `DriftReportDriver`.
+    """
+    current_key, baseline_key = sides_of(inputs)
+    split, baseline_split = (
+        exec_properties[keys.SPLIT_KEY],
+        exec_properties[keys.BASELINE_SPLIT_KEY],
+    )
+    current = _checked(current_key, inputs, split)
+    baseline = _checked(baseline_key, inputs, baseline_split)
+    if current is None:
+        raise ValueError(f"{current_key}: expected an artifact, found none: nothing to look at")
+    subject = f"{describe(current, split)} ({current.uri})"
+    decision = (
+        f"No baseline for {subject}: the input {baseline_key!r} has no artifact, as on a first run"
+        if baseline is None
+        else f"Comparing {subject} with {describe(baseline, baseline_split)} ({baseline.uri})"
+    )
+    logging.info("%s", decision)
+    return decision
+
+
+def sides_of(inputs: Mapping[str, Sequence[types.Artifact]]) -> tuple[str, str]:
+    """Returns the keys of the current side and of the baseline: of Examples, or of statistics."""
+    if keys.EXAMPLES_KEY in inputs:
+        return keys.EXAMPLES_KEY, keys.BASELINE_KEY
+    return keys.STATISTICS_KEY, keys.BASELINE_STATISTICS_KEY
+
+
+def describe(artifact: types.Artifact, split: str) -> str:
+    """Returns what a person calls a split of an artifact: by its span, if it has one."""
+    span = span_of(artifact)
+    return f"split {split}" if span is None else f"span {span}, split {split}"
+
+
+def span_of(artifact: types.Artifact) -> int | None:
+    """Returns the number of the span; ExampleGen writes a custom property, others a property."""
+    if artifact.has_custom_property(keys.SPAN_KEY):
+        return int(artifact.get_int_custom_property(keys.SPAN_KEY))
+    declared = artifact.mlmd_artifact.properties
+    return int(declared[keys.SPAN_KEY].int_value) if keys.SPAN_KEY in declared else None
+
+
+def _checked(
+    key: str, inputs: Mapping[str, Sequence[types.Artifact]], split: str
+) -> types.Artifact | None:
+    """Returns the one artifact of an input, None if there is none, and refuses what is no use."""
+    artifacts = inputs.get(key) or []
+    if not artifacts:
+        return None
+    if len(artifacts) > 1:
+        raise ValueError(
+            f"{key}: expected one artifact, found {len(artifacts)}: choose one with a Resolver"
+        )
+    [artifact] = artifacts
+    splits = artifact_utils.decode_split_names(artifact.split_names)
+    if split not in splits:
+        argument = keys.SPLIT_KEY if key in (keys.EXAMPLES_KEY, keys.STATISTICS_KEY) else None
+        argument = argument or keys.BASELINE_SPLIT_KEY
+        raise ValueError(
+            f"{argument}: expected a split of {key} ({artifact.uri}), which has "
+            f"{', '.join(splits) or 'none'}; found {split!r}"
+        )
+    if key in (keys.EXAMPLES_KEY, keys.BASELINE_KEY):
+        payload = examples_utils.get_payload_format(artifact)
+        if payload not in READABLE_PAYLOADS:
+            expected = " or ".join(map(example_gen_pb2.PayloadFormat.Name, READABLE_PAYLOADS))
+            raise ValueError(
+                f"{key}: expected examples of payload {expected}, found "
+                f"{example_gen_pb2.PayloadFormat.Name(payload)} ({artifact.uri}); give "
+                f"{keys.STATISTICS_KEY} and {keys.BASELINE_STATISTICS_KEY} instead"
+            )
+    return artifact

@@ -1,0 +1,95 @@
+"""The publisher of DriftReport: what the metadata store learns of a comparison."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfx.types import artifact_utils
+from tfx.types.artifact import Artifact
+
+from tfx_wine_ext.drift.metric import Verdict
+from tfx_wine_ext.drift.ranking import deciding_metric, limit_of, severity
+from tfx_wine_ext.types import drift_report as keys
+
+
+def publish(
+    document: Mapping[str, Any],
+    *,
+    split: str,
+    report: Artifact,
+    anomalies: Artifact,
+    blessing: Artifact,
+) -> None:
+    """Writes the result onto the artifacts as typed custom properties.
+
+    Verdict, rows of both sides, share of drifted features and the worst features with their scores
+    are there; the rest is in the report's JSON file. A property that has no value is left out: a
+    report without a baseline has no `baseline_rows`.
+
+    Args:
+        document: The report, from `tfx_wine_ext.drift.document.report_document`.
+        split: Name of the split that was looked at.
+        report: The output artifact, changed in place: both launch paths take it from there.
+        anomalies: The same.
+        blessing: The same.
+    """
+    features, baseline, current = document["features"], document["baseline"], document["current"]
+    drifted = [f for f in features if f["verdict"] == Verdict.DRIFT.value]
+    _set(
+        report,
+        {
+            keys.METHOD_KEY: document["method"],
+            keys.SHARE_DRIFTED_KEY: float(document["share_drifted"]),
+            keys.AGGREGATE_KEY: document["aggregate"],
+            keys.CLASSIFIER_AUC_KEY: (document["multivariate"] or {}).get("auc"),
+            keys.FEATURES_KEY: len(features),
+            keys.FEATURES_DRIFTED_KEY: len(drifted),
+            keys.ROWS_KEY: current["rows"],
+            keys.SPAN_KEY: current["span"],
+            keys.BASELINE_ROWS_KEY: baseline and baseline["rows"],
+            keys.BASELINE_SPAN_KEY: baseline and baseline["span"],
+        },
+    )
+    for rank, feature in enumerate(worst_features(document), 1):
+        name = deciding_metric(feature)
+        metric = feature["metrics"].get(name, {})
+        _set(
+            report,
+            {
+                keys.of_worst(rank): feature["name"],
+                keys.of_worst(rank, keys.WORST_VERDICT): feature["verdict"],
+                keys.of_worst(rank, keys.WORST_METRIC): name,
+                keys.of_worst(rank, keys.WORST_SCORE): metric.get("value"),
+                keys.of_worst(rank, keys.WORST_THRESHOLD): limit_of(metric) if metric else None,
+            },
+        )
+    for artifact in (report, blessing):
+        _set(
+            artifact,
+            {
+                keys.VERDICT_KEY: document["verdict"],
+                keys.BLESSED_KEY: int(document["verdict"] != Verdict.DRIFT.value),
+            },
+        )
+    anomalies.split_names = artifact_utils.encode_split_names([split])
+    if current["span"] is not None:
+        anomalies.span = current["span"]
+
+
+def worst_features(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Returns the features that are not OK, the worst first, `MOST_WORST_FEATURES` at most."""
+    fine = (Verdict.OK.value, Verdict.NO_BASELINE.value)
+    bad = [feature for feature in document["features"] if feature["verdict"] not in fine]
+    return sorted(bad, key=severity)[: keys.MOST_WORST_FEATURES]
+
+
+def _set(artifact: Artifact, values: Mapping[str, Any]) -> None:
+    """Sets custom properties by the type of their values; None is left out."""
+    for key, value in values.items():
+        if isinstance(value, str):
+            artifact.set_string_custom_property(key, value)
+        elif isinstance(value, int):
+            artifact.set_int_custom_property(key, value)
+        elif value is not None:
+            artifact.set_float_custom_property(key, value)

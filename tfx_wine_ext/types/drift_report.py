@@ -1,0 +1,68 @@
+"""Keys of `DriftReport`: what stands in users' metadata stores, never to be renamed."""
+
+from __future__ import annotations
+
+# Inputs
+EXAMPLES_KEY = "examples"
+BASELINE_KEY = "baseline"
+STATISTICS_KEY = "statistics"
+BASELINE_STATISTICS_KEY = "baseline_statistics"
+SCHEMA_KEY = "schema"
+
+# Outputs
+REPORT_KEY = "report"
+ANOMALIES_KEY = "anomalies"
+BLESSING_KEY = "blessing"
+
+# Parameters
+SPLIT_KEY = "split"
+BASELINE_SPLIT_KEY = "baseline_split"
+MODE_KEY = "mode"
+# `tfx_wine_ext.drift.DriftConfig` as JSON text, all defaults written out: the thresholds in force
+DRIFT_CONFIG_KEY = "drift_config"
+
+# Property of the execution, set by the driver: what is compared with what, as a sentence
+DECISION_KEY = "decision"
+
+# Custom properties of the report and of the blessing, set by the publisher
+BLESSED_KEY = "blessed"
+VERDICT_KEY = "verdict"
+# ... of the report alone
+METHOD_KEY = "method"
+SHARE_DRIFTED_KEY = "share_drifted"
+AGGREGATE_KEY = "aggregate"
+CLASSIFIER_AUC_KEY = "classifier_auc"
+FEATURES_KEY = "features"
+FEATURES_DRIFTED_KEY = "features_drifted"
+ROWS_KEY = "rows"
+BASELINE_ROWS_KEY = "baseline_rows"
+SPAN_KEY = "span"
+BASELINE_SPAN_KEY = "baseline_span"
+# ... and of the worst features, numbered from 1: `worst_1`, `worst_1_verdict`, ...
+MOST_WORST_FEATURES = 10
+WORST_KEY = "worst"
+WORST_VERDICT = "verdict"
+WORST_METRIC = "metric"
+WORST_SCORE = "score"
+WORST_THRESHOLD = "threshold"
+
+# Files
+REPORT_JSON = "drift_report.json"
+REPORT_HTML = "drift_report.html"
+ANOMALIES_FILE = "SchemaDiff.pb"
+BLESSED_FILE = "BLESSED"
+NOT_BLESSED_FILE = "NOT_BLESSED"
+
+
+def of_worst(rank: int, key: str | None = None) -> str:
+    """Returns the key of a property of one of the worst features.
+
+    Args:
+        rank: Its place, 1 for the worst.
+        key: `WORST_VERDICT`, `WORST_METRIC`, `WORST_SCORE` or `WORST_THRESHOLD`; None for its name.
+
+    Example:
+        >>> of_worst(1), of_worst(2, WORST_SCORE)
+        ('worst_1', 'worst_2_score')
+    """
+    return f"{WORST_KEY}_{rank}" if key is None else f"{WORST_KEY}_{rank}_{key}"
