@@ -1,0 +1,110 @@
+"""What all readers of table files have in common, whatever the format of the files."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from typing import BinaryIO, Protocol, cast
+
+import pyarrow as pa
+from isal import igzip, isal_zlib
+
+# Values in one batch: 4 MiB numbers of 8 bytes are 32 MB, whether a table is long or wide.
+BATCH_VALUES = 4 * 1024 * 1024
+MOST_BATCH_ROWS = 65_536
+FEWEST_BATCH_ROWS = 256
+
+GZIP_MAGIC = b"\x1f\x8b"
+# What reading a damaged gzip file raises.
+GZIP_ERRORS = (EOFError, OSError, isal_zlib.error)
+
+
+class TableFileError(ValueError):
+    """A file of a table cannot be used; the message says which, where, why and what to do."""
+
+
+class SchemaChangedError(Exception):
+    """A later row contradicts the schema that the first rows had suggested.
+
+    The source has meanwhile looked at all rows and corrected its schema. Whoever reads throws away
+    what the batches had given so far, and reads again from the start.
+    """
+
+
+class TableSource(Protocol):
+    """A table that lies in one or more files of one format.
+
+    Attributes:
+        kind: `parquet`, `csv` or `tfrecord`.
+        paths: The files, in the order in which they are read.
+        names: All columns of the files, those that are not read too.
+        names_are_complete: Whether `names` are known to be all: of TFRecord files, each record of
+            which names its own features, only the first records have been seen.
+        schema: The columns that are read.
+        rows: Rows of all files; None where only reading them tells.
+        size: Bytes of all files, for a display of progress.
+        position: Of these, how many `batches` has come past.
+    """
+
+    kind: str
+    paths: Sequence[str]
+    names: Sequence[str]
+    names_are_complete: bool
+    schema: pa.Schema
+    rows: int | None
+    size: int
+    position: int
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yields all rows in order, in batches of exactly the schema.
+
+        Raises:
+            SchemaChangedError: Read again from the start; see there.
+            TableFileError: A file is truncated, corrupt, or not what its first rows promised.
+        """
+
+
+@contextlib.contextmanager
+def opened(path: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Opens a file that may be gzipped, in one or several members, whatever its name.
+
+    Yields:
+        The file, whose `tell` shows the progress, and the stream of its content.
+
+    Raises:
+        TableFileError: The file cannot be opened.
+    """
+    try:
+        file = open(path, "rb")
+    except OSError as error:
+        raise TableFileError(
+            f"{path}: cannot be opened ({error.strerror}); check that it exists and may be read"
+        ) from error
+    with file:
+        zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        file.seek(0)
+        if zipped:
+            with igzip.open(file, "rb") as stream:
+                yield file, cast(BinaryIO, stream)
+        else:
+            yield file, file
+
+
+def batch_rows(columns: int) -> int:
+    """Returns how many rows a batch of so many columns has.
+
+    Example:
+        >>> batch_rows(12), batch_rows(1000)
+        (65536, 4194)
+    """
+    return max(FEWEST_BATCH_ROWS, min(MOST_BATCH_ROWS, BATCH_VALUES // max(columns, 1)))
+
+
+def one_line(error: BaseException) -> str:
+    """Returns what an error says, without the line breaks that Arrow's messages have.
+
+    Example:
+        >>> one_line(ValueError("no\\n  way"))
+        'no way'
+    """
+    return " ".join(str(error).split())
