@@ -41,6 +41,7 @@ def test_the_result_is_a_json_object():
         "aggregate",
         "config",
         "features",
+        "multivariate",
         "reasons",
         "share_drifted",
         "verdict",

@@ -6,7 +6,7 @@ which they are used::
     before = summarize(baseline)            # each part of the data by itself, then `merge`
     after = summarize(table)
     result = compare(before, after, DriftConfig(critical=("alcohol",)))
-    result.verdict, result.to_dict()
+    document = report_document(result, baseline=..., current=..., method="exact", created=...)
 
 What each metric is, sees and does not see stands in docs/drift-metrics.md.
 """
@@ -14,6 +14,7 @@ What each metric is, sees and does not see stands in docs/drift-metrics.md.
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
 from tfx_wine_ext.drift.compare import DriftResult, FeatureResult, compare
 from tfx_wine_ext.drift.config import DEFAULT_THRESHOLDS, DriftConfig, Threshold
+from tfx_wine_ext.drift.document import DataSource, report_document
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.summaries import (
     CategoricalSummary,
@@ -26,6 +27,7 @@ from tfx_wine_ext.drift.summaries import (
 __all__ = [
     "DEFAULT_THRESHOLDS",
     "CategoricalSummary",
+    "DataSource",
     "DriftConfig",
     "DriftResult",
     "FeatureResult",
@@ -36,6 +38,7 @@ __all__ = [
     "benjamini_hochberg",
     "compare",
     "merge",
+    "report_document",
     "summarize",
     "summarize_column",
 ]

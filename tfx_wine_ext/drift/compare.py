@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tfx_wine_ext.drift import bins, counted, ordered, shares
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
+from tfx_wine_ext.drift.aggregates import histogram, statistics
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.summaries import (
@@ -45,6 +46,9 @@ class FeatureResult:
         metrics: By name; those that are defined for the feature.
         n_baseline: Values of the baseline, missing ones included; None: it has no such column.
         n_current: Values of the current data, missing ones included; None: no such column.
+        baseline: Statistics of the baseline's column, see `aggregates`; None: no such column.
+        current: The same of the current data.
+        histogram: Both sides in the same bins, for drawing; None: nothing to draw.
     """
 
     name: str
@@ -54,6 +58,9 @@ class FeatureResult:
     metrics: Mapping[str, Metric]
     n_baseline: int | None
     n_current: int | None
+    baseline: Mapping[str, Any] | None
+    current: Mapping[str, Any] | None
+    histogram: Mapping[str, Any] | None
 
     def to_dict(self) -> dict[str, Any]:
         """The feature as a JSON object."""
@@ -65,6 +72,9 @@ class FeatureResult:
             "n_baseline": self.n_baseline,
             "n_current": self.n_current,
             "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
+            "baseline": self.baseline,
+            "current": self.current,
+            "histogram": self.histogram,
         }
 
 
@@ -89,6 +99,11 @@ class DriftResult:
     features: tuple[FeatureResult, ...]
     config: DriftConfig
 
+    @property
+    def has_baseline(self) -> bool:
+        """Whether there was anything to compare with."""
+        return self.verdict is not NO_BASELINE
+
     def to_dict(self) -> dict[str, Any]:
         """Everything as a JSON object, the thresholds in force included."""
         return {
@@ -96,6 +111,7 @@ class DriftResult:
             "reasons": list(self.reasons),
             "share_drifted": self.share_drifted,
             "aggregate": self.aggregate,
+            "multivariate": None,
             "features": [feature.to_dict() for feature in self.features],
             "config": self.config.to_dict(),
         }
@@ -185,7 +201,18 @@ def _kind(summary: Distribution) -> str:
 
 
 def _without_baseline(name: str, summary: Distribution) -> FeatureResult:
-    return FeatureResult(name, _kind(summary), NO_BASELINE, (), {}, None, summary.n)
+    return FeatureResult(
+        name,
+        _kind(summary),
+        NO_BASELINE,
+        (),
+        {},
+        None,
+        summary.n,
+        None,
+        statistics(summary),
+        histogram(None, summary),
+    )
 
 
 def _measure(
@@ -309,6 +336,9 @@ def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
         metrics,
         None if feature.old is None else feature.old.n,
         None if feature.new is None else feature.new.n,
+        None if feature.old is None else statistics(feature.old),
+        None if feature.new is None else statistics(feature.new),
+        histogram(feature.old, feature.new),
     )
 
 

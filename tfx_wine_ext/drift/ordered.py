@@ -17,6 +17,7 @@ from tfx_wine_ext.drift.summaries import (
     NumericDistribution,
     Steps,
     last_of_equal,
+    power_of_two,
 )
 
 # Brownian bridges of the noise floor of W1: their 95th percentile is known to about 2 %.
@@ -130,12 +131,13 @@ def wasserstein(pair: OrderedPair) -> Metric:
     if not n or not m:
         raise ValueError("reference and current must each have a finite value")
     points, old, new = pair.common
-    # Powers of two: exact, and neither squares nor differences overflow.
-    scale = float(np.ldexp(1.0, int(np.frexp(np.abs(points[[0, -1]]).max())[1]) - 1))
+    scale = power_of_two(points)
     points = points / scale
     gaps = np.diff(points)
     distance = float((np.abs(old / n - new / m)[:-1] * gaps).sum())
-    sigma = _sigma(points, np.diff(old, prepend=0))
+    moments = pair.reference.moments()
+    assert moments is not None
+    sigma = moments.std / scale
     unit = max(sigma, LEAST_SIGMA / scale)
     noise, level, spread = _null_distances(points, old + new)
     root = math.sqrt(1 / n + 1 / m)

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Union, overload, runtime_checkable
 
@@ -63,6 +64,54 @@ class Steps:
         return np.concatenate([[0], self.cumulative])[np.searchsorted(self.points, x, "right")]
 
 
+@dataclasses.dataclass(frozen=True)
+class Moments:
+    """Range, mean and spread of finite values.
+
+    Args:
+        minimum: The least one.
+        maximum: The largest one.
+        mean: Their mean.
+        std: Their standard deviation, that of the population (``numpy.std``).
+    """
+
+    minimum: float
+    maximum: float
+    mean: float
+    std: float
+
+    @classmethod
+    def of(cls, points: Floats, counts: Counts) -> Moments:
+        """Moments of values that occur several times each; none overflows.
+
+        Args:
+            points: float64 ``[k]``, k > 0, finite and ascending.
+            counts: int64 ``[k]``, each at least 1.
+
+        Example:
+            >>> Moments.of(np.array([1.0, 4.0]), np.array([2, 1]))
+            Moments(minimum=1.0, maximum=4.0, mean=2.0, std=1.4142135623730951)
+        """
+        low, high = float(points[0]), float(points[-1])
+        scale = power_of_two(points)
+        scaled = points / scale
+        total = counts.sum()
+        mean = float((scaled * counts).sum()) / total
+        variance = float(((scaled - mean) ** 2 * counts).sum()) / total
+        # Rounding must not put the mean of equal values beside them.
+        return cls(low, high, min(max(mean * scale, low), high), math.sqrt(variance) * scale)
+
+
+def power_of_two(ascending: Floats) -> float:
+    """What values are divided by, exactly, so that neither squares nor differences overflow.
+
+    Example:
+        >>> power_of_two(np.array([-3.0, 1.0]))
+        2.0
+    """
+    return float(np.ldexp(1.0, int(np.frexp(np.abs(ascending[[0, -1]]).max())[1]) - 1))
+
+
 @runtime_checkable
 class NumericDistribution(Protocol):
     """What the metrics need to know of a numeric column.
@@ -98,6 +147,9 @@ class NumericDistribution(Protocol):
     def steps(self) -> Steps:
         """The finite values."""
 
+    def moments(self) -> Moments | None:
+        """Range, mean and spread of the finite values; None if there is none."""
+
 
 @runtime_checkable
 class CategoricalDistribution(Protocol):
@@ -125,6 +177,14 @@ class CategoricalDistribution(Protocol):
     @property
     def error(self) -> float:
         """Largest error of the share of one value, 0 to 1."""
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct values there are, those included that are not in `values`."""
+
+    @property
+    def distinct_is_estimate(self) -> bool:
+        """Whether `distinct` is an estimate."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -190,6 +250,11 @@ class NumericSummary:
         last = last_of_equal(self.values)
         return Steps(self.values[last], (last + 1).astype(np.int64))
 
+    def moments(self) -> Moments | None:
+        """Range, mean and spread of the finite values; None if there is none."""
+        steps = self.steps()
+        return Moments.of(steps.points, steps.counts) if steps.total else None
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CategoricalSummary:
@@ -236,6 +301,16 @@ class CategoricalSummary:
     def error(self) -> float:
         """0: every value is here."""
         return 0.0
+
+    @property
+    def distinct(self) -> int:
+        """How many distinct values there are."""
+        return len(self.values)
+
+    @property
+    def distinct_is_estimate(self) -> bool:
+        """False: they were counted."""
+        return False
 
     def as_dict(self) -> dict[str, int]:
         r"""The counts by value; bytes that are not UTF-8 are shown as ``\xff``."""

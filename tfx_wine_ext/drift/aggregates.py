@@ -1,0 +1,230 @@
+"""What a report shows of a column: a few statistics, and one histogram of both sides.
+
+Computed from summaries once, in `compare`, so that a result holds no values and its size does not
+grow with the rows. Everything is a JSON object; the keys are in docs/drift-report.schema.json.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tfx_wine_ext.drift.summaries import (
+    CategoricalDistribution,
+    Distribution,
+    Floats,
+    NumericDistribution,
+    Steps,
+    aligned,
+    text_of,
+    without_values,
+)
+
+# What is drawn, not what is judged: the metrics never see these.
+MOST_BINS, MOST_WHOLE_NUMBERS, MOST_CATEGORIES, MOST_CHARACTERS = 40, 25, 20, 200
+_TAIL = 0.005
+
+
+def statistics(summary: Distribution) -> dict[str, Any]:
+    """A few statistics of one side of a column.
+
+    Quartiles are interpolated as numpy and pandas do by default, std is that of the population.
+    They and the rest are of the finite values, None where there is none.
+
+    Example:
+        >>> from tfx_wine_ext.drift.summaries import NumericSummary
+        >>> found = statistics(NumericSummary.of(np.array([1.0, 2.0, 4.0, np.inf]), missing=1))
+        >>> found["n"], found["missing"], found["median"], found["max"], found["positive_infinity"]
+        (5, 1, 2.0, 4.0, 1)
+    """
+    if not isinstance(summary, NumericDistribution):
+        found = {
+            "n": int(summary.n),
+            "missing": int(summary.missing),
+            "distinct": int(summary.distinct),
+        }
+        return {**found, "distinct_is_estimate": True} if summary.distinct_is_estimate else found
+    steps, moments = summary.steps(), summary.moments()
+    quartiles = quantiles(steps, np.array([0.25, 0.5, 0.75])) if steps.total else [None] * 3
+    return {
+        "n": int(summary.n),
+        "missing": int(summary.missing),
+        "nan": int(summary.nan),
+        "negative_infinity": int(summary.negative_infinity),
+        "positive_infinity": int(summary.positive_infinity),
+        "min": moments.minimum if moments else None,
+        "p25": quartiles[0],
+        "median": quartiles[1],
+        "p75": quartiles[2],
+        "max": moments.maximum if moments else None,
+        "mean": moments.mean if moments else None,
+        "std": moments.std if moments else None,
+    }
+
+
+def quantiles(steps: Steps, shares: Floats) -> list[float]:
+    """Quantiles of the finite values, interpolated linearly between two of them.
+
+    Args:
+        steps: With at least one value.
+        shares: From 0 to 1.
+
+    Example:
+        >>> quantiles(Steps(np.array([1.0, 3.0]), np.array([1, 2])), np.array([0.0, 0.25, 1.0]))
+        [1.0, 1.5, 3.0]
+    """
+    at = (steps.total - 1) * shares
+    low = np.floor(at)
+    before, after = (
+        steps.points[np.searchsorted(steps.cumulative, rank, "right")]
+        for rank in (low, np.ceil(at))
+    )
+    found: list[float] = (before * (1 - (at - low)) + after * (at - low)).tolist()
+    return found
+
+
+def histogram(baseline: Distribution | None, current: Distribution | None) -> dict[str, Any] | None:
+    """Counts both sides in the same bins or categories, for drawing.
+
+    Numbers: equal bins, at most 40, over what lies between the 0.5th and the 99.5th percentile of
+    either side; bin i holds ``edges[i] < x <= edges[i + 1]``, the first one its lower edge too. At
+    most 25 distinct whole numbers that span fewer than 40 have a bin of width 1 for each.
+    Categories: the 20 with the largest sum of shares.
+
+    Args:
+        baseline: None if there is none, or it has no such column.
+        current: The same of the current data.
+
+    Returns:
+        None where there is nothing to draw. Where a column was numeric and is categorical or the
+        other way round, the histogram is that of the current side alone.
+
+    Example:
+        >>> from tfx_wine_ext.drift.summaries import NumericSummary
+        >>> a, b = (NumericSummary.of(np.array(x)) for x in ([1.0, 1.0, 2.0], [2.0, 3.0]))
+        >>> drawn = histogram(a, b)
+        >>> drawn["edges"], drawn["baseline"], drawn["current"]
+        ([0.5, 1.5, 2.5, 3.5], [2, 1, 0], [0, 1, 1])
+    """
+    if baseline is not None and current is not None:
+        baseline, current = (
+            without_values(baseline, like=current),
+            without_values(current, like=baseline),
+        )
+        if isinstance(baseline, NumericDistribution) is not isinstance(
+            current, NumericDistribution
+        ):
+            baseline = None
+    sides = (baseline, current)
+    numeric = [side for side in sides if isinstance(side, NumericDistribution)]
+    if numeric:
+        return _numeric(
+            *(side if isinstance(side, NumericDistribution) else None for side in sides)
+        )
+    return _categorical(
+        *(None if isinstance(side, NumericDistribution) else side for side in sides)
+    )
+
+
+def _numeric(
+    baseline: NumericDistribution | None, current: NumericDistribution | None
+) -> dict[str, Any] | None:
+    all_steps = [None if side is None else side.steps() for side in (baseline, current)]
+    filled = [steps for steps in all_steps if steps is not None and steps.total]
+    if not filled:
+        return None
+    whole = _whole_numbers(filled)
+    edges = _equal_bins(filled) if whole is None else whole
+    counts: list[list[int] | None] = []
+    below: list[int | None] = []
+    above: list[int | None] = []
+    for side, steps in zip((baseline, current), all_steps):
+        if side is None or steps is None:
+            counts.append(None)
+            below.append(None)
+            above.append(None)
+            continue
+        first = int(np.searchsorted(steps.points, edges[0], "left"))
+        lower = int(steps.cumulative[first - 1]) if first else 0
+        upto = np.concatenate([[lower], steps.at(edges[1:])])
+        counts.append(np.diff(upto).tolist())
+        below.append(lower + int(side.negative_infinity))
+        above.append(int(steps.total - upto[-1]) + int(side.positive_infinity))
+    return {
+        "kind": "numeric",
+        "edges": edges.tolist(),
+        "baseline": counts[0],
+        "current": counts[1],
+        "below": below,
+        "above": above,
+        "integers": whole is not None,
+    }
+
+
+def _whole_numbers(filled: list[Steps]) -> Floats | None:
+    """Edges that give each whole number a bin, if there are few and nothing else."""
+    ends = [float(steps.points[end]) for steps in filled for end in (0, -1)]
+    low, high = min(ends), max(ends)
+    if high - low >= MOST_BINS or max(len(steps.points) for steps in filled) > MOST_WHOLE_NUMBERS:
+        return None
+    values = np.unique(np.concatenate([steps.points for steps in filled]))
+    if len(values) > MOST_WHOLE_NUMBERS or not np.all(values == np.floor(values)):
+        return None
+    # Beyond 2^52 there is nothing between two whole numbers.
+    return np.arange(low, high + 2) - 0.5 if max(-low, high) < 2**51 else None
+
+
+def _equal_bins(filled: list[Steps]) -> Floats:
+    low = min(_at_rank(steps, math.floor((steps.total - 1) * _TAIL)) for steps in filled)
+    high = max(_at_rank(steps, math.ceil((steps.total - 1) * (1 - _TAIL))) for steps in filled)
+    if low == high:
+        half = max(0.5, abs(low) * 2.0**-20)
+        with np.errstate(over="ignore"):
+            around = np.array([low - half, low + half])
+        return np.clip(around, -np.finfo(float).max, np.finfo(float).max)
+    # Quarters, as the difference of two floats may be too large for a float.
+    edges = np.linspace(low / 4, high / 4, MOST_BINS + 1) * 4
+    edges[[0, -1]] = low, high
+    # Neighbouring floats have fewer than 40 bins between them.
+    return np.unique(np.clip(edges, low, high))
+
+
+def _at_rank(steps: Steps, rank: int) -> float:
+    return float(steps.points[np.searchsorted(steps.cumulative, rank, "right")])
+
+
+def _categorical(
+    baseline: CategoricalDistribution | None, current: CategoricalDistribution | None
+) -> dict[str, Any] | None:
+    present = [side for side in (baseline, current) if side is not None]
+    if not any(side.n > side.missing for side in present):
+        return None
+    values, old, new = aligned(present[0], present[-1])
+    by_side = [old if baseline is not None else None, new if current is not None else None]
+    totals = [None if side is None else side.n - side.missing for side in (baseline, current)]
+    shares = np.zeros(len(values))
+    for counts, total in zip(by_side, totals):
+        if counts is not None and total:
+            shares += counts / total
+    # Largest first; of equal ones the first in order of its bytes, whatever the order of the rows.
+    least = np.sort(shares)[::-1][:MOST_CATEGORIES][-1]
+    candidates = np.flatnonzero(shares >= least)
+    content = [values[int(i)].as_py() for i in candidates]
+    order = sorted(range(len(candidates)), key=lambda i: (-shares[candidates[i]], content[i]))
+    kept = candidates[np.array(order[:MOST_CATEGORIES], np.int64)]
+    return {
+        "kind": "categorical",
+        "values": [_cut(text_of(values[int(i)])) for i in kept],
+        "baseline": None if by_side[0] is None else by_side[0][kept].tolist(),
+        "current": None if by_side[1] is None else by_side[1][kept].tolist(),
+        "other": [
+            None if counts is None or total is None else int(total - counts[kept].sum())
+            for counts, total in zip(by_side, totals)
+        ],
+    }
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
