@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
 STDOUT = "-"
+SHOWN_NAMES = 20
 
 _EPILOG = """
 Files are Parquet, CSV (with a line of names), or TFRecords of tf.train.Example. Each side is a
@@ -104,7 +105,6 @@ def run(options: argparse.Namespace) -> int:
     """
     from tfx_wine_ext.cli import terminal
     from tfx_wine_ext.drift import Verdict
-    from tfx_wine_ext.report.drift_page import render_drift_page
 
     if options.html == STDOUT:
         raise CommandError("--html: expected a file, found '-'; only --json goes to stdout")
@@ -113,6 +113,8 @@ def run(options: argparse.Namespace) -> int:
         html, json_ = (_output(stack, path) for path in (options.html, options.json))
         document = _document(options, config)
         if html:
+            from tfx_wine_ext.report.drift_page import render_drift_page
+
             html.write(render_drift_page(document))
         text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         if json_:
@@ -203,15 +205,15 @@ def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
     return found
 
 
-def _opened(
-    path: str, split: str | None, kind: Any, reads: Callable[[str], bool]
-) -> TableSource:
+def _opened(path: str, split: str | None, kind: Any, reads: Callable[[str], bool]) -> TableSource:
     from tfx_wine_ext.columnar.table_files import open_table
 
     with _naming():
         table = open_table(path, kind=kind, split=split, reads=reads)
     if not len(table.schema):
-        raise CommandError(f"{path}: no column is left to compare; it has {sorted(table.names)}")
+        raise CommandError(
+            f"{path}: no column is left to compare; {_likely('', sorted(table.names))}"
+        )
     return table
 
 
@@ -233,9 +235,19 @@ def _check_names(
     ]:
         for name in names:
             if name not in expected:
-                close = difflib.get_close_matches(name, expected, 1)
-                remedy = f"did you mean {close[0]!r}?" if close else f"expected one of {expected}"
-                raise CommandError(f"{where}: {name!r} is no column that is compared; {remedy}")
+                raise CommandError(
+                    f"{where}: {name!r} is not among the columns; {_likely(name, expected)}"
+                )
+
+
+def _likely(name: str, expected: list[str]) -> str:
+    by_lower = {each.lower(): each for each in expected}
+    close = difflib.get_close_matches(name.lower(), by_lower, 1)
+    if close:
+        return f"did you mean {by_lower[close[0]]!r}?"
+    some = ", ".join(map(repr, expected[:SHOWN_NAMES]))
+    more = f", and {len(expected) - SHOWN_NAMES} more" if len(expected) > SHOWN_NAMES else ""
+    return f"expected one of {some}{more}"
 
 
 def _empty_sketch(table: TableSource, config: DriftConfig) -> TableSketch:

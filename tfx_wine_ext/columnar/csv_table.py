@@ -28,7 +28,7 @@ _CONTRADICTION = re.compile(r"In CSV column #(\d+): CSV conversion error to ([^:
 
 
 class CsvTable:
-    """CSV files with a line of names, plain or gzipped, in UTF-8 (text cells may be any bytes).
+    r"""CSV files with a line of names, plain or gzipped, in UTF-8 (text cells may be any bytes).
 
     The separator is whichever of comma, semicolon, tab and bar the line of names has most of. An
     empty cell, and one that holds ``NA``, ``NaN``, ``null`` or what else Arrow takes for missing,
@@ -36,8 +36,9 @@ class CsvTable:
 
     The types come from the first megabyte of every file, together: numbers are float64, whole ones
     too; booleans, dates and times are what Arrow says; all else is bytes. What the files disagree
-    on is bytes, but for dates and times, which are times. A column that has no value there, or turns out to have others than its type holds
-    (`SchemaChangedError`), is looked at in all rows: float64 if each value is a number, else bytes.
+    on is bytes, but for dates and times, which are times. A column that has no value there, or
+    turns out to have others than its type holds (`SchemaChangedError`), is looked at in all rows:
+    float64 if each value is a number, else bytes.
 
     Args:
         paths: The files.
@@ -51,7 +52,7 @@ class CsvTable:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     with open(f"{folder}/a.csv", "w") as file:
-        ...         _ = file.write("x;y\\n1;a\\n;b\\n")
+        ...         _ = file.write("x;y\n1;a\n;b\n")
         ...     [batch.to_pydict() for batch in CsvTable([f"{folder}/a.csv"], bool).batches()]
         [{'x': [1.0, None], 'y': [b'a', b'b']}]
     """

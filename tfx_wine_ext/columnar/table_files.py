@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
@@ -152,7 +153,7 @@ def find_table_files(path: str) -> list[str]:
         paths = [each for each in paths if not is_hidden(each)]
     if paths:
         return paths
-    if any(files.is_dir(each) for each in files.glob(path)):
+    if glob.glob(path, recursive=True):
         raise TableFileError(f"{path}: matches folders only; match what is in them: {path}/*")
     raise TableFileError(
         f"{path}: expected a file, a folder or a pattern that matches, found nothing there; check "

@@ -75,7 +75,7 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         TableFileError: The file cannot be opened.
     """
     try:
-        file = open(path, "rb")
+        file = open(path, "rb")  # noqa: SIM115 (closed by the `with` below)
     except OSError as error:
         raise TableFileError(
             f"{path}: cannot be opened ({error.strerror}); check that it exists and may be read"
@@ -101,10 +101,10 @@ def batch_rows(columns: int) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    """Returns what an error says, without the line breaks that Arrow's messages have.
+    r"""Returns what an error says, without the line breaks that Arrow's messages have.
 
     Example:
-        >>> one_line(ValueError("no\\n  way"))
+        >>> one_line(ValueError("no\n  way"))
         'no way'
     """
     return " ".join(str(error).split())

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import BinaryIO, cast
 
 import google_crc32c
@@ -80,13 +80,13 @@ def frame_records(encoded: EncodedExamples, indices: Ints | None = None) -> Byte
 
 
 def is_front(data: bytes) -> bool:
-    """Tells whether data begin as a TFRecord file does: a length, and the checksum of it.
+    r"""Tells whether data begin as a TFRecord file does: a length, and the checksum of it.
 
     By chance one in four thousand million other files does.
 
     Example:
-        >>> is_front(bytes.fromhex("03000000 00000000 b099490e 616263")), is_front(b"a,b\\n1,2\\n3,4\\n")
-        (True, False)
+        >>> [is_front(x) for x in (bytes.fromhex("0300000000000000 b099490e"), b"x,y\n1,2\n3,4\n")]
+        [True, False]
     """
     size = LENGTH_BYTES + CRC_BYTES
     return len(data) >= size and _masked_crc(data[:LENGTH_BYTES]) == data[LENGTH_BYTES:size]
@@ -108,9 +108,17 @@ def iter_records(stream: BinaryIO) -> Iterator[bytes]:
         >>> list(iter_records(io.BytesIO(framed[:-1])))
         Traceback (most recent call last):
         ...
-        tfx_wine_ext.columnar.tfrecord.TFRecordError: record 1: is cut short: 7 bytes expected, 6 found
+        tfx_wine_ext.columnar.tfrecord.TFRecordError: record 1: is cut short: 7 bytes expected, \
+6 found
     """
-    read = io.BufferedReader(cast(io.RawIOBase, stream), _READ_BYTES).read
+    buffered = io.BufferedReader(cast(io.RawIOBase, stream), _READ_BYTES)
+    try:
+        yield from _records(buffered.read)
+    finally:
+        buffered.detach()  # Or it would close the stream, which is not ours.
+
+
+def _records(read: Callable[[int], bytes]) -> Iterator[bytes]:
     front_bytes = LENGTH_BYTES + CRC_BYTES
     lengths: dict[bytes, int] = {}  # Of fronts that were checked: most records are of few lengths.
     number = 1
