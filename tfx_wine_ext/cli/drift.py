@@ -108,6 +108,8 @@ def run(options: argparse.Namespace) -> int:
 
     if options.html == STDOUT:
         raise CommandError("--html: expected a file, found '-'; only --json goes to stdout")
+    if options.html and options.json and _same_file(options.html, options.json):
+        raise CommandError(f"--html and --json: expected two files, found {options.html} twice")
     config = _config(options)
     with contextlib.ExitStack() as stack:
         html, json_ = (_output(stack, path) for path in (options.html, options.json))
@@ -129,6 +131,12 @@ def run(options: argparse.Namespace) -> int:
             print(terminal.sentence(document), file=sys.stderr if to_stdout else sys.stdout)
         sys.stdout.flush()
     return DRIFT_STATUS if document["verdict"] == Verdict.DRIFT.value else NO_DRIFT_STATUS
+
+
+def _same_file(one: str, other: str) -> bool:
+    path = os.path.realpath(one)
+    is_device = os.path.exists(path) and not os.path.isfile(path)
+    return path == os.path.realpath(other) and not is_device
 
 
 def _config(options: argparse.Namespace) -> DriftConfig:

@@ -38,7 +38,9 @@ class OutputFile:
     def __enter__(self) -> OutputFile:
         folder, name = os.path.split(self._target)
         if os.path.isdir(self._target):
-            raise CommandError(f"{self._path}: expected a file to write, found a folder; name one")
+            raise CommandError(
+                f"{self._path}: expected a file to write, found a folder; name one in it"
+            )
         if not os.path.isdir(folder):
             raise CommandError(f"{self._path}: the folder {folder} is not there; make it first")
         if os.path.exists(self._target) and not os.path.isfile(self._target):

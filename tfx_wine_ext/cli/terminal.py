@@ -77,6 +77,7 @@ def print_features(document: Document, console: Console | None = None) -> None:
             f"... and {len(features) - MOST_FEATURES:,} more features, none of them worse: "
             "--json and --html have all of them\n",
             markup=False,
+            soft_wrap=True,
             highlight=False,
         )
 

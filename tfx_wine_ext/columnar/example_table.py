@@ -11,7 +11,6 @@ import pyarrow as pa
 
 from tfx_wine_ext.columnar.table_source import (
     GZIP_ERRORS,
-    SchemaChangedError,
     TableFileError,
     one_line,
     opened,
@@ -28,7 +27,8 @@ class ExampleTable:
     """TFRecord files of ``tf.train.Example``, plain or gzipped.
 
     Each column is a list of float32, int64 or bytes. A record without the feature is null there, as
-    is one whose feature has no kind of value set.
+    is one whose feature has no kind of value set. The schema grows while the files are read: a
+    batch has the features of all records up to its own.
 
     Args:
         paths: The files.
@@ -67,45 +67,31 @@ class ExampleTable:
 
     @property
     def schema(self) -> pa.Schema:
-        """The features that are read, by name."""
+        """The features that are read, of those that have been seen, by name."""
         return pa.schema([(name, self._types[name]) for name in self.names if self._reads(name)])
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order; see `TableSource`.
 
         Raises:
-            SchemaChangedError: A record has a feature that the first ones had not; all records have
-                now been looked at. Read again from the start.
             TableFileError: A file is truncated or corrupt, a record is no ``tf.train.Example``, or
                 a feature is of two kinds.
         """
-        schema = self.schema
         done = 0
         for path in self.paths:
             self.position = done
             for batch in self._decoded(path, done):
-                if self._learn(batch):
-                    self._learn_all()
-                    raise SchemaChangedError
-                yield _conformed(batch, schema)
+                self._learn(batch)
+                yield _conformed(batch, self.schema)
             done += os.path.getsize(path)
         self.position = done
-
-    def _learn(self, batch: pa.RecordBatch) -> bool:
-        """Takes new features, or their types, from a batch; returns whether they matter."""
-        matters = False
-        for field in batch.schema:
-            known = self._types.get(field.name)
-            if known is None or (pa.types.is_null(known) and not pa.types.is_null(field.type)):
-                self._types[field.name] = field.type
-                matters |= self._reads(field.name)
-        return matters
-
-    def _learn_all(self) -> None:
-        for path in self.paths:
-            for batch in self._decoded(path):
-                self._learn(batch)
         self.names_are_complete = True
+
+    def _learn(self, batch: pa.RecordBatch) -> None:
+        """Takes new features, and the types of those that had none, from a batch."""
+        for field in batch.schema:
+            if pa.types.is_null(self._types.get(field.name, pa.null())):
+                self._types[field.name] = field.type
 
     def _decoded(self, path: str, done: int = 0) -> Iterator[pa.RecordBatch]:
         """Yields the batches of one file, with whatever features are in each; none is empty."""

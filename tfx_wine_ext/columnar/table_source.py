@@ -24,10 +24,10 @@ class TableFileError(ValueError):
 
 
 class SchemaChangedError(Exception):
-    """A later row contradicts the schema that the first rows had suggested.
+    """A column is not of the type that its first values had suggested.
 
-    The source has meanwhile looked at all rows and corrected its schema. Whoever reads throws away
-    what the batches had given so far, and reads again from the start.
+    The source has meanwhile looked at all values and corrected its schema. Whoever reads throws
+    away what the batches had given so far, and reads again from the start.
     """
 
 
@@ -38,9 +38,9 @@ class TableSource(Protocol):
         kind: `parquet`, `csv` or `tfrecord`.
         paths: The files, in the order in which they are read.
         names: All columns of the files, those that are not read too.
-        names_are_complete: Whether `names` are known to be all: of TFRecord files, each record of
-            which names its own features, only the first records have been seen.
-        schema: The columns that are read.
+        names_are_complete: Whether `names` are known to be all. A record of a TFRecord file names
+            its own features, so that there they are only when all have been read.
+        schema: The columns that are read, as far as they are known.
         rows: Rows of all files; None where only reading them tells.
         size: Bytes of all files, for a display of progress.
         position: Of these, how many `batches` has come past.
@@ -56,7 +56,7 @@ class TableSource(Protocol):
     position: int
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yields all rows in order, in batches of exactly the schema.
+        """Yields all rows in order, in batches of the schema as it is then.
 
         Raises:
             SchemaChangedError: Read again from the start; see there.
