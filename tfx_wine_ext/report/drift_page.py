@@ -90,6 +90,7 @@ class FeatureView:
         kind: numeric, categorical or unknown.
         verdict: One of `VERDICTS`.
         deciding: The metric that decided, if one did.
+        closest: The metric farthest up its limit, where none reached it.
         sentences: What happened, in words.
         change: The one of them that says best what moved.
         plot: Of a numeric feature.
@@ -106,6 +107,7 @@ class FeatureView:
     kind: str
     verdict: str
     deciding: explain.Deciding | None
+    closest: explain.Deciding | None
     sentences: tuple[str, ...]
     change: str
     plot: plots.NumericPlot | None
@@ -180,8 +182,8 @@ def _check(document: Mapping[str, Any]) -> None:
     version = document.get("format_version")
     if version != FORMAT_VERSION:
         raise ValueError(
-            f"document['format_version'] must be {FORMAT_VERSION}, found {version!r}: render it with "
-            "the version of tfx-wine-ext that wrote it, or compare again"
+            f"document['format_version'] must be {FORMAT_VERSION}, found {version!r}: render it "
+            "with the version of tfx-wine-ext that wrote it, or compare again"
         )
     lacking = [key for key in _KEYS if key not in document]
     if lacking:
@@ -208,6 +210,7 @@ def _feature(column: int, feature: Mapping[str, Any]) -> FeatureView:
         feature["kind"],
         feature["verdict"],
         explain.deciding_metric(feature),
+        explain.closest_metric(feature),
         explain.explain(feature),
         explain.change(feature),
         plot,
@@ -287,7 +290,7 @@ def _statistics(
 
 def _missing(side: Mapping[str, Any]) -> str:
     if "missing" not in side:
-        return "–"
+        return "—"
     share = side["missing"] / side["n"] if side["n"] else 0.0
     return f"{count(side['missing'])} ({percent(share)})" if side["missing"] else "0"
 

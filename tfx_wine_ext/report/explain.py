@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
+import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -44,16 +45,16 @@ def label_of(metric: str) -> str:
 
     Example:
         >>> label_of("ks"), label_of("energy")
-        ('Kolmogorov–Smirnov', 'energy')
+        ('Kolmogorov-Smirnov', 'energy')
     """
     return METRICS[metric].label if metric in METRICS else visible(metric, 60)
 
 
 def metric_number(metric: str, value: float | None) -> str:
-    """A value or level of a metric as text: shares in percent, others as numbers.
+    r"""A value or level of a metric as text: shares in percent, others as numbers.
 
     Example:
-        >>> metric_number("ks", 0.1234), metric_number("missing_rate", 0.5).replace("\\u00a0", " ")
+        >>> metric_number("ks", 0.1234), metric_number("missing_rate", 0.5).replace("\u00a0", " ")
         ('0.123', '50 %')
     """
     if metric in METRICS and METRICS[metric].is_share:
@@ -70,18 +71,44 @@ def deciding_metric(feature: Json) -> Deciding | None:
     Example:
         >>> metric = {"value": 0.5, "threshold": 0.1, "warn": None, "verdict": "DRIFT"}
         >>> deciding_metric({"verdict": "DRIFT", "metrics": {"ks": metric}})
-        Deciding(name='ks', label='Kolmogorov–Smirnov', value='0.5', limit='0.1', ratio=5.0)
+        Deciding(name='ks', label='Kolmogorov-Smirnov', value='0.5', limit='0.1', ratio=5.0)
     """
     verdict = feature["verdict"]
     if verdict == "OK":
         return None
-    found = []
-    for name, metric in feature["metrics"].items():
-        level = metric["warn"] if verdict == "WARN" else metric["threshold"]
-        if metric["verdict"] == verdict and level is not None:
-            value, limit = metric_number(name, metric["value"]), metric_number(name, level)
-            found.append(Deciding(name, label_of(name), value, limit, _ratio(metric["value"], level)))
-    return max(found, key=lambda deciding: deciding.ratio, default=None)
+    found = [
+        _beside(name, metric, metric["warn"] if verdict == "WARN" else metric["threshold"])
+        for name, metric in feature["metrics"].items()
+        if metric["verdict"] == verdict
+    ]
+    return _farthest(found)
+
+
+def closest_metric(feature: Json) -> Deciding | None:
+    """The metric that came closest to its limit, where the verdict is OK; None if none has a limit.
+
+    Example:
+        >>> metric = {"value": 0.05, "threshold": 0.1, "warn": None, "verdict": "OK"}
+        >>> closest_metric({"verdict": "OK", "metrics": {"ks": metric}}).value
+        '0.05'
+    """
+    if feature["verdict"] != "OK":
+        return None
+    return _farthest(
+        [_beside(name, metric, metric["threshold"]) for name, metric in feature["metrics"].items()]
+    )
+
+
+def _beside(name: str, metric: Json, level: float | None) -> Deciding | None:
+    if level is None:
+        return None
+    value, limit = metric_number(name, metric["value"]), metric_number(name, level)
+    return Deciding(name, label_of(name), value, limit, _ratio(metric["value"], level))
+
+
+def _farthest(found: list[Deciding | None]) -> Deciding | None:
+    with_limit = [deciding for deciding in found if deciding]
+    return max(with_limit, key=lambda deciding: deciding.ratio, default=None)
 
 
 def severity(feature: Json) -> tuple[int, float]:
@@ -223,17 +250,20 @@ def _decision(feature: Json) -> Iterator[str]:
     if deciding is None:
         return
     metric = feature["metrics"][deciding.name]
+    label = deciding.label
+    if label.endswith(" values"):  # No proper name, unlike the others.
+        label = label.lower()
     floor = metric_number(deciding.name, metric["noise_floor"])
     by_chance = f"chance alone reaches {floor} in samples of these sizes"
     if verdict == "DRIFT":
         yield (
-            f"Decided by {deciding.label}: {deciding.value}, beyond the limit of {deciding.limit}; "
+            f"Decided by {label}: {deciding.value}, beyond the limit of {deciding.limit}; "
             f"{by_chance}."
         )
     elif verdict == "WARN":
         fails = metric["threshold"]
         warns = f"from {deciding.limit} on it warns" if metric["warn"] else "any at all warns"
-        yield f"Decided by {deciding.label}: {deciding.value}; {warns}" + (
+        yield f"Decided by {label}: {deciding.value}; {warns}" + (
             "." if fails is None else f", from {metric_number(deciding.name, fails)} on it fails."
         )
     elif verdict == "INCONCLUSIVE":
@@ -242,8 +272,8 @@ def _decision(feature: Json) -> Iterator[str]:
             for sign in (-1, 1)
         )
         yield (
-            f"{deciding.label} is somewhere from {low} to {high}, and the limit of {deciding.limit} "
-            "lies between: the exact method would tell."
+            f"{deciding.label} is somewhere from {low} to {high}, and the limit of "
+            f"{deciding.limit} lies between: the exact method would tell."
         )
 
 
@@ -279,9 +309,9 @@ def _median(old: Json, new: Json) -> str:
         return f"The median stayed at {now}."
     word = "rose" if new["median"] > old["median"] else "fell"
     sentence = f"The median {word} from {was} to {now}"
-    if old["std"]:
-        sigmas = number(abs(new["median"] - old["median"]) / old["std"], 2)
-        sentence += f", by {sigmas} standard deviations of the baseline"
+    sigmas = abs(new["median"] - old["median"]) / old["std"] if old["std"] else math.inf
+    if math.isfinite(sigmas):  # The difference of two floats may be too large for a float.
+        sentence += f", by {number(sigmas, 2)} standard deviations of the baseline"
     return f"{sentence}."
 
 
@@ -299,8 +329,9 @@ def _mass(feature: Json) -> Iterator[str]:
         return
     was, now = (percent(x if more_below else 1 - x) for x in (old[i], new[i]))
     if not plots.has_single_values(histogram) or i in (0, len(edges) - 1):
-        side = "below" if more_below else "above"
-        yield f"{now} of the values lie {side} {number(edges[i], 3)}; {was} did before."
+        # A bin holds its upper edge.
+        side = "at most" if more_below else "above"
+        yield f"{now} of the values are {side} {number(edges[i])}; {was} were before."
     elif more_below:
         value = number(plots.bin_value(edges[i - 1], edges[i]))
         yield f"{now} of the values are {value} or less; {was} were before."

@@ -22,7 +22,7 @@ class Term:
 
     Example:
         >>> METRICS["ks"].label
-        'Kolmogorov–Smirnov'
+        'Kolmogorov-Smirnov'
     """
 
     label: str
@@ -42,14 +42,14 @@ METRICS: Mapping[str, Term] = {
         "moves within a bin, such as how far a tail reaches.",
     ),
     "js": Term(
-        "Jensen–Shannon",
-        "Jensen–Shannon distance to the base 2, over the same bins without missing values. 0 is "
+        "Jensen-Shannon",
+        "Jensen-Shannon distance to the base 2, over the same bins without missing values. 0 is "
         "no change, 1 is nothing in common.",
         "what PSI sees; one bin that empties cannot dominate it.",
         "moves within a bin.",
     ),
     "ks": Term(
-        "Kolmogorov–Smirnov",
+        "Kolmogorov-Smirnov",
         "The largest difference between the two cumulative distributions: at one value, by how "
         "much more of the one side lies below it than of the other. 0 to 1.",
         "shifts of the middle best.",
@@ -109,5 +109,5 @@ COLUMNS: Mapping[str, str] = {
     "Error": "How far the value may be from the exact one, where the data were summarised in "
     "bounded memory.",
     "q-value": "The chance of such a value when nothing has changed, adjusted for the number of "
-    "metrics and features that are looked at together (Benjamini–Hochberg).",
+    "metrics and features that are looked at together (Benjamini-Hochberg).",
 }

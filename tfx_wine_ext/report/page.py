@@ -47,7 +47,7 @@ def render(template: str, **context: Any) -> str:
     )  # fmt: skip
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("tfx_wine_ext.report"),
@@ -69,7 +69,7 @@ def _environment() -> jinja2.Environment:
     return environment
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _asset(name: str) -> Markup:
     """A file of this package's own, which is not escaped."""
     loader = _environment().loader

@@ -100,65 +100,85 @@ def numeric_plot(histogram: Mapping[str, Any]) -> NumericPlot:
         >>> [tick.text for tick in plot.ticks]
         ['0', '0.5', '1', '1.5', '2']
     """
-    edges = histogram["edges"]
     shares = {side: side_shares(histogram, side) for side in ("baseline", "current")}
     known = [share for share in shares.values() if share is not None]
-    tails = [any(share[i] > 0 for share in known) for i in (0, -1)]
-    start, end = (_TAIL if tails[0] else 0.0), 1 - (_TAIL if tails[1] else 0.0)
-    low, high = edges[0], edges[-1]
-    span = (high - low) or 1.0
-
-    def place(value: float) -> float:
-        return start + (end - start) * ((value - low) / span)
-
-    places = [WIDTH * place(edge) for edge in edges]
+    edges = histogram["edges"]
+    axis = _Axis(edges[0], edges[-1], *(any(share[i] > 0 for share in known) for i in (0, -1)))
     top = max((value for share in known for value in share), default=0.0) * 1.05 or 1.0
-    bars = has_single_values(histogram)
-    paths = {}
-    for number_of_side, (side, share) in enumerate(shares.items()):
-        if share is None:
-            paths[side] = None
-            continue
-        heights = [HEIGHT * (1 - value / top) for value in share]
-        slot = (number_of_side, len(known)) if len(known) > 1 else (0, 1)
-        pieces = []
-        if tails[0]:
-            pieces.append(_bar(0, WIDTH * _TAIL, heights[0], slot))
-        if bars:
-            pieces += [
-                _bar(left, right, height, slot)
-                for left, right, height in zip(places, places[1:], heights[1:-1])
-            ]
-        else:
-            pieces.append(_steps(places, heights[1:-1]))
-        if tails[1]:
-            pieces.append(_bar(WIDTH * (1 - _TAIL), WIDTH, heights[-1], slot))
-        paths[side] = "".join(pieces)
-    ticks = _value_ticks(histogram) if bars else _round_ticks(low, high)
-    # Where there are tails, the ends of the axis are labelled for them.
-    margin = (0.16 if tails[0] else 0.0, 0.84 if tails[1] else 1.0)
-    labels = [
-        _tick(place(value), text) for value, text in ticks if margin[0] <= place(value) <= margin[1]
-    ]
-    if tails[0]:
-        labels.insert(0, Label(0, f"< {number(low)}", "start"))
-    if tails[1]:
-        labels.append(Label(100, f"> {number(high)}", "end"))
+    slots = {side: (0, 1) if len(known) < 2 else (i, 2) for i, side in enumerate(shares)}
+    paths = {
+        side: None if share is None else _numeric_path(histogram, axis, share, top, slots[side])
+        for side, share in shares.items()
+    }
     step = nice_step(top, 3)
     grid = [
         Label(round(100 * (1 - i * step / top), 2), percent(i * step))
         for i in range(1, int(top / step) + 1)
         if i * step <= 1
     ]
-    dividers = [100 * x for x, shown in ((start, tails[0]), (end, tails[1])) if shown]
     return NumericPlot(
         paths["baseline"],
         paths["current"],
         tuple(grid),
-        tuple(labels),
-        tuple(round(divider, 2) for divider in dividers),
+        axis.labels(_value_ticks(edges) if has_single_values(histogram) else _round_ticks(edges)),
+        axis.dividers,
         _description(histogram, shares),
     )
+
+
+@dataclasses.dataclass(frozen=True)
+class _Axis:
+    """The values from `low` to `high`, between bars for what lies beyond, if anything does."""
+
+    low: float
+    high: float
+    below: bool
+    above: bool
+
+    def place(self, value: float) -> float:
+        """Where a value is, 0 to 1 of the width."""
+        start = _TAIL if self.below else 0.0
+        end = 1 - (_TAIL if self.above else 0.0)
+        # Quarters, as the difference of two floats may be too large for a float.
+        span = self.high / 4 - self.low / 4
+        return start + (end - start) * ((value / 4 - self.low / 4) / span if span else 0.5)
+
+    def labels(self, ticks: Sequence[tuple[float, str]]) -> tuple[Label, ...]:
+        """Labels of values, and of the ends where there is something beyond."""
+        start, end = 0.16 if self.below else 0.0, 0.84 if self.above else 1.0
+        places = [(self.place(value), text) for value, text in ticks]
+        labels = [_tick(place, text) for place, text in places if start <= place <= end]
+        if self.below:
+            labels.insert(0, Label(0, f"< {number(self.low)}", "start"))
+        if self.above:
+            labels.append(Label(100, f"> {number(self.high)}", "end"))
+        return tuple(labels)
+
+    @property
+    def dividers(self) -> tuple[float, ...]:
+        """Where the axis ends and what lies beyond begins, in percent."""
+        ends = ((self.below, 100 * _TAIL), (self.above, 100 * (1 - _TAIL)))
+        return tuple(round(at, 2) for shown, at in ends if shown)
+
+
+def _numeric_path(
+    histogram: Mapping[str, Any],
+    axis: _Axis,
+    share: Sequence[float],
+    top: float,
+    slot: tuple[int, int],
+) -> str:
+    places = [WIDTH * axis.place(edge) for edge in histogram["edges"]]
+    below, *heights, above = (HEIGHT * (1 - value / top) for value in share)
+    if has_single_values(histogram):
+        pieces = [_bar(*bar, slot) for bar in zip(places, places[1:], heights)]
+    else:
+        pieces = [_steps(places, heights)]
+    if axis.below:
+        pieces.insert(0, _bar(0, WIDTH * _TAIL, below, slot))
+    if axis.above:
+        pieces.append(_bar(WIDTH * (1 - _TAIL), WIDTH, above, slot))
+    return "".join(pieces)
 
 
 def side_shares(histogram: Mapping[str, Any], side: str) -> list[float] | None:
@@ -266,21 +286,33 @@ def _tick(place: float, text: str) -> Label:
     return Label(round(100 * place, 2), text, anchor)
 
 
-def _round_ticks(low: float, high: float) -> list[tuple[float, str]]:
-    if not high > low:
-        return [(low, number(low))]
-    step = nice_step(high - low, 6)
-    first = math.ceil(low / step - 1e-9)
-    values = [i * step for i in range(first, first + 7) if i * step <= high + step * 1e-9]
-    largest = max(abs(low), abs(high))
+def _round_ticks(edges: Sequence[float]) -> list[tuple[float, str]]:
+    low, high = edges[0], edges[-1]
+    if not 1e-300 < high - low < math.inf:
+        return [(edge, number(edge)) for edge in dict.fromkeys((low, high))]
+    for steps in (8, 4):
+        step = nice_step(high - low, steps)
+        first = math.ceil(low / step - 1e-9)
+        values = [
+            i * step for i in range(first, first + steps + 1) if i * step <= high + step / 1e9
+        ]
+        texts = _distinct_texts(values, step)
+        if max(map(len, texts), default=0) <= 5:
+            break  # On a telephone, longer ones than these have room for fewer.
+    return list(zip(values, texts))
+
+
+def _distinct_texts(values: Sequence[float], step: float) -> list[str]:
+    """Numbers with just the digits that tell one from the next."""
+    largest = max(map(abs, values), default=0.0) or step
     digits = max(1, math.floor(math.log10(largest)) - math.floor(math.log10(step)) + 1)
-    return [(value, number(value, digits) if largest < 1e7 else f"{value:.{digits}g}")
-            for value in values]  # fmt: skip
+    if largest < 1e7:
+        return [number(value, digits) for value in values]
+    return [f"{value:.{digits}g}" for value in values]
 
 
-def _value_ticks(histogram: Mapping[str, Any]) -> list[tuple[float, str]]:
+def _value_ticks(edges: Sequence[float]) -> list[tuple[float, str]]:
     """A tick below each pair of bars, or below every second, third... where they are many."""
-    edges = histogram["edges"]
     every = math.ceil((len(edges) - 1) / 10)
     return [
         ((left + right) / 2, number(bin_value(left, right)))
@@ -289,9 +321,7 @@ def _value_ticks(histogram: Mapping[str, Any]) -> list[tuple[float, str]]:
     ]
 
 
-def _description(
-    histogram: Mapping[str, Any], shares: Mapping[str, Sequence[float] | None]
-) -> str:
+def _description(histogram: Mapping[str, Any], shares: Mapping[str, Sequence[float] | None]) -> str:
     edges = histogram["edges"]
     texts = []
     for side, share in shares.items():

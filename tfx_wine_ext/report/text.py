@@ -69,10 +69,10 @@ def number(value: float | None, digits: int = 4) -> str:
 
     Example:
         >>> number(0.123456), number(2015), number(1e-7), number(12345.678), number(None)
-        ('0.1235', '2015', '1e-07', '12,346', '–')
+        ('0.1235', '2015', '1e-07', '12,346', '—')
     """
     if value is None:
-        return "–"
+        return "—"
     value = float(value)
     if value == 0:
         return "0"
@@ -81,16 +81,12 @@ def number(value: float | None, digits: int = 4) -> str:
         mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
         if "." in mantissa:
             mantissa = mantissa.rstrip("0").rstrip(".")
-        return _minus(f"{mantissa}e{exponent}")
+        return f"{mantissa}e{exponent}"
     decimals = 0 if value.is_integer() else max(0, digits - 1 - size)
     shown = f"{value:{',' if size >= 4 else ''}.{decimals}f}"
     if "." in shown:
         shown = shown.rstrip("0").rstrip(".")
-    return _minus(shown)
-
-
-def _minus(shown: str) -> str:
-    return shown.replace("-", "−", 1) if shown.startswith("-") else shown
+    return shown
 
 
 def pair(one: float, other: float) -> tuple[str, str]:
@@ -115,7 +111,7 @@ def percent(share: float | None) -> str:
         ['0 %', '<0.01 %', '3.1 %', '53 %', '>99.9 %', '100 %']
     """
     if share is None:
-        return "–"
+        return "—"
     hundredths = share * 100
     if 0 < hundredths < 0.01:
         shown = "<0.01"
@@ -133,10 +129,10 @@ def probability(value: float | None) -> str:
 
     Example:
         >>> probability(0.0432), probability(3e-9), probability(1.0), probability(None)
-        ('0.043', '<0.001', '1', '–')
+        ('0.043', '<0.001', '1', '—')
     """
     if value is None:
-        return "–"
+        return "—"
     return "<0.001" if value < 0.001 else f"{value:.2g}"
 
 
@@ -145,10 +141,10 @@ def count(amount: float | None, noun: str = "") -> str:
 
     Example:
         >>> count(3262), count(1, "feature"), count(3262, "row"), count(None)
-        ('3,262', '1 feature', '3,262 rows', '–')
+        ('3,262', '1 feature', '3,262 rows', '—')
     """
     if amount is None:
-        return "–"
+        return "—"
     plural = "" if amount == 1 or not noun else "s"
     return f"{amount:,.0f} {noun}{plural}".rstrip()
 
