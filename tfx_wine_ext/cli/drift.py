@@ -122,13 +122,15 @@ def run(options: argparse.Namespace) -> int:
         if json_:
             json_.write(text)
     to_stdout = options.json == STDOUT
+    if to_stdout and not options.quiet:
+        print(terminal.sentence(document), file=sys.stderr)
     with _readers_may_leave():
         if to_stdout:
             sys.stdout.write(text)
-        elif not (options.html or options.json or options.quiet):
-            terminal.print_features(document)
-        if not options.quiet:
-            print(terminal.sentence(document), file=sys.stderr if to_stdout else sys.stdout)
+        elif not options.quiet:
+            if not (options.html or options.json):
+                terminal.print_features(document)
+            print(terminal.sentence(document))
         sys.stdout.flush()
     return DRIFT_STATUS if document["verdict"] == Verdict.DRIFT.value else NO_DRIFT_STATUS
 
@@ -183,6 +185,9 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
     if all(table.names_are_complete for table in tables):
         _check_names(options, config, tables)
     for path, table in zip(paths, tables):
+        if not len(table.schema):
+            known = sorted(table.names)
+            raise CommandError(f"{path}: no column is left to compare; {_likely('', known)}")
         # On no rows at all, so that a column that cannot be compared is refused at once.
         with _naming(path):
             _empty_sketch(table, config)
@@ -217,12 +222,7 @@ def _opened(path: str, split: str | None, kind: Any, reads: Callable[[str], bool
     from tfx_wine_ext.columnar.table_files import open_table
 
     with _naming():
-        table = open_table(path, kind=kind, split=split, reads=reads)
-    if not len(table.schema):
-        raise CommandError(
-            f"{path}: no column is left to compare; {_likely('', sorted(table.names))}"
-        )
-    return table
+        return open_table(path, kind=kind, split=split, reads=reads)
 
 
 def _check_names(
