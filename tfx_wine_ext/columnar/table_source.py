@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Sequence
-from typing import BinaryIO, Protocol, cast
+from typing import Any, BinaryIO, Protocol, cast
 
 import pyarrow as pa
-from isal import igzip, isal_zlib
+from isal import igzip, igzip_lib
 
 # Values in one batch: 4 MiB numbers of 8 bytes are 32 MB, whether a table is long or wide.
 BATCH_VALUES = 4 * 1024 * 1024
@@ -16,7 +16,8 @@ FEWEST_BATCH_ROWS = 256
 
 GZIP_MAGIC = b"\x1f\x8b"
 # What reading a damaged gzip file raises.
-GZIP_ERRORS = (EOFError, OSError, isal_zlib.error)
+_ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)  # Its annotation is an instance.
+GZIP_ERRORS = (EOFError, OSError, _ISAL_ERROR)
 
 
 class TableFileError(ValueError):
@@ -32,28 +33,43 @@ class SchemaChangedError(Exception):
 
 
 class TableSource(Protocol):
-    """A table that lies in one or more files of one format.
+    """A table that lies in one or more files of one format."""
 
-    Attributes:
-        kind: `parquet`, `csv` or `tfrecord`.
-        paths: The files, in the order in which they are read.
-        names: All columns of the files, those that are not read too.
-        names_are_complete: Whether `names` are known to be all. A record of a TFRecord file names
-            its own features, so that there they are only when all have been read.
-        schema: The columns that are read, as far as they are known.
-        rows: Rows of all files; None where only reading them tells.
-        size: Bytes of all files, for a display of progress.
-        position: Of these, how many `batches` has come past.
-    """
+    @property
+    def kind(self) -> str:
+        """`parquet`, `csv` or `tfrecord`."""
 
-    kind: str
-    paths: Sequence[str]
-    names: Sequence[str]
-    names_are_complete: bool
-    schema: pa.Schema
-    rows: int | None
-    size: int
-    position: int
+    @property
+    def paths(self) -> Sequence[str]:
+        """The files, in the order in which they are read."""
+
+    @property
+    def names(self) -> Sequence[str]:
+        """All columns of the files, those that are not read too."""
+
+    @property
+    def names_are_complete(self) -> bool:
+        """Whether `names` are known to be all.
+
+        A record of a TFRecord file names its own features, so that there they are only when all
+        records have been read.
+        """
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns that are read, as far as they are known."""
+
+    @property
+    def rows(self) -> int | None:
+        """Rows of all files; None where only reading them tells."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files, for a display of progress."""
+
+    @property
+    def position(self) -> int:
+        """How many of these bytes `batches` has come past."""
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order, in batches of the schema as it is then.
@@ -84,8 +100,9 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
         file.seek(0)
         if zipped:
-            with igzip.open(file, "rb") as stream:
-                yield file, cast(BinaryIO, stream)
+            unzipped: Any = igzip.open  # Which has no annotations.
+            with unzipped(file, "rb") as stream:
+                yield file, stream
         else:
             yield file, file
 

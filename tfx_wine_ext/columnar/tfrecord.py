@@ -145,7 +145,7 @@ def _cut_short(expected: int, found: int) -> str:
 
 
 def _masked_crc(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
+    crc: int = google_crc32c.value(data)
     return (((crc >> 15 | crc << 17) + MASK_DELTA) & 0xFFFFFFFF).to_bytes(CRC_BYTES, "little")
 
 
