@@ -1,9 +1,7 @@
 """ParquetExecutor against TFX's own Parquet executor: `python -m benchmarks.parquet_example_gen`.
 
 Every measurement is a process of its own that imports TFX, then times `Do` as a whole: files on
-disk in, splits on disk out. Its parent samples the memory of the whole process tree (the sum of
-the resident sets, in which a page that two processes share counts twice). Both executors read the
-same file in the same run.
+disk in, splits on disk out. Both executors read the same file in the same run.
 """
 
 from __future__ import annotations
@@ -11,21 +9,18 @@ from __future__ import annotations
 import argparse
 import logging
 import pathlib
-import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-import psutil
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-# A sample takes a millisecond: often enough to see a peak, seldom enough not to slow anything.
-SAMPLE_SECONDS = 0.05
+from benchmarks.measure import Measured, measure
+
 ROW_GROUP_ROWS = 100_000
 SEED = 20260101
 
@@ -112,51 +107,11 @@ def child(who: str, path: pathlib.Path, output: pathlib.Path) -> None:
     print("END", time.perf_counter() - started, flush=True)
 
 
-def measure(who: str, path: pathlib.Path) -> dict[str, float]:
-    """Runs one executor in a process of its own.
-
-    Returns:
-        Seconds of `Do`, peak memory of the process tree in MB, and how much of it came after the
-        imports.
-    """
+def measured(who: str, path: pathlib.Path) -> Measured:
+    """Runs one executor in a process of its own."""
     with tempfile.TemporaryDirectory() as output:
         command = [sys.executable, "-m", "benchmarks.parquet_example_gen", "--child"]
-        process = subprocess.Popen(
-            [*command, who, str(path), output],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            text=True,
-        )
-        peak = {"imports": 0.0, "Do": 0.0}
-        phase = ["imports"]
-
-        def sample() -> None:
-            while process.poll() is None:
-                peak[phase[0]] = max(peak[phase[0]], tree_megabytes(process.pid))
-                time.sleep(SAMPLE_SECONDS)
-
-        sampler = threading.Thread(target=sample)
-        sampler.start()
-        seconds = None
-        assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith("BEGIN"):
-                phase[0] = "Do"
-            elif line.startswith("END"):
-                seconds = float(line.split()[1])
-        sampler.join()
-        if process.returncode or seconds is None:
-            raise RuntimeError(f"{who} on {path} failed: run with --child {who} {path} OUT to see")
-    return {"seconds": seconds, "peak": peak["Do"], "above": peak["Do"] - peak["imports"]}
-
-
-def tree_megabytes(pid: int) -> float:
-    """Returns the resident set size of a process and all that it started, in MB."""
-    try:
-        tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-        return sum(process.memory_info().rss for process in tree) / 1e6
-    except psutil.Error:  # one of them has just ended
-        return 0.0
+        return measure([*command, who, str(path), output])
 
 
 def floor_seconds(path: pathlib.Path) -> float:
@@ -189,17 +144,20 @@ def compare(kind: str, rows: int, folder: pathlib.Path) -> None:
     ours, theirs = folder / "ours.parquet", folder / "tfx.parquet"
     write_table(ours, kind, rows, for_tfx=False)
     write_table(theirs, kind, rows, for_tfx=True)
-    results = {"ours": measure("ours", ours), "TFX": measure("TFX", theirs)}
+    results = {"ours": measured("ours", ours), "TFX": measured("TFX", theirs)}
     print(f"\n{rows:,} rows x {kind}\n")
     print("| | seconds | peak memory (MB) | above the imports (MB) |\n|---|---|---|---|")
     for who, result in results.items():
-        print(f"| {who} | {result['seconds']:.2f} | {result['peak']:.0f} | {result['above']:.0f} |")
-    ratio = {key: results["TFX"][key] / results["ours"][key] for key in results["ours"]}
-    print(f"| ratio | {ratio['seconds']:.1f} | {ratio['peak']:.1f} | {ratio['above']:.1f} |")
+        print(f"| {who} | {result.seconds:.2f} | {result.peak:.0f} | {result.above:.0f} |")
+    one, other = results["TFX"], results["ours"]
+    print(
+        f"| ratio | {one.seconds / other.seconds:.1f} | {one.peak / other.peak:.1f} | "
+        f"{one.above / other.above:.1f} |"
+    )
     floor = floor_seconds(ours)
     print(
         f"\nFloor (decode, and gzip of the same bytes, one thread): {floor:.2f} s; ours takes "
-        f"{results['ours']['seconds'] / floor:.1f} times that.",
+        f"{results['ours'].seconds / floor:.1f} times that.",
         flush=True,
     )
 
@@ -211,10 +169,10 @@ def grow(sizes: list[int], folder: pathlib.Path) -> None:
     for rows in sizes:
         path = folder / "grow.parquet"
         write_table(path, "12 numbers", rows, for_tfx=False)
-        result = measure("ours", path)
+        result = measured("ours", path)
         print(
-            f"| {rows:,} | {result['seconds']:.2f} | {result['seconds'] / rows * 1e6:.2f} | "
-            f"{result['above']:.0f} |",
+            f"| {rows:,} | {result.seconds:.2f} | {result.seconds / rows * 1e6:.2f} | "
+            f"{result.above:.0f} |",
             flush=True,
         )
 

@@ -1,6 +1,11 @@
+import io
+import pickle
+
 import numpy as np
+import pytest
 
 from tfx_wine_ext.columnar import EncodedExamples, frame_records
+from tfx_wine_ext.columnar.tfrecord import TFRecordError, is_front, iter_records
 
 from .properties import frame
 
@@ -30,3 +35,46 @@ def test_no_records_are_no_bytes():
     assert frame_records(ENCODED, np.array([], np.int64)).tobytes() == b""
     nothing = EncodedExamples(np.empty(0, np.uint8), np.zeros(1, np.int64))
     assert frame_records(nothing).tobytes() == b""
+
+
+FRAMED = frame_records(ENCODED).tobytes()
+
+
+def test_what_is_framed_is_read_again():
+    assert list(iter_records(io.BytesIO(FRAMED))) == RECORDS
+    assert list(iter_records(io.BytesIO(b""))) == []
+
+
+def test_the_stream_stays_open():
+    stream = io.BytesIO(FRAMED)
+    list(iter_records(stream))
+    assert not stream.closed
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (lambda data: data[:-1], "^record 5: is cut short: 6 bytes expected, 5 found$"),
+        (lambda data: data[:7], "^record 1: is cut short: 12 bytes expected, 7 found$"),
+        (lambda data: b"\x04" + data[1:], "^record 1: the checksum of its length is wrong$"),
+        (lambda data: data[:12] + b"A" + data[13:], "^record 1: its checksum is wrong$"),
+        (lambda data: data + b"more than twelve", "^record 6: the checksum of its length is wron"),
+    ],
+)
+def test_damage_is_found_and_the_record_numbered(damage, message):
+    with pytest.raises(TFRecordError, match=message):
+        list(iter_records(io.BytesIO(damage(FRAMED))))
+
+
+def test_the_error_survives_pickling():
+    error = pickle.loads(pickle.dumps(TFRecordError(7, "its checksum is wrong")))
+    assert (str(error), error.record) == ("record 7: its checksum is wrong", 7)
+
+
+def test_a_front_is_told_from_other_data():
+    assert [is_front(data) for data in (FRAMED, FRAMED[:11], b"x,y\n1,2\n3,4\n", b"")] == [
+        True,
+        False,
+        False,
+        False,
+    ]

@@ -101,8 +101,8 @@ def find_files(pattern: str, files: Files) -> list[str]:
         IsADirectoryError: a folder does, and no file.
     """
     paths = files.glob(pattern)
-    if not _is_hidden(pattern):
-        paths = [path for path in paths if not _is_hidden(path)]
+    if not is_hidden(pattern):
+        paths = [path for path in paths if not is_hidden(path)]
     if paths:
         return paths
     if files.is_dir(pattern):
@@ -114,8 +114,13 @@ def find_files(pattern: str, files: Files) -> list[str]:
     )
 
 
-def _is_hidden(path: str) -> bool:
-    """Tells whether the last part of a path is a name that marks what is not data."""
+def is_hidden(path: str) -> bool:
+    """Tells whether the last part of a path is a name that marks what is not data.
+
+    Example:
+        >>> is_hidden("data/_SUCCESS"), is_hidden("data/part-0.parquet")
+        (True, False)
+    """
     return path.rpartition("/")[2].startswith(("_", "."))
 
 

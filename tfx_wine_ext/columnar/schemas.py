@@ -11,6 +11,38 @@ from tfx_wine_ext.columnar.parquet_source import Footer
 from tfx_wine_ext.columnar.plan import EncodeOptions
 
 
+class NoCommonTypeError(ValueError):
+    """A column has types in two files that no type holds both.
+
+    Attributes:
+        column: Its name.
+        type: Its type in the file `path`, which comes first.
+        path: See `type`.
+        other_type: Its type in the file `other_path`.
+        other_path: See `other_type`.
+    """
+
+    def __init__(
+        self, column: str, type_: pa.DataType, path: str, other_type: pa.DataType, other_path: str
+    ) -> None:
+        """Composes the message, which is for authors of pipelines."""
+        super().__init__(
+            f"unify_schemas: column {column!r} is {type_} in {path} and {other_type} in "
+            f"{other_path}; no type holds both: convert one of them, or leave the column out "
+            "(exclude_columns=)"
+        )
+        self.column = column
+        self.type = type_
+        self.path = path
+        self.other_type = other_type
+        self.other_path = other_path
+
+    def __reduce__(self) -> tuple[type[NoCommonTypeError], tuple[object, ...]]:
+        """Lets the error cross process boundaries whole."""
+        found = (self.column, self.type, self.path, self.other_type, self.other_path)
+        return NoCommonTypeError, found
+
+
 def schema_difference(
     first: pa.Schema, other: pa.Schema, wanted: Sequence[str], encode: EncodeOptions
 ) -> str:
@@ -51,7 +83,7 @@ def unified_schema(footers: Sequence[Footer], reads: Callable[[str], bool]) -> p
         reads: Whether a top-level column is read.
 
     Raises:
-        ValueError: a column has types in two files that no type holds both.
+        NoCommonTypeError: a column has types in two files that no type holds both.
     """
     merged: dict[str, pa.DataType] = {}
     seen: dict[str, list[tuple[pa.DataType, str]]] = {}
@@ -67,11 +99,7 @@ def unified_schema(footers: Sequence[Footer], reads: Callable[[str], bool]) -> p
                     (pair for pair in earlier if _wider_type(pair[0], column.type) is None),
                     earlier[-1],
                 )
-                raise ValueError(
-                    f"unify_schemas: column {column.name!r} is {other} in {path} and "
-                    f"{column.type} in {footer.path}; no type holds both: convert one of them, "
-                    "or leave the column out (exclude_columns=)"
-                )
+                raise NoCommonTypeError(column.name, other, path, column.type, footer.path)
             earlier.append((column.type, footer.path))
     return pa.schema(list(merged.items()))
 

@@ -9,6 +9,11 @@ Source: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format
 
 from __future__ import annotations
 
+import io
+import struct
+from collections.abc import Callable, Iterator
+from typing import BinaryIO, cast
+
 import google_crc32c
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +26,26 @@ CRC_BYTES = 4
 MASK_DELTA = 0xA282EAD8
 
 _FRONT = np.dtype([("length", "<u8"), ("crc", "<u4")])
+_READ_BYTES = 1024 * 1024
+
+
+class TFRecordError(ValueError):
+    """A TFRecord file is truncated or corrupt.
+
+    Attributes:
+        record: Number of the record that cannot be read; the first one is 1.
+        found: What is wrong with it.
+    """
+
+    def __init__(self, record: int, found: str) -> None:
+        """Composes the message."""
+        super().__init__(f"record {record}: {found}")
+        self.record = record
+        self.found = found
+
+    def __reduce__(self) -> tuple[type[TFRecordError], tuple[int, str]]:
+        """Lets the error cross process boundaries whole."""
+        return TFRecordError, (self.record, self.found)
 
 
 def frame_records(encoded: EncodedExamples, indices: Ints | None = None) -> Bytes:
@@ -52,6 +77,76 @@ def frame_records(encoded: EncodedExamples, indices: Ints | None = None) -> Byte
     crcs = np.fromiter(map(google_crc32c.value, records), np.uint32, len(records))
     put_chunks(out, ends - CRC_BYTES, _masked(crcs).astype("<u4").view(f"V{CRC_BYTES}"))
     return out
+
+
+def is_front(data: bytes) -> bool:
+    r"""Tells whether data begin as a TFRecord file does: a length, and the checksum of it.
+
+    By chance one in four thousand million other files does.
+
+    Example:
+        >>> [is_front(x) for x in (bytes.fromhex("0300000000000000 b099490e"), b"x,y\n1,2\n3,4\n")]
+        [True, False]
+    """
+    size = LENGTH_BYTES + CRC_BYTES
+    return len(data) >= size and _masked_crc(data[:LENGTH_BYTES]) == data[LENGTH_BYTES:size]
+
+
+def iter_records(stream: BinaryIO) -> Iterator[bytes]:
+    """Yields the records of a TFRecord file, uncompressed, each one checked.
+
+    Args:
+        stream: The file; of a compressed one, what it contains.
+
+    Raises:
+        TFRecordError: The file ends within a record, or a checksum is wrong.
+
+    Example:
+        >>> framed = bytes.fromhex("03000000 00000000 b099490e 616263 6e57f121")
+        >>> list(iter_records(io.BytesIO(framed * 2)))
+        [b'abc', b'abc']
+        >>> list(iter_records(io.BytesIO(framed[:-1])))
+        Traceback (most recent call last):
+        ...
+        tfx_wine_ext.columnar.tfrecord.TFRecordError: record 1: is cut short: 7 bytes expected, \
+6 found
+    """
+    buffered = io.BufferedReader(cast(io.RawIOBase, stream), _READ_BYTES)
+    try:
+        yield from _records(buffered.read)
+    finally:
+        buffered.detach()  # Or it would close the stream, which is not ours.
+
+
+def _records(read: Callable[[int], bytes]) -> Iterator[bytes]:
+    front_bytes = LENGTH_BYTES + CRC_BYTES
+    lengths: dict[bytes, int] = {}  # Of fronts that were checked: most records are of few lengths.
+    number = 1
+    while front := read(front_bytes):
+        length = lengths.get(front)
+        if length is None:
+            if len(front) < front_bytes:
+                raise TFRecordError(number, _cut_short(front_bytes, len(front)))
+            if not is_front(front):
+                raise TFRecordError(number, "the checksum of its length is wrong")
+            length = lengths[front] = struct.unpack_from("<Q", front)[0]
+        body = read(length + CRC_BYTES)
+        if len(body) < length + CRC_BYTES:
+            raise TFRecordError(number, _cut_short(length + CRC_BYTES, len(body)))
+        record = body[:length]
+        if _masked_crc(record) != body[length:]:
+            raise TFRecordError(number, "its checksum is wrong")
+        yield record
+        number += 1
+
+
+def _cut_short(expected: int, found: int) -> str:
+    return f"is cut short: {expected} bytes expected, {found} found"
+
+
+def _masked_crc(data: bytes) -> bytes:
+    crc: int = google_crc32c.value(data)
+    return (((crc >> 15 | crc << 17) + MASK_DELTA) & 0xFFFFFFFF).to_bytes(CRC_BYTES, "little")
 
 
 def _fronts(lengths: Ints) -> npt.NDArray[np.void]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import numpy.typing as npt
 
 from tfx_wine_ext.drift.summaries import (
     CategoricalPair,
@@ -15,6 +16,8 @@ from tfx_wine_ext.drift.summaries import (
     text_of,
 )
 
+# A count is known if what it may lack is at most a hundredth of it.
+KNOWN = 100
 # With fewer expected values in a cell, the chi-square distribution is no good approximation
 # (Cochran 1954).
 LEAST_EXPECTED = 5.0
@@ -32,20 +35,22 @@ class Bins:
         reference: int64 ``[b]``.
         current: int64 ``[b]``.
         has_missing: Whether the last bin is that of the missing values.
-        error: Largest error of the share of one bin, the larger one of both sides.
+        errors: Largest error of the share of each bin ``[b]``, the larger one of both sides.
     """
 
     labels: tuple[str, ...]
     reference: Counts
     current: Counts
     has_missing: bool
-    error: float = 0.0
+    errors: Floats
 
     def present(self) -> Bins:
         """The bins without that of the missing values."""
         if not self.has_missing:
             return self
-        return Bins(self.labels[:-1], self.reference[:-1], self.current[:-1], False, self.error)
+        return Bins(
+            self.labels[:-1], self.reference[:-1], self.current[:-1], False, self.errors[:-1]
+        )
 
 
 def quantile_edges(steps: Steps, bins: int = 10) -> Floats:
@@ -98,9 +103,13 @@ def numeric_bins(
     steps = reference.steps()
     edges = quantile_edges(steps, bins) if steps.total else np.zeros(0)
     columns = [_counts_between(side, edges) for side in (reference, current)]
-    return _without_empty(
-        [*_labels(edges), MISSING], columns[0], columns[1], 2 * max(reference.error, current.error)
-    )
+    # A bin is the difference of two cumulative shares; of the outermost, one has no error.
+    errors = np.full(len(edges) + 2, 2 * max(reference.error, current.error))
+    errors[[0, -2]] /= 2
+    errors[-1] = 0.0
+    if not len(edges):
+        errors[:] = 0.0
+    return _without_empty([*_labels(edges), MISSING], columns[0], columns[1], errors)
 
 
 def categorical_bins(pair: CategoricalPair) -> Bins:
@@ -121,23 +130,37 @@ def categorical_bins(pair: CategoricalPair) -> Bins:
         (('a', '(unseen)', '(rare)', '(missing)'), [50, 0, 2, 0], [30, 20, 1, 1])
     """
     values, old, new = pair.aligned
-    n, m = int(old.sum()), int(new.sum())
-    smaller = min(n, m) / max(n + m, 1)
-    common = (old + new) * smaller >= LEAST_EXPECTED
+    common = known_and_common(pair)
     seen = common & (old > 0)
     unseen = common & (old == 0)
 
-    def gather(counts: Counts, missing: int) -> Counts:
-        rest = [counts[unseen].sum(), counts[~common].sum(), missing]
+    def gather(counts: Counts, total: int, missing: int) -> Counts:
+        rest = [counts[unseen].sum(), total - counts[common].sum(), missing]
         return np.concatenate([counts[seen], np.array(rest, np.int64)])
 
     labels = [text_of(values[int(i)]) for i in np.flatnonzero(seen)]
+    n, m = pair.totals
+    kinds = np.array([1] * len(labels) + [np.count_nonzero(unseen), np.count_nonzero(common), 0])
     return _without_empty(
         [*labels, UNSEEN, RARE, MISSING],
-        gather(old, pair.reference.missing),
-        gather(new, pair.current.missing),
-        max(pair.reference.error, pair.current.error),
+        gather(old, n, pair.reference.missing),
+        gather(new, m, pair.current.missing),
+        np.minimum(kinds * max(pair.reference.error, pair.current.error), 1.0),
     )
+
+
+def known_and_common(pair: CategoricalPair) -> npt.NDArray[np.bool_]:
+    """Which values of `pair.aligned` are common, and counted well enough to stand alone.
+
+    Common: at least 5 of it would be expected on the smaller side, were both alike. Where counts
+    may lack something (sketches), a value needs a hundred times as many, or its error would
+    drown it. All others are one bin.
+    """
+    _, old, new = pair.aligned
+    n, m = pair.totals
+    smaller = min(n, m) / max(n + m, 1)
+    enough = (old + new) * smaller >= LEAST_EXPECTED
+    return np.asarray(enough & (old + new >= KNOWN * sum(pair.taken_off)))
 
 
 def _just_below(x: Floats) -> Floats:
@@ -167,7 +190,10 @@ def _labels(edges: Floats) -> list[str]:
     return [*labels, f"> {edges[-1]:.6g}"]
 
 
-def _without_empty(labels: list[str], reference: Counts, current: Counts, error: float) -> Bins:
-    kept = np.flatnonzero(reference + current)
+def _without_empty(labels: list[str], reference: Counts, current: Counts, errors: Floats) -> Bins:
+    # A bin that is empty here may not be so in truth.
+    kept = np.flatnonzero((reference + current > 0) | (errors > 0))
     missing = bool(len(kept)) and int(kept[-1]) == len(labels) - 1
-    return Bins(tuple(labels[i] for i in kept), reference[kept], current[kept], missing, error)
+    return Bins(
+        tuple(labels[i] for i in kept), reference[kept], current[kept], missing, errors[kept]
+    )

@@ -270,7 +270,7 @@ def _absent(summary: Distribution) -> int:
 def _js(found: bins.Bins) -> Metric:
     """Of present values: with a bin for missing ones, far fewer than may be missing would fail."""
     present = found.present()
-    return counted.jensen_shannon(present.reference, present.current, present.error)
+    return counted.jensen_shannon(present.reference, present.current, present.errors)
 
 
 def _numeric(old: NumericDistribution, new: NumericDistribution) -> dict[str, Metric]:
@@ -278,7 +278,7 @@ def _numeric(old: NumericDistribution, new: NumericDistribution) -> dict[str, Me
     pair = ordered.OrderedPair(old, new)
     infinite = [side.negative_infinity + side.positive_infinity for side in (old, new)]
     metrics = {
-        "psi": counted.population_stability(found.reference, found.current, found.error),
+        "psi": counted.population_stability(found.reference, found.current, found.errors),
         "js": _js(found),
         "ks": ordered.kolmogorov_smirnov(pair),
         "infinite_rate": shares.share_change(infinite[0], old.n, infinite[1], new.n),
@@ -292,13 +292,23 @@ def _categorical(old: CategoricalDistribution, new: CategoricalDistribution) -> 
     pair = CategoricalPair(old, new)
     found = bins.categorical_bins(pair)
     _, before, after = pair.aligned
+    rest = (pair.totals[0] - int(before.sum()), pair.totals[1] - int(after.sum()))
     return {
-        "psi": counted.population_stability(found.reference, found.current, found.error),
+        "psi": counted.population_stability(found.reference, found.current, found.errors),
         "js": _js(found),
-        "chi_square": counted.chi_square(before, after),
-        "l_infinity": counted.l_infinity(before, after, old.error + new.error),
+        "chi_square": _chi_square(pair, found),
+        "l_infinity": counted.l_infinity(before, after, old.error + new.error, rest),
         "unseen_mass": shares.unseen_mass(pair),
     }
+
+
+def _chi_square(pair: CategoricalPair, found: bins.Bins) -> Metric:
+    if not any(pair.taken_off):
+        _, before, after = pair.aligned
+        return counted.chi_square(before, after)
+    # Of values whose counts are not known well, only the sum is.
+    present = found.present()
+    return counted.chi_square(present.reference, present.current, present.errors)
 
 
 def _adjusted(measured: list[_Measured]) -> list[_Measured]:

@@ -26,7 +26,9 @@ from tfx_wine_ext.drift.summaries import Floats
 CountsLike = npt.ArrayLike
 
 
-def population_stability(reference: CountsLike, current: CountsLike, error: float = 0.0) -> Metric:
+def population_stability(
+    reference: CountsLike, current: CountsLike, error: npt.ArrayLike = 0.0
+) -> Metric:
     """Population stability index, ``sum((p - q) ln(p / q))``.
 
     Shares are smoothed, ``(c + 0.5) / (n + 0.5 b)``, so that an empty bin is far, not infinitely
@@ -35,7 +37,7 @@ def population_stability(reference: CountsLike, current: CountsLike, error: floa
     Args:
         reference: Values of the reference in each bin.
         current: Values of the current data in each bin.
-        error: Largest error of the share of one bin.
+        error: Largest error of the share of each bin.
 
     Raises:
         ValueError: The rows are of different lengths, negative, or one of them is all 0.
@@ -55,7 +57,9 @@ def population_stability(reference: CountsLike, current: CountsLike, error: floa
     return _of_cells(cells, p, q, n, m, b, 1.0, error)
 
 
-def jensen_shannon(reference: CountsLike, current: CountsLike, error: float = 0.0) -> Metric:
+def jensen_shannon(
+    reference: CountsLike, current: CountsLike, error: npt.ArrayLike = 0.0
+) -> Metric:
     """Jensen-Shannon distance to the base 2: 0 for equal, 1 for disjoint distributions.
 
     The divergence, its square, is in the details. A tool that takes the logarithm to the base e
@@ -64,7 +68,7 @@ def jensen_shannon(reference: CountsLike, current: CountsLike, error: float = 0.
     Args:
         reference: Values of the reference in each bin.
         current: Values of the current data in each bin.
-        error: Largest error of the share of one bin.
+        error: Largest error of the share of each bin.
 
     Raises:
         ValueError: The rows are of different lengths, negative, or one of them is all 0.
@@ -98,13 +102,18 @@ def jensen_shannon(reference: CountsLike, current: CountsLike, error: float = 0.
     )
 
 
-def chi_square(reference: CountsLike, current: CountsLike) -> Metric:
+def chi_square(reference: CountsLike, current: CountsLike, error: npt.ArrayLike = 0.0) -> Metric:
     """Chi-square test of homogeneity; the value is Cramer's V, corrected for its bias.
 
     Both rows are samples, so both vary: the reference is not taken for the truth, as a
     goodness-of-fit test would. Cells in which fewer than 5 values are expected are pooled. V is 0
     where nothing is associated, 1 where the value tells from which side it is; it shrinks when
     the two sides are of very different sizes.
+
+    Args:
+        reference: Values of the reference in each category.
+        current: Values of the current data in each category.
+        error: Largest error of the share of each category.
 
     Raises:
         ValueError: The rows are of different lengths, negative, or one of them is all 0.
@@ -116,27 +125,50 @@ def chi_square(reference: CountsLike, current: CountsLike) -> Metric:
         >>> round(metric.value, 3), round(metric.details["statistic"], 3)
         (0.307, 19.78)
     """
-    old, new = _pooled(*_checked(reference, current))
+    old, new = _checked(reference, current)
+    old, new, errors = _pooled(old, new, np.broadcast_to(np.asarray(error, np.float64), old.shape))
     n, m, k = old.sum(), new.sum(), len(old)
     if k < 2:
         return Metric(0.0, details={"statistic": 0.0, "degrees_of_freedom": 0.0})
     total = n + m
+
+    def cells(p: Floats, q: Floats) -> Floats:
+        """Adds up to the statistic by the number of all values."""
+        both = n * p + m * q
+        found = np.zeros_like(both)
+        np.divide((p - q) ** 2, both, out=found, where=both > 0)
+        return found * (n * m / total)
+
+    # Not from the cells: equal to scipy's to the last digits.
     both = old + new
     statistic = float(
         ((old - both * (n / total)) ** 2 / (both * (n / total))).sum()
         + ((new - both * (m / total)) ** 2 / (both * (m / total))).sum()
     )
+    value = _cramers_v(statistic, total, k)
+    wrong = 0.0
+    if errors.any():
+        nearer, farther = _bounds(cells, old / n, new / m, n, m, errors)
+        wrong = max(
+            _cramers_v(farther * total, total, k) - value,
+            value - _cramers_v(nearer * total, total, k),
+        )
     freedom = k - 1
     return Metric(
-        _cramers_v(statistic, total, k),
-        0.0,
+        value,
+        wrong,
         _cramers_v(float(special.chdtri(freedom, NOISE_LEVEL)), total, k),
         float(special.chdtrc(freedom, statistic)),
         details={"statistic": statistic, "degrees_of_freedom": float(freedom)},
     )
 
 
-def l_infinity(reference: CountsLike, current: CountsLike, error: float = 0.0) -> Metric:
+def l_infinity(
+    reference: CountsLike,
+    current: CountsLike,
+    error: float = 0.0,
+    rest: tuple[int, int] = (0, 0),
+) -> Metric:
     """Largest change of the share of one category.
 
     The p-value adds up, over all categories, the chance that a share changes as much (a union
@@ -146,16 +178,23 @@ def l_infinity(reference: CountsLike, current: CountsLike, error: float = 0.0) -
         reference: Values of the reference in each category.
         current: Values of the current data in each category.
         error: Largest error of the share of one category, both sides together.
+        rest: Values of each side that are in none of these categories, but in unknown ones.
 
     Raises:
-        ValueError: The rows are of different lengths, negative, or one of them is all 0.
+        ValueError: The rows are of different lengths, negative, or one of them is all 0, with no
+            rest.
 
     Example:
         >>> round(l_infinity([50, 50], [80, 20]).value, 3)
         0.3
     """
-    old, new = _checked(reference, current)
-    n, m = old.sum(), new.sum()
+    if any(rest):
+        # As the last category, to be checked and counted, but not compared.
+        old, new = _checked([*np.asarray(reference), rest[0]], [*np.asarray(current), rest[1]])
+        (n, m), old, new = (old.sum(), new.sum()), old[:-1], new[:-1]
+    else:
+        old, new = _checked(reference, current)
+        n, m = old.sum(), new.sum()
     # Categories that are as frequent vary as much: one group for each frequency, 10^6 or not.
     pooled, times = np.unique(old + new, return_counts=True)
     share = pooled / (n + m)
@@ -169,7 +208,7 @@ def l_infinity(reference: CountsLike, current: CountsLike, error: float = 0.0) -
     for _ in range(40):
         middle = (low + high) / 2
         low, high = (middle, high) if chance(middle) > NOISE_LEVEL else (low, middle)
-    value = float(np.abs(old / n - new / m).max())
+    value = float(np.abs(old / n - new / m).max(initial=0.0))
     return Metric(value, error, high, chance(value))
 
 
@@ -181,25 +220,16 @@ def _of_cells(
     m: float,
     b: int,
     scale: float,
-    error: float,
+    error: npt.ArrayLike,
 ) -> Metric:
     """A sum over bins of a convex function of both shares, which is 0 where they are equal."""
     value = float(max(cells(p, q).sum(), 0.0))
     noise = scale * (1 / n + 1 / m)
+    errors = np.broadcast_to(np.asarray(error, np.float64), p.shape)
     wrong = 0.0
-    if error:
-        # Convex and 0 on the diagonal: largest in a corner of what both shares may be.
-        tiny_p, tiny_q = min(0.5 / n, p.min()), min(0.5 / m, q.min())
-        farther = np.maximum(
-            cells(np.maximum(p - error, tiny_p), np.minimum(q + error, 1.0)),
-            cells(np.minimum(p + error, 1.0), np.maximum(q - error, tiny_q)),
-        )
-        middle = (p + q) / 2
-        nearer = cells(
-            np.where(p < q, np.minimum(p + error, middle), np.maximum(p - error, middle)),
-            np.where(q < p, np.minimum(q + error, middle), np.maximum(q - error, middle)),
-        )
-        wrong = float(max(farther.sum() - value, value - nearer.sum()))
+    if errors.any():
+        nearer, farther = _bounds(cells, p, q, n, m, errors)
+        wrong = max(farther - value, value - nearer)
     if b < 2:
         return Metric(value, wrong)
     return Metric(
@@ -208,6 +238,26 @@ def _of_cells(
         noise * float(special.chdtri(b - 1, NOISE_LEVEL)),
         float(special.chdtrc(b - 1, value / noise)),
     )
+
+
+def _bounds(
+    cells: Callable[[Floats, Floats], Floats], p: Floats, q: Floats, n: float, m: float, e: Floats
+) -> tuple[float, float]:
+    """Least and largest sum of `cells` if each share may be wrong by `e`.
+
+    Each cell is convex and 0 on the diagonal: largest in a corner of what both shares may be.
+    """
+    tiny_p, tiny_q = np.minimum(0.5 / n, p), np.minimum(0.5 / m, q)
+    farther = np.maximum(
+        cells(np.maximum(p - e, tiny_p), np.minimum(q + e, 1.0)),
+        cells(np.minimum(p + e, 1.0), np.maximum(q - e, tiny_q)),
+    )
+    middle = (p + q) / 2
+    nearer = cells(
+        np.where(p < q, np.minimum(p + e, middle), np.maximum(p - e, middle)),
+        np.where(q < p, np.minimum(q + e, middle), np.maximum(q - e, middle)),
+    )
+    return float(nearer.sum()), float(farther.sum())
 
 
 def _checked(reference: CountsLike, current: CountsLike) -> tuple[Floats, Floats]:
@@ -223,7 +273,7 @@ def _checked(reference: CountsLike, current: CountsLike) -> tuple[Floats, Floats
     return old, new
 
 
-def _pooled(old: Floats, new: Floats) -> tuple[Floats, Floats]:
+def _pooled(old: Floats, new: Floats, errors: Floats) -> tuple[Floats, Floats, Floats]:
     both = old + new
     expected = both * (min(old.sum(), new.sum()) / both.sum())
     rare = expected < LEAST_EXPECTED
@@ -232,9 +282,8 @@ def _pooled(old: Floats, new: Floats) -> tuple[Floats, Floats]:
         if len(common) and expected[rare].sum() < LEAST_EXPECTED:
             # Together they are still too few: the least common of the others joins them.
             rare[common[np.argmin(expected[common])]] = True
-        old = np.append(old[~rare], old[rare].sum())
-        new = np.append(new[~rare], new[rare].sum())
-    return old, new
+        old, new, errors = (np.append(x[~rare], x[rare].sum()) for x in (old, new, errors))
+    return old, new, errors
 
 
 def _cramers_v(statistic: float, total: float, k: int) -> float:

@@ -146,10 +146,10 @@ def wasserstein(pair: OrderedPair) -> Metric:
         p_value = (1 + int(np.count_nonzero(noise >= statistic))) / (1 + len(noise))
     else:
         p_value = float(special.ndtr(-(special.ndtri(0.99) + (statistic - level) / spread)))
-    error = pair.reference.error + pair.current.error
+    error = pair.reference.distance_error / scale + pair.current.distance_error / scale
     return Metric(
         _finite(distance / unit),
-        _finite(error * float(points[-1] - points[0]) / unit),
+        _finite(error / unit),
         _finite(root * float(np.quantile(noise, 1 - NOISE_LEVEL)) / unit),
         p_value,
         details={"distance": _finite(distance * scale), "sigma_reference": _finite(sigma * scale)},

@@ -116,8 +116,7 @@ def power_of_two(ascending: Floats) -> float:
 class NumericDistribution(Protocol):
     """What the metrics need to know of a numeric column.
 
-    `error` bounds how far any share of values up to a point may be from the truth: 0 if exact, the
-    epsilon of the sketch otherwise.
+    `error` bounds how far any share of values up to a point may be from the truth: 0 if exact.
     """
 
     @property
@@ -144,6 +143,10 @@ class NumericDistribution(Protocol):
     def error(self) -> float:
         """Largest error of a cumulative share, 0 to 1."""
 
+    @property
+    def distance_error(self) -> float:
+        """Largest Wasserstein distance of `steps` from the true values, in the column's unit."""
+
     def steps(self) -> Steps:
         """The finite values."""
 
@@ -155,7 +158,9 @@ class NumericDistribution(Protocol):
 class CategoricalDistribution(Protocol):
     """What the metrics need to know of a categorical column.
 
-    `error` bounds how far the share of any one value may be from the truth: 0 if exact.
+    `values` need not be all of them: those that are not there are the rest, ``n - missing - sum of
+    counts`` of them. `error` bounds how far the share of any one value among those that are present
+    may be from the truth, in `values` or not: 0 if exact. Counts may be too small, never too large.
     """
 
     @property
@@ -242,6 +247,11 @@ class NumericSummary:
 
     @property
     def error(self) -> float:
+        """0: every value is here."""
+        return 0.0
+
+    @property
+    def distance_error(self) -> float:
         """0: every value is here."""
         return 0.0
 
@@ -374,6 +384,17 @@ class CategoricalPair:
     def aligned(self) -> tuple[pa.LargeBinaryArray, Counts, Counts]:
         """The values of both, and how often each occurs in the reference and in the current."""
         return aligned(self.reference, self.current)
+
+    @property
+    def totals(self) -> tuple[int, int]:
+        """How many values of each side are not missing, those of no known value included."""
+        return self.reference.n - self.reference.missing, self.current.n - self.current.missing
+
+    @property
+    def taken_off(self) -> tuple[int, int]:
+        """How many each count of the reference and of the current may lack."""
+        n, m = self.totals
+        return round(self.reference.error * n), round(self.current.error * m)
 
 
 def summarize_column(

@@ -1,0 +1,59 @@
+"""Tables in files, in each of the formats that the command line reads."""
+
+from __future__ import annotations
+
+import gzip
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+import pyarrow.parquet as pq
+import pytest
+
+from tfx_wine_ext.columnar import encode_examples, frame_records, plan_features
+
+
+def write_as(kind: str, table: pa.Table, path) -> str:
+    """Writes a table in one of three formats; TFRecords gzipped, as ExampleGen does."""
+    if kind == "parquet":
+        pq.write_table(table, path, row_group_size=100)
+    elif kind == "csv":
+        pa_csv.write_csv(table, path)
+    else:
+        plan = plan_features(table.schema)
+        batches = table.to_batches(max_chunksize=100)
+        framed = [frame_records(encode_examples(batch, plan)).tobytes() for batch in batches]
+        path.write_bytes(b"".join(map(gzip.compress, framed)))
+    return str(path)
+
+
+def drinks(shift: float) -> pa.Table:
+    """300 rows whose numbers are exact in float32, with missing values and text."""
+    random = np.random.default_rng(7)
+    return pa.table(
+        {
+            "alcohol": np.round(random.normal(10 + shift, 1, 300) * 4) / 4,
+            "bottles": pa.array([None if i % 10 == 3 else i % 7 for i in range(300)]),
+            "colour": [["red", "white", "rosé"][i % 3] for i in range(300)],
+        }
+    )
+
+
+@pytest.fixture
+def three_kinds(tmp_path):
+    """One table in three files: path by format."""
+    (tmp_path / "kinds").mkdir()
+    return {
+        kind: write_as(kind, drinks(0), tmp_path / "kinds" / f"drinks.{kind}")
+        for kind in ("parquet", "csv", "tfrecord")
+    }
+
+
+@pytest.fixture
+def three_shifted(tmp_path):
+    """Another table in three files."""
+    (tmp_path / "shifted").mkdir()
+    return {
+        kind: write_as(kind, drinks(0.5), tmp_path / "shifted" / f"drinks.{kind}")
+        for kind in ("parquet", "csv", "tfrecord")
+    }

@@ -1,0 +1,342 @@
+import json
+import os
+import pathlib
+import pty
+import re
+import shlex
+import subprocess
+import sys
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from examples.wine_quality.data import load
+from tfx_wine_ext.cli import main
+
+from .conftest import drinks, write_as
+
+TABLE = f"""
+ feature   kind          verdict   why
+ {"─" * 107}
+ alcohol   numeric       DRIFT     wasserstein 0.539 (limit 0.1), ks 0.273 (limit 0.1), js 0.254 \
+(limit 0.1)
+ bottles   numeric       OK        missing_rate 0 (limit 0.05)
+ colour    categorical   OK        missing_rate 0 (limit 0.05)
+
+"""
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The current folder, with `old.csv` and a `new.csv` whose alcohol has moved."""
+    monkeypatch.chdir(tmp_path)
+    write_as("csv", drinks(0), tmp_path / "old.csv")
+    write_as("csv", drinks(0.5), tmp_path / "new.csv")
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs the command; returns its exit status and what it printed."""
+
+    def run(arguments):
+        status = main(["drift", *shlex.split(arguments)])
+        out, err = capsys.readouterr()
+        return status, "".join(line.rstrip() + "\n" for line in out.splitlines()), err
+
+    return run
+
+
+def error(run, arguments):
+    """What an erroneous command says, which must be one line on stderr and the status 2."""
+    status, out, err = run(arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    return err.removeprefix("tfx-wine-ext: error: ").rstrip("\n")
+
+
+# What it prints.
+
+
+@pytest.mark.usefixtures("here")
+def test_without_a_file_to_write_a_table_and_a_sentence_are_printed(run):
+    said = (
+        "WARN from old.csv (300 rows) to new.csv (300 rows): 1 of 3 features drifted or came near"
+    )
+    assert run("old.csv new.csv") == (0, TABLE + f"{said} it.\n", "")
+
+
+def test_with_a_file_to_write_only_the_sentence_is_printed(run, here):
+    said = "DRIFT from then (300 rows) to now (300 rows): alcohol, which is critical, drifted.\n"
+    names = "--baseline-name then --current-name now"
+    assert run(f"old.csv new.csv {names} --critical alcohol --html a.html") == (1, said, "")
+    page = (here / "a.html").read_text(encoding="utf-8")
+    assert page.startswith("<!DOCTYPE html>")
+    assert "alcohol" in page
+
+
+@pytest.mark.usefixtures("here")
+def test_json_on_stdout_is_all_there_is_on_stdout(run):
+    status, out, err = run("old.csv old.csv --json -")
+    document = json.loads(out)
+    assert (status, document["verdict"]) == (0, "OK")
+    assert err == "OK from old.csv (300 rows) to old.csv (300 rows): no feature drifted.\n"
+
+
+def test_quiet_is_quiet(run, here):
+    assert run("old.csv new.csv --critical alcohol --quiet") == (1, "", "")
+    assert run("old.csv old.csv --quiet --json a.json") == (0, "", "")
+    assert json.loads((here / "a.json").read_text())["verdict"] == "OK"
+
+
+def test_the_document_says_what_was_compared(run, here):
+    status, _, _ = run("old.csv new.csv --json a.json --exclude bottles --current-name now")
+    document = json.loads((here / "a.json").read_text(encoding="utf-8"))
+    created = document.pop("created")
+    features = document.pop("features")
+    config = document.pop("config")
+    assert status == 1
+    assert document == {
+        "format_version": 1,
+        "verdict": "DRIFT",
+        "reasons": ["1 of 2 features drifted"],
+        "share_drifted": 0.5,
+        "aggregate": None,
+        "method": "exact",
+        "multivariate": None,
+        "baseline": {
+            "name": "old.csv",
+            "rows": 300,
+            "uri": str(here / "old.csv"),
+            "split": None,
+            "span": None,
+            "version": None,
+            "created": None,
+        },
+        "current": {
+            "name": "now",
+            "rows": 300,
+            "uri": str(here / "new.csv"),
+            "split": None,
+            "span": None,
+            "version": None,
+            "created": None,
+        },
+    }
+    assert re.fullmatch(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00", created)
+    assert [(f["name"], f["verdict"]) for f in features] == [("alcohol", "DRIFT"), ("colour", "OK")]
+    assert config["ignore"] == ["bottles"]
+
+
+# What it compares.
+
+
+def test_one_table_in_three_formats_gives_the_same_verdict_and_metrics(
+    run, three_kinds, three_shifted
+):
+    found = []
+    for before, after in zip(three_kinds.values(), [*three_shifted.values()][::-1]):
+        status, out, _ = run(f"{before} {after} --json -")
+        document = json.loads(out)
+        found.append((status, document["verdict"], document["reasons"]))
+        found[-1] += ({f["name"]: f["metrics"] for f in document["features"]},)
+    assert found[0][:3] == (0, "WARN", ["1 of 3 features drifted or came near it"])
+    # scipy.stats.ks_2samp says the same.
+    assert found[0][3]["alcohol"]["ks"]["value"] == pytest.approx(0.27333, abs=1e-5)
+    assert found[1] == found[0]
+    assert found[2] == found[0]
+
+
+def test_white_wine_is_not_red_wine(run, here):
+    for kind in ("white", "red"):
+        pq.write_table(load(kind=kind, download=False).table, here / f"{kind}.parquet")
+    status, out, _ = run("white.parquet red.parquet")
+    assert status == 1
+    assert re.search(r"^DRIFT from white.parquet .*: \d+ of 12 features drifted\.$", out, re.M)
+
+
+def test_the_halves_of_the_white_wine_are_alike(run, here):
+    table = load(download=False).table
+    pq.write_table(table.take(list(range(0, table.num_rows, 2))), here / "even.parquet")
+    pq.write_table(table.take(list(range(1, table.num_rows, 2))), here / "odd.parquet")
+    assert run("even.parquet odd.parquet --quiet")[0] == 0
+
+
+def test_only_the_columns_that_are_named_are_read(run, here):
+    # A struct cannot be compared: were it read, there would be an error.
+    pq.write_table(pa.table({"x, y": [1.0] * 30, "z": [{"a": 1}] * 30}), here / "a.parquet")
+    for choice in ("""--columns '"x, y"'""", "--exclude z"):
+        status, out, _ = run(f"a.parquet a.parquet {choice} --json -")
+        assert (status, [f["name"] for f in json.loads(out)["features"]]) == (0, ["x, y"])
+    assert error(run, "a.parquet a.parquet").startswith("a.parquet: column 'z' is of type struct")
+
+
+def test_columns_that_are_gone_and_new_are_in_the_report(run, here):
+    (here / "x.csv").write_text("x,y\n" + "1,2\n" * 30)
+    (here / "z.csv").write_text("x,z\n" + "1,2\n" * 30)
+    status, out, _ = run("x.csv z.csv --json -")
+    found = [(f["name"], f["reasons"]) for f in json.loads(out)["features"]]
+    assert found == [("x", []), ("y", ["the column is gone"]), ("z", ["the column is new"])]
+    assert status == 0
+
+
+def test_numbers_that_are_codes_are_compared_as_categories(run, here):
+    (here / "x.csv").write_text("code\n" + "1\n2\n" * 30)
+    _, out, _ = run("x.csv x.csv --categorical code --json -")
+    assert [f["kind"] for f in json.loads(out)["features"]] == ["categorical"]
+
+
+def test_a_config_says_what_counts_and_options_add_to_it(run, here):
+    (here / "drift.yaml").write_text("ignore: [colour]\ncritical: [bottles]\nshare: 0.3\n")
+    status, out, _ = run("old.csv new.csv --config drift.yaml --critical alcohol --json -")
+    config = json.loads(out)["config"]
+    assert (status, json.loads(out)["reasons"]) == (
+        1,
+        ["alcohol, which is critical, drifted", "1 of 2 features drifted"],
+    )
+    assert (config["ignore"], config["critical"], config["share"]) == (
+        ["colour"],
+        ["bottles", "alcohol"],
+        0.3,
+    )
+
+
+def test_a_folder_of_examples_is_read_by_split(run, here):
+    for split, rows in (("train", 300), ("eval", 100)):
+        (here / "examples" / f"Split-{split}").mkdir(parents=True)
+        path = here / "examples" / f"Split-{split}" / "data_tfrecord-00000-of-00001.gz"
+        write_as("tfrecord", drinks(0).slice(0, rows), path)
+    assert run("examples old.csv")[1].endswith(
+        "\nOK from examples, split train (300 rows) to old.csv (300 rows): no feature drifted.\n"
+    )
+    status, out, _ = run("examples examples --split eval --json -")
+    document = json.loads(out)
+    assert (status, document["current"]["name"], document["current"]["split"]) == (
+        0,
+        "examples, split eval",
+        "eval",
+    )
+
+
+def test_a_column_whose_type_turns_out_late_is_counted_once(run, here):
+    # Two megabytes of numbers, then a word: reading begins again, as text.
+    rows = 300_000
+    (here / "late.csv").write_text("x,y\n" + "1000,1\n" * rows + "word,1\n")
+    _, out, _ = run("late.csv late.csv --json -")
+    document = json.loads(out)
+    assert document["baseline"]["rows"] == rows + 1
+    assert [(f["kind"], f["n_baseline"]) for f in document["features"]] == [
+        ("categorical", rows + 1),
+        ("numeric", rows + 1),
+    ]
+
+
+# What it refuses.
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            "none.csv new.csv",
+            "none.csv: expected a file, a folder or a pattern that matches, found",
+        ),
+        ("old.csv 'x*.csv'", "x*.csv: expected a file, a folder or a pattern that matches, found"),
+        ("old.csv new.csv --html no/a.html", "no/a.html: the folder"),
+        ("old.csv new.csv --json .", ".: expected a file to write, found a folder; name one in it"),
+        ("old.csv new.csv --html -", "--html: expected a file, found '-'; only --json goes to std"),
+        (
+            "old.csv new.csv --html a --json ./a",
+            "--html and --json: expected two files, found a tw",
+        ),
+        ("old.csv new.csv --config c.yaml", "c.yaml: cannot be read (No such file or directory)"),
+        ("old.csv new.csv --columns Alcohol", "--columns: 'Alcohol' is not among the columns; did"),
+        ("old.csv new.csv --exclude ph", "--exclude: 'ph' is not among the columns; expected one "),
+        ("old.csv new.csv --critical colour --exclude colour", "--critical: 'colour' is not among"),
+        ("old.csv new.csv --categorical colours", "--categorical: 'colours' is not among the colu"),
+        ("old.csv new.csv --exclude alcohol,bottles,colour", "old.csv: no column is left to compa"),
+        ("old.csv new.csv --split eval", "--split eval: expected the folder of a TFX Examples art"),
+        ("old.csv new.csv --format parquet", "Parquet file old.csv: starts with"),
+        ("gs://bucket/a old.csv", "gs://bucket/a: expected a path on this machine, found an addre"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(run, arguments, message):
+    assert error(run, arguments).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("treshold: 1", "c.yaml: unknown key 'treshold' in the drift config: expected one of"),
+        ("q: 7", "c.yaml: q must be above 0 and at most 1, found 7"),
+        ("critical: [ph]", "c.yaml: critical: 'ph' is not among the columns; expected one of 'alc"),
+        ("importances: {ph: 1}", "c.yaml: importances: 'ph' is not among the columns; expected"),
+        ("features: {ph: {}}", "c.yaml: features: 'ph' is not among the columns; expected one of"),
+    ],
+)
+def test_a_wrong_config_is_refused_by_its_name(run, here, text, message):
+    (here / "c.yaml").write_text(text)
+    assert error(run, "old.csv new.csv --config c.yaml").startswith(message)
+
+
+def test_an_error_leaves_no_file_and_an_old_report_as_it_was(run, here):
+    (here / "a.html").write_text("old")
+    (here / "bad.csv").write_text("x,y\n1,2\n3\n")
+    before = sorted(os.listdir(here))
+    assert error(run, "old.csv bad.csv --html a.html --json a.json").startswith("bad.csv: line 3: ")
+    assert sorted(os.listdir(here)) == before
+    assert (here / "a.html").read_text() == "old"
+
+
+def test_a_feature_of_tfrecords_that_only_comes_late_may_be_named(run, here):
+    empty = pa.table({"x": list(range(3000))})
+    whole = empty.append_column("late", pa.array([None] * 2999 + [1]))
+    write_as("tfrecord", empty, here / "a.tfrecord")
+    write_as("tfrecord", whole, here / "b.tfrecord")
+    status, out, _ = run("a.tfrecord b.tfrecord --critical late --json -")
+    assert (status, json.loads(out)["features"][1]["name"]) == (0, "late")
+    assert error(run, "a.tfrecord b.tfrecord --critical later") == (
+        "--critical: 'later' is not among the columns; did you mean 'late'?"
+    )
+
+
+# As a program.
+
+
+def test_it_runs_as_a_module_and_its_exit_status_is_the_verdict(here):
+    command = [sys.executable, "-m", "tfx_wine_ext.cli", "drift", "old.csv", "new.csv"]
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+    for extra, status in [([], 0), (["--critical", "alcohol"], 1), (["--critical", "x"], 2)]:
+        done = subprocess.run([*command, *extra], capture_output=True, text=True, env=env, cwd=here)
+        assert (done.returncode, done.stderr.count("\n")) == (status, int(status == 2)), done.stderr
+
+
+def test_output_that_nobody_reads_to_its_end_changes_nothing(here):
+    program = [sys.executable, "-m", "tfx_wine_ext.cli", "drift", "old.csv", "new.csv"]
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+    read_end, write_end = os.pipe()
+    os.close(read_end)
+    arguments = [*program, "--critical", "alcohol", "--json", "-"]
+    done = subprocess.run(arguments, stdout=write_end, stderr=subprocess.PIPE, env=env, cwd=here)
+    os.close(write_end)
+    assert done.returncode == 1
+    assert done.stderr.decode().startswith("DRIFT from old.csv")
+    assert b"Broken" not in done.stderr
+
+
+def test_on_a_terminal_long_reading_shows_a_bar(here):
+    pq.write_table(pa.table({f"x{i}": range(400_000) for i in range(20)}), here / "long.parquet")
+    program = "from tfx_wine_ext.cli import main, terminal; terminal.BAR_AFTER_SECONDS = 0"
+    program += "; raise SystemExit(main(['drift', 'long.parquet', 'long.parquet', '--json', '-']))"
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
+    outer, inner = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=inner, env=env, cwd=here
+    )
+    os.close(inner)
+    shown = os.read(outer, 1_000_000).decode()
+    os.close(outer)
+    assert done.returncode == 0
+    assert json.loads(done.stdout)["baseline"]["rows"] == 400_000
+    assert "reading" in shown

@@ -1,0 +1,93 @@
+import json
+import re
+import subprocess
+import sys
+
+import pytest
+
+import tfx_wine_ext
+from tfx_wine_ext.cli import drift, main
+
+# What takes seconds to import, and no command here needs.
+HEAVY = ["apache_beam", "keras", "ml_metadata", "tensorflow", "tfx"]
+
+
+def loaded_by(program):
+    """The modules that a program, run by a new interpreter, has loaded in the end."""
+    command = f"{program}; import json, sys; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stdout.strip().split("\n")[-1]))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "the following arguments are required: COMMAND; see tfx-wine-ext --help"),
+        (
+            ["drift", "a"],
+            "the following arguments are required: CURRENT; see tfx-wine-ext drift --",
+        ),
+        (["drfit"], "argument COMMAND: invalid choice: 'drfit' (choose from"),
+        (["drift", "a", "b", "--htm", "c", "--x"], "unrecognized arguments: --x; see tfx-wine-ext"),
+        (["drift", "a", "b", "--format", "orc"], "argument --format: invalid choice: 'orc'"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_the_status_2(capsys, arguments, message):
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"tfx-wine-ext: error: {message}")
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["drift", "--help"], ["--version"]])
+def test_help_and_version_are_the_status_0(capsys, arguments):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 0
+    assert capsys.readouterr().err == ""
+
+
+def test_the_version_is_the_packages(capsys):
+    with pytest.raises(SystemExit):
+        main(["--version"])
+    assert capsys.readouterr().out == f"tfx-wine-ext {tfx_wine_ext.__version__}\n"
+
+
+def test_a_defect_is_shown_whole_and_is_never_taken_for_drift(capsys, monkeypatch):
+    def broken(options):
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(drift, "run", broken)
+    assert main(["drift", "a", "b"]) == 2
+    err = capsys.readouterr().err
+    assert "ZeroDivisionError: division by zero\n" in err
+    assert err.endswith("tfx-wine-ext: error: this is a defect of tfx-wine-ext; please report it\n")
+
+
+def test_an_interruption_is_the_status_that_shells_give_it(monkeypatch):
+    def interrupted(options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(drift, "run", interrupted)
+    assert main(["drift", "a", "b"]) == 130
+
+
+def test_help_loads_not_even_numpy():
+    parsing = "from tfx_wine_ext.cli import build_parser; build_parser().format_help()"
+    assert loaded_by(parsing) & {*HEAVY, "numpy", "pyarrow", "scipy", "rich"} == set()
+
+
+def test_comparing_files_of_every_kind_loads_no_heavy_module(tmp_path, three_kinds):
+    for path in three_kinds.values():
+        arguments = ["drift", path, path, "--html", str(tmp_path / "a.html")]
+        loaded = loaded_by(f"from tfx_wine_ext.cli import main; assert main({arguments}) == 0")
+        assert "pyarrow" in loaded
+        assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_the_entry_point_is_declared(checkout):
+    declared = (checkout / "setup.cfg").read_text(encoding="utf-8")
+    assert re.search(
+        r"^console_scripts =\n    tfx-wine-ext = tfx_wine_ext\.cli:main$", declared, re.M
+    )

@@ -1,0 +1,88 @@
+import pathlib
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tfx_wine_ext.columnar import table_source
+from tfx_wine_ext.columnar.parquet_table import ParquetTable
+from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
+
+
+def everything(name):
+    return True
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(columns, name="a.parquet", **options):
+        pq.write_table(pa.table(columns), tmp_path / name, **options)
+        return str(tmp_path / name)
+
+    return write
+
+
+def test_rows_come_in_order_file_by_file_and_only_the_columns_that_are_read(write):
+    paths = [
+        write({"x": [1, 2, 3], "y": ["a", "b", "c"]}, row_group_size=2),
+        write({"y": ["d"], "x": [4]}, "b.parquet"),
+    ]
+    table = ParquetTable(paths, lambda name: name == "x")
+    assert (table.names, table.rows, table.names_are_complete) == (["x", "y"], 4, True)
+    assert [batch.to_pydict() for batch in table.batches()] == [
+        {"x": [1, 2]},
+        {"x": [3]},
+        {"x": [4]},
+    ]
+    assert table.position == table.size == sum(pathlib.Path(path).stat().st_size for path in paths)
+
+
+def test_numbers_of_several_types_are_of_the_widest_and_absent_columns_null(write):
+    table = ParquetTable(
+        [write({"x": [1], "y": [True]}), write({"x": [2.5]}, "b.parquet")], everything
+    )
+    assert table.schema == pa.schema([("x", pa.float64()), ("y", pa.bool_())])
+    assert [batch.to_pydict() for batch in table.batches()] == [
+        {"x": [1.0], "y": [True]},
+        {"x": [2.5], "y": [None]},
+    ]
+
+
+def test_a_wide_table_comes_in_short_batches(write, monkeypatch):
+    monkeypatch.setattr(table_source, "BATCH_VALUES", 1000)
+    monkeypatch.setattr(table_source, "FEWEST_BATCH_ROWS", 1)
+    assert (batch_rows(1), batch_rows(100), batch_rows(5000), batch_rows(0)) == (1000, 10, 1, 1000)
+    table = ParquetTable([write({str(i): range(25) for i in range(100)})], everything)
+    assert [batch.num_rows for batch in table.batches()] == [10, 10, 5]
+
+
+def test_types_that_nothing_holds_are_refused_by_the_names_of_both_files(write):
+    paths = [write({"x": [1], "y": [1]}), write({"x": ["a"], "y": [1]}, "b.parquet")]
+    with pytest.raises(
+        TableFileError,
+        match=r"b.parquet: column 'x' is string, and int64 in .*a.parquet; no type holds both: con",
+    ):
+        ParquetTable(paths, everything)
+    assert ParquetTable(paths, lambda name: name == "y").rows == 2
+
+
+def test_a_column_that_is_there_twice_is_refused_if_it_is_read(tmp_path):
+    table = pa.Table.from_arrays([pa.array([1])] * 3, names=["x", "x", "y"])
+    pq.write_table(table, tmp_path / "a.parquet")
+    paths = [str(tmp_path / "a.parquet")]
+    with pytest.raises(TableFileError, match=r"a.parquet: expected every column once, found \['x'"):
+        ParquetTable(paths, everything)
+    assert ParquetTable(paths, lambda name: name == "y").schema.names == ["y"]
+
+
+def test_a_bad_footer_is_refused_at_once_and_a_bad_row_group_by_its_number(write):
+    path = pathlib.Path(write({"x": range(1000)}, compression="none", use_dictionary=False))
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    with pytest.raises(TableFileError, match=r"a.parquet: ends with .* it is truncated or still"):
+        ParquetTable([str(path)], everything)
+
+    path.write_bytes(content[:4] + b"\xff" * 40 + content[44:])
+    table = ParquetTable([str(path)], everything)
+    with pytest.raises(TableFileError, match=r"a.parquet: row group 0 cannot be decoded \("):
+        list(table.batches())

@@ -1,0 +1,319 @@
+"""``tfx-wine-ext drift``: compares two tables in files, and says whether the data drifted."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import csv
+import dataclasses
+import datetime
+import difflib
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+from tfx_wine_ext.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.columnar.table_source import TableSource
+    from tfx_wine_ext.drift import DriftConfig, TableSketch
+    from tfx_wine_ext.drift.document import DataSource
+
+NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
+STDOUT = "-"
+SHOWN_NAMES = 20
+
+_EPILOG = """
+Files are Parquet, CSV (with a line of names), or TFRecords of tf.train.Example. Each side is a
+file, a folder of files, a quoted pattern ('data/2026-*.parquet'), or the folder of a TFX Examples
+artifact. NAMES are separated by commas, and a name that has one is put in double quotes.
+
+exit status: 0 no drift, 1 drift, 2 error. Warnings and an inconclusive comparison are no drift.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Declares the arguments of the command."""
+    parser = commands.add_parser(
+        "drift",
+        help="compare two tables, and say whether the data drifted",
+        description="Compares the data in CURRENT with those in BASELINE, column by column.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("baseline", metavar="BASELINE", help="what the data were")
+    parser.add_argument("current", metavar="CURRENT", help="what they are")
+    output = parser.add_argument_group("output")
+    output.add_argument("--html", metavar="FILE", help="write the report as one HTML page")
+    output.add_argument(
+        "--json", metavar="FILE", help="write every number as JSON; '-' for standard output"
+    )
+    output.add_argument(
+        "--quiet", action="store_true", help="print nothing but errors: the exit status says it"
+    )
+    output.add_argument("--baseline-name", metavar="TEXT", help="what the report calls BASELINE")
+    output.add_argument("--current-name", metavar="TEXT", help="what the report calls CURRENT")
+    what = parser.add_argument_group("what is compared, and how")
+    what.add_argument(
+        "--config", metavar="FILE", help="thresholds and more, a DriftConfig as YAML or JSON"
+    )
+    for name, meaning in [
+        ("columns", "compare these columns only"),
+        ("exclude", "leave these columns out"),
+        ("critical", "columns of which a single one that drifts means that the data drifted"),
+        ("categorical", "columns whose numbers are codes"),
+    ]:
+        what.add_argument(
+            f"--{name}",
+            metavar="NAMES",
+            type=names_in,
+            action="extend",
+            default=[],
+            help=f"{meaning}; may be given several times",
+        )
+    what.add_argument(
+        "--split", metavar="NAME", help="which split of a TFX Examples folder (default: train)"
+    )
+    what.add_argument(
+        "--format",
+        choices=["parquet", "csv", "tfrecord"],
+        help="the format of the files, if neither their names nor their first bytes tell",
+    )
+
+
+def names_in(text: str) -> list[str]:
+    """Splits the names of an option at their commas.
+
+    Example:
+        >>> names_in('pH,"density, g/l"'), names_in("")
+        (['pH', 'density, g/l'], [''])
+    """
+    return next(csv.reader([text], skipinitialspace=True), [""]) or [""]
+
+
+def run(options: argparse.Namespace) -> int:
+    """Compares, writes and prints.
+
+    Returns:
+        1 if the data drifted, else 0.
+
+    Raises:
+        CommandError: A file or an argument cannot be used.
+    """
+    from tfx_wine_ext.cli import terminal
+    from tfx_wine_ext.drift import Verdict
+
+    if options.html == STDOUT:
+        raise CommandError("--html: expected a file, found '-'; only --json goes to stdout")
+    if options.html and options.json and _same_file(options.html, options.json):
+        raise CommandError(f"--html and --json: expected two files, found {options.html} twice")
+    config = _config(options)
+    with contextlib.ExitStack() as stack:
+        html, json_ = (_output(stack, path) for path in (options.html, options.json))
+        document = _document(options, config)
+        if html:
+            from tfx_wine_ext.report.drift_page import render_drift_page
+
+            html.write(render_drift_page(document))
+        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        if json_:
+            json_.write(text)
+    to_stdout = options.json == STDOUT
+    if to_stdout and not options.quiet:
+        print(terminal.sentence(document), file=sys.stderr)
+    with _readers_may_leave():
+        if to_stdout:
+            sys.stdout.write(text)
+        elif not options.quiet:
+            if not (options.html or options.json):
+                terminal.print_features(document)
+            print(terminal.sentence(document))
+        sys.stdout.flush()
+    return DRIFT_STATUS if document["verdict"] == Verdict.DRIFT.value else NO_DRIFT_STATUS
+
+
+def _same_file(one: str, other: str) -> bool:
+    path = os.path.realpath(one)
+    is_device = os.path.exists(path) and not os.path.isfile(path)
+    return path == os.path.realpath(other) and not is_device
+
+
+def _config(options: argparse.Namespace) -> DriftConfig:
+    from tfx_wine_ext.drift import DriftConfig
+
+    config = DriftConfig()
+    if options.config:
+        try:
+            config = DriftConfig.from_file(options.config)
+        except (ValueError, TypeError) as error:
+            raise CommandError(str(error)) from error
+        except OSError as error:
+            raise CommandError(f"{options.config}: cannot be read ({error.strerror})") from error
+    return dataclasses.replace(
+        config,
+        ignore=_joined(config.ignore, options.exclude),
+        critical=_joined(config.critical, options.critical),
+        categorical=_joined(config.categorical, options.categorical),
+    )
+
+
+def _joined(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*one, *other]))
+
+
+def _output(stack: contextlib.ExitStack, path: str | None) -> Any:
+    from tfx_wine_ext.cli.output_file import OutputFile
+
+    return None if path in (None, STDOUT) else stack.enter_context(OutputFile(str(path)))
+
+
+def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any]:
+    """Reads both sides, compares them, and returns the report document."""
+    from tfx_wine_ext.cli.terminal import reading
+    from tfx_wine_ext.drift import compare
+    from tfx_wine_ext.drift.document import report_document
+
+    def reads(name: str) -> bool:
+        return name not in config.ignore and (not options.columns or name in options.columns)
+
+    paths = (options.baseline, options.current)
+    splits = _splits(paths, options.split)
+    tables = [_opened(path, split, options.format, reads) for path, split in zip(paths, splits)]
+    if all(table.names_are_complete for table in tables):
+        _check_names(options, config, tables)
+    for path, table in zip(paths, tables):
+        if not len(table.schema):
+            known = sorted(table.names)
+            raise CommandError(f"{path}: no column is left to compare; {_likely('', known)}")
+        # On no rows at all, so that a column that cannot be compared is refused at once.
+        with _naming(path):
+            _empty_sketch(table, config)
+    with reading(sum(table.size for table in tables), shown=not options.quiet) as show:
+        before = _sketch(paths[0], tables[0], config, show)
+        after = _sketch(paths[1], tables[1], config, lambda done: show(tables[0].size + done))
+    _check_names(options, config, tables)
+    result = compare(before.summaries(), after.summaries(), config)
+    return report_document(
+        result,
+        baseline=_side(paths[0], splits[0], options.baseline_name, before.rows),
+        current=_side(paths[1], splits[1], options.current_name, after.rows),
+        method="exact" if {before.method, after.method} == {"exact"} else "sketch",
+        created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+    )
+
+
+def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
+    """Returns, for each path, the split that is read if it is the folder of an artifact."""
+    from tfx_wine_ext.columnar.table_files import DEFAULT_SPLIT, examples_splits
+
+    found = [split or DEFAULT_SPLIT if examples_splits(path) else None for path in paths]
+    if split is not None and not any(found):
+        raise CommandError(
+            f"--split {split}: expected the folder of a TFX Examples artifact on either side, "
+            "found none with a folder Split-NAME; leave --split out"
+        )
+    return found
+
+
+def _opened(path: str, split: str | None, kind: Any, reads: Callable[[str], bool]) -> TableSource:
+    from tfx_wine_ext.columnar.table_files import open_table
+
+    with _naming():
+        return open_table(path, kind=kind, split=split, reads=reads)
+
+
+def _check_names(
+    options: argparse.Namespace, config: DriftConfig, tables: Iterable[TableSource]
+) -> None:
+    """Refuses names that are in no table: a typing error would go unnoticed."""
+    tables = list(tables)
+    known = sorted({name for table in tables for name in table.names})
+    compared = sorted({name for table in tables for name in table.schema.names})
+    for where, names, expected in [
+        ("--columns", options.columns, known),
+        ("--exclude", options.exclude, known),
+        ("--categorical", options.categorical, compared),
+        ("--critical", options.critical, compared),
+        (f"{options.config}: critical", config.critical, compared),
+        (f"{options.config}: importances", config.importances, compared),
+        (f"{options.config}: features", config.features, compared),
+    ]:
+        for name in names:
+            if name not in expected:
+                raise CommandError(
+                    f"{where}: {name!r} is not among the columns; {_likely(name, expected)}"
+                )
+
+
+def _likely(name: str, expected: list[str]) -> str:
+    by_lower = {each.lower(): each for each in expected}
+    close = difflib.get_close_matches(name.lower(), by_lower, 1)
+    if close:
+        return f"did you mean {by_lower[close[0]]!r}?"
+    some = ", ".join(map(repr, expected[:SHOWN_NAMES]))
+    more = f", and {len(expected) - SHOWN_NAMES} more" if len(expected) > SHOWN_NAMES else ""
+    return f"expected one of {some}{more}"
+
+
+def _empty_sketch(table: TableSource, config: DriftConfig) -> TableSketch:
+    import pyarrow as pa
+
+    from tfx_wine_ext.drift import TableSketch
+
+    sketch = TableSketch(categorical=config.categorical, ignore=config.ignore)
+    columns = [pa.array([], field.type) for field in table.schema]
+    sketch.add(pa.RecordBatch.from_arrays(columns, schema=table.schema))
+    return sketch
+
+
+def _sketch(
+    path: str, table: TableSource, config: DriftConfig, show: Callable[[int], None]
+) -> TableSketch:
+    """Reads a table whole."""
+    from tfx_wine_ext.columnar.table_source import SchemaChangedError
+
+    while True:
+        sketch = _empty_sketch(table, config)
+        try:
+            with _naming(path):
+                for batch in table.batches():
+                    sketch.add(batch)
+                    show(table.position)
+            return sketch
+        except SchemaChangedError:
+            continue
+
+
+def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSource:
+    from tfx_wine_ext.drift.document import DataSource
+
+    default = path if split is None else f"{path}, split {split}"
+    return DataSource(name=name or default, rows=rows, uri=os.path.abspath(path), split=split)
+
+
+@contextlib.contextmanager
+def _naming(path: str | None = None) -> Iterator[None]:
+    """Turns what readers and sketches say about the data into what ends the command."""
+    from tfx_wine_ext.columnar.table_source import TableFileError
+
+    try:
+        yield
+    except TableFileError as error:
+        raise CommandError(str(error)) from error
+    except (TypeError, ValueError) as error:
+        if path is None:
+            raise
+        raise CommandError(f"{path}: {error}") from error
+
+
+@contextlib.contextmanager
+def _readers_may_leave() -> Iterator[None]:
+    """Lets what is printed be cut short (``| head``) without an error or another exit status."""
+    try:
+        yield
+    except BrokenPipeError:
+        # Python flushes stdout once more at its end, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

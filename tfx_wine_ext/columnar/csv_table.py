@@ -1,0 +1,311 @@
+"""CSV files as a table: streamed by Arrow, with one type for each column in all of the files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import BinaryIO, NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from tfx_wine_ext.columnar.table_source import (
+    GZIP_ERRORS,
+    SchemaChangedError,
+    TableFileError,
+    one_line,
+    opened,
+)
+
+DELIMITERS = ",;\t|"
+# Arrow parses so much at a time; the first block of each file suggests the types.
+BLOCK_BYTES = 1024 * 1024
+_CONTRADICTION = re.compile(r"In CSV column #(\d+): CSV conversion error to ([^:]+): (.*)", re.S)
+
+
+class CsvTable:
+    r"""CSV files with a line of names, plain or gzipped, in UTF-8 (text cells may be any bytes).
+
+    The separator is whichever of comma, semicolon, tab and bar the line of names has most of. An
+    empty cell, and one that holds ``NA``, ``NaN``, ``null`` or what else Arrow takes for missing,
+    is null unless it is in quotes.
+
+    The types come from the first megabyte of every file, together: numbers are float64, whole ones
+    too; booleans, dates and times are what Arrow says; all else is bytes. What the files disagree
+    on is bytes, but for dates and times, which are times. A column that has no value there, or
+    turns out to have others than its type holds (`SchemaChangedError`), is looked at in all rows:
+    float64 if each value is a number, else bytes.
+
+    Args:
+        paths: The files.
+        reads: Whether a column is read.
+
+    Raises:
+        TableFileError: A file is not CSV, or its line of names is missing or ambiguous, or there is
+            no row.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with open(f"{folder}/a.csv", "w") as file:
+        ...         _ = file.write("x;y\n1;a\n;b\n")
+        ...     [batch.to_pydict() for batch in CsvTable([f"{folder}/a.csv"], bool).batches()]
+        [{'x': [1.0, None], 'y': [b'a', b'b']}]
+    """
+
+    kind = "csv"
+    rows = None
+    names_are_complete = True
+
+    def __init__(self, paths: Sequence[str], reads: Callable[[str], bool]) -> None:
+        self.paths = paths
+        self.size = sum(map(os.path.getsize, paths))
+        self.position = 0
+        self._headers = {path: _header(path, reads) for path in paths}
+        names = dict.fromkeys(name for header in self._headers.values() for name in header.names)
+        self.names: Sequence[str] = list(names)
+        self._types: dict[str, pa.DataType] = {}
+        self._looked_at: set[str] = set()
+        any_rows = False
+        wanted = [name for name in self.names if reads(name)]
+        for path in paths:
+            types, has_rows = self._first_types(path)
+            any_rows |= has_rows
+            for name in wanted:
+                if name in types and has_rows:
+                    known = self._types.get(name, types[name])
+                    self._types[name] = _common_type(known, types[name])
+        if not any_rows:
+            few = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+            raise TableFileError(
+                f"{few}: expected rows of data after the line of names, found none"
+            )
+        for name in wanted:
+            self._types.setdefault(name, pa.null())
+        self._look_at_all([name for name in wanted if pa.types.is_null(self._types[name])])
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns that are read, in the order in which the files first name them."""
+        return pa.schema([(name, self._types[name]) for name in self.names if name in self._types])
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yields all rows in order; see `TableSource`.
+
+        Raises:
+            SchemaChangedError: A column was not of the type that its first values had suggested;
+                it now has one that fits. Read again from the start.
+            TableFileError: A row has too few or too many cells, or a file cannot be unpacked.
+        """
+        self.position = 0
+        if self._types:
+            yield from self._batches(dict(self._types))
+
+    def _batches(self, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+        names = [name for name in self.names if name in types]
+        options = pa_csv.ConvertOptions(
+            include_columns=names,
+            include_missing_columns=True,
+            column_types=types,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        done = 0
+        for path in self.paths:
+            with opened(path) as (file, stream):
+                try:
+                    for batch in self._open(path, stream, options):
+                        self.position = done + min(file.tell(), os.path.getsize(path))
+                        yield batch
+                except pa.ArrowInvalid as error:
+                    contradiction = _CONTRADICTION.match(str(error))
+                    if contradiction is None:
+                        self._explain(path, error)
+                    column = self._headers[path].names[int(contradiction.group(1))]
+                    if column in self._looked_at:  # Arrow is stricter here than in casts.
+                        self._types[column] = pa.binary()
+                    else:
+                        self._look_at_all([column])
+                    raise SchemaChangedError from error
+                except GZIP_ERRORS as error:
+                    raise _damaged(path, error) from error
+            done += os.path.getsize(path)
+
+    def _open(
+        self, path: str, stream: BinaryIO, options: pa_csv.ConvertOptions
+    ) -> Iterator[pa.RecordBatch]:
+        reader = pa_csv.open_csv(
+            stream,
+            pa_csv.ReadOptions(block_size=BLOCK_BYTES),
+            pa_csv.ParseOptions(delimiter=self._headers[path].delimiter, newlines_in_values=True),
+            options,
+        )
+        with reader:
+            yield from (batch for batch in reader if batch.num_rows)
+
+    def _first_types(self, path: str) -> tuple[dict[str, pa.DataType], bool]:
+        """Returns the types that the first block of a file suggests, and whether it has rows."""
+        options = pa_csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+        with opened(path) as (_, stream):
+            try:
+                batch = next(self._open(path, stream, options), None)
+            except pa.ArrowInvalid as error:
+                self._explain(path, error)
+            except GZIP_ERRORS as error:
+                raise _damaged(path, error) from error
+        if batch is None:
+            return dict.fromkeys(self._headers[path].names, pa.null()), False
+        return {field.name: _inferred(field.type) for field in batch.schema}, True
+
+    def _look_at_all(self, names: Sequence[str]) -> None:
+        """Decides the types of columns by all of their values."""
+        if not names:
+            return
+        numbers = dict.fromkeys(names, True)
+        empty = dict.fromkeys(names, True)
+        for batch in self._batches(dict.fromkeys(names, pa.binary())):
+            for name in names:
+                values = pc.drop_null(batch.column(batch.schema.get_field_index(name)))
+                empty[name] &= not len(values)
+                numbers[name] = numbers[name] and _are_numbers(values)
+        self._looked_at.update(names)
+        for name in names:
+            self._types[name] = (
+                pa.null() if empty[name] else pa.float64() if numbers[name] else pa.binary()
+            )
+
+    def _explain(self, path: str, error: pa.ArrowInvalid) -> NoReturn:
+        """Raises the error of the first row that has not as many cells as there are names."""
+        header = self._headers[path]
+        with opened(path) as (_, stream):
+            text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
+            reader = csv.reader(text, delimiter=header.delimiter)
+            line = 1
+            for row in reader:
+                if row and len(row) != len(header.names):
+                    raise TableFileError(
+                        f"{path}: line {line}: expected {len(header.names)} cells as in the line "
+                        f"of names, found {len(row)}: {header.delimiter.join(row)[:80]!r}; correct "
+                        "the line"
+                    ) from error
+                line = reader.line_num + 1
+        raise TableFileError(
+            f"{path}: expected a CSV file, found: {one_line(error)}; correct the file, or say what "
+            "kind it is of"
+        ) from error
+
+
+class _Header:
+    """The first line of a file: its separator and names."""
+
+    def __init__(self, delimiter: str, names: list[str]) -> None:
+        self.delimiter = delimiter
+        self.names = names
+
+
+def _header(path: str, reads: Callable[[str], bool]) -> _Header:
+    """Reads and checks the line of names."""
+    with opened(path) as (_, stream):
+        try:
+            head = stream.read(BLOCK_BYTES)
+        except GZIP_ERRORS as error:
+            raise _damaged(path, error) from error
+    found = None
+    if not head.strip():
+        raise TableFileError(
+            f"{path}: expected a line of column names, found an empty file; write it again, or "
+            "leave it out"
+        )
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        found, remedy = "UTF-16 text", "save it as UTF-8"
+    elif b"\0" in head:
+        found, remedy = "binary data", "say what kind of file it is, or leave it out"
+    elif head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"<", b"{", b"[")):
+        found, remedy = "a web page, XML or JSON", "write the table as CSV or Parquet"
+    if found:
+        raise TableFileError(f"{path}: line 1: expected CSV, found {found}; {remedy}")
+    try:
+        # A block may end within a character.
+        text = head.decode("utf-8-sig", "ignore" if len(head) == BLOCK_BYTES else "replace")
+        line = text.lstrip("\r\n").splitlines()[0]
+        outside_quotes = re.sub(r'"[^"]*"', "", line)
+        delimiter = max(DELIMITERS, key=outside_quotes.count)
+        names = next(csv.reader(io.StringIO(text.lstrip("\r\n"), newline=""), delimiter=delimiter))
+    except csv.Error as error:
+        raise TableFileError(f"{path}: line 1: expected column names, found: {error}") from error
+    _check_names(path, names, reads)
+    return _Header(delimiter, names)
+
+
+def _check_names(path: str, names: list[str], reads: Callable[[str], bool]) -> None:
+    twice = sorted({name for name in names if names.count(name) > 1 and reads(name)})
+    if "" in twice or ("" in names and reads("")):
+        raise TableFileError(
+            f"{path}: line 1: column {names.index('') + 1} has no name; name it, or leave it out "
+            "by excluding the empty name '' (pandas writes its index so: use index=False)"
+        )
+    # pandas names columns by numbers that count up if nobody names them.
+    counting = [str(i) for i in range(len(names))]
+    if names != counting and all(map(_is_number, names)):
+        raise TableFileError(
+            f"{path}: line 1: expected column names, found only numbers: {', '.join(names)[:80]}; "
+            "add a line of names"
+        )
+    if twice:
+        raise TableFileError(
+            f"{path}: line 1: expected every column once, found {twice} more than once; rename or "
+            "drop one of them"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _damaged(path: str, error: BaseException) -> TableFileError:
+    return TableFileError(
+        f"{path}: cannot be unpacked ({one_line(error)}); it is truncated or corrupt: write or "
+        "copy it again"
+    )
+
+
+def _inferred(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(type_):
+        return pa.float64()
+    if type_ == pa.timestamp("s"):
+        return pa.timestamp("us")  # A later one may have fractions of a second.
+    return pa.binary() if pa.types.is_string(type_) else type_
+
+
+def _common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
+    """Returns the type of a column that is of two types in two files.
+
+    Example:
+        >>> _common_type(pa.null(), pa.float64()), _common_type(pa.bool_(), pa.float64())
+        (DataType(double), DataType(binary))
+    """
+    if one == other or pa.types.is_null(other):
+        return one
+    if pa.types.is_null(one):
+        return other
+    # From the coarsest to the finest: each holds what those before it do.
+    times = [pa.date32(), pa.timestamp("us"), pa.timestamp("ns")]
+    if one in times and other in times:
+        return max(one, other, key=times.index)
+    return pa.binary()
+
+
+def _are_numbers(values: pa.Array) -> bool:
+    try:
+        pc.utf8_trim_whitespace(values.cast(pa.string())).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -1,0 +1,205 @@
+"""Finds the files of a table, tells their format, and opens them as one table."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+from tfx_wine_ext.columnar.csv_table import CsvTable
+from tfx_wine_ext.columnar.example_table import ExampleTable
+from tfx_wine_ext.columnar.files import LocalFiles
+from tfx_wine_ext.columnar.parquet_source import MAGIC, is_hidden
+from tfx_wine_ext.columnar.parquet_table import ParquetTable
+from tfx_wine_ext.columnar.table_source import GZIP_ERRORS, TableFileError, TableSource, opened
+from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
+
+Kind = Literal["parquet", "csv", "tfrecord"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+KIND_OF_EXTENSION: dict[str, Kind] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tfrecord": "tfrecord",
+    ".tfrecords": "tfrecord",
+}
+SPLIT = "Split-"
+DEFAULT_SPLIT = "train"
+_COMPRESSED = {
+    b"PK\x03\x04": "a zip archive",
+    b"BZh": "data compressed by bzip2",
+    b"\x28\xb5\x2f\xfd": "data compressed by Zstandard",
+    b"\xfd7zX": "data compressed by xz",
+}
+_CLASSES: dict[Kind, Callable[[Sequence[str], Callable[[str], bool]], TableSource]] = {
+    "parquet": ParquetTable,
+    "csv": CsvTable,
+    "tfrecord": ExampleTable,
+}
+
+
+def open_table(
+    path: str,
+    *,
+    kind: Kind | None = None,
+    split: str | None = None,
+    reads: Callable[[str], bool] = lambda name: True,
+) -> TableSource:
+    """Opens a table of one or more files.
+
+    Args:
+        path: A file; a folder of such files; a pattern with wildcards (``**`` crosses folders); or
+            the folder of a TFX Examples artifact, with a ``Split-NAME`` folder for each split.
+        kind: The format of the files. Default: None, told by their extensions (``.gz`` on top of
+            ``.csv`` or ``.tfrecord`` does not matter), and by their first bytes if there is none.
+        split: Of an Examples artifact. Default: None, ``train`` if the path is one.
+        reads: Whether a column is read. Default: all are.
+
+    Raises:
+        TableFileError: There is no such file, the files are of several kinds or of none that is
+            known, or one of them cannot be used.
+
+    Example:
+        >>> import pyarrow as pa, pyarrow.parquet as pq, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pq.write_table(pa.table({"x": [1, 2]}), f"{folder}/a.parquet")
+        ...     table = open_table(folder)
+        ...     table.kind, table.rows, table.names
+        ('parquet', 2, ['x'])
+    """
+    paths = find_table_files(split_folder(path, split))
+    source = _CLASSES[kind or _common_kind(paths)](paths, reads)
+    if source.rows == 0:
+        raise TableFileError(f"{path}: expected at least one row, found none")
+    return source
+
+
+def split_folder(path: str, split: str | None = None) -> str:
+    """Returns the folder of a split if the path is that of an Examples artifact, else the path.
+
+    Args:
+        path: Any path.
+        split: Name of the split; None: ``train``.
+
+    Raises:
+        TableFileError: There is no such split, or a split is named and the path is no artifact.
+    """
+    splits = examples_splits(path)
+    if not splits:
+        if split is None:
+            return path
+        raise TableFileError(
+            f"{path}: expected a folder of TFX Examples with a folder {SPLIT}{split}, found none; "
+            "name a split only for the folder of an Examples artifact"
+        )
+    if (split or DEFAULT_SPLIT) not in splits:
+        raise TableFileError(
+            f"{path}: expected the split {split or DEFAULT_SPLIT!r}, found {splits}; name one of "
+            "these"
+        )
+    return os.path.join(path, SPLIT + (split or DEFAULT_SPLIT))
+
+
+def examples_splits(path: str) -> list[str]:
+    """Returns the names of the splits of an Examples artifact; none if the path is not its folder.
+
+    Example:
+        >>> examples_splits("no-such-folder")
+        []
+    """
+    if not os.path.isdir(path):
+        return []
+    with os.scandir(path) as entries:
+        names = [e.name for e in entries if e.is_dir() and e.name.startswith(SPLIT)]
+    return sorted(name[len(SPLIT) :] for name in names)
+
+
+def find_table_files(path: str) -> list[str]:
+    """Lists the files of a table, in the order in which they are read: by name.
+
+    Files whose names begin with ``_`` or ``.`` are passed over unless they are named so.
+
+    Args:
+        path: A file, a folder, or a pattern.
+
+    Raises:
+        TableFileError: There is none.
+    """
+    if "://" in path:
+        raise TableFileError(
+            f"{path}: expected a path on this machine, found an address; copy the files here, or "
+            "mount the store"
+        )
+    files = LocalFiles()
+    if os.path.isdir(path):
+        with os.scandir(path) as entries:
+            found = sorted((e.name, e.path, e.is_dir()) for e in entries if not is_hidden(e.name))
+        paths = [each for _, each, is_folder in found if not is_folder]
+        if paths:
+            return paths
+        if found:
+            within = os.path.join(path, "**", "*")
+            raise TableFileError(
+                f"{path}: expected files in this folder, found only folders; name one of them, or "
+                f"match what is in them: {within!r}"
+            )
+        raise TableFileError(f"{path}: expected files in this folder, found none")
+    if os.path.lexists(path):
+        return [path]
+    paths = files.glob(path)
+    if not is_hidden(path):
+        paths = [each for each in paths if not is_hidden(each)]
+    if paths:
+        return paths
+    if glob.glob(path, recursive=True):
+        raise TableFileError(f"{path}: matches folders only; match what is in them: {path}/*")
+    raise TableFileError(
+        f"{path}: expected a file, a folder or a pattern that matches, found nothing there; check "
+        "the path"
+    )
+
+
+def _common_kind(paths: Sequence[str]) -> Kind:
+    kinds: dict[Kind, list[str]] = {}
+    for path in paths:
+        kinds.setdefault(_kind_of(path), []).append(path)
+    if len(kinds) > 1:
+        found = " and ".join(
+            f"{len(of_kind)} of {kind} ({of_kind[0]})" for kind, of_kind in sorted(kinds.items())
+        )
+        raise TableFileError(
+            f"expected files of one kind, found {found}; match only those of one kind"
+        )
+    return next(iter(kinds))
+
+
+def _kind_of(path: str) -> Kind:
+    """Tells the format of a file by its extension and first bytes, which must not disagree."""
+    stem, extension = os.path.splitext(path)
+    if extension == ".gz":
+        extension = os.path.splitext(stem)[1]
+    named = KIND_OF_EXTENSION.get(extension.lower())
+    with opened(path) as (_, stream):
+        try:
+            head = stream.read(LENGTH_BYTES + CRC_BYTES)
+        except GZIP_ERRORS:
+            head = b""  # Whoever reads it in earnest says what is wrong with it.
+    for magic, what in _COMPRESSED.items():
+        if head.startswith(magic):
+            raise TableFileError(f"{path}: expected a table, found {what}; unpack it first")
+    held: Kind | None = (
+        "parquet" if head.startswith(MAGIC) else "tfrecord" if is_front(head) else None
+    )
+    if named and held and named != held:
+        raise TableFileError(
+            f"{path}: is called {extension} and holds {held}; rename it, or say --format {held}"
+        )
+    kind = named or held
+    if kind is None:
+        raise TableFileError(
+            f"{path}: neither its name nor its first bytes tell what kind of file it is; call it "
+            f"{', '.join(KIND_OF_EXTENSION)}, or say --format {'|'.join(KINDS)}"
+        )
+    return kind

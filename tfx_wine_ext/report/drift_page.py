@@ -1,0 +1,300 @@
+"""The page of a comparison, from the report's JSON document."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfx_wine_ext.report import explain, glossary, plots
+from tfx_wine_ext.report.explain import VERDICTS
+from tfx_wine_ext.report.page import NAME_LIMIT, render
+from tfx_wine_ext.report.text import count, number, pair, percent, probability, visible
+
+FORMAT_VERSION = 1
+# Of the first screen; the others are found below.
+_MOST_MOVED = 10
+_KEYS = (
+    *("verdict", "reasons", "share_drifted", "aggregate", "method", "created", "baseline"),
+    *("current", "multivariate", "features", "config"),
+)
+_STATISTICS = {
+    "min": "Minimum",
+    "p25": "Lower quartile",
+    "median": "Median",
+    "p75": "Upper quartile",
+    "max": "Maximum",
+    "mean": "Mean",
+    "std": "Standard deviation",
+}
+_NOT_FINITE = {
+    "nan": "Not a number",
+    "negative_infinity": "Minus infinity",
+    "positive_infinity": "Plus infinity",
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Gauge:
+    """A metric beside its limit, on a scale of 0 to twice the limit, in percent of the width.
+
+    Args:
+        value: The metric's value.
+        low: Its value less the error.
+        high: Its value and the error.
+        floor: The noise floor.
+        beyond: The value is off the scale.
+    """
+
+    value: float
+    low: float
+    high: float
+    floor: float
+    beyond: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """One metric of one feature, as the page shows it."""
+
+    name: str
+    label: str
+    raw: float
+    value: str
+    limit: str
+    noise_floor: str
+    error: str
+    q_value: str
+    verdict: str
+    gauge: Gauge | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Statistic:
+    """One line of the table of both sides' statistics."""
+
+    label: str
+    baseline: str
+    current: str
+
+
+@dataclasses.dataclass(frozen=True)
+class FeatureView:
+    """One feature, as the page shows it.
+
+    Args:
+        id: Of its element on the page.
+        column: Its place among the columns.
+        name: Cut for display.
+        whole_name: The whole name where `name` is cut, else None.
+        kind: numeric, categorical or unknown.
+        verdict: One of `VERDICTS`.
+        deciding: The metric that decided, if one did.
+        closest: The metric farthest up its limit, where none reached it.
+        sentences: What happened, in words.
+        change: The one of them that says best what moved.
+        plot: Of a numeric feature.
+        rows: Of a categorical feature.
+        paths: Both distributions, small: the baseline's SVG path and the current one's.
+        scores: Its metrics.
+        statistics: Of both sides.
+    """
+
+    id: str
+    column: int
+    name: str
+    whole_name: str | None
+    kind: str
+    verdict: str
+    deciding: explain.Deciding | None
+    closest: explain.Deciding | None
+    sentences: tuple[str, ...]
+    change: str
+    plot: plots.NumericPlot | None
+    rows: tuple[plots.CategoryRow, ...]
+    paths: tuple[str | None, str | None]
+    scores: tuple[Score, ...]
+    statistics: tuple[Statistic, ...]
+
+
+def render_drift_page(document: Mapping[str, Any]) -> str:
+    """Makes the page of a comparison: one HTML file that needs nothing else.
+
+    It works offline, without JavaScript and on paper; its size depends on the number of features
+    (about 9 kB each), never on that of the rows. Names and values are escaped, and cannot
+    reorder what is around them.
+
+    Args:
+        document: The report, format version 1, as
+            `tfx_wine_ext.drift.document.report_document` makes it or `json.loads` reads it.
+
+    Returns:
+        The page; write it as UTF-8.
+
+    Raises:
+        TypeError: `document` is no mapping.
+        ValueError: It is of another format version, or a key is missing.
+
+    Example:
+        >>> page = render_drift_page({
+        ...     "format_version": 1, "verdict": "NO_BASELINE", "reasons": ["there is no baseline"],
+        ...     "share_drifted": 0.0, "aggregate": None, "method": "exact",
+        ...     "created": "2026-11-24T23:30:00+00:00", "baseline": None, "multivariate": None,
+        ...     "current": {"name": "span 1", "rows": 2, "uri": None, "split": None, "span": 1,
+        ...         "version": 0, "created": None},
+        ...     "features": [], "config": {}})
+        >>> "First data seen" in page
+        True
+    """
+    _check(document)
+    features = document["features"]
+    order = sorted(range(len(features)), key=lambda i: (*explain.severity(features[i]), i))
+    views = [_feature(i, features[i]) for i in order]
+    found = [verdict for verdict in VERDICTS if any(view.verdict == verdict for view in views)]
+    moved = [view for view in views if view.verdict in ("DRIFT", "INCONCLUSIVE", "WARN")]
+    return render(
+        "drift.html",
+        document=document,
+        headline=explain.headline(document),
+        settle=explain.settle(document),
+        views=views,
+        moved=moved[:_MOST_MOVED],
+        moved_more=max(0, len(moved) - _MOST_MOVED),
+        drifted=sum(view.verdict == "DRIFT" for view in views),
+        verdicts=[(verdict, sum(view.verdict == verdict for view in views)) for verdict in found],
+        sortable=[
+            (name, explain.label_of(name))
+            for name in glossary.METRICS
+            if any(name in feature["metrics"] for feature in features)
+        ],
+        has_baseline=document["verdict"] != "NO_BASELINE",
+        has_errors=any(m["error"] for feature in features for m in feature["metrics"].values()),
+        metrics=glossary.METRICS,
+        columns=glossary.COLUMNS,
+        metric_number=explain.metric_number,
+        label_of=explain.label_of,
+    )
+
+
+def _check(document: Mapping[str, Any]) -> None:
+    if not isinstance(document, Mapping):
+        raise TypeError(f"document must be a mapping, found {type(document).__name__}")
+    version = document.get("format_version")
+    if version != FORMAT_VERSION:
+        raise ValueError(
+            f"document['format_version'] must be {FORMAT_VERSION}, found {version!r}: render it "
+            "with the version of tfx-wine-ext that wrote it, or compare again"
+        )
+    lacking = [key for key in _KEYS if key not in document]
+    if lacking:
+        raise ValueError(f"document must have the keys {', '.join(lacking)}, which are missing")
+
+
+def _feature(column: int, feature: Mapping[str, Any]) -> FeatureView:
+    name = feature["name"]
+    shown = visible(name, NAME_LIMIT)
+    histogram = feature["histogram"]
+    plot, rows = None, ()
+    paths: tuple[str | None, str | None] = (None, None)
+    if histogram and histogram["kind"] == "numeric":
+        plot = plots.numeric_plot(histogram)
+        paths = plot.baseline, plot.current
+    elif histogram:
+        rows = plots.category_rows(histogram)
+        paths = plots.category_paths(rows)
+    return FeatureView(
+        f"f{column}",
+        column,
+        shown,
+        visible(name) if len(name) > NAME_LIMIT else None,
+        feature["kind"],
+        feature["verdict"],
+        explain.deciding_metric(feature),
+        explain.closest_metric(feature),
+        explain.explain(feature),
+        explain.change(feature),
+        plot,
+        rows,
+        paths,
+        tuple(_score(name, metric) for name, metric in feature["metrics"].items()),
+        _statistics(feature["baseline"], feature["current"]),
+    )
+
+
+def _score(name: str, metric: Mapping[str, Any]) -> Score:
+    limit = "none"
+    if metric["threshold"] is not None:
+        limit = explain.metric_number(name, metric["threshold"])
+    if metric["warn"] is not None:
+        warn = explain.metric_number(name, metric["warn"]) if metric["warn"] else "any"
+        limit += f" (warns: {warn})"
+    return Score(
+        name,
+        explain.label_of(name),
+        metric["value"],
+        explain.metric_number(name, metric["value"]),
+        limit,
+        explain.metric_number(name, metric["noise_floor"]),
+        f"±{explain.metric_number(name, metric['error'])}" if metric["error"] else "0",
+        probability(metric["q_value"]),
+        metric["verdict"] or "OK",
+        _gauge(metric),
+    )
+
+
+def _gauge(metric: Mapping[str, Any]) -> Gauge | None:
+    limit = metric["threshold"]
+    if not limit:
+        return None
+
+    def place(value: float) -> float:
+        return round(min(max(50 * value / limit, 0.0), 100.0), 1)
+
+    value, error = metric["value"], metric["error"]
+    return Gauge(
+        place(value),
+        place(value - error),
+        place(value + error),
+        place(metric["noise_floor"]),
+        value > 2 * limit,
+    )
+
+
+def _statistics(
+    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
+) -> tuple[Statistic, ...]:
+    sides = [side or {} for side in (old, new)]
+    if not any(sides):
+        return ()
+
+    def line(label: str, texts: Sequence[str]) -> Statistic:
+        return Statistic(label, texts[0], texts[1])
+
+    def counts(key: str) -> list[str]:
+        return [count(side.get(key)) for side in sides]
+
+    lines = [line("Values", counts("n")), line("Missing", [_missing(side) for side in sides])]
+    for key, label in _NOT_FINITE.items():
+        if any(side.get(key) for side in sides):
+            lines.append(line(label, counts(key)))
+    if any("distinct" in side for side in sides):
+        lines.append(line("Distinct values", [_distinct(side) for side in sides]))
+    for key, label in _STATISTICS.items():
+        values = [side.get(key) for side in sides]
+        if None not in values:
+            lines.append(line(label, pair(*values)))
+        elif any(value is not None for value in values):
+            lines.append(line(label, [number(value) for value in values]))
+    return tuple(lines)
+
+
+def _missing(side: Mapping[str, Any]) -> str:
+    if "missing" not in side:
+        return "—"
+    share = side["missing"] / side["n"] if side["n"] else 0.0
+    return f"{count(side['missing'])} ({percent(share)})" if side["missing"] else "0"
+
+
+def _distinct(side: Mapping[str, Any]) -> str:
+    about = "about " if side.get("distinct_is_estimate") else ""
+    return about + count(side.get("distinct"))

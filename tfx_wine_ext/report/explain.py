@@ -1,0 +1,389 @@
+"""What a drift report says, in plain words: only what its numbers say."""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from tfx_wine_ext.report import plots
+from tfx_wine_ext.report.glossary import METRICS
+from tfx_wine_ext.report.text import count, isolated, number, pair, percent, visible
+
+Json = Mapping[str, Any]
+
+# From the one that needs a reader's attention most.
+VERDICTS = ("DRIFT", "INCONCLUSIVE", "WARN", "NO_BASELINE", "OK")
+# Changes below these are not worth a sentence: of a share, and of the middle half's width.
+_SHARE_WORTH_SAYING = 0.02
+_WIDTH_WORTH_SAYING = 0.1
+
+
+@dataclasses.dataclass(frozen=True)
+class Deciding:
+    """The metric that decided the verdict of a feature.
+
+    Args:
+        name: The metric.
+        label: What the page calls it.
+        value: Its value, as text.
+        limit: The level that it reached, as text.
+        ratio: Value and limit divided; infinite where the limit is 0.
+    """
+
+    name: str
+    label: str
+    value: str
+    limit: str
+    ratio: float
+
+
+def label_of(metric: str) -> str:
+    """What the page calls a metric; one that it does not know keeps its name.
+
+    Example:
+        >>> label_of("ks"), label_of("energy")
+        ('Kolmogorov-Smirnov', 'energy')
+    """
+    return METRICS[metric].label if metric in METRICS else visible(metric, 60)
+
+
+def metric_number(metric: str, value: float | None) -> str:
+    r"""A value or level of a metric as text: shares in percent, others as numbers.
+
+    Example:
+        >>> metric_number("ks", 0.1234), metric_number("missing_rate", 0.5).replace("\u00a0", " ")
+        ('0.123', '50 %')
+    """
+    if metric in METRICS and METRICS[metric].is_share:
+        return percent(value)
+    return number(value, 3)
+
+
+def deciding_metric(feature: Json) -> Deciding | None:
+    """The metric that decided: of those with the feature's verdict, the one farthest up its limit.
+
+    Returns:
+        None where the verdict is OK or was not decided by a metric.
+
+    Example:
+        >>> metric = {"value": 0.5, "threshold": 0.1, "warn": None, "verdict": "DRIFT"}
+        >>> deciding_metric({"verdict": "DRIFT", "metrics": {"ks": metric}})
+        Deciding(name='ks', label='Kolmogorov-Smirnov', value='0.5', limit='0.1', ratio=5.0)
+    """
+    verdict = feature["verdict"]
+    if verdict == "OK":
+        return None
+    found = [
+        _beside(name, metric, metric["warn"] if verdict == "WARN" else metric["threshold"])
+        for name, metric in feature["metrics"].items()
+        if metric["verdict"] == verdict
+    ]
+    return _farthest(found)
+
+
+def closest_metric(feature: Json) -> Deciding | None:
+    """The metric that came closest to its limit, where the verdict is OK; None if none has a limit.
+
+    Example:
+        >>> metric = {"value": 0.05, "threshold": 0.1, "warn": None, "verdict": "OK"}
+        >>> closest_metric({"verdict": "OK", "metrics": {"ks": metric}}).value
+        '0.05'
+    """
+    if feature["verdict"] != "OK":
+        return None
+    return _farthest(
+        [_beside(name, metric, metric["threshold"]) for name, metric in feature["metrics"].items()]
+    )
+
+
+def _beside(name: str, metric: Json, level: float | None) -> Deciding | None:
+    if level is None:
+        return None
+    value, limit = metric_number(name, metric["value"]), metric_number(name, level)
+    return Deciding(name, label_of(name), value, limit, _ratio(metric["value"], level))
+
+
+def _farthest(found: list[Deciding | None]) -> Deciding | None:
+    with_limit = [deciding for deciding in found if deciding]
+    return max(with_limit, key=lambda deciding: deciding.ratio, default=None)
+
+
+def severity(feature: Json) -> tuple[int, float]:
+    """Sorts features, the worst first: by verdict, then by how far a metric is up its threshold.
+
+    Example:
+        >>> metric = {"value": 0.5, "threshold": 0.1, "warn": None, "verdict": "DRIFT"}
+        >>> severity({"verdict": "DRIFT", "metrics": {"ks": metric}})
+        (0, -5.0)
+    """
+    ratios = [
+        _ratio(metric["value"], metric["threshold"])
+        for metric in feature["metrics"].values()
+        if metric["threshold"] is not None
+    ]
+    return VERDICTS.index(feature["verdict"]), -max(ratios, default=0.0)
+
+
+def headline(document: Json) -> str:
+    """The verdict in one sentence.
+
+    Example:
+        >>> headline({"verdict": "NO_BASELINE", "features": []})
+        'First data seen: there is nothing to compare them with yet.'
+    """
+    features = document["features"]
+    compared = f"{len(features)} {'feature' if len(features) == 1 else 'features'}"
+    drifted = sum(feature["verdict"] == "DRIFT" for feature in features)
+    worth_a_look = sum(feature["verdict"] in ("DRIFT", "WARN") for feature in features)
+    verdict = document["verdict"]
+    if verdict == "NO_BASELINE":
+        return "First data seen: there is nothing to compare them with yet."
+    if verdict == "INCONCLUSIVE":
+        return "Undecided: these data cannot show whether they have drifted."
+    if verdict == "OK":
+        return f"No drift: none of the {compared} moved beyond its limits."
+    if verdict == "WARN":
+        return (
+            f"Worth a look: {worth_a_look} of {compared} drifted or came near it, "
+            "which is not enough to call the data drifted."
+        )
+    if not drifted:
+        return "The data have drifted, although no feature did by itself."
+    return f"The data have drifted: {drifted} of {compared} moved beyond their limits."
+
+
+def settle(document: Json) -> tuple[str, ...]:
+    """What would settle the features that could not be judged; empty if there are none.
+
+    Example:
+        >>> settle({"features": [], "verdict": "OK", "config": {"min_count": 20}})
+        ()
+    """
+    unclear = [feature for feature in document["features"] if feature["verdict"] == "INCONCLUSIVE"]
+    by_error = [feature for feature in unclear if deciding_metric(feature)]
+    advice = []
+    if len(unclear) > len(by_error):
+        few = count(len(unclear) - len(by_error), "feature")
+        advice.append(
+            f"{few} had too few values: {document['config']['min_count']} are needed on each side. "
+            "Compare more rows: a longer time, several spans together, or without sampling."
+        )
+    if by_error:
+        few = count(len(by_error), "feature")
+        advice.append(
+            f"{few} came so near a limit that the error of the estimate decides. Compare every "
+            "value (the exact method), or set limits that are not within the error."
+        )
+    if document["verdict"] == "INCONCLUSIVE" and not document["features"]:
+        advice.append("There was no feature to compare: check which columns the config ignores.")
+    return tuple(advice)
+
+
+def explain(feature: Json) -> tuple[str, ...]:
+    """A feature's change in sentences: what decided, then what moved.
+
+    Args:
+        feature: One of the document's features.
+
+    Example:
+        >>> explain({"name": "pH", "kind": "numeric", "verdict": "DRIFT", "metrics": {},
+        ...     "reasons": ["the column is gone"], "n_baseline": 9, "n_current": None,
+        ...     "baseline": None, "current": None, "histogram": None})
+        ('The column is gone.',)
+    """
+    sentences = [*_decision(feature)]
+    if feature["baseline"] and feature["current"]:
+        both = feature["baseline"], feature["current"]
+        # A column that changed its kind has statistics of two kinds.
+        if all("median" in side for side in both):
+            sentences += _numbers(feature, *both)
+        elif all("distinct" in side for side in both):
+            sentences += _categories(feature, *both)
+        sentences += _missing(*both)
+    return tuple(sentences)
+
+
+def change(feature: Json) -> str:
+    """The one sentence that says best what the deciding metric saw; empty if there is none.
+
+    Args:
+        feature: One of the document's features.
+
+    Example:
+        >>> change({"name": "pH", "verdict": "OK", "metrics": {}, "baseline": None,
+        ...     "current": None, "histogram": None})
+        ''
+    """
+    old, new, deciding = feature["baseline"], feature["current"], deciding_metric(feature)
+    if not (old and new and deciding):
+        return ""
+    found: list[str] = []
+    if deciding.name == "missing_rate":
+        found = [*_missing(old, new)]
+    elif deciding.name == "unseen_mass":
+        found = [*_unseen(feature)]
+    elif all("median" in side for side in (old, new)):
+        found = [*_numbers(feature, old, new)]
+        if len(found) > 1 and old["median"] == new["median"]:
+            found = found[1:]
+    elif all("distinct" in side for side in (old, new)):
+        found = [*_categories(feature, old, new)]
+    return found[0] if found else ""
+
+
+def _ratio(value: float, level: float) -> float:
+    return float(value / level) if level else float("inf") if value else 0.0
+
+
+def _decision(feature: Json) -> Iterator[str]:
+    verdict, deciding = feature["verdict"], deciding_metric(feature)
+    for reason in feature["reasons"]:
+        # Those that begin with a metric's name are said in full by the metrics themselves.
+        if reason.split(" ", 1)[0] not in feature["metrics"]:
+            shown = visible(reason, 400).rstrip(".")
+            yield f"{shown[:1].upper()}{shown[1:]}."
+    if verdict == "OK" and feature["metrics"]:
+        yield "No metric reached its limit."
+    if deciding is None:
+        return
+    metric = feature["metrics"][deciding.name]
+    label = deciding.label
+    if label.endswith(" values"):  # No proper name, unlike the others.
+        label = label.lower()
+    floor = metric_number(deciding.name, metric["noise_floor"])
+    by_chance = f"chance alone reaches {floor} in samples of these sizes"
+    if verdict == "DRIFT":
+        yield (
+            f"Decided by {label}: {deciding.value}, beyond the limit of {deciding.limit}; "
+            f"{by_chance}."
+        )
+    elif verdict == "WARN":
+        fails = metric["threshold"]
+        warns = f"from {deciding.limit} on it warns" if metric["warn"] else "any at all warns"
+        yield f"Decided by {label}: {deciding.value}; {warns}" + (
+            "." if fails is None else f", from {metric_number(deciding.name, fails)} on it fails."
+        )
+    elif verdict == "INCONCLUSIVE":
+        low, high = (
+            metric_number(deciding.name, max(0.0, metric["value"] + sign * metric["error"]))
+            for sign in (-1, 1)
+        )
+        yield (
+            f"{deciding.label} is somewhere from {low} to {high}, and the limit of "
+            f"{deciding.limit} lies between: the exact method would tell."
+        )
+
+
+def _numbers(feature: Json, old: Json, new: Json) -> Iterator[str]:
+    if old["median"] is None or new["median"] is None:
+        return
+    yield _median(old, new)
+    widths = [side["p75"] - side["p25"] for side in (old, new)]
+    if abs(widths[1] - widths[0]) > _WIDTH_WORTH_SAYING * widths[0]:
+        spans = [_interval(side["p25"], side["p75"]) for side in (old, new)]
+        word = "wider" if widths[1] > widths[0] else "narrower"
+        yield f"The middle half of the values is {word}: {spans[1]} now, {spans[0]} before."
+    yield from _mass(feature)
+    if new["max"] > old["max"]:
+        was, now = pair(old["max"], new["max"])
+        yield f"The largest value is {now}; it was {was}."
+    if new["min"] < old["min"]:
+        was, now = pair(old["min"], new["min"])
+        yield f"The smallest value is {now}; it was {was}."
+    infinite = [side["negative_infinity"] + side["positive_infinity"] for side in (old, new)]
+    if any(infinite):
+        yield f"Infinite values: {count(infinite[1])} now, {count(infinite[0])} before."
+
+
+def _interval(low: float, high: float) -> str:
+    shown = pair(low, high)
+    return f"{shown[0]} to {shown[1]}" if low != high else shown[0]
+
+
+def _median(old: Json, new: Json) -> str:
+    was, now = pair(old["median"], new["median"])
+    if was == now:
+        return f"The median stayed at {now}."
+    word = "rose" if new["median"] > old["median"] else "fell"
+    sentence = f"The median {word} from {was} to {now}"
+    sigmas = abs(new["median"] - old["median"]) / old["std"] if old["std"] else math.inf
+    if math.isfinite(sigmas):  # The difference of two floats may be too large for a float.
+        sentence += f", by {number(sigmas, 2)} standard deviations of the baseline"
+    return f"{sentence}."
+
+
+def _mass(feature: Json) -> Iterator[str]:
+    """Where the cumulative distributions differ most, at the edges of the histogram."""
+    histogram = feature["histogram"]
+    if not histogram or histogram["baseline"] is None or histogram["current"] is None:
+        return
+    sides = [plots.side_shares(histogram, side) or [] for side in ("baseline", "current")]
+    old, new = (list(itertools.accumulate(side))[:-1] for side in sides)
+    edges = histogram["edges"]
+    i = max(range(len(edges)), key=lambda i: abs(new[i] - old[i]))
+    more_below = new[i] > old[i]
+    if abs(new[i] - old[i]) < _SHARE_WORTH_SAYING:
+        return
+    was, now = (percent(x if more_below else 1 - x) for x in (old[i], new[i]))
+    if not plots.has_single_values(histogram) or i in (0, len(edges) - 1):
+        # A bin holds its upper edge.
+        side = "at most" if more_below else "above"
+        yield f"{now} of the values are {side} {number(edges[i])}; {was} were before."
+    elif more_below:
+        value = number(plots.bin_value(edges[i - 1], edges[i]))
+        yield f"{now} of the values are {value} or less; {was} were before."
+    else:
+        value = number(plots.bin_value(edges[i], edges[i + 1]))
+        yield f"{now} of the values are {value} or more; {was} were before."
+
+
+def _categories(feature: Json, old: Json, new: Json) -> Iterator[str]:
+    histogram = feature["histogram"]
+    if histogram and histogram["baseline"] is not None and histogram["current"] is not None:
+        rows = [row for row in plots.category_rows(histogram) if not row.is_other]
+        changes = [(row, (row.current or 0.0) - (row.baseline or 0.0)) for row in rows]
+        changes.sort(key=lambda change: -abs(change[1]))
+        for row, change in changes[:2]:
+            if abs(change) >= _SHARE_WORTH_SAYING:
+                word = "rose" if change > 0 else "fell"
+                yield (
+                    f"“{isolated(row.label)}” {word} from {percent(row.baseline)} to "
+                    f"{percent(row.current)} of the values."
+                )
+    yield from _unseen(feature)
+    if old["distinct"] != new["distinct"]:
+        about = ["about " if side.get("distinct_is_estimate") else "" for side in (old, new)]
+        yield (
+            f"There are {about[1]}{count(new['distinct'])} distinct values; there were "
+            f"{about[0]}{count(old['distinct'])}."
+        )
+
+
+def _unseen(feature: Json) -> Iterator[str]:
+    unseen = feature["metrics"].get("unseen_mass")
+    if unseen and unseen["value"] > 0:
+        chance = unseen["details"].get("expected_by_chance")
+        yield f"{percent(unseen['value'])} of the values are new: the baseline has none of them" + (
+            "." if chance is None else f"; chance explains {percent(chance)}."
+        )
+
+
+def missing_share(side: Json) -> float | None:
+    """The share of a side's values that are null or not a number; None where it has no values.
+
+    Example:
+        >>> missing_share({"n": 8, "missing": 1, "nan": 1})
+        0.25
+    """
+    return (side["missing"] + side.get("nan", 0)) / side["n"] if side["n"] else None
+
+
+def _missing(old: Json, new: Json) -> Iterator[str]:
+    shares = missing_share(old), missing_share(new)
+    was, now = map(percent, shares)
+    if was != now and shares[0] is not None and shares[1] is not None:
+        word = "rose" if shares[1] > shares[0] else "fell"
+        yield f"The share of missing values {word} from {was} to {now}."

@@ -1,0 +1,82 @@
+"""What all pages share: templates that escape, one style, no request to any address."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import hashlib
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+
+from tfx_wine_ext.report import text
+
+# Names and values are cut to these for display; the whole stands in an expansion.
+NAME_LIMIT = 80
+SENTENCE_LIMIT = 400
+
+
+def render(template: str, **context: Any) -> str:
+    """Renders a page: templates/`template`, which extends base.html.
+
+    Everything in `context` is escaped. Style and script stand in the page, and its
+    Content-Security-Policy allows just these two, by their hashes, and no request at all.
+
+    Args:
+        template: Name of a file in templates/.
+        context: What the template reads. A name that is missing is an error.
+
+    Returns:
+        A whole HTML document; write it as UTF-8.
+
+    Raises:
+        jinja2.UndefinedError: The template reads what `context` lacks.
+
+    Example:
+        >>> render("base.html", title="<&>").split("<title>")[1][:19]
+        '&lt;&amp;&gt;</titl'
+    """
+    style, script = _asset("page.css"), _asset("page.js")
+    return _environment().get_template(template).render(
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        **context,
+    )  # fmt: skip
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("tfx_wine_ext.report"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        visible=text.visible,
+        isolated=text.isolated,
+        number=text.number,
+        percent=text.percent,
+        probability=text.probability,
+        moment=text.moment,
+        count=text.count,
+    )
+    environment.globals.update(NAME_LIMIT=NAME_LIMIT, SENTENCE_LIMIT=SENTENCE_LIMIT)
+    return environment
+
+
+@functools.cache
+def _asset(name: str) -> Markup:
+    """A file of this package's own, which is not escaped."""
+    loader = _environment().loader
+    assert loader is not None
+    return Markup(loader.get_source(_environment(), name)[0])
+
+
+def _hash(content: str) -> str:
+    digest = hashlib.sha256(content.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"

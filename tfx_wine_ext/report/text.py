@@ -1,0 +1,168 @@
+"""Names, values and numbers from data, as text that a page can show.
+
+Nothing here escapes HTML: the templates do, all of them, always.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import unicodedata
+
+# Characters that cannot be seen or that move their neighbours: controls, formats (among them the
+# marks that turn the direction of text around), halves of surrogate pairs, line and paragraph
+# separators. The two joiners stay, since Persian, Hindi and emoji are misspelt without them.
+_UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+_JOINERS = "\u200c\u200d"
+_NO_BREAK = "\u00a0"
+
+
+def visible(text: str, limit: int | None = None) -> str:
+    r"""Makes a text from data fit to be shown: what cannot be seen becomes visible.
+
+    Control characters become Unicode's pictures of them, other unseen ones ``[U+202E]``; spaces at
+    the ends become ``␠``; an empty text stays empty.
+
+    Args:
+        text: Anything, halves of surrogate pairs too, which could not be written as UTF-8.
+        limit: Longer texts are cut in the middle, so that names with the same beginning or the same
+            end stay apart; None: never.
+
+    Example:
+        >>> visible("a\tb\u202e ")
+        'a␉b[U+202E]␠'
+        >>> visible("x" * 100, 9)
+        'xxxxxx…xx'
+    """
+    if limit is not None and len(text) > limit:
+        end = limit // 3 - 1
+        text = f"{text[: limit - end - 1]}…{text[len(text) - end :]}"
+    shown = "".join(map(_visible_character, text))
+    inner = shown.strip(" ")
+    start = len(shown) - len(shown.lstrip(" "))
+    return "␠" * start + inner + "␠" * (len(shown) - start - len(inner))
+
+
+def _visible_character(character: str) -> str:
+    if character in _JOINERS or unicodedata.category(character) not in _UNSEEN:
+        return character
+    code = ord(character)
+    if code < 0x20:
+        return chr(0x2400 + code)
+    return "␡" if code == 0x7F else f"[U+{code:04X}]"
+
+
+def isolated(text: str) -> str:
+    r"""Keeps right-to-left text from reordering a sentence around it, where there is no ``<bdi>``.
+
+    Example:
+        >>> isolated("name")
+        '\u2068name\u2069'
+    """
+    return f"\u2068{text}\u2069"
+
+
+def number(value: float | None, digits: int = 4) -> str:
+    """Shows a number with `digits` significant digits; whole ones in full.
+
+    From 10,000 on in groups of three; below, since many are years, without.
+
+    Example:
+        >>> number(0.123456), number(2015), number(1e-7), number(12345.678), number(None)
+        ('0.1235', '2015', '1e-07', '12,346', '—')
+    """
+    if value is None:
+        return "—"
+    value = float(value)
+    if value == 0:
+        return "0"
+    size = math.floor(math.log10(abs(value)))
+    if size >= 15 or size < -4:
+        mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+        if "." in mantissa:
+            mantissa = mantissa.rstrip("0").rstrip(".")
+        return f"{mantissa}e{exponent}"
+    decimals = 0 if value.is_integer() else max(0, digits - 1 - size)
+    shown = f"{value:{',' if size >= 4 else ''}.{decimals}f}"
+    if "." in shown:
+        shown = shown.rstrip("0").rstrip(".")
+    return shown
+
+
+def pair(one: float, other: float) -> tuple[str, str]:
+    """Shows two numbers with as many digits, 3 to 7, as it takes to tell them apart.
+
+    Example:
+        >>> pair(0.99574, 0.99468), pair(10.4, 9.9), pair(2.0, 2.0)
+        (('0.996', '0.995'), ('10.4', '9.9'), ('2', '2'))
+    """
+    for digits in range(3, 8):
+        shown = number(one, digits), number(other, digits)
+        if shown[0] != shown[1]:
+            break
+    return shown
+
+
+def percent(share: float | None) -> str:
+    r"""Shows a share, 0 to 1, in percent; never 0 or 100 unless it is just that.
+
+    Example:
+        >>> [percent(x).replace("\u00a0", " ") for x in (0.0, 0.00001, 0.0312, 0.534, 0.9999, 1.0)]
+        ['0 %', '<0.01 %', '3.1 %', '53 %', '>99.9 %', '100 %']
+    """
+    if share is None:
+        return "—"
+    hundredths = share * 100
+    if 0 < hundredths < 0.01:
+        shown = "<0.01"
+    elif 99.9 < hundredths < 100:
+        shown = ">99.9"
+    elif 0 < hundredths < 10 or 99 < hundredths < 100:
+        shown = f"{hundredths:.2g}" if hundredths < 10 else f"{hundredths:.1f}"
+    else:
+        shown = f"{hundredths:.0f}"
+    return f"{shown}{_NO_BREAK}%"
+
+
+def probability(value: float | None) -> str:
+    """Shows a p-value or q-value.
+
+    Example:
+        >>> probability(0.0432), probability(3e-9), probability(1.0), probability(None)
+        ('0.043', '<0.001', '1', '—')
+    """
+    if value is None:
+        return "—"
+    return "<0.001" if value < 0.001 else f"{value:.2g}"
+
+
+def count(amount: float | None, noun: str = "") -> str:
+    """A number of things, and the noun, in the plural if need be. Estimates are rounded.
+
+    Example:
+        >>> count(3262), count(1, "feature"), count(3262, "row"), count(None)
+        ('3,262', '1 feature', '3,262 rows', '—')
+    """
+    if amount is None:
+        return "—"
+    plural = "" if amount == 1 or not noun else "s"
+    return f"{amount:,.0f} {noun}{plural}".rstrip()
+
+
+def moment(iso: str) -> str:
+    """Shows a time in ISO 8601 to the minute; anything else is shown as it is.
+
+    Example:
+        >>> moment("2026-11-24T23:30:00+00:00"), moment("2026-11-24"), moment("yesterday")
+        ('24 November 2026, 23:30 UTC', '24 November 2026', 'yesterday')
+    """
+    try:
+        time = datetime.datetime.fromisoformat(iso.replace("Z", "+00:00"))
+    except ValueError:
+        return visible(iso, 40)
+    # Not strftime, whose names of months depend on the locale.
+    months = "January February March April May June July August September October November December"
+    day = f"{time.day} {months.split()[time.month - 1]} {time.year}"
+    if len(iso) <= len("2026-11-24"):
+        return day
+    return f"{day}, {time:%H:%M}{f' {time.tzname()}' if time.tzinfo else ''}"
