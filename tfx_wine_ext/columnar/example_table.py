@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import itertools
-import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
 
+from tfx_wine_ext.columnar.files import Files, LocalFiles
 from tfx_wine_ext.columnar.table_source import (
     GZIP_ERRORS,
     TableFileError,
@@ -33,19 +34,27 @@ class ExampleTable:
     Args:
         paths: The files.
         reads: Whether a feature is read.
+        files: The file system that they lie on; None: the local one.
 
     Raises:
-        TableFileError: There is no record, or the first ones cannot be decoded.
+        TableFileError: The first records cannot be decoded.
     """
 
     kind = "tfrecord"
-    rows = None
 
-    def __init__(self, paths: Sequence[str], reads: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        reads: Callable[[str], bool],
+        files: Files | None = None,
+    ) -> None:
+        """Decodes the first records: what their features are is the schema to start with."""
         from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
         self.paths = paths
-        self.size = sum(map(os.path.getsize, paths))
+        self._files = files or LocalFiles()
+        self._sizes = [self._size(path) for path in paths]
+        self.size = sum(self._sizes)
         self.position = 0
         self._reads = reads
         self._decode = ExamplesToRecordBatchDecoder().DecodeBatch
@@ -53,9 +62,7 @@ class ExampleTable:
         found = (self._decoded(path) for path in paths)
         first = (next(batches, None) for batches in found)
         seen = list(itertools.islice((batch for batch in first if batch), SAMPLED_FILES))
-        if not seen:
-            few = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-            raise TableFileError(f"{few}: expected at least one record, found none")
+        self.rows = None if seen else 0
         self.names_are_complete = False
         for batch in seen:
             self._learn(batch)
@@ -78,14 +85,18 @@ class ExampleTable:
                 a feature is of two kinds.
         """
         done = 0
-        for path in self.paths:
+        for path, size in zip(self.paths, self._sizes):
             self.position = done
             for batch in self._decoded(path, done):
                 self._learn(batch)
                 yield _conformed(batch, self.schema)
-            done += os.path.getsize(path)
+            done += size
         self.position = done
         self.names_are_complete = True
+
+    def _size(self, path: str) -> int:
+        with opened(path, self._files) as (file, _):
+            return file.seek(0, io.SEEK_END)
 
     def _learn(self, batch: pa.RecordBatch) -> None:
         """Takes new features, and the types of those that had none, from a batch."""
@@ -96,7 +107,7 @@ class ExampleTable:
     def _decoded(self, path: str, done: int = 0) -> Iterator[pa.RecordBatch]:
         """Yields the batches of one file, with whatever features are in each; none is empty."""
         first = 1
-        with opened(path) as (file, stream):
+        with opened(path, self._files) as (file, stream):
             records = iter_records(stream)
             while True:
                 try:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
-from tfx_wine_ext.columnar.files import LocalFiles
+from tfx_wine_ext.columnar.files import Files, LocalFiles
 from tfx_wine_ext.columnar.parquet_source import ParquetFileError, iter_row_groups, read_footers
 from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
@@ -21,6 +21,7 @@ class ParquetTable:
     Args:
         paths: The files.
         reads: Whether a column is read.
+        files: The file system that they lie on; None: the local one.
 
     Raises:
         TableFileError: A footer cannot be read, or a column that is read is twice in a file or of
@@ -38,10 +39,15 @@ class ParquetTable:
     kind = "parquet"
     names_are_complete = True
 
-    def __init__(self, paths: Sequence[str], reads: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        reads: Callable[[str], bool],
+        files: Files | None = None,
+    ) -> None:
         self.paths = paths
         self.position = 0
-        self._files = LocalFiles()
+        self._files = files or LocalFiles()
         try:
             self._footers = read_footers(paths, self._files)
             whole = unified_schema(self._footers, reads)

@@ -81,8 +81,12 @@ class TableSource(Protocol):
 
 
 @contextlib.contextmanager
-def opened(path: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Opens a file that may be gzipped, in one or several members, whatever its name.
+
+    Args:
+        path: The file.
+        files: The file system that it lies on; None: the local one.
 
     Yields:
         The file, whose `tell` shows the progress, and the stream of its content.
@@ -91,10 +95,11 @@ def opened(path: str) -> Iterator[tuple[BinaryIO, BinaryIO]]:
         TableFileError: The file cannot be opened.
     """
     try:
-        file = open(path, "rb")  # noqa: SIM115 (closed by the `with` below)
+        file = (files or LocalFiles()).open(path)
     except OSError as error:
         raise TableFileError(
-            f"{path}: cannot be opened ({error.strerror}); check that it exists and may be read"
+            f"{path}: cannot be opened ({error.strerror or error}); check that it exists and may "
+            "be read"
         ) from error
     with file:
         zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC

@@ -59,8 +59,8 @@ class DriftReport(base_beam_component.BaseBeamComponent):
     second; each score then has a wide error band, and what lies within it is INCONCLUSIVE.
     What the metrics are, and when they fail, stands in docs/drift-metrics.md.
 
-    Without a baseline (a first run, or a Resolver that finds none) the verdict is NO_BASELINE, which
-    is no error and is blessed.
+    Without a baseline (a first run, or a Resolver that finds none) the verdict is NO_BASELINE,
+    which is no error and is blessed.
 
     Outputs:
         report: `tfx_wine_ext.types.artifacts.ExampleDriftReport`: ``drift_report.html`` and

@@ -7,7 +7,7 @@ import functools
 import json
 import os
 import pickle
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,9 +23,17 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from tfx_wine_ext.drift import DriftConfig, TableSketch, Verdict, compare
+from tfx_wine_ext.columnar.example_table import ExampleTable
+from tfx_wine_ext.columnar.parquet_source import is_hidden
+from tfx_wine_ext.columnar.parquet_table import ParquetTable
+from tfx_wine_ext.columnar.table_source import TableFileError
 from tfx_wine_ext.drift.anomalies import anomalies_proto
+from tfx_wine_ext.drift.compare import compare
+from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.document import DataSource, report_document
+from tfx_wine_ext.drift.from_statistics import statistics_summaries
+from tfx_wine_ext.drift.metric import Verdict
+from tfx_wine_ext.drift.sketches import TableSketch
 from tfx_wine_ext.drivers.drift_report import describe, sides_of, span_of
 from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
@@ -34,3 +42,280 @@ from tfx_wine_ext.report.drift_page import render_drift_page
 from tfx_wine_ext.types import drift_report as keys
 
 REPORT, WARN, FAIL = MODES = ("report", "warn", "fail")
+
+_TABLES = {
+    example_gen_pb2.FORMAT_TF_EXAMPLE: ExampleTable,
+    example_gen_pb2.FORMAT_PARQUET: ParquetTable,
+}
+# Of the schema's life cycle: features that are on their way out, or not in the data as such.
+_PASSED_OVER = (schema_pb2.DEPRECATED, schema_pb2.DISABLED, schema_pb2.DERIVED)
+# Where `fail` keeps the report, beside the folders of artifacts, which TFX deletes.
+STOPPED_FOLDER = "stopped"
+
+
+class DriftDetectedError(RuntimeError):
+    """The data drifted, and the mode is `fail`; the message names the worst features."""
+
+
+class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
+    """Summarises the files of both sides on Beam's workers, and compares the summaries.
+
+    One task reads one file, in batches, into a sketch of bounded memory; the sketches are merged
+    here. No row passes through Beam.
+    """
+
+    def Do(  # noqa: N802 (the name is TFX's)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> execution_result_pb2.ExecutorOutput:
+        """Writes report, anomalies and blessing, and records the scores on the artifacts.
+
+        Args:
+            input_dict: ``examples`` and perhaps ``baseline``, or ``statistics`` and perhaps
+                ``baseline_statistics``; perhaps ``schema``.
+            output_dict: ``report``, ``anomalies`` and ``blessing``: one artifact each, with its
+                URI; changed in place.
+            exec_properties: The parameters of the component.
+
+        Returns:
+            Outputs and execution properties, for the launchers that read them from here.
+
+        Raises:
+            DriftDetectedError: the data drifted, and the mode is ``fail``.
+            TableFileError: a file of the examples cannot be read.
+            ValueError: a column is of two kinds, or the configuration names a feature that neither
+                side has.
+            RuntimeError: the Beam runner lost work.
+        """
+        self._log_startup(input_dict, output_dict, exec_properties)
+        config = _with_schema(
+            DriftConfig.from_dict(json.loads(exec_properties[keys.DRIFT_CONFIG_KEY])),
+            input_dict.get(keys.SCHEMA_KEY) or (),
+        )
+        report, anomalies, blessing = (
+            artifact_utils.get_single_instance(output_dict[key])
+            for key in (keys.REPORT_KEY, keys.ANOMALIES_KEY, keys.BLESSING_KEY)
+        )
+        sides = _sides(input_dict, exec_properties)
+        if keys.STATISTICS_KEY in sides_of(input_dict):
+            summarized, method = [side and _of_statistics(side) for side in sides], "coarse"
+        else:
+            summarized = self._of_examples(sides, config, f"{report.uri}/.tasks")
+            methods = {side.method for side in summarized if side}
+            method = "exact" if methods == {"exact"} else "sketch"
+        current, baseline = summarized
+        assert current is not None
+        result = compare(baseline and baseline.summaries, current.summaries, config)
+        document = report_document(
+            result,
+            baseline=baseline and baseline.source,
+            current=current.source,
+            method=method,
+            created=_iso(datetime.datetime.now(datetime.timezone.utc)),
+        )
+        self._gate(document, exec_properties[keys.MODE_KEY], report.uri)
+        write_report(document, report.uri)
+        split = exec_properties[keys.SPLIT_KEY]
+        io_utils.write_bytes_file(
+            os.path.join(anomalies.uri, f"Split-{split}", keys.ANOMALIES_FILE),
+            anomalies_proto(document).SerializeToString(),
+        )
+        drifted = document["verdict"] == Verdict.DRIFT.value
+        io_utils.write_string_file(
+            os.path.join(blessing.uri, keys.NOT_BLESSED_FILE if drifted else keys.BLESSED_FILE), ""
+        )
+        publish(document, split=split, report=report, anomalies=anomalies, blessing=blessing)
+        output = execution_result_pb2.ExecutorOutput()
+        outputs_utils.populate_output_artifact(output, output_dict)
+        outputs_utils.populate_exec_properties(output, exec_properties)
+        return output
+
+    def _of_examples(
+        self, sides: Sequence[_Side | None], config: DriftConfig, folder: str
+    ) -> list[_Summarized | None]:
+        """Reads the files of both sides on Beam's workers."""
+        tasks = [
+            _FileTask(number, path, side.payload)
+            for number, side in enumerate(sides)
+            if side is not None
+            for path in side.paths()
+        ]
+        logging.info("%d files to read", len(tasks))
+        results = run_on_workers(
+            self._make_beam_pipeline(),
+            functools.partial(_sketch_file, config),
+            tasks,
+            folder,
+            (TableFileError, ValueError, TypeError),
+        )
+        sketches = [side and _new_sketch(config) for side in sides]
+        for task, result in zip(tasks, results):
+            if result is None:
+                raise RuntimeError(
+                    f"{task.path}: the Beam runner lost the task that read it; run again, on "
+                    "another runner if it happens again"
+                )
+            sketch = sketches[task.side]
+            assert sketch is not None
+            try:
+                sketch.merge(pickle.loads(result))
+            except ValueError as error:
+                raise ValueError(f"{task.path}: {error}") from error
+        BeamFiles().remove_tree(folder)
+        return [
+            side
+            and sketch
+            and _Summarized(sketch.summaries(), side.source(sketch.rows), sketch.method)
+            for side, sketch in zip(sides, sketches)
+        ]
+
+    def _gate(self, document: Mapping[str, Any], mode: str, report_uri: str) -> None:
+        """Says that the data drifted, or stops the pipeline over it."""
+        if document["verdict"] != Verdict.DRIFT.value or mode == REPORT:
+            return
+        message = drift_message(document)
+        if mode == WARN:
+            logging.warning("%s", message)
+            return
+        output_folder, execution = os.path.split(report_uri.rstrip("/"))
+        kept = os.path.join(os.path.dirname(output_folder), STOPPED_FOLDER, execution)
+        write_report(document, kept)
+        raise DriftDetectedError(f"{message}. The report is in {kept}")
+
+
+@dataclass(frozen=True)
+class _Side:
+    """A split of an artifact: what one side of the comparison reads."""
+
+    artifact: types.Artifact
+    split: str
+
+    @property
+    def uri(self) -> str:
+        return str(artifact_utils.get_split_uri([self.artifact], self.split))
+
+    @property
+    def payload(self) -> int:
+        return int(examples_utils.get_payload_format(self.artifact))
+
+    def paths(self) -> list[str]:
+        """Returns the files of the split, by name; no pattern, as the path may have brackets."""
+        names = sorted(name for name in fileio.listdir(self.uri) if not is_hidden(name))
+        return [os.path.join(self.uri, name) for name in names]
+
+    def source(self, rows: int) -> DataSource:
+        """Returns what the report says of this side."""
+        artifact = self.artifact
+        created = artifact.mlmd_artifact.create_time_since_epoch
+        utc = datetime.timezone.utc
+        return DataSource(
+            name=describe(artifact, self.split),
+            rows=rows,
+            uri=artifact.uri,
+            split=self.split,
+            span=span_of(artifact),
+            version=artifact.get_int_custom_property("version")
+            if artifact.has_custom_property("version")
+            else None,
+            created=_iso(datetime.datetime.fromtimestamp(created / 1000, utc)) if created else None,
+        )
+
+
+@dataclass(frozen=True)
+class _Summarized:
+    """One side as `compare` takes it."""
+
+    summaries: Mapping[str, Any]
+    source: DataSource
+    method: str
+
+
+@dataclass(frozen=True)
+class _FileTask:
+    """One file to read: of side 0, the current data, or 1, the baseline."""
+
+    side: int
+    path: str
+    payload: int
+
+
+def _sides(
+    inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
+) -> list[_Side | None]:
+    """Returns the current side and the baseline, None where there is none."""
+    splits = exec_properties[keys.SPLIT_KEY], exec_properties[keys.BASELINE_SPLIT_KEY]
+    found = [inputs.get(key) or [None] for key in sides_of(inputs)]
+    return [each[0] and _Side(each[0], split) for each, split in zip(found, splits)]
+
+
+def _new_sketch(config: DriftConfig) -> TableSketch:
+    return TableSketch(config.categorical, config.ignore)
+
+
+def _sketch_file(config: DriftConfig, task: _FileTask) -> bytes:
+    """Summarises one file, on a worker."""
+    sketch = _new_sketch(config)
+    table = _TABLES[task.payload]([task.path], lambda name: name not in config.ignore, BeamFiles())
+    for batch in table.batches():
+        try:
+            sketch.add(batch)
+        except (ValueError, TypeError) as error:
+            raise type(error)(f"{task.path}: {error}") from error
+    return pickle.dumps(sketch)
+
+
+def _of_statistics(side: _Side) -> _Summarized:
+    """Reads what StatisticsGen wrote of a split."""
+    path = os.path.join(side.uri, "FeatureStats.pb")
+    datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
+        io_utils.read_bytes_file(path)
+    ).datasets
+    if len(datasets) != 1:
+        raise ValueError(
+            f"{path}: expected statistics of one dataset without slices, found {len(datasets)}; "
+            "give examples instead, or run StatisticsGen without slices"
+        )
+    source = side.source(int(datasets[0].num_examples))
+    return _Summarized(statistics_summaries(datasets[0]), source, "coarse")
+
+
+def _with_schema(config: DriftConfig, schemas: Sequence[types.Artifact]) -> DriftConfig:
+    """Adds what a schema knows: integers that are codes, and features that are no data."""
+    categorical, ignore = list(config.categorical), list(config.ignore)
+    for artifact in schemas:
+        schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact.uri))
+        for feature in schema.feature:
+            if feature.lifecycle_stage in _PASSED_OVER and feature.name not in ignore:
+                ignore.append(feature.name)
+            if feature.int_domain.is_categorical and feature.name not in categorical:
+                categorical.append(feature.name)
+    return replace(config, categorical=tuple(categorical), ignore=tuple(ignore))
+
+
+def write_report(document: Mapping[str, Any], folder: str) -> None:
+    """Writes a report as JSON and as a page.
+
+    Args:
+        document: From `report_document`.
+        folder: On any file system that TFX knows; it is made.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    io_utils.write_string_file(os.path.join(folder, keys.REPORT_JSON), text)
+    io_utils.write_string_file(os.path.join(folder, keys.REPORT_HTML), render_drift_page(document))
+
+
+def drift_message(document: Mapping[str, Any]) -> str:
+    """Says in one line that the data drifted, and which features did most.
+
+    Args:
+        document: From `report_document`.
+    """
+    worst = [f"{each['name']} ({each['reasons'][0]})" for each in worst_features(document)[:3]]
+    what = f"{document['current']['name']} drifted from {document['baseline']['name']}"
+    return f"{what}: {'; '.join(document['reasons'])}. Worst: {', '.join(worst)}"
+
+
+def _iso(time: datetime.datetime) -> str:
+    return time.isoformat(timespec="seconds")

@@ -1,0 +1,60 @@
+"""Walks over the events of a metadata store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+_OUTPUT = (metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT)
+_INPUT = (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INPUT)
+
+
+def last_output(store: metadata_store.MetadataStore, artifact_ids: Iterable[int]) -> dict[int, int]:
+    """Returns for each artifact the last execution that gave it out, be it from the cache.
+
+    Args:
+        store: The metadata store.
+        artifact_ids: Artifacts; those that nobody gave out are not in the result.
+    """
+    found: dict[int, int] = {}
+    for event in store.get_events_by_artifact_ids(list(artifact_ids)):
+        if event.type in _OUTPUT:
+            last = found.get(event.artifact_id, 0)
+            found[event.artifact_id] = max(last, event.execution_id)
+    return found
+
+
+def nearest_ancestors(
+    store: metadata_store.MetadataStore, artifact_id: int, candidates: Iterable[int]
+) -> list[int]:
+    """Returns those of the candidates from which an artifact was made in the fewest steps.
+
+    Args:
+        store: The metadata store.
+        artifact_id: Where to start; it is not one of its ancestors.
+        candidates: Ids of artifacts.
+
+    Returns:
+        Ids, ascending; none if no candidate is an ancestor.
+    """
+    wanted, level, seen = set(candidates), {artifact_id}, {artifact_id}
+    while level:
+        makers = {
+            event.execution_id
+            for event in store.get_events_by_artifact_ids(sorted(level))
+            if event.type in _OUTPUT
+        }
+        if not makers:
+            return []
+        parents = {
+            event.artifact_id
+            for event in store.get_events_by_execution_ids(sorted(makers))
+            if event.type in _INPUT
+        }
+        if parents & wanted:
+            return sorted(parents & wanted)
+        level = parents - seen
+        seen |= parents
+    return []

@@ -1,0 +1,1 @@
+"""Strategies for TFX's `Resolver`: they pick inputs from the metadata store."""
