@@ -9,6 +9,8 @@ from typing import Any, BinaryIO, Protocol, cast
 import pyarrow as pa
 from isal import igzip, igzip_lib
 
+from tfx_wine_ext.columnar.files import Files, LocalFiles
+
 # Values in one batch: 4 MiB numbers of 8 bytes are 32 MB, whether a table is long or wide.
 BATCH_VALUES = 4 * 1024 * 1024
 MOST_BATCH_ROWS = 65_536
