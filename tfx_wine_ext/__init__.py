@@ -16,25 +16,44 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tfx_wine_ext.components.drift_report import DriftReport, DriftReportSpec
     from tfx_wine_ext.components.parquet_example_gen import (
         ParquetExampleGen,
         ParquetExampleGenSpec,
     )
+    from tfx_wine_ext.drift.config import DriftConfig
     from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
+    from tfx_wine_ext.resolvers.baseline_examples import (
+        BlessedModelExamplesStrategy,
+        PinnedSpanStrategy,
+        PreviousSpanStrategy,
+    )
 
 __version__ = "0.1.0.dev0"
 
 # The one table of public names; the imports above repeat it for type checkers only.
 _MODULE_OF = {
+    "BlessedModelExamplesStrategy": "tfx_wine_ext.resolvers.baseline_examples",
+    "DriftConfig": "tfx_wine_ext.drift.config",
+    "DriftReport": "tfx_wine_ext.components.drift_report",
+    "DriftReportSpec": "tfx_wine_ext.components.drift_report",
     "ParquetExampleGen": "tfx_wine_ext.components.parquet_example_gen",
     "ParquetExampleGenSpec": "tfx_wine_ext.components.parquet_example_gen",
     "ParquetExecutor": "tfx_wine_ext.executors.parquet_example_gen",
+    "PinnedSpanStrategy": "tfx_wine_ext.resolvers.baseline_examples",
+    "PreviousSpanStrategy": "tfx_wine_ext.resolvers.baseline_examples",
 }
 
 __all__ = [  # literal, as type checkers read it
+    "BlessedModelExamplesStrategy",
+    "DriftConfig",
+    "DriftReport",
+    "DriftReportSpec",
     "ParquetExampleGen",
     "ParquetExampleGenSpec",
     "ParquetExecutor",
+    "PinnedSpanStrategy",
+    "PreviousSpanStrategy",
     "__version__",
 ]
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tfx_wine_ext.testing import parquet_file
+from tfx_wine_ext.testing import as_channel, examples_artifact, parquet_file
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,23 @@ def _parquet_example_gen(folder: Path) -> Mapping[str, Any]:
     return {"input_base": str(folder / "data")}
 
 
+def _drift_report(folder: Path) -> Mapping[str, Any]:
+    splits = {"train": [{"x": value / 10} for value in range(30)]}
+    current = examples_artifact(folder / "current", splits, span=2)
+    baseline = examples_artifact(folder / "baseline", splits, span=1)
+    return {"examples": as_channel(current), "baseline": as_channel(baseline)}
+
+
 INSTANCES: Mapping[str, Instance] = {
+    "DriftReport": Instance(
+        make=_drift_report,
+        refused=[
+            ({"examples": None}, "examples: expected either examples .* found neither"),
+            ({"mode": "stop"}, "mode: expected one of report, warn, fail, found 'stop'"),
+            ({"split": ""}, "split: expected the name of a split, found ''"),
+            ({"config": {"q": 2}}, "config: q must be above 0 and at most 1, found 2"),
+        ],
+    ),
     "ParquetExampleGen": Instance(
         make=_parquet_example_gen,
         refused=[

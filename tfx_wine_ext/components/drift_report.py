@@ -80,8 +80,9 @@ class DriftReport(base_beam_component.BaseBeamComponent):
         statistics: A channel of ExampleStatistics of the current data.
         baseline_statistics: A channel of ExampleStatistics to compare with; it may be empty.
         schema: A channel of a Schema. Integers that it declares categorical are compared as
-            categories; features of lifecycle stage ``DISABLED``, ``DEPRECATED`` or ``DERIVED`` are
-            passed over. Without it, all integers are numbers.
+            categories; features of lifecycle stage ``PLANNED``, ``ALPHA``, ``DEBUG_ONLY``,
+            ``DEPRECATED`` or ``DISABLED`` are passed over, as TFDV does. Without it, all integers
+            are numbers.
         config: What counts as drift: a `DriftConfig`, or the mapping that makes one. Default: the
             defaults of `DriftConfig`.
         split: The split of the current data that is looked at. Default: ``train``.

@@ -47,8 +47,14 @@ _TABLES = {
     example_gen_pb2.FORMAT_TF_EXAMPLE: ExampleTable,
     example_gen_pb2.FORMAT_PARQUET: ParquetTable,
 }
-# Of the schema's life cycle: features that are on their way out, or not in the data as such.
-_PASSED_OVER = (schema_pb2.DEPRECATED, schema_pb2.DISABLED, schema_pb2.DERIVED)
+# Stages of life at which TFDV, too, asks nothing of a feature.
+_PASSED_OVER = (
+    schema_pb2.PLANNED,
+    schema_pb2.ALPHA,
+    schema_pb2.DEBUG_ONLY,
+    schema_pb2.DEPRECATED,
+    schema_pb2.DISABLED,
+)
 # Where `fail` keeps the report, beside the folders of artifacts, which TFX deletes.
 STOPPED_FOLDER = "stopped"
 

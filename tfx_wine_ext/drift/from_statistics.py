@@ -1,0 +1,1 @@
+def statistics_summaries(x): raise RuntimeError("not there yet")
