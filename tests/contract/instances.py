@@ -46,7 +46,7 @@ INSTANCES: Mapping[str, Instance] = {
     "DriftReport": Instance(
         make=_drift_report,
         refused=[
-            ({"examples": None}, "examples: expected either examples .* found neither"),
+            ({"examples": None}, "examples: expected either .* found neither"),
             ({"mode": "stop"}, "mode: expected one of report, warn, fail, found 'stop'"),
             ({"split": ""}, "split: expected the name of a split, found ''"),
             ({"config": {"q": 2}}, "config: q must be above 0 and at most 1, found 2"),

@@ -28,6 +28,7 @@ class DriftReportSpec(ComponentSpec):
     PARAMETERS: ClassVar[Mapping[str, ExecutionParameter]] = {
         keys.SPLIT_KEY: ExecutionParameter(type=str),
         keys.BASELINE_SPLIT_KEY: ExecutionParameter(type=str),
+        keys.SKEW_KEY: ExecutionParameter(type=int),
         keys.MODE_KEY: ExecutionParameter(type=str),
         keys.DRIFT_CONFIG_KEY: ExecutionParameter(type=str),
     }
@@ -75,8 +76,9 @@ class DriftReport(base_beam_component.BaseBeamComponent):
         examples: A channel of Examples: the current data. Payload ``FORMAT_TF_EXAMPLE`` or
             ``FORMAT_PARQUET``. Either these or `statistics`.
         baseline: A channel of Examples to compare with, as a Resolver with a strategy of
-            `tfx_wine_ext.resolvers` finds them; it may be empty. For the skew between two splits of
-            one span, the same channel as `examples`.
+            `tfx_wine_ext.resolvers` finds them; it may be empty. Without it, and with a
+            `baseline_split` other than `split`, the two splits of `examples` are compared: the skew
+            between them.
         statistics: A channel of ExampleStatistics of the current data.
         baseline_statistics: A channel of ExampleStatistics to compare with; it may be empty.
         schema: A channel of a Schema. Integers that it declares categorical are compared as
@@ -86,7 +88,8 @@ class DriftReport(base_beam_component.BaseBeamComponent):
         config: What counts as drift: a `DriftConfig`, or the mapping that makes one. Default: the
             defaults of `DriftConfig`.
         split: The split of the current data that is looked at. Default: ``train``.
-        baseline_split: The split of the baseline; default: the same as `split`.
+        baseline_split: The split of the baseline, or the other one of `examples` or `statistics`;
+            default: the same as `split`.
         mode: What DRIFT does to the pipeline. ``report``: nothing. ``warn`` (default): it goes on,
             with a warning in the log. ``fail``: this component fails, the worst features are in the
             message, nothing is published, and the report is kept beside the place where it would
@@ -138,11 +141,17 @@ class DriftReport(base_beam_component.BaseBeamComponent):
         ):
             if here is not None and there is None:
                 raise ValueError(f"{argument}: expected only together with {other}")
+            if here is not None and here is there:
+                raise ValueError(
+                    f"{argument}: expected another channel than {other}; to compare two splits of "
+                    "the same data, name them by split and baseline_split and leave it out"
+                )
         if mode not in MODES:
             raise ValueError(f"mode: expected one of {', '.join(MODES)}, found {mode!r}")
         for argument, name in ((keys.SPLIT_KEY, split), (keys.BASELINE_SPLIT_KEY, baseline_split)):
             if name is not None and not (isinstance(name, str) and name):
                 raise ValueError(f"{argument}: expected the name of a split, found {name!r}")
+        has_baseline = baseline is not None or baseline_statistics is not None
         spec = DriftReportSpec(
             examples=examples,
             baseline=baseline,
@@ -151,6 +160,7 @@ class DriftReport(base_beam_component.BaseBeamComponent):
             schema=schema,
             split=split,
             baseline_split=baseline_split or split,
+            skew=int(not has_baseline and baseline_split not in (None, split)),
             mode=mode,
             drift_config=json.dumps(_as_config(config).to_dict(), sort_keys=True),
             report=types.Channel(type=ExampleDriftReport),

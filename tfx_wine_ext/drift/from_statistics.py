@@ -1,1 +1,2 @@
-def statistics_summaries(x): raise RuntimeError("not there yet")
+def statistics_summaries(x):
+    raise RuntimeError("not there yet")

@@ -69,13 +69,13 @@ def decide(
     Raises:
         ValueError: see `DriftReportDriver`.
     """
-    current_key, baseline_key = sides_of(inputs)
+    current_key, baseline_key = sides_of(inputs, exec_properties)
     split, baseline_split = (
         exec_properties[keys.SPLIT_KEY],
         exec_properties[keys.BASELINE_SPLIT_KEY],
     )
-    current = _checked(current_key, inputs, split)
-    baseline = _checked(baseline_key, inputs, baseline_split)
+    current = _checked(inputs, current_key, keys.SPLIT_KEY, split)
+    baseline = _checked(inputs, baseline_key, keys.BASELINE_SPLIT_KEY, baseline_split)
     if current is None:
         raise ValueError(f"{current_key}: expected an artifact, found none: nothing to look at")
     subject = f"{describe(current, split)} ({current.uri})"
@@ -88,11 +88,14 @@ def decide(
     return decision
 
 
-def sides_of(inputs: Mapping[str, Sequence[types.Artifact]]) -> tuple[str, str]:
+def sides_of(
+    inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
+) -> tuple[str, str]:
     """Returns the keys of the current side and of the baseline: of Examples, or of statistics."""
-    if keys.EXAMPLES_KEY in inputs:
-        return keys.EXAMPLES_KEY, keys.BASELINE_KEY
-    return keys.STATISTICS_KEY, keys.BASELINE_STATISTICS_KEY
+    examples = keys.EXAMPLES_KEY, keys.BASELINE_KEY
+    statistics = keys.STATISTICS_KEY, keys.BASELINE_STATISTICS_KEY
+    current, baseline = examples if keys.EXAMPLES_KEY in inputs else statistics
+    return current, current if exec_properties[keys.SKEW_KEY] else baseline
 
 
 def describe(artifact: types.Artifact, split: str) -> str:
@@ -110,7 +113,7 @@ def span_of(artifact: types.Artifact) -> int | None:
 
 
 def _checked(
-    key: str, inputs: Mapping[str, Sequence[types.Artifact]], split: str
+    inputs: Mapping[str, Sequence[types.Artifact]], key: str, argument: str, split: str
 ) -> types.Artifact | None:
     """Returns the one artifact of an input, None if there is none, and refuses what is no use."""
     artifacts = inputs.get(key) or []
@@ -123,8 +126,6 @@ def _checked(
     [artifact] = artifacts
     splits = artifact_utils.decode_split_names(artifact.split_names)
     if split not in splits:
-        argument = keys.SPLIT_KEY if key in (keys.EXAMPLES_KEY, keys.STATISTICS_KEY) else None
-        argument = argument or keys.BASELINE_SPLIT_KEY
         raise ValueError(
             f"{argument}: expected a split of {key} ({artifact.uri}), which has "
             f"{', '.join(splits) or 'none'}; found {split!r}"

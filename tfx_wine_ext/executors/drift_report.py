@@ -33,6 +33,7 @@ from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.document import DataSource, report_document
 from tfx_wine_ext.drift.from_statistics import statistics_summaries
 from tfx_wine_ext.drift.metric import Verdict
+from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
 from tfx_wine_ext.drift.sketches import TableSketch
 from tfx_wine_ext.drivers.drift_report import describe, sides_of, span_of
 from tfx_wine_ext.executors.beam_files import BeamFiles
@@ -57,6 +58,7 @@ _PASSED_OVER = (
 )
 # Where `fail` keeps the report, beside the folders of artifacts, which TFX deletes.
 STOPPED_FOLDER = "stopped"
+MOST_IN_MESSAGE = 3
 
 
 class DriftDetectedError(RuntimeError):
@@ -105,7 +107,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             for key in (keys.REPORT_KEY, keys.ANOMALIES_KEY, keys.BLESSING_KEY)
         )
         sides = _sides(input_dict, exec_properties)
-        if keys.STATISTICS_KEY in sides_of(input_dict):
+        if keys.STATISTICS_KEY in sides_of(input_dict, exec_properties):
             summarized, method = [side and _of_statistics(side) for side in sides], "coarse"
         else:
             summarized = self._of_examples(sides, config, f"{report.uri}/.tasks")
@@ -252,7 +254,7 @@ def _sides(
 ) -> list[_Side | None]:
     """Returns the current side and the baseline, None where there is none."""
     splits = exec_properties[keys.SPLIT_KEY], exec_properties[keys.BASELINE_SPLIT_KEY]
-    found = [inputs.get(key) or [None] for key in sides_of(inputs)]
+    found = [inputs.get(key) or [None] for key in sides_of(inputs, exec_properties)]
     return [each[0] and _Side(each[0], split) for each, split in zip(found, splits)]
 
 
@@ -318,9 +320,17 @@ def drift_message(document: Mapping[str, Any]) -> str:
     Args:
         document: From `report_document`.
     """
-    worst = [f"{each['name']} ({each['reasons'][0]})" for each in worst_features(document)[:3]]
+    worst = [_in_words(feature) for feature in worst_features(document)[:MOST_IN_MESSAGE]]
     what = f"{document['current']['name']} drifted from {document['baseline']['name']}"
     return f"{what}: {'; '.join(document['reasons'])}. Worst: {', '.join(worst)}"
+
+
+def _in_words(feature: Mapping[str, Any]) -> str:
+    name = deciding_metric(feature)
+    if name is None:
+        return f"{feature['name']} ({feature['reasons'][0]})"
+    metric = feature["metrics"][name]
+    return f"{feature['name']} ({name} {metric['value']:.3g}, limit {limit_of(metric)})"
 
 
 def _iso(time: datetime.datetime) -> str:

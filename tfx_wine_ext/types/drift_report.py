@@ -17,6 +17,8 @@ BLESSING_KEY = "blessing"
 # Parameters
 SPLIT_KEY = "split"
 BASELINE_SPLIT_KEY = "baseline_split"
+# 1: both splits are of the same artifact, and there is no input for the baseline
+SKEW_KEY = "skew"
 MODE_KEY = "mode"
 # `tfx_wine_ext.drift.DriftConfig` as JSON text, all defaults written out: the thresholds in force
 DRIFT_CONFIG_KEY = "drift_config"

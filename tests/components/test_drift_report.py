@@ -1,0 +1,490 @@
+"""DriftReport as its users run it: driver, executor and publisher, by both launch paths."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+
+import pyarrow as pa
+import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.types import standard_artifacts
+from tfx.types.channel import Channel
+
+from examples.wine_quality.data import load
+from tfx_wine_ext.components.drift_report import DriftReport
+from tfx_wine_ext.drift import DriftConfig
+from tfx_wine_ext.executors.drift_report import DriftDetectedError
+from tfx_wine_ext.testing import (
+    FakeMetadata,
+    SqliteMetadata,
+    as_channel,
+    examples_artifact,
+    launch,
+    schema_artifact,
+    statistics_artifact,
+)
+
+pytestmark = pytest.mark.e2e
+both_paths = pytest.mark.parametrize("path", ["ir", "notebook"])
+
+BEFORE = {"x": [i / 10 for i in range(100)], "kind": ["a", "b"] * 50}
+AFTER = {"x": [i / 10 + 5 for i in range(100)], "kind": ["a", "b"] * 50}
+
+
+def examples(folder, rows, **more):
+    return as_channel(examples_artifact(folder, {"train": pa.table(rows)}, **more))
+
+
+def statistics(folder, rows, **more):
+    return as_channel(statistics_artifact(folder, {"train": pa.table(rows)}, **more))
+
+
+def document_of(result):
+    folder = pathlib.Path(result.outputs["report"][0].uri)
+    return json.loads((folder / "drift_report.json").read_text())
+
+
+def verdicts(result):
+    return {each["name"]: each["verdict"] for each in document_of(result)["features"]}
+
+
+@pytest.mark.parametrize(
+    ("store", "path"),
+    [(FakeMetadata, "ir"), (FakeMetadata, "notebook"), (SqliteMetadata, "ir")],
+    ids=["ir", "notebook", "ir, store in a file"],
+)
+def test_all_that_is_recorded_is_the_same_by_both_paths(tmp_path, store, path):
+    current = examples(tmp_path / "current", AFTER, span=2)
+    baseline = examples(tmp_path / "baseline", BEFORE, span=1)
+    arguments = [tmp_path / "metadata.sqlite"] if store is SqliteMetadata else []
+    with store(*arguments) as metadata:
+        component = DriftReport(examples=current, baseline=baseline, mode="report")
+        result = launch(component, path=path, store=metadata, pipeline_root=tmp_path / "root")
+
+    [report], [anomalies], [blessing] = (
+        result.outputs[key] for key in ("report", "anomalies", "blessing")
+    )
+    assert {key: each[0].custom_properties["span"] for key, each in result.inputs.items()} == {
+        "examples": 2,
+        "baseline": 1,
+    }
+    ours = {"name", "producer_component", "tfx_version", "is_external"}
+    assert {k: v for k, v in report.custom_properties.items() if k not in ours} == {
+        "verdict": "DRIFT",
+        "blessed": 0,
+        "method": "exact",
+        "share_drifted": 0.5,
+        "features": 2,
+        "features_drifted": 1,
+        "rows": 100,
+        "span": 2,
+        "baseline_rows": 100,
+        "baseline_span": 1,
+        "worst_1": "x",
+        "worst_1_verdict": "DRIFT",
+        "worst_1_metric": "wasserstein",
+        # 5 of a standard deviation of 2.8866
+        "worst_1_score": pytest.approx(1.7321, abs=1e-4),
+        "worst_1_threshold": 0.1,
+    }
+    assert {k: v for k, v in blessing.custom_properties.items() if k not in ours} == {
+        "verdict": "DRIFT",
+        "blessed": 0,
+    }
+    assert (report.type, anomalies.type, blessing.type) == (
+        "ExampleDriftReport",
+        "ExampleAnomalies",
+        "DriftBlessing",
+    )
+    assert anomalies.properties == {"split_names": '["train"]', "span": 2}
+    files = {
+        str(file.relative_to(artifact.uri))
+        for artifact in (report, anomalies, blessing)
+        for file in pathlib.Path(artifact.uri).rglob("*")
+        if file.is_file()
+    }
+    assert files == {
+        "drift_report.html",
+        "drift_report.json",
+        "Split-train/SchemaDiff.pb",
+        "NOT_BLESSED",
+    }
+    current_uri, baseline_uri = (result.inputs[key][0].uri for key in ("examples", "baseline"))
+    recorded = {**result.execution.properties, **result.execution.custom_properties}
+    assert recorded["decision"] == (
+        f"Comparing span 2, split train ({current_uri}) with span 1, split train ({baseline_uri})"
+    )
+    assert json.loads(recorded["drift_config"]) == DriftConfig().to_dict()
+    document = document_of(result)
+    assert (document["baseline"]["name"], document["current"]["rows"]) == (
+        "span 1, split train",
+        100,
+    )
+
+
+def test_anomalies_are_read_by_tfx_own_tools(tmp_path):
+    import tensorflow_data_validation as tfdv
+
+    current = examples(tmp_path / "current", {**AFTER, "kind": ["a", "new"] * 50})
+    baseline = examples(tmp_path / "baseline", BEFORE)
+    component = DriftReport(examples=current, baseline=baseline, mode="report")
+    result = launch(component, pipeline_root=tmp_path / "root")
+
+    uri = pathlib.Path(result.outputs["anomalies"][0].uri)
+    binary = (uri / "Split-train" / "SchemaDiff.pb").read_bytes()
+    anomalies = anomalies_pb2.Anomalies.FromString(binary)
+    assert {name: info.severity for name, info in anomalies.anomaly_info.items()} == {
+        "x": anomalies_pb2.AnomalyInfo.ERROR,
+        "kind": anomalies_pb2.AnomalyInfo.ERROR,
+    }
+    kind = anomalies.anomaly_info["kind"]
+    assert kind.short_description == "Drift: psi, js, chi_square, l_infinity, unseen_mass"
+    assert [reason.type for reason in kind.reason] == [
+        anomalies_pb2.AnomalyInfo.UNKNOWN_TYPE,
+        anomalies_pb2.AnomalyInfo.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
+        anomalies_pb2.AnomalyInfo.UNKNOWN_TYPE,
+        anomalies_pb2.AnomalyInfo.COMPARATOR_L_INFTY_HIGH,
+        anomalies_pb2.AnomalyInfo.UNKNOWN_TYPE,
+    ]
+    frame = tfdv.utils.display_util.get_anomalies_dataframe(anomalies)
+    assert sorted(frame.index) == ["'kind'", "'x'"]
+
+
+@both_paths
+def test_without_a_baseline_the_verdict_is_that_there_is_none(tmp_path, path):
+    component = DriftReport(examples=examples(tmp_path / "current", BEFORE, span=1), mode="fail")
+    result = launch(component, path=path, pipeline_root=tmp_path / "root")
+
+    properties = result.outputs["report"][0].custom_properties
+    assert (properties["verdict"], properties["blessed"], properties["rows"]) == (
+        "NO_BASELINE",
+        1,
+        100,
+    )
+    assert "baseline_rows" not in properties
+    assert result.outputs["blessing"][0].custom_properties["blessed"] == 1
+    recorded = {**result.execution.properties, **result.execution.custom_properties}
+    assert recorded["decision"].startswith("No baseline for span 1, split train (")
+
+
+def test_a_baseline_that_no_resolver_finds_is_none_in_a_pipeline(tmp_path):
+    from tfx.dsl.components.common.resolver import Resolver
+    from tfx.orchestration import pipeline as pipeline_lib
+    from tfx.orchestration.local import local_dag_runner
+
+    from tfx_wine_ext import ParquetExampleGen, PreviousSpanStrategy
+    from tfx_wine_ext.testing import parquet_file
+
+    def run(metadata, span):
+        """Runs example_gen >> previous span >> drift report, as a user's pipeline does."""
+        rows = AFTER if span == 3 else BEFORE
+        parquet_file(tmp_path / "data" / f"span-{span}" / "a.parquet", pa.table(rows))
+        from tfx.proto import example_gen_pb2
+
+        pattern = example_gen_pb2.Input.Split(name="train", pattern="span-{SPAN}/*")
+        example_gen = ParquetExampleGen(
+            str(tmp_path / "data"), input_config=example_gen_pb2.Input(splits=[pattern])
+        )
+        previous = Resolver(
+            strategy_class=PreviousSpanStrategy,
+            current=example_gen.outputs["examples"],
+            baseline=Channel(
+                type=standard_artifacts.Examples, producer_component_id="ParquetExampleGen"
+            ),
+        ).with_id("PreviousSpan")
+        drift = DriftReport(
+            examples=example_gen.outputs["examples"],
+            baseline=previous.outputs["baseline"],
+            mode="fail",
+        )
+        pipeline = pipeline_lib.Pipeline(
+            pipeline_name="spans",
+            pipeline_root=str(tmp_path / "root"),
+            components=[example_gen, previous, drift],
+            metadata_connection_config=metadata.connection_config,
+        )
+        local_dag_runner.LocalDagRunner().run(pipeline)
+
+    with SqliteMetadata(tmp_path / "metadata.sqlite") as metadata:
+        run(metadata, 1)
+        run(metadata, 2)
+        with pytest.raises(DriftDetectedError, match="span 3, split train drifted from span 2"):
+            run(metadata, 3)
+        reports = metadata.artifacts("ExampleDriftReport")
+        executions = metadata.executions("tfx_wine_ext.components.drift_report.DriftReport")
+
+    assert [
+        (r.custom_properties["verdict"], r.custom_properties.get("baseline_span")) for r in reports
+    ] == [("NO_BASELINE", None), ("OK", 1)]
+    assert [execution.state for execution in executions] == ["COMPLETE", "COMPLETE", "FAILED"]
+
+
+@both_paths
+def test_fail_stops_with_the_worst_features_and_publishes_nothing(tmp_path, path):
+    root = tmp_path / "root"
+    with FakeMetadata() as metadata:
+        component = DriftReport(
+            examples=examples(tmp_path / "current", AFTER, span=2),
+            baseline=examples(tmp_path / "baseline", BEFORE, span=1),
+            mode="fail",
+        )
+        with pytest.raises(
+            DriftDetectedError,
+            match=r"^span 2, split train drifted from span 1, split train: 1 of 2 features drifted"
+            r"\. Worst: x \(wasserstein 1\.73, limit 0\.1\)\. The report is in .*/stopped/",
+        ):
+            launch(component, path=path, store=metadata, pipeline_root=root)
+        live = [each for each in metadata.artifacts("ExampleDriftReport") if each.state == "LIVE"]
+
+    assert live == []
+    [kept] = root.rglob("stopped/*/drift_report.json")
+    assert json.loads(kept.read_text())["verdict"] == "DRIFT"
+    assert "<html" in kept.with_name("drift_report.html").read_text()
+
+
+@both_paths
+def test_both_payloads_are_read_and_give_the_same_report(tmp_path, path):
+    scores = {}
+    for payload in ("FORMAT_TF_EXAMPLE", "FORMAT_PARQUET"):
+        component = DriftReport(
+            examples=examples(tmp_path / payload / "current", AFTER, payload_format=payload),
+            baseline=examples(tmp_path / payload / "baseline", BEFORE, payload_format=payload),
+        )
+        result = launch(component, path=path, pipeline_root=tmp_path / payload / "root")
+        scores[payload] = {
+            (feature["name"], name): pytest.approx(metric["value"], rel=1e-6)
+            for feature in document_of(result)["features"]
+            for name, metric in feature["metrics"].items()
+        }
+    assert scores["FORMAT_TF_EXAMPLE"].keys() == scores["FORMAT_PARQUET"].keys()
+    assert {k: v.expected for k, v in scores["FORMAT_TF_EXAMPLE"].items()} == scores[
+        "FORMAT_PARQUET"
+    ]
+
+
+@both_paths
+def test_two_splits_of_one_span_show_the_skew_between_them(tmp_path, path):
+    splits = {"train": pa.table(BEFORE), "eval": pa.table(AFTER)}
+    channel = as_channel(examples_artifact(tmp_path / "examples", splits))
+    component = DriftReport(channel, split="eval", baseline_split="train")
+    result = launch(component, path=path, pipeline_root=tmp_path / "root")
+
+    assert verdicts(result) == {"x": "DRIFT", "kind": "OK"}
+    assert result.outputs["anomalies"][0].properties["split_names"] == '["eval"]'
+    assert list(result.inputs) == ["examples"]
+
+
+@both_paths
+def test_statistics_alone_give_a_coarse_report_with_its_error(tmp_path, path):
+    component = DriftReport(
+        statistics=statistics(tmp_path / "current", AFTER, span=2),
+        baseline_statistics=statistics(tmp_path / "baseline", BEFORE, span=1),
+    )
+    result = launch(component, path=path, pipeline_root=tmp_path / "root")
+
+    document = document_of(result)
+    assert (document["method"], document["verdict"]) == ("coarse", "DRIFT")
+    assert (document["current"]["rows"], document["current"]["span"]) == (100, 2)
+    ks = document["features"][[f["name"] for f in document["features"]].index("x")]["metrics"]["ks"]
+    assert ks["value"] - ks["error"] <= 0.5 <= ks["value"] + ks["error"]
+
+
+@both_paths
+def test_a_schema_says_which_integers_are_codes_and_which_features_are_no_data(tmp_path, path):
+    rows = {"code": [1, 2] * 50, "old": [1.0] * 100}
+    later = {"code": [2, 3] * 50, "old": [2.0] * 100}
+    schema = schema_artifact(
+        tmp_path / "schema",
+        """
+        feature { name: "code" type: INT int_domain { is_categorical: true } }
+        feature { name: "old" type: FLOAT lifecycle_stage: DEPRECATED }
+        """,
+    )
+    component = DriftReport(
+        examples=examples(tmp_path / "current", later),
+        baseline=examples(tmp_path / "baseline", rows),
+        schema=as_channel(schema),
+    )
+    result = launch(component, path=path, pipeline_root=tmp_path / "root")
+
+    [feature] = document_of(result)["features"]
+    assert (feature["name"], feature["kind"]) == ("code", "categorical")
+
+
+@both_paths
+def test_an_equal_launch_is_taken_from_the_cache_and_other_thresholds_are_not(tmp_path, path):
+    current = examples(tmp_path / "current", AFTER)
+    baseline = examples(tmp_path / "baseline", BEFORE)
+
+    def run(**config):
+        component = DriftReport(examples=current, baseline=baseline, config=config)
+        where = {"path": path, "store": store, "pipeline_root": tmp_path / "root"}
+        return launch(component, enable_cache=True, **where).cached
+
+    with FakeMetadata() as store:
+        assert [run(), run(), run(share=0.9)] == [False, True, False]
+
+
+@pytest.mark.parametrize(
+    ("change", "error"),
+    [
+        (
+            {"split": "test"},
+            r"split: expected a split of examples \(.*\), which has train; found 'test'",
+        ),
+        (
+            {"baseline_split": "test"},
+            r"baseline_split: expected a split of baseline \(.*\), which has train; found 'test'",
+        ),
+        (
+            {"config": {"critical": ["y"]}},
+            "critical of the drift config names 'y', which neither side has",
+        ),
+    ],
+    ids=["split", "baseline split", "unknown feature"],
+)
+@both_paths
+def test_what_does_not_fit_the_data_is_refused_by_name(tmp_path, path, change, error):
+    component = DriftReport(
+        examples=examples(tmp_path / "current", AFTER),
+        baseline=examples(tmp_path / "baseline", BEFORE),
+        **change,
+    )
+    with pytest.raises(ValueError, match=error):
+        launch(component, path=path, pipeline_root=tmp_path / "root")
+
+
+@both_paths
+def test_a_truncated_file_is_named_and_nothing_is_published(tmp_path, path):
+    artifact = examples_artifact(tmp_path / "current", {"train": pa.table(AFTER)})
+    [file] = pathlib.Path(artifact.uri, "Split-train").iterdir()
+    file.write_bytes(file.read_bytes()[:-20])
+    with FakeMetadata() as store:
+        with pytest.raises(ValueError, match=rf"TFRecord file {file}: .*truncated"):
+            launch(
+                DriftReport(examples=as_channel(artifact)),
+                path=path,
+                store=store,
+                pipeline_root=tmp_path / "root",
+            )
+        states = {each.state for each in store.artifacts("ExampleDriftReport")}
+    assert states <= {"UNKNOWN"}
+
+
+@pytest.mark.parametrize("runner", ["in_memory", "multi_processing"])
+def test_several_files_give_the_same_report_on_one_worker_or_two(tmp_path, runner):
+    def many(folder, rows):
+        artifact = examples_artifact(folder / "one", {"train": pa.table(rows)})
+        split = pathlib.Path(artifact.uri, "Split-train")
+        other = examples_artifact(folder / "two", {"train": pa.table(rows)})
+        [file] = pathlib.Path(other.uri, "Split-train").iterdir()
+        file.rename(split / "another.gz")
+        return as_channel(artifact)
+
+    component = DriftReport(
+        examples=many(tmp_path / "current", AFTER), baseline=many(tmp_path / "baseline", BEFORE)
+    )
+    options = ["--direct_num_workers=2", f"--direct_running_mode={runner}"]
+    result = launch(component, pipeline_root=tmp_path / "root", beam_pipeline_args=options)
+
+    document = document_of(result)
+    assert (document["baseline"]["rows"], document["current"]["rows"]) == (200, 200)
+    assert verdicts(result) == {"x": "DRIFT", "kind": "OK"}
+    assert list(pathlib.Path(result.outputs["report"][0].uri).iterdir()) != []
+    assert not list(tmp_path.rglob(".tasks"))
+
+
+def test_a_notebook_shows_the_page_in_a_frame(tmp_path, capsys):
+    from tfx.orchestration.experimental.interactive import visualizations
+
+    component = DriftReport(examples=examples(tmp_path / "current", BEFORE))
+    result = launch(component, path="notebook", pipeline_root=tmp_path / "root")
+    report = result.outputs["report"][0].to_tfx()
+
+    shown = []
+    from IPython.core import displayhook, interactiveshell
+
+    class Publisher:
+        """What IPython hands what is displayed to."""
+
+        def publish(self, data, **kwargs):
+            shown.append(data)
+
+    assert displayhook
+    shell = interactiveshell.InteractiveShell.instance()
+    shell.display_pub.publish = Publisher().publish
+    visualizations.get_registry().get_visualization("ExampleDriftReport").display(report)
+    [data] = shown
+    assert data["text/html"].startswith('<iframe title="drift report" sandbox="allow-scripts"')
+    assert "First data seen" in data["text/html"]
+
+
+WINE = load(download=False)
+
+
+@pytest.mark.skipif(WINE.source != "real", reason="the real wine data are not on this machine")
+@pytest.mark.parametrize(
+    ("sides", "expected"),
+    [
+        (
+            "first half, second half",
+            {
+                "fixed_acidity": ("DRIFT", "wasserstein", 0.5674),
+                "alcohol": ("DRIFT", "wasserstein", 0.5124),
+                "density": ("DRIFT", "wasserstein", 0.4901),
+                "total_sulfur_dioxide": ("DRIFT", "wasserstein", 0.3458),
+                "citric_acid": ("DRIFT", "wasserstein", 0.2811),
+                "pH": ("DRIFT", "wasserstein", 0.2644),
+                "quality": ("DRIFT", "wasserstein", 0.1523),
+                "chlorides": ("DRIFT", "wasserstein", 0.1461),
+                "residual_sugar": ("OK", "js", 0.0774),
+                "sulphates": ("OK", "js", 0.0638),
+                "volatile_acidity": ("OK", "js", 0.0620),
+                "free_sulfur_dioxide": ("OK", "wasserstein", 0.0538),
+            },
+        ),
+        (
+            "white, red",
+            {
+                "volatile_acidity": ("DRIFT", "wasserstein", 2.4764),
+                "total_sulfur_dioxide": ("DRIFT", "wasserstein", 2.1625),
+                "chlorides": ("DRIFT", "wasserstein", 1.9087),
+                "fixed_acidity": ("DRIFT", "wasserstein", 1.7361),
+                "sulphates": ("DRIFT", "wasserstein", 1.4749),
+                "free_sulfur_dioxide": ("DRIFT", "wasserstein", 1.1428),
+                "residual_sugar": ("DRIFT", "psi", 2.5815),
+                "density": ("DRIFT", "wasserstein", 0.9159),
+                "pH": ("DRIFT", "wasserstein", 0.8137),
+                "citric_acid": ("DRIFT", "wasserstein", 0.7470),
+                "quality": ("DRIFT", "wasserstein", 0.2731),
+                "alcohol": ("DRIFT", "js", 0.1811),
+            },
+        ),
+    ],
+)
+def test_the_real_wines(tmp_path, sides, expected):
+    from tfx_wine_ext.drift.ranking import deciding_metric, severity
+
+    white, half = WINE.table, WINE.table.num_rows // 2
+    red = pathlib.Path(WINE.path).with_name("winequality-red.csv")
+    before, after = (
+        (white, load(str(red)).table)
+        if sides == "white, red"
+        else (white.slice(0, half), white.slice(half))
+    )
+    component = DriftReport(
+        examples=as_channel(examples_artifact(tmp_path / "after", {"train": after})),
+        baseline=as_channel(examples_artifact(tmp_path / "before", {"train": before})),
+    )
+    document = document_of(launch(component, pipeline_root=tmp_path / "root"))
+
+    assert (document["verdict"], document["method"]) == ("DRIFT", "exact")
+    found = {}
+    for feature in sorted(document["features"], key=severity):
+        metric = deciding_metric(feature)
+        value = feature["metrics"][metric]["value"]
+        # Examples hold float32: the scores of the doubles in the file differ in the sixth digit.
+        found[feature["name"]] = (feature["verdict"], metric, pytest.approx(value, abs=2e-4))
+    assert expected == found
+    assert list(expected) == list(found)
