@@ -37,10 +37,9 @@ def anomalies_proto(document: Mapping[str, Any]) -> anomalies_pb2.Anomalies:
 
     info = anomalies_pb2.AnomalyInfo
     measurement = anomalies_pb2.DriftSkewInfo.Measurement
-    found = anomalies_pb2.Anomalies(
-        anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH,
-        data_missing=document["current"]["rows"] == 0,
-    )
+    found = anomalies_pb2.Anomalies(anomaly_name_format=anomalies_pb2.Anomalies.SERIALIZED_PATH)
+    if not document["current"]["rows"]:
+        found.data_missing = True
     for feature in document["features"]:
         _add_measurements(found, feature, measurement)
         if feature["verdict"] in ("OK", "NO_BASELINE"):
