@@ -236,7 +236,9 @@ def _measure(
     metrics = {"missing_rate": shares.share_change(absent[0], old.n, absent[1], new.n)}
     present_counts = [old.n - absent[0], new.n - absent[1]]
     found: Mapping[Verdict, str] = {}
-    if min(present_counts) >= config.min_count:
+    if max(old.error, new.error) >= 1:
+        found = {INCONCLUSIVE: "only the number of values is known"}
+    elif min(present_counts) >= config.min_count:
         if isinstance(old, NumericDistribution) and isinstance(new, NumericDistribution):
             metrics.update(_numeric(old, new))
         elif isinstance(old, CategoricalDistribution) and isinstance(new, CategoricalDistribution):
