@@ -137,7 +137,7 @@ def chi_square(reference: CountsLike, current: CountsLike, error: npt.ArrayLike 
         both = n * p + m * q
         found = np.zeros_like(both)
         np.divide((p - q) ** 2, both, out=found, where=both > 0)
-        return found * (n * m / total)
+        return np.asarray(found * (n * m / total))
 
     # Not from the cells: equal to scipy's to the last digits.
     both = old + new

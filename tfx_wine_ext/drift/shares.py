@@ -112,7 +112,9 @@ def _log_chance_of_absence(occurrences: Counts, resolution: int, share: float) -
     if not resolution:
         return np.asarray(occurrences * math.log1p(-share))
     with np.errstate(divide="ignore"):  # Too small for a float: never.
-        return np.log(special.bdtr(resolution, np.maximum(occurrences, resolution), share))
+        return np.asarray(
+            np.log(special.bdtr(resolution, np.maximum(occurrences, resolution), share))
+        )
 
 
 def _chernoff(
