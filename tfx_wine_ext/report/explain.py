@@ -135,7 +135,7 @@ def headline(document: Json) -> str:
         'First data seen: there is nothing to compare them with yet.'
     """
     features = document["features"]
-    compared = f"{len(features)} {'feature' if len(features) == 1 else 'features'}"
+    compared = count(len(features), "feature")
     drifted = sum(feature["verdict"] == "DRIFT" for feature in features)
     worth_a_look = sum(feature["verdict"] in ("DRIFT", "WARN") for feature in features)
     verdict = document["verdict"]
@@ -144,15 +144,18 @@ def headline(document: Json) -> str:
     if verdict == "INCONCLUSIVE":
         return "Undecided: these data cannot show whether they have drifted."
     if verdict == "OK":
-        return f"No drift: none of the {compared} moved beyond its limits."
+        return (
+            f"No drift: {compared} stayed within {'its' if len(features) == 1 else 'their'} limits."
+        )
     if verdict == "WARN":
         return (
-            f"Worth a look: {worth_a_look} of {compared} drifted or came near it, "
+            f"Worth a look: {worth_a_look:,} of {compared} drifted or came near it, "
             "which is not enough to call the data drifted."
         )
     if not drifted:
         return "The data have drifted, although no feature did by itself."
-    return f"The data have drifted: {drifted} of {compared} moved beyond their limits."
+    whose = "its" if drifted == 1 else "their"
+    return f"The data have drifted: {drifted:,} of {compared} moved beyond {whose} limits."
 
 
 def settle(document: Json) -> tuple[str, ...]:

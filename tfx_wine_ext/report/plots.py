@@ -110,7 +110,7 @@ def numeric_plot(histogram: Mapping[str, Any]) -> NumericPlot:
         side: None if share is None else _numeric_path(histogram, axis, share, top, slots[side])
         for side, share in shares.items()
     }
-    step = nice_step(top, 3)
+    step = nice_step(top, 4)
     grid = [
         Label(round(100 * (1 - i * step / top), 2), percent(i * step))
         for i in range(1, int(top / step) + 1)
@@ -145,13 +145,16 @@ class _Axis:
 
     def labels(self, ticks: Sequence[tuple[float, str]]) -> tuple[Label, ...]:
         """Labels of values, and of the ends where there is something beyond."""
-        start, end = 0.16 if self.below else 0.0, 0.84 if self.above else 1.0
+        below = f"< {number(self.low)}" if self.below else ""
+        above = f"> {number(self.high)}" if self.above else ""
+        # A character is 2 % of the width of a telephone; a tick's own half needs room too.
+        start, end = (0.02 * (len(text) + 3) if text else 0.0 for text in (below, above))
         places = [(self.place(value), text) for value, text in ticks]
-        labels = [_tick(place, text) for place, text in places if start <= place <= end]
-        if self.below:
-            labels.insert(0, Label(0, f"< {number(self.low)}", "start"))
-        if self.above:
-            labels.append(Label(100, f"> {number(self.high)}", "end"))
+        labels = [_tick(place, text) for place, text in places if start <= place <= 1 - end]
+        if below:
+            labels.insert(0, Label(0, below, "start"))
+        if above:
+            labels.append(Label(100, above, "end"))
         return tuple(labels)
 
     @property

@@ -90,13 +90,15 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def pair(one: float, other: float) -> tuple[str, str]:
-    """Shows two numbers with as many digits, 3 to 7, as it takes to tell them apart.
+    """Shows two numbers with as many digits, 3 at least, as it takes to tell them apart.
 
     Example:
         >>> pair(0.99574, 0.99468), pair(10.4, 9.9), pair(2.0, 2.0)
         (('0.996', '0.995'), ('10.4', '9.9'), ('2', '2'))
     """
-    for digits in range(3, 8):
+    if one == other:
+        return number(one), number(other)
+    for digits in range(3, 18):
         shown = number(one, digits), number(other, digits)
         if shown[0] != shown[1]:
             break

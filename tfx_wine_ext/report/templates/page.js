@@ -56,7 +56,8 @@
     if (sort.selectedIndex > 0) state.set("sort", sort.value);
     if (boxes.some((box) => !box.checked))
       state.set("show", boxes.filter((box) => box.checked).map((box) => box.value).join(" "));
-    history.replaceState(null, "", `#${state}`);
+    const hash = state.toString();
+    history.replaceState(null, "", location.href.split("#")[0] + (hash && `#${hash}`));
   }
 
   function restore() {

@@ -1,0 +1,243 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import html.parser
+import json
+import re
+import time
+
+import pytest
+
+from tests.report.documents import (
+    ALL,
+    DRIFTED,
+    HOSTILE,
+    HUNDRED,
+    INCONCLUSIVE,
+    LONG,
+    NO_BASELINE,
+    OK,
+    document,
+)
+from tfx_wine_ext.report.drift_page import render_drift_page
+
+VOID = {"meta", "link", "input", "br"}
+
+
+class Page(html.parser.HTMLParser):
+    """What is on a page: its text by element, its attributes, and whether its elements nest."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.texts, self.attributes, self.ids = [], [], [], []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.attributes += [(tag, *attribute) for attribute in attributes]
+        self.ids += [value for name, value in attributes if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.attributes += [(tag, *attribute) for attribute in attributes]
+        self.ids += [value for name, value in attributes if name == "id"]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        marks = str.maketrans(dict.fromkeys("\u2068\u2069"))
+        return " ".join(" ".join(self.texts).split()).translate(marks)
+
+    def all(self, tag, name):
+        return [value for t, n, value in self.attributes if (t, n) == (tag, name)]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_every_kind_of_report_makes_a_page_whose_elements_nest_and_whose_ids_are_unique(name):
+    page = Page(render_drift_page(ALL[name]))
+    assert len(set(page.ids)) == len(page.ids)
+    # What is used or linked to is there.
+    used = [href[1:] for href in page.all("use", "href") + page.all("a", "href")]
+    assert set(used) <= set(page.ids)
+
+
+def test_the_document_may_come_from_a_file():
+    assert render_drift_page(json.loads(json.dumps(DRIFTED))) == render_drift_page(DRIFTED)
+
+
+def test_the_first_screen_says_what_was_compared_and_what_moved_worst_first():
+    text = Page(render_drift_page(DRIFTED)).text
+    first_screen = text[text.index("Drift report · ") : text.index("All features together")].strip()
+    assert first_screen == (
+        "Drift report · 24 November 2026, 23:30 UTC "
+        "Drift. The data have drifted: 3 of 6 features moved beyond their limits. "
+        "alcohol, which is critical, drifted 3 of 6 features drifted "
+        "Baseline span 1, split train Rows 3,262 Span 1 Split train "
+        "Made 23 November 2026, 06:12 UTC From /pipelines/wine/examples/1 "
+        "Current span 2, split train Rows 1,448 Span 2 Split train "
+        "Made 23 November 2026, 06:12 UTC "
+        "Result 3 of 6 features drifted Share drifted 50 % (limit 50 %) "
+        "Aggregate 0.21 (limit 0.2) Method exact: every value counted "
+        "What to look at, worst first "
+        "Drift: grape Unseen values 5 % limit 1 % "
+        "5 % of the values are new: the baseline has none of them; chance explains 0.04 %. "
+        "Drift: alcohol Wasserstein 0.378 limit 0.1 "
+        "The median fell from 10.4 to 9.8, by 0.48 standard deviations of the baseline. "
+        "Drift: sulphates The column is gone. "
+        "Warning: quality PSI 0.15 limit 0.1 40 % of the values are 7 or more; 20 % were before. "
+        "Warning: vintage The column is new."
+    )
+
+
+def test_a_feature_has_its_scores_and_the_statistics_of_both_sides():
+    text = Page(render_drift_page(document("DRIFT", DRIFTED["features"][1:2]))).text
+    assert text[text.index("Statistics") : text.index("What the metrics mean")] == (
+        "Statistics Baseline Current Values 3,262 1,448 Missing 0 45 (3.1 %) Minimum 8 8 "
+        "Lower quartile 9.4 9.3 Median 10.4 9.8 Upper quartile 11.4 10.5 Maximum 14.2 14.9 "
+        "Mean 10.5 10.1 Standard deviation 1.25 1.06 "
+        "Scores Metric Value Limit Noise floor q-value Verdict "
+        "Missing values 3.1 % 5 % 0.2 % 0.5 OK "
+        "PSI 0.225 0.25 (warns: 0.1) 0.05 <0.001 Warning "
+        "Kolmogorov-Smirnov 0.223 » 0.1 0.0451 <0.001 Drift "
+        "Wasserstein 0.378 » 0.1 0.0663 <0.001 Drift "
+    )
+
+
+def test_errors_have_a_column_only_where_there_are_any():
+    assert "±0.01" in render_drift_page(INCONCLUSIVE)
+    assert "is-error" not in render_drift_page(DRIFTED).split("</style>")[1]
+
+
+def test_without_a_baseline_the_page_says_so_and_shows_the_current_data_alone():
+    page = Page(render_drift_page(NO_BASELINE))
+    assert "First data seen: there is nothing to compare them with yet." in page.text
+    assert "They can be the baseline of the next comparison." in page.text
+    body = page.text[page.text.index("First data seen") :]
+    assert "Baseline" not in body.replace("Current", "")
+    assert "q-value" not in body
+    assert "Riesling" in body
+
+
+def test_an_inconclusive_page_says_what_would_settle_it():
+    assert (
+        "What would settle it 1 feature had too few values"
+        in Page(render_drift_page(INCONCLUSIVE)).text
+    )
+
+
+def test_the_classifier_has_a_part_of_its_own():
+    text = Page(render_drift_page(DRIFTED)).text.replace("\u00a0", " ")
+    assert (
+        "has an AUC of 0.712 (95 % interval 0.69 to 0.734; limit 0.6; p <0.001). 0.5 is guessing, "
+        "1 is always right. It saw 3,262 rows of the baseline and 1,448 of the current data"
+    ) in text
+    assert "All features together" not in Page(render_drift_page(OK)).text
+
+
+def test_the_settings_in_force_are_all_there():
+    text = Page(render_drift_page(DRIFTED)).text.replace("\u00a0", " ")
+    settings = text[text.index("Limits and settings in force") :].strip()
+    assert settings == (
+        "Limits and settings in force Metric Fails at Warns at PSI 0.25 0.1 "
+        "Jensen-Shannon 0.1 never Kolmogorov-Smirnov 0.1 never Wasserstein 0.1 never "
+        "Chi-square (Cramér's V) 0.2 never L-infinity 10 % never "
+        "Unseen values 1 % any value above 0 Missing values 5 % never Infinite values never never "
+        "Limits of pH alone Metric Fails at Warns at Kolmogorov-Smirnov 0.2 never "
+        "critical alcohol importances alcohol : 0.75, pH : 0.25 ignore none categorical none "
+        "q 0.05 share 0.5 aggregate 0.2 min_count 20"
+    )
+
+
+def test_style_and_script_are_allowed_by_their_hashes_and_nothing_else_is():
+    page = render_drift_page(DRIFTED)
+    [policy] = [v for t, n, v in Page(page).attributes if n == "content" and "src" in v]
+    hashes = {
+        tag: base64.b64encode(
+            hashlib.sha256(re.search(f"<{tag}>(.*)</{tag}>", page, re.S).group(1).encode()).digest()
+        ).decode()
+        for tag in ("style", "script")
+    }
+    assert policy == (
+        f"default-src 'none'; style-src 'sha256-{hashes['style']}'; "
+        f"script-src 'sha256-{hashes['script']}'; img-src data:; base-uri 'none'; "
+        "form-action 'none'"
+    )
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_no_page_names_an_address_or_has_style_or_code_in_attributes(name):
+    page = Page(render_drift_page(ALL[name]))
+    addresses = [
+        (tag, attribute, value)
+        for tag, attribute, value in page.attributes
+        if attribute in ("href", "src", "action", "xlink:href", "srcset", "data")
+        and not value.startswith("#")
+    ]
+    assert addresses == [("link", "href", "data:,")]
+    assert [n for _, n, _ in page.attributes if n == "style" or n.startswith("on")] == []
+
+
+def test_hostile_names_and_values_stay_text():
+    page = render_drift_page(HOSTILE)
+    assert len(re.findall("<script", page)) == len(re.findall("</script", page)) == 1
+    assert "<img" not in page
+    assert "{{ 7 * 7 }}" in html.unescape(page)
+    # Nothing is left that turns or hides what is around it, but the marks that isolate.
+    kinds = set(re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202f]", page))
+    assert kinds == set()
+    assert page.count("\u2068") == page.count("\u2069")
+    page.encode("utf-8")  # No half of a surrogate pair.
+
+
+def test_a_very_long_name_is_there_once_whole_and_cut_everywhere_else():
+    page = render_drift_page(HOSTILE)
+    assert page.count("x" * 9_000) == 1
+    assert "Whole name (10,005 characters)" in page
+    assert f"long_{'x' * 49}…{'x' * 25}" in page
+    assert LONG in html.unescape(page)
+
+
+def test_a_report_without_features_is_still_a_page():
+    text = Page(render_drift_page(document("INCONCLUSIVE", []))).text
+    assert "There was no feature to compare" in text
+
+
+def test_a_page_of_100_features_is_below_1_mb_and_takes_less_than_a_second():
+    render_drift_page(OK)  # Templates are compiled at the first one.
+    started = time.perf_counter()
+    page = render_drift_page(HUNDRED)
+    assert time.perf_counter() - started < 1
+    assert len(page.encode()) < 1_000_000
+
+
+def test_a_page_of_12_features_is_below_300_kb():
+    twelve = document("DRIFT", HUNDRED["features"][:12])
+    assert len(render_drift_page(twelve).encode()) < 300_000
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ([], TypeError, "document must be a mapping, found list"),
+        ({}, ValueError, r"document\['format_version'\] must be 1, found None: render it with"),
+        ({**OK, "format_version": 2}, ValueError, "must be 1, found 2"),
+        (
+            {key: OK[key] for key in OK if key not in ("verdict", "config")},
+            ValueError,
+            "document must have the keys verdict, config, which are missing",
+        ),
+    ],
+)
+def test_what_is_no_report_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        render_drift_page(wrong)

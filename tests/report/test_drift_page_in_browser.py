@@ -1,0 +1,246 @@
+from __future__ import annotations
+
+import pytest
+
+from tests.report.documents import ALL, DRIFTED, HOSTILE, HOSTILE_TEXTS, HUNDRED, OK
+from tfx_wine_ext.report.drift_page import render_drift_page
+from tfx_wine_ext.report.text import visible
+
+pytestmark = pytest.mark.e2e
+
+# The lowest contrast of any text with the ground that it stands on, and that text (WCAG 1.4.3).
+LOWEST_CONTRAST = """() => {
+  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => {
+    const [r, g, b] = channels(color).map((x) => x / 255)
+      .map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const color = getComputedStyle(e).backgroundColor;
+      const [, , , alpha = 1] = channels(color);
+      if (alpha > 0) return color;
+    }
+  };
+  let lowest = [Infinity, ""];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].filter((n) => n.nodeType === 3 && n.data.trim());
+    if (!own.length || !element.checkVisibility() || element.matches("script, title, desc"))
+      continue;
+    const style = getComputedStyle(element);
+    const ink = element.ownerSVGElement ? style.fill : style.color;
+    const [a, b] = [light(ink), light(ground(element))].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < lowest[0]) lowest = [contrast, own[0].data];
+  }
+  return lowest;
+}"""
+
+
+def shown(page):
+    """The names of the features that are shown, from the top."""
+    return page.locator(".feature:visible > summary .name").all_inner_texts()
+
+
+def opened(page):
+    return page.locator(".feature[open] > summary .name").all_inner_texts()
+
+
+BY_SEVERITY = ["grape", "alcohol", "sulphates", "quality", "vintage", "pH"]
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_a_page_loads_without_a_complaint_and_asks_for_nothing(show, name):
+    page = show(render_drift_page(ALL[name]))
+    count = len(ALL[name]["features"])
+    assert page.locator("output").inner_text() == f"{count} of {count} features shown"
+
+
+def test_features_are_found_by_typing_a_part_of_a_name(show):
+    page = show(render_drift_page(DRIFTED))
+    page.keyboard.press("Tab")
+    while page.evaluate("document.activeElement.name") != "find":
+        page.keyboard.press("Tab")
+    page.keyboard.type("PH")
+    assert shown(page) == ["sulphates", "pH"]
+    assert page.get_by_role("status").inner_text() == "2 of 6 features shown"
+    assert page.evaluate("location.hash") == "#find=PH"
+    page.keyboard.press("Escape")
+    assert shown(page) == BY_SEVERITY
+    assert page.evaluate("location.hash") == ""
+
+
+def test_features_are_filtered_by_verdict_with_the_mouse_and_with_the_keyboard(show):
+    page = show(render_drift_page(DRIFTED))
+    page.get_by_role("checkbox", name="Drift").click()
+    assert shown(page) == ["quality", "vintage", "pH"]
+    page.keyboard.press("Tab")
+    page.keyboard.press("Space")
+    assert shown(page) == ["pH"]
+    assert page.get_by_role("status").inner_text() == "1 of 6 features shown"
+    assert page.evaluate("location.hash") == "#show=OK"
+
+
+@pytest.mark.parametrize(
+    ("by", "names"),
+    [
+        ("Severity", BY_SEVERITY),
+        ("Name", ["alcohol", "grape", "pH", "quality", "sulphates", "vintage"]),
+        ("Column order", ["pH", "alcohol", "quality", "grape", "sulphates", "vintage"]),
+        # Those without the metric come last, the worst first.
+        (
+            "Kolmogorov-Smirnov",
+            ["alcohol", "pH", "grape", "sulphates", "quality", "vintage"],
+        ),
+    ],
+)
+def test_features_are_sorted(show, by, names):
+    page = show(render_drift_page(DRIFTED))
+    page.get_by_label("Sort by").select_option(label=by)
+    assert shown(page) == names
+
+
+def test_names_are_sorted_as_people_count(show):
+    page = show(render_drift_page(HUNDRED))
+    page.get_by_label("Sort by").select_option(label="Name")
+    assert shown(page)[:3] == ["measurement_000", "measurement_001", "measurement_002"]
+
+
+def test_what_was_chosen_is_in_the_address_and_comes_back_with_it(show):
+    page = show(render_drift_page(DRIFTED), "#find=a&sort=name&show=DRIFT+WARN")
+    assert shown(page) == ["alcohol", "grape", "quality", "sulphates", "vintage"]
+    assert page.get_by_label("Find").input_value() == "a"
+    assert not page.get_by_role("checkbox", name="OK").is_checked()
+    # What nobody can choose changes nothing.
+    page = show(render_drift_page(DRIFTED), "#sort=nothing&show=DRIFT")
+    assert shown(page) == ["grape", "alcohol", "sulphates"]
+
+
+def test_a_link_shows_its_feature_whatever_is_filtered(show):
+    page = show(render_drift_page(DRIFTED))
+    page.get_by_label("Find").fill("grape")
+    page.get_by_role("button", name="Close all").click()
+    page.get_by_role("link", name="alcohol").click()
+    assert shown(page) == BY_SEVERITY
+    assert opened(page) == ["alcohol"] + [name for name in BY_SEVERITY[2:] if name != "pH"]
+    assert page.evaluate("document.activeElement.closest('.feature').id") == "f1"
+
+
+def test_features_are_opened_and_closed_one_by_one_and_all_together(show):
+    page = show(render_drift_page(DRIFTED))
+    # What is fine is closed at first.
+    assert opened(page) == BY_SEVERITY[:-1]
+    summary = page.locator("#f0 > summary")
+    summary.focus()
+    page.keyboard.press("Enter")
+    assert opened(page) == BY_SEVERITY
+    page.get_by_role("button", name="Close all").click()
+    assert opened(page) == []
+    page.get_by_role("button", name="Open all").click()
+    assert opened(page) == BY_SEVERITY
+
+
+def test_hostile_names_and_values_are_seen_as_the_text_that_they_are(show):
+    page = show(render_drift_page(HOSTILE))
+    assert page.title().startswith("Drift report: Drift, long_xxx")
+    assert page.evaluate("document.images.length") == 0
+    assert page.evaluate("document.scripts.length") == 1
+    page.get_by_label("Sort by").select_option(label="Column order")
+    names = [visible(text, 80) or "(no name)" for text in HOSTILE_TEXTS]
+    assert shown(page)[: len(names)] == names
+    values = page.locator(".categories bdi").all_text_contents()
+    assert values == [visible(text[:200]) or "(empty text)" for text in HOSTILE_TEXTS]
+
+
+def test_a_name_from_right_to_left_does_not_move_what_stands_beside_it(show):
+    page = show(render_drift_page(HOSTILE))
+    order = page.evaluate(
+        """() => [...document.querySelectorAll(".feature > summary h3")].map((title) => {
+          const [name, kind] = [...title.children].map((e) => e.getClientRects());
+          return kind[0].top > name[0].top || kind[0].left >= name[name.length - 1].right;
+        })"""
+    )
+    assert order == [True] * 11
+
+
+def test_a_feature_is_found_by_the_part_of_its_name_that_is_cut_off(show):
+    page = show(render_drift_page(HOSTILE))
+    page.get_by_label("Find").fill("x" * 1000)
+    assert page.locator("output").inner_text() == "1 of 11 features shown"
+
+
+@pytest.mark.parametrize("width", [320, 390, 768, 1280])
+@pytest.mark.parametrize("name", ["drifted", "no_baseline", "inconclusive", "hostile"])
+def test_no_page_is_wider_than_the_screen(show, name, width):
+    page = show(render_drift_page(ALL[name]), width=width)
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["drifted", "no_baseline", "inconclusive", "ok"])
+def test_all_text_stands_out_from_its_ground(show, name, scheme):
+    page = show(render_drift_page(ALL[name]), color_scheme=scheme)
+    page.evaluate("document.querySelectorAll('details').forEach((d) => { d.open = true; })")
+    contrast, text = page.evaluate(LOWEST_CONTRAST)
+    assert contrast >= 4.5, text
+    ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert ground == {"light": "rgb(246, 245, 242)", "dark": "rgb(20, 21, 25)"}[scheme]
+
+
+def test_on_paper_everything_is_open_and_light_and_there_are_no_controls(show):
+    page = show(render_drift_page(DRIFTED), color_scheme="dark")
+    page.emulate_media(media="print", color_scheme="dark")
+    assert not page.locator(".controls").is_visible()
+    assert page.locator("details:not([open]) > :not(summary)").count() > 2
+    hidden = "e => [...e].filter((x) => x.getBoundingClientRect().height === 0).length"
+    closed = page.locator("details:not([open]) > :not(summary)")
+    assert closed.evaluate_all(hidden) == 0
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert page.evaluate(LOWEST_CONTRAST)[0] >= 4.5
+
+    page.emulate_media(media="screen")
+    before = opened(page)
+    assert page.pdf().startswith(b"%PDF-")
+    assert opened(page) == before
+
+
+def test_the_page_is_whole_without_javascript(show):
+    page = show(render_drift_page(DRIFTED), java_script_enabled=False)
+    assert not page.locator(".controls").is_visible()
+    assert page.locator("main h3:visible .name").all_inner_texts() == BY_SEVERITY
+    page.locator("#f0 > summary").click()
+    assert page.get_by_text("No metric reached its limit.").is_visible()
+
+
+def test_screen_readers_get_landmarks_headings_tables_and_described_plots(show):
+    page = show(render_drift_page(OK))
+    page.locator(".feature > summary").click()
+    assert page.get_by_role("banner").count() == page.get_by_role("main").count() == 1
+    assert page.get_by_role("heading", level=1).text_content() == (
+        "OK. No drift: 1 feature stayed within its limits."
+    )
+    assert page.get_by_role("heading", level=2).all_inner_texts() == [
+        "All features",
+        "What the metrics mean",
+        "Limits and settings in force",
+    ]
+    assert page.get_by_role("search", name="Features").is_visible()
+    plot = page.get_by_role("img", name="Distribution of \u2068pH\u2069: share of the values")
+    assert plot.is_visible()
+    # On a telephone the table is laid out as blocks, and stays a table.
+    page.set_viewport_size({"width": 390, "height": 800})
+    scores = page.get_by_role("table", name="Scores")
+    assert scores.get_by_role("columnheader").all_text_contents() == [
+        *("Metric", "Value", "Limit", "Noise floor", "q-value", "Verdict"),
+    ]
+    assert scores.get_by_role("rowheader").all_text_contents() == ["Kolmogorov-Smirnov"]
+    assert scores.get_by_role("cell", name="Limit 0.2", exact=True).count() == 1
+
+
+def test_the_focus_can_be_seen(show):
+    page = show(render_drift_page(OK))
+    page.keyboard.press("Tab")
+    outline = "getComputedStyle(document.activeElement).outlineWidth"
+    assert page.evaluate(outline) == "3px"
