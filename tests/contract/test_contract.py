@@ -226,8 +226,9 @@ def test_an_argument_that_is_not_there_is_refused(name, tmp_path):
 
 
 def _incidental(key):
-    """TFX writes `is_external` by one path only; sizes on disk are the compressor's business."""
-    return key == "is_external" or key.split("_")[0] == "bytes"
+    """TFX writes some keys by one path only; sizes on disk are the compressor's business."""
+    of_one_path = ("is_external", "name", "producer_component")
+    return key in of_one_path or key.split("_")[0] == "bytes"
 
 
 @every_component

@@ -146,7 +146,9 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
         [entry_points] = (name for name in metadata if name.endswith("/entry_points.txt"))
         assert archive.read(entry_points).decode().split() == [
             *("[console_scripts]", "tfx-wine-ext", "=", "tfx_wine_ext.cli:main"),
-            *("[tfx_wine_ext.component_specs]", "ParquetExampleGen", "="),
+            *("[tfx_wine_ext.component_specs]", "DriftReport", "="),
+            "tfx_wine_ext.components.drift_report:DriftReportSpec",
+            *("ParquetExampleGen", "="),
             "tfx_wine_ext.components.parquet_example_gen:ParquetExampleGenSpec",
         ]
         [license_] = (name for name in metadata if name.endswith("LICENSE"))

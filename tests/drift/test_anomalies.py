@@ -36,6 +36,7 @@ def test_each_feature_that_is_not_ok_is_an_anomaly_with_its_reasons():
     short_description: "Drift"
     description: "the column is gone"
     reason {
+      type: UNKNOWN_TYPE
       short_description: "the column is gone"
       description: "the column is gone"
     }
@@ -67,6 +68,7 @@ anomaly_info {
     short_description: "Near drift"
     description: "the column is new"
     reason {
+      type: UNKNOWN_TYPE
       short_description: "the column is new"
       description: "the column is new"
     }

@@ -28,7 +28,6 @@ from tfx_wine_ext.report.explain import (
     headline,
     metric_number,
     settle,
-    severity,
 )
 
 
@@ -164,17 +163,6 @@ def test_a_warning_above_0_says_so():
     )
     assert plain(explain(any_at_all)) == [
         "Decided by unseen values: 0.4 %; any at all warns, from 1 % on it fails."
-    ]
-
-
-def test_features_are_sorted_by_verdict_and_then_by_how_far_a_metric_is_up_its_limit():
-    features = [PH, ALCOHOL, QUALITY, GRAPE, GONE, NEW, FEW, STRADDLING]
-    names = [found["name"] for found in sorted(features, key=severity)]
-    assert names == [
-        *("grape", "alcohol", "sulphates"),
-        *("density", "residual sugar"),
-        *("quality", "vintage"),
-        "pH",
     ]
 
 

@@ -113,9 +113,9 @@ def test_the_examples_of_the_latest_blessed_model_are_found_behind_those_of_tran
         run(metadata, [transformed[n]], [pairs[n][0]])
     strategy = BlessedModelExamplesStrategy()
     models, blessings = map(list, zip(*pairs))
-    assert baseline(
-        strategy, metadata, model=models, model_blessing=blessings, baseline=raw
-    ) == ["raw 1"]
+    assert baseline(strategy, metadata, model=models, model_blessing=blessings, baseline=raw) == [
+        "raw 1"
+    ]
     assert baseline(strategy, metadata, model=[], model_blessing=[], baseline=raw) == []
 
 

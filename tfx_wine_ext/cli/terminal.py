@@ -8,14 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfx_wine_ext.drift.metric import Verdict
+from tfx_wine_ext.drift.ranking import limit_of, nearness, severity
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 Document = Mapping[str, Any]
 
-WORST_FIRST = [Verdict.DRIFT, Verdict.INCONCLUSIVE, Verdict.WARN, Verdict.OK]
 STYLES = {"DRIFT": "bold red", "INCONCLUSIVE": "magenta", "WARN": "yellow", "OK": "green"}
 MOST_FEATURES = 50
 MOST_METRICS = 3
@@ -59,7 +58,7 @@ def print_features(document: Document, console: Console | None = None) -> None:
 
     if console is None:
         console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
-    features = sorted(document["features"], key=_badness)
+    features = sorted(document["features"], key=severity)
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for heading in ("feature", "kind", "verdict", "why"):
         table.add_column(heading, overflow="fold")
@@ -82,20 +81,12 @@ def print_features(document: Document, console: Console | None = None) -> None:
         )
 
 
-def _badness(feature: Document) -> tuple[int, float]:
-    nearest = max(map(_nearness, feature["metrics"].values()), default=0.0)
-    return WORST_FIRST.index(Verdict(feature["verdict"])), -nearest
-
-
-def _nearness(metric: Document) -> float:
-    """How near a metric is to its limit: 1 or more if it has reached it."""
-    limit = metric["threshold"]
-    return float(metric["value"] / limit) if limit else 0.0
-
-
 def _why(feature: Document) -> str:
     """Says what decided about a feature; of one that is OK, what came nearest to a limit."""
-    metrics = sorted(feature["metrics"].items(), key=lambda item: -_nearness(item[1]))
+    metrics = sorted(
+        feature["metrics"].items(),
+        key=lambda item: -nearness(item[1]["value"], item[1]["threshold"]),
+    )
     if feature["verdict"] == "OK":
         metrics = metrics[:1]
     else:
@@ -106,8 +97,8 @@ def _why(feature: Document) -> str:
 
 
 def _metric(name: str, metric: Document) -> str:
-    level = "warn" if metric["verdict"] == "WARN" else "threshold"
-    limit = "no limit" if metric[level] is None else f"limit {metric[level]:g}"
+    level = limit_of(metric)
+    limit = "no limit" if level is None else f"limit {level:g}"
     error = f" ± {metric['error']:.2g}" if metric["error"] else ""
     return f"{name} {metric['value']:.3g}{error} ({limit})"
 

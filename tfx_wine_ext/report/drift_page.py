@@ -6,8 +6,8 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext.drift.ranking import WORST_FIRST, severity
 from tfx_wine_ext.report import explain, glossary, plots
-from tfx_wine_ext.report.explain import VERDICTS
 from tfx_wine_ext.report.page import NAME_LIMIT, render
 from tfx_wine_ext.report.text import count, number, pair, percent, probability, visible
 
@@ -88,7 +88,7 @@ class FeatureView:
         name: Cut for display.
         whole_name: The whole name where `name` is cut, else None.
         kind: numeric, categorical or unknown.
-        verdict: One of `VERDICTS`.
+        verdict: One of `WORST_FIRST`.
         deciding: The metric that decided, if one did.
         closest: The metric farthest up its limit, where none reached it.
         sentences: What happened, in words.
@@ -148,9 +148,9 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
     """
     _check(document)
     features = document["features"]
-    order = sorted(range(len(features)), key=lambda i: (*explain.severity(features[i]), i))
+    order = sorted(range(len(features)), key=lambda i: (*severity(features[i]), i))
     views = [_feature(i, features[i]) for i in order]
-    found = [verdict for verdict in VERDICTS if any(view.verdict == verdict for view in views)]
+    found = [verdict for verdict in WORST_FIRST if any(view.verdict == verdict for view in views)]
     moved = [view for view in views if view.verdict in ("DRIFT", "INCONCLUSIVE", "WARN")]
     return render(
         "drift.html",

@@ -8,14 +8,13 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from tfx_wine_ext.drift import ranking
 from tfx_wine_ext.report import plots
 from tfx_wine_ext.report.glossary import METRICS
 from tfx_wine_ext.report.text import count, isolated, number, pair, percent, visible
 
 Json = Mapping[str, Any]
 
-# From the one that needs a reader's attention most.
-VERDICTS = ("DRIFT", "INCONCLUSIVE", "WARN", "NO_BASELINE", "OK")
 # Changes below these are not worth a sentence: of a share, and of the middle half's width.
 _SHARE_WORTH_SAYING = 0.02
 _WIDTH_WORTH_SAYING = 0.1
@@ -73,15 +72,11 @@ def deciding_metric(feature: Json) -> Deciding | None:
         >>> deciding_metric({"verdict": "DRIFT", "metrics": {"ks": metric}})
         Deciding(name='ks', label='Kolmogorov-Smirnov', value='0.5', limit='0.1', ratio=5.0)
     """
-    verdict = feature["verdict"]
-    if verdict == "OK":
+    name = None if feature["verdict"] == "OK" else ranking.deciding_metric(feature)
+    if name is None:
         return None
-    found = [
-        _beside(name, metric, metric["warn"] if verdict == "WARN" else metric["threshold"])
-        for name, metric in feature["metrics"].items()
-        if metric["verdict"] == verdict
-    ]
-    return _farthest(found)
+    metric = feature["metrics"][name]
+    return _beside(name, metric, ranking.limit_of(metric))
 
 
 def closest_metric(feature: Json) -> Deciding | None:
@@ -94,37 +89,18 @@ def closest_metric(feature: Json) -> Deciding | None:
     """
     if feature["verdict"] != "OK":
         return None
-    return _farthest(
-        [_beside(name, metric, metric["threshold"]) for name, metric in feature["metrics"].items()]
-    )
+    found = [
+        _beside(name, metric, metric["threshold"]) for name, metric in feature["metrics"].items()
+    ]
+    with_limit = [beside for beside in found if beside]
+    return max(with_limit, key=lambda beside: beside.ratio, default=None)
 
 
 def _beside(name: str, metric: Json, level: float | None) -> Deciding | None:
     if level is None:
         return None
     value, limit = metric_number(name, metric["value"]), metric_number(name, level)
-    return Deciding(name, label_of(name), value, limit, _ratio(metric["value"], level))
-
-
-def _farthest(found: list[Deciding | None]) -> Deciding | None:
-    with_limit = [deciding for deciding in found if deciding]
-    return max(with_limit, key=lambda deciding: deciding.ratio, default=None)
-
-
-def severity(feature: Json) -> tuple[int, float]:
-    """Sorts features, the worst first: by verdict, then by how far a metric is up its threshold.
-
-    Example:
-        >>> metric = {"value": 0.5, "threshold": 0.1, "warn": None, "verdict": "DRIFT"}
-        >>> severity({"verdict": "DRIFT", "metrics": {"ks": metric}})
-        (0, -5.0)
-    """
-    ratios = [
-        _ratio(metric["value"], metric["threshold"])
-        for metric in feature["metrics"].values()
-        if metric["threshold"] is not None
-    ]
-    return VERDICTS.index(feature["verdict"]), -max(ratios, default=0.0)
+    return Deciding(name, label_of(name), value, limit, ranking.nearness(metric["value"], level))
 
 
 def headline(document: Json) -> str:
@@ -235,10 +211,6 @@ def change(feature: Json) -> str:
     elif all("distinct" in side for side in (old, new)):
         found = [*_categories(feature, old, new)]
     return found[0] if found else ""
-
-
-def _ratio(value: float, level: float) -> float:
-    return float(value / level) if level else float("inf") if value else 0.0
 
 
 def _decision(feature: Json) -> Iterator[str]:
