@@ -1,8 +1,9 @@
-"""The wine-quality pipeline: every standard component of TFX, and ParquetExampleGen before them."""
+"""The wine-quality pipeline: every standard component of TFX, with this library's among them."""
 
 from __future__ import annotations
 
 import os
+from typing import Literal
 
 import tensorflow_model_analysis as tfma
 from ml_metadata.proto import metadata_store_pb2
@@ -30,10 +31,10 @@ from tfx.proto import (
     trainer_pb2,
 )
 from tfx.types.channel import Channel
-from tfx.types.standard_artifacts import Model, ModelBlessing
+from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 
 from examples.wine_quality.constants import LABEL
-from tfx_wine_ext import ParquetExampleGen
+from tfx_wine_ext import DriftReport, ParquetExampleGen, PreviousSpanStrategy
 
 PIPELINE_NAME = "wine_quality"
 
@@ -63,6 +64,7 @@ def create_pipeline(
     tune: bool = False,
     schema_file: str | None = None,
     span: int | None = None,
+    drift_mode: Literal["report", "warn", "fail"] = "warn",
     infra_validator: bool = False,
     min_r2: float = MIN_R2,
     r2_margin: float = R2_MARGIN,
@@ -81,6 +83,7 @@ def create_pipeline(
         tune: Look for better hyperparameters first.
         schema_file: A curated schema (text format) instead of one inferred from the data.
         span: The span to read; default the latest.
+        drift_mode: What happens if it drifted from the span before: see `DriftReport`.
         infra_validator: Try the model in a TensorFlow Serving container before it is pushed.
         min_r2: Least squared correlation on the eval split that is blessed.
         r2_margin: How far below the model in production it may be.
@@ -122,6 +125,17 @@ def create_pipeline(
     )
     schema = schema_gen.outputs["schema"]
     example_validator = ExampleValidator(statistics=statistics, schema=schema)
+    previous_span = Resolver(
+        strategy_class=PreviousSpanStrategy,
+        current=examples,
+        baseline=Channel(type=Examples, producer_component_id=example_gen.id),
+    ).with_id("PreviousSpan")
+    drift_report = DriftReport(
+        examples=examples,
+        baseline=previous_span.outputs["baseline"],
+        schema=schema,
+        mode=drift_mode,
+    )
     transform = Transform(
         examples=examples,
         schema=schema,
@@ -131,6 +145,8 @@ def create_pipeline(
         # It pays where earlier spans are analysed again; each run here looks at one span.
         disable_analyzer_cache=True,
     )
+    # Nothing is learnt from data that the gate holds back, in whatever order a runner goes.
+    transform.add_upstream_node(drift_report)
     transformed = {
         "examples": transform.outputs["transformed_examples"],
         "transform_graph": transform.outputs["transform_graph"],
@@ -186,6 +202,8 @@ def create_pipeline(
         statistics_gen,
         schema_gen,
         example_validator,
+        previous_span,
+        drift_report,
         transform,
         tuner,
         trainer,

@@ -24,9 +24,9 @@ from examples.wine_quality.data import WineData, WineDataError, load, write_span
 
 _DESCRIPTION = """\
 Trains, evaluates and pushes a model of wine quality with TensorFlow Extended: Parquet files ->
-examples -> statistics, schema and validation -> transform -> train -> evaluate against the model
-in production -> push if it is good enough. Every result is kept, and recorded in ML Metadata; a
-second run on the same data takes from there what has not changed.
+examples -> statistics, schema and validation -> drift from the span before -> transform -> train ->
+evaluate against the model in production -> push if it is good enough. Every result is kept, and
+recorded in ML Metadata; a second run on the same data takes from there what has not changed.
 """
 _EPILOG = """\
 The exit status is 0 when the pipeline ran to its end, blessed or not, and 1 when it could not.
@@ -81,6 +81,13 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "--tune", action="store_true", help="look for better hyperparameters first (slower)"
     )
     gate = parser.add_argument_group("gate")
+    gate.add_argument(
+        "--drift",
+        choices=("report", "warn", "fail"),
+        default="warn",
+        help="what happens if the span drifted from the one before, which an earlier run must have "
+        "read: fail stops here (%(default)s)",
+    )
     gate.add_argument(
         "--min-r2",
         type=float,
@@ -184,6 +191,7 @@ def _run(
         tune=options.tune,
         schema_file=str(options.schema.absolute()) if options.schema else None,
         span=options.span,
+        drift_mode=options.drift,
         infra_validator=options.infra_validator,
         min_r2=options.min_r2,
         r2_margin=options.r2_margin,
@@ -275,6 +283,7 @@ def _table(summary: dict[str, Any]) -> Table:
     table.add_row("data", f"{summary['data_source']}: {escape(_short(summary['data_path']))}")
     table.add_row("rows", ", ".join(f"{n:,} {split}" for split, n in rows.items()))
     table.add_row("anomalies", str(summary["anomalies"]))
+    table.add_row("drift", _drift(summary["drift"]))
     table.add_row("model", summary["model"])
     table.add_row("R2 (eval)", f"{summary['r2']:.4f}")
     table.add_row("MSE (eval)", f"{summary['mse']:.4f}")
@@ -289,6 +298,19 @@ def _table(summary: dict[str, Any]) -> Table:
         "time", f"{seconds['total']:.1f} s ({', '.join(f'{n} {seconds[n]:.1f}' for n in slowest)})"
     )
     return table
+
+
+def _drift(drift: dict[str, Any]) -> str:
+    """Returns the verdict of the drift report and where it is, in two lines."""
+    verdict = drift["verdict"]
+    if verdict == "NO_BASELINE":
+        found = "nothing to compare with: no earlier span has been read"
+    else:
+        found = (
+            f"{verdict} from span {drift['baseline_span']}: "
+            f"{drift['features_drifted']} of {drift['features']} features drifted"
+        )
+    return f"{found}\n{escape(_short(drift['report']))}"
 
 
 if __name__ == "__main__":

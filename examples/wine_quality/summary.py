@@ -12,6 +12,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from examples.wine_quality.pipeline import MSE, R2
+from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 
@@ -61,7 +62,7 @@ class Run:
         return {keyed[a.id]: a for a in self._store.get_artifacts_by_id(list(keyed))}
 
     def result(self) -> dict[str, Any]:
-        """Returns rows, anomalies, metrics, blessing, push and cached components.
+        """Returns rows, anomalies, drift, metrics, blessing, push and cached components.
 
         A part that the run did not reach is None; see docs/summary.md for the keys.
         """
@@ -71,6 +72,7 @@ class Run:
         return {
             "rows": self._rows(),
             "anomalies": self._anomalies(),
+            "drift": self._drift(),
             "r2": metrics.get(R2),
             "mse": metrics.get(MSE),
             "blessed": blessing and blessing.custom_properties["blessed"].int_value == 1,
@@ -97,6 +99,22 @@ class Run:
             len(anomalies_pb2.Anomalies.FromString(path.read_bytes()).anomaly_info)
             for path in Path(anomalies.uri).glob("Split-*/SchemaDiff.pb")
         )
+
+    def _drift(self) -> dict[str, Any] | None:
+        report = self.outputs("DriftReport").get(drift_keys.REPORT_KEY)
+        if report is None:
+            return None
+        found = report.custom_properties
+        has_baseline = drift_keys.BASELINE_SPAN_KEY in found
+        return {
+            "verdict": found[drift_keys.VERDICT_KEY].string_value,
+            "baseline_span": found[drift_keys.BASELINE_SPAN_KEY].int_value
+            if has_baseline
+            else None,
+            "features": found[drift_keys.FEATURES_KEY].int_value,
+            "features_drifted": found[drift_keys.FEATURES_DRIFTED_KEY].int_value,
+            "report": str(Path(report.uri) / drift_keys.REPORT_HTML),
+        }
 
     def _metrics(self) -> dict[str, float]:
         evaluation = self.outputs("Evaluator").get("evaluation")

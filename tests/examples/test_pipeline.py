@@ -20,8 +20,10 @@ WINE = load(download=False)
 COMPONENTS = [
     "LatestBlessedModel",
     "ParquetExampleGen",
+    "PreviousSpan",
     "StatisticsGen",
     "SchemaGen",
+    "DriftReport",
     "ExampleValidator",
     "Transform",
     "Trainer",
@@ -74,11 +76,19 @@ def test_the_first_run_pushes_a_model_and_says_how_good_it_is(
     metrics = summary.pop("r2"), summary.pop("mse")
     pushed = pathlib.Path(summary.pop("pushed"))
     rows = summary.pop("rows")
+    report = pathlib.Path(summary["drift"].pop("report"))
+    assert "First data seen" in report.read_text()
     assert summary == {
         "data_source": "real",  # a file that is named is taken for real
         "data_path": str(folder / "wine-quality.csv"),
         "model": "trees",
         "anomalies": 0,
+        "drift": {
+            "verdict": "NO_BASELINE",
+            "baseline_span": None,
+            "features": 12,
+            "features_drifted": 0,
+        },
         "blessed": True,
         "cached": [],
     }
@@ -96,7 +106,7 @@ def test_the_first_run_pushes_a_model_and_says_how_good_it_is(
     shown, noise = capfd.readouterr()
     assert noise == ""
     assert shown.count("\n") < 40
-    assert "[ 9/9] Pusher" in shown
+    assert "[11/11] Pusher" in shown
     assert f"{metrics[0]:.4f}" in shown
 
 
@@ -107,7 +117,7 @@ def test_the_second_run_on_the_same_data_takes_the_work_from_the_cache(
 
     # The evaluation is a new one: now there is a model in production to compare with.
     assert sorted(summary["cached"]) == sorted(
-        set(COMPONENTS) - {"LatestBlessedModel", "Evaluator", "Pusher"}
+        set(COMPONENTS) - {"LatestBlessedModel", "PreviousSpan", "Evaluator", "Pusher"}
     )
     assert summary["blessed"] is True
 
@@ -144,6 +154,28 @@ def test_a_tuned_network_on_the_second_of_two_spans_is_evaluated_against_the_tre
     assert "Tuner" in summary["seconds"]
     assert sum(summary["rows"].values()) == 2449
     assert summary["r2"] > 0.1
+
+
+def test_a_span_that_drifted_from_the_one_before_is_held_back_by_the_gate(
+    data: WineData,
+    folder: pathlib.Path,
+    csv_file: Callable[[pa.Table], str],
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    output = ["--output", str(folder / "gate"), "--min-r2", MIN_R2]
+    spans = ["--data", csv_file(data.table.sort_by("alcohol")), "--spans", "2", "--drift", "fail"]
+
+    assert run.main([*output, *spans, "--span", "1"]) == 0
+    assert run.main([*output, *spans, "--span", "2"]) == 1
+
+    shown = capfd.readouterr().out
+    assert (
+        "DriftReport failed: DriftDetectedError: span 2, split train drifted from span 1" in shown
+    )
+    assert "Worst: alcohol (wasserstein" in shown
+    assert "Transform" not in shown[shown.index("DriftReport failed") :]
+    [kept] = (folder / "gate").rglob("stopped/*/drift_report.html")
+    assert "The data have drifted" in kept.read_text()
 
 
 def test_a_model_below_the_bar_is_neither_blessed_nor_pushed(

@@ -21,7 +21,7 @@ def test_help_explains_every_option_without_loading_tfx(checkout: pathlib.Path) 
     finished = subprocess.run(
         [sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True, check=True
     )
-    options = "--output --data --spans --span --schema --model --tune --min-r2 --r2-margin"
+    options = "--output --data --spans --span --schema --model --tune --drift --min-r2 --r2-margin"
     for option in (*options.split(), "--infra-validator", "--no-cache"):
         assert f"  {option}" in finished.stdout
     assert finished.stdout.endswith("[]\n")
