@@ -67,7 +67,7 @@ class DriftReport(base_beam_component.BaseBeamComponent):
         report: `tfx_wine_ext.types.artifacts.ExampleDriftReport`: ``drift_report.html`` and
             ``drift_report.json``. The verdict, the share of drifted features, the rows of both
             sides and the ten worst features with their scores are custom properties of it
-            (docs/drift-report-properties.md). ``InteractiveContext.show`` displays it.
+            (docs/drift-report.md). ``InteractiveContext.show`` displays it.
         anomalies: ``standard_artifacts.ExampleAnomalies``, as ExampleValidator writes them.
         blessing: `tfx_wine_ext.types.artifacts.DriftBlessing`: not blessed if the verdict is DRIFT,
             else blessed. For ``Cond`` and for resolvers.
@@ -151,6 +151,9 @@ class DriftReport(base_beam_component.BaseBeamComponent):
         for argument, name in ((keys.SPLIT_KEY, split), (keys.BASELINE_SPLIT_KEY, baseline_split)):
             if name is not None and not (isinstance(name, str) and name):
                 raise ValueError(f"{argument}: expected the name of a split, found {name!r}")
+        judged_by = _as_config(config)
+        if judged_by.classifier and statistics is not None:
+            raise ValueError("config: the classifier needs rows: expected examples, not statistics")
         has_baseline = baseline is not None or baseline_statistics is not None
         spec = DriftReportSpec(
             examples=examples,
@@ -162,7 +165,7 @@ class DriftReport(base_beam_component.BaseBeamComponent):
             baseline_split=baseline_split or split,
             skew=int(not has_baseline and baseline_split not in (None, split)),
             mode=mode,
-            drift_config=json.dumps(_as_config(config).to_dict(), sort_keys=True),
+            drift_config=json.dumps(judged_by.to_dict(), sort_keys=True),
             report=types.Channel(type=ExampleDriftReport),
             anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
             blessing=types.Channel(type=DriftBlessing),

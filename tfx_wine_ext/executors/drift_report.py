@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pyarrow as pa
 from absl import logging
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx import types
@@ -34,6 +35,7 @@ from tfx_wine_ext.drift.document import DataSource, report_document
 from tfx_wine_ext.drift.from_statistics import statistics_summaries
 from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
+from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import TableSketch
 from tfx_wine_ext.drivers.drift_report import describe, sides_of, span_of
 from tfx_wine_ext.executors.beam_files import BeamFiles
@@ -69,7 +71,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
     """Summarises the files of both sides on Beam's workers, and compares the summaries.
 
     One task reads one file, in batches, into a sketch of bounded memory; the sketches are merged
-    here. No row passes through Beam.
+    here. No row passes through Beam, but for those that the classifier draws.
     """
 
     def Do(  # noqa: N802 (the name is TFX's)
@@ -115,7 +117,10 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             method = "exact" if methods == {"exact"} else "sketch"
         current, baseline = summarized
         assert current is not None
-        result = compare(baseline and baseline.summaries, current.summaries, config)
+        samples = None
+        if config.classifier and baseline is not None:
+            samples = baseline.sample, current.sample
+        result = compare(baseline and baseline.summaries, current.summaries, config, samples)
         document = report_document(
             result,
             baseline=baseline and baseline.source,
@@ -151,32 +156,31 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             for path in side.paths()
         ]
         logging.info("%d files to read", len(tasks))
-        results = run_on_workers(
-            self._make_beam_pipeline(),
-            functools.partial(_sketch_file, config),
-            tasks,
-            folder,
-            (TableFileError, ValueError, TypeError),
-        )
-        sketches = [side and _new_sketch(config) for side in sides]
+        try:
+            results = run_on_workers(
+                self._make_beam_pipeline(),
+                functools.partial(_read_file, config),
+                tasks,
+                folder,
+                (TableFileError, ValueError, TypeError),
+            )
+        finally:
+            BeamFiles().remove_tree(folder)
+        readings = [side and _Reading(config) for side in sides]
         for task, result in zip(tasks, results):
             if result is None:
                 raise RuntimeError(
                     f"{task.path}: the Beam runner lost the task that read it; run again, on "
                     "another runner if it happens again"
                 )
-            sketch = sketches[task.side]
-            assert sketch is not None
+            reading = readings[task.side]
+            assert reading is not None
             try:
-                sketch.merge(pickle.loads(result))
+                reading.merge(pickle.loads(result))
             except ValueError as error:
                 raise ValueError(f"{task.path}: {error}") from error
-        BeamFiles().remove_tree(folder)
         return [
-            side
-            and sketch
-            and _Summarized(sketch.summaries(), side.source(sketch.rows), sketch.method)
-            for side, sketch in zip(sides, sketches)
+            side and reading and reading.summarized(side) for side, reading in zip(sides, readings)
         ]
 
     def _gate(self, document: Mapping[str, Any], mode: str, report_uri: str) -> None:
@@ -238,6 +242,7 @@ class _Summarized:
     summaries: Mapping[str, Any]
     source: DataSource
     method: str
+    sample: pa.Table | None = None
 
 
 @dataclass(frozen=True)
@@ -258,20 +263,44 @@ def _sides(
     return [each[0] and _Side(each[0], split) for each, split in zip(found, splits)]
 
 
-def _new_sketch(config: DriftConfig) -> TableSketch:
-    return TableSketch(config.categorical, config.ignore)
+class _Reading:
+    """What is kept of rows: a sketch, and a sample if the classifier wants one."""
+
+    def __init__(self, config: DriftConfig) -> None:
+        self.sketch = TableSketch(config.categorical, config.ignore)
+        self.sample = (
+            RowSample(config.classifier_rows, ignore=config.ignore) if config.classifier else None
+        )
+
+    def add(self, batch: pa.RecordBatch) -> None:
+        self.sketch.add(batch)
+        if self.sample is not None:
+            self.sample.add(batch)
+
+    def merge(self, other: _Reading) -> None:
+        self.sketch.merge(other.sketch)
+        if self.sample is not None and other.sample is not None:
+            self.sample.merge(other.sample)
+
+    def summarized(self, side: _Side) -> _Summarized:
+        return _Summarized(
+            self.sketch.summaries(),
+            side.source(self.sketch.rows),
+            self.sketch.method,
+            self.sample.table() if self.sample is not None else None,
+        )
 
 
-def _sketch_file(config: DriftConfig, task: _FileTask) -> bytes:
+def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
     """Summarises one file, on a worker."""
-    sketch = _new_sketch(config)
+    reading = _Reading(config)
     table = _TABLES[task.payload]([task.path], lambda name: name not in config.ignore, BeamFiles())
     for batch in table.batches():
         try:
-            sketch.add(batch)
+            reading.add(batch)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{task.path}: {error}") from error
-    return pickle.dumps(sketch)
+    return pickle.dumps(reading)
 
 
 def _of_statistics(side: _Side) -> _Summarized:

@@ -13,7 +13,7 @@ class ExampleDriftReport(artifact.Artifact):
           - `drift_report.json`: every score, described by docs/drift-report.schema.json
           - `drift_report.html`: the same for people; one file that needs no network
 
-    Custom properties: docs/drift-report-properties.md.
+    Custom properties: docs/drift-report.md.
     """
 
     TYPE_NAME = "ExampleDriftReport"

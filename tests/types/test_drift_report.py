@@ -1,0 +1,51 @@
+"""The keys: names that stand in users' metadata stores."""
+
+from __future__ import annotations
+
+from tfx_wine_ext.types import drift_report as keys
+
+
+def test_no_key_was_renamed():
+    # A key that changes cuts its users off from what their stores hold: this list only grows.
+    assert {name: value for name, value in vars(keys).items() if name.endswith("_KEY")} == {
+        "EXAMPLES_KEY": "examples",
+        "BASELINE_KEY": "baseline",
+        "STATISTICS_KEY": "statistics",
+        "BASELINE_STATISTICS_KEY": "baseline_statistics",
+        "SCHEMA_KEY": "schema",
+        "REPORT_KEY": "report",
+        "ANOMALIES_KEY": "anomalies",
+        "BLESSING_KEY": "blessing",
+        "SPLIT_KEY": "split",
+        "BASELINE_SPLIT_KEY": "baseline_split",
+        "SKEW_KEY": "skew",
+        "MODE_KEY": "mode",
+        "DRIFT_CONFIG_KEY": "drift_config",
+        "DECISION_KEY": "decision",
+        "BLESSED_KEY": "blessed",
+        "VERDICT_KEY": "verdict",
+        "METHOD_KEY": "method",
+        "SHARE_DRIFTED_KEY": "share_drifted",
+        "AGGREGATE_KEY": "aggregate",
+        "CLASSIFIER_AUC_KEY": "classifier_auc",
+        "FEATURES_KEY": "features",
+        "FEATURES_DRIFTED_KEY": "features_drifted",
+        "ROWS_KEY": "rows",
+        "BASELINE_ROWS_KEY": "baseline_rows",
+        "SPAN_KEY": "span",
+        "BASELINE_SPAN_KEY": "baseline_span",
+        "WORST_KEY": "worst",
+    }
+
+
+def test_the_worst_features_have_keys_by_rank():
+    assert [keys.of_worst(1), keys.of_worst(10, keys.WORST_SCORE)] == ["worst_1", "worst_10_score"]
+
+
+def test_the_artifact_types_have_their_names():
+    from tfx_wine_ext.types.artifacts import DriftBlessing, ExampleDriftReport
+
+    assert (ExampleDriftReport.TYPE_NAME, DriftBlessing.TYPE_NAME) == (
+        "ExampleDriftReport",
+        "DriftBlessing",
+    )

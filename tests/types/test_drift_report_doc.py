@@ -1,0 +1,79 @@
+"""docs/drift-report.md: its tables are complete, and its code runs."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from tfx_wine_ext.components.drift_report import DriftReport
+from tfx_wine_ext.testing import FakeMetadata, as_channel, examples_artifact, launch
+
+KINDS = {int: "int", str: "string", float: "float"}
+TFX_OWN = ("tfx_version", "is_external")
+
+
+@pytest.fixture(scope="module")
+def page(checkout):
+    return (checkout / "docs" / "drift-report.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def result(tmp_path_factory):
+    """A launch in which every property has a value."""
+    folder = tmp_path_factory.mktemp("drift")
+    rows = [{"x": n / 10, "y": n % 2} for n in range(200)]
+    later = [{"x": n / 10 + 9, "y": n % 2} for n in range(200)]
+    component = DriftReport(
+        examples=as_channel(examples_artifact(folder / "new", {"train": later}, span=2)),
+        baseline=as_channel(examples_artifact(folder / "old", {"train": rows}, span=1)),
+        config={"importances": {"x": 1}, "classifier": True},
+    )
+    with FakeMetadata() as store:
+        return launch(component, store=store, pipeline_root=folder / "root")
+
+
+def table(page: str, heading: str) -> dict[str, str]:
+    """Returns name and type of the rows of the table below a heading."""
+    section = page.split(f"### {heading}\n")[1].split("\n## ")[0].split("\n### ")[0]
+    return dict(re.findall(r"^\| `(.*?)` \| (\w+) \|", section, re.MULTILINE))
+
+
+def kinds(properties):
+    return {
+        re.sub(r"^worst_\d+", "worst_<n>", name): KINDS[type(value)]
+        for name, value in properties.items()
+        if name not in TFX_OWN
+    }
+
+
+def test_the_tables_list_all_that_is_recorded_with_its_type(page, result):
+    [report], [blessing] = result.outputs["report"], result.outputs["blessing"]
+    assert table(page, "On the report") == kinds(report.custom_properties)
+    assert table(page, "On the blessing") == kinds(blessing.custom_properties)
+    assert table(page, "On the execution") == kinds(result.execution.custom_properties)
+
+
+def test_the_code_builds_a_pipeline(page):
+    from tfx.components.trainer.component import Trainer
+    from tfx.proto import example_gen_pb2, trainer_pb2
+    from tfx.types.channel import Channel
+    from tfx.types.standard_artifacts import Examples
+
+    split = example_gen_pb2.Input.Split(name="all", pattern="{SPAN}/*")
+    shown = []
+    found = {
+        "input_config": example_gen_pb2.Input(splits=[split]),
+        "Trainer": Trainer,
+        "arguments": {
+            "examples": Channel(type=Examples),
+            "run_fn": "a.b",
+            "train_args": trainer_pb2.TrainArgs(),
+            "eval_args": trainer_pb2.EvalArgs(),
+        },
+        "context": type("Context", (), {"run": shown.append, "show": shown.append}),
+    }
+    for code in re.findall(r"```python\n(.*?)```", page, re.DOTALL):
+        exec(compile(code, "docs/drift-report.md", "exec"), found)
+    assert found["drift_report"].exec_properties["mode"] == "fail"
+    assert [type(each).__name__ for each in shown] == ["DriftReport", "OutputChannel"]
