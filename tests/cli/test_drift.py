@@ -171,6 +171,16 @@ def test_only_the_columns_that_are_named_are_read(run, here):
     assert error(run, "a.parquet a.parquet").startswith("a.parquet: column 'z' is of type struct")
 
 
+def test_a_wide_table_is_compared_whole_and_in_its_order(run, here):
+    pq.write_table(pa.table({f"x{i}": list(range(50)) for i in range(150)}), here / "a.parquet")
+    status, out, _ = run("a.parquet a.parquet --json -")
+    document = json.loads(out)
+    assert (status, document["method"], document["baseline"]["rows"]) == (0, "exact", 50)
+    assert [(f["name"], f["n_current"]) for f in document["features"]] == [
+        (f"x{i}", 50) for i in range(150)
+    ]
+
+
 def test_columns_that_are_gone_and_new_are_in_the_report(run, here):
     (here / "x.csv").write_text("x,y\n" + "1,2\n" * 30)
     (here / "z.csv").write_text("x,z\n" + "1,2\n" * 30)

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tfx_wine_ext.columnar import table_source
+from tfx_wine_ext.columnar import parquet_table, table_source
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
 
@@ -54,6 +54,15 @@ def test_a_wide_table_comes_in_short_batches(write, monkeypatch):
     assert (batch_rows(1), batch_rows(100), batch_rows(5000), batch_rows(0)) == (1000, 10, 1, 1000)
     table = ParquetTable([write({str(i): range(25) for i in range(100)})], everything)
     assert [batch.num_rows for batch in table.batches()] == [10, 10, 5]
+
+
+def test_a_wide_table_is_best_read_some_columns_at_a_time(write, monkeypatch):
+    monkeypatch.setattr(parquet_table, "COLUMNS_A_PASS", 2)
+    table = ParquetTable([write({"x": [1, 2], "y": [3, 4], "z": [5, 6]})], everything)
+    assert [columns.names for columns in table.passes] == [["x", "y"], ["z"]]
+    found = [[batch.to_pydict() for batch in table.batches(columns)] for columns in table.passes]
+    assert found == [[{"x": [1, 2], "y": [3, 4]}], [{"z": [5, 6]}]]
+    assert table.position == table.size
 
 
 def test_types_that_nothing_holds_are_refused_by_the_names_of_both_files(write):

@@ -11,15 +11,18 @@ import difflib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.errors import CommandError
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tfx_wine_ext.columnar.table_source import TableSource
     from tfx_wine_ext.drift import DriftConfig, TableSketch
     from tfx_wine_ext.drift.document import DataSource
+    from tfx_wine_ext.drift.summaries import Distribution
 
 NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
 STDOUT = "-"
@@ -190,12 +193,12 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
             raise CommandError(f"{path}: no column is left to compare; {_likely('', known)}")
         # On no rows at all, so that a column that cannot be compared is refused at once.
         with _naming(path):
-            _empty_sketch(table, config)
+            _empty_sketch(table.schema, config)
     with reading(sum(table.size for table in tables), shown=not options.quiet) as show:
-        before = _sketch(paths[0], tables[0], config, show)
-        after = _sketch(paths[1], tables[1], config, lambda done: show(tables[0].size + done))
+        before = _summarized(paths[0], tables[0], config, show)
+        after = _summarized(paths[1], tables[1], config, lambda done: show(tables[0].size + done))
     _check_names(options, config, tables)
-    result = compare(before.summaries(), after.summaries(), config)
+    result = compare(before.summaries, after.summaries, config)
     return report_document(
         result,
         baseline=_side(paths[0], splits[0], options.baseline_name, before.rows),
@@ -258,33 +261,59 @@ def _likely(name: str, expected: list[str]) -> str:
     return f"expected one of {some}{more}"
 
 
-def _empty_sketch(table: TableSource, config: DriftConfig) -> TableSketch:
+@dataclasses.dataclass(frozen=True)
+class _Summarized:
+    """What is known of one side when it has been read."""
+
+    rows: int
+    method: str
+    summaries: Mapping[str, Distribution]
+
+
+def _empty_sketch(columns: pa.Schema, config: DriftConfig) -> TableSketch:
     import pyarrow as pa
 
     from tfx_wine_ext.drift import TableSketch
 
     sketch = TableSketch(categorical=config.categorical, ignore=config.ignore)
-    columns = [pa.array([], field.type) for field in table.schema]
-    sketch.add(pa.RecordBatch.from_arrays(columns, schema=table.schema))
+    empty = [pa.array([], field.type) for field in columns]
+    sketch.add(pa.RecordBatch.from_arrays(empty, schema=columns))
     return sketch
 
 
-def _sketch(
+def _summarized(
     path: str, table: TableSource, config: DriftConfig, show: Callable[[int], None]
-) -> TableSketch:
+) -> _Summarized:
     """Reads a table whole."""
     from tfx_wine_ext.columnar.table_source import SchemaChangedError
 
     while True:
-        sketch = _empty_sketch(table, config)
         try:
             with _naming(path):
-                for batch in table.batches():
-                    sketch.add(batch)
-                    show(table.position)
-            return sketch
+                sketches = _sketches(table, config, show)
         except SchemaChangedError:
             continue
+        methods = {sketch.method for sketch in sketches}
+        return _Summarized(
+            sketches[0].rows,
+            "exact" if methods == {"exact"} else "sketch",
+            {name: found for sketch in sketches for name, found in sketch.summaries().items()},
+        )
+
+
+def _sketches(
+    table: TableSource, config: DriftConfig, show: Callable[[int], None]
+) -> list[TableSketch]:
+    """Reads a table pass by pass, each into a sketch of its own."""
+    sketches = []
+    passes = table.passes
+    for number, columns in enumerate(passes):
+        sketch = _empty_sketch(columns, config)
+        for batch in table.batches(columns):
+            sketch.add(batch)
+            show((number * table.size + table.position) // len(passes))
+        sketches.append(sketch)
+    return sketches
 
 
 def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSource:

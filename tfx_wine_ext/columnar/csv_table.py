@@ -93,8 +93,16 @@ class CsvTable:
         """The columns that are read, in the order in which the files first name them."""
         return pa.schema([(name, self._types[name]) for name in self.names if name in self._types])
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    @property
+    def passes(self) -> Sequence[pa.Schema]:
+        """One: to find some cells of a row is to read it all."""
+        return [self.schema]
+
+    def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order; see `TableSource`.
+
+        Args:
+            columns: Those of the only pass, or None.
 
         Raises:
             SchemaChangedError: A column was not of the type that its first values had suggested;

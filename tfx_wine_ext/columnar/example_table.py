@@ -77,8 +77,16 @@ class ExampleTable:
         """The features that are read, of those that have been seen, by name."""
         return pa.schema([(name, self._types[name]) for name in self.names if self._reads(name)])
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    @property
+    def passes(self) -> Sequence[pa.Schema]:
+        """One: a record has to be decoded whole."""
+        return [self.schema]
+
+    def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order; see `TableSource`.
+
+        Args:
+            columns: Those of the only pass, or None.
 
         Raises:
             TableFileError: A file is truncated or corrupt, a record is no ``tf.train.Example``, or

@@ -11,6 +11,9 @@ from tfx_wine_ext.columnar.parquet_source import ParquetFileError, iter_row_grou
 from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
 
+# A column that is being read takes its pages and its dictionary, 1 MB and more, whatever the batch.
+COLUMNS_A_PASS = 64
+
 
 class ParquetTable:
     """Parquet files, read a row group at a time and only the columns that are wanted.
@@ -71,12 +74,23 @@ class ParquetTable:
         self.rows = sum(footer.rows for footer in self._footers)
         self.size = sum(footer.size for footer in self._footers)
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    @property
+    def passes(self) -> Sequence[pa.Schema]:
+        """So many columns at a time as take little memory."""
+        fields = list(self.schema)
+        starts = range(0, len(fields), COLUMNS_A_PASS)
+        return [pa.schema(fields[start : start + COLUMNS_A_PASS]) for start in starts]
+
+    def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order; see `TableSource`.
+
+        Args:
+            columns: Those that are read. Default: None, all of `schema`.
 
         Raises:
             TableFileError: A row group cannot be decoded, or a file has changed meanwhile.
         """
+        schema = self.schema if columns is None else columns
         done = 0
         self.position = 0
         for footer in self._footers:
@@ -85,8 +99,8 @@ class ParquetTable:
                 footer.path,
                 footer.digest,
                 groups,
-                self.schema,
-                batch_rows(len(self.schema)),
+                schema,
+                batch_rows(len(schema)),
                 self._files,
             )
             try:

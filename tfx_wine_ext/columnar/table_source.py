@@ -71,10 +71,21 @@ class TableSource(Protocol):
 
     @property
     def position(self) -> int:
-        """How many of these bytes `batches` has come past."""
+        """How many of these bytes the last call of `batches` has come past."""
 
-    def batches(self) -> Iterator[pa.RecordBatch]:
+    @property
+    def passes(self) -> Sequence[pa.Schema]:
+        """The columns of `schema`, cut into what is best read together.
+
+        One pass where the whole of each row has to be decoded anyway. Of a wide table in a format
+        that lies by columns, some columns at a time take less memory, and hardly more time.
+        """
+
+    def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order, in batches of the schema as it is then.
+
+        Args:
+            columns: One of `passes`. Default: None, all columns.
 
         Raises:
             SchemaChangedError: Read again from the start; see there.
