@@ -3,7 +3,8 @@
 Side by side: each tool gets two tables in memory, as it likes them (Arrow, pandas), in a process of
 its own, and is timed from there to an HTML page on disk. Evidently is installed into an environment
 of its own, below the user's cache folder, the first time. Growth: the command line reads Parquet
-files on disk and writes the page.
+files on disk and writes the page. Component: DriftReport's executor reads Examples on disk, by
+Beam's default runner, and writes the page and all else.
 """
 
 from __future__ import annotations
@@ -88,6 +89,56 @@ def from_files(baseline: str, current: str, page: str) -> None:
     print("END", time.perf_counter() - started, flush=True)
 
 
+def from_examples(baseline: str, current: str, output: str) -> None:
+    """Makes Examples of two Parquet files, then times DriftReport's executor on them."""
+    import json
+    import logging
+
+    from tfx.components.example_gen import utils
+    from tfx.proto import example_gen_pb2
+    from tfx.types import standard_artifacts
+    from tfx.utils import proto_utils
+
+    from tfx_wine_ext import DriftConfig, ParquetExecutor
+    from tfx_wine_ext.executors.drift_report import DriftReportExecutor
+    from tfx_wine_ext.types import artifacts
+
+    logging.disable(logging.WARNING)
+    inputs = {}
+    for key, path in (("baseline", baseline), ("examples", current)):
+        examples = standard_artifacts.Examples()
+        examples.uri = f"{output}/{key}"
+        input_config = utils.make_default_input_config(os.path.basename(path))
+        properties = {
+            "input_base": os.path.dirname(path),
+            "input_config": proto_utils.proto_to_json(input_config),
+            "output_config": proto_utils.proto_to_json(
+                utils.make_default_output_config(input_config)
+            ),
+            "output_data_format": example_gen_pb2.FORMAT_TF_EXAMPLE,
+        }
+        ParquetExecutor().Do({}, {"examples": [examples]}, properties)
+        inputs[key] = [examples]
+    outputs = {
+        "report": [artifacts.ExampleDriftReport()],
+        "anomalies": [standard_artifacts.ExampleAnomalies()],
+        "blessing": [artifacts.DriftBlessing()],
+    }
+    for key, [artifact] in outputs.items():
+        artifact.uri = f"{output}/{key}"
+    properties = {
+        "split": "train",
+        "baseline_split": "train",
+        "skew": 0,
+        "mode": "report",
+        "drift_config": json.dumps(DriftConfig().to_dict()),
+    }
+    print("BEGIN", flush=True)
+    started = time.perf_counter()
+    DriftReportExecutor().Do(inputs, outputs, properties)
+    print("END", time.perf_counter() - started, flush=True)
+
+
 def peer_python() -> str:
     """Returns the interpreter of Evidently's environment, which is made the first time."""
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
@@ -164,6 +215,27 @@ def grow(name: str, sizes: list[tuple[int, int]], folder: pathlib.Path) -> None:
         )
 
 
+def grow_component(sizes: list[int], folder: pathlib.Path) -> None:
+    """Measures DriftReport's executor on Examples of growing length, and prints a table."""
+    print("\nThe component, from Examples (two thirds of the rows: the split `train`)\n")
+    print(
+        "| rows | seconds | ns per value | above what making the Examples took (MB) |\n"
+        "|---|---|---|---|"
+    )
+    for rows in sizes:
+        paths = [folder / "baseline.parquet", folder / "current.parquet"]
+        for seed, path in enumerate(paths, 1):
+            write_table(path, seed, rows, 12, SHIFT if seed == 2 else 0.0)
+        with tempfile.TemporaryDirectory(dir=folder) as output:
+            result = measure([*_child("examples"), *map(str, paths), output])
+        values = 2 * 12 * rows * 2 / 3
+        print(
+            f"| {rows:,} | {result.seconds:.2f} | {result.seconds / values * 1e9:.0f} | "
+            f"{result.above:.0f} |",
+            flush=True,
+        )
+
+
 def write_table(path: pathlib.Path, seed: int, rows: int, columns: int, shift: float) -> None:
     """Writes a Parquet file in row groups, so that its maker's memory stays small."""
     with contextlib.ExitStack() as stack:
@@ -186,8 +258,8 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="*",
-        choices=["evidently", "rows", "columns"],
-        default=["evidently", "rows", "columns"],
+        choices=["evidently", "rows", "columns", "component"],
+        default=["evidently", "rows", "columns", "component"],
         help="what to measure (all)",
     )
     parser.add_argument(
@@ -213,6 +285,8 @@ def main() -> None:
         what, one, other, page = options.child
         if what == "memory":
             in_memory(int(one), int(other), page)
+        elif what == "examples":
+            from_examples(one, other, page)
         else:
             from_files(one, other, page)
         return
@@ -224,6 +298,8 @@ def main() -> None:
             grow("rows", [(rows, 12) for rows in options.row_growth], folder)
         if "columns" in options.parts:
             grow("columns", [(100_000, columns) for columns in options.column_growth], folder)
+        if "component" in options.parts:
+            grow_component(options.row_growth, folder)
 
 
 if __name__ == "__main__":
