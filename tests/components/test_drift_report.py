@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pathlib
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
@@ -393,6 +394,32 @@ def test_several_files_give_the_same_report_on_one_worker_or_two(tmp_path, runne
     assert verdicts(result) == {"x": "DRIFT", "kind": "OK"}
     assert list(pathlib.Path(result.outputs["report"][0].uri).iterdir()) != []
     assert not list(tmp_path.rglob(".tasks"))
+
+
+@both_paths
+def test_the_classifier_finds_a_change_of_correlations_alone(tmp_path, path):
+    random = np.random.default_rng(1)
+    x, noise = random.normal(size=1000), random.normal(size=1000)
+    component = DriftReport(
+        examples=examples(tmp_path / "current", {"x": x, "y": x}),
+        baseline=examples(tmp_path / "baseline", {"x": x, "y": noise}),
+        config={"classifier": True, "ignore": ["z"]},
+    )
+    result = launch(component, path=path, pipeline_root=tmp_path / "root")
+
+    document = document_of(result)
+    assert verdicts(result) == {"x": "OK", "y": "OK"}
+    assert (document["verdict"], document["multivariate"]["verdict"]) == ("DRIFT", "DRIFT")
+    auc = result.outputs["report"][0].custom_properties["classifier_auc"]
+    assert auc == document["multivariate"]["auc"] > 0.9
+
+
+def test_the_classifier_needs_rows(tmp_path):
+    with pytest.raises(ValueError, match="config: the classifier needs rows: expected examples"):
+        DriftReport(
+            statistics=Channel(type=standard_artifacts.ExampleStatistics),
+            config={"classifier": True},
+        )
 
 
 def test_a_notebook_shows_the_page_in_a_frame(tmp_path, capsys):
