@@ -7,7 +7,7 @@ import functools
 import json
 import os
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -27,7 +27,7 @@ from tfx.utils import io_utils
 from tfx_wine_ext.columnar.example_table import ExampleTable
 from tfx_wine_ext.columnar.parquet_source import is_hidden
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
-from tfx_wine_ext.columnar.table_source import TableFileError
+from tfx_wine_ext.columnar.table_source import TableFileError, TableSource
 from tfx_wine_ext.drift.anomalies import anomalies_proto
 from tfx_wine_ext.drift.compare import compare
 from tfx_wine_ext.drift.config import DriftConfig
@@ -46,7 +46,7 @@ from tfx_wine_ext.types import drift_report as keys
 
 REPORT, WARN, FAIL = MODES = ("report", "warn", "fail")
 
-_TABLES = {
+_TABLES: Mapping[int, Callable[..., TableSource]] = {
     example_gen_pb2.FORMAT_TF_EXAMPLE: ExampleTable,
     example_gen_pb2.FORMAT_PARQUET: ParquetTable,
 }
@@ -110,7 +110,8 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         )
         sides = _sides(input_dict, exec_properties)
         if keys.STATISTICS_KEY in sides_of(input_dict, exec_properties):
-            summarized, method = [side and _of_statistics(side) for side in sides], "coarse"
+            summarized = [None if side is None else _of_statistics(side) for side in sides]
+            method = "coarse"
         else:
             summarized = self._of_examples(sides, config, f"{report.uri}/.tasks")
             methods = {side.method for side in summarized if side}
@@ -120,10 +121,12 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         samples = None
         if config.classifier and baseline is not None:
             samples = baseline.sample, current.sample
-        result = compare(baseline and baseline.summaries, current.summaries, config, samples)
+        result = compare(
+            None if baseline is None else baseline.summaries, current.summaries, config, samples
+        )
         document = report_document(
             result,
-            baseline=baseline and baseline.source,
+            baseline=None if baseline is None else baseline.source,
             current=current.source,
             method=method,
             created=_iso(datetime.datetime.now(datetime.timezone.utc)),
@@ -166,7 +169,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             )
         finally:
             BeamFiles().remove_tree(folder)
-        readings = [side and _Reading(config) for side in sides]
+        readings = [None if side is None else _Reading(config) for side in sides]
         for task, result in zip(tasks, results):
             if result is None:
                 raise RuntimeError(
@@ -180,7 +183,8 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             except ValueError as error:
                 raise ValueError(f"{task.path}: {error}") from error
         return [
-            side and reading and reading.summarized(side) for side, reading in zip(sides, readings)
+            None if side is None or reading is None else reading.summarized(side)
+            for side, reading in zip(sides, readings)
         ]
 
     def _gate(self, document: Mapping[str, Any], mode: str, report_uri: str) -> None:
@@ -260,7 +264,10 @@ def _sides(
     """Returns the current side and the baseline, None where there is none."""
     splits = exec_properties[keys.SPLIT_KEY], exec_properties[keys.BASELINE_SPLIT_KEY]
     found = [inputs.get(key) or [None] for key in sides_of(inputs, exec_properties)]
-    return [each[0] and _Side(each[0], split) for each, split in zip(found, splits)]
+    return [
+        None if artifact is None else _Side(artifact, split)
+        for [artifact], split in zip(found, splits)
+    ]
 
 
 class _Reading:
