@@ -230,14 +230,14 @@ def test_a_removed_feature_whose_mean_is_not_known_is_reported():
 
 
 def test_a_feature_that_did_not_vary_gets_no_influence_from_its_old_row():
-    before, after = spec_of(PH, Affine.z_score("alcohol", 10, 0)), spec_of(PH, ALCOHOL)
+    before, after = spec_of(PH, Affine("alcohol", 10, 0)), spec_of(PH, ALCOHOL)
     base, new, report = carried(wide_and_deep, before, after)
     same(base, new, before, after)
     assert report.preserves_function
 
 
 def test_a_feature_that_no_longer_varies_moves_into_the_bias():
-    before, after = spec_of(PH, ALCOHOL), spec_of(PH, Affine.z_score("alcohol", 12.0, 0))
+    before, after = spec_of(PH, ALCOHOL), spec_of(PH, Affine("alcohol", 12.0, 0))
     base, new, report = carried(wide_and_deep, before, after)
     same(base, new, before, after, {**RAW, "alcohol": np.full(5, 12.0)})
     assert report.preserves_function

@@ -13,6 +13,7 @@ means or another vocabulary. docs/warm-start.md says what is compensated and wha
 Importing the package does not import Keras.
 """
 
+from tfx_wine_ext.warm_start.boosting import restate_splits
 from tfx_wine_ext.warm_start.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -23,9 +24,19 @@ from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.decision import BaseModel, Decision, UnusableBaseError, decide
 from tfx_wine_ext.warm_start.inputs import Affine, Buckets, InputSpec, Unknown, Vocabulary
 from tfx_wine_ext.warm_start.report import TransferReport, VariableTransfer
+from tfx_wine_ext.warm_start.run_fn import (
+    REQUEST_KEY,
+    WarmStartRequest,
+    read_base,
+    restore,
+    save,
+    write_result,
+)
 from tfx_wine_ext.warm_start.transfer import MismatchError, checkpoint_of, transfer
+from tfx_wine_ext.warm_start.transform_output import input_spec
 
 __all__ = [
+    "REQUEST_KEY",
     "Affine",
     "BaseModel",
     "Buckets",
@@ -40,9 +51,16 @@ __all__ = [
     "VariableTransfer",
     "Vocabulary",
     "WarmStartConfig",
+    "WarmStartRequest",
     "checkpoint_of",
     "decide",
+    "input_spec",
+    "read_base",
     "read_checkpoint",
+    "restate_splits",
+    "restore",
+    "save",
     "transfer",
     "write_checkpoint",
+    "write_result",
 ]

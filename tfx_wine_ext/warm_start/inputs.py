@@ -23,7 +23,7 @@ class Affine:
         feature: The name of the feature: what is the same in both models.
         center: The raw value that becomes 0, such as the mean for a z-score.
         scale: The raw distance that becomes 1, such as the standard deviation. 0: the column is 0
-            whatever the raw value is, as z-scores are of a column that does not vary.
+            whatever the raw value is.
         mean: Mean of the raw values, if it is known. It stands in for a feature that is removed.
 
     Raises:
@@ -48,8 +48,8 @@ class Affine:
 
     @classmethod
     def z_score(cls, feature: str, mean: float, std: float) -> Affine:
-        """`(raw - mean) / std`, as `tft.scale_to_z_score` has it; a `std` of 0 gives 0."""
-        return cls(feature, mean, std, mean)
+        """`(raw - mean) / std`; `raw - mean` where `std` is 0, as `tft.scale_to_z_score` has it."""
+        return cls(feature, mean, std or 1.0, mean)
 
     @classmethod
     def identity(cls, feature: str, mean: float | None = None) -> Affine:

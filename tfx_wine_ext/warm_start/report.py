@@ -51,6 +51,7 @@ class TransferReport:
         optimizer: What became of the optimizer's state, a sentence.
         not_compensated: Why the model may not predict as the base did: a sentence per reason.
         optimizer_step: The optimizer's own count when training begins.
+        steps: Training steps of this run, once it is saved.
 
     Example:
         >>> report = TransferReport(warm=False, reason="Cold start: there is no model yet.")
@@ -69,6 +70,7 @@ class TransferReport:
     optimizer: str = ""
     not_compensated: tuple[str, ...] = ()
     optimizer_step: int = 0
+    steps: int = 0
 
     @property
     def preserves_function(self) -> bool:
