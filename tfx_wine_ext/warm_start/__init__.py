@@ -30,6 +30,7 @@ from tfx_wine_ext.warm_start.run_fn import (
     read_base,
     restore,
     save,
+    unusable,
     write_result,
 )
 from tfx_wine_ext.warm_start.transfer import MismatchError, checkpoint_of, transfer
@@ -61,6 +62,7 @@ __all__ = [
     "restore",
     "save",
     "transfer",
+    "unusable",
     "write_checkpoint",
     "write_result",
 ]

@@ -18,7 +18,7 @@ from tfx_wine_ext.warm_start.rows import RowPlan, Side, change, differ, plan_row
 
 
 class MismatchError(ValueError):
-    """The base is another architecture, and the policy is `on_shape_mismatch="error"`."""
+    """The base is of another architecture than the model."""
 
 
 def checkpoint_of(
@@ -77,11 +77,11 @@ def transfer(
             perturb; which base it is does not matter here. Default `WarmStartConfig()`.
 
     Raises:
-        MismatchError: The base is another architecture and `config.on_shape_mismatch` is
-            ``"error"``. The message names the variables and both shapes.
-        ValueError: The model is not built, `inputs` does not fit it, the checkpoint is not one of
-            a Keras model, or `config.learning_rate_factor` is not 1 and the learning rate is a
-            schedule.
+        MismatchError: The checkpoint is not one of a Keras model; or it is of another architecture
+            and `config.on_shape_mismatch` is ``"error"``. The message names the variables and both
+            shapes.
+        ValueError: The model is not built, `inputs` does not fit it, or
+            `config.learning_rate_factor` is not 1 and the learning rate is a schedule.
 
     Example:
         A mean that moved by one deviation:
@@ -123,7 +123,11 @@ class _Transfer:
         self._model = model
         self._config = config
         architecture, self._weights = examine(model, inputs)
-        self._base = Side.of(Architecture.from_dict(checkpoint.architecture), checkpoint.inputs)
+        try:
+            known = Architecture.from_dict(checkpoint.architecture)
+        except ValueError as error:
+            raise MismatchError(f"the base is {error}: was it trained by another run_fn?") from None
+        self._base = Side.of(known, checkpoint.inputs)
         self._new = Side.of(architecture, inputs)
         self._not_compensated: list[str] = []
         self._mismatches: list[str] = []

@@ -48,6 +48,7 @@ def input_spec(transform_graph: str, inputs: Mapping[str, Iterable[str]]) -> Inp
         ValueError: The transform graph has no such transformed feature.
         OSError: There is no transform graph.
     """
+    inputs = {key: tuple(columns) for key, columns in inputs.items()}
     graph = _Graph(transform_graph)
     names = sorted({name for columns in inputs.values() for name in columns})
     absent = [name for name in names if name not in graph.outputs]
