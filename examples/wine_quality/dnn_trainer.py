@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import keras
@@ -21,7 +22,10 @@ from examples.wine_quality.training_data import (
     read_training_data,
     squared_correlation,
     transform_graph_path,
+    transformed_name,
 )
+from tfx_wine_ext import warm_start
+from tfx_wine_ext.warm_start.freeze import callbacks
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -38,7 +42,8 @@ def run_fn(fn_args: FnArgs) -> None:
     """Trains a network on the train split and saves it for serving.
 
     The eval split is not looked at: Evaluator alone sees it. When to stop is decided on a fifth of
-    the train split.
+    the train split. Under WarmStartTrainer the network goes on from an earlier one; a checkpoint to
+    go on from is saved under either.
 
     Args:
         fn_args: From Trainer. Needs transformed examples and the transform graph; uses
@@ -50,14 +55,19 @@ def run_fn(fn_args: FnArgs) -> None:
     from examples.wine_quality.serving import save_for_serving
 
     graph = transform_graph_path(fn_args)
+    inputs = warm_start.input_spec(graph, {"features": map(transformed_name, FEATURES)})
     hyperparameters = from_tuner(DnnHyperparameters, fn_args.hyperparameters)
     data = read_training_data(fn_args, fn_args.train_files)
     logging.info("Training on %d rows with %s", len(data.label), hyperparameters)
     train, held_out = hold_out(data)
-    model = train_network(train, held_out, hyperparameters)
+    model = untrained_network(train, hyperparameters)
+    report = warm_start.restore(model, fn_args, inputs)
+    policy = warm_start.WarmStartRequest.of(fn_args).config
+    fit(model, train, held_out, hyperparameters, callbacks(policy, report))
     save_for_serving(
         lambda features: model(features, training=False), model, graph, fn_args.serving_model_dir
     )
+    warm_start.save(model, fn_args, inputs, report)
 
 
 def hold_out(data: TrainingData) -> tuple[TrainingData, TrainingData]:
@@ -92,18 +102,33 @@ def build_network(hyperparameters: DnnHyperparameters, mean_label: float) -> ker
     return network
 
 
-def train_network(
-    train: TrainingData, held_out: TrainingData, hyperparameters: DnnHyperparameters
-) -> keras.Model:
-    """Returns a trained network with the weights of its best epoch on the held-out rows.
+def untrained_network(train: TrainingData, hyperparameters: DnnHyperparameters) -> keras.Model:
+    """Returns the network with which training begins, the same one for the same arguments.
 
     Args:
         train: The rows to learn from.
-        held_out: The rows that decide when to stop.
         hyperparameters: See `DnnHyperparameters`.
     """
     keras.utils.set_random_seed(SEED)
-    network = build_network(hyperparameters, float(train.label.mean()))
+    return build_network(hyperparameters, float(train.label.mean()))
+
+
+def fit(
+    network: keras.Model,
+    train: TrainingData,
+    held_out: TrainingData,
+    hyperparameters: DnnHyperparameters,
+    more_callbacks: Sequence[keras.callbacks.Callback] = (),
+) -> None:
+    """Trains a network, and leaves it with the weights of its best epoch on the held-out rows.
+
+    Args:
+        network: See `untrained_network`.
+        train: The rows to learn from.
+        held_out: The rows that decide when to stop.
+        hyperparameters: See `DnnHyperparameters`.
+        more_callbacks: Callbacks besides the one that stops.
+    """
     batches = (
         tf.data.Dataset.from_tensor_slices((train.features, train.label[:, np.newaxis]))
         .shuffle(len(train.label), seed=SEED)
@@ -117,13 +142,13 @@ def train_network(
         callbacks=[
             keras.callbacks.EarlyStopping(
                 patience=hyperparameters.patience, restore_best_weights=True
-            )
+            ),
+            *more_callbacks,
         ],
         verbose=0,
     ).history
     for epoch, (loss, held_out_loss) in enumerate(zip(history["loss"], history["val_loss"])):
         logging.info("epoch %d: loss %.4f, held out %.4f", epoch + 1, loss, held_out_loss)
-    return network
 
 
 def evaluate(data: TrainingData, hyperparameters: DnnHyperparameters) -> float:
@@ -132,7 +157,8 @@ def evaluate(data: TrainingData, hyperparameters: DnnHyperparameters) -> float:
     The same fifth decides when to stop, which flatters every trial alike.
     """
     train, held_out = hold_out(data)
-    network = train_network(train, held_out, hyperparameters)
+    network = untrained_network(train, hyperparameters)
+    fit(network, train, held_out, hyperparameters)
     return squared_correlation(network.predict_on_batch(held_out.features)[:, 0], held_out.label)
 
 

@@ -7,13 +7,18 @@ load. A tree is but a table of questions, so a few gathers do as well.
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import tensorflow as tf
 
+from tfx_wine_ext.warm_start import restate_splits
+
 if TYPE_CHECKING:
     import ydf
+
+    from tfx_wine_ext.warm_start.inputs import FeatureTransform
 
 
 @dataclasses.dataclass(frozen=True)
@@ -108,6 +113,44 @@ class Forest:
             depth=max(depths),
             width=len(features),
         )
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, np.ndarray]) -> Forest:
+        """Reads what `to_arrays` returns.
+
+        Raises:
+            ValueError: They are other arrays.
+        """
+        names = [field.name for field in dataclasses.fields(cls)]
+        if sorted(arrays) != sorted(names):
+            raise ValueError(f"A forest has the arrays {names}; found {sorted(arrays)}.")
+        numbers = {"bias": float, "depth": int, "width": int}
+        return cls(**{name: numbers.get(name, np.asarray)(arrays[name]) for name in names})
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Returns all there is to know, as arrays by the name of the attribute."""
+        return {
+            field.name: np.asarray(getattr(self, field.name)) for field in dataclasses.fields(self)
+        }
+
+    def restated(
+        self, before: Sequence[FeatureTransform], after: Sequence[FeatureTransform]
+    ) -> Forest:
+        """Returns the forest that answers the same for columns of other means and deviations.
+
+        Args:
+            before: What the columns were.
+            after: What they are.
+
+        Raises:
+            ValueError: A column that is asked about is gone, or cannot be restated.
+        """
+        feature, threshold = self.feature.copy(), self.threshold.copy()
+        asks = self.no != self.yes  # A leaf sends all rows to itself.
+        feature[asks], threshold[asks] = restate_splits(
+            self.feature[asks], self.threshold[asks], before, after
+        )
+        return dataclasses.replace(self, feature=feature, threshold=threshold, width=len(after))
 
     def __add__(self, other: Forest) -> Forest:
         """Returns the forest whose prediction is the sum of both forests' predictions.

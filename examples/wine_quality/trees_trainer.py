@@ -5,6 +5,7 @@ Why ydf, and why the trees are saved as plain operations: docs/adr/0004-boosted-
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -22,15 +23,29 @@ from examples.wine_quality.training_data import (
     read_training_data,
     squared_correlation,
     transform_graph_path,
+    transformed_name,
 )
+from tfx_wine_ext import warm_start
 
 if TYPE_CHECKING:
     import ydf
     from tfx.components.trainer.fn_args_utils import FnArgs
     from tfx.components.tuner.component import TunerFnResult
 
+    from examples.wine_quality.forest import Forest
+
 TUNER_TRIALS = 8
 """Trials of a search unless custom_config has `max_trials`."""
+
+INPUT = "features"
+"""The name of the matrix that holds all columns."""
+
+ARCHITECTURE = {"kind": "forest"}
+"""Says in a checkpoint that its arrays are those of a `Forest`."""
+
+CONTINUED_SHARE = 2 / 3
+"""How many trees a warm start adds, as a share of a cold start's. docs/warm-start.md: a third more
+gained nothing, and each generation makes the model slower."""
 
 FOLDS = 5
 """Folds of the cross-validation."""
@@ -39,7 +54,8 @@ FOLDS = 5
 def run_fn(fn_args: FnArgs) -> None:
     """Trains boosted trees on the train split and saves them for serving.
 
-    The eval split is not looked at: Evaluator alone sees it.
+    The eval split is not looked at: Evaluator alone sees it. Under WarmStartTrainer the trees go on
+    from earlier ones: see `continue_trees`. What is saved to go on from is saved under either.
 
     Args:
         fn_args: From Trainer. Needs transformed examples and the transform graph; uses
@@ -55,8 +71,82 @@ def run_fn(fn_args: FnArgs) -> None:
     hyperparameters = from_tuner(TreesHyperparameters, fn_args.hyperparameters)
     data = read_training_data(fn_args, fn_args.train_files)
     logging.info("Training on %d rows with %s", len(data.label), hyperparameters)
-    model = ForestModel(Forest.from_ydf(train_trees(data, hyperparameters), FEATURES))
+    inputs = warm_start.input_spec(graph, {INPUT: map(transformed_name, FEATURES)})
+    earlier, report = read_earlier(fn_args, inputs)
+    if earlier is None:
+        forest = Forest.from_ydf(train_trees(data, hyperparameters), FEATURES)
+    else:
+        forest = continue_trees(earlier, data, hyperparameters)
+    before = 0 if earlier is None else len(earlier.root)
+    model = ForestModel(forest)
     save_for_serving(model, model, graph, fn_args.serving_model_dir)
+    warm_start.write_result(
+        warm_start.Checkpoint(
+            weights=forest.to_arrays(),
+            inputs=inputs,
+            architecture=ARCHITECTURE,
+            step=len(forest.root),
+            generation=report.generation,
+        ),
+        fn_args,
+        dataclasses.replace(report, steps=len(forest.root) - before),
+    )
+
+
+def read_earlier(
+    fn_args: FnArgs, inputs: warm_start.InputSpec
+) -> tuple[Forest | None, warm_start.TransferReport]:
+    """Reads the forest to go on from, stated for the new inputs.
+
+    Args:
+        fn_args: From Trainer.
+        inputs: What the columns are now.
+
+    Returns:
+        The forest, None for a cold start; and what was done. Trees count as steps.
+
+    Raises:
+        UnusableBaseError: The base is none of trees, or asks what the new data do not tell, and the
+            policy is `on_unusable_base="error"`.
+    """
+    from examples.wine_quality.forest import Forest
+
+    base, report = warm_start.read_base(fn_args)
+    if base is None:
+        return None, report
+    try:
+        if base.architecture != ARCHITECTURE:
+            raise ValueError("it is no forest: was it trained by another run_fn?")
+        forest = Forest.from_arrays(base.weights).restated(
+            base.inputs.inputs[INPUT], inputs.inputs[INPUT]
+        )
+    except ValueError as error:
+        return None, warm_start.unusable(fn_args, error)
+    trees = (len(forest.root),)
+    entry = warm_start.VariableTransfer(
+        "forest", "remapped", "thresholds restated for the new z-scores", trees, trees
+    )
+    return forest, dataclasses.replace(report, variables=(entry,))
+
+
+def continue_trees(
+    earlier: Forest, data: TrainingData, hyperparameters: TreesHyperparameters
+) -> Forest:
+    """Returns the sum of an earlier forest and of new trees for what it leaves over.
+
+    Args:
+        earlier: Stated for the columns of `data`.
+        data: The rows.
+        hyperparameters: See `TreesHyperparameters`; of `num_trees`, `CONTINUED_SHARE` are added.
+    """
+    from examples.wine_quality.forest import Forest, ForestModel
+
+    residuals = data.label - ForestModel(earlier)(data.features).numpy()[:, 0]
+    fewer = dataclasses.replace(
+        hyperparameters, num_trees=max(1, round(hyperparameters.num_trees * CONTINUED_SHARE))
+    )
+    new = train_trees(TrainingData(data.features, residuals), fewer)
+    return earlier + Forest.from_ydf(new, FEATURES)
 
 
 def train_trees(

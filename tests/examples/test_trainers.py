@@ -29,6 +29,7 @@ from examples.wine_quality.training_data import (
     squared_correlation,
     transform_graph_path,
 )
+from tfx_wine_ext.warm_start import WarmStartRequest, input_spec
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -140,6 +141,10 @@ class Wine(NamedTuple):
 
 @pytest.fixture(scope="module")
 def wine(tmp_path_factory: pytest.TempPathFactory) -> Wine:
+    return _make_wine(tmp_path_factory.mktemp("wine"))
+
+
+def _make_wine(folder: Path, seed: int = 0, mean: float = 10, deviation: float = 3) -> Wine:
     import tensorflow as tf
     import tensorflow_transform as tft
     import tensorflow_transform.beam as tft_beam
@@ -147,9 +152,8 @@ def wine(tmp_path_factory: pytest.TempPathFactory) -> Wine:
 
     from examples.wine_quality.features import preprocessing_fn
 
-    folder = tmp_path_factory.mktemp("wine")
-    random = np.random.default_rng(0)
-    raw = random.normal(10, 3, size=(ROWS, 11)).astype(np.float32)
+    random = np.random.default_rng(seed)
+    raw = random.normal(mean, deviation, size=(ROWS, 11)).astype(np.float32)
     alcohol, sulphates = raw[:, FEATURES.index("alcohol")], raw[:, FEATURES.index("sulphates")]
     label = np.clip(np.round(6 + (alcohol - 10) / 2 - (sulphates - 10) / 4), 0, 10)
     spec = {name: tf.io.FixedLenFeature([1], tf.float32) for name in FEATURES}
@@ -326,3 +330,92 @@ def test_a_search_begins_with_the_defaults_and_its_best_can_be_trained(
     assert from_tuner(type(defaults), best.get_config()) == dataclasses.replace(
         defaults, **best.values
     )
+
+
+# --- warm starts ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def later_wine(tmp_path_factory: pytest.TempPathFactory) -> Wine:
+    """A second span: other means, other deviations, and a label that hangs on other things."""
+    return _make_wine(tmp_path_factory.mktemp("later"), seed=1, mean=14, deviation=2)
+
+
+def _answers(folder: Path, raw: np.ndarray) -> np.ndarray:
+    import tensorflow as tf
+
+    serve = tf.saved_model.load(str(folder / "model")).signatures["serving_default"]
+    return serve(examples=tf.constant(_examples(raw)))["predictions"].numpy()[:, 0]
+
+
+def _report(folder: Path) -> dict:
+    return json.loads((folder / "warm_start" / "warm_start.json").read_text())
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_warm_start_goes_on_from_a_checkpoint_and_fits_the_new_span(
+    kind: str, wine: Wine, later_wine: Wine, tmp_path: Path
+) -> None:
+    chosen = {"hyperparameters": {"values": SMALL[kind]}}
+    trainer = _trainer(kind)
+    trainer.run_fn(_fn_args(wine, tmp_path / "1", **chosen))
+    cold = _report(tmp_path / "1")
+    assert (cold["warm"], cold["reason"]) == (False, "Cold start: no warm start was asked for.")
+    assert cold["steps"] > 0
+
+    request = WarmStartRequest(
+        "Warm start from model 1.", str(tmp_path / "1" / "warm_start"), generation=1
+    )
+    custom_config = {"warm_start": request.to_dict()}
+    trainer.run_fn(_fn_args(later_wine, tmp_path / "2", custom_config=custom_config, **chosen))
+    warm = _report(tmp_path / "2")
+    assert (warm["warm"], warm["reason"]) == (True, "Warm start from model 1.")
+    assert (warm["generation"], warm["base_step"]) == (1, cold["steps"])
+    assert warm["preserves_function"] is True
+
+    def mean_squared_error(folder: Path) -> float:
+        return float(np.mean((_answers(folder, later_wine.raw) - later_wine.label) ** 2))
+
+    assert mean_squared_error(tmp_path / "2") < 0.8 * mean_squared_error(tmp_path / "1")
+
+
+@pytest.mark.e2e
+def test_trees_that_are_restated_answer_the_same_for_raw_examples(
+    wine: Wine, later_wine: Wine, tmp_path: Path
+) -> None:
+    from examples.wine_quality.forest import ForestModel
+    from examples.wine_quality.serving import save_for_serving
+
+    trainer = _trainer("trees")
+    trainer.run_fn(_fn_args(wine, tmp_path / "1", hyperparameters={"values": SMALL["trees"]}))
+    request = WarmStartRequest("Warm.", str(tmp_path / "1" / "warm_start"), generation=1)
+    fn_args = _fn_args(later_wine, tmp_path, custom_config={"warm_start": request.to_dict()})
+    names = [f"{name}_z" for name in FEATURES]
+    inputs = input_spec(fn_args.transform_graph_path, {"features": iter(names)})
+    forest, _ = trainer.read_earlier(fn_args, inputs)
+    model = ForestModel(forest)
+    save_for_serving(model, model, fn_args.transform_graph_path, str(tmp_path / "2" / "model"))
+    was, now = (_answers(tmp_path / name, wine.raw) for name in ("1", "2"))
+    assert np.ptp(was) > 1
+    np.testing.assert_allclose(now, was, atol=1e-5)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("kind", "other"), [("trees", "dnn"), ("dnn", "trees")])
+def test_a_base_of_the_other_kind_is_a_cold_start_that_says_so(
+    kind: str, other: str, wine: Wine, tmp_path: Path
+) -> None:
+    _trainer(other).run_fn(_fn_args(wine, tmp_path / "1", hyperparameters={"values": SMALL[other]}))
+    request = WarmStartRequest("Warm.", str(tmp_path / "1" / "warm_start"), generation=1)
+    _trainer(kind).run_fn(
+        _fn_args(
+            wine,
+            tmp_path / "2",
+            hyperparameters={"values": SMALL[kind]},
+            custom_config={"warm_start": request.to_dict()},
+        )
+    )
+    report = _report(tmp_path / "2")
+    assert (report["warm"], report["generation"]) == (False, 0)
+    assert f"the base {tmp_path / '1' / 'warm_start'} cannot be used: " in report["reason"]

@@ -1,0 +1,68 @@
+"""Warm starts: training goes on from an earlier model, and nothing that it knew is lost.
+
+This package knows numpy and Keras, and not TFX. The pieces::
+
+    decide(candidates, WarmStartConfig())           # warm or cold, and why
+    spec = input_spec(transform_graph, {...})       # what the numbers that a model gets mean
+    report = restore(model, fn_args, spec)          # in run_fn, before training
+    save(model, fn_args, spec, report)              # in run_fn, after training
+
+`transfer` is the heart of it: it carries a `Checkpoint` over into a model whose inputs have other
+means or another vocabulary. docs/warm-start.md says what is compensated and what is not.
+
+Importing the package does not import Keras.
+"""
+
+from tfx_wine_ext.warm_start.boosting import restate_splits
+from tfx_wine_ext.warm_start.checkpoint import (
+    Checkpoint,
+    CheckpointError,
+    read_checkpoint,
+    write_checkpoint,
+)
+from tfx_wine_ext.warm_start.config import WarmStartConfig
+from tfx_wine_ext.warm_start.decision import BaseModel, Decision, UnusableBaseError, decide
+from tfx_wine_ext.warm_start.inputs import Affine, Buckets, InputSpec, Unknown, Vocabulary
+from tfx_wine_ext.warm_start.report import TransferReport, VariableTransfer
+from tfx_wine_ext.warm_start.run_fn import (
+    REQUEST_KEY,
+    WarmStartRequest,
+    read_base,
+    restore,
+    save,
+    unusable,
+    write_result,
+)
+from tfx_wine_ext.warm_start.transfer import MismatchError, checkpoint_of, transfer
+from tfx_wine_ext.warm_start.transform_output import input_spec
+
+__all__ = [
+    "REQUEST_KEY",
+    "Affine",
+    "BaseModel",
+    "Buckets",
+    "Checkpoint",
+    "CheckpointError",
+    "Decision",
+    "InputSpec",
+    "MismatchError",
+    "TransferReport",
+    "Unknown",
+    "UnusableBaseError",
+    "VariableTransfer",
+    "Vocabulary",
+    "WarmStartConfig",
+    "WarmStartRequest",
+    "checkpoint_of",
+    "decide",
+    "input_spec",
+    "read_base",
+    "read_checkpoint",
+    "restate_splits",
+    "restore",
+    "save",
+    "transfer",
+    "unusable",
+    "write_checkpoint",
+    "write_result",
+]

@@ -1,0 +1,143 @@
+"""Warm or cold: the decision, from facts alone, with its reason as a sentence."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from tfx_wine_ext.warm_start.config import WarmStartConfig
+
+
+class UnusableBaseError(ValueError):
+    """The base model cannot be used, and the policy is `on_unusable_base="error"`."""
+
+
+@dataclasses.dataclass(frozen=True)
+class BaseModel:
+    """What is known of a model that a warm start might go on from.
+
+    Args:
+        id: Its artifact id.
+        uri: Where it is.
+        created: When it was published, in milliseconds since the epoch: the newest one is taken,
+            and of equally new ones that with the greatest id.
+        blessed: Whether an Evaluator blessed it.
+        generation: How many warm starts in a row led to it; 0: it was started cold.
+        schema: Fingerprint of the schema it was trained under, None: not known.
+        problem: Why it cannot be used, such as "its folder is gone"; empty: nothing is known
+            against it.
+    """
+
+    id: int
+    uri: str
+    created: int
+    blessed: bool
+    generation: int = 0
+    schema: str | None = None
+    problem: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Decision:
+    """Whether to start warm, and why.
+
+    Attributes:
+        warm: Whether to start from `base`.
+        reason: The whole sentence, for logs, properties and summaries.
+        base: The model to go on from; None for a cold start.
+        generation: That of the model to be trained: the base's and one more; 0 for a cold start.
+        unusable: Whether the start is cold because the base cannot be used, which deserves a
+            warning.
+    """
+
+    warm: bool
+    reason: str
+    base: BaseModel | None = None
+    generation: int = 0
+    unusable: bool = False
+
+
+def decide(
+    candidates: Iterable[BaseModel],
+    config: WarmStartConfig,
+    *,
+    schema: str | None = None,
+    drifted: bool = False,
+) -> Decision:
+    """Decides whether the next model starts warm, and from which base.
+
+    One base is chosen by `config.base`, and then judged. If it does not do, the start is cold: an
+    older base would undo what the newer one learnt.
+
+    Args:
+        candidates: The models of earlier runs, in any order.
+        config: The policy.
+        schema: Fingerprint of the schema of the new data, for `config.same_schema_only`.
+        drifted: Whether drift was found in the new data, for `config.cold_on_drift`.
+
+    Raises:
+        UnusableBaseError: The base is damaged, or the pinned one is not there, and
+            `config.on_unusable_base` is ``"error"``. Having no base yet is never an error, or the
+            first run could not be made.
+        ValueError: `config.same_schema_only` without a `schema`.
+
+    Example:
+        >>> first = BaseModel(id=7, uri="models/7", created=1000, blessed=True)
+        >>> second = BaseModel(id=9, uri="models/9", created=2000, blessed=False)
+        >>> decide([first, second], WarmStartConfig()).reason
+        'Warm start from model 7 (models/7), the latest blessed one: generation 1.'
+        >>> decide([second], WarmStartConfig()).reason
+        'Cold start: there is no blessed model yet.'
+        >>> decide([first], WarmStartConfig(cold_on_drift=True), drifted=True).reason
+        'Cold start: the data drifted, and the policy is cold_on_drift.'
+    """
+    if config.same_schema_only and schema is None:
+        raise ValueError("same_schema_only needs the fingerprint of the new data's schema")
+    base = _chosen(list(candidates), config)
+    if base is None and config.base == "pinned":
+        return _unusable(f"the pinned base model {config.pinned!r} is not there", config)
+    if base is None:
+        kind = "blessed model" if config.base == "latest_blessed" else "model"
+        return Decision(False, f"Cold start: there is no {kind} yet.")
+    if config.cold_on_drift and drifted:
+        return Decision(False, "Cold start: the data drifted, and the policy is cold_on_drift.")
+    if base.problem:
+        return _unusable(
+            f"base model {base.id} ({base.uri}) cannot be used: {base.problem}", config
+        )
+    if config.same_schema_only and base.schema != schema:
+        found = "an unknown" if base.schema is None else "another"
+        return Decision(
+            False,
+            f"Cold start: base model {base.id} was trained under {found} schema, "
+            "and the policy is same_schema_only.",
+        )
+    generation = base.generation + 1
+    if config.max_generations is not None and generation > config.max_generations:
+        return Decision(
+            False,
+            f"Cold start: base model {base.id} is of generation {base.generation}, "
+            f"and the policy is max_generations={config.max_generations}.",
+        )
+    which = {"latest_blessed": "the latest blessed one", "latest": "the latest one"}.get(
+        config.base, "the pinned one"
+    )
+    reason = f"Warm start from model {base.id} ({base.uri}), {which}: generation {generation}."
+    return Decision(True, reason, base, generation)
+
+
+def _chosen(candidates: list[BaseModel], config: WarmStartConfig) -> BaseModel | None:
+    if config.base == "pinned":
+        candidates = [x for x in candidates if config.pinned in (x.id, str(x.id), x.uri)]
+    elif config.base == "latest_blessed":
+        candidates = [x for x in candidates if x.blessed]
+    return max(candidates, key=lambda x: (x.created, x.id), default=None)
+
+
+def _unusable(why: str, config: WarmStartConfig) -> Decision:
+    if config.on_unusable_base == "error":
+        raise UnusableBaseError(
+            f"The warm start has no base: {why}. Pin another one, or let such a start be cold "
+            'with on_unusable_base="cold".'
+        )
+    return Decision(False, f"Cold start: {why}.", unusable=True)

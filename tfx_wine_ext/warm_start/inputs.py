@@ -1,0 +1,264 @@
+"""What a model's inputs are: how each column came from the raw data.
+
+The same raw value reaches two models as different numbers when their transform graphs differ: by
+another mean, another place in the vocabulary. An `InputSpec` says what the numbers mean, so that
+weights can be restated for other numbers of the same meaning.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, Union
+
+import numpy as np
+
+
+@dataclasses.dataclass(frozen=True)
+class Affine:
+    """A number that was shifted and scaled: `(raw - center) / scale`.
+
+    Args:
+        feature: The name of the feature: what is the same in both models.
+        center: The raw value that becomes 0, such as the mean for a z-score.
+        scale: The raw distance that becomes 1, such as the standard deviation. 0: the column is 0
+            whatever the raw value is.
+        mean: Mean of the raw values, if it is known. It stands in for a feature that is removed.
+
+    Raises:
+        ValueError: A number is not finite.
+
+    Example:
+        >>> old, new = Affine.z_score("pH", 3.0, 0.5), Affine.z_score("pH", 3.5, 0.25)
+        >>> float(old.restate(1.0, new))  # 1 was a pH of 3.5, the new mean
+        0.0
+    """
+
+    feature: str
+    center: float
+    scale: float
+    mean: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("center", "scale", "mean"):
+            value = getattr(self, name)
+            if value is not None and not math.isfinite(value):
+                raise ValueError(f"{name} of {self.feature!r} must be finite, found {value!r}")
+
+    @classmethod
+    def z_score(cls, feature: str, mean: float, std: float) -> Affine:
+        """`(raw - mean) / std`; `raw - mean` where `std` is 0, as `tft.scale_to_z_score` has it."""
+        return cls(feature, mean, std or 1.0, mean)
+
+    @classmethod
+    def identity(cls, feature: str, mean: float | None = None) -> Affine:
+        """The raw value as it is."""
+        return cls(feature, 0.0, 1.0, mean)
+
+    def restate(self, values: Any, other: Affine) -> np.ndarray:
+        """Turns values of this column into those that `other` makes of the same raw values.
+
+        Thresholds of decision trees are carried over so, for example.
+
+        Args:
+            values: Array of any shape.
+            other: What the column will be.
+
+        Raises:
+            ValueError: One of the scales is 0: no raw value can be told from the column.
+        """
+        if not self.scale or not other.scale:
+            raise ValueError(
+                f"{self.feature!r} cannot be restated: a scale is 0, so its values say nothing"
+            )
+        raw = np.asarray(values, np.float64) * self.scale + self.center
+        return (raw - other.center) / other.scale
+
+
+@dataclasses.dataclass(frozen=True)
+class Vocabulary:
+    """A category as an integer: its place in a list of tokens.
+
+    Codes run so: `reserved` codes that the vocabulary leaves free, the tokens in their order, then
+    the out-of-vocabulary buckets, by TensorFlow's `fast` hash (`tf.strings.to_hash_bucket_fast`).
+    That is what `tft.compute_and_apply_vocabulary` and `tft.apply_vocabulary` make.
+
+    Args:
+        feature: The name of the feature.
+        tokens: The tokens in their order.
+        oov_buckets: How many buckets unknown tokens are hashed into.
+        default: The code of unknown tokens where there are no buckets; -1: none (a one-hot vector
+            of zeros).
+        reserved: Codes before the first token, such as 1 for a padding value.
+        one_hot: Whether the input is not one integer but a vector with one column per code.
+
+    Raises:
+        ValueError: A token is there twice, or a count is negative.
+    """
+
+    feature: str
+    tokens: tuple[str, ...]
+    oov_buckets: int = 0
+    default: int = -1
+    reserved: int = 0
+    one_hot: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "tokens", tuple(self.tokens))
+        if len(set(self.tokens)) != len(self.tokens):
+            twice = sorted({t for t in self.tokens if self.tokens.count(t) > 1})[:3]
+            raise ValueError(f"the vocabulary of {self.feature!r} has tokens twice: {twice}")
+        for name in ("oov_buckets", "reserved"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"{name} of {self.feature!r} must be 0 or more")
+
+    @property
+    def size(self) -> int:
+        """How many codes there are."""
+        return self.reserved + len(self.tokens) + self.oov_buckets
+
+
+@dataclasses.dataclass(frozen=True)
+class Buckets:
+    """A number as an integer: how many of the boundaries it has reached.
+
+    Args:
+        feature: The name of the feature.
+        boundaries: In ascending order.
+        one_hot: Whether the input is not one integer but a vector with one column per bucket.
+
+    Raises:
+        ValueError: The boundaries do not ascend.
+    """
+
+    feature: str
+    boundaries: tuple[float, ...]
+    one_hot: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "boundaries", tuple(self.boundaries))
+        if any(a >= b for a, b in zip(self.boundaries, self.boundaries[1:])):
+            raise ValueError(f"boundaries of {self.feature!r} must ascend, found {self.boundaries}")
+
+    @property
+    def size(self) -> int:
+        """How many buckets there are."""
+        return len(self.boundaries) + 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Unknown:
+    """Anything else: it is passed on as it is, and reported if it may have changed.
+
+    Args:
+        feature: The name of the feature.
+        fingerprint: Says whether it is still the same; empty: that cannot be told.
+    """
+
+    feature: str
+    fingerprint: str = ""
+
+
+FeatureTransform = Union[Affine, Vocabulary, Buckets, Unknown]
+Coded = (Vocabulary, Buckets)
+
+_KINDS: dict[str, type] = {
+    "affine": Affine,
+    "vocabulary": Vocabulary,
+    "buckets": Buckets,
+    "unknown": Unknown,
+}
+
+
+def width(transform: FeatureTransform) -> int:
+    """How many columns of an input the transform makes.
+
+    Example:
+        >>> width(Affine.identity("pH")), width(Vocabulary("city", ("a", "b"), 1, one_hot=True))
+        (1, 3)
+    """
+    return transform.size if isinstance(transform, Coded) and transform.one_hot else 1
+
+
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """What the columns of each input of a Keras model are.
+
+    Args:
+        inputs: By the name of the Keras input, the transforms of its columns in their order. An
+            input of several columns that has but one transform has it in all of them, as a list
+            of tokens has. Inputs that are not named are `Unknown`.
+
+    Raises:
+        ValueError: Two transforms are for features of the same name, but are not the same.
+        TypeError: Something is not a transform.
+
+    Example:
+        >>> spec = InputSpec({"numbers": [Affine.z_score("pH", 3.1, 0.2)],
+        ...                   "city": [Vocabulary("city", ("Porto", "Braga"), oov_buckets=1)]})
+        >>> InputSpec.from_dict(spec.to_dict()) == spec
+        True
+        >>> sorted(spec.features)
+        ['city', 'pH']
+    """
+
+    inputs: Mapping[str, tuple[FeatureTransform, ...]]
+
+    def __post_init__(self) -> None:
+        inputs = {}
+        for name, columns in self.inputs.items():
+            columns = (columns,) if isinstance(columns, tuple(_KINDS.values())) else tuple(columns)
+            for column in columns:
+                if not isinstance(column, tuple(_KINDS.values())):
+                    raise TypeError(
+                        f"input {name!r} must be a list of Affine, Vocabulary, Buckets or "
+                        f"Unknown, found {column!r}"
+                    )
+            inputs[name] = columns
+        object.__setattr__(self, "inputs", inputs)
+        self.features  # noqa: B018  # Raises where names clash.
+
+    @property
+    def features(self) -> dict[str, FeatureTransform]:
+        """The transforms by the name of the feature."""
+        found: dict[str, FeatureTransform] = {}
+        for transform in self._columns():
+            if found.setdefault(transform.feature, transform) != transform:
+                raise ValueError(
+                    f"feature {transform.feature!r} has two transforms: give each its own name. "
+                    f"Found {found[transform.feature]} and {transform}"
+                )
+        return found
+
+    def _columns(self) -> Iterable[FeatureTransform]:
+        return (column for columns in self.inputs.values() for column in columns)
+
+    def to_dict(self) -> dict[str, Any]:
+        """A JSON object that `from_dict` takes."""
+        names = {kind: name for name, kind in _KINDS.items()}
+        return {
+            name: [{"kind": names[type(x)], **dataclasses.asdict(x)} for x in columns]
+            for name, columns in self.inputs.items()
+        }
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> InputSpec:
+        """Reads what `to_dict` writes.
+
+        Raises:
+            ValueError: A kind or a key is unknown, or a value is wrong.
+        """
+        return cls({name: tuple(map(_transform, columns)) for name, columns in data.items()})
+
+
+def _transform(data: Mapping[str, Any]) -> FeatureTransform:
+    fields = dict(data)
+    kind = fields.pop("kind", None)
+    if kind not in _KINDS:
+        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, found {kind!r} in {data!r}")
+    try:
+        transform: FeatureTransform = _KINDS[kind](**fields)
+    except TypeError as error:
+        raise ValueError(f"cannot read the {kind} transform {data!r}: {error}") from None
+    return transform

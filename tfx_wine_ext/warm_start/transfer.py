@@ -1,0 +1,445 @@
+"""Carries a checkpoint over into a new model, so that it predicts as the base did."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tfx_wine_ext.warm_start.architecture import Architecture, LayerFacts, examine
+from tfx_wine_ext.warm_start.checkpoint import Checkpoint
+from tfx_wine_ext.warm_start.config import WarmStartConfig
+from tfx_wine_ext.warm_start.inputs import InputSpec
+from tfx_wine_ext.warm_start.optimizer import NO_WEIGHT, power_of, set_step, slots_of, step_of
+from tfx_wine_ext.warm_start.report import TransferReport, VariableTransfer
+from tfx_wine_ext.warm_start.rows import RowPlan, Side, change, differ, plan_rows
+
+
+class MismatchError(ValueError):
+    """The base is of another architecture than the model."""
+
+
+def checkpoint_of(
+    model: Any, inputs: InputSpec, *, step: int | None = None, generation: int = 0
+) -> Checkpoint:
+    """Takes what is needed to go on from a Keras model.
+
+    Args:
+        model: Built; if it is compiled, the optimizer's state goes with it.
+        inputs: What its inputs are.
+        step: Training steps so far; default what the optimizer has counted.
+        generation: How many warm starts in a row led here.
+
+    Raises:
+        ValueError: The model is not built, or `inputs` does not fit it.
+    """
+    import keras
+
+    architecture, weights = examine(model, inputs)
+    optimizer = getattr(model, "optimizer", None)
+    slots = slots_of(model, weights)
+    return Checkpoint(
+        weights={name: _value(weight) for name, weight in weights.items()},
+        inputs=inputs,
+        architecture=architecture.to_dict(),
+        slots={
+            slot: {name: _value(x) for name, x in variables.items()}
+            for slot, variables in slots.items()
+        },
+        optimizer=type(optimizer).__name__ if optimizer is not None else "",
+        optimizer_step=step_of(model),
+        step=step_of(model) if step is None else step,
+        generation=generation,
+        library=f"keras {keras.__version__}",
+    )
+
+
+def transfer(
+    checkpoint: Checkpoint,
+    model: Any,
+    inputs: InputSpec,
+    config: WarmStartConfig | None = None,
+) -> TransferReport:
+    """Carries a checkpoint over into a new model.
+
+    Before the first training step the model predicts what the base did for the same raw examples,
+    but for what `TransferReport.not_compensated` lists. Nothing is changed in the model if an
+    error is raised. What is compensated, and how, is in docs/warm-start.md.
+
+    Args:
+        checkpoint: The base.
+        model: The new Keras model, built. If it is compiled, its optimizer's state is carried over
+            too, or reset, as `config.optimizer` says.
+        inputs: What the inputs of the new model are.
+        config: What to do on a shape mismatch, with the optimizer, and whether to shrink and
+            perturb; which base it is does not matter here. Default `WarmStartConfig()`.
+
+    Raises:
+        MismatchError: The checkpoint is not one of a Keras model; or it is of another architecture
+            and `config.on_shape_mismatch` is ``"error"``. The message names the variables and both
+            shapes.
+        ValueError: The model is not built, `inputs` does not fit it, or
+            `config.learning_rate_factor` is not 1 and the learning rate is a schedule.
+
+    Example:
+        A mean that moved by one deviation:
+
+        >>> import keras
+        >>> from tfx_wine_ext.warm_start.inputs import Affine
+        >>> def build():
+        ...     return keras.Sequential([keras.Input([1]), keras.layers.Dense(1)])
+        >>> base, new = build(), build()
+        >>> before = InputSpec({"x": [Affine.z_score("pH", 3.0, 0.5)]})
+        >>> after = InputSpec({"x": [Affine.z_score("pH", 3.5, 1.0)]})
+        >>> report = transfer(checkpoint_of(base, before), new, after)
+        >>> [(x.name, x.action) for x in report.variables]
+        [('dense/kernel', 'remapped'), ('dense/bias', 'remapped')]
+        >>> ph = np.array([[3.2]])
+        >>> was, now = base((ph - 3.0) / 0.5), new((ph - 3.5) / 1.0)
+        >>> bool(abs(was - now) < 1e-5)
+        True
+    """
+    work = _Transfer(checkpoint, model, inputs, config or WarmStartConfig())
+    return work.run()
+
+
+@dataclasses.dataclass
+class _Planned:
+    """The values of one weight, before anything is assigned."""
+
+    value: np.ndarray
+    entry: VariableTransfer
+    rows: RowPlan | None = None
+    overlap: tuple[slice, ...] | None = None
+
+
+class _Transfer:
+    def __init__(
+        self, checkpoint: Checkpoint, model: Any, inputs: InputSpec, config: WarmStartConfig
+    ) -> None:
+        self._checkpoint = checkpoint
+        self._model = model
+        self._config = config
+        architecture, self._weights = examine(model, inputs)
+        try:
+            known = Architecture.from_dict(checkpoint.architecture)
+        except ValueError as error:
+            raise MismatchError(f"the base is {error}: was it trained by another run_fn?") from None
+        self._base = Side.of(known, checkpoint.inputs)
+        self._new = Side.of(architecture, inputs)
+        self._not_compensated: list[str] = []
+        self._mismatches: list[str] = []
+
+    def run(self) -> TransferReport:
+        config = self._config
+        self._check_learning_rate()
+        planned = {name: self._plan(name) for name in self._weights}
+        self._shift_biases(planned)
+        skipped = self._skipped()
+        self._compare_layers()
+        self._compare_opaque()
+        if self._mismatches and config.on_shape_mismatch == "error":
+            raise MismatchError(
+                "the base is of another architecture: "
+                + "; ".join(self._mismatches[:10])
+                + (f"; and {len(self._mismatches) - 10} more" if self._mismatches[10:] else "")
+                + '. Use the base\'s architecture, or choose on_shape_mismatch="initialise" or '
+                '"overlap"'
+            )
+        self._not_compensated += self._mismatches
+        self._shrink_and_perturb(planned)
+        for name, plan in planned.items():
+            self._weights[name].assign(plan.value)
+        optimizer = self._carry_optimizer(planned)
+        return TransferReport(
+            warm=True,
+            reason="Warm start.",
+            generation=self._checkpoint.generation + 1,
+            base_step=self._checkpoint.step,
+            variables=(*(plan.entry for plan in planned.values()), *skipped),
+            optimizer=optimizer,
+            not_compensated=tuple(dict.fromkeys(self._not_compensated)),
+            optimizer_step=step_of(self._model),
+        )
+
+    # --- weights -------------------------------------------------------------------------------
+
+    def _plan(self, name: str) -> _Planned:
+        fresh = _value(self._weights[name])
+        base = self._checkpoint.weights.get(name)
+        if base is None:
+            reason = "the base has no such variable"
+            if self._is_added(name):
+                reason += ": it belongs to a new feature"
+            else:
+                self._mismatches.append(f"{name} {list(fresh.shape)} is not in the base")
+            return _Planned(fresh, _entry(name, "initialised", reason, fresh, None))
+        rows = self._rows(name, base, fresh)
+        if rows is not None and base.shape[1:] == fresh.shape[1:]:
+            return self._remapped(name, base, fresh, rows)
+        if base.shape != fresh.shape:
+            return self._mismatched(name, base, fresh, rows)
+        return _Planned(_like(base, fresh), _entry(name, "restored", "the same", fresh, base))
+
+    def _rows(self, name: str, base: np.ndarray, fresh: np.ndarray) -> RowPlan | None:
+        base_labels = self._base.architecture.rows.get(name)
+        new_labels = self._new.architecture.rows.get(name)
+        if base_labels is None or new_labels is None or base.ndim != fresh.ndim:
+            return None
+        return plan_rows(name, self._base, self._new, base_labels, new_labels)
+
+    def _remapped(self, name: str, base: np.ndarray, fresh: np.ndarray, rows: RowPlan) -> _Planned:
+        if rows.is_copy:
+            value, entry = _like(base, fresh), _entry(name, "restored", "the same", fresh, base)
+            self._not_compensated += [f"{name}: {x}" for x in rows.not_compensated]
+            return _Planned(value, entry, rows)
+        bias = self._new.architecture.biases.get(name)
+        if any(shift.factor for shift in rows.shifts) and bias is None:
+            rows.not_compensated.append("means moved, and there is no bias that could take that up")
+        self._not_compensated += [f"{name}: {x}" for x in rows.not_compensated]
+        entry = dataclasses.replace(
+            _entry(name, "remapped", _sentence(rows), fresh, base),
+            kept=rows.kept,
+            added=rows.added,
+            vanished=rows.vanished,
+        )
+        return _Planned(_like(rows.apply(base, fresh, rows.scale), fresh), entry, rows)
+
+    def _mismatched(
+        self, name: str, base: np.ndarray, fresh: np.ndarray, rows: RowPlan | None
+    ) -> _Planned:
+        found = f"{name} has the shape {list(fresh.shape)}, the base's {list(base.shape)}"
+        self._mismatches.append(found)
+        if self._config.on_shape_mismatch != "overlap" or base.ndim != fresh.ndim:
+            return _Planned(
+                fresh, _entry(name, "initialised", "the base's shape is another", fresh, base)
+            )
+        block = tuple(slice(min(a, b)) for a, b in zip(base.shape, fresh.shape))
+        size = " x ".join(str(part.stop) for part in block)
+        reason = f"the shapes differ: the block of {size} that both have was copied"
+        if rows is not None:
+            # Which rows belong together is known: only the other axes are cut.
+            block = (slice(None), *block[1:])
+            reason = f"the shapes differ, and what both have was copied: {_sentence(rows)}"
+            self._not_compensated += [f"{name}: {x}" for x in rows.not_compensated]
+        plan = _Planned(fresh, _entry(name, "remapped", reason, fresh, base), rows, block)
+        plan.value = _merged(plan, base, fresh, rows.scale if rows else None)
+        return plan
+
+    def _shift_biases(self, planned: dict[str, _Planned]) -> None:
+        """Adds what the means of the inputs, as they moved, contribute."""
+        for kernel, bias in self._new.architecture.biases.items():
+            rows = planned[kernel].rows if kernel in planned else None
+            if rows is None or bias not in planned:
+                continue
+            shifts = [shift for shift in rows.shifts if shift.factor]
+            target = planned[bias]
+            if not shifts or target.entry.action == "initialised":
+                continue
+            base = np.asarray(self._checkpoint.weights[kernel], np.float64)
+            gain = np.sum([base[shift.row] * shift.factor for shift in shifts], axis=0)
+            value = np.array(target.value, np.float64)
+            value[: len(gain)] += gain[: len(value)]
+            target.value = _like(value, target.value)
+            target.entry = dataclasses.replace(
+                target.entry, action="remapped", reason=f"means that moved, from {kernel}"
+            )
+
+    def _skipped(self) -> list[VariableTransfer]:
+        skipped = []
+        for name, base in self._checkpoint.weights.items():
+            if name in self._weights:
+                continue
+            reason = "the new model has no such variable"
+            facts = self._facts(self._base, name)
+            if facts and facts.features and not set(facts.features) & set(self._new.features):
+                reason += ": it belonged to a feature that was removed"
+            else:
+                self._mismatches.append(f"{name} {list(base.shape)} is only in the base")
+            skipped.append(VariableTransfer(name, "skipped", reason, None, base.shape))
+        return skipped
+
+    def _is_added(self, name: str) -> bool:
+        """Whether a weight depends on features alone that the base does not have."""
+        facts = self._facts(self._new, name)
+        return bool(facts and facts.features and not set(facts.features) & set(self._base.features))
+
+    @staticmethod
+    def _facts(side: Side, weight: str) -> LayerFacts | None:
+        """The layer of a weight: that of the longest name that the weight's begins with."""
+        parts = weight.split("/")
+        for count in range(len(parts) - 1, 0, -1):
+            facts = side.architecture.layers.get("/".join(parts[:count]))
+            if facts is not None:
+                return facts
+        return None
+
+    # --- what is not compensated ---------------------------------------------------------------
+
+    def _compare_layers(self) -> None:
+        for name, new in self._new.architecture.layers.items():
+            base = self._base.architecture.layers.get(name)
+            if base is None:
+                continue
+            if (base.kind, base.settings) != (new.kind, new.settings):
+                was, now = (f"{x.kind} {dict(x.settings)}" for x in (base, new))
+                self._mismatches.append(f"layer {name} is {now}, in the base {was}")
+
+    def _compare_opaque(self) -> None:
+        """Reports the features that changed and that reach a layer that was not compensated."""
+        if not (self._base.architecture.walked and self._new.architecture.walked):
+            for name in sorted(set(self._base.features) | set(self._new.features)):
+                old, now = self._base.features.get(name), self._new.features.get(name)
+                if differ(old, now):
+                    self._not_compensated.append(
+                        f"feature {name}: {change(old, now)}, and the model is neither functional "
+                        "nor sequential, so that its inputs cannot be followed"
+                    )
+            return
+        for layer, features in self._new.architecture.opaque.items():
+            facts = self._new.architecture.layers.get(layer)
+            kind = facts.kind if facts else "operation"
+            for name in features:
+                old, now = self._base.features.get(name), self._new.features.get(name)
+                if differ(old, now):
+                    self._not_compensated.append(
+                        f"feature {name}: {change(old, now)}, and it reaches {layer} ({kind}), "
+                        "whose use of it is not known to be linear"
+                    )
+
+    # --- policy --------------------------------------------------------------------------------
+
+    def _shrink_and_perturb(self, planned: dict[str, _Planned]) -> None:
+        shrink, perturb = self._config.shrink, self._config.perturb
+        if shrink == 1 and perturb == 0:
+            return
+        for name, plan in planned.items():
+            weight = self._weights[name]
+            if plan.entry.action == "initialised" or not weight.trainable:
+                continue
+            fresh = np.asarray(_value(weight), np.float64)
+            plan.value = _like(np.asarray(plan.value) * shrink + fresh * perturb, plan.value)
+        self._not_compensated.append(f"weights were shrunk by {shrink} and perturbed by {perturb}")
+
+    def _check_learning_rate(self) -> None:
+        if self._config.learning_rate_factor == 1:
+            return
+        optimizer = getattr(self._model, "optimizer", None)
+        rate = getattr(optimizer, "_learning_rate", None)
+        if rate is None or not hasattr(rate, "assign"):
+            raise ValueError(
+                "learning_rate_factor needs a compiled model whose learning rate is a number, "
+                f"found {rate!r}: scale the schedule itself, or leave the factor at 1"
+            )
+
+    def _carry_optimizer(self, planned: Mapping[str, _Planned]) -> str:
+        optimizer = getattr(self._model, "optimizer", None)
+        if optimizer is None:
+            return "The model has no optimizer."
+        if self._config.learning_rate_factor != 1:
+            optimizer.learning_rate = (
+                float(optimizer.learning_rate.numpy()) * self._config.learning_rate_factor
+            )
+        kind = type(optimizer).__name__
+        if self._config.optimizer == "reset":
+            return "Reset: fresh state at step 0, as the policy says."
+        if kind != self._checkpoint.optimizer:
+            before = self._checkpoint.optimizer or "none"
+            return f"Reset: it is {kind}, the base's was {before}."
+        if not optimizer.built:
+            optimizer.build(self._model.trainable_variables)
+        kept, reset = 0, []
+        for slot, variables in slots_of(self._model, self._weights).items():
+            stored = self._checkpoint.slots.get(slot, {})
+            for name, variable in variables.items():
+                if slot == NO_WEIGHT:
+                    value = stored.get(name)
+                else:
+                    value = self._slot(slot, planned, name, stored, _value(variable), kind)
+                if value is None:
+                    reset.append(f"{slot} of {name}")
+                else:
+                    variable.assign(value)
+                    kept += 1
+        set_step(self._model, self._checkpoint.optimizer_step)
+        sentence = f"Kept: {kept} variables, step {self._checkpoint.optimizer_step}."
+        return f"{sentence} Fresh: {', '.join(reset)}." if reset else sentence
+
+    def _slot(
+        self,
+        slot: str,
+        planned: Mapping[str, _Planned],
+        name: str,
+        stored: Mapping[str, np.ndarray],
+        fresh: np.ndarray,
+        kind: str,
+    ) -> np.ndarray | None:
+        """The value of one slot, stated for the new inputs; None if it stays fresh.
+
+        With `w' = r w` and `k = (c' - c) / s'`, the gradient of `w'` is `g / r - k g_b`, where
+        `g_b` is that of the bias. First moments follow that; of the second ones the product of
+        both gradients is not known, and is left out: `v / r^2 + k^2 v_b`.
+        """
+        plan, base = planned[name], stored.get(name)
+        if base is None or plan.entry.action == "initialised":
+            return None
+        rows = plan.rows
+        if rows is None or (rows.is_copy and plan.overlap is None):
+            if plan.overlap is not None:
+                return _merged(plan, base, fresh, None)
+            return _like(base, fresh)
+        power = power_of(kind, slot)
+        stated = bool(np.any(rows.scale != 1))
+        if stated and power is None:
+            return None
+        scale = rows.scale.copy()
+        scale[scale == 0] = 1
+        # Stand-ins begin with the state of a fresh variable.
+        own = [x if own else None for x, own in zip(rows.sources, rows.own)]
+        moved = dataclasses.replace(plan, rows=dataclasses.replace(rows, sources=own))
+        value = np.asarray(_merged(moved, base, fresh, scale ** -float(power or 0)), np.float64)
+        bias = stored.get(self._new.architecture.biases.get(name, ""))
+        if bias is not None and power and np.any(rows.offset):
+            sign = -1.0 if power == 1 else 1.0
+            share = np.multiply.outer(rows.offset**power, np.asarray(bias, np.float64))
+            value[:, : share.shape[1]] += sign * share[:, : value.shape[1]]
+        return _like(value, fresh)
+
+
+def _merged(
+    plan: _Planned, base: np.ndarray, fresh: np.ndarray, scale: np.ndarray | None
+) -> np.ndarray:
+    """The fresh values with what both models have in its place."""
+    value = fresh.copy()
+    block = plan.overlap or (slice(None),) * fresh.ndim
+    if plan.rows is None or scale is None:
+        value[block] = base[block]
+        return value
+    # All rows are planned for: only the other axes are cut.
+    value[block] = plan.rows.apply(base[block], fresh[block], scale)
+    return value
+
+
+def _value(variable: Any) -> np.ndarray:
+    return np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
+
+
+def _like(value: Any, other: np.ndarray) -> np.ndarray:
+    return np.asarray(value).astype(other.dtype)
+
+
+def _entry(
+    name: str, action: str, reason: str, fresh: np.ndarray, base: np.ndarray | None
+) -> VariableTransfer:
+    return VariableTransfer(
+        name, action, reason, fresh.shape, None if base is None else tuple(base.shape)
+    )
+
+
+def _sentence(rows: RowPlan) -> str:
+    counted = f"{rows.kept} rows kept, {rows.added} new, {rows.vanished} vanished"
+    notes = list(dict.fromkeys(rows.notes))
+    listed = "; ".join(notes[:5]) + (f"; and {len(notes) - 5} more" if notes[5:] else "")
+    return f"{counted}: {listed}" if listed else f"{counted}: rows moved"
