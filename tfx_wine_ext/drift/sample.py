@@ -19,8 +19,8 @@ class RowSample:
 
     The keys of a batch are drawn from `seed` and the content of the batch, so that the sample is
     the same in whatever order and on whatever workers the batches are added (with one version of
-    Arrow, whose bytes are what is hashed). Batches need not have
-    the same columns: what one lacks is null there.
+    Arrow, whose bytes are what is hashed). Batches need not have the same columns: what one lacks
+    is null there.
 
     Args:
         size: Number of rows to keep.
