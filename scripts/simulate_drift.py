@@ -1,18 +1,23 @@
 """How often the verdict of tfx_wine_ext.drift is wrong, by simulation.
 
-Usage: python scripts/simulate_drift.py --pairs 500 --sizes 100,1000,100000
+Usage: python scripts/simulate_drift.py --pairs 500 --sizes 100,1000,100000 --mode exact
+       python scripts/simulate_drift.py --mode classifier --sizes 200,1000 --pairs 200
 
 For each kind of table and each size, draws pairs of samples of one distribution and counts how
 often the data are said to have drifted (false alarms), and pairs of which one side is shifted by
 0.2 standard deviations, and counts how often that is found (power). Prints a Markdown table. The
 same seed draws the same samples.
+
+Modes: `exact`; `sketch`, with limits so small that a hundred rows are compressed (see LIMITS);
+`classifier`, the classifier two-sample test alone, whose power is that against two columns of which
+the correlation goes from 0 to 0.6.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +26,13 @@ import pyarrow as pa
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from tfx_wine_ext.drift import Verdict, compare
+from tfx_wine_ext.drift import SketchLimits, TableSketch, Verdict, compare
+from tfx_wine_ext.drift.classifier import classifier_two_sample
 
-SHIFT = 0.2
+SHIFT, CORRELATION = 0.2, 0.6
+# With a row count of 100, so that everything is compressed, and with errors of a few thousandths.
+LIMITS = {100: SketchLimits(numbers=10, buffer=64, categories=20, kept=10)}
+OTHER_LIMITS = SketchLimits(numbers=100, buffer=512, categories=200, kept=100)
 
 
 def one_number(rng: np.random.Generator, n: int, shift: float) -> pa.Table:
@@ -67,28 +76,73 @@ def _words(codes: npt.NDArray[np.int64]) -> pa.Array:
     return pa.array(codes).cast(pa.string())
 
 
+def together(rng: np.random.Generator, n: int, correlation: float) -> pa.Table:
+    """Ten normal columns, of which two may go together: each by itself is the same."""
+    columns = rng.standard_normal((10, n))
+    columns[1] = correlation * columns[0] + (1 - correlation**2) ** 0.5 * columns[1]
+    return pa.table({f"x{i}": column for i, column in enumerate(columns)})
+
+
 TABLES = {"one number": one_number, "ten categories": categories, "twelve columns": mixed}
 
 
+def sketched(table: pa.Table) -> TableSketch:
+    """A sketch of the table, fed in tenths, with limits that compress it."""
+    sketch = TableSketch(limits=LIMITS.get(table.num_rows, OTHER_LIMITS))
+    for batch in table.to_batches(max(table.num_rows // 10, 1)):
+        sketch.add(batch)
+    return sketch
+
+
 def outcomes(
-    kind: str, n: int, m: int, shift: float, pairs: int, seed: int
+    kind: str, n: int, m: int, shift: float, pairs: int, seed: int, mode: str = "exact"
 ) -> Iterator[tuple[Verdict, dict[str, Verdict]]]:
     """Compares `pairs` pairs of n and m rows, the second one shifted."""
     draw = TABLES[kind]
     for pair in range(pairs):
         rng = np.random.default_rng([seed, n, m, pair])
-        result = compare(draw(rng, n, 0.0), draw(rng, m, shift))
+        before, after = draw(rng, n, 0.0), draw(rng, m, shift)
+        if mode == "sketch":
+            result = compare(sketched(before).summaries(), sketched(after).summaries())
+        else:
+            result = compare(before, after)
         yield result.verdict, {feature.name: feature.verdict for feature in result.features}
 
 
-def rates(kind: str, n: int, m: int, shift: float, pairs: int, seed: int = 1) -> dict[str, float]:
+def rates(
+    kind: str, n: int, m: int, shift: float, pairs: int, seed: int = 1, mode: str = "exact"
+) -> dict[str, float]:
     """Shares of pairs in which the data drifted, any feature drifted, and not all was OK."""
-    found = list(outcomes(kind, n, m, shift, pairs, seed))
+    found = list(outcomes(kind, n, m, shift, pairs, seed, mode))
     return {
         "drift": sum(verdict is Verdict.DRIFT for verdict, _ in found) / pairs,
         "any feature": sum(Verdict.DRIFT in each.values() for _, each in found) / pairs,
         "not OK": sum(verdict is not Verdict.OK for verdict, _ in found) / pairs,
     }
+
+
+def classifier_rates(
+    kind: str, n: int, correlation: float, pairs: int, seed: int = 1
+) -> dict[str, float]:
+    """Shares of pairs that the classifier calls DRIFT, INCONCLUSIVE, and with p < 0.05."""
+    found = []
+    for pair in range(pairs):
+        rng = np.random.default_rng([seed, n, pair])
+        if kind == "together":
+            sides = together(rng, n, 0.0), together(rng, n, correlation)
+        else:
+            sides = TABLES[kind](rng, n, 0.0), TABLES[kind](rng, n, 0.0)
+        found.append(classifier_two_sample(*sides))
+    return {
+        "drift": sum(test.verdict is Verdict.DRIFT for test in found) / pairs,
+        "inconclusive": sum(test.verdict is Verdict.INCONCLUSIVE for test in found) / pairs,
+        "p < 0.05": sum(test.p_value < 0.05 for test in found) / pairs,
+    }
+
+
+def _print_row(name: str, n: int, cells: Iterable[float]) -> None:
+    shown = " | ".join(f"{cell:.1%}" for cell in cells)
+    print(f"| {name} | {n:,} | {shown} |", flush=True)
 
 
 def main() -> None:
@@ -99,19 +153,32 @@ def main() -> None:
     parser.add_argument("--sizes", default="100,1000,100000", help="default: 100,1000,100000")
     parser.add_argument("--tables", default=",".join(TABLES), help="default: all")
     parser.add_argument("--seed", type=int, default=1, help="default: 1")
+    parser.add_argument(
+        "--mode", choices=("exact", "sketch", "classifier"), default="exact", help="default: exact"
+    )
     arguments = parser.parse_args()
+    sizes = list(map(int, arguments.sizes.split(",")))
+    if arguments.mode == "classifier":
+        print("| table | rows | drift | inconclusive | p < 0.05 |\n|---|---|---|---|---|")
+        for n in sizes:
+            for name, kind, correlation in (
+                ("twelve columns, no drift", "twelve columns", 0.0),
+                ("correlation of 0.6", "together", CORRELATION),
+            ):
+                found = classifier_rates(kind, n, correlation, arguments.pairs, arguments.seed)
+                _print_row(name, n, found.values())
+        return
     print(
         "| table | rows | false alarm | any feature | not OK | power | any feature |\n"
         "|---|---|---|---|---|---|---|"
     )
     for kind in arguments.tables.split(","):
-        for n in map(int, arguments.sizes.split(",")):
-            null = rates(kind, n, n, 0.0, arguments.pairs, arguments.seed)
+        for n in sizes:
+            common = (arguments.seed, arguments.mode)
+            null = rates(kind, n, n, 0.0, arguments.pairs, *common)
             shifted = arguments.power_pairs or arguments.pairs
-            moved = rates(kind, n, n, SHIFT, shifted, arguments.seed)
-            cells = [*null.values(), moved["drift"], moved["any feature"]]
-            shown = " | ".join(f"{cell:.1%}" for cell in cells)
-            print(f"| {kind} | {n:,} | {shown} |", flush=True)
+            moved = rates(kind, n, n, SHIFT, shifted, *common)
+            _print_row(kind, n, [*null.values(), moved["drift"], moved["any feature"]])
 
 
 if __name__ == "__main__":

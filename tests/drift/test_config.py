@@ -25,6 +25,9 @@ DEFAULTS = {
     "share": 0.5,
     "aggregate": 0.2,
     "min_count": 20,
+    "classifier": False,
+    "classifier_auc": 0.6,
+    "classifier_rows": 10_000,
 }
 YAML = """
 thresholds:
@@ -54,6 +57,9 @@ def test_what_is_written_is_read_again():
         share=0.25,
         aggregate=0.3,
         min_count=50,
+        classifier=True,
+        classifier_auc=0.7,
+        classifier_rows=500,
     )
     written = json.loads(json.dumps(config.to_dict()))
     assert DriftConfig.from_dict(written).to_dict() == config.to_dict()
@@ -119,6 +125,8 @@ def test_a_bad_file_is_named(tmp_path, name, text, message):
         ({"q": 0}, "q must be above 0 and at most 1, found 0"),
         ({"share": 1.5}, "share must be above 0 and at most 1, found 1.5"),
         ({"min_count": 0}, "min_count must be at least 1, found 0"),
+        ({"classifier_rows": 0}, "classifier_rows must be at least 1, found 0"),
+        ({"classifier_auc": 2}, "classifier_auc must be above 0 and at most 1, found 2"),
     ],
 )
 def test_a_bad_value_is_named(data, message):
@@ -138,6 +146,7 @@ def test_a_bad_value_is_named(data, message):
         ({"categorical": 3}, "categorical must be a list of feature names, found 3"),
         ({"q": True}, "q must be a number, found True"),
         ({"min_count": 2.0}, r"min_count must be an int, found 2\.0"),
+        ({"classifier": 1}, "classifier must be true or false, found 1"),
     ],
 )
 def test_a_value_of_the_wrong_type_is_named(data, message):

@@ -2,7 +2,10 @@
 
 import importlib.util
 
+import numpy as np
 import pytest
+
+from tfx_wine_ext.drift import Verdict, compare
 
 
 @pytest.fixture(scope="module")
@@ -31,3 +34,26 @@ def test_tables_with_awkward_columns_do_not_cry_wolf(simulation, n):
 def test_a_shift_of_a_fifth_of_sigma_is_found_in_a_thousand_rows(simulation):
     assert simulation.rates("one number", 1000, 1000, 0.2, pairs=50)["drift"] >= 0.85
     assert simulation.rates("twelve columns", 1000, 1000, 0.2, pairs=20)["any feature"] == 1
+
+
+def test_sketches_do_not_cry_wolf_and_have_the_same_power(simulation):
+    mode = {"mode": "sketch"}
+    assert simulation.rates("one number", 1000, 1000, 0.0, pairs=100, **mode)["not OK"] <= 0.09
+    assert simulation.rates("twelve columns", 1000, 1000, 0.0, pairs=20, **mode)["drift"] == 0
+    assert simulation.rates("one number", 1000, 1000, 0.2, pairs=50, **mode)["drift"] >= 0.85
+
+
+def test_the_sketches_of_the_simulation_are_really_compressed(simulation):
+    rng = np.random.default_rng(1)
+    for n in (100, 1000):
+        sketch = simulation.sketched(simulation.mixed(rng, n, 0.0))
+        errors = {name: side.error for name, side in sketch.summaries().items()}
+        assert errors["normal"] > 0
+        assert errors["nearly_unique"] > 0
+
+
+def test_the_simulated_change_of_correlations_is_found_by_the_classifier_alone(simulation):
+    found = simulation.classifier_rates("together", 1000, 0.8, pairs=5)
+    assert found == {"drift": 1.0, "inconclusive": 0.0, "p < 0.05": 1.0}
+    sides = [simulation.together(np.random.default_rng(2), 1000, rho) for rho in (0.0, 0.8)]
+    assert compare(*sides).verdict is Verdict.OK

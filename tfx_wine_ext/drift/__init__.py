@@ -16,6 +16,7 @@ from tfx_wine_ext.drift.compare import DriftResult, FeatureResult, compare
 from tfx_wine_ext.drift.config import DEFAULT_THRESHOLDS, DriftConfig, Threshold
 from tfx_wine_ext.drift.document import DataSource, report_document
 from tfx_wine_ext.drift.metric import Metric, Verdict
+from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import SketchLimits, TableSketch
 from tfx_wine_ext.drift.summaries import (
     CategoricalSummary,
@@ -34,6 +35,7 @@ __all__ = [
     "FeatureResult",
     "Metric",
     "NumericSummary",
+    "RowSample",
     "SketchLimits",
     "TableSketch",
     "Threshold",

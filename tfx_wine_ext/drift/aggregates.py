@@ -202,6 +202,8 @@ def _categorical(
     if not any(side.n > side.missing for side in present):
         return None
     values, old, new = aligned(present[0], present[-1])
+    if not len(values):  # Only their number is known.
+        return None
     by_side = [old if baseline is not None else None, new if current is not None else None]
     totals = [None if side is None else side.n - side.missing for side in (baseline, current)]
     shares = np.zeros(len(values))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, Union
+from typing import TYPE_CHECKING, Any, Union
 
 import pyarrow as pa
 
@@ -25,8 +25,12 @@ from tfx_wine_ext.drift.summaries import (
     Distribution,
     NumericDistribution,
     summarize,
+    table_of,
     without_values,
 )
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.drift.classifier import ClassifierResult
 
 # A pandas DataFrame too, which is not imported here to be named.
 Side = Union[pa.Table, pa.RecordBatch, Mapping[str, Distribution], Any]
@@ -90,6 +94,7 @@ class DriftResult:
             Jensen-Shannon distances d of the drifted features; None without importances.
         features: In the order of the baseline's columns, then new ones.
         config: What it was judged by.
+        multivariate: The classifier two-sample test; None if it was not asked for.
     """
 
     verdict: Verdict
@@ -98,6 +103,7 @@ class DriftResult:
     aggregate: float | None
     features: tuple[FeatureResult, ...]
     config: DriftConfig
+    multivariate: ClassifierResult | None = None
 
     @property
     def has_baseline(self) -> bool:
@@ -111,13 +117,18 @@ class DriftResult:
             "reasons": list(self.reasons),
             "share_drifted": self.share_drifted,
             "aggregate": self.aggregate,
-            "multivariate": None,
+            "multivariate": None if self.multivariate is None else self.multivariate.to_dict(),
             "features": [feature.to_dict() for feature in self.features],
             "config": self.config.to_dict(),
         }
 
 
-def compare(baseline: Side | None, current: Side, config: DriftConfig | None = None) -> DriftResult:
+def compare(
+    baseline: Side | None,
+    current: Side,
+    config: DriftConfig | None = None,
+    samples: tuple[pa.Table, pa.Table] | None = None,
+) -> DriftResult:
     """Says whether `current` is still the data that `baseline` was.
 
     Args:
@@ -125,11 +136,13 @@ def compare(baseline: Side | None, current: Side, config: DriftConfig | None = N
             if there is none, which is a verdict and no error.
         current: The same, of the new data.
         config: Thresholds and more; the defaults if None.
+        samples: Rows of the baseline and of the current data for the classifier of
+            `config.classifier`, see `RowSample`; needed where a side is given as summaries.
 
     Raises:
         TypeError: A side is something else, or a column is of a type with no single value.
         ValueError: `config` names, as critical or with an importance, a feature that neither side
-            has.
+            has; or it asks for the classifier, and there are no rows.
 
     Example:
         >>> before = pa.table({"x": list(range(100)), "kind": ["a", "b"] * 50})
@@ -143,6 +156,7 @@ def compare(baseline: Side | None, current: Side, config: DriftConfig | None = N
         'psi is 2.28, and its limit is 0.25'
     """
     config = config or DriftConfig()
+    baseline, current = _as_table(baseline, config), _as_table(current, config)
     new = _summaries(current, config)
     old = None if baseline is None else _summaries(baseline, config)
     names = list(dict.fromkeys([*(old or {}), *new]))
@@ -155,7 +169,10 @@ def compare(baseline: Side | None, current: Side, config: DriftConfig | None = N
     _check_names(config, [*old, *new])
     measured = [_measure(name, old.get(name), new.get(name), config) for name in names]
     results = tuple(_judge(feature, config) for feature in _adjusted(measured))
-    return _overall(results, config)
+    found = _overall(results, config)
+    if not config.classifier:
+        return found
+    return _with_classifier(found, _rows_of_both(baseline, current, samples), config)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,18 +187,61 @@ class _Measured:
     settled: Mapping[Verdict, str]
 
 
-def _summaries(side: Side, config: DriftConfig) -> Mapping[str, Distribution]:
-    if isinstance(side, Mapping):
-        return side
+def _as_table(side: Side | None, config: DriftConfig) -> Side | None:
+    """Leaves out what is ignored, which need not be of a type that can be compared."""
     if isinstance(side, (pa.Table, pa.RecordBatch)):
-        # What is ignored need not be of a type that can be compared.
         kept = [i for i, name in enumerate(side.schema.names) if name not in config.ignore]
-        side = pa.Table.from_arrays(
+        return pa.Table.from_arrays(
             [side.column(i) for i in kept], names=[side.schema.names[i] for i in kept]
         )
-    elif hasattr(side, "columns"):
+    if side is None or isinstance(side, Mapping):
+        return side
+    if hasattr(side, "columns"):
         side = side[[name for name in side.columns if name not in config.ignore]]
-    return summarize(side, config.categorical)
+    return table_of(side)
+
+
+def _summaries(side: Side, config: DriftConfig) -> Mapping[str, Distribution]:
+    return side if isinstance(side, Mapping) else summarize(side, config.categorical)
+
+
+def _rows_of_both(
+    baseline: Side, current: Side, samples: tuple[pa.Table, pa.Table] | None
+) -> tuple[pa.Table, pa.Table]:
+    if samples is not None:
+        return samples
+    if isinstance(baseline, Mapping) or isinstance(current, Mapping):
+        raise ValueError(
+            "classifier of the drift config needs rows, and summaries have none: give "
+            "samples=(RowSample.table() of the baseline, the same of the current data)"
+        )
+    return baseline, current
+
+
+def _with_classifier(
+    result: DriftResult, rows: tuple[pa.Table, pa.Table], config: DriftConfig
+) -> DriftResult:
+    # Late: scipy.stats and scikit-learn are heavier than all the rest.
+    from tfx_wine_ext.drift.classifier import classifier_two_sample
+
+    test = classifier_two_sample(*rows, config)
+    verdict, reasons = result.verdict, result.reasons
+    if test.verdict is DRIFT:
+        why = (
+            f"a classifier tells the sides apart: its area under the ROC curve is {test.auc:.3g} "
+            f"({test.ci_low:.3g} to {test.ci_high:.3g}), and its limit is {test.threshold}"
+        )
+        reasons = (*reasons, why) if verdict is DRIFT else (why,)
+        verdict = DRIFT
+    elif test.verdict is INCONCLUSIVE and verdict is not DRIFT:
+        why = (
+            f"whether a classifier tells the sides apart is not known: its area under the ROC "
+            f"curve is between {test.ci_low:.3g} and {test.ci_high:.3g}, and its limit is "
+            f"{test.threshold}"
+        )
+        reasons = (*reasons, why) if verdict is INCONCLUSIVE else (why,)
+        verdict = INCONCLUSIVE
+    return dataclasses.replace(result, verdict=verdict, reasons=reasons, multivariate=test)
 
 
 def _check_names(config: DriftConfig, names: list[str]) -> None:
@@ -236,7 +296,9 @@ def _measure(
     metrics = {"missing_rate": shares.share_change(absent[0], old.n, absent[1], new.n)}
     present_counts = [old.n - absent[0], new.n - absent[1]]
     found: Mapping[Verdict, str] = {}
-    if min(present_counts) >= config.min_count:
+    if max(old.error, new.error) >= 1:
+        found = {INCONCLUSIVE: "only the number of values is known"}
+    elif min(present_counts) >= config.min_count:
         if isinstance(old, NumericDistribution) and isinstance(new, NumericDistribution):
             metrics.update(_numeric(old, new))
         elif isinstance(old, CategoricalDistribution) and isinstance(new, CategoricalDistribution):

@@ -204,6 +204,8 @@ def l_infinity(
     def chance(x: float) -> float:
         return float(min((times * 2 * special.ndtr(-x / pooled_spread)).sum(), 1.0))
 
+    if not len(share):
+        return Metric(0.0, error)
     low, high = 0.0, 1.0
     for _ in range(40):
         middle = (low + high) / 2

@@ -38,8 +38,8 @@ class SketchLimits:
         numbers: Distinct numbers up to which a numeric column is exact, whatever its length:
             10,000, so that integers, codes and rounded measurements usually are.
         buffer: Numbers that are compressed at once, 32,768: 0.25 MB for each doubling of the rows
-            beyond. The error of a share is about ``log2(rows / buffer) / (2 buffer)``: 0.00013 for
-            10 million rows. A column of fewer values than this is exact too.
+            beyond. The error of a share is about ``log2(rows / buffer) / (2 buffer)`` or less:
+            0.00008 for 10 million rows. A column of fewer values than this is exact too.
         categories: Distinct categories up to which a column is exact, 100,000.
         kept: Categories that are kept where there are more, 50,000. The error of a share is at
             most ``1 / kept``.

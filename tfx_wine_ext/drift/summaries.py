@@ -420,7 +420,7 @@ def summarize_column(
     if isinstance(column, pa.Array):
         column = pa.chunked_array([column])
     missing = 0
-    while _is_list(column.type):
+    while is_list(column.type):
         filled = pc.drop_null(column)
         empty = pc.sum(pc.equal(pc.list_value_length(filled), 0)).as_py() or 0
         missing += column.null_count + empty
@@ -432,11 +432,11 @@ def summarize_column(
     kind = column.type
     if pa.types.is_null(kind):
         return CategoricalSummary.of(pa.array([], pa.large_binary()), missing + len(column))
-    if _is_bytes(kind):
+    if is_bytes(kind):
         return CategoricalSummary.of(column, missing)
     values = pc.drop_null(column)
     missing += column.null_count
-    numbers = _numbers(values, name)
+    numbers = as_floats(values, name)
     if not categorical:
         return NumericSummary.of(numbers, missing)
     distinct, counts = np.unique(numbers, return_counts=True)
@@ -463,8 +463,7 @@ def summarize(
         >>> summary["x"].values, summary["kind"].missing
         (array([1., 2.]), 1)
     """
-    if not isinstance(table, (pa.Table, pa.RecordBatch)):
-        table = _from_pandas(table)
+    table = table_of(table)
     names = list(table.schema.names)
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
@@ -529,20 +528,40 @@ def without_values(summary: Distribution, like: Distribution) -> Distribution:
     return CategoricalSummary(pa.array([], pa.large_binary()), none, summary.missing)
 
 
-def _is_list(kind: pa.DataType) -> bool:
+def is_list(kind: pa.DataType) -> bool:
+    """Whether the type is one of lists.
+
+    Example:
+        >>> is_list(pa.large_list(pa.int8()))
+        True
+    """
     types = pa.types
     return bool(types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind))
 
 
-def _is_bytes(kind: pa.DataType) -> bool:
+def is_bytes(kind: pa.DataType) -> bool:
+    """Whether the type is one of strings or bytes.
+
+    Example:
+        >>> is_bytes(pa.binary(2))
+        True
+    """
     types = pa.types
     text = types.is_string(kind) or types.is_large_string(kind)
     data = types.is_binary(kind) or types.is_large_binary(kind) or types.is_fixed_size_binary(kind)
     return bool(text or data)
 
 
-def _numbers(values: pa.ChunkedArray, name: str) -> Floats:
-    """Casts a column without nulls to float64."""
+def as_floats(values: pa.ChunkedArray, name: str) -> Floats:
+    """Casts a column without nulls to float64, times to microseconds.
+
+    Raises:
+        TypeError: The column, of that name, is of a type with no single value.
+
+    Example:
+        >>> as_floats(pa.chunked_array([[True, False]]), "x")
+        array([1., 0.])
+    """
     types, kind = pa.types, values.type
     if types.is_timestamp(kind) or types.is_date(kind):
         values = values.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
@@ -561,7 +580,18 @@ def _numbers(values: pa.ChunkedArray, name: str) -> Floats:
     return numbers
 
 
-def _from_pandas(table: Any) -> pa.Table:
+def table_of(table: Any) -> pa.Table | pa.RecordBatch:
+    """An Arrow table or batch as it is; of a pandas data frame its columns, without the index.
+
+    Raises:
+        TypeError: `table` is something else.
+
+    Example:
+        >>> table_of(pa.table({"x": [1]})).schema.names
+        ['x']
+    """
+    if isinstance(table, (pa.Table, pa.RecordBatch)):
+        return table
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):

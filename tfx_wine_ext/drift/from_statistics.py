@@ -1,0 +1,271 @@
+"""Summaries from the statistics that TFX's StatisticsGen has made: no example is read again.
+
+ExampleStatistics hold, for each numeric feature, ten buckets of equal counts and ten of equal
+width, and for each string feature the most frequent values. Where in a bucket its values lie is not
+known: the summaries say so by their `error`, so that metrics whose verdict depends on it become
+INCONCLUSIVE. By default the buckets are so wide that only large drift is certain; StatisticsGen
+with ``StatsOptions(num_quantiles_histogram_buckets=100, num_histogram_buckets=100)`` gives ten
+times narrower ones.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from tfx_wine_ext.drift.sketches import SketchedCategories, SketchedNumbers
+from tfx_wine_ext.drift.summaries import Counts, Distribution, Floats, Moments, Steps, last_of_equal
+
+if TYPE_CHECKING:
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+# TFDV's sketches: the default of `StatsOptions.epsilon`, and the buckets of its Misra-Gries sketch.
+QUANTILE_ERROR, FREQUENCY_BUCKETS = 0.01, 16_384
+# Places at which the values of one bucket are put.
+_PLACES = 16
+
+
+def statistics_summaries(
+    statistics: statistics_pb2.DatasetFeatureStatistics,
+) -> dict[str, Distribution]:
+    """Reads the summaries of all features from the statistics of one split.
+
+    - Integers, booleans and floats: the buckets of both histograms together, within a bucket evenly
+      spread (over the whole numbers in it if the feature is of integers); zeros, range, mean and
+      standard deviation are exact, and so are NaN and infinities.
+    - Strings and integers that the schema calls categorical: the ranks, whose number StatisticsGen
+      limits to 1,000; what is not listed is at most as frequent as the last one listed.
+    - Features of which only lengths are known (images): the number of values, with an error of 1.
+    - Values are counted as in `summaries`: an empty list is a missing value. How many lists are
+      empty is only known to a bucket where some lists have several values; null elements are not
+      told from absent ones.
+    - Structs have no values of their own and are left out. Weights are not read.
+
+    Args:
+        statistics: ``tensorflow_metadata.proto.v0.statistics_pb2.DatasetFeatureStatistics``, made
+            with TFDV's default `epsilon` or a smaller one.
+
+    Returns:
+        By feature; names of nested ones are joined by dots.
+
+    Raises:
+        ValueError: Two features have the same name, or a numeric feature with values has no
+            histogram.
+
+    Example:
+        >>> from google.protobuf import text_format
+        >>> from tensorflow_metadata.proto.v0 import statistics_pb2
+        >>> text = '''num_examples: 4 features { path { step: "x" } type: INT num_stats {
+        ...   common_stats { num_non_missing: 3 num_missing: 1 min_num_values: 1
+        ...     max_num_values: 1 tot_num_values: 3 }
+        ...   mean: 2 std_dev: 0.8165 min: 1 max: 3 histograms { type: QUANTILES
+        ...     buckets { low_value: 1 high_value: 3 sample_count: 3 } } } }'''
+        >>> found = statistics_summaries(
+        ...     text_format.Parse(text, statistics_pb2.DatasetFeatureStatistics()))["x"]
+        >>> found.n, found.missing, found.steps().points, round(found.error, 2)
+        (4, 1, array([1., 2., 3.]), 0.68)
+    """
+    found: dict[str, Distribution] = {}
+    for feature in statistics.features:
+        name = ".".join(feature.path.step) or feature.name
+        kind = feature.WhichOneof("stats")
+        if kind not in ("num_stats", "string_stats", "bytes_stats"):
+            continue
+        if name in found:
+            raise ValueError(f"feature {name!r} is in the statistics more than once")
+        if kind == "num_stats":
+            found[name] = _numbers(name, feature)
+        elif kind == "string_stats":
+            found[name] = _categories(feature.string_stats)
+        else:
+            found[name] = _lengths_only(feature.bytes_stats)
+    return found
+
+
+def _missing(common: statistics_pb2.CommonStatistics) -> int:
+    """Null lists, and empty ones, which TFDV counts as present."""
+    if common.min_num_values > 0 or not common.num_non_missing:
+        return int(common.num_missing)
+    lists, values = int(common.num_non_missing), int(common.tot_num_values)
+    # All other lists have at least one value, and at most the largest number of them.
+    most = lists - math.ceil(values / common.max_num_values) if common.max_num_values else lists
+    empty = sum(
+        bucket.sample_count
+        for bucket in common.num_values_histogram.buckets
+        if bucket.high_value == 0
+    )
+    found = min(max(round(empty), lists - values, 1), most)
+    return int(common.num_missing) + int(found)
+
+
+def _numbers(name: str, feature: statistics_pb2.FeatureNameStatistics) -> SketchedNumbers:
+    stats = feature.num_stats
+    missing, total = _missing(stats.common_stats), int(stats.common_stats.tot_num_values)
+    nan = max((round(histogram.num_nan) for histogram in stats.histograms), default=0)
+    if total and not stats.histograms:
+        raise ValueError(
+            f"feature {name!r} has no histogram in the statistics: expected those of StatisticsGen"
+        )
+    histograms = [_buckets(histogram) for histogram in stats.histograms]
+    infinite = [max((_at(end, x) for x in histograms), default=0) for end in (-np.inf, np.inf)]
+    finite = total - nan - sum(infinite)
+    rest = (missing, nan, infinite[0], infinite[1])
+    ends = np.concatenate([np.zeros(0), *(x for pair in histograms for x in pair[:2])])
+    ends = ends[np.isfinite(ends)]
+    if finite <= 0 or not len(ends):
+        return SketchedNumbers(Steps(np.zeros(0), np.zeros(0, np.int64)), *rest)
+    low, high = float(ends.min()), float(ends.max())
+    moments = None
+    if math.isfinite(stats.mean) and math.isfinite(stats.std_dev) and not sum(infinite):
+        moments = Moments(stats.min, stats.max, stats.mean, stats.std_dev)
+    x = np.union1d(ends, [0.0] if stats.num_zeros and low <= 0 <= high else [])
+    least, most = _bounds(x, histograms, infinite[0], finite)
+    least, most, start, end = _know_zeros(x, least, most, int(stats.num_zeros))
+    whole = feature.type == 0  # INT, booleans included.
+    points, upto, error, distance = _spread(x, start, end, most - least, whole)
+    cumulative = np.round(upto).astype(np.int64)
+    kept = np.flatnonzero(np.diff(cumulative, prepend=0))
+    return SketchedNumbers(
+        Steps(points[kept], cumulative[kept]),
+        *rest,
+        error=min(error / finite + QUANTILE_ERROR, 1.0),
+        distance_error=distance / finite + QUANTILE_ERROR * (high - low),
+        exact_moments=moments,
+    )
+
+
+_Buckets = tuple[Floats, Floats, Floats]
+
+
+def _buckets(histogram: statistics_pb2.Histogram) -> _Buckets:
+    rows = [(x.low_value, x.high_value, x.sample_count) for x in histogram.buckets]
+    lows, highs, counts = np.array(rows, np.float64).reshape(-1, 3).T
+    return lows, highs, counts
+
+
+def _at(value: float, buckets: _Buckets) -> int:
+    lows, highs, counts = buckets
+    return round(float(counts[(lows == value) & (highs == value)].sum()))
+
+
+def _bounds(
+    x: Floats, histograms: list[_Buckets], below: int, finite: int
+) -> tuple[Floats, Floats]:
+    """Least and most finite values that are <= y, for any y from each x to before the next one."""
+    least, most = np.zeros(len(x)), np.full(len(x), float(finite))
+    for lows, highs, counts in histograms:
+        if not len(lows):
+            continue
+        # Of a bucket that ends in infinity, the finite part ends at the largest finite value.
+        ends = np.where(np.isposinf(highs) & ~np.isposinf(lows), x[-1], highs)
+        sure = np.array([counts[ends <= y].sum() for y in x]) - below
+        possible = np.array([counts[lows <= y].sum() for y in x]) - below
+        least = np.maximum(least, sure)
+        most = np.minimum(most, possible)
+    least = np.clip(np.maximum.accumulate(least), 0, finite)
+    least[-1] = most[-1] = finite
+    # Both histograms are estimates: where they contradict each other, between both.
+    crossed = most < least
+    least[crossed] = most[crossed] = (least[crossed] + most[crossed]) / 2
+    return np.maximum.accumulate(least), np.minimum.accumulate(most[::-1])[::-1]
+
+
+def _know_zeros(
+    x: Floats, least: Floats, most: Floats, zeros: int
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Narrows the bounds at 0, of which the exact number is known.
+
+    Returns:
+        `least` and `most`, and from where to where to spread values from each x to the next.
+    """
+    most = np.maximum(most, least)
+    at = int(np.searchsorted(x, 0.0))
+    if not zeros or at == len(x) or x[at] != 0.0:
+        return least, most, least, most
+    least, most = least.copy(), most.copy()
+    before = float(least[at - 1]) if at else 0.0
+    least[at] = min(max(least[at], before + zeros), most[at])
+    if not at:
+        return least, most, least, most
+    most[at - 1] = max(min(most[at - 1], most[at] - zeros), least[at - 1])
+    start, end = least.copy(), most.copy()
+    if at + 1 < len(x) and most[at] - before > zeros:
+        # What is not 0 lies on both sides by their widths.
+        below = before + (most[at] - before - zeros) * -x[at - 1] / (x[at + 1] - x[at - 1])
+        end[at - 1] = min(max(below, start[at - 1]), end[at - 1])
+        start[at] = min(max(end[at - 1] + zeros, start[at]), end[at])
+    return least, most, start, end
+
+
+def _spread(
+    x: Floats, start: Floats, end: Floats, inside: Floats, whole: bool
+) -> tuple[Floats, Floats, float, float]:
+    """Puts values at places; also how many may be wrong up to any point, and by how far in sum.
+
+    Args:
+        x: Ends of the buckets.
+        start: How many values are at most at each x, and
+        end: how many before the next one: spread evenly between both.
+        inside: How many may be between both, wherever.
+        whole: Whether all values are whole numbers.
+    """
+    points, upto = [x[:1]], [np.zeros(1)]
+    error = distance = 0.0
+    for index, (low, high) in enumerate(zip(x[:-1], x[1:])):
+        places = np.linspace(low, high, _PLACES + 1)
+        if whole:
+            places = np.unique(np.floor(places))
+            # Where there is no whole number, as between 0.4 and 0.8, there is only rounding.
+            places = places[places >= low] if places[-1] >= low else places[-1:]
+        # Only the first bucket holds its lower end, unless that has a bucket of its own.
+        first = whole and index == 0 and start[0] == 0
+        if len(places) > 1 and places[0] == low and not first:
+            places = places[1:]
+        count = len(places)
+        points += [np.array([low]), places]
+        shares = np.arange(1, count + 1) / count
+        upto += [start[[index]], start[index] + (end[index] - start[index]) * shares]
+        every = whole and high - low <= _PLACES
+        error = max(error, inside[index] * (1 - 1 / count if every else 1.0))
+        distance += inside[index] * (high - low) * (0.5 + 0.5 / count)
+    points.append(x[-1:])
+    upto.append(end[-1:])
+    everywhere, cumulative = np.concatenate(points), np.concatenate(upto)
+    order = np.argsort(everywhere, kind="stable")
+    everywhere, cumulative = everywhere[order], np.maximum.accumulate(cumulative[order])
+    last = last_of_equal(everywhere)
+    return everywhere[last], cumulative[last], float(error), float(distance)
+
+
+def _categories(stats: statistics_pb2.StringStatistics) -> SketchedCategories:
+    missing, total = _missing(stats.common_stats), int(stats.common_stats.tot_num_values)
+    buckets = stats.rank_histogram.buckets
+    counts: Counts = np.array([round(bucket.sample_count) for bucket in buckets], np.int64)
+    values = pa.array([bucket.label.encode() for bucket in buckets], pa.large_binary())
+    lacking = 0
+    if stats.unique > FREQUENCY_BUCKETS:
+        lacking = math.ceil(total / FREQUENCY_BUCKETS)
+    rest = total - int(counts.sum())
+    unlisted = min(int(counts.min(initial=total)), rest) if rest > 0 else 0
+    return SketchedCategories(
+        total + missing,
+        values,
+        counts,
+        missing,
+        min((lacking + unlisted) / total, 1.0) if total else 0.0,
+        int(stats.unique),
+        True,
+    )
+
+
+def _lengths_only(stats: statistics_pb2.BytesStatistics) -> SketchedCategories:
+    missing, total = _missing(stats.common_stats), int(stats.common_stats.tot_num_values)
+    none = np.zeros(0, np.int64)
+    values = pa.array([], pa.large_binary())
+    error = 1.0 if total else 0.0
+    return SketchedCategories(
+        total + missing, values, none, missing, error, int(stats.unique), True
+    )
