@@ -10,10 +10,10 @@ from tfx_wine_ext.report.text import count, isolated, moment, number, pair, perc
     [
         ("plain", "plain"),
         ("", ""),
-        ("  ", "␠␠"),
-        (" a b ", "␠a b␠"),
-        ("a\x00\x1b\r\n\tb", "a␀␛␍␊␉b"),
-        ("\x7f\x85", "␡[U+0085]"),
+        ("  ", "··"),
+        (" a b ", "·a b·"),
+        ("a\x00\x1b\r\n\tb", "a[U+0000][U+001B][U+000D][U+000A][U+0009]b"),
+        ("\x7f\x85", "[U+007F][U+0085]"),
         ("\u202egnp\u2066\u2069", "[U+202E]gnp[U+2066][U+2069]"),
         ("\u200b\ufeff\u00ad\u2028", "[U+200B][U+FEFF][U+00AD][U+2028]"),
         ("\ud800", "[U+D800]"),
@@ -104,7 +104,7 @@ def test_estimated_numbers_of_things_are_rounded():
         ("2026-01-02T03:04:05+05:30", "2 January 2026, 03:04 UTC+05:30"),
         ("2026-01-02T03:04:05", "2 January 2026, 03:04"),
         ("2026-01-02", "2 January 2026"),
-        ("once\x00", "once␀"),
+        ("once\x00", "once[U+0000]"),
     ],
 )
 def test_a_time_is_shown_to_the_minute_with_its_zone(iso, shown):

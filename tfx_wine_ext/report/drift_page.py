@@ -194,7 +194,8 @@ def _feature(column: int, feature: Mapping[str, Any]) -> FeatureView:
     name = feature["name"]
     shown = visible(name, NAME_LIMIT)
     histogram = feature["histogram"]
-    plot, rows = None, ()
+    plot = None
+    rows: tuple[plots.CategoryRow, ...] = ()
     paths: tuple[str | None, str | None] = (None, None)
     if histogram and histogram["kind"] == "numeric":
         plot = plots.numeric_plot(histogram)
@@ -243,7 +244,7 @@ def _score(name: str, metric: Mapping[str, Any]) -> Score:
 
 
 def _gauge(metric: Mapping[str, Any]) -> Gauge | None:
-    limit = metric["threshold"]
+    limit: float | None = metric["threshold"]
     if not limit:
         return None
 
@@ -281,9 +282,10 @@ def _statistics(
         lines.append(line("Distinct values", [_distinct(side) for side in sides]))
     for key, label in _STATISTICS.items():
         values = [side.get(key) for side in sides]
-        if None not in values:
-            lines.append(line(label, pair(*values)))
-        elif any(value is not None for value in values):
+        found = [value for value in values if value is not None]
+        if len(found) == 2:
+            lines.append(line(label, pair(found[0], found[1])))
+        elif found:
             lines.append(line(label, [number(value) for value in values]))
     return tuple(lines)
 

@@ -20,8 +20,8 @@ _NO_BREAK = "\u00a0"
 def visible(text: str, limit: int | None = None) -> str:
     r"""Makes a text from data fit to be shown: what cannot be seen becomes visible.
 
-    Control characters become Unicode's pictures of them, other unseen ones ``[U+202E]``; spaces at
-    the ends become ``␠``; an empty text stays empty.
+    Unseen characters become ``[U+202E]`` or the like, spaces at the ends ``·``; an empty text stays
+    empty. (Unicode's pictures of control characters are missing in many fonts.)
 
     Args:
         text: Anything, halves of surrogate pairs too, which could not be written as UTF-8.
@@ -30,7 +30,7 @@ def visible(text: str, limit: int | None = None) -> str:
 
     Example:
         >>> visible("a\tb\u202e ")
-        'a␉b[U+202E]␠'
+        'a[U+0009]b[U+202E]·'
         >>> visible("x" * 100, 9)
         'xxxxxx…xx'
     """
@@ -40,16 +40,13 @@ def visible(text: str, limit: int | None = None) -> str:
     shown = "".join(map(_visible_character, text))
     inner = shown.strip(" ")
     start = len(shown) - len(shown.lstrip(" "))
-    return "␠" * start + inner + "␠" * (len(shown) - start - len(inner))
+    return "·" * start + inner + "·" * (len(shown) - start - len(inner))
 
 
 def _visible_character(character: str) -> str:
     if character in _JOINERS or unicodedata.category(character) not in _UNSEEN:
         return character
-    code = ord(character)
-    if code < 0x20:
-        return chr(0x2400 + code)
-    return "␡" if code == 0x7F else f"[U+{code:04X}]"
+    return f"[U+{ord(character):04X}]"
 
 
 def isolated(text: str) -> str:
