@@ -7,7 +7,7 @@ import io
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
-from typing import BinaryIO, NoReturn
+from typing import NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -124,27 +124,28 @@ class CsvTable:
         )
         done = 0
         for path in self.paths:
-            with opened(path) as (file, stream):
-                try:
-                    for batch in self._open(path, stream, options):
-                        self.position = done + min(file.tell(), os.path.getsize(path))
-                        yield batch
-                except pa.ArrowInvalid as error:
-                    contradiction = _CONTRADICTION.match(str(error))
-                    if contradiction is None:
-                        self._explain(path, error)
-                    column = self._headers[path].names[int(contradiction.group(1))]
-                    if column in self._looked_at:  # Arrow is stricter here than in casts.
-                        self._types[column] = pa.binary()
-                    else:
-                        self._look_at_all([column])
-                    raise SchemaChangedError from error
-                except GZIP_ERRORS as error:
-                    raise _damaged(path, error) from error
+            try:
+                file, stream = _arrow_stream(path)
+                for batch in self._open(path, stream, options):
+                    self.position = done + file.tell()
+                    yield batch
+            except pa.ArrowInvalid as error:
+                contradiction = _CONTRADICTION.match(str(error))
+                if contradiction is None:
+                    self._explain(path, error)
+                column = self._headers[path].names[int(contradiction.group(1))]
+                if column in self._looked_at:  # Arrow is stricter here than in casts.
+                    self._types[column] = pa.binary()
+                else:
+                    self._look_at_all([column])
+                raise SchemaChangedError from error
+            except GZIP_ERRORS as error:
+                raise _damaged(path, error) from error
             done += os.path.getsize(path)
+            self.position = done
 
     def _open(
-        self, path: str, stream: BinaryIO, options: pa_csv.ConvertOptions
+        self, path: str, stream: pa.NativeFile, options: pa_csv.ConvertOptions
     ) -> Iterator[pa.RecordBatch]:
         reader = pa_csv.open_csv(
             stream,
@@ -158,13 +159,12 @@ class CsvTable:
     def _first_types(self, path: str) -> tuple[dict[str, pa.DataType], bool]:
         """Returns the types that the first block of a file suggests, and whether it has rows."""
         options = pa_csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
-        with opened(path) as (_, stream):
-            try:
-                batch = next(self._open(path, stream, options), None)
-            except pa.ArrowInvalid as error:
-                self._explain(path, error)
-            except GZIP_ERRORS as error:
-                raise _damaged(path, error) from error
+        try:
+            batch = next(self._open(path, _arrow_stream(path)[1], options), None)
+        except pa.ArrowInvalid as error:
+            self._explain(path, error)
+        except GZIP_ERRORS as error:
+            raise _damaged(path, error) from error
         if batch is None:
             return dict.fromkeys(self._headers[path].names, pa.null()), False
         return {field.name: _inferred(field.type) for field in batch.schema}, True
@@ -205,6 +205,18 @@ class CsvTable:
             f"{path}: expected a CSV file, found: {one_line(error)}; correct the file, or say what "
             "kind it is of"
         ) from error
+
+
+def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
+    """Opens a file, gzipped or not, for Arrow: the file, and what it contains.
+
+    Arrow reads ahead in a thread of its own. If that read a Python file, it would need the
+    interpreter, and where reading ends before the file does, it would abort or hang at the exit.
+    """
+    with opened(path) as (file, content):
+        zipped = content is not file
+    native = pa.OSFile(path)
+    return native, pa.CompressedInputStream(native, "gzip") if zipped else native
 
 
 class _Header:
