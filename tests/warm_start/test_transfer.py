@@ -328,6 +328,25 @@ def test_the_walk_follows_slices_one_hot_vectors_inner_models_and_sequences():
     np.testing.assert_allclose(now, was, atol=1e-5)
 
 
+def test_columns_of_codes_that_are_cut_out_of_one_matrix_keep_their_own_vocabularies():
+    def build(spec):
+        codes = keras.Input([2], name="codes", dtype="int32")
+        parts = [
+            keras.layers.Embedding(transform.size, 3)(codes[:, i])
+            for i, transform in enumerate(spec.inputs["codes"])
+        ]
+        return keras.Model(codes, keras.layers.Dense(1)(keras.layers.Concatenate()(parts)))
+
+    before = InputSpec({"codes": [CITY, Vocabulary("other", ("Faro", "Porto"), 1)]})
+    after = InputSpec({"codes": [Vocabulary("city", CITIES, 1), Vocabulary("other", CITIES, 1)]})
+    base, new, report = carried(build, before, after)
+    same(base, new, before, after)
+    assert report.preserves_function
+    names = {x.name: x.action for x in report.variables}
+    assert names["embedding[city]/embeddings"] == "remapped"
+    assert names["embedding[other]/embeddings"] == "remapped"
+
+
 def test_made_up_layer_names_do_not_depend_on_what_was_built_before():
     def build(_):
         return keras.Sequential([keras.Input([1]), keras.layers.Dense(2), keras.layers.Dense(1)])

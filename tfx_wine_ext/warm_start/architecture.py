@@ -326,12 +326,24 @@ class _Walk:
             elif kind == "OneHot" and operation.axis == -1:
                 labels = self._encoded(taken[0].labels, operation.num_classes, "each")
             if labels is not None and labels.shape == shape:
-                return [_Columns(labels, taken[0].direct, taken[0].features)]
+                return [self._of_labels(labels, taken[0])]
             if kind == "Embedding":
                 return [self._embedding(operation, taken[0], shape)]
             if kind == "Dense":
                 return [self._dense(operation, taken[0], shape)]
         return self._unknown(node, taken)
+
+    def _of_labels(self, labels: Any, source: _Columns) -> _Columns:
+        """A part of a tensor: it depends on no more than what its labels name."""
+        direct = set()
+        for label in labels.flat:
+            if label.kind == "column":
+                direct.add(label.name)
+            elif label.kind == "code":
+                direct.add(self._codings[label.name])
+        mixed = any(label.kind == "hidden" for label in labels.flat)
+        features = source.features if mixed else frozenset(direct)
+        return _Columns(labels, frozenset(direct), features)
 
     def _unknown(self, node: Any, taken: list[_Columns]) -> list[_Columns]:
         direct = frozenset().union(*(x.direct for x in taken))
