@@ -21,18 +21,25 @@ if TYPE_CHECKING:
         ParquetExampleGen,
         ParquetExampleGenSpec,
     )
+    from tfx_wine_ext.components.warm_start_trainer import (
+        WarmStartTrainer,
+        WarmStartTrainerSpec,
+    )
     from tfx_wine_ext.drift.config import DriftConfig
     from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
+    from tfx_wine_ext.resolvers.base_model import BaseModelStrategy
     from tfx_wine_ext.resolvers.baseline_examples import (
         BlessedModelExamplesStrategy,
         PinnedSpanStrategy,
         PreviousSpanStrategy,
     )
+    from tfx_wine_ext.warm_start.config import WarmStartConfig
 
 __version__ = "0.1.0.dev0"
 
 # The one table of public names; the imports above repeat it for type checkers only.
 _MODULE_OF = {
+    "BaseModelStrategy": "tfx_wine_ext.resolvers.base_model",
     "BlessedModelExamplesStrategy": "tfx_wine_ext.resolvers.baseline_examples",
     "DriftConfig": "tfx_wine_ext.drift.config",
     "DriftReport": "tfx_wine_ext.components.drift_report",
@@ -42,9 +49,13 @@ _MODULE_OF = {
     "ParquetExecutor": "tfx_wine_ext.executors.parquet_example_gen",
     "PinnedSpanStrategy": "tfx_wine_ext.resolvers.baseline_examples",
     "PreviousSpanStrategy": "tfx_wine_ext.resolvers.baseline_examples",
+    "WarmStartConfig": "tfx_wine_ext.warm_start.config",
+    "WarmStartTrainer": "tfx_wine_ext.components.warm_start_trainer",
+    "WarmStartTrainerSpec": "tfx_wine_ext.components.warm_start_trainer",
 }
 
 __all__ = [  # literal, as type checkers read it
+    "BaseModelStrategy",
     "BlessedModelExamplesStrategy",
     "DriftConfig",
     "DriftReport",
@@ -54,6 +65,9 @@ __all__ = [  # literal, as type checkers read it
     "ParquetExecutor",
     "PinnedSpanStrategy",
     "PreviousSpanStrategy",
+    "WarmStartConfig",
+    "WarmStartTrainer",
+    "WarmStartTrainerSpec",
     "__version__",
 ]
 

@@ -34,7 +34,13 @@ from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 
 from examples.wine_quality.constants import LABEL
-from tfx_wine_ext import DriftReport, ParquetExampleGen, PreviousSpanStrategy
+from tfx_wine_ext import (
+    BaseModelStrategy,
+    DriftReport,
+    ParquetExampleGen,
+    PreviousSpanStrategy,
+    WarmStartTrainer,
+)
 
 PIPELINE_NAME = "wine_quality"
 
@@ -65,6 +71,7 @@ def create_pipeline(
     schema_file: str | None = None,
     span: int | None = None,
     drift_mode: Literal["report", "warn", "fail"] = "warn",
+    warm_start: bool = False,
     infra_validator: bool = False,
     min_r2: float = MIN_R2,
     r2_margin: float = R2_MARGIN,
@@ -84,6 +91,7 @@ def create_pipeline(
         schema_file: A curated schema (text format) instead of one inferred from the data.
         span: The span to read; default the latest.
         drift_mode: What happens if it drifted from the span before: see `DriftReport`.
+        warm_start: Go on from the latest blessed model of the same kind.
         infra_validator: Try the model in a TensorFlow Serving container before it is pushed.
         min_r2: Least squared correlation on the eval split that is blessed.
         r2_margin: How far below the model in production it may be.
@@ -155,11 +163,21 @@ def create_pipeline(
         "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
     }
     tuner = Tuner(tuner_fn=f"{trainer_module}.tuner_fn", **transformed) if tune else None
-    trainer = Trainer(
-        run_fn=f"{trainer_module}.run_fn",
-        hyperparameters=tuner.outputs["best_hyperparameters"] if tuner else None,
+    training = {
+        "run_fn": f"{trainer_module}.run_fn",
+        "hyperparameters": tuner.outputs["best_hyperparameters"] if tuner else None,
         **transformed,
-    )
+    }
+    base_model = None
+    if warm_start:
+        base_model = Resolver(
+            strategy_class=BaseModelStrategy,
+            model=Channel(type=Model),
+            model_blessing=Channel(type=ModelBlessing),
+        ).with_id("BaseModel")
+        trainer = WarmStartTrainer(base_model=base_model.outputs["model"], **training)
+    else:
+        trainer = Trainer(**training)
     trained = trainer.outputs["model"]
     in_production = Resolver(
         strategy_class=LatestBlessedModelStrategy,
@@ -206,6 +224,7 @@ def create_pipeline(
         drift_report,
         transform,
         tuner,
+        base_model,
         trainer,
         in_production,
         evaluator,

@@ -80,6 +80,11 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     model.add_argument(
         "--tune", action="store_true", help="look for better hyperparameters first (slower)"
     )
+    model.add_argument(
+        "--warm-start",
+        action="store_true",
+        help="go on from the latest blessed model instead of training from scratch",
+    )
     gate = parser.add_argument_group("gate")
     gate.add_argument(
         "--drift",
@@ -192,6 +197,7 @@ def _run(
         schema_file=str(options.schema.absolute()) if options.schema else None,
         span=options.span,
         drift_mode=options.drift,
+        warm_start=options.warm_start,
         infra_validator=options.infra_validator,
         min_r2=options.min_r2,
         r2_margin=options.r2_margin,
@@ -285,6 +291,8 @@ def _table(summary: dict[str, Any]) -> Table:
     table.add_row("anomalies", str(summary["anomalies"]))
     table.add_row("drift", _drift(summary["drift"]))
     table.add_row("model", summary["model"])
+    if summary["warm_start"]:
+        table.add_row("start", escape(summary["warm_start"]["reason"]))
     table.add_row("R2 (eval)", f"{summary['r2']:.4f}")
     table.add_row("MSE (eval)", f"{summary['mse']:.4f}")
     table.add_row("blessed", "yes" if summary["blessed"] else "no")

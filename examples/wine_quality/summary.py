@@ -14,6 +14,7 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 from examples.wine_quality.pipeline import MSE, R2
 from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import parquet_example_gen as keys
+from tfx_wine_ext.types import warm_start_trainer as warm_start_keys
 
 
 class Run:
@@ -73,6 +74,7 @@ class Run:
             "rows": self._rows(),
             "anomalies": self._anomalies(),
             "drift": self._drift(),
+            "warm_start": self._warm_start(),
             "r2": metrics.get(R2),
             "mse": metrics.get(MSE),
             "blessed": blessing and blessing.custom_properties["blessed"].int_value == 1,
@@ -114,6 +116,19 @@ class Run:
             "features": found[drift_keys.FEATURES_KEY].int_value,
             "features_drifted": found[drift_keys.FEATURES_DRIFTED_KEY].int_value,
             "report": str(Path(report.uri) / drift_keys.REPORT_HTML),
+        }
+
+    def _warm_start(self) -> dict[str, Any] | None:
+        model = self.outputs("WarmStartTrainer").get(warm_start_keys.MODEL_KEY)
+        if model is None:
+            return None
+        found = model.custom_properties
+        return {
+            "warm": found[warm_start_keys.WARM_START_KEY].int_value == 1,
+            "reason": found[warm_start_keys.REASON_KEY].string_value,
+            "generation": found[warm_start_keys.GENERATION_KEY].int_value,
+            "steps": found[warm_start_keys.STEPS_KEY].int_value,
+            "total_steps": found[warm_start_keys.TOTAL_STEPS_KEY].int_value,
         }
 
     def _metrics(self) -> dict[str, float]:

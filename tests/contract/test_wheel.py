@@ -150,6 +150,8 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
             "tfx_wine_ext.components.drift_report:DriftReportSpec",
             *("ParquetExampleGen", "="),
             "tfx_wine_ext.components.parquet_example_gen:ParquetExampleGenSpec",
+            *("WarmStartTrainer", "="),
+            "tfx_wine_ext.components.warm_start_trainer:WarmStartTrainerSpec",
         ]
         [license_] = (name for name in metadata if name.endswith("LICENSE"))
         assert archive.read(license_) == (checkout / "LICENSE").read_bytes()

@@ -89,6 +89,7 @@ def test_the_first_run_pushes_a_model_and_says_how_good_it_is(
             "features": 12,
             "features_drifted": 0,
         },
+        "warm_start": None,
         "blessed": True,
         "cached": [],
     }
@@ -176,6 +177,35 @@ def test_a_span_that_drifted_from_the_one_before_is_held_back_by_the_gate(
     assert "Transform" not in shown[shown.index("DriftReport failed") :]
     [kept] = (folder / "gate").rglob("stopped/*/drift_report.html")
     assert "The data have drifted" in kept.read_text()
+
+
+@pytest.mark.parametrize("model", ["trees", "dnn"])
+def test_three_spans_in_a_row_go_on_from_each_other(
+    data: WineData, folder: pathlib.Path, csv_file: Callable[[pa.Table], str], model: str
+) -> None:
+    summaries = []
+    for span in ("1", "2", "3"):
+        output = folder / f"warm {model}"
+        # Small spans: that a model is blessed is not what this is about.
+        gate = ["--min-r2", "0", "--r2-margin", "1"]
+        spans = ["--data", csv_file(data.table), "--spans", "3", "--span", span]
+        options = ["--output", str(output), "--model", model, "--warm-start", *gate, *spans]
+        assert run.main(options) == 0
+        summaries.append(json.loads((output / "summary.json").read_text()))
+
+    starts = [summary["warm_start"] for summary in summaries]
+    assert [(start["warm"], start["generation"]) for start in starts] == [
+        (False, 0),
+        (True, 1),
+        (True, 2),
+    ]
+    assert starts[0]["reason"] == "Cold start: there is no blessed model yet."
+    assert all(start["reason"].startswith("Warm start from model ") for start in starts[1:])
+    taken = [start["steps"] for start in starts]
+    assert [start["total_steps"] for start in starts] == [
+        sum(taken[: number + 1]) for number in range(3)
+    ]
+    assert all(summary["blessed"] for summary in summaries)
 
 
 def test_a_model_below_the_bar_is_neither_blessed_nor_pushed(

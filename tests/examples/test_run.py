@@ -21,8 +21,8 @@ def test_help_explains_every_option_without_loading_tfx(checkout: pathlib.Path) 
     finished = subprocess.run(
         [sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True, check=True
     )
-    options = "--output --data --spans --span --schema --model --tune --drift --min-r2 --r2-margin"
-    for option in (*options.split(), "--infra-validator", "--no-cache"):
+    options = "--output --data --spans --span --schema --model --tune --warm-start --drift --min-r2"
+    for option in (*options.split(), "--r2-margin", "--infra-validator", "--no-cache"):
         assert f"  {option}" in finished.stdout
     assert finished.stdout.endswith("[]\n")
 

@@ -25,18 +25,29 @@ class ExampleDriftReportVisualization(visualizations.ArtifactVisualization):
         """Displays the page below the cell of a notebook."""
         from IPython.display import HTML, display
 
-        display(HTML(framed(io_utils.read_string_file(os.path.join(artifact.uri, REPORT_HTML)))))
+        display(
+            HTML(
+                framed(
+                    io_utils.read_string_file(os.path.join(artifact.uri, REPORT_HTML)),
+                    "drift report",
+                )
+            )
+        )
 
 
-def framed(page: str) -> str:
+def framed(page: str, title: str) -> str:
     """Returns a frame that holds a page and may run its script, and reach nothing else.
 
+    Args:
+        page: A whole HTML document.
+        title: What a screen reader calls the frame.
+
     Example:
-        >>> framed('<p title="a">')[:52]
+        >>> framed('<p title="a">', "drift report")[:52]
         '<iframe title="drift report" sandbox="allow-scripts"'
     """
     return (
-        '<iframe title="drift report" sandbox="allow-scripts" '
+        f'<iframe title="{html.escape(title)}" sandbox="allow-scripts" '
         f'style="width: 100%; height: {_HEIGHT}; border: 0" srcdoc="{html.escape(page)}"></iframe>'
     )
 

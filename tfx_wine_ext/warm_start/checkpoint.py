@@ -145,11 +145,7 @@ def read_checkpoint(folder: str, files: Files | None = None) -> Checkpoint:
     path = posixpath.join(folder, arrays_file)
     content = _read(files, path)
     expected = index["files"][arrays_file]
-    if len(content) != expected["bytes"]:
-        raise CheckpointError(
-            f"{path}: expected {expected['bytes']} bytes, found {len(content)}: "
-            "the file is truncated or of another checkpoint"
-        )
+    _check_size(path, len(content), expected["bytes"])
     if hashlib.sha256(content).hexdigest() != expected["sha256"]:
         raise CheckpointError(f"{path}: the file was changed: its sha256 is not the recorded one")
     weights, slots = _arrays(path, content, index["variables"])
@@ -165,6 +161,37 @@ def read_checkpoint(folder: str, files: Files | None = None) -> Checkpoint:
         created=index["created"],
         library=index["library"],
     )
+
+
+def check_checkpoint(folder: str, files: Files | None = None) -> None:
+    """Checks that a checkpoint is there and whole, without reading its arrays.
+
+    Args:
+        folder: Where it is.
+        files: The file system; default the local one.
+
+    Raises:
+        CheckpointError: There is none, its layout is unknown, or its arrays are missing or not as
+            long as they should be. That their content was changed is noticed by `read_checkpoint`.
+    """
+    files = files or LocalFiles()
+    path = posixpath.join(folder, INDEX_FILE)
+    [(name, expected)] = _index(path, _read(files, path))["files"].items()
+    path = posixpath.join(folder, name)
+    try:
+        with files.open(path) as stream:
+            size = stream.seek(0, io.SEEK_END)
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    _check_size(path, size, expected["bytes"])
+
+
+def _check_size(path: str, size: int, expected: int) -> None:
+    if size != expected:
+        raise CheckpointError(
+            f"{path}: expected {expected} bytes, found {size}: "
+            "the file is truncated or of another checkpoint"
+        )
 
 
 def _plain(name: str, array: Any) -> np.ndarray:

@@ -1,0 +1,169 @@
+"""The WarmStartTrainer component: training goes on from the last good model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from tfx import types
+from tfx.components.util import udf_utils
+from tfx.dsl.components.base import base_component
+from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.orchestration import data_types
+from tfx.proto import trainer_pb2
+from tfx.types import standard_artifacts, standard_component_specs
+from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
+from tfx.utils import json_utils
+
+from tfx_wine_ext.components import warm_start_visualization
+from tfx_wine_ext.drivers.warm_start_trainer import WarmStartTrainerDriver
+from tfx_wine_ext.executors.warm_start_trainer import WarmStartTrainerExecutor
+from tfx_wine_ext.types import warm_start_trainer as keys
+from tfx_wine_ext.types.artifacts import DriftBlessing
+from tfx_wine_ext.warm_start.config import WarmStartConfig
+from tfx_wine_ext.warm_start.run_fn import REQUEST_KEY
+
+warm_start_visualization.register()
+
+
+class WarmStartTrainerSpec(ComponentSpec):
+    """Those of TFX's Trainer and a policy; see `WarmStartTrainer` for their meaning."""
+
+    PARAMETERS: ClassVar[Mapping[str, ExecutionParameter]] = {
+        **standard_component_specs.TrainerSpec.PARAMETERS,
+        keys.WARM_START_CONFIG_KEY: ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar[Mapping[str, ChannelParameter]] = {
+        **standard_component_specs.TrainerSpec.INPUTS,
+        keys.DRIFT_BLESSING_KEY: ChannelParameter(type=DriftBlessing, optional=True),
+    }
+    OUTPUTS: ClassVar[Mapping[str, ChannelParameter]] = standard_component_specs.TrainerSpec.OUTPUTS
+
+
+class WarmStartTrainer(base_component.BaseComponent):
+    """TFX's Trainer, going on from an earlier model where the policy says so.
+
+    The run_fn stays one for TFX's Trainer, with two calls more (docs/warm-start.md)::
+
+        inputs = warm_start.input_spec(fn_args.transform_output, {"features": [...]})
+        model = ...                                           # built and compiled
+        report = warm_start.restore(model, fn_args, inputs)   # before training
+        ...                                                   # trained and exported as ever
+        warm_start.save(model, fn_args, inputs, report)       # after training
+
+    `restore` keeps the base's function: before the first step the model predicts what the base did,
+    also where means or vocabularies have changed. Its driver decides warm or cold and says why, in
+    a sentence that stands in the log, on the model, and in the report.
+
+    Outputs:
+        model: ``standard_artifacts.Model``, as Trainer writes it, with a folder ``warm_start``: the
+            checkpoint that a later run goes on from, ``warm_start.json`` (what became of every
+            variable) and ``warm_start.html``. Whether the start was warm, from which base and in
+            which generation, and how many variables were restored, are custom properties
+            (docs/warm-start.md).
+        model_run: ``standard_artifacts.ModelRun``, as Trainer writes it.
+
+    Args:
+        examples: A channel of Examples, raw or transformed.
+        transform_graph: A channel of a TransformGraph.
+        schema: A channel of a Schema.
+        base_model: A channel of the Model to go on from, as a Resolver with `BaseModelStrategy`
+            finds it; it may be empty. Default: none, a cold start.
+        hyperparameters: A channel of HyperParameters, as Tuner finds them.
+        drift_blessing: A channel of a `DriftBlessing`, for the policy `cold_on_drift`.
+        module_file: Path of a Python file with the function ``run_fn``.
+        run_fn: Dotted path of the function. Either this or `module_file`.
+        train_args: Splits and steps of training.
+        eval_args: Splits and steps of evaluation.
+        custom_config: More arguments for the run_fn; the key ``warm_start`` is ours.
+        warm_start: The policy: a `WarmStartConfig`, or the mapping that makes one. Default: go on
+            from the latest blessed model.
+        custom_executor_spec: Another executor, for tests and experiments.
+
+    Raises:
+        ValueError: an argument is out of range, or arguments contradict each other.
+        TypeError: `warm_start` is no `WarmStartConfig` and no mapping, or has a value of the wrong
+            type.
+
+    Example:
+        >>> from tfx.types.channel import Channel
+        >>> trainer = WarmStartTrainer(
+        ...     examples=Channel(type=standard_artifacts.Examples),
+        ...     base_model=Channel(type=standard_artifacts.Model),
+        ...     run_fn="my_project.trainer.run_fn",
+        ...     warm_start={"max_generations": 10},
+        ... )
+        >>> sorted(trainer.outputs)
+        ['model', 'model_run']
+    """
+
+    SPEC_CLASS = WarmStartTrainerSpec
+    EXECUTOR_SPEC = ExecutorClassSpec(WarmStartTrainerExecutor)
+    DRIVER_CLASS = WarmStartTrainerDriver
+
+    def __init__(
+        self,
+        examples: types.BaseChannel,
+        *,
+        transform_graph: types.BaseChannel | None = None,
+        schema: types.BaseChannel | None = None,
+        base_model: types.BaseChannel | None = None,
+        hyperparameters: types.BaseChannel | None = None,
+        drift_blessing: types.BaseChannel | None = None,
+        module_file: str | data_types.RuntimeParameter | None = None,
+        run_fn: str | data_types.RuntimeParameter | None = None,
+        train_args: trainer_pb2.TrainArgs | data_types.RuntimeParameter | None = None,
+        eval_args: trainer_pb2.EvalArgs | data_types.RuntimeParameter | None = None,
+        custom_config: Mapping[str, Any] | None = None,
+        warm_start: WarmStartConfig | Mapping[str, Any] | None = None,
+        custom_executor_spec: ExecutorClassSpec | None = None,
+    ) -> None:
+        """Checks the arguments and builds the spec."""
+        if bool(module_file) == bool(run_fn):
+            found = "both" if run_fn else "neither"
+            raise ValueError(f"run_fn: expected either run_fn or module_file, found {found}")
+        if custom_config is not None and not isinstance(custom_config, Mapping):
+            raise TypeError(f"custom_config: expected a mapping, found {custom_config!r}")
+        if REQUEST_KEY in (custom_config or {}):
+            raise ValueError(
+                f"custom_config: the key {REQUEST_KEY!r} is this component's own; the policy goes "
+                "to warm_start="
+            )
+        config = _as_config(warm_start)
+        if config.same_schema_only and schema is None:
+            raise ValueError("warm_start: same_schema_only needs schema=, found none")
+        if config.cold_on_drift and drift_blessing is None:
+            raise ValueError("warm_start: cold_on_drift needs drift_blessing=, found none")
+        spec = WarmStartTrainerSpec(
+            examples=examples,
+            transform_graph=transform_graph,
+            schema=schema,
+            base_model=base_model,
+            hyperparameters=hyperparameters,
+            drift_blessing=drift_blessing,
+            train_args=train_args or trainer_pb2.TrainArgs(),
+            eval_args=eval_args or trainer_pb2.EvalArgs(),
+            module_file=module_file,
+            run_fn=run_fn,
+            custom_config=json_utils.dumps(None if custom_config is None else dict(custom_config)),
+            warm_start_config=config.to_json(),
+            model=types.Channel(type=standard_artifacts.Model),
+            model_run=types.Channel(type=standard_artifacts.ModelRun),
+        )
+        super().__init__(spec=spec, custom_executor_spec=custom_executor_spec)
+        if module_file and udf_utils.should_package_user_modules():
+            # TFX builds a wheel of the file, whose place then stands in the module path.
+            udf_utils.add_user_module_dependency(
+                self,
+                standard_component_specs.MODULE_FILE_KEY,
+                standard_component_specs.MODULE_PATH_KEY,
+            )
+
+
+def _as_config(warm_start: WarmStartConfig | Mapping[str, Any] | None) -> WarmStartConfig:
+    if warm_start is None or isinstance(warm_start, WarmStartConfig):
+        return warm_start or WarmStartConfig()
+    try:
+        return WarmStartConfig.from_dict(warm_start)
+    except (ValueError, TypeError) as error:
+        raise type(error)(f"warm_start: {error}") from error

@@ -1,0 +1,171 @@
+"""The driver of WarmStartTrainer: warm or cold, decided from the metadata, with its reason."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import posixpath
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from absl import logging
+from ml_metadata.metadata_store import metadata_store
+from tfx import types
+from tfx.dsl.components.base import base_driver
+from tfx.orchestration import data_types, metadata
+from tfx.orchestration.portable import base_driver as ir_base_driver
+from tfx.orchestration.portable import data_types as portable_data_types
+from tfx.proto.orchestration import driver_output_pb2
+from tfx.utils import io_utils
+
+from tfx_wine_ext.types import drift_report as drift_keys
+from tfx_wine_ext.types import warm_start_trainer as keys
+from tfx_wine_ext.warm_start.checkpoint import CheckpointError, check_checkpoint
+from tfx_wine_ext.warm_start.config import WarmStartConfig
+from tfx_wine_ext.warm_start.decision import BaseModel, Decision, decide
+from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, WarmStartRequest, files_for
+
+_BLESSING_TYPE = "ModelBlessing"
+# Properties of TFX's ModelBlessing.
+_BLESSED = "blessed"
+_BLESSED_MODEL = "current_model_id"
+
+
+class WarmStartTrainerDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
+    """Looks at the base model, its checkpoint, the schema and the drift, and decides.
+
+    The decision is logged, recorded with the execution, and handed to the executor.
+
+    Raises:
+        UnusableBaseError: the base cannot be used, and the policy is `on_unusable_base="error"`.
+        ValueError: the policy is `same_schema_only`, and there is no schema.
+    """
+
+    def __init__(self, metadata_handle: metadata.Metadata) -> None:
+        """Takes what either launch path hands to its drivers."""
+        base_driver.BaseDriver.__init__(self, metadata_handle)
+        ir_base_driver.BaseDriver.__init__(self, metadata_handle)
+
+    def resolve_input_artifacts(
+        self,
+        input_dict: dict[str, types.BaseChannel],
+        exec_properties: dict[str, Any],
+        driver_args: data_types.DriverArgs,
+        pipeline_info: data_types.PipelineInfo,
+    ) -> dict[str, list[types.Artifact]]:
+        """Decides; `exec_properties` is registered after this, so it is added to."""
+        found: dict[str, list[types.Artifact]] = super().resolve_input_artifacts(
+            input_dict, exec_properties, driver_args, pipeline_info
+        )
+        exec_properties.update(_decided(found, exec_properties, self._metadata_handle.store))
+        return found
+
+    def run(
+        self, execution_info: portable_data_types.ExecutionInfo
+    ) -> driver_output_pb2.DriverOutput:
+        """Decides, and adds the decision to the execution's properties."""
+        output = driver_output_pb2.DriverOutput()
+        with self._metadata_handle as handle:
+            decided = _decided(
+                execution_info.input_dict, execution_info.exec_properties, handle.store
+            )
+        for key, value in decided.items():
+            if isinstance(value, int):
+                output.exec_properties[key].int_value = value
+            else:
+                output.exec_properties[key].string_value = value
+        return output
+
+
+def _decided(
+    inputs: Mapping[str, Sequence[types.Artifact]],
+    exec_properties: Mapping[str, Any],
+    store: metadata_store.MetadataStore,
+) -> dict[str, Any]:
+    """Returns the properties that the execution gets."""
+    config = WarmStartConfig.from_json(exec_properties[keys.WARM_START_CONFIG_KEY])
+    decision = _decide(inputs, config, store)
+    (logging.warning if decision.unusable else logging.info)("%s", decision.reason)
+    base = decision.base
+    request = WarmStartRequest(
+        reason=decision.reason,
+        base=posixpath.join(base.uri, CHECKPOINT_FOLDER) if base else "",
+        generation=decision.generation,
+        config=config,
+    )
+    return {
+        keys.DECISION_KEY: decision.reason,
+        keys.BASE_ID_KEY: base.id if base else 0,
+        keys.WARM_START_REQUEST_KEY: json.dumps(request.to_dict(), sort_keys=True),
+    }
+
+
+def _decide(
+    inputs: Mapping[str, Sequence[types.Artifact]],
+    config: WarmStartConfig,
+    store: metadata_store.MetadataStore,
+) -> Decision:
+    if keys.BASE_MODEL_KEY not in inputs:
+        return Decision(False, "Cold start: no base_model was given.")
+    artifacts = inputs[keys.BASE_MODEL_KEY]
+    blessed = _blessed_models(store) if artifacts else set()
+    return decide(
+        [_facts(artifact, artifact.id in blessed) for artifact in artifacts],
+        config,
+        schema=schema_fingerprint(inputs),
+        drifted=any(
+            artifact.get_int_custom_property(drift_keys.BLESSED_KEY) == 0
+            for artifact in inputs.get(keys.DRIFT_BLESSING_KEY) or ()
+        ),
+    )
+
+
+def _facts(artifact: types.Artifact, blessed: bool) -> BaseModel:
+    folder = posixpath.join(artifact.uri, CHECKPOINT_FOLDER)
+    problem = ""
+    try:
+        check_checkpoint(folder, files_for(folder))
+    except CheckpointError as error:
+        problem = str(error)
+    has = artifact.has_custom_property
+    return BaseModel(
+        id=artifact.id,
+        uri=artifact.uri,
+        created=int(artifact.mlmd_artifact.create_time_since_epoch),
+        blessed=blessed,
+        generation=artifact.get_int_custom_property(keys.GENERATION_KEY)
+        if has(keys.GENERATION_KEY)
+        else 0,
+        schema=artifact.get_string_custom_property(keys.SCHEMA_FINGERPRINT_KEY) or None
+        if has(keys.SCHEMA_FINGERPRINT_KEY)
+        else None,
+        problem=problem,
+    )
+
+
+def _blessed_models(store: metadata_store.MetadataStore) -> set[int]:
+    """Returns the ids of the models that an Evaluator blessed."""
+    return {
+        blessing.custom_properties[_BLESSED_MODEL].int_value
+        for blessing in store.get_artifacts_by_type(_BLESSING_TYPE)
+        if blessing.custom_properties[_BLESSED].int_value == 1
+    }
+
+
+def schema_fingerprint(inputs: Mapping[str, Sequence[types.Artifact]]) -> str | None:
+    """Returns a fingerprint of the names and types of a schema's features.
+
+    Domains, counts and presence are left out: inferred schemas differ in them from span to span.
+
+    Args:
+        inputs: With a `schema`, or without.
+
+    Returns:
+        32 hexadecimal digits; None without a schema.
+    """
+    schemas = inputs.get(keys.SCHEMA_KEY) or ()
+    if not schemas:
+        return None
+    schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schemas[0].uri))
+    features = sorted((feature.name, int(feature.type)) for feature in schema.feature)
+    return hashlib.sha256(json.dumps(features).encode()).hexdigest()[:32]

@@ -1,0 +1,110 @@
+"""The executor of WarmStartTrainer: TFX's own, with the decision at the run_fn's hand."""
+
+from __future__ import annotations
+
+import json
+import os
+import posixpath
+from typing import Any
+
+from absl import logging
+from tfx import types
+from tfx.components.trainer import executor
+from tfx.dsl.io import fileio
+from tfx.orchestration.portable import outputs_utils
+from tfx.proto.orchestration import execution_result_pb2
+from tfx.types import artifact_utils
+from tfx.utils import io_utils, json_utils, path_utils
+
+from tfx_wine_ext.drivers.warm_start_trainer import schema_fingerprint
+from tfx_wine_ext.publishers.warm_start_trainer import publish
+from tfx_wine_ext.report.warm_start_page import render_warm_start_page
+from tfx_wine_ext.types import warm_start_trainer as keys
+from tfx_wine_ext.warm_start.report import TransferReport
+from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, REPORT_FILE, REQUEST_KEY
+
+
+class WarmStartTrainerExecutor(executor.GenericExecutor):
+    """Runs the user's run_fn as TFX's Trainer does, and records how the model started.
+
+    The run_fn finds what the driver decided in ``fn_args.custom_config``, where
+    `tfx_wine_ext.warm_start.restore` and `save` look for it.
+    """
+
+    def Do(  # noqa: N802 (the name is TFX's)
+        self,
+        input_dict: dict[str, list[types.Artifact]],
+        output_dict: dict[str, list[types.Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> execution_result_pb2.ExecutorOutput:
+        """Trains, and records on the model what was restored and why.
+
+        Args:
+            input_dict: As for TFX's Trainer.
+            output_dict: ``model`` and ``model_run``; changed in place.
+            exec_properties: The parameters of the component, with the decision of the driver.
+
+        Returns:
+            Outputs and execution properties, for the launchers that read them from here.
+
+        Raises:
+            UnusableBaseError: the base cannot be used, and the policy is
+                ``on_unusable_base="error"``.
+            ValueError: ``custom_config`` is no mapping, or has the key ``warm_start``.
+            RuntimeError: the run_fn saved no model.
+        """
+        request = json.loads(
+            exec_properties.get(keys.WARM_START_REQUEST_KEY)
+            or '{"reason": "Cold start: no driver has decided, as on runners without custom ones."}'
+        )
+        custom_config = json_utils.loads(exec_properties.get(keys.CUSTOM_CONFIG_KEY) or "null")
+        properties = {
+            **exec_properties,
+            keys.CUSTOM_CONFIG_KEY: json_utils.dumps(
+                {**(custom_config or {}), REQUEST_KEY: request}
+            ),
+        }
+        base = (input_dict.get(keys.BASE_MODEL_KEY) or [None])[0]
+        super().Do(_as_tfx_wants(input_dict, request), output_dict, properties)
+
+        model = artifact_utils.get_single_instance(output_dict[keys.MODEL_KEY])
+        report = _report(model, request)
+        page = posixpath.join(model.uri, CHECKPOINT_FOLDER, keys.PAGE_FILE)
+        io_utils.write_string_file(page, render_warm_start_page(report.to_dict()))
+        publish(model, report, base, schema_fingerprint(input_dict))
+        output = execution_result_pb2.ExecutorOutput()
+        outputs_utils.populate_output_artifact(output, output_dict)
+        outputs_utils.populate_exec_properties(output, exec_properties)
+        return output
+
+
+def _as_tfx_wants(
+    inputs: dict[str, list[types.Artifact]], request: dict[str, Any]
+) -> dict[str, list[types.Artifact]]:
+    """Leaves out a base that is not used: TFX fails over one that is half deleted."""
+    if not request.get("base"):
+        return {key: value for key, value in inputs.items() if key != keys.BASE_MODEL_KEY}
+    [base] = inputs[keys.BASE_MODEL_KEY]
+    if not fileio.exists(path_utils.serving_model_dir(base.uri)):
+        return {key: value for key, value in inputs.items() if key != keys.BASE_MODEL_KEY}
+    return inputs
+
+
+def _report(model: types.Artifact, request: dict[str, Any]) -> TransferReport:
+    """Reads what the run_fn reported; one that reported nothing started cold."""
+    path = os.path.join(model.uri, CHECKPOINT_FOLDER, REPORT_FILE)
+    if fileio.exists(path):
+        return TransferReport.from_dict(json.loads(io_utils.read_string_file(path)))
+    reason = request["reason"]
+    if request.get("base"):
+        reason = (
+            "Cold start: the run_fn did not call tfx_wine_ext.warm_start.restore and save, although"
+            f" the decision was: {reason}"
+        )
+        logging.warning("%s", reason)
+    else:
+        logging.warning(
+            "The run_fn saved no checkpoint (tfx_wine_ext.warm_start.save): no later run can go on "
+            "from this model"
+        )
+    return TransferReport(warm=False, reason=reason)

@@ -1,0 +1,32 @@
+"""The page of a warm start: what became of every variable, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from tfx_wine_ext.report.page import render
+
+
+def render_warm_start_page(report: Mapping[str, Any]) -> str:
+    """Renders the report of a start, warm or cold, as one HTML file.
+
+    Args:
+        report: What `tfx_wine_ext.warm_start.TransferReport.to_dict` gives, as in
+            ``warm_start.json``.
+
+    Returns:
+        A whole HTML document that needs no network; write it as UTF-8.
+
+    Example:
+        >>> from tfx_wine_ext.warm_start import TransferReport
+        >>> cold = TransferReport(warm=False, reason="Cold start: there is no model yet.")
+        >>> "there is no model yet" in render_warm_start_page(cold.to_dict())
+        True
+    """
+    return render(
+        "warm_start.html",
+        title="Warm start" if report["warm"] else "Cold start",
+        report=report,
+        total_steps=report["base_step"] + report["steps"],
+    )

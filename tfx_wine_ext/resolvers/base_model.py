@@ -1,0 +1,75 @@
+"""Which model a warm start goes on from: a strategy for TFX's `Resolver`."""
+
+from __future__ import annotations
+
+from ml_metadata.metadata_store import metadata_store
+from tfx import types
+from tfx.dsl.components.common.resolver import ResolverStrategy
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
+
+from tfx_wine_ext.warm_start.config import WarmStartConfig
+
+MODEL_KEY = "model"
+MODEL_BLESSING_KEY = "model_blessing"
+
+
+class BaseModelStrategy(ResolverStrategy):
+    """The one model that a warm start may go on from; none if there is none yet.
+
+    Whether it is gone on from is decided by `WarmStartTrainer`'s driver. Give both the same policy.
+
+    Args:
+        base: ``latest_blessed`` (default), ``latest`` or ``pinned``; see `WarmStartConfig`.
+        pinned: Artifact id or URI, for ``pinned`` alone.
+
+    Raises:
+        ValueError: `base` is none of these, or `pinned` does not go with it.
+
+    Example:
+        >>> from tfx.dsl.components.common.resolver import Resolver
+        >>> from tfx.types.channel import Channel
+        >>> resolver = Resolver(
+        ...     strategy_class=BaseModelStrategy,
+        ...     model=Channel(type=standard_artifacts.Model),
+        ...     model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+        ... ).with_id("BaseModel")
+        >>> sorted(resolver.outputs)
+        ['model', 'model_blessing']
+    """
+
+    def __init__(self, base: str = "latest_blessed", pinned: str | int | None = None) -> None:
+        WarmStartConfig(base=base, pinned=pinned)
+        self._base = base
+        self._pinned = pinned
+
+    def resolve_artifacts(
+        self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
+    ) -> dict[str, list[types.Artifact]] | None:
+        """Picks one model, or none, and its blessing where that matters.
+
+        Args:
+            store: The metadata store.
+            input_dict: ``model`` and, for ``latest_blessed``, ``model_blessing``.
+
+        Raises:
+            ValueError: a key is missing.
+        """
+        wanted = [MODEL_KEY, *([MODEL_BLESSING_KEY] if self._base == "latest_blessed" else [])]
+        for name in wanted:
+            if name not in input_dict:
+                raise ValueError(
+                    f"{name}: expected a channel of this name, found "
+                    f"{', '.join(sorted(input_dict))}: Resolver(strategy_class=..., {name}=...)"
+                )
+        if self._base == "latest_blessed":
+            found = LatestBlessedModelStrategy().resolve_artifacts(
+                store, {key: input_dict[key] for key in wanted}
+            )
+            return {**input_dict, **(found or {})}
+        models = sorted(input_dict[MODEL_KEY], key=lambda model: model.id)
+        if self._base == "pinned":
+            pinned = self._pinned
+            models = [each for each in models if pinned in (each.id, str(each.id), each.uri)]
+        return {**input_dict, MODEL_KEY: models[-1:]}

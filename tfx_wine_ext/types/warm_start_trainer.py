@@ -1,0 +1,51 @@
+"""Keys of `WarmStartTrainer`: what stands in users' metadata stores, never to be renamed.
+
+Inputs, outputs and parameters that TFX's Trainer has too keep TFX's keys.
+"""
+
+from __future__ import annotations
+
+# Inputs
+BASE_MODEL_KEY = "base_model"
+DRIFT_BLESSING_KEY = "drift_blessing"
+SCHEMA_KEY = "schema"
+
+# Outputs
+MODEL_KEY = "model"
+MODEL_RUN_KEY = "model_run"
+
+# Parameters
+CUSTOM_CONFIG_KEY = "custom_config"
+# `tfx_wine_ext.warm_start.WarmStartConfig` as JSON text, all defaults written out
+WARM_START_CONFIG_KEY = "warm_start_config"
+
+# Properties of the execution, set by the driver: the decision as a sentence, the id of the base (0:
+# a cold start), and `tfx_wine_ext.warm_start.WarmStartRequest` as JSON text
+DECISION_KEY = "decision"
+BASE_ID_KEY = "base_id"
+WARM_START_REQUEST_KEY = "warm_start_request"
+
+# Custom properties of the Model artifact, set by the publisher
+WARM_START_KEY = "warm_start"
+REASON_KEY = "warm_start_reason"
+BASE_MODEL_ID_KEY = "base_model_id"
+BASE_MODEL_URI_KEY = "base_model_uri"
+GENERATION_KEY = "generation"
+PRESERVES_FUNCTION_KEY = "preserves_function"
+STEPS_KEY = "steps"
+TOTAL_STEPS_KEY = "total_steps"
+VARIABLES_KEY = "variables"
+SCHEMA_FINGERPRINT_KEY = "schema_fingerprint"
+
+# File beside `warm_start.json`, in the Model artifact
+PAGE_FILE = "warm_start.html"
+
+
+def of_action(action: str) -> str:
+    """Returns the key of the number of variables that were restored, remapped and so on.
+
+    Example:
+        >>> of_action("restored")
+        'variables_restored'
+    """
+    return f"{VARIABLES_KEY}_{action}"
