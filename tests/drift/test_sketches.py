@@ -280,6 +280,22 @@ def test_nearly_unique_strings_are_held_in_little_memory_and_do_not_drift():
     assert feature.verdict is Verdict.OK
 
 
+def test_long_values_are_held_in_bounded_memory_too():
+    sketch = TableSketch(limits=SketchLimits(category_bytes=1_000_000))
+    common = b"c" * 1000
+    sizes = []
+    for part in range(50):
+        images = [b"%06d" % (part * 100 + i) + bytes(10_000) for i in range(100)]
+        sketch.add(pa.table({"image": images + [common] * 50}))
+        sizes.append(len(pickle.dumps(sketch)))
+    assert max(sizes) < 3_000_000
+    found = sketch.summaries()["image"]
+    count = found.counts[found.values.to_pylist().index(common)]
+    assert 0 <= 2500 - count <= found.error * 7500
+    assert found.error <= 0.02
+    assert found.distinct == pytest.approx(5001, rel=0.05)
+
+
 def zipf_words(rng, size):
     """1,000 common words, and a long tail that no sketch keeps."""
     codes = np.where(
@@ -455,6 +471,7 @@ def test_sketches_of_different_limits_are_not_merged():
     [
         ({"numbers": -1}, "numbers must be at least 0, found -1"),
         ({"buffer": 1}, "buffer must be at least 2, found 1"),
+        ({"category_bytes": 0}, "category_bytes must be at least 1, found 0"),
         ({"kept": 0}, r"kept must be at least 1 and below categories \(100000\), found 0"),
     ],
 )

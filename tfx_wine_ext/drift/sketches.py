@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tfx_wine_ext.drift.summaries import (
     CategoricalSummary,
@@ -43,6 +44,8 @@ class SketchLimits:
         categories: Distinct categories up to which a column is exact, 100,000.
         kept: Categories that are kept where there are more, 50,000. The error of a share is at
             most ``1 / kept``.
+        category_bytes: Bytes that the categories of a column may take, 64 MiB. Where they are long
+            (images, documents), fewer are kept, and the error is accordingly larger.
 
     Raises:
         ValueError: A limit is too small, or `kept` is not below `categories`.
@@ -58,12 +61,15 @@ class SketchLimits:
     buffer: int = 32_768
     categories: int = 100_000
     kept: int = 50_000
+    category_bytes: int = 2**26
 
     def __post_init__(self) -> None:
         if self.numbers < 0:
             raise ValueError(f"numbers must be at least 0, found {self.numbers}")
         if self.buffer < 2:
             raise ValueError(f"buffer must be at least 2, found {self.buffer}")
+        if self.category_bytes < 1:
+            raise ValueError(f"category_bytes must be at least 1, found {self.category_bytes}")
         if not 0 < self.kept < self.categories:
             raise ValueError(
                 f"kept must be at least 1 and below categories ({self.categories}), "
@@ -452,7 +458,7 @@ class _Categories:
         self.values: pa.LargeBinaryArray = pa.array([], pa.large_binary())
         self.counts: Counts = np.zeros(0, np.int64)
         self.pending: list[tuple[pa.LargeBinaryArray, Counts]] = []
-        self.pending_size = 0
+        self.pending_size = self.pending_bytes = 0
         self.distinct: _Distinct | None = None
 
     @property
@@ -493,8 +499,10 @@ class _Categories:
     def _queue(self, values: pa.LargeBinaryArray, counts: Counts) -> None:
         self.pending.append((values, counts))
         self.pending_size += len(values)
+        self.pending_bytes += _bytes(values)
         # As large as what is there: each value is looked at a few times, however small the batches.
-        if self.pending_size >= max(len(self.values), self.limits.kept // 2):
+        enough = self.pending_size >= max(len(self.values), self.limits.kept // 2)
+        if enough or self.pending_bytes >= self.limits.category_bytes:
             self._flush()
 
     def _flush(self) -> None:
@@ -506,18 +514,21 @@ class _Categories:
         counts = np.concatenate([counts for _, counts in parts])
         if self.distinct is not None:
             self.distinct.add(encoded.dictionary)
-        self.pending, self.pending_size = [], 0
+        self.pending, self.pending_size, self.pending_bytes = [], 0, 0
         self.values = encoded.dictionary
         # Sums of whole numbers below 2^53 are exact as floats.
         self.counts = np.bincount(codes, counts, len(self.values)).astype(np.int64)
-        if len(self.values) > self.limits.categories:
-            self._forget()
+        size = _bytes(self.values)
+        if len(self.values) > self.limits.categories or size > self.limits.category_bytes:
+            # Half of the bytes, as half of the categories: not to be back at once.
+            room = len(self.values) * self.limits.category_bytes // (2 * max(size, 1))
+            self._forget(min(self.limits.kept, room, len(self.values) - 1))
 
-    def _forget(self) -> None:
+    def _forget(self, kept: int) -> None:
         if self.distinct is None:
             self.distinct = _Distinct()
             self.distinct.add(self.values)
-        goes = len(self.counts) - self.limits.kept - 1
+        goes = len(self.counts) - kept - 1
         excess = int(np.partition(self.counts, goes)[goes])
         stay = np.flatnonzero(self.counts > excess)
         self.values = self.values.take(pa.array(stay))
@@ -550,6 +561,10 @@ class _Distinct:
         from tfx_bsl.sketches import KmvSketch
 
         self.sketch = KmvSketch.Deserialize(state)
+
+
+def _bytes(values: pa.LargeBinaryArray) -> int:
+    return int(pc.sum(pc.binary_length(values)).as_py() or 0)
 
 
 def _steps(ascending: Floats, counts: Counts | None) -> Steps:
