@@ -85,3 +85,15 @@ def test_chi_square_is_that_of_scipy_where_nothing_is_pooled(counts):
 def test_benjamini_hochberg_is_that_of_scipy(p_values):
     theirs = stats.false_discovery_control(p_values)
     assert benjamini_hochberg(p_values) == pytest.approx(theirs, **CLOSE)
+
+
+@pytest.mark.parametrize("n", [20_000, 2_000_000])
+@pytest.mark.parametrize("x", [0.8, 1.36, 1.95])
+def test_the_limit_distribution_of_ks_is_within_1_percent_of_the_exact_one(n, x):
+    # All values of one side are a step ahead: D is d.
+    d = round(x / np.sqrt(n / 2) * n) / n
+    ahead = np.arange(n) + d * n
+    pair = OrderedPair(NumericSummary.of(np.arange(n) + 0.0), NumericSummary.of(ahead))
+    metric = kolmogorov_smirnov(pair)
+    assert metric.value == pytest.approx(d)
+    assert metric.p_value == pytest.approx(stats.kstwo.sf(d, n // 2), rel=0.01)

@@ -381,6 +381,35 @@ def test_a_warm_start_goes_on_from_a_checkpoint_and_fits_the_new_span(
 
 
 @pytest.mark.e2e
+def test_continued_trees_beat_their_base_on_each_new_third_of_the_wines() -> None:
+    from examples.wine_quality import data as wine_data
+    from examples.wine_quality.forest import Forest, ForestModel
+    from examples.wine_quality.trees_trainer import continue_trees, train_trees
+
+    found = wine_data.load(download=False)
+    if found.source != "real":
+        pytest.skip("the real wine data are not there")
+    table = found.table
+    raw = np.column_stack([table[name].to_numpy() for name in FEATURES]).astype(np.float32)
+    label = table[LABEL].to_numpy().astype(np.float32)
+    forest = None
+    for part in np.array_split(np.arange(len(label)), 3):
+        rows = TrainingData(raw[part], label[part])
+        held_out = rows.folds(3) == 0
+        train = TrainingData(rows.features[~held_out], rows.label[~held_out])
+        if forest is None:
+            forest = Forest.from_ydf(train_trees(train, TreesHyperparameters()), FEATURES)
+            continue
+        base, forest = forest, continue_trees(forest, train, TreesHyperparameters())
+        before, after = (
+            np.mean((ForestModel(x)(rows.features[held_out])[:, 0] - rows.label[held_out]) ** 2)
+            for x in (base, forest)
+        )
+        assert after < 0.95 * before
+        assert len(forest.root) == len(base.root) + 200
+
+
+@pytest.mark.e2e
 def test_trees_that_are_restated_answer_the_same_for_raw_examples(
     wine: Wine, later_wine: Wine, tmp_path: Path
 ) -> None:

@@ -137,9 +137,10 @@ def classifier_two_sample(
         )
     if not owners:
         return ClassifierResult(0.5, 0.5, 0.5, 1.0, config.classifier_auc, Verdict.OK, n, m)
+    import sklearn.ensemble  # noqa: F401 (limits hold for libraries that are loaded by then)
     from threadpoolctl import threadpool_limits  # Comes with scikit-learn.
 
-    # On a busy machine, threads that wait for each other make this seven times as slow.
+    # On a busy machine, threads that wait for each other took twenty times as long as one.
     with threadpool_limits(1, "openmp"):
         return _tested(matrix, owners, n, m, config.classifier_auc)
 
@@ -149,18 +150,13 @@ def _tested(
 ) -> ClassifierResult:
     labels = np.repeat([0, 1], [n, m])
     folds = _folds(n, m)
+    models = [_trained(matrix[folds != fold], labels[folds != fold]) for fold in range(_FOLDS)]
     tests = [(matrix[folds == fold], labels[folds == fold]) for fold in range(_FOLDS)]
-    with _one_thread():
-        models = [_trained(matrix[folds != fold], labels[folds != fold]) for fold in range(_FOLDS)]
-        areas = np.array([_area(model, x, y) for model, (x, y) in zip(models, tests)])
+    areas = np.array([_area(model, x, y) for model, (x, y) in zip(models, tests)])
     auc = float(areas[:, 0].mean())
     spread = float(np.sqrt(areas[:, 1].sum() * _SHARED_TRAINING)) / _FOLDS
     half = float(special.ndtri((1 + CONFIDENCE) / 2)) * spread
     low, high = max(auc - half, 0.0), min(auc + half, 1.0)
-    importances: tuple[tuple[str, float], ...] = ()
-    if low > 0.5:
-        with _one_thread():
-            importances = _importances(models, tests, areas[:, 0], owners)
     sizes = [(np.count_nonzero(y == 0), np.count_nonzero(y == 1)) for _, y in tests]
     variance = sum((a + b + 1) / (12 * a * b) for a, b in sizes) * _SHARED_TRAINING
     null = float(np.sqrt(variance)) / _FOLDS
@@ -177,7 +173,7 @@ def _tested(
         verdict,
         n,
         m,
-        importances,
+        _importances(models, tests, areas[:, 0], owners) if low > 0.5 else (),
     )
 
 
@@ -215,18 +211,6 @@ def _folds(n: int, m: int) -> npt.NDArray[np.int64]:
     """Which fold each row is tested in: a fifth of each side in each."""
     rng = np.random.default_rng(_SEED)
     return np.concatenate([rng.permutation(np.arange(size) % _FOLDS) for size in (n, m)])
-
-
-def _one_thread() -> Any:
-    """Keeps scikit-learn to one thread.
-
-    OpenMP's threads wait for each other by spinning. On a machine that does something else besides,
-    two of them took 20 s for what one does in half a second.
-    """
-    import sklearn.ensemble  # noqa: F401 (the limit holds for what is loaded by then)
-    from threadpoolctl import threadpool_limits
-
-    return threadpool_limits(1, user_api="openmp")
 
 
 def _trained(x: Floats, y: npt.NDArray[np.int64]) -> Any:

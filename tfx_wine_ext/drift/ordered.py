@@ -22,6 +22,8 @@ from tfx_wine_ext.drift.summaries import (
 
 # Brownian bridges of the noise floor of W1: their 95th percentile is known to about 2 %.
 _BRIDGES, _BRIDGE_POINTS = 2000, 256
+# From so many values on, the limit distribution of D does.
+_LIMIT_SIZE = 10_000
 # Below this standard deviation, distances are not in standard deviations any more (Evidently).
 LEAST_SIGMA = 1e-3
 
@@ -76,7 +78,10 @@ def kolmogorov_smirnov(pair: OrderedPair) -> Metric:
 
     Ties are exact: the functions are compared after all equal values. Infinities are values, at the
     ends. The p-value is of the two-sample distribution with ``n m / (n + m)`` values, equal to
-    ``scipy.stats.ks_2samp(method="asymp")``; with ties it is too large, never too small.
+    ``scipy.stats.ks_2samp(method="asymp")``; with ties it is too large, never too small. From
+    10,000 such values on it is Kolmogorov's limit with the correction of Stephens (1970), "Use of
+    the Kolmogorov-Smirnov, Cramer-Von Mises and related statistics without extensive tables", which
+    is within 1 % of it where it is above 0.0005, and takes microseconds instead of 30 ms.
 
     Example:
         >>> from tfx_wine_ext.drift.summaries import NumericSummary
@@ -85,9 +90,6 @@ def kolmogorov_smirnov(pair: OrderedPair) -> Metric:
         >>> kolmogorov_smirnov(pair).value
         0.5
     """
-    # Heavier than the rest of this package together, so that only users of this metric wait.
-    from scipy.stats import kstwo
-
     (_, low_old, n), (_, low_new, m) = pair._sides
     _, old, new = pair.common
     gaps = np.abs((old + low_old) / n - (new + low_new) / m)
@@ -97,8 +99,18 @@ def kolmogorov_smirnov(pair: OrderedPair) -> Metric:
         value,
         pair.reference.error + pair.current.error,
         min(float(special.kolmogi(NOISE_LEVEL)) / math.sqrt(size), 1.0),
-        min(max(float(kstwo.sf(value, max(np.round(size), 1.0))), 0.0), 1.0),
+        _two_sample_p_value(value, size),
     )
+
+
+def _two_sample_p_value(value: float, size: float) -> float:
+    if size >= _LIMIT_SIZE:
+        root = math.sqrt(size)
+        return float(special.kolmogorov(value * (root + 0.12 + 0.11 / root)))
+    # Heavier than the rest of this package together, so that only users of small samples wait.
+    from scipy.stats import kstwo
+
+    return min(max(float(kstwo.sf(value, max(np.round(size), 1.0))), 0.0), 1.0)
 
 
 def wasserstein(pair: OrderedPair) -> Metric:
