@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -350,3 +351,19 @@ def test_on_a_terminal_long_reading_shows_a_bar(here):
     assert done.returncode == 0
     assert json.loads(done.stdout)["baseline"]["rows"] == 400_000
     assert "reading" in shown
+
+
+def test_the_classifier_sees_columns_together_however_many_there_are(run, here):
+    random = np.random.default_rng(1)
+    x, noise = random.normal(size=(2, 1000))
+    others = {f"c{n:02}": random.normal(size=1000) for n in range(70)}
+    for name, y in (("before", noise), ("after", x)):
+        pq.write_table(pa.table({"x": x, **others, "y": y}), here / f"{name}.parquet")
+    (here / "c.yaml").write_text("classifier: true\n")
+
+    status, out, _ = run("before.parquet after.parquet --config c.yaml --json -")
+
+    document = json.loads(out)
+    assert (status, document["verdict"]) == (1, "DRIFT")
+    assert document["multivariate"]["verdict"] == "DRIFT"
+    assert {each["verdict"] for each in document["features"]} == {"OK"}

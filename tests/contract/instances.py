@@ -42,6 +42,15 @@ def _drift_report(folder: Path) -> Mapping[str, Any]:
     return {"examples": as_channel(current), "baseline": as_channel(baseline)}
 
 
+def _warm_start_trainer(folder: Path) -> Mapping[str, Any]:
+    splits = {"train": [{"x": 1.0}], "eval": [{"x": 2.0}]}
+    examples = examples_artifact(folder / "examples", splits)
+    return {
+        "examples": as_channel(examples),
+        "run_fn": "tests.components.warm_run_fn.run_fn",
+    }
+
+
 INSTANCES: Mapping[str, Instance] = {
     "DriftReport": Instance(
         make=_drift_report,
@@ -59,6 +68,14 @@ INSTANCES: Mapping[str, Instance] = {
             ({"columns": "x"}, "columns: expected a sequence"),
             ({"num_shards": 0}, "num_shards: expected .*found 0"),
             ({"filters": "x > 1"}, "filters: expected a list"),
+        ],
+    ),
+    "WarmStartTrainer": Instance(
+        make=_warm_start_trainer,
+        refused=[
+            ({"run_fn": None}, "run_fn: expected either .* found neither"),
+            ({"custom_config": [1]}, r"custom_config: expected a mapping, found \[1\]"),
+            ({"warm_start": {"shrink": 2}}, "warm_start: shrink must be above 0 .*found 2"),
         ],
     ),
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tfx_wine_ext.columnar.table_source import TableSource
     from tfx_wine_ext.drift import DriftConfig, TableSketch
     from tfx_wine_ext.drift.document import DataSource
+    from tfx_wine_ext.drift.sample import RowSample
     from tfx_wine_ext.drift.summaries import Distribution
 
 NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
@@ -198,7 +199,8 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
         before = _summarized(paths[0], tables[0], config, show)
         after = _summarized(paths[1], tables[1], config, lambda done: show(tables[0].size + done))
     _check_names(options, config, tables)
-    result = compare(before.summaries, after.summaries, config)
+    samples = (before.sample, after.sample) if config.classifier else None
+    result = compare(before.summaries, after.summaries, config, samples)
     return report_document(
         result,
         baseline=_side(paths[0], splits[0], options.baseline_name, before.rows),
@@ -268,6 +270,7 @@ class _Summarized:
     rows: int
     method: str
     summaries: Mapping[str, Distribution]
+    sample: pa.Table | None
 
 
 def _empty_sketch(columns: pa.Schema, config: DriftConfig) -> TableSketch:
@@ -290,7 +293,7 @@ def _summarized(
     while True:
         try:
             with _naming(path):
-                sketches = _sketches(table, config, show)
+                sketches, sample = _read(table, config, show)
         except SchemaChangedError:
             continue
         methods = {sketch.method for sketch in sketches}
@@ -298,22 +301,29 @@ def _summarized(
             sketches[0].rows,
             "exact" if methods == {"exact"} else "sketch",
             {name: found for sketch in sketches for name, found in sketch.summaries().items()},
+            sample.table() if sample is not None else None,
         )
 
 
-def _sketches(
+def _read(
     table: TableSource, config: DriftConfig, show: Callable[[int], None]
-) -> list[TableSketch]:
-    """Reads a table pass by pass, each into a sketch of its own."""
+) -> tuple[list[TableSketch], RowSample | None]:
+    """Reads a table pass by pass, each into a sketch of its own; and a sample of whole rows."""
+    from tfx_wine_ext.drift.sample import RowSample
+
     sketches = []
-    passes = table.passes
+    sample = RowSample(config.classifier_rows, ignore=config.ignore) if config.classifier else None
+    # The classifier looks at columns together, so that one pass has to do.
+    passes = [table.schema] if sample is not None else table.passes
     for number, columns in enumerate(passes):
         sketch = _empty_sketch(columns, config)
         for batch in table.batches(columns):
             sketch.add(batch)
+            if sample is not None:
+                sample.add(batch)
             show((number * table.size + table.position) // len(passes))
         sketches.append(sketch)
-    return sketches
+    return sketches, sample
 
 
 def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSource:

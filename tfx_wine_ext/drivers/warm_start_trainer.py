@@ -12,6 +12,7 @@ from absl import logging
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
 from tfx.dsl.components.base import base_driver
+from tfx.dsl.io import fileio
 from tfx.orchestration import data_types, metadata
 from tfx.orchestration.portable import base_driver as ir_base_driver
 from tfx.orchestration.portable import data_types as portable_data_types
@@ -58,6 +59,10 @@ class WarmStartTrainerDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
             input_dict, exec_properties, driver_args, pipeline_info
         )
         exec_properties.update(_decided(found, exec_properties, self._metadata_handle.store))
+        if not exec_properties[keys.BASE_ID_KEY] and keys.BASE_MODEL_KEY in found:
+            # TFX fails over an input that is gone, also over one that is not used.
+            base = found[keys.BASE_MODEL_KEY]
+            found[keys.BASE_MODEL_KEY] = [each for each in base if fileio.exists(each.uri)]
         return found
 
     def run(

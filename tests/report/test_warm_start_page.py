@@ -1,0 +1,50 @@
+"""The page of a warm start."""
+
+from __future__ import annotations
+
+from tfx_wine_ext.report.warm_start_page import render_warm_start_page
+from tfx_wine_ext.warm_start import TransferReport, VariableTransfer
+
+HOSTILE = "<script>alert(1)</script>"
+WARM = TransferReport(
+    warm=True,
+    reason="Warm start from model 7 (models/7), the latest one: generation 2.",
+    base="models/7/warm_start",
+    generation=2,
+    base_step=100,
+    variables=(
+        VariableTransfer("dense/kernel", "remapped", "rescaled", (11, 8), (11, 8), 11, 0, 0),
+        VariableTransfer(HOSTILE, "skipped", HOSTILE, None, (3,)),
+    ),
+    optimizer="Adam's state is kept.",
+    not_compensated=("buckets of age moved",),
+    steps=50,
+)
+
+
+def test_a_warm_start_is_told_variable_by_variable():
+    page = render_warm_start_page(WARM.to_dict())
+    for text in (
+        "Warm start from model 7 (models/7), the latest one: generation 2.",
+        "buckets of age moved",
+        "Generation 2",
+        "150",
+        "11 × 8",
+        "11, 0, 0",
+        "Adam&#39;s state is kept.",
+    ):
+        assert text in page
+    assert page.count("<tr>") == 1 + len(WARM.variables)
+
+
+def test_names_stay_text():
+    page = render_warm_start_page(WARM.to_dict())
+    assert HOSTILE not in page
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
+
+
+def test_a_cold_start_says_why_and_has_no_table():
+    cold = TransferReport(warm=False, reason="Cold start: there is no model yet.", steps=5)
+    page = render_warm_start_page(cold.to_dict())
+    assert "Cold start: there is no model yet." in page
+    assert "<table" not in page
