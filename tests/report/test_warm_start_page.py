@@ -29,7 +29,7 @@ def test_a_warm_start_is_told_variable_by_variable():
         "buckets of age moved",
         "Generation 2",
         "150",
-        "11 × 8",
+        "11 \u00d7 8",
         "11, 0, 0",
         "Adam&#39;s state is kept.",
     ):

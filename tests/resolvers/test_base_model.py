@@ -61,5 +61,5 @@ def test_a_channel_that_is_missing_is_named(models):
 
 
 def test_a_policy_that_makes_no_sense_is_refused():
-    with pytest.raises(ValueError, match="base must be one of .*found 'best'"):
+    with pytest.raises(ValueError, match=r"base must be one of .*found 'best'"):
         BaseModelStrategy(base="best")

@@ -6,6 +6,9 @@ Inputs, outputs and parameters that TFX's Trainer has too keep TFX's keys.
 from __future__ import annotations
 
 # Inputs
+EXAMPLES_KEY = "examples"
+TRANSFORM_GRAPH_KEY = "transform_graph"
+HYPERPARAMETERS_KEY = "hyperparameters"
 BASE_MODEL_KEY = "base_model"
 DRIFT_BLESSING_KEY = "drift_blessing"
 SCHEMA_KEY = "schema"
@@ -15,6 +18,11 @@ MODEL_KEY = "model"
 MODEL_RUN_KEY = "model_run"
 
 # Parameters
+MODULE_FILE_KEY = "module_file"
+MODULE_PATH_KEY = "module_path"
+RUN_FN_KEY = "run_fn"
+TRAIN_ARGS_KEY = "train_args"
+EVAL_ARGS_KEY = "eval_args"
 CUSTOM_CONFIG_KEY = "custom_config"
 # `tfx_wine_ext.warm_start.WarmStartConfig` as JSON text, all defaults written out
 WARM_START_CONFIG_KEY = "warm_start_config"
