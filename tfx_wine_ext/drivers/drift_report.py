@@ -6,22 +6,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from absl import logging
+from ml_metadata.metadata_store import metadata_store
 from tfx import types
 from tfx.components.util import examples_utils
-from tfx.dsl.components.base import base_driver
-from tfx.orchestration import data_types, metadata
-from tfx.orchestration.portable import base_driver as ir_base_driver
-from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.proto import example_gen_pb2
-from tfx.proto.orchestration import driver_output_pb2
 from tfx.types import artifact_utils
 
+from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
 from tfx_wine_ext.types import drift_report as keys
 
 READABLE_PAYLOADS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)
 
 
-class DriftReportDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
+class DriftReportDriver(DecidingDriver):
     """Looks at the inputs: one current artifact, at most one baseline, the splits that are named.
 
     That there is no baseline is a decision and no error. What was decided is recorded with the
@@ -32,33 +29,14 @@ class DriftReportDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
             read, or there are several where one is due. The message names the input.
     """
 
-    def __init__(self, metadata_handle: metadata.Metadata) -> None:
-        """Takes what either launch path hands to its drivers."""
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        ir_base_driver.BaseDriver.__init__(self, metadata_handle)
-
-    def resolve_input_artifacts(
+    def decide(
         self,
-        input_dict: dict[str, types.BaseChannel],
-        exec_properties: dict[str, Any],
-        driver_args: data_types.DriverArgs,
-        pipeline_info: data_types.PipelineInfo,
-    ) -> dict[str, list[types.Artifact]]:
-        """Checks the artifacts; `exec_properties` is registered after this, so it is added to."""
-        found: dict[str, list[types.Artifact]] = super().resolve_input_artifacts(
-            input_dict, exec_properties, driver_args, pipeline_info
-        )
-        exec_properties[keys.DECISION_KEY] = decide(found, exec_properties)
-        return found
-
-    def run(
-        self, execution_info: portable_data_types.ExecutionInfo
-    ) -> driver_output_pb2.DriverOutput:
-        """Checks the artifacts and adds the decision to the execution's properties."""
-        output = driver_output_pb2.DriverOutput()
-        decision = decide(execution_info.input_dict, execution_info.exec_properties)
-        output.exec_properties[keys.DECISION_KEY].string_value = decision
-        return output
+        inputs: Mapping[str, Sequence[types.Artifact]],
+        exec_properties: Mapping[str, Any],
+        store: metadata_store.MetadataStore,
+    ) -> Mapping[str, str]:
+        """Says what is compared with what."""
+        return {keys.DECISION_KEY: decide(inputs, exec_properties)}
 
 
 def decide(

@@ -11,14 +11,11 @@ from typing import Any
 from absl import logging
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
-from tfx.dsl.components.base import base_driver
 from tfx.dsl.io import fileio
-from tfx.orchestration import data_types, metadata
-from tfx.orchestration.portable import base_driver as ir_base_driver
-from tfx.orchestration.portable import data_types as portable_data_types
-from tfx.proto.orchestration import driver_output_pb2
+from tfx.orchestration import data_types
 from tfx.utils import io_utils
 
+from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
 from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import warm_start_trainer as keys
 from tfx_wine_ext.warm_start.checkpoint import CheckpointError, check_checkpoint
@@ -32,7 +29,7 @@ _BLESSED = "blessed"
 _BLESSED_MODEL = "current_model_id"
 
 
-class WarmStartTrainerDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
+class WarmStartTrainerDriver(DecidingDriver):
     """Looks at the base model, its checkpoint, the schema and the drift, and decides.
 
     The decision is logged, recorded with the execution, and handed to the executor.
@@ -42,10 +39,28 @@ class WarmStartTrainerDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         ValueError: the policy is `same_schema_only`, and there is no schema.
     """
 
-    def __init__(self, metadata_handle: metadata.Metadata) -> None:
-        """Takes what either launch path hands to its drivers."""
-        base_driver.BaseDriver.__init__(self, metadata_handle)
-        ir_base_driver.BaseDriver.__init__(self, metadata_handle)
+    def decide(
+        self,
+        inputs: Mapping[str, Sequence[types.Artifact]],
+        exec_properties: Mapping[str, Any],
+        store: metadata_store.MetadataStore,
+    ) -> Mapping[str, int | str]:
+        """Decides warm or cold, and writes down what the run_fn has to know of it."""
+        config = WarmStartConfig.from_json(exec_properties[keys.WARM_START_CONFIG_KEY])
+        decision = _decide(inputs, config, store)
+        (logging.warning if decision.unusable else logging.info)("%s", decision.reason)
+        base = decision.base
+        request = WarmStartRequest(
+            reason=decision.reason,
+            base=posixpath.join(base.uri, CHECKPOINT_FOLDER) if base else "",
+            generation=decision.generation,
+            config=config,
+        )
+        return {
+            keys.DECISION_KEY: decision.reason,
+            keys.BASE_ID_KEY: base.id if base else 0,
+            keys.WARM_START_REQUEST_KEY: json.dumps(request.to_dict(), sort_keys=True),
+        }
 
     def resolve_input_artifacts(
         self,
@@ -54,55 +69,14 @@ class WarmStartTrainerDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         driver_args: data_types.DriverArgs,
         pipeline_info: data_types.PipelineInfo,
     ) -> dict[str, list[types.Artifact]]:
-        """Decides; `exec_properties` is registered after this, so it is added to."""
-        found: dict[str, list[types.Artifact]] = super().resolve_input_artifacts(
+        """Decides; and leaves out a base that is gone and not used, over which TFX would fail."""
+        found = super().resolve_input_artifacts(
             input_dict, exec_properties, driver_args, pipeline_info
         )
-        exec_properties.update(_decided(found, exec_properties, self._metadata_handle.store))
         if not exec_properties[keys.BASE_ID_KEY] and keys.BASE_MODEL_KEY in found:
-            # TFX fails over an input that is gone, also over one that is not used.
             base = found[keys.BASE_MODEL_KEY]
             found[keys.BASE_MODEL_KEY] = [each for each in base if fileio.exists(each.uri)]
         return found
-
-    def run(
-        self, execution_info: portable_data_types.ExecutionInfo
-    ) -> driver_output_pb2.DriverOutput:
-        """Decides, and adds the decision to the execution's properties."""
-        output = driver_output_pb2.DriverOutput()
-        with self._metadata_handle as handle:
-            decided = _decided(
-                execution_info.input_dict, execution_info.exec_properties, handle.store
-            )
-        for key, value in decided.items():
-            if isinstance(value, int):
-                output.exec_properties[key].int_value = value
-            else:
-                output.exec_properties[key].string_value = value
-        return output
-
-
-def _decided(
-    inputs: Mapping[str, Sequence[types.Artifact]],
-    exec_properties: Mapping[str, Any],
-    store: metadata_store.MetadataStore,
-) -> dict[str, Any]:
-    """Returns the properties that the execution gets."""
-    config = WarmStartConfig.from_json(exec_properties[keys.WARM_START_CONFIG_KEY])
-    decision = _decide(inputs, config, store)
-    (logging.warning if decision.unusable else logging.info)("%s", decision.reason)
-    base = decision.base
-    request = WarmStartRequest(
-        reason=decision.reason,
-        base=posixpath.join(base.uri, CHECKPOINT_FOLDER) if base else "",
-        generation=decision.generation,
-        config=config,
-    )
-    return {
-        keys.DECISION_KEY: decision.reason,
-        keys.BASE_ID_KEY: base.id if base else 0,
-        keys.WARM_START_REQUEST_KEY: json.dumps(request.to_dict(), sort_keys=True),
-    }
 
 
 def _decide(
