@@ -8,7 +8,7 @@ often the data are said to have drifted (false alarms), and pairs of which one s
 0.2 standard deviations, and counts how often that is found (power). Prints a Markdown table. The
 same seed draws the same samples.
 
-Modes: `exact`; `sketch`, with limits so small that a hundred rows are compressed (see LIMITS);
+Modes: `exact`; `sketch`, with limits so small that few rows are compressed too (see LIMITS);
 `classifier`, the classifier two-sample test alone, whose power is that against two columns of which
 the correlation goes from 0 to 0.6.
 """
@@ -30,9 +30,12 @@ from tfx_wine_ext.drift import SketchLimits, TableSketch, Verdict, compare
 from tfx_wine_ext.drift.classifier import classifier_two_sample
 
 SHIFT, CORRELATION = 0.2, 0.6
-# With a row count of 100, so that everything is compressed, and with errors of a few thousandths.
-LIMITS = {100: SketchLimits(numbers=10, buffer=64, categories=20, kept=10)}
-OTHER_LIMITS = SketchLimits(numbers=100, buffer=512, categories=200, kept=100)
+# By the number of rows up to which they are used, so that all of them are really compressed: the
+# defaults would keep 1,000 rows exactly.
+LIMITS = {
+    100: SketchLimits(numbers=10, buffer=64, categories=20, kept=10),
+    30_000: SketchLimits(numbers=100, buffer=512, categories=200, kept=100),
+}
 
 
 def one_number(rng: np.random.Generator, n: int, shift: float) -> pa.Table:
@@ -88,7 +91,8 @@ TABLES = {"one number": one_number, "ten categories": categories, "twelve column
 
 def sketched(table: pa.Table) -> TableSketch:
     """A sketch of the table, fed in tenths, with limits that compress it."""
-    sketch = TableSketch(limits=LIMITS.get(table.num_rows, OTHER_LIMITS))
+    limits = next((x for rows, x in LIMITS.items() if table.num_rows <= rows), SketchLimits())
+    sketch = TableSketch(limits=limits)
     for batch in table.to_batches(max(table.num_rows // 10, 1)):
         sketch.add(batch)
     return sketch
