@@ -237,8 +237,9 @@ def networks(
                 cold = runs["cold"]
                 for name, run in runs.items():
                     taken = run.steps_to(cold.final)
-                    # A start that is there from the beginning is counted as one look.
-                    ratio = cold.steps_to(cold.final) / max(taken, EVERY)
+                    # There from the beginning counts as one look, never there as all the steps.
+                    counted = steps if np.isnan(taken) else max(taken, EVERY)
+                    ratio = cold.steps_to(cold.final) / counted
                     strict = run.steps_to(cold.losses.min())
                     found[name].append(
                         (run.losses[0], taken, ratio, strict, run.losses.min(), run.final)
