@@ -124,8 +124,10 @@ class Forest:
         names = [field.name for field in dataclasses.fields(cls)]
         if sorted(arrays) != sorted(names):
             raise ValueError(f"A forest has the arrays {names}; found {sorted(arrays)}.")
-        numbers = {"bias": float, "depth": int, "width": int}
-        return cls(**{name: numbers.get(name, np.asarray)(arrays[name]) for name in names})
+        rest: dict[str, Any] = {name: np.asarray(arrays[name]) for name in names}
+        for name, kind in (("bias", float), ("depth", int), ("width", int)):
+            rest[name] = kind(rest[name])
+        return cls(**rest)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Returns all there is to know, as arrays by the name of the attribute."""

@@ -25,12 +25,12 @@ class Label(NamedTuple):
         kind: ``"column"``: a column of an input as it is; ``"code"``: one code of a coded feature;
             ``"spare"``: a code that the feature does not have; ``"hidden"``: an output of a layer.
         name: Of the feature (of the embedding, for its rows), or of the layer.
-        index: Which of its columns, codes or outputs.
+        place: Which of its columns, codes or outputs, from 0.
     """
 
     kind: str
     name: str
-    index: int
+    place: int
 
 
 @dataclasses.dataclass(frozen=True)
@@ -120,12 +120,12 @@ class Architecture:
 
 def _runs(labels: Iterable[Label]) -> list[list[Any]]:
     runs: list[list[Any]] = []
-    for kind, name, index in labels:
+    for kind, name, place in labels:
         last = runs[-1] if runs else None
-        if last and last[:2] == [kind, name] and last[2] + last[3] == index:
+        if last and last[:2] == [kind, name] and last[2] + last[3] == place:
             last[3] += 1
         else:
-            runs.append([kind, name, index, 1])
+            runs.append([kind, name, place, 1])
     return runs
 
 
@@ -380,7 +380,7 @@ class _Walk:
         return _array(self._codes(columns[0], count, False), (count,))
 
     def _codes(self, column: Label, count: int, several: bool) -> list[Label]:
-        name = f"{column.name}@{column.index}" if several else column.name
+        name = f"{column.name}@{column.place}" if several else column.name
         self._codings[name] = column.name
         size = _size(self._transforms[column.name], count, f"the one-hot vector of {column.name!r}")
         return [Label("code" if i < size else "spare", name, i) for i in range(count)]

@@ -8,18 +8,20 @@ thresholds of columns, and these move with the columns' means and deviations.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfx_wine_ext.warm_start.inputs import Affine, FeatureTransform
 
 
 def restate_splits(
-    column: np.ndarray,
-    threshold: np.ndarray,
+    column: npt.NDArray[Any],
+    threshold: npt.NDArray[Any],
     before: Sequence[FeatureTransform],
     after: Sequence[FeatureTransform],
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     """Turns questions about one set of columns into the same questions about another.
 
     The answers are the same for the same raw values, but for the last bit of a value that lies on

@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfx_wine_ext.columnar.files import Files, LocalFiles
 from tfx_wine_ext.warm_start.inputs import InputSpec
@@ -58,10 +59,10 @@ class Checkpoint:
         library: What made the weights, such as "keras 3.12.4".
     """
 
-    weights: Mapping[str, np.ndarray]
+    weights: Mapping[str, npt.NDArray[Any]]
     inputs: InputSpec
     architecture: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    slots: Mapping[str, Mapping[str, np.ndarray]] = dataclasses.field(default_factory=dict)
+    slots: Mapping[str, Mapping[str, npt.NDArray[Any]]] = dataclasses.field(default_factory=dict)
     optimizer: str = ""
     optimizer_step: int = 0
     step: int = 0
@@ -194,13 +195,14 @@ def _check_size(path: str, size: int, expected: int) -> None:
         )
 
 
-def _plain(name: str, array: Any) -> np.ndarray:
+def _plain(name: str, array: Any) -> npt.NDArray[Any]:
     """The array in a type that numpy can write without pickle."""
     array = np.asarray(array)
     if array.dtype.hasobject:
         raise TypeError(f"{name}: an array of Python objects cannot be saved, only numbers can")
     # Types of other packages, bfloat16 for one, have kind "V" and would come back as mere bytes.
-    return array.astype(np.float32) if array.dtype.kind == "V" else array
+    plain: npt.NDArray[Any] = array.astype(np.float32) if array.dtype.kind == "V" else array
+    return plain
 
 
 def _write(files: Files, path: str, content: bytes) -> None:
@@ -262,9 +264,9 @@ def _index(path: str, content: bytes) -> dict[str, Any]:
 
 def _arrays(
     path: str, content: bytes, variables: list[dict[str, Any]]
-) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
-    weights: dict[str, np.ndarray] = {}
-    slots: dict[str, dict[str, np.ndarray]] = {}
+) -> tuple[dict[str, npt.NDArray[Any]], dict[str, dict[str, npt.NDArray[Any]]]]:
+    weights: dict[str, npt.NDArray[Any]] = {}
+    slots: dict[str, dict[str, npt.NDArray[Any]]] = {}
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as stored:
             for number, variable in enumerate(variables):

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
 import numpy as np
+import numpy.typing as npt
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Affine:
         """The raw value as it is."""
         return cls(feature, 0.0, 1.0, mean)
 
-    def restate(self, values: Any, other: Affine) -> np.ndarray:
+    def restate(self, values: Any, other: Affine) -> npt.NDArray[Any]:
         """Turns values of this column into those that `other` makes of the same raw values.
 
         Thresholds of decision trees are carried over so, for example.
@@ -207,8 +208,8 @@ class InputSpec:
 
     def __post_init__(self) -> None:
         inputs = {}
-        for name, columns in self.inputs.items():
-            columns = (columns,) if isinstance(columns, tuple(_KINDS.values())) else tuple(columns)
+        for name, given in self.inputs.items():
+            columns = tuple(given)
             for column in columns:
                 if not isinstance(column, tuple(_KINDS.values())):
                     raise TypeError(

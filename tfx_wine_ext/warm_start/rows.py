@@ -5,9 +5,10 @@ from __future__ import annotations
 import collections
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from tfx_wine_ext.warm_start.architecture import Architecture, Label
 from tfx_wine_ext.warm_start.inputs import (
@@ -66,8 +67,8 @@ class RowPlan:
 
     sources: list[tuple[int, ...] | None]
     own: list[bool]
-    scale: np.ndarray
-    offset: np.ndarray
+    scale: npt.NDArray[Any]
+    offset: npt.NDArray[Any]
     shifts: list[Shift] = dataclasses.field(default_factory=list)
     kept: int = 0
     added: int = 0
@@ -85,7 +86,9 @@ class RowPlan:
             and self.sources == [(i,) for i in range(len(self.sources))]
         )
 
-    def apply(self, base: np.ndarray, fresh: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    def apply(
+        self, base: npt.NDArray[Any], fresh: npt.NDArray[Any], scale: npt.NDArray[Any]
+    ) -> npt.NDArray[Any]:
         """Makes the rows of the new weight, in float64.
 
         Args:
@@ -101,7 +104,7 @@ class RowPlan:
             taken = np.asarray(base, np.float64)[np.array(first)[single]]
             result[single] = taken * factors[single]
         # Stand-ins share a few lists of rows: each mean is taken once.
-        means: dict[tuple[int, ...], np.ndarray] = {}
+        means: dict[tuple[int, ...], npt.NDArray[Any]] = {}
         for i, rows in enumerate(self.sources):
             if rows is None or len(rows) == 1:
                 continue
@@ -212,8 +215,8 @@ def _plan_codes(
     """Rows of codes: they move with their token."""
     now = new.coding(rows[0][1])
     feature = now.feature if now else rows[0][1].name
-    own = {label.index: found[0] for label, found in theirs.items() if label.kind == "code"}
-    spare = {label.index: found[0] for label, found in theirs.items() if label.kind == "spare"}
+    own = {label.place: found[0] for label, found in theirs.items() if label.kind == "code"}
+    spare = {label.place: found[0] for label, found in theirs.items() if label.kind == "spare"}
     old = base.coding(Label("code", rows[0][1].name, 0))
     if not own or now is None or type(old) is not type(now):
         if own:
@@ -224,13 +227,13 @@ def _plan_codes(
     codes = _Codes(old, own, is_table)
     for row, label in rows:
         if label.kind == "spare":
-            source = spare.get(label.index)
+            source = spare.get(label.place)
             plan.sources[row] = None if source is None else (source,)
             plan.own[row] = source is not None
             if source is not None:
                 used.add(source)
             continue
-        sources, exact = codes.find(now, label.index)
+        sources, exact = codes.find(now, label.place)
         plan.sources[row] = tuple(own[code] for code in sources)
         plan.own[row] = exact
         if exact:

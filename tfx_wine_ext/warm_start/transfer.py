@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfx_wine_ext.warm_start.architecture import Architecture, LayerFacts, examine
 from tfx_wine_ext.warm_start.checkpoint import Checkpoint
@@ -109,7 +110,7 @@ def transfer(
 class _Planned:
     """The values of one weight, before anything is assigned."""
 
-    value: np.ndarray
+    value: npt.NDArray[Any]
     entry: VariableTransfer
     rows: RowPlan | None = None
     overlap: tuple[slice, ...] | None = None
@@ -183,14 +184,16 @@ class _Transfer:
             return self._mismatched(name, base, fresh, rows)
         return _Planned(_like(base, fresh), _entry(name, "restored", "the same", fresh, base))
 
-    def _rows(self, name: str, base: np.ndarray, fresh: np.ndarray) -> RowPlan | None:
+    def _rows(self, name: str, base: npt.NDArray[Any], fresh: npt.NDArray[Any]) -> RowPlan | None:
         base_labels = self._base.architecture.rows.get(name)
         new_labels = self._new.architecture.rows.get(name)
         if base_labels is None or new_labels is None or base.ndim != fresh.ndim:
             return None
         return plan_rows(name, self._base, self._new, base_labels, new_labels)
 
-    def _remapped(self, name: str, base: np.ndarray, fresh: np.ndarray, rows: RowPlan) -> _Planned:
+    def _remapped(
+        self, name: str, base: npt.NDArray[Any], fresh: npt.NDArray[Any], rows: RowPlan
+    ) -> _Planned:
         if rows.is_copy:
             value, entry = _like(base, fresh), _entry(name, "restored", "the same", fresh, base)
             self._not_compensated += [f"{name}: {x}" for x in rows.not_compensated]
@@ -208,7 +211,7 @@ class _Transfer:
         return _Planned(_like(rows.apply(base, fresh, rows.scale), fresh), entry, rows)
 
     def _mismatched(
-        self, name: str, base: np.ndarray, fresh: np.ndarray, rows: RowPlan | None
+        self, name: str, base: npt.NDArray[Any], fresh: npt.NDArray[Any], rows: RowPlan | None
     ) -> _Planned:
         found = f"{name} has the shape {list(fresh.shape)}, the base's {list(base.shape)}"
         self._mismatches.append(found)
@@ -372,10 +375,10 @@ class _Transfer:
         slot: str,
         planned: Mapping[str, _Planned],
         name: str,
-        stored: Mapping[str, np.ndarray],
-        fresh: np.ndarray,
+        stored: Mapping[str, npt.NDArray[Any]],
+        fresh: npt.NDArray[Any],
         kind: str,
-    ) -> np.ndarray | None:
+    ) -> npt.NDArray[Any] | None:
         """The value of one slot, stated for the new inputs; None if it stays fresh.
 
         With `w' = r w` and `k = (c' - c) / s'`, the gradient of `w'` is `g / r - k g_b`, where
@@ -409,8 +412,8 @@ class _Transfer:
 
 
 def _merged(
-    plan: _Planned, base: np.ndarray, fresh: np.ndarray, scale: np.ndarray | None
-) -> np.ndarray:
+    plan: _Planned, base: npt.NDArray[Any], fresh: npt.NDArray[Any], scale: npt.NDArray[Any] | None
+) -> npt.NDArray[Any]:
     """The fresh values with what both models have in its place."""
     value = fresh.copy()
     block = plan.overlap or (slice(None),) * fresh.ndim
@@ -422,16 +425,16 @@ def _merged(
     return value
 
 
-def _value(variable: Any) -> np.ndarray:
+def _value(variable: Any) -> npt.NDArray[Any]:
     return np.asarray(variable.numpy() if hasattr(variable, "numpy") else variable)
 
 
-def _like(value: Any, other: np.ndarray) -> np.ndarray:
+def _like(value: Any, other: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(value).astype(other.dtype)
 
 
 def _entry(
-    name: str, action: str, reason: str, fresh: np.ndarray, base: np.ndarray | None
+    name: str, action: str, reason: str, fresh: npt.NDArray[Any], base: npt.NDArray[Any] | None
 ) -> VariableTransfer:
     return VariableTransfer(
         name, action, reason, fresh.shape, None if base is None else tuple(base.shape)

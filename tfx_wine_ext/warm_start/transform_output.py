@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from tfx_wine_ext.warm_start.inputs import (
     Affine,
@@ -75,7 +76,7 @@ class _Graph:
         self._strings = [n for n, x in self._spec.items() if x.dtype == tf.string]
         self._numbers = [n for n in self._spec if n not in self._strings]
         # Row 0 is the base line; in each of the others one raw feature has another value.
-        probes = [(name, 1.0) for name in self._numbers]
+        probes: list[tuple[str, Any]] = [(name, 1.0) for name in self._numbers]
         probes += [(name, "\x00probe") for name in self._strings]
         answers = self.ask([{}, *({name: value} for name, value in probes)])
         self.outputs = answers
@@ -89,7 +90,7 @@ class _Graph:
         }
         self._vocabularies = self._read_vocabularies()
 
-    def ask(self, rows: list[dict[str, Any]]) -> dict[str, np.ndarray]:
+    def ask(self, rows: list[dict[str, Any]]) -> dict[str, npt.NDArray[Any]]:
         """The transformed features of raw rows, `[rows, columns]`; what is left out is 0 or ""."""
         tf = self._tf
         raw = {}
@@ -133,12 +134,12 @@ class _Graph:
 
     # --- numbers -------------------------------------------------------------------------------
 
-    def _at(self, output: str, raw: str, values: Iterable[float]) -> np.ndarray:
+    def _at(self, output: str, raw: str, values: Iterable[float]) -> npt.NDArray[Any]:
         """The single column of a transformed feature, for values of one raw number."""
         answer = self.ask([{raw: value} for value in values])[output]
         return np.asarray(answer, np.float64).reshape(len(answer), -1)[:, 0]
 
-    def _exact(self, raw: str, values: Iterable[float]) -> np.ndarray:
+    def _exact(self, raw: str, values: Iterable[float]) -> npt.NDArray[Any]:
         """The values that arrive: as the type of the raw feature has them."""
         kind = self._spec[raw].dtype.as_numpy_dtype
         given = np.array(list(values), np.float64)
@@ -216,7 +217,7 @@ class _Graph:
             found.append(tuple(token.decode("utf-8", "surrogateescape") for token in tokens))
         return found
 
-    def _codes(self, output: str, raw: str, tokens: Iterable[str]) -> np.ndarray | None:
+    def _codes(self, output: str, raw: str, tokens: Iterable[str]) -> npt.NDArray[Any] | None:
         """The code of each token, -1 for none; None if these are not codes."""
         answer = self.ask([{raw: token} for token in tokens])[output]
         answer = answer.reshape(len(answer), -1)
@@ -254,7 +255,7 @@ class _Graph:
         rows += [dict.fromkeys(self._numbers, x) for x in grid]
         rows += [dict.fromkeys(self._strings, x) for x in self._some_tokens()]
         answer = self.ask(rows)[output]
-        return Unknown(output, hashlib.sha256(np.ascontiguousarray(answer)).hexdigest()[:16])
+        return Unknown(output, hashlib.sha256(answer.tobytes()).hexdigest()[:16])
 
     def _some_tokens(self) -> list[str]:
         return [token for tokens in self._vocabularies for token in tokens[:100]]

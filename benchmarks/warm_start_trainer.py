@@ -1,6 +1,6 @@
 """What a warm start is worth: steps until the eval loss of a cold start, warm against cold.
 
-Usage: python -m benchmarks.warm_start [--task wine|synthetic|trees] [--seeds 5] [--data PATH]
+Usage: python -m benchmarks.warm_start_trainer [--task wine|synthetic|trees|overhead] [--seeds 5] [--data PATH]
 
 Three spans in a row, each model from the one before. "naive" copies the same base by position, as
 loading its weights would: no compensation for other means and vocabularies. Every row of the
@@ -35,9 +35,12 @@ from tfx_wine_ext.warm_start import (
     InputSpec,
     Vocabulary,
     checkpoint_of,
+    restore,
+    save,
     transfer,
 )
 
+TASKS = ["wine", "synthetic", "trees", "overhead"]
 SPANS = 3
 EVERY = 5
 """Steps between two looks at the eval loss: how exact the counts are."""
@@ -237,8 +240,9 @@ def networks(
                 cold = runs["cold"]
                 for name, run in runs.items():
                     taken = run.steps_to(cold.final)
-                    # A start that is there from the beginning is counted as one look.
-                    ratio = cold.steps_to(cold.final) / max(taken, EVERY)
+                    # There from the beginning counts as one look, never there as all the steps.
+                    counted = steps if np.isnan(taken) else max(taken, EVERY)
+                    ratio = cold.steps_to(cold.final) / counted
                     strict = run.steps_to(cold.losses.min())
                     found[name].append(
                         (run.losses[0], taken, ratio, strict, run.losses.min(), run.final)
@@ -302,14 +306,63 @@ def trees(path: str | None, seeds: int) -> None:
     print(f"\nContinued below the base: {(pairs[1] < pairs[0]).sum()} of {pairs.shape[1]}")
 
 
+def run_fn(fn_args: Any) -> None:
+    """Trains a network of a thousand weights for one step; what the component costs is the rest."""
+    inputs = InputSpec({"x": [Affine(f"x{n}", 0.0, 1.0) for n in range(30)]})
+    model = keras.Sequential([keras.Input([30], name="x"), keras.layers.Dense(32)])
+    model.compile("adam", "mse", jit_compile=False)
+    report = restore(model, fn_args, inputs)
+    model.fit(np.ones([8, 30]), np.ones([8, 32]), verbose=0)
+    tf.saved_model.save(tf.Module(), fn_args.serving_model_dir)
+    save(model, fn_args, inputs, report)
+
+
+def overhead(repeats: int) -> None:
+    """Launches TFX's Trainer and ours with one run_fn, in turn, and prints the seconds."""
+    import tempfile
+    import time
+
+    from tfx.components.trainer.component import Trainer
+    from tfx.proto import trainer_pb2
+
+    from tfx_wine_ext import WarmStartTrainer
+    from tfx_wine_ext.testing import FakeMetadata, as_channel, examples_artifact, launch
+
+    seconds: dict[str, list[float]] = {"TFX's Trainer": [], "WarmStartTrainer, warm": []}
+    with tempfile.TemporaryDirectory() as folder, FakeMetadata() as store:
+        rows = {"train": [{"x": 1.0}], "eval": [{"x": 1.0}]}
+        common = {
+            "examples": as_channel(examples_artifact(f"{folder}/examples", rows)),
+            "run_fn": f"benchmarks.warm_start_trainer.{run_fn.__name__}",
+        }
+        where = {"store": store, "pipeline_root": f"{folder}/root"}
+        base = launch(WarmStartTrainer(**common), **where).outputs["model"]
+        args = {"train_args": trainer_pb2.TrainArgs(), "eval_args": trainer_pb2.EvalArgs()}
+        for _ in range(repeats):
+            for who in seconds:
+                component = (
+                    Trainer(**common, **args)
+                    if who == "TFX's Trainer"
+                    else WarmStartTrainer(
+                        **common, base_model=as_channel(*base), warm_start={"base": "latest"}
+                    )
+                )
+                started = time.perf_counter()
+                launch(component, **where)
+                seconds[who].append(time.perf_counter() - started)
+    print("\n| launch, with training and export | median seconds | all |\n|---|---|---|")
+    for who, each in seconds.items():
+        print(f"| {who} | {np.median(each):.2f} | {', '.join(f'{s:.2f}' for s in each)} |")
+
+
 def main() -> None:
     """Runs what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--task", choices=["wine", "synthetic", "trees"], help="default: all")
+    parser.add_argument("--task", choices=TASKS, help="default: all")
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--data", help="the wine data; default: where the pipeline finds them")
     arguments = parser.parse_args()
-    tasks = [arguments.task] if arguments.task else ["wine", "synthetic", "trees"]
+    tasks = [arguments.task] if arguments.task else TASKS
     for task in tasks:
         print(f"\n### {task}")
         if task == "wine":
@@ -318,6 +371,8 @@ def main() -> None:
             )
         elif task == "synthetic":
             networks(synthetic_spans, synthetic_model, 1200, arguments.seeds)
+        elif task == "overhead":
+            overhead(arguments.seeds)
         else:
             trees(arguments.data, arguments.seeds)
 
