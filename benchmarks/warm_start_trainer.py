@@ -1,7 +1,7 @@
 """What a warm start is worth: steps until the eval loss of a cold start, warm against cold.
 
-Usage: python -m benchmarks.warm_start_trainer [--task TASK] [--seeds 5] [--data PATH], where TASK is
-wine, synthetic, trees, or overhead: what WarmStartTrainer takes beside TFX's Trainer
+Usage: python -m benchmarks.warm_start_trainer [--task TASK] [--seeds 5] [--data PATH], where TASK
+is wine, synthetic, trees, or overhead: what WarmStartTrainer takes beside TFX's Trainer
 
 Three spans in a row, each model from the one before. "naive" copies the same base by position, as
 loading its weights would: no compensation for other means and vocabularies. Every row of the
