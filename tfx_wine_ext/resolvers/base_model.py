@@ -29,6 +29,7 @@ class BaseModelStrategy(ResolverStrategy):
 
     Example:
         >>> from tfx.dsl.components.common.resolver import Resolver
+        >>> from tfx.types import standard_artifacts
         >>> from tfx.types.channel import Channel
         >>> resolver = Resolver(
         ...     strategy_class=BaseModelStrategy,

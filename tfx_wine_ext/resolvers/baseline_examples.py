@@ -32,6 +32,7 @@ class PreviousSpanStrategy(ResolverStrategy):
 
     Example:
         >>> from tfx.dsl.components.common.resolver import Resolver
+        >>> from tfx.types import standard_artifacts
         >>> from tfx.types.channel import Channel
         >>> from tfx_wine_ext import ParquetExampleGen
         >>> example_gen = ParquetExampleGen("data")
@@ -84,6 +85,7 @@ class PinnedSpanStrategy(ResolverStrategy):
 
     Example:
         >>> from tfx.dsl.components.common.resolver import Resolver
+        >>> from tfx.types import standard_artifacts
         >>> from tfx.types.channel import Channel
         >>> resolver = Resolver(
         ...     strategy_class=PinnedSpanStrategy,
@@ -124,6 +126,7 @@ class BlessedModelExamplesStrategy(ResolverStrategy):
 
     Example:
         >>> from tfx.dsl.components.common.resolver import Resolver
+        >>> from tfx.types import standard_artifacts
         >>> from tfx.types.channel import Channel
         >>> resolver = Resolver(
         ...     strategy_class=BlessedModelExamplesStrategy,
