@@ -75,3 +75,11 @@ def test_every_public_name_is_what_its_module_defines():
         value = getattr(tfx_wine_ext, name)
         assert (value.__name__, value.__module__) == (name, module)
         assert vars(tfx_wine_ext)[name] is value  # Kept: the next use does not look it up.
+
+
+def test_a_module_that_breaks_while_it_is_imported_says_why(tmp_path, monkeypatch):
+    (tmp_path / "breaks_on_import.py").write_text("import math\nmath.no_such_thing\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setitem(tfx_wine_ext._MODULE_OF, "Breaks", "breaks_on_import")
+    with pytest.raises(ImportError, match=r"breaks_on_import cannot be imported: .*no_such_thing"):
+        from tfx_wine_ext import Breaks  # noqa: F401

@@ -76,14 +76,18 @@ def __getattr__(name: str) -> Any:
     """Imports the module of the public ``name`` and returns what it names.
 
     Raises:
-        AttributeError: ``name`` is not public here. An import that fails is not hidden: its
-            ImportError is raised as it is.
+        AttributeError: ``name`` is not public here.
+        ImportError: Its module cannot be imported, as the module says.
     """
     try:
         module = _MODULE_OF[name]
     except KeyError:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}") from None
-    value = getattr(importlib.import_module(module), name)
+    try:
+        value = getattr(importlib.import_module(module), name)
+    except AttributeError as error:
+        # Python would take it for a name that is not there, and hide the cause.
+        raise ImportError(f"{module} cannot be imported: {error}") from error
     globals()[name] = value  # The next use does not come here.
     return value
 
