@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import pathlib
 
 import numpy as np
 import pyarrow as pa
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 
@@ -181,8 +183,6 @@ def test_a_baseline_that_no_resolver_finds_is_none_in_a_pipeline(tmp_path):
         """Runs example_gen >> previous span >> drift report, as a user's pipeline does."""
         rows = AFTER if span == 3 else BEFORE
         parquet_file(tmp_path / "data" / f"span-{span}" / "a.parquet", pa.table(rows))
-        from tfx.proto import example_gen_pb2
-
         pattern = example_gen_pb2.Input.Split(name="train", pattern="span-{SPAN}/*")
         example_gen = ParquetExampleGen(
             str(tmp_path / "data"), input_config=example_gen_pb2.Input(splits=[pattern])
@@ -242,6 +242,67 @@ def test_fail_stops_with_the_worst_features_and_publishes_nothing(tmp_path, path
     [kept] = root.rglob("stopped/*/drift_report.json")
     assert json.loads(kept.read_text())["verdict"] == "DRIFT"
     assert "<html" in kept.with_name("drift_report.html").read_text()
+
+
+@both_paths
+@pytest.mark.parametrize(("mode", "warnings"), [("warn", 1), ("report", 0)])
+def test_warn_says_so_in_the_log_and_goes_on_and_report_is_silent(
+    tmp_path, path, mode, warnings, caplog
+):
+    component = DriftReport(
+        examples=examples(tmp_path / "current", AFTER, span=2),
+        baseline=examples(tmp_path / "baseline", BEFORE, span=1),
+        mode=mode,
+    )
+    with caplog.at_level(logging.WARNING):
+        result = launch(component, path=path, pipeline_root=tmp_path / "root")
+
+    assert result.outputs["report"][0].custom_properties["verdict"] == "DRIFT"
+    said = [r for r in caplog.records if "drifted from span 1" in r.getMessage()]
+    assert [record.levelname for record in said] == ["WARNING"] * warnings
+
+
+def test_a_condition_on_the_blessing_holds_back_what_comes_after(tmp_path):
+    from tfx.components.statistics_gen.component import StatisticsGen
+    from tfx.dsl.experimental.conditionals import conditional
+    from tfx.orchestration import pipeline as pipeline_lib
+    from tfx.orchestration.local import local_dag_runner
+
+    from tfx_wine_ext import ParquetExampleGen
+    from tfx_wine_ext.testing import parquet_file
+
+    def run(metadata, eval_rows):
+        folder = tmp_path / "data"
+        parquet_file(folder / "train.parquet", pa.table(BEFORE))
+        parquet_file(folder / "eval.parquet", pa.table(eval_rows))
+        splits = [
+            example_gen_pb2.Input.Split(name=name, pattern=f"{name}.parquet")
+            for name in ("train", "eval")
+        ]
+        example_gen = ParquetExampleGen(
+            str(folder), input_config=example_gen_pb2.Input(splits=splits)
+        )
+        channel = example_gen.outputs["examples"]
+        drift = DriftReport(channel, split="eval", baseline_split="train", mode="report")
+        blessing = drift.outputs["blessing"].future()[0]
+        with conditional.Cond(blessing.custom_property("blessed") == 1):
+            statistics_gen = StatisticsGen(examples=channel)
+        pipeline = pipeline_lib.Pipeline(
+            pipeline_name="gate",
+            pipeline_root=str(tmp_path / "root"),
+            components=[example_gen, drift, statistics_gen],
+            metadata_connection_config=metadata.connection_config,
+        )
+        local_dag_runner.LocalDagRunner().run(pipeline)
+        return len(metadata.artifacts("ExampleStatistics"))
+
+    with SqliteMetadata(tmp_path / "metadata.sqlite") as metadata:
+        assert [run(metadata, BEFORE), run(metadata, AFTER)] == [1, 1]
+        verdicts = [
+            artifact.custom_properties["verdict"]
+            for artifact in metadata.artifacts("DriftBlessing")
+        ]
+    assert verdicts == ["OK", "DRIFT"]
 
 
 @both_paths
