@@ -22,7 +22,7 @@ def half(task):
 
 def run(tasks, folder, *options):
     pipeline = beam.Pipeline(options=PipelineOptions(list(options)))
-    return run_on_workers(pipeline, half, tasks, str(folder), (TableFileError,))
+    return list(run_on_workers(pipeline, half, tasks, str(folder), (TableFileError,)))
 
 
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import pickle
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
@@ -19,8 +19,8 @@ def run_on_workers(
     tasks: Sequence[Any],
     folder: str,
     errors: tuple[type[Exception], ...],
-) -> list[bytes | None]:
-    """Does each task on a worker and gathers the results.
+) -> Iterator[bytes | None]:
+    """Does each task on a worker, and then hands out the results, one in memory at a time.
 
     Results come back as small files, where metrics and return values do not on every runner. So do
     errors of the given types, of which Beam would leave no more than their text.
@@ -30,11 +30,13 @@ def run_on_workers(
         work: A module's function, or a partial of one; its result is one task's. A task may be done
             twice.
         tasks: Picklable.
-        folder: For the results, on a file system that all workers reach; the caller deletes it.
+        folder: For the results, on a file system that all workers reach; the caller deletes it when
+            it has taken them.
         errors: Types that are raised as they were on the worker.
 
     Returns:
-        A result for each task, None for one that the runner lost.
+        A result for each task, in their order, None for one that the runner lost. All tasks are
+        done when this returns.
 
     Raises:
         Exception: Of `errors`, as the worker raised it; any other as Beam raises it.
@@ -55,7 +57,7 @@ def run_on_workers(
                 raise pickle.loads(_read(f"{path}.error", files)) from error
         raise
     # No pattern is matched here: the folder's own path may have brackets in it.
-    return [_read(path, files) if files.exists(path) else None for path in paths]
+    return (_read(path, files) if files.exists(path) else None for path in paths)
 
 
 def _do(

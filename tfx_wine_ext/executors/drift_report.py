@@ -159,6 +159,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             for path in side.paths()
         ]
         logging.info("%d files to read", len(tasks))
+        readings = [None if side is None else _Reading(config) for side in sides]
         try:
             results = run_on_workers(
                 self._make_beam_pipeline(),
@@ -167,21 +168,10 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
                 folder,
                 (TableFileError, ValueError, TypeError),
             )
+            for task, result in zip(tasks, results):
+                _merge(readings[task.side], task, result)
         finally:
             BeamFiles().remove_tree(folder)
-        readings = [None if side is None else _Reading(config) for side in sides]
-        for task, result in zip(tasks, results):
-            if result is None:
-                raise RuntimeError(
-                    f"{task.path}: the Beam runner lost the task that read it; run again, on "
-                    "another runner if it happens again"
-                )
-            reading = readings[task.side]
-            assert reading is not None
-            try:
-                reading.merge(pickle.loads(result))
-            except ValueError as error:
-                raise ValueError(f"{task.path}: {error}") from error
         return [
             None if side is None or reading is None else reading.summarized(side)
             for side, reading in zip(sides, readings)
@@ -296,6 +286,20 @@ class _Reading:
             self.sketch.method,
             self.sample.table() if self.sample is not None else None,
         )
+
+
+def _merge(reading: _Reading | None, task: _FileTask, result: bytes | None) -> None:
+    """Adds what a worker has read of a file to what is known of its side."""
+    if result is None:
+        raise RuntimeError(
+            f"{task.path}: the Beam runner lost the task that read it; run again, on another "
+            "runner if it happens again"
+        )
+    assert reading is not None
+    try:
+        reading.merge(pickle.loads(result))
+    except ValueError as error:
+        raise ValueError(f"{task.path}: {error}") from error
 
 
 def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
