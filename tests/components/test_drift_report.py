@@ -483,7 +483,8 @@ def test_the_classifier_needs_rows(tmp_path):
         )
 
 
-def test_a_notebook_shows_the_page_in_a_frame(tmp_path, capsys):
+def test_a_notebook_shows_the_page_in_a_frame(tmp_path, monkeypatch):
+    import IPython.display
     from tfx.orchestration.experimental.interactive import visualizations
 
     component = DriftReport(examples=examples(tmp_path / "current", BEFORE))
@@ -491,21 +492,11 @@ def test_a_notebook_shows_the_page_in_a_frame(tmp_path, capsys):
     report = result.outputs["report"][0].to_tfx()
 
     shown = []
-    from IPython.core import displayhook, interactiveshell
-
-    class Publisher:
-        """What IPython hands what is displayed to."""
-
-        def publish(self, data, **kwargs):
-            shown.append(data)
-
-    assert displayhook
-    shell = interactiveshell.InteractiveShell.instance()
-    shell.display_pub.publish = Publisher().publish
+    monkeypatch.setattr(IPython.display, "display", shown.append)
     visualizations.get_registry().get_visualization("ExampleDriftReport").display(report)
-    [data] = shown
-    assert data["text/html"].startswith('<iframe title="drift report" sandbox="allow-scripts"')
-    assert "First data seen" in data["text/html"]
+    [html] = shown
+    assert html.data.startswith('<iframe title="drift report" sandbox="allow-scripts"')
+    assert "First data seen" in html.data
 
 
 WINE = load(download=False)

@@ -10,6 +10,7 @@ from tfx.types.artifact import Artifact
 
 from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of, severity
+from tfx_wine_ext.publishers.properties import set_custom_properties
 from tfx_wine_ext.types import drift_report as keys
 
 
@@ -36,7 +37,7 @@ def publish(
     """
     features, baseline, current = document["features"], document["baseline"], document["current"]
     drifted = [f for f in features if f["verdict"] == Verdict.DRIFT.value]
-    _set(
+    set_custom_properties(
         report,
         {
             keys.METHOD_KEY: document["method"],
@@ -54,7 +55,7 @@ def publish(
     for rank, feature in enumerate(worst_features(document), 1):
         name = deciding_metric(feature)
         metric = feature["metrics"].get(name, {})
-        _set(
+        set_custom_properties(
             report,
             {
                 keys.of_worst(rank): feature["name"],
@@ -65,7 +66,7 @@ def publish(
             },
         )
     for artifact in (report, blessing):
-        _set(
+        set_custom_properties(
             artifact,
             {
                 keys.VERDICT_KEY: document["verdict"],
@@ -82,14 +83,3 @@ def worst_features(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     fine = (Verdict.OK.value, Verdict.NO_BASELINE.value)
     bad = [feature for feature in document["features"] if feature["verdict"] not in fine]
     return sorted(bad, key=severity)[: keys.MOST_WORST_FEATURES]
-
-
-def _set(artifact: Artifact, values: Mapping[str, Any]) -> None:
-    """Sets custom properties by the type of their values; None is left out."""
-    for key, value in values.items():
-        if isinstance(value, str):
-            artifact.set_string_custom_property(key, value)
-        elif isinstance(value, int):
-            artifact.set_int_custom_property(key, value)
-        elif value is not None:
-            artifact.set_float_custom_property(key, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tfx.types.artifact import Artifact
 
+from tfx_wine_ext.publishers.properties import set_custom_properties
 from tfx_wine_ext.types import warm_start_trainer as keys
 from tfx_wine_ext.warm_start.report import TransferReport
 
@@ -19,17 +20,23 @@ def publish(
         base: The base model, which counts only if the start was warm.
         schema_fingerprint: Of the schema that the model was trained under, if there is one.
     """
-    model.set_int_custom_property(keys.WARM_START_KEY, int(report.warm))
-    model.set_string_custom_property(keys.REASON_KEY, report.reason)
-    model.set_int_custom_property(keys.GENERATION_KEY, report.generation)
-    model.set_int_custom_property(keys.STEPS_KEY, report.steps)
-    model.set_int_custom_property(keys.TOTAL_STEPS_KEY, report.base_step + report.steps)
+    started_from: dict[str, str | int] = {}
     if report.warm and base is not None:
-        model.set_int_custom_property(keys.BASE_MODEL_ID_KEY, base.id)
-        model.set_string_custom_property(keys.BASE_MODEL_URI_KEY, base.uri)
-        preserves = int(report.preserves_function)
-        model.set_int_custom_property(keys.PRESERVES_FUNCTION_KEY, preserves)
-        for action, count in report.counts().items():
-            model.set_int_custom_property(keys.of_action(action), count)
-    if schema_fingerprint is not None:
-        model.set_string_custom_property(keys.SCHEMA_FINGERPRINT_KEY, schema_fingerprint)
+        started_from = {
+            keys.BASE_MODEL_ID_KEY: base.id,
+            keys.BASE_MODEL_URI_KEY: base.uri,
+            keys.PRESERVES_FUNCTION_KEY: int(report.preserves_function),
+            **{keys.of_action(action): count for action, count in report.counts().items()},
+        }
+    set_custom_properties(
+        model,
+        {
+            keys.WARM_START_KEY: int(report.warm),
+            keys.REASON_KEY: report.reason,
+            keys.GENERATION_KEY: report.generation,
+            keys.STEPS_KEY: report.steps,
+            keys.TOTAL_STEPS_KEY: report.base_step + report.steps,
+            keys.SCHEMA_FINGERPRINT_KEY: schema_fingerprint,
+            **started_from,
+        },
+    )

@@ -9,6 +9,7 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
 
+from tfx_wine_ext.resolvers.channels import require
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 
 MODEL_KEY = "model"
@@ -58,12 +59,7 @@ class BaseModelStrategy(ResolverStrategy):
             ValueError: a key is missing.
         """
         wanted = [MODEL_KEY, *([MODEL_BLESSING_KEY] if self._base == "latest_blessed" else [])]
-        for name in wanted:
-            if name not in input_dict:
-                raise ValueError(
-                    f"{name}: expected a channel of this name, found "
-                    f"{', '.join(sorted(input_dict))}: Resolver(strategy_class=..., {name}=...)"
-                )
+        require(input_dict, *wanted)
         if self._base == "latest_blessed":
             found = LatestBlessedModelStrategy().resolve_artifacts(
                 store, {key: input_dict[key] for key in wanted}

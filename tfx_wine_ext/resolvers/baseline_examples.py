@@ -15,6 +15,7 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
 
 from tfx_wine_ext.drivers.drift_report import span_of
 from tfx_wine_ext.lineage.events import last_output, nearest_ancestors
+from tfx_wine_ext.resolvers.channels import require
 
 BASELINE_KEY = "baseline"
 CURRENT_KEY = "current"
@@ -59,7 +60,7 @@ class PreviousSpanStrategy(ResolverStrategy):
         Raises:
             ValueError: a key is missing, or the current Examples have no span.
         """
-        _require(input_dict, CURRENT_KEY, BASELINE_KEY)
+        require(input_dict, CURRENT_KEY, BASELINE_KEY)
         current = input_dict[CURRENT_KEY]
         given_out = last_output(store, [artifact.id for artifact in current])
         current = sorted(current, key=lambda each: (given_out.get(each.id, 0), each.id))[-1:]
@@ -108,7 +109,7 @@ class PinnedSpanStrategy(ResolverStrategy):
         Raises:
             ValueError: ``baseline`` is missing.
         """
-        _require(input_dict, BASELINE_KEY)
+        require(input_dict, BASELINE_KEY)
         pinned = [
             each
             for each in input_dict[BASELINE_KEY]
@@ -147,7 +148,7 @@ class BlessedModelExamplesStrategy(ResolverStrategy):
         Raises:
             ValueError: a key is missing.
         """
-        _require(input_dict, MODEL_KEY, MODEL_BLESSING_KEY, BASELINE_KEY)
+        require(input_dict, MODEL_KEY, MODEL_BLESSING_KEY, BASELINE_KEY)
         blessed = LatestBlessedModelStrategy().resolve_artifacts(
             store, {key: input_dict[key] for key in (MODEL_KEY, MODEL_BLESSING_KEY)}
         )
@@ -159,15 +160,6 @@ class BlessedModelExamplesStrategy(ResolverStrategy):
             for ancestor in nearest_ancestors(store, model.id, candidates)
         ]
         return {**input_dict, **blessed, BASELINE_KEY: found[-1:]}
-
-
-def _require(input_dict: _Artifacts, *names: str) -> None:
-    for name in names:
-        if name not in input_dict:
-            raise ValueError(
-                f"{name}: expected a channel of this name, found {', '.join(sorted(input_dict))}: "
-                f"Resolver(strategy_class=..., {name}=...)"
-            )
 
 
 def _span(artifact: types.Artifact) -> float:
