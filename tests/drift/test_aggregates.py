@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tfx_wine_ext.drift.aggregates import histogram, statistics
@@ -86,6 +86,20 @@ def test_other_numbers_have_forty_bins_between_the_outer_half_percents():
     assert (drawn["below"], drawn["above"]) == ([0, 0], [0, 0])
 
 
+def test_bins_of_rounded_numbers_hold_equally_many_steps():
+    tenths = [n / 10 for n in range(80, 142)]
+    drawn = histogram(numbers(*tenths), numbers(*np.float32(tenths)))
+    assert drawn["baseline"] == drawn["current"] == [2] * 31
+    assert np.allclose(drawn["edges"], np.arange(7.95, 14.2, 0.2))
+    assert drawn["integers"] is False
+
+
+def test_one_number_in_a_hundred_may_be_less_round_than_the_others():
+    rounded = [n / 10 for n in range(80, 130)] * 4
+    assert len(histogram(numbers(*rounded, 9.123), None)["edges"]) == 26
+    assert len(histogram(numbers(*rounded, *np.linspace(9.01, 9.09, 9)), None)["edges"]) == 41
+
+
 def test_what_is_outside_the_outer_half_percents_is_counted_beside_the_bins():
     before = numbers(*range(1000), -1e9, -INF, 1e9, INF)
     drawn = histogram(before, numbers(500.5))
@@ -94,6 +108,8 @@ def test_what_is_outside_the_outer_half_percents_is_counted_beside_the_bins():
     assert (sum(drawn["baseline"]), sum(drawn["current"])) == (992, 1)
 
 
+@example([0.0, 5e-324], [1e308])
+@example([0.1, 0.2, 1.7e308], [0.3, -1.7e308])
 @given(
     st.lists(st.floats(allow_nan=False), min_size=1, max_size=60),
     st.lists(st.floats(), max_size=60),

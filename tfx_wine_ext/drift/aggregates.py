@@ -25,6 +25,9 @@ from tfx_wine_ext.drift.summaries import (
 # What is drawn, not what is judged: the metrics never see these.
 MOST_BINS, MOST_WHOLE_NUMBERS, MOST_CATEGORIES, MOST_CHARACTERS = 40, 25, 20, 200
 _TAIL = 0.005
+# Numbers are rounded to a step if so many of them are; bins of more steps than this hold one more
+# or less without it showing.
+_ROUNDED, _MOST_STEPS = 0.99, 8
 
 
 def statistics(summary: Distribution) -> dict[str, Any]:
@@ -89,8 +92,10 @@ def histogram(baseline: Distribution | None, current: Distribution | None) -> di
     """Counts both sides in the same bins or categories, for drawing.
 
     Numbers: equal bins, at most 40, over what lies between the 0.5th and the 99.5th percentile of
-    either side; bin i holds ``edges[i] < x <= edges[i + 1]``, the first one its lower edge too. At
-    most 25 distinct whole numbers that span fewer than 40 have a bin of width 1 for each.
+    either side; bin i holds ``edges[i] < x <= edges[i + 1]``, the first one its lower edge too.
+    Where the numbers are rounded (to tenths, say), all bins are of equally many tenths, with edges
+    halfway between two: else some would hold one more, and the histogram look like a comb. At most
+    25 distinct whole numbers that span fewer than 40 have a bin of width 1 for each.
     Categories: the 20 with the largest sum of shares.
 
     Args:
@@ -184,11 +189,38 @@ def _equal_bins(filled: list[Steps]) -> Floats:
         with np.errstate(over="ignore"):
             around = np.array([low - half, low + half])
         return np.clip(around, -np.finfo(float).max, np.finfo(float).max)
+    step = _step(filled, low, high)
+    if step is not None:
+        first, steps = round(low / step), round(high / step) - round(low / step) + 1
+        wide = math.ceil(steps / MOST_BINS)
+        return (first - 0.5 + wide * np.arange(math.ceil(steps / wide) + 1)) * step
     # Quarters, as the difference of two floats may be too large for a float.
     edges = np.linspace(low / 4, high / 4, MOST_BINS + 1) * 4
     edges[[0, -1]] = low, high
     # Neighbouring floats have fewer than 40 bins between them.
     return np.unique(np.clip(edges, low, high))
+
+
+def _step(filled: list[Steps], low: float, high: float) -> float | None:
+    """Returns the power of ten that the numbers are rounded to, if bins should follow it."""
+    half = high / 2 - low / 2
+    if half < 1e-300:  # There are no powers of ten below it.
+        return None
+    widest = math.floor(math.log10(half))
+    for exponent in range(widest, widest - 4, -1):
+        step = 10.0**exponent
+        if not (high / step - low / step) < MOST_BINS * _MOST_STEPS:
+            return None
+        for steps in filled:
+            with np.errstate(over="ignore", invalid="ignore"):  # Far outside of the bins.
+                multiple = steps.points / step
+                # Off by no more than float32 is from a decimal fraction.
+                is_off = np.abs(multiple - np.round(multiple)) > 1e-7 * np.abs(multiple)
+            if steps.counts[is_off].sum() > (1 - _ROUNDED) * steps.total:
+                break
+        else:
+            return step
+    return None
 
 
 def _at_rank(steps: Steps, rank: int) -> float:
