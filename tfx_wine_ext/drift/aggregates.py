@@ -27,7 +27,7 @@ MOST_BINS, MOST_WHOLE_NUMBERS, MOST_CATEGORIES, MOST_CHARACTERS = 40, 25, 20, 20
 _TAIL = 0.005
 # Numbers are rounded to a step if so many of them are; bins of more steps than this hold one more
 # or less without it showing.
-_ROUNDED, _MOST_STEPS = 0.99, 8
+_ROUNDED, _MOST_STEPS = 0.8, 8
 
 
 def statistics(summary: Distribution) -> dict[str, Any]:
