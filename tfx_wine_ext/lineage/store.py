@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import sqlite3
 import urllib.parse
@@ -21,8 +22,6 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-# The schema of ml-metadata 1.0 to 1.21, which cover TFX 1.x; MLMD says the same in its own error.
-SCHEMA_VERSION = 10
 # TFX holds a lock for milliseconds.
 LOCK_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
@@ -31,6 +30,8 @@ CALL_SECONDS = 120.0
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _TABLES = {"Type", "Artifact", "Execution", "Event", "Context", "Association", "MLMDEnv"}
+# What MLMD says, which alone knows the version that it is made for.
+_OTHER_VERSION = re.compile(r"database version (\d+) is \w+ than library version (\d+)")
 _PORTS = {"mysql": 3306, "postgresql": 5432}
 _EXPECTED = (
     "expected the path of an SQLite file, sqlite:///path, mysql://user:password@host:port/db, "
@@ -281,11 +282,10 @@ def _check_sqlite(path: str) -> None:
             f"{path}: expected an SQLite database that can be read, found: {error}: copy it anew "
             "from where the pipeline runs"
         ) from None
-    if versions != [SCHEMA_VERSION]:
+    if len(versions) != 1:
         raise StoreError(
-            f"{path}: expected schema version {SCHEMA_VERSION} of MLMD, found "
-            f"{', '.join(map(str, versions)) or 'none'}: read it with the ml-metadata that wrote "
-            "it, or let that pipeline's TFX migrate a copy; nothing is migrated here"
+            f"{path}: expected one schema version in the table MLMDEnv, found {len(versions)}: "
+            "give the file that a pipeline wrote"
         )
 
 
@@ -363,10 +363,12 @@ def _refused(config: Any, name: str, message: str) -> StoreError:
             f"{name}: expected the tables of MLMD, found none, and they are not made here: check "
             "the name of the database"
         )
-    if "MLMD database version" in said:
+    version = _OTHER_VERSION.search(said)
+    if version:
         return StoreError(
-            f"{name}: expected schema version {SCHEMA_VERSION} of MLMD, found another one: "
-            f"{said.split('. ')[0]}; nothing is migrated here"
+            f"{name}: expected schema version {version[2]} of MLMD, found {version[1]}: read it "
+            "with the ml-metadata that wrote it, or let a newer TFX migrate a copy; nothing is "
+            "migrated here"
         )
     return StoreError(
         f"{name}: expected a metadata store that opens, found: {said[:300]}: check user, password "
