@@ -91,8 +91,9 @@ found no such file: give the path that the pipeline's metadata_connection_config
     kind = config.WhichOneof("config")
     config.retry_options.max_num_retries = 1
     if kind == "sqlite":
-        path = config.sqlite.filename_uri
+        path = _path(config.sqlite.filename_uri)
         _check_sqlite(path)
+        config.sqlite.filename_uri = _uri(path) if _is_idle_wal(path) else path
         config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
         return _open(config, name, path)
     _check_reachable(*_address(config), name)
@@ -223,7 +224,7 @@ def _name(config: Any) -> str:
         return f"grpc://{config.host}:{config.port}"
     kind = config.WhichOneof("config")
     if kind == "sqlite":
-        return str(config.sqlite.filename_uri)
+        return _path(config.sqlite.filename_uri)
     server = config.mysql if kind == "mysql" else config.postgresql
     database = server.database if kind == "mysql" else server.dbname
     host, port = _address(config)
@@ -289,6 +290,30 @@ def _check_sqlite(path: str) -> None:
         )
 
 
+def _path(filename: str) -> str:
+    """Returns the path that a file name of a ConnectionConfig means: it may be a URI."""
+    if not filename.startswith("file:"):
+        return filename
+    return urllib.parse.unquote(urllib.parse.urlsplit(filename).path)
+
+
+def _uri(path: str) -> str:
+    how = "&immutable=1" if _is_idle_wal(path) else ""
+    return f"file:{urllib.parse.quote(os.path.abspath(path))}?mode=ro{how}"
+
+
+def _is_idle_wal(path: str) -> bool:
+    """Tells whether a file is in SQLite's mode "WAL" and nobody has it open.
+
+    SQLite makes two files beside such a one even to read it, unless it is told that nothing
+    changes. Source: https://www.sqlite.org/fileformat.html, "the database header", and
+    https://www.sqlite.org/uri.html, "immutable".
+    """
+    with open(path, "rb") as file:
+        header = file.read(20)
+    return header[18:20] == b"\x02\x02" and not os.path.exists(f"{path}-wal")
+
+
 def query_sqlite(path: str, statement: str) -> list[tuple[Any, ...]]:
     """Runs a query on a store's file, read only, whatever characters are in its path.
 
@@ -300,8 +325,8 @@ def query_sqlite(path: str, statement: str) -> list[tuple[Any, ...]]:
         StoreError: The file is locked for longer than `LOCK_SECONDS`.
         sqlite3.DatabaseError: What SQLite says about anything else.
     """
-    uri = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS)) as connection:
+    opened = sqlite3.connect(_uri(path), uri=True, timeout=LOCK_SECONDS)
+    with contextlib.closing(opened) as connection:
         try:
             return connection.execute(statement).fetchall()
         except sqlite3.OperationalError as error:
