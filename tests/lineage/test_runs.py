@@ -419,6 +419,31 @@ def test_a_run_that_only_compares_and_evaluates_is_about_what_it_was_given(tmp_p
     assert [run.examples.id for run in read(store)] == [old, new, new]
 
 
+def test_statistics_are_those_of_the_data_and_not_of_what_transform_made_of_them(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    [examples] = store.component("Gen", CSV, outputs={"examples": ("Examples", {})}).values()
+    transformed = store.component(
+        "Transform",
+        TRANSFORM,
+        inputs={"examples": [examples]},
+        outputs={
+            "pre_transform_stats": ("ExampleStatistics", {}),
+            "transform_graph": ("TransformGraph", {}),
+            "transformed_examples": ("Examples", {}),
+        },
+    )
+    of_transformed = {"examples": [transformed["transformed_examples"]]}
+    made = {"statistics": ("ExampleStatistics", {})}
+    store.component("Stats.transformed", STATISTICS, inputs=of_transformed, outputs=made)
+    assert read(store)[0].statistics is None
+    store.run("tuesday")
+    [statistics] = store.component(
+        "Stats", STATISTICS, inputs={"examples": [examples]}, outputs=made
+    ).values()
+    assert [run.statistics.id for run in read(store)] == [statistics, statistics]
+
+
 def test_of_several_example_gens_the_first_is_the_runs(tmp_path):
     store = TfxStore(tmp_path)
     store.run("monday")

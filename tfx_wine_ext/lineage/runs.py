@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,7 +17,13 @@ from tfx_wine_ext.lineage import readings
 from tfx_wine_ext.lineage.evaluation import MetricValue, read_metrics
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.scores import Score
-from tfx_wine_ext.lineage.snapshot import Artifact, Execution, Link, Snapshot
+from tfx_wine_ext.lineage.snapshot import (
+    UPSTREAM,
+    Artifact,
+    Execution,
+    Link,
+    Snapshot,
+)
 
 LATEST = "latest"
 # Longer ones are taken for the beginning of an id, if they are one: TFX's ids begin with a year.
@@ -371,8 +378,9 @@ class _Reader:
             start = self._input(execution, "Examples", "examples")
             start = start or self._input(execution, "Model", "model")
             if start is not None:
-                ways = [start.id, *self._snapshot.upstream(start.id)]
-                for candidate in (self._snapshot.artifacts[id_] for id_ in ways):
+                steps = self._snapshot.steps(start.id, UPSTREAM)
+                ways = (self._snapshot.artifacts[end.artifact] for _, end in steps if end)
+                for candidate in itertools.chain([start], ways):
                     if candidate.type == "Examples" and self._is_root(candidate):
                         return candidate
         return None
@@ -403,21 +411,28 @@ class _Reader:
 
     def _statistics(self, examples: Artifact | None) -> ArtifactRef | None:
         """The statistics of these examples, from the run or from whichever run made them."""
-        made = self._made["ExampleStatistics"]
-        of_them = [
-            artifact
-            for artifact, execution in made
-            if examples is not None and self._input(execution, "Examples") == examples
+        made = [
+            (artifact, execution)
+            for artifact, execution in self._made["ExampleStatistics"]
+            if not self._is_transform(execution)
         ]
-        for artifact in of_them or [artifact for artifact, _ in made]:
-            return ArtifactRef(artifact.id, artifact.uri)
+        for artifact, execution in made:
+            read = self._input(execution, "Examples")
+            if examples is None or (read is not None and read.id == examples.id):
+                return ArtifactRef(artifact.id, artifact.uri)
         for link in self._snapshot.read_by.get(examples.id, ()) if examples else ():
-            for output in self._snapshot.outputs.get(link.execution, ()):
-                artifact = self._snapshot.artifacts[output.artifact]
-                succeeded = self._snapshot.executions[link.execution].succeeded
-                if artifact.type == "ExampleStatistics" and succeeded:
-                    return ArtifactRef(artifact.id, artifact.uri)
+            execution = self._snapshot.executions[link.execution]
+            if execution.succeeded and not self._is_transform(execution):
+                for output in self._snapshot.outputs.get(execution.id, ()):
+                    artifact = self._snapshot.artifacts[output.artifact]
+                    if artifact.type == "ExampleStatistics":
+                        return ArtifactRef(artifact.id, artifact.uri)
         return None
+
+    def _is_transform(self, execution: Execution) -> bool:
+        """Tells whether it is Transform, whose statistics are none of StatisticsGen's."""
+        links = self._snapshot.outputs.get(execution.id, ())
+        return any(self._snapshot.artifacts[x.artifact].type == "TransformGraph" for x in links)
 
     def _anomalies(self) -> int | None:
         """Features with an anomaly, by whoever looked but a drift report."""
