@@ -56,12 +56,36 @@ def test_the_properties_of_a_report_have_its_worst_features():
         "worst_1_threshold": 0.1,
         "worst_2": "gone",
         "worst_2_verdict": "DRIFT",
-        "worst_4": "after a gap",
-        "worst_4_verdict": "DRIFT",
+        "worst_3": "pH",
+        "worst_3_verdict": "WARN",
+        "worst_3_metric": "ks",
+        "worst_3_score": 0.06,
+        "worst_3_threshold": 0.05,
+        "worst_5": "after a gap",
+        "worst_5_verdict": "DRIFT",
     }
     assert scores_of_properties(properties) == (
         Score("alcohol", "DRIFT", "ks", 0.5, 0.1),
         Score("gone", "DRIFT"),
+        # What is recorded of a warning is where warnings begin, not where drift does.
+        Score("pH", "WARN", "ks", 0.06, None),
+    )
+
+
+def test_a_warning_is_measured_by_the_threshold_of_drift():
+    metric = {"value": 0.06, "threshold": 0.1, "warn": 0.05, "verdict": "WARN"}
+    side = {"mean": None}
+    feature = {
+        "name": "pH",
+        "verdict": "WARN",
+        "metrics": {"ks": metric},
+        "baseline": side,
+        "current": side,
+    }
+    only_warns = {**feature, "name": "x", "metrics": {"ks": {**metric, "threshold": None}}}
+    assert scores_of_report({"features": [feature, only_warns]}) == (
+        Score("pH", "WARN", "ks", 0.06, 0.1),
+        Score("x", "WARN", "ks", 0.06, 0.05),
     )
 
 

@@ -8,7 +8,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_wine_ext.drift.ranking import WORST_FIRST, deciding_metric, limit_of, nearness, severity
+from tfx_wine_ext.drift.ranking import WORST_FIRST, deciding_metric, nearness, severity
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.types import drift_report as keys
 
@@ -24,7 +24,8 @@ class Score:
         verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
         metric: The metric that decided; None if none did, as where a column is gone.
         score: Its value; see docs/drift-metrics.md for the unit of each.
-        threshold: The value from which on it has this verdict.
+        threshold: The value from which on it means drift, also where the verdict is a warning; of a
+            metric that can only warn, from which on it warns. None if it is not known.
         direction: `up` or `down`, of the mean; None for categories, or if it is not known.
         before: Mean in the baseline.
         after: Mean now.
@@ -86,11 +87,17 @@ def _of_feature(feature: Mapping[str, Any]) -> Score:
         feature["verdict"],
         name,
         metric["value"] if metric else None,
-        limit_of(metric) if metric else None,
+        _threshold(metric) if metric else None,
         direction,
         before,
         after,
     )
+
+
+def _threshold(metric: Mapping[str, Any]) -> float | None:
+    """One scale for all verdicts: by its own level, a warning would look worse than drift."""
+    level: float | None = metric["warn" if metric["threshold"] is None else "threshold"]
+    return level
 
 
 def _mean(side: Mapping[str, Any] | None) -> float | None:
@@ -121,6 +128,8 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
             )
         )
         name = str(properties[keys.of_worst(rank)])
+        if verdict == "WARN":  # Recorded is the level of warning.
+            threshold = None
         if verdict in WORST_FIRST:
             found.append(Score(name, verdict, metric, finite(score), finite(threshold)))
     return tuple(found)
