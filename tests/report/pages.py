@@ -33,7 +33,7 @@ LOWEST_CONTRAST = """() => {
   return lowest;
 }"""
 
-VOID = {"meta", "link", "input", "br"}
+VOID = {"meta", "link", "input", "br", "wbr"}
 
 
 class Page(html.parser.HTMLParser):

@@ -93,6 +93,7 @@ class RunView:
         moved: What moved since the run before; None for the first one.
         scores: Its features, worst first.
         changes: Its metrics.
+        errors: Name and error of each component that has one.
         seconds: Of all components together.
         longest: Of the slowest one; 1 where no time is known.
         report_link: Address of its drift report, if that is a page on this machine.
@@ -107,6 +108,7 @@ class RunView:
     moved: Json | None
     scores: tuple[Score, ...]
     changes: tuple[Change, ...]
+    errors: tuple[tuple[str, str], ...]
     seconds: float | None
     longest: float
     report_link: str | None
@@ -179,7 +181,6 @@ def render_history_page(document: Json) -> str:
         outcomes=explain.OUTCOMES,
         present=[key for key in explain.OUTCOMES if key in outcomes],
         FIRST_FEATURES=FIRST_FEATURES,
-        ERROR_LIMIT=_ERROR_LIMIT,
         metric_label=explain.metric_label,
         shown=_shown,
     )  # fmt: skip
@@ -272,6 +273,11 @@ def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
         moved,
         tuple(map(_score, scores)),
         changes,
+        tuple(
+            (visible(part["id"], NAME_LIMIT), _error(part["error"]))
+            for part in run["components"]
+            if part["error"] is not None
+        ),
         sum(seconds) if seconds else None,
         max(seconds, default=0.0) or 1.0,
         _link(run["drift"]["report"]) if run["drift"] else None,
@@ -290,6 +296,13 @@ def _title(run: Json, outcome: str) -> str:
         parts.append(f"span {run['examples']['span']}")
     parts.append(explain.OUTCOMES[outcome].label)
     return " · ".join(parts)
+
+
+def _error(error: str) -> str:
+    """An error as text, with its lines and their indentation."""
+    lines = [line.expandtabs(4).rstrip() for line in error[:_ERROR_LIMIT].splitlines()]
+    shown = [" " * (len(line) - len(line.lstrip(" "))) + visible(line.strip()) for line in lines]
+    return "\n".join(shown) + ("…" if len(error) > _ERROR_LIMIT else "")
 
 
 def _score(score: Json) -> Score:
