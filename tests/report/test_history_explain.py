@@ -158,7 +158,7 @@ def test_the_one_feature_that_drifted_is_named():
 
 
 def test_the_worst_feature_is_the_one_farthest_up_its_limit():
-    shuffled = [SCORES_5[i] for i in (3, 1, 0, 2)]
+    shuffled = [SCORES_5[i] for i in (3, 2, 0, 1)]
     names = [score["feature"] for score in worst_first(shuffled)]
     assert names == ["alcohol", "density", "grape", "pH"]
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
+from tfx_wine_ext.report.explain import label_of, metric_number
 from tfx_wine_ext.report.glossary import EVALUATION
 from tfx_wine_ext.report.text import count, isolated, number, pair, visible
 
@@ -195,6 +196,40 @@ def drift_words(drift: Json) -> str:
     elif worst and worst[0]["verdict"] == "DRIFT":
         said += f": {isolated(visible(worst[0]['feature'], _NAME_LIMIT))}"
     return said
+
+
+def farthest(scores: Iterable[Json], limit: int = 3) -> tuple[str, ...]:
+    r"""The features that drifted farthest, a sentence each.
+
+    Args:
+        scores: Of a drift report.
+        limit: How many to tell at most.
+
+    Example:
+        >>> score = {"feature": "pH", "verdict": "DRIFT", "metric": "ks", "score": 0.6,
+        ...     "threshold": 0.3, "direction": "up", "before": 3.1, "after": 3.4}
+        >>> farthest([score])[0].replace("\u2068", "").replace("\u2069", "")
+        'pH went up, on average from 3.1 to 3.4: Kolmogorov-Smirnov 0.6, limit 0.3.'
+    """
+    drifted = [score for score in worst_first(scores) if score["verdict"] == "DRIFT"]
+    return tuple(_movement(score) for score in drifted[:limit])
+
+
+def _movement(score: Json) -> str:
+    said = isolated(visible(score["feature"], _NAME_LIMIT))
+    before, after = score["before"], score["after"]
+    if score["direction"] in ("up", "down") and before is not None and after is not None:
+        was, now = pair(before, after)
+        said += f" went {score['direction']}, on average from {was} to {now}"
+    else:
+        said += " drifted"
+    if score["metric"] is None or score["score"] is None:
+        return f"{said}."
+    metric = score["metric"]
+    said += f": {label_of(metric)} {metric_number(metric, score['score'])}"
+    if score["threshold"] is not None:
+        said += f", limit {metric_number(metric, score['threshold'])}"
+    return f"{said}."
 
 
 def failed_component(run: Json) -> Json | None:
