@@ -93,10 +93,10 @@ def test_a_run_says_what_moved_before_and_after():
     text = text_of(PUSHED)
     assert part(text, "Not blessed Run 2", "8 components") == (
         "Not blessed Run 2 25 November 2026, 02:23 UTC · span 2 "
-        "R² 0.33, down 0.02 (worse) from run 1 "
+        "R² 0.33, down 0.02 (within the error) from run 1 "
         "What moved since run 1 R2 fell by 0.02 (0.35 to 0.33). 1 of 4 features moved: alcohol "
         "down. Metrics of run 1 and of this one Metric Before After Change Interval of the change "
-        "R² 0.35 0.33 down 0.02 (worse) -0.09 to 0.05 "
+        "R² 0.35 0.33 down 0.02 (within the error) -0.09 to 0.05 "
         "Mean squared error 0.512 0.54 up 0.028 (worse) — "
         "Features, worst first: drift from span 1 "
         "Feature Verdict Before After Metric Score Limit "
@@ -172,6 +172,13 @@ def test_a_setting_of_which_much_changed_is_cut():
     )
     text = text_of(history([RUN_1, RUN_2], [change]))
     assert "Trainer.args[11] 11 12 Trainer.args: 8 more parts" in text
+
+
+def test_a_run_that_went_on_although_its_data_drifted_says_so():
+    on = {**RUN_2, "drift": {**RUN_2["drift"], "verdict": "DRIFT", "blessed": False}}
+    sentence = "Its data drifted, and no gate stopped the run."
+    assert sentence in text_of(history([RUN_1, on]))
+    assert sentence not in text_of(STOPPED)
 
 
 def test_a_report_with_another_baseline_comes_before_the_statistics_of_both_runs():

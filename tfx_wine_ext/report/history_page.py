@@ -403,14 +403,16 @@ def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
     found = []
     for item in moved["metrics"]:
         before, after = item["before"], item["after"]
+        low, high = item["lower"], item["upper"]
         if before is None or after is None:
             texts, change = (_number(before), _number(after)), "—"
         else:
             texts = pair(before, after)
-            change = explain.change_words(item["name"], before, after)
+            certain = low is None or high is None or not low <= 0 <= high
+            change = explain.change_words(item["name"], before, after, certain)
         interval = "—"
-        if item["lower"] is not None and item["upper"] is not None:
-            interval = f"{_number(item['lower'])} to {_number(item['upper'])}"
+        if low is not None and high is not None:
+            interval = f"{_number(low)} to {_number(high)}"
         label = explain.metric_label(item["name"])
         found.append(Change(label, texts[0], texts[1], change, interval))
     return tuple(found)
