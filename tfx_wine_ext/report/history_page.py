@@ -1,0 +1,459 @@
+"""The page of a pipeline's history: where it stands, its runs, and what moved between them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import re
+import urllib.parse
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tfx_wine_ext.report import history_explain as explain
+from tfx_wine_ext.report import history_plot as plot
+from tfx_wine_ext.report.explain import label_of, metric_number
+from tfx_wine_ext.report.page import NAME_LIMIT, SENTENCE_LIMIT, render
+from tfx_wine_ext.report.text import count, moment, number, pair, visible
+
+Json = Mapping[str, Any]
+
+# Runs whose details are on the page: about 12 kB each. The plot and the strips hold all runs.
+DETAILED_RUNS = 50
+# Features that are shown before "show all", in the strips and in a run's table.
+FIRST_FEATURES = 12
+# Metrics that have a plot, the chosen one first.
+_METRICS = 12
+_ERROR_LIMIT = 4000
+# All runs are on one sheet, which has room for so many labels.
+_TICKS_ON_PAPER = 10
+# Characters of a feature's value, such as its most frequent category.
+_VALUE_LIMIT = 30
+# Parts of one setting that are told.
+_PARTS = 12
+# Sentences below the headline.
+_REASONS = 4
+# A reason of the drift report that the headline says anyway.
+_SAID = re.compile(r"\d+ of \d+ features drifted( or came near it)?|there is no baseline")
+# They count the data that a metric was measured on.
+_COUNTS = ("example_count", "weighted_example_count")
+_KEYS = (
+    *("pipeline", "store", "created", "library", "metric", "runs", "moved", "features"),
+    *("correlations", "correlation_note"),
+)
+_RUN_KEYS = (
+    *("run", "number", "pipeline", "started", "finished", "state", "components", "examples"),
+    *("drift", "model", "metrics", "evaluation", "blessed", "pushed", "parameters"),
+)
+_PER_RUN = ("scores", "limits", "verdicts", "metrics")
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One metric over the runs, as the page shows it."""
+
+    name: str
+    label: str
+    plot: plot.MetricPlot
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature:
+    """One feature over the runs, as the page shows it."""
+
+    name: str
+    strip: plot.Strip
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """What became of one feature in one run."""
+
+    name: str
+    verdict: str
+    metric: str
+    value: str
+    limit: str
+    before: str
+    after: str
+    direction: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One metric before and after."""
+
+    label: str
+    before: str
+    after: str
+    change: str
+    interval: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Setting:
+    """A setting, or a part of one, that changed."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RunView:
+    """One run, as the page shows it.
+
+    Args:
+        run: The document's.
+        detailed: Whether its details are on the page.
+        outcome: A key of `OUTCOMES`.
+        title: Its number, when it began, its span and what became of it, in one line.
+        measured: The chosen metric and its change; empty without one.
+        drifted: How much of its data drifted; empty without a report.
+        reasons: What else the report gives as reasons.
+        moved: What moved since the run before; None for the first one.
+        scores: Its features by its drift report, worst first; without one, as `compared`.
+        compared: Its features by the statistics of it and the run before, where `scores` are of a
+            drift report that compares with other data.
+        changes: Its metrics.
+        settings: What changed of the settings since the run before.
+        errors: Name and error of each component that has one.
+        seconds: Of all components together.
+        longest: Of the slowest one; 1 where no time is known.
+        report_link: Address of its drift report, if that is a page on this machine.
+    """
+
+    run: Json
+    detailed: bool
+    outcome: str
+    title: str
+    measured: str
+    drifted: str
+    reasons: tuple[str, ...]
+    moved: Json | None
+    scores: tuple[Score, ...]
+    compared: tuple[Score, ...]
+    changes: tuple[Change, ...]
+    settings: tuple[Setting, ...]
+    errors: tuple[tuple[str, str], ...]
+    seconds: float | None
+    longest: float
+    report_link: str | None
+
+
+def render_history_page(document: Json) -> str:
+    """Makes the page of a pipeline's history: one HTML file that needs nothing else.
+
+    It works offline, without JavaScript and on paper. The plot and the strips hold all runs (about
+    0.4 kB for each, with 12 features), and the last 50 runs have their details (about 12 kB each).
+    Names and values are escaped, and cannot reorder what is around them.
+
+    Args:
+        document: The history, as `tfx_wine_ext.lineage.history.history_document` makes it or
+            `json.loads` reads it.
+
+    Returns:
+        The page; write it as UTF-8.
+
+    Raises:
+        TypeError: `document` is no mapping.
+        ValueError: A key is missing, or its parts do not belong together.
+
+    Example:
+        >>> page = render_history_page({
+        ...     "pipeline": "wine", "store": "metadata.db", "created": "2026-11-25T03:00:00+00:00",
+        ...     "library": "tfx_wine_ext 0.1", "metric": None, "runs": [], "moved": [],
+        ...     "features": [], "correlations": [], "correlation_note": ""})
+        >>> "The pipeline has not run yet." in page
+        True
+    """
+    _check(document)
+    runs = document["runs"]
+    trains = explain.trains(runs)
+    outcomes = [explain.outcome(run, trains) for run in runs]
+    names = _metric_names(document)
+    main = names[0] if names else None
+    document = {**document, "metric": main}
+    production = explain.in_production(runs)
+    start = max(0, len(runs) - DETAILED_RUNS)
+    ticks = plot.ticks(runs) if runs else ()
+    views = [_run(document, i, outcomes[i], i >= start) for i in range(len(runs))]
+    return render(
+        "history.html",
+        styles=("page.css", "history.css"),
+        script_file="history.js",
+        document=document,
+        headline=explain.headline(document),
+        tone=explain.OUTCOMES[outcomes[-1]].tone if runs else "NO_BASELINE",
+        reasons=_reasons(document, outcomes[-1]) if runs else (),
+        latest=views[-1] if runs else None,
+        production=None if production is None else views[production],
+        production_at=None if production is None else plot.place(production, len(runs)),
+        failures=sum(outcome in ("failed", "stopped") for outcome in outcomes),
+        pushes=len({run["pushed"] for run in runs} - {None}),
+        views=views,
+        detailed=views[:start - 1 if start else None:-1],
+        older=start,
+        places=[plot.place(i, len(runs)) for i in range(len(runs))],
+        metrics=[_metric(name, runs, outcomes) for name in names[:_METRICS]],
+        more_metrics=max(0, len(names) - _METRICS),
+        starts=[plot.Point(plot.place(i, len(runs)), None, _start(run))
+                for i, run in enumerate(runs)],
+        ticks=ticks,
+        tick_every_on_paper=math.ceil(len(ticks) / _TICKS_ON_PAPER) or 1,
+        features=[
+            Feature(visible(feature["name"], NAME_LIMIT), plot.strip(feature))
+            for feature in document["features"]
+        ],
+        column_width=plot.column_width(len(runs)),
+        few=len(runs) <= plot.FEW,
+        outcomes=explain.OUTCOMES,
+        present=[key for key in explain.OUTCOMES if key in outcomes],
+        FIRST_FEATURES=FIRST_FEATURES,
+        metric_label=explain.metric_label,
+        shown=_shown,
+    )  # fmt: skip
+
+
+def _check(document: Json) -> None:
+    if not isinstance(document, Mapping):
+        raise TypeError(f"document must be a mapping, found {type(document).__name__}")
+    _require(document, _KEYS, "document")
+    runs = document["runs"]
+    if not isinstance(runs, Sequence) or isinstance(runs, str):
+        raise ValueError(f"document['runs'] must be a list, found {type(runs).__name__}")
+    for i, run in enumerate(runs):
+        _require(run, _RUN_KEYS, f"document['runs'][{i}]")
+    numbers = [run["number"] for run in runs]
+    if any(not isinstance(n, int) for n in numbers) or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"document['runs'] must have different whole numbers, found {numbers[:20]}"
+        )
+    if len(document["moved"]) != max(0, len(runs) - 1):
+        raise ValueError(
+            f"document['moved'] must have one entry for each pair of neighbours of {len(runs)} "
+            f"runs, found {len(document['moved'])}: make the document anew"
+        )
+    for i, feature in enumerate(document["features"]):
+        where = f"document['features'][{i}]"
+        _require(feature, ("name", *_PER_RUN), where)
+        for key in _PER_RUN:
+            if len(feature[key]) != len(runs):
+                raise ValueError(
+                    f"{where}[{key!r}] must have one entry for each of {len(runs)} runs, found "
+                    f"{len(feature[key])}: make the document anew"
+                )
+
+
+def _require(part: Any, keys: Sequence[str], where: str) -> None:
+    if not isinstance(part, Mapping):
+        raise ValueError(f"{where} must be a mapping, found {type(part).__name__}")
+    lacking = [key for key in keys if key not in part]
+    if lacking:
+        raise ValueError(f"{where} must have the keys {', '.join(lacking)}, which are missing")
+
+
+def _metric_names(document: Json) -> list[str]:
+    """Metrics that any run has: the chosen one first, counts last, else as the runs have them."""
+    found = dict.fromkeys(name for run in document["runs"] for name in run["metrics"])
+    main = document["metric"]
+    return sorted(found, key=lambda name: (name != main, name in _COUNTS))
+
+
+def _metric(name: str, runs: Sequence[Json], outcomes: Sequence[str]) -> Metric:
+    values = [run["metrics"].get(name) for run in runs]
+    known = [v if v is not None and v["value"] is not None else None for v in values]
+    return Metric(name, explain.metric_label(name), plot.metric_plot(known, outcomes))
+
+
+def _start(run: Json) -> str:
+    if run["model"] is None:
+        return "none"
+    return {True: "warm", False: "cold"}.get(run["model"]["warm"], "plain")
+
+
+def _reasons(document: Json, outcome: str) -> tuple[str, ...]:
+    """What to say below the headline of the latest run: only what the headline does not say."""
+    run, moved = document["runs"][-1], document["moved"]
+    if outcome == "stopped":
+        return (*_other_reasons(run), *explain.farthest(run["drift"]["scores"]))[:_REASONS]
+    if outcome == "failed" or not moved:
+        return ()
+    return tuple(visible(text, SENTENCE_LIMIT) for text in moved[-1]["sentences"][:_REASONS])
+
+
+def _other_reasons(run: Json) -> tuple[str, ...]:
+    """Reasons of a run's drift report that the sentence about it does not say."""
+    reasons = run["drift"]["reasons"] if run["drift"] else ()
+    return tuple(visible(text, SENTENCE_LIMIT) for text in reasons if not _SAID.fullmatch(text))
+
+
+def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
+    runs, metric = document["runs"], document["metric"]
+    run = runs[index]
+    moved = document["moved"][index - 1] if index else None
+    seconds = [part["seconds"] for part in run["components"] if part["seconds"] is not None]
+    scores: Sequence[Json] = ()
+    compared: Sequence[Json] = ()
+    if detailed:
+        scores = explain.worst_first(run["drift"]["scores"]) if run["drift"] else ()
+        compared = moved["features"] if moved else ()
+        if not scores or (moved and moved["source"] == "drift report"):
+            scores, compared = compared or scores, ()
+    return RunView(
+        run,
+        detailed,
+        outcome,
+        _title(run, outcome),
+        explain.metric_change(runs, index, metric) if metric is not None else "",
+        _sentence(explain.drift_words(run["drift"])) if run["drift"] else "",
+        _other_reasons(run) if detailed else (),
+        moved,
+        tuple(map(_score, scores)),
+        tuple(map(_score, compared)),
+        _changes(run, moved) if detailed else (),
+        tuple(_settings(moved)) if detailed and moved else (),
+        tuple(
+            (visible(part["id"], NAME_LIMIT), _error(part["error"]))
+            for part in run["components"]
+            if part["error"] is not None
+        ),
+        sum(seconds) if seconds else None,
+        max(seconds, default=0.0) or 1.0,
+        _link(run["drift"]["report"]) if run["drift"] else None,
+    )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _title(run: Json, outcome: str) -> str:
+    parts = [f"Run {run['number']}"]
+    if run["started"] is not None:
+        parts.append(moment(run["started"]))
+    if run["examples"] is not None and run["examples"]["span"] is not None:
+        parts.append(f"span {run['examples']['span']}")
+    parts.append(explain.OUTCOMES[outcome].label)
+    return " · ".join(parts)
+
+
+def _error(error: str) -> str:
+    """An error as text, with its lines and their indentation."""
+    lines = [line.expandtabs(4).rstrip() for line in error[:_ERROR_LIMIT].splitlines()]
+    shown = [" " * (len(line) - len(line.lstrip(" "))) + visible(line.strip()) for line in lines]
+    return "\n".join(shown) + ("…" if len(error) > _ERROR_LIMIT else "")
+
+
+def _score(score: Json) -> Score:
+    metric = score["metric"]
+    before, after = "—", "—"
+    if _is_number(score["before"]) and _is_number(score["after"]):
+        before, after = pair(score["before"], score["after"])
+    elif score["before"] is not None or score["after"] is not None:
+        before, after = (_shown(score[side], _VALUE_LIMIT) for side in ("before", "after"))
+    return Score(
+        visible(score["feature"], NAME_LIMIT),
+        score["verdict"],
+        "—" if metric is None else label_of(metric),
+        "—" if metric is None else metric_number(metric, score["score"]),
+        "—" if metric is None else metric_number(metric, score["threshold"]),
+        before,
+        after,
+        score["direction"],
+    )
+
+
+def _settings(moved: Json) -> Iterator[Setting]:
+    """Settings that changed; of those that are JSON, only the parts that did."""
+    for item in moved["settings"]:
+        name = f"{item['component']}.{item['parameter']}"
+        before, after = (dict(_leaves(_parsed(item[side]))) for side in ("before", "after"))
+        paths = [
+            path for path in dict.fromkeys((*before, *after)) if before.get(path) != after.get(path)
+        ]
+        for path in paths[:_PARTS]:
+            yield Setting(
+                visible(name + path, 2 * NAME_LIMIT),
+                _shown(before.get(path)),
+                _shown(after.get(path)),
+            )
+        if len(paths) > _PARTS:
+            more = count(len(paths) - _PARTS, "more part")
+            yield Setting(f"{visible(name, 2 * NAME_LIMIT)}: {more}", "", "")
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The parts of a JSON value that hold no other parts, by their paths."""
+    if isinstance(value, Mapping) and value:
+        for key, part in value.items():
+            yield from _leaves(part, f"{path}.{key}")
+    elif isinstance(value, list) and value:
+        for i, part in enumerate(value):
+            yield from _leaves(part, f"{path}[{i}]")
+    elif value is not None:
+        yield path, value
+
+
+def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
+    if not run["metrics"]:
+        return ()
+    if moved is None or not moved["metrics"]:
+        return tuple(
+            Change(explain.metric_label(name), "—", _number(value["value"]), "—", "—")
+            for name, value in run["metrics"].items()
+        )
+    found = []
+    for item in moved["metrics"]:
+        before, after = item["before"], item["after"]
+        low, high = item["lower"], item["upper"]
+        if before is None or after is None:
+            texts, change = (_number(before), _number(after)), "—"
+        else:
+            texts = pair(before, after)
+            certain = low is None or high is None or not low <= 0 <= high
+            change = explain.change_words(item["name"], before, after, certain)
+        interval = "—"
+        if low is not None and high is not None:
+            interval = f"{_number(low)} to {_number(high)}"
+        label = explain.metric_label(item["name"])
+        found.append(Change(label, texts[0], texts[1], change, interval))
+    return tuple(found)
+
+
+def _number(value: float | None) -> str:
+    return number(value, 4)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _shown(value: Any, limit: int = SENTENCE_LIMIT) -> str:
+    """A setting or statistic as text."""
+    if value is None:
+        return "—"
+    if _is_number(value):
+        return number(value)
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return visible(text, limit)
+
+
+def _link(path: str | None) -> str | None:
+    """Address of a page on this machine; None for what is not the absolute path of one.
+
+    The scheme is ours, so that no text from data can be an address that runs or asks for something;
+    two slashes would begin the name of a host.
+    """
+    if path is None or not re.fullmatch(r"/(?!/)[^\x00-\x1f\\]*\.html", path):
+        return None
+    return "file://" + urllib.parse.quote(path, errors="replace")
