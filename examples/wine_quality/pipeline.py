@@ -34,6 +34,7 @@ from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 
 from examples.wine_quality.constants import LABEL
+from examples.wine_quality.drift_gate import DRIFT_GATE
 from tfx_wine_ext import (
     BaseModelStrategy,
     DriftReport,
@@ -142,6 +143,7 @@ def create_pipeline(
         examples=examples,
         baseline=previous_span.outputs["baseline"],
         schema=schema,
+        config=DRIFT_GATE,
         mode=drift_mode,
     )
     transform = Transform(
