@@ -18,10 +18,10 @@ DRIFT_GATE: Final = DriftConfig(
 """The limits of the pipeline's drift report.
 
 A gate is calibrated on how much good spans differ from each other. The library's defaults are for
-data that stay as they are; the white wines, in the order of their file, do not: by the defaults
-the second half drifts from the first, and so do all sixths from the one before. The largest score of any
-feature among them, the sixth largest of twelve where red wine follows a part of the white (from six
-on half of the features have drifted, and the gate closes), and the limit between, at their
+data that stay as they are; the white wines, in the order of their file, do not: by the defaults the
+second half drifts from the first, and so do all sixths from the one before. Below are the largest
+score of any feature there; the sixth largest of twelve where red wine follows a part of the white
+(from six on half of the features have drifted, and the gate closes); and the limit between, their
 geometric mean:
 
 | metric | white after white, largest | limit | red after white, sixth largest |
