@@ -36,32 +36,26 @@ class Pair(NamedTuple):
     after: pa.Table
 
 
-def parts(table: pa.Table, count: int) -> list[pa.Table]:
-    """Cuts a table in its order, as `write_spans` does."""
-    bounds = [i * table.num_rows // count for i in range(count + 1)]
-    return [table.slice(start, end - start) for start, end in zip(bounds, bounds[1:])]
-
-
 def good_pairs(white: pa.Table) -> Iterator[Pair]:
     """White wine after white wine: what a gate must let pass."""
     for count in PARTS:
-        cut = parts(white, count)
-        for number, (before, after) in enumerate(zip(cut, cut[1:]), start=2):
+        spans = wine_data.cut(white, count)
+        for number, (before, after) in enumerate(zip(spans, spans[1:]), start=2):
             yield Pair(f"white {number}/{count} after {number - 1}/{count}", before, after)
 
 
 def bad_pairs(white: pa.Table, red: pa.Table) -> Iterator[Pair]:
     """Red wine after white wine: what a gate must stop."""
     for count in PARTS:
-        for number, before in enumerate(parts(white, count), start=1):
+        for number, before in enumerate(wine_data.cut(white, count), start=1):
             yield Pair(f"red after white {number}/{count}", before, red)
 
 
 def random_pairs(white: pa.Table) -> Iterator[Pair]:
     """White wine after white wine, in random order: what chance alone does."""
     shuffled = white.take(np.random.default_rng(0).permutation(white.num_rows))
-    cut = parts(shuffled, 3)
-    for number, (before, after) in enumerate(zip(cut, cut[1:]), start=2):
+    spans = wine_data.cut(shuffled, 3)
+    for number, (before, after) in enumerate(zip(spans, spans[1:]), start=2):
         yield Pair(f"white, shuffled, {number}/3 after {number - 1}/3", before, after)
 
 

@@ -51,8 +51,6 @@ MODELS = {
     "dnn": "examples.wine_quality.dnn_trainer",
 }
 
-R2 = "squared_pearson_correlation"
-MSE = "mean_squared_error"
 # Blesses a model that explains three tenths of the variance: the linear model of the article
 # that the data come from is just below, a sound model of either kind well above.
 MIN_R2 = 0.3
