@@ -200,11 +200,17 @@ def stopped_drift(folders: Sequence[str], files: SoftFiles) -> dict[str, Any] | 
     Args:
         folders: Where it may be.
         files: How to read it.
+
+    Returns:
+        The attributes of `tfx_wine_ext.lineage.runs.Drift`, without `baseline_id`; and ``why``, a
+        sentence without its full stop. None if there is no report.
     """
     for folder in folders:
         document = read_report(folder, files)
         if document is not None:
-            return _of_document(document, None, folder, files)
+            baseline = (document.get("baseline") or {}).get("name", "the baseline")
+            why = f"The data drifted from {baseline}: {'; '.join(document.get('reasons', ()))}"
+            return {**_of_document(document, None, folder, files), "why": why}
     return None
 
 

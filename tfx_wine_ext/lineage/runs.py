@@ -424,13 +424,13 @@ class _Reader:
             (execution, readings.drift_of(artifact, self._files))
             for artifact, execution in self._made["ExampleDriftReport"]
         ]
-        stopped = {}
+        stopped: dict[int, str] = {}
         for execution in self._executions:
             if readings.is_drift_report(execution) and execution.state in ("FAILED", "RUNNING"):
                 found = readings.stopped_drift(self._stopped_folders(execution), self._files)
                 if found is not None:
                     reports.append((execution, found))
-                    stopped[execution.id] = f"The data drifted: {'; '.join(found['reasons'])}"
+                    stopped[execution.id] = found.pop("why")
         # Between splits of the same examples: only if there is nothing else.
         reports.sort(key=lambda report: bool(report[0].properties.get("skew")))
         if not reports:

@@ -243,11 +243,12 @@ class Snapshot:
         return self._artifacts_along(artifact_id, DOWNSTREAM)
 
     def _artifacts_along(self, artifact_id: int, direction: str) -> list[int]:
-        found = dict.fromkeys(pair[1].artifact for pair in self.steps(artifact_id, direction))
+        ends = (end for _, end in self.steps(artifact_id, direction) if end is not None)
+        found = dict.fromkeys(end.artifact for end in ends)
         found.pop(artifact_id, None)
         return list(found)
 
-    def steps(self, artifact_id: int, direction: str) -> list[tuple[Link, Link]]:
+    def steps(self, artifact_id: int, direction: str) -> list[tuple[Link, Link | None]]:
         """Returns the steps from artifact to artifact by way of an execution, the nearest first.
 
         Args:
@@ -256,28 +257,27 @@ class Snapshot:
 
         Returns:
             Pairs of links of one execution: to the artifact where a step starts, and to the one
-            where it ends.
+            where it ends; None if it ends with the execution, as at an ExampleGen, which reads no
+            artifact, and at one that failed. Executions that took their outputs from the cache are
+            passed over.
         """
         up = direction == UPSTREAM
-        level, seen, found = [artifact_id], {artifact_id}, []
+        level, seen = [artifact_id], {artifact_id}
+        found: list[tuple[Link, Link | None]] = []
         while level:
             following: list[int] = []
             for artifact in level:
                 for link in self.makers(artifact) if up else self.read_by.get(artifact, ()):
+                    if not up and self.executions[link.execution].state == "CACHED":
+                        continue
                     ends = (self.inputs if up else self.outputs).get(link.execution, ())
+                    found += [(link, end) for end in ends] or [(link, None)]
                     for end in ends:
-                        if not up and self._is_cached(end):
-                            continue
-                        found.append((link, end))
                         if end.artifact not in seen:
                             seen.add(end.artifact)
                             following.append(end.artifact)
             level = following
         return found
-
-    def _is_cached(self, link: Link) -> bool:
-        """Tells whether an execution only took an output from the cache that another one made."""
-        return all(maker.execution != link.execution for maker in self.makers(link.artifact))
 
 
 @dataclasses.dataclass(frozen=True)
