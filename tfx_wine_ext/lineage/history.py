@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST
+from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.moved import (
     MIN_PAIRS,
     STATISTICS,
@@ -49,8 +50,9 @@ def history_document(
             f"metric must be one that a run of {pipeline!r} has measured: "
             f"{', '.join(names) or 'there is none'}; found {metric!r}"
         )
-    metric = metric or main_metric(runs)
-    moved = [what_moved(before, after) for before, after in zip(runs, runs[1:])]
+    files = SoftFiles()  # One for all: it remembers which servers do not answer.
+    metric = metric or main_metric(runs, files)
+    moved = [what_moved(before, after, files) for before, after in zip(runs, runs[1:])]
     found = correlations(runs, metric, moved)
     return {
         "pipeline": pipeline,
@@ -111,6 +113,6 @@ def _note(metric: str | None, found: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"Rank correlation over up to {pairs} pairs of neighbouring runs: how far a feature moved "
         f"(score divided by its threshold) against the change of {metric}. Not a cause: runs "
-        f"differ in more than one feature. Of {len(found)} features tested, one in 20 has a p-value "
-        "below 0.05 by chance."
+        f"differ in more than one feature. {len(found)} features were tested: of those that have "
+        "nothing to do with it, one in 20 has a p-value below 0.05."
     )
