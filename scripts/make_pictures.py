@@ -3,7 +3,7 @@
 Usage: python scripts/make_pictures.py [--story build/story] [--pictures docs/pictures]
 
 Opens the history page and the report of the gate that closed in Chromium, at a width of 1280
-pixels, and writes the top of each as PNG. A picture has at most 150 kB: it is made lower, never
+pixels, and writes the top of each as PNG. Start it in the checkout that the story was told in. A picture has at most 150 kB: it is made lower, never
 blurred, until it has.
 """
 
@@ -44,14 +44,17 @@ def pages(story: Path) -> dict[str, Path]:
     return {"history.png": history, "gate.png": gates[-1]}
 
 
-def photograph(page: Page, address: str) -> bytes:
-    """Returns a picture of the top of a page, of at most `MOST_BYTES`."""
-    page.goto(address)
+def photograph(page: Page, source: Path) -> bytes:
+    """Returns a picture of the top of a page, of at most `MOST_BYTES`.
+
+    Paths are shown as from the checkout: where that is on this machine is nobody's business.
+    """
+    page.set_content(source.read_text(encoding="utf-8").replace(f"{Path.cwd()}/", ""))
     for height in range(HEIGHT, 0, -STEP):
         picture = page.screenshot(clip={"x": 0, "y": 0, "width": WIDTH, "height": height})
         if len(picture) <= MOST_BYTES:
             return picture
-    raise ValueError(f"{address}: a strip of {STEP} pixels has more than {MOST_BYTES} bytes")
+    raise ValueError(f"{source}: a strip of {STEP} pixels has more than {MOST_BYTES} bytes")
 
 
 def main() -> int:
@@ -80,7 +83,7 @@ def main() -> int:
             reduced_motion="reduce",
         )
         for name, source in found.items():
-            picture = photograph(page, source.absolute().as_uri())
+            picture = photograph(page, source)
             (options.pictures / name).write_bytes(picture)
             print(f"{options.pictures / name}: {len(picture):,} bytes")
         browser.close()
