@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from examples.wine_quality.data import load
+from examples.wine_quality.data import load, write_spans
 from tests.cli.conftest import write_as
 from tests.docs.blocks import CHECKOUT
 
@@ -64,6 +64,11 @@ def command_line(folder: Path) -> None:
         write_as("tfrecord", rows, split / "data_tfrecord-00000-of-00001.gz")
 
 
+def spans_of_wine(folder: Path) -> None:
+    write_spans(wine("white"), folder / "data", 6)
+    pq.write_table(wine("red"), folder / "red.parquet")
+
+
 def metadata_of_spans(folder: Path) -> None:
     """A store of five ingestions: two of span 2, a copy of span 1, and a new column in span 4."""
     from google.protobuf import json_format
@@ -96,6 +101,7 @@ FOLDERS = {
     "README.md": readme,
     "docs/command-line.md": command_line,
     "docs/examples-properties.md": metadata_of_spans,
+    "docs/how-to/drift-gate.md": spans_of_wine,
     "docs/reports.md": wine_files,
     "docs/tutorial.md": a_checkout,
 }

@@ -20,8 +20,6 @@ DOCUMENTS = sorted(
 # Their blocks import neither TFX nor TensorFlow.
 QUICK = {
     "docs/command-line.md",
-    "docs/drift-metrics.md",
-    "docs/how-to/drift-gate.md",
     "docs/reports.md",
 }
 
@@ -52,6 +50,9 @@ EXEMPT: dict[str, dict[str, str]] = {
     },
     "docs/drift-report.md": {
         "context.run(drift_report)": "it needs Jupyter",
+    },
+    "docs/how-to/write-a-component.md": {
+        "pip install --editable .": "it would change the environment of the tests",
     },
 }
 
@@ -89,7 +90,7 @@ def test_every_exemption_is_of_one_block_and_there_are_few():
     for document, exempt in EXEMPT.items():
         first_lines = [first_line(str(block.parsed)) for block in blocks(document)]
         assert {line: first_lines.count(line) for line in exempt} == dict.fromkeys(exempt, 1)
-    assert sum(map(len, EXEMPT.values())) == 12
+    assert sum(map(len, EXEMPT.values())) == 13
 
 
 @pytest.mark.parametrize(
