@@ -11,7 +11,7 @@ UV := .bootstrap/uv-venv/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help wine test lint constraints clean environment
+.PHONY: help wine story test lint constraints clean environment
 
 help: ## this list
 	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on, e.g. make wine ARGS="--tune"'
@@ -19,6 +19,9 @@ help: ## this list
 
 wine: environment ## run the wine-quality pipeline; ARGS="--help" shows its options
 	@$(PYTHON) -m examples.wine_quality.run --output build/wine $(ARGS)
+
+story: environment ## four spans: three of white wine, then red wine, which the drift gate stops
+	@$(PYTHON) -m examples.wine_quality.story --output build/story $(ARGS)
 
 # One process: TFX is imported once for all of the tests, which takes longer than most of them.
 test: environment ## run all tests; ARGS='-m "not e2e"' only the quick ones

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
+from rich.markup import escape
 
 
 @contextlib.contextmanager
@@ -47,6 +48,31 @@ def noise_to_file(log: Path) -> Iterator[Console]:
 def console(stream: TextIO) -> Console:
     """Returns a console that does not break lines where its output is not a terminal."""
     return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)
+
+
+def short(place: str) -> str:
+    """Returns a path as seen from here, where that is shorter; anything else as it is."""
+    return min(place, os.path.relpath(place), key=len) if os.path.isabs(place) else place
+
+
+def first(error: Exception) -> str:
+    """Returns an error's class and the first line of its message, for `Console.print`."""
+    lines = str(error).strip().splitlines() or [""]
+    return f"{type(error).__name__}: {escape(lines[0])}"
+
+
+def command(name: str) -> str:
+    """Returns how to call a tool of this Python's environment, whose folder may not be on PATH."""
+    beside = Path(sys.executable).with_name(name)
+    return short(str(beside)) if beside.exists() else name
+
+
+def warn_of_sample(terminal: Console) -> None:
+    """Says that these are not the real wine data."""
+    terminal.print(
+        "[bold red]WARNING: these are not the real wine data[/] but a sample drawn from their "
+        "published statistics; the metrics say nothing about wine. Give the real ones with --data."
+    )
 
 
 class ComponentProgress:

@@ -274,31 +274,19 @@ def read_csv(path: str | os.PathLike[str]) -> pa.Table:
     return table.combine_chunks()
 
 
-def write_spans(table: pa.Table, folder: str | os.PathLike[str], spans: int = 1) -> list[Path]:
-    """Cuts the data into spans in their order and writes each as Parquet.
-
-    The layout is `folder/span-1/wine-quality.parquet`, `folder/span-2/...`, which TFX reads with
-    the pattern `span-{SPAN}/*.parquet`. Spans differ by one row in length at most. Nothing
-    half-written can be read: every file is complete before the first one takes its place. The
-    same table, cut alike, gives the same bytes (under the same version of Arrow). Spans that an
-    earlier call left and this one does not write are removed; other files are left alone.
+def cut(table: pa.Table, spans: int) -> list[pa.Table]:
+    """Cuts the data into spans in their order, which differ by one row in length at most.
 
     Args:
         table: The data, at least one row per span.
-        folder: Where the spans go; made if missing.
         spans: How many.
-
-    Returns:
-        The files in the order of the spans.
 
     Raises:
         ValueError: If `spans` is less than 1.
         WineDataError: If there are fewer rows than spans.
 
     Example:
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     files = write_spans(pa.table({"quality": [5, 6, 7]}), folder, spans=2)
-        ...     [pq.read_table(file)["quality"].to_pylist() for file in files]
+        >>> [part["quality"].to_pylist() for part in cut(pa.table({"quality": [5, 6, 7]}), 2)]
         [[5], [6, 7]]
     """
     if spans < 1:
@@ -308,15 +296,39 @@ def write_spans(table: pa.Table, folder: str | os.PathLike[str], spans: int = 1)
             f"spans: expected at most one per row, found {spans} spans for {table.num_rows} rows. "
             "Ask for fewer spans."
         )
+    bounds = [i * table.num_rows // spans for i in range(spans + 1)]
+    return [table.slice(start, end - start) for start, end in zip(bounds, bounds[1:])]
+
+
+def write_spans(spans: Sequence[pa.Table], folder: str | os.PathLike[str]) -> list[Path]:
+    """Writes each span as Parquet.
+
+    The layout is `folder/span-1/wine-quality.parquet`, `folder/span-2/...`, which TFX reads with
+    the pattern `span-{SPAN}/*.parquet`. Nothing half-written can be read: every file is complete
+    before the first one takes its place. The same spans give the same bytes (under the same version
+    of Arrow). Spans that an earlier call left and this one does not write are removed; other files
+    are left alone.
+
+    Args:
+        spans: The tables, in their order in time.
+        folder: Where they go; made if missing.
+
+    Returns:
+        The files in the order of the spans.
+
+    Example:
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     files = write_spans(cut(pa.table({"quality": [5, 6, 7]}), 2), folder)
+        ...     [pq.read_table(file)["quality"].to_pylist() for file in files]
+        [[5], [6, 7]]
+    """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    bounds = [i * table.num_rows // spans for i in range(spans + 1)]
-    files = [folder / f"span-{number}" / SPAN_FILE for number in range(1, spans + 1)]
+    files = [folder / f"span-{number}" / SPAN_FILE for number in range(1, len(spans) + 1)]
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=folder) as scratch:
         written = [Path(scratch, file.parent.name) for file in files]
-        for start, end, file in zip(bounds, bounds[1:], written):
-            part = table.slice(start, end - start).replace_schema_metadata(None)
-            pq.write_table(part, file)
+        for span, file in zip(spans, written):
+            pq.write_table(span.replace_schema_metadata(None), file)
         for ready, file in zip(written, files):
             file.parent.mkdir(exist_ok=True)
             os.replace(ready, file)

@@ -43,7 +43,7 @@ def run_fn(fn_args: FnArgs) -> None:
 
     The eval split is not looked at: Evaluator alone sees it. When to stop is decided on a fifth of
     the train split. Under WarmStartTrainer the network goes on from an earlier one; a checkpoint to
-    go on from is saved under either.
+    go on from is saved under either, and so are the losses epoch by epoch, for TensorBoard.
 
     Args:
         fn_args: From Trainer. Needs transformed examples and the transform graph; uses
@@ -63,7 +63,8 @@ def run_fn(fn_args: FnArgs) -> None:
     model = untrained_network(train, hyperparameters)
     report = warm_start.restore(model, fn_args, inputs)
     policy = warm_start.WarmStartRequest.of(fn_args).config
-    fit(model, train, held_out, hyperparameters, callbacks(policy, report))
+    for_tensorboard = keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False)
+    fit(model, train, held_out, hyperparameters, [for_tensorboard, *callbacks(policy, report)])
     save_for_serving(
         lambda features: model(features, training=False), model, graph, fn_args.serving_model_dir
     )

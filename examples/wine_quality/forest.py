@@ -200,6 +200,15 @@ class ForestModel(tf.Module):
         Args:
             features: `[n, width]` float32; NaN is a missing value.
         """
+        total = tf.reduce_sum(self.by_tree(features), axis=1, keepdims=True)
+        return total + tf.constant(self._forest.bias, tf.float32)
+
+    def by_tree(self, features: tf.Tensor) -> tf.Tensor:
+        """Returns what each tree adds to the predictions, `[n, trees]` float32.
+
+        Args:
+            features: As for a call.
+        """
         forest = self._forest
         columns, thresholds, missing = map(
             tf.constant, (forest.feature, forest.threshold, forest.missing)
@@ -214,5 +223,4 @@ class ForestModel(tf.Module):
                 asked >= tf.gather(thresholds, node),
             )
             node = tf.where(answer, tf.gather(yes, node), tf.gather(no, node))
-        total = tf.reduce_sum(tf.gather(tf.constant(forest.value), node), axis=1, keepdims=True)
-        return total + tf.constant(forest.bias, tf.float32)
+        return tf.gather(tf.constant(forest.value), node)

@@ -34,6 +34,7 @@ from tfx.types.channel import Channel
 from tfx.types.standard_artifacts import Examples, Model, ModelBlessing
 
 from examples.wine_quality.constants import LABEL
+from examples.wine_quality.drift_gate import DRIFT_GATE
 from tfx_wine_ext import (
     BaseModelStrategy,
     DriftReport,
@@ -50,8 +51,6 @@ MODELS = {
     "dnn": "examples.wine_quality.dnn_trainer",
 }
 
-R2 = "squared_pearson_correlation"
-MSE = "mean_squared_error"
 # Blesses a model that explains three tenths of the variance: the linear model of the article
 # that the data come from is just below, a sound model of either kind well above.
 MIN_R2 = 0.3
@@ -142,6 +141,7 @@ def create_pipeline(
         examples=examples,
         baseline=previous_span.outputs["baseline"],
         schema=schema,
+        config=DRIFT_GATE,
         mode=drift_mode,
     )
     transform = Transform(

@@ -9,18 +9,24 @@ import logging
 import os
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from unittest import mock
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from examples.wine_quality.console import ComponentProgress, console, noise_to_file
-from examples.wine_quality.data import WineData, WineDataError, load, write_spans
+from examples.wine_quality.console import (
+    ComponentProgress,
+    command,
+    console,
+    first,
+    noise_to_file,
+    short,
+    warn_of_sample,
+)
+from examples.wine_quality.data import WineData, WineDataError, cut, load, write_spans
 
 _DESCRIPTION = """\
 Trains, evaluates and pushes a model of wine quality with TensorFlow Extended: Parquet files ->
@@ -145,7 +151,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.infra_validator:
             _require_docker()
         data = load(options.data)
-        write_spans(data.table, options.output / "data", options.spans)
+        write_spans(cut(data.table, options.spans), options.output / "data")
     except (WineDataError, _UnavailableError) as error:
         console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
         return 1
@@ -166,8 +172,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path.write_text(json.dumps(summary, indent=2) + "\n")
         terminal.print(_table(summary))
         if data.source == "sample":
-            _warn_of_sample(terminal)
+            warn_of_sample(terminal)
         terminal.print(f"As data: {path}")
+        logs = Path(summary["logs"]).parent
+        terminal.print(
+            f"The losses of all runs: {command('tensorboard')} --logdir {escape(short(str(logs)))}"
+        )
     return 0
 
 
@@ -177,21 +187,11 @@ def _run(
     """Runs the pipeline and returns its summary, or None when a component failed."""
     terminal.print("loading TensorFlow Extended ...", end="\r" if terminal.is_terminal else "\n")
     # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
-    from tfx.orchestration.local import local_dag_runner
-    from tfx.orchestration.portable import launcher
-    from tfx.orchestration.portable.data_types import ExecutionInfo
+    from examples.wine_quality.local_run import Output, run_locally
+    from examples.wine_quality.summary import summary
 
-    from examples.wine_quality import pipeline as wine
-    from examples.wine_quality.summary import Run
-
-    imported = time.monotonic()
-    output = options.output.absolute()
-    store = wine.sqlite(str(output / "metadata.db"))
-    pipeline = wine.create_pipeline(
-        pipeline_root=str(output / "pipeline"),
-        data_root=str(output / "data"),
-        serving_dir=str(output / "serving"),
-        metadata_connection_config=store,
+    output = Output(options.output.absolute())
+    pipeline = output.pipeline(
         model=options.model,
         tune=options.tune,
         schema_file=str(options.schema.absolute()) if options.schema else None,
@@ -203,35 +203,17 @@ def _run(
         r2_margin=options.r2_margin,
         enable_cache=not options.no_cache,
     )
-    run = Run(store)
+    imported = time.monotonic()
     progress = ComponentProgress(terminal, len(pipeline.components))
-
-    class Launcher(launcher.Launcher):  # the runner has no hook of its own
-        def launch(self) -> ExecutionInfo | None:
-            component = self._pipeline_node.node_info.id
-            progress.begin(component)
-            result = super().launch()
-            progress.end("from cache" if run.is_cached(component) else "")
-            return result
-
-    try:
-        with mock.patch.object(local_dag_runner.launcher, "Launcher", Launcher):
-            local_dag_runner.LocalDagRunner().run(pipeline)
-    except Exception as error:
-        # Not by way of logging, whose handlers and levels the libraries have changed by now.
-        with log.open("a") as stream:
-            traceback.print_exc(file=stream)
-        cause = str(error).strip().splitlines() or [""]
-        terminal.print(
-            f"[bold red]{progress.running or 'The pipeline'} failed:[/] "
-            f"{type(error).__name__}: {escape(cause[0])}"
-        )
+    error = run_locally(pipeline, progress, log)
+    if error is not None:
+        terminal.print(f"[bold red]{progress.running or 'The pipeline'} failed:[/] {first(error)}")
         return None
     return {
         "data_source": data.source,
         "data_path": data.path,
         "model": options.model,
-        **run.result(),
+        **summary(output.runs()[-1]),
         "seconds": {
             "imports": round(imported - started, 2),
             **{name: round(seconds, 2) for name, seconds in progress.seconds.items()},
@@ -262,23 +244,11 @@ def _say_what_runs(
 ) -> None:
     """Prints what is about to happen, before the long wait for the imports."""
     span = f", span {options.span or options.spans} of {options.spans}" if options.spans > 1 else ""
-    terminal.print(f"data    {escape(_short(data.path))} ({data.table.num_rows:,} rows{span})")
+    terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows{span})")
     terminal.print(f"output  {escape(str(options.output))}")
     terminal.print(f"log     {escape(str(log))}")
     if data.source == "sample":
-        _warn_of_sample(terminal)
-
-
-def _short(place: str) -> str:
-    """Returns a path as seen from here, where that is shorter; anything else as it is."""
-    return min(place, os.path.relpath(place), key=len) if os.path.isabs(place) else place
-
-
-def _warn_of_sample(terminal: Console) -> None:
-    terminal.print(
-        "[bold red]WARNING: these are not the real wine data[/] but a sample drawn from their "
-        "published statistics; the metrics say nothing about wine. Give the real ones with --data."
-    )
+        warn_of_sample(terminal)
 
 
 def _table(summary: dict[str, Any]) -> Table:
@@ -286,19 +256,20 @@ def _table(summary: dict[str, Any]) -> Table:
     seconds = summary["seconds"]
     rows = summary["rows"]
     table = Table(title="wine quality", title_justify="left", show_header=False)
-    table.add_row("data", f"{summary['data_source']}: {escape(_short(summary['data_path']))}")
+    table.add_row("data", f"{summary['data_source']}: {escape(short(summary['data_path']))}")
     table.add_row("rows", ", ".join(f"{n:,} {split}" for split, n in rows.items()))
     table.add_row("anomalies", str(summary["anomalies"]))
     table.add_row("drift", _drift(summary["drift"]))
     table.add_row("model", summary["model"])
     if summary["warm_start"]:
         table.add_row("start", escape(summary["warm_start"]["reason"]))
+    table.add_row("logs", escape(short(summary["logs"])))
     table.add_row("R2 (eval)", f"{summary['r2']:.4f}")
     table.add_row("MSE (eval)", f"{summary['mse']:.4f}")
     table.add_row("blessed", "yes" if summary["blessed"] else "no")
     table.add_row(
         "pushed to",
-        escape(_short(summary["pushed"]) if summary["pushed"] else "nowhere: it was not blessed"),
+        escape(short(summary["pushed"]) if summary["pushed"] else "nowhere: it was not blessed"),
     )
     table.add_row("from cache", ", ".join(summary["cached"]) or "nothing")
     slowest = sorted(set(seconds) - {"total"}, key=seconds.__getitem__, reverse=True)[:3]
@@ -318,7 +289,7 @@ def _drift(drift: dict[str, Any]) -> str:
             f"{verdict} from span {drift['baseline_span']}: "
             f"{drift['features_drifted']} of {drift['features']} features drifted"
         )
-    return f"{found}\n{escape(_short(drift['report']))}"
+    return f"{found}\n{escape(short(drift['report']))}"
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Why ydf, and why the trees are saved as plain operations: docs/adr/0004-boosted-
 from __future__ import annotations
 
 import dataclasses
+import os
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -78,6 +79,7 @@ def run_fn(fn_args: FnArgs) -> None:
     else:
         forest = continue_trees(earlier, data, hyperparameters)
     before = 0 if earlier is None else len(earlier.root)
+    log_losses(fn_args.model_run_dir, losses_by_tree(forest, data))
     model = ForestModel(forest)
     save_for_serving(model, model, graph, fn_args.serving_model_dir)
     warm_start.write_result(
@@ -147,6 +149,37 @@ def continue_trees(
     )
     new = train_trees(TrainingData(data.features, residuals), fewer)
     return earlier + Forest.from_ydf(new, FEATURES)
+
+
+def losses_by_tree(forest: Forest, data: TrainingData) -> np.ndarray:
+    """Returns the mean squared error of the first tree, of the first two and so on, `[trees]`.
+
+    It is that of the rows given, the train split: no tree has been trained without them, and the
+    curve falls for ever. Where it falls steeply at its end, more trees would have helped.
+
+    Args:
+        forest: Stated for the columns of `data`.
+        data: The rows.
+    """
+    from examples.wine_quality.forest import ForestModel
+
+    added = ForestModel(forest).by_tree(data.features).numpy()
+    predictions = forest.bias + np.cumsum(added, axis=1, dtype=np.float64)
+    return np.mean((predictions - data.label[:, np.newaxis]) ** 2, axis=0)
+
+
+def log_losses(folder: str, losses: np.ndarray) -> None:
+    """Writes the scalar `loss` for TensorBoard, with the number of trees as the step.
+
+    Args:
+        folder: Of the run; the events go to `train/` in it, as Keras has it.
+        losses: See `losses_by_tree`.
+    """
+    import tensorflow as tf
+
+    with tf.summary.create_file_writer(os.path.join(folder, "train")).as_default():
+        for trees, loss in enumerate(losses, start=1):
+            tf.summary.scalar("loss", loss, step=trees)
 
 
 def train_trees(

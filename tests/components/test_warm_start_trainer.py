@@ -75,12 +75,18 @@ def test_three_generations_are_recorded_the_same_by_both_paths(tmp_path, train, 
         second = train(store, path, base=first.outputs["model"])
         third = train(store, path, base=second.outputs["model"])
 
+    def logs(result):
+        [model_run] = result.outputs["model_run"]
+        assert pathlib.Path(model_run.uri).is_dir()
+        return model_run.uri
+
     assert properties(first) == {
         "warm_start": 0,
         "warm_start_reason": "Cold start: no base_model was given.",
         "generation": 0,
         "steps": 5,
         "total_steps": 5,
+        "model_run_uri": logs(first),
     }
     assert "base_model" not in first.inputs
     for result, base, generation in ((second, first, 1), (third, second, 2)):
@@ -102,6 +108,7 @@ def test_three_generations_are_recorded_the_same_by_both_paths(tmp_path, train, 
             "variables_skipped": 0,
             "steps": 5,
             "total_steps": 5 * (generation + 1),
+            "model_run_uri": logs(result),
         }
         assert [each.id for each in result.inputs["base_model"]] == [model.id]
         assert recorded(result, "decision") == reason

@@ -21,6 +21,7 @@ from examples.wine_quality.data import (
     Address,
     WineData,
     WineDataError,
+    cut,
     load,
     read_csv,
     write_spans,
@@ -698,7 +699,7 @@ def grades(files: list[Path]) -> list[list[int]]:
 
 
 def test_spans_cut_the_rows_in_their_order(tmp_path: Path) -> None:
-    files = write_spans(SEVEN, tmp_path / "spans", spans=3)
+    files = write_spans(cut(SEVEN, 3), tmp_path / "spans")
     assert [str(file.relative_to(tmp_path)) for file in files] == [
         "spans/span-1/wine-quality.parquet",
         "spans/span-2/wine-quality.parquet",
@@ -709,13 +710,13 @@ def test_spans_cut_the_rows_in_their_order(tmp_path: Path) -> None:
 
 @each_wine
 def test_one_span_holds_the_whole_table(tmp_path: Path, kind: Kind, wine: WineData) -> None:
-    (file,) = write_spans(wine.table, tmp_path)
+    (file,) = write_spans([wine.table], tmp_path)
     assert pq.read_table(file).equals(wine.table)
 
 
 def test_nulls_survive_in_a_span(tmp_path: Path) -> None:
     table = read_csv(a_file(tmp_path, HEADER + ROW_1.replace("0.36", "") + ROW_2))
-    (file,) = write_spans(table, tmp_path / "spans")
+    (file,) = write_spans([table], tmp_path / "spans")
     assert pq.read_table(file).equals(table)
 
 
@@ -724,18 +725,18 @@ def test_the_same_data_give_the_same_bytes(tmp_path: Path) -> None:
     in_chunks = pa.concat_tables([table.slice(0, 700), table.slice(700)])
     with_metadata = table.replace_schema_metadata({"made": "today"})
     written = [
-        [file.read_bytes() for file in write_spans(same, tmp_path / name, spans=2)]
+        [file.read_bytes() for file in write_spans(cut(same, 2), tmp_path / name)]
         for name, same in [("a", table), ("a", table), ("b", in_chunks), ("c", with_metadata)]
     ]
     assert written[1:] == written[:1] * 3
 
 
 def test_fewer_spans_leave_none_of_an_earlier_call(tmp_path: Path) -> None:
-    write_spans(SEVEN, tmp_path, spans=4)
+    write_spans(cut(SEVEN, 4), tmp_path)
     a_file(tmp_path / "span-3", "mine", "notes.txt")
     a_file(tmp_path / "span-last", "mine", "wine-quality.parquet")
 
-    files = write_spans(SEVEN, tmp_path, spans=2)
+    files = write_spans(cut(SEVEN, 2), tmp_path)
 
     assert grades(files) == [[3, 4, 5], [6, 7, 8, 9]]
     left = sorted(str(p.relative_to(tmp_path)) for p in tmp_path.rglob("*") if p.is_file())
@@ -751,7 +752,7 @@ def test_fewer_spans_leave_none_of_an_earlier_call(tmp_path: Path) -> None:
 def test_a_failed_write_leaves_the_earlier_spans_and_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before = write_spans(SEVEN, tmp_path, spans=2)
+    before = write_spans(cut(SEVEN, 2), tmp_path)
     write_table = pq.write_table
 
     def fails_on_the_second(table: pa.Table, where: Path) -> None:
@@ -762,15 +763,14 @@ def test_a_failed_write_leaves_the_earlier_spans_and_nothing_else(
 
     monkeypatch.setattr(pq, "write_table", fails_on_the_second)
     with pytest.raises(OSError, match="No space left on device"):
-        write_spans(SEVEN.slice(0, 4), tmp_path, spans=2)
+        write_spans(cut(SEVEN.slice(0, 4), 2), tmp_path)
 
     assert grades(before) == [[3, 4, 5], [6, 7, 8, 9]]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["span-1", "span-2"]
 
 
-def test_spans_must_be_at_least_one_and_at_most_the_rows(tmp_path: Path) -> None:
+def test_spans_must_be_at_least_one_and_at_most_the_rows() -> None:
     with pytest.raises(ValueError, match="spans: expected a whole number from 1 on, found 0"):
-        write_spans(SEVEN, tmp_path, spans=0)
+        cut(SEVEN, 0)
     with pytest.raises(WineDataError, match=r"found 8 spans for 7 rows\. Ask for fewer spans"):
-        write_spans(SEVEN, tmp_path, spans=8)
-    assert list(tmp_path.iterdir()) == []
+        cut(SEVEN, 8)

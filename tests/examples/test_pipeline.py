@@ -9,12 +9,13 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from ml_metadata.metadata_store import metadata_store
-from ml_metadata.proto import metadata_store_pb2
 from pyarrow import csv
 
 from examples.wine_quality import run
 from examples.wine_quality.data import WineData, load
+from tfx_wine_ext.lineage.runs import runs
+from tfx_wine_ext.lineage.snapshot import Snapshot
+from tfx_wine_ext.lineage.store import open_store
 
 WINE = load(download=False)
 COMPONENTS = [
@@ -75,6 +76,8 @@ def test_the_first_run_pushes_a_model_and_says_how_good_it_is(
     assert seconds["total"] == pytest.approx(sum(list(seconds.values())[:-1]), abs=5)
     metrics = summary.pop("r2"), summary.pop("mse")
     pushed = pathlib.Path(summary.pop("pushed"))
+    logs = pathlib.Path(summary.pop("logs"))
+    assert [path.name for path in logs.iterdir()] == ["train"]
     rows = summary.pop("rows")
     report = pathlib.Path(summary["drift"].pop("report"))
     assert "First data seen" in report.read_text()
@@ -109,6 +112,7 @@ def test_the_first_run_pushes_a_model_and_says_how_good_it_is(
     assert shown.count("\n") < 40
     assert "[11/11] Pusher" in shown
     assert f"{metrics[0]:.4f}" in shown
+    assert f"tensorboard --logdir {logs.parent}" in shown
 
 
 def test_the_second_run_on_the_same_data_takes_the_work_from_the_cache(
@@ -143,13 +147,9 @@ def test_a_tuned_network_on_the_second_of_two_spans_is_evaluated_against_the_tre
     options = ("--model", "dnn", "--tune", "--spans", "2", "--r2-margin", "1")
     summary = run_pipeline(folder, "--data", csv_file(data.table), *options)
 
-    from examples.wine_quality.pipeline import sqlite
-    from examples.wine_quality.summary import Run
-
-    store = sqlite(str(folder / "output" / "metadata.db"))
-    trainer = Run(store).executions()["Trainer"]
-    events = metadata_store.MetadataStore(store).get_events_by_execution_ids([trainer.id])
-    inputs = {e.path.steps[0].key for e in events if e.type == metadata_store_pb2.Event.INPUT}
+    snapshot = Snapshot.read(open_store(folder / "output" / "metadata.db"))
+    [trainer] = [each for each in runs(snapshot)[-1].components if each.id == "Trainer"]
+    inputs = {link.key for link in snapshot.inputs[trainer.execution]}
     assert inputs == {"examples", "hyperparameters", "schema", "transform_graph"}
     assert summary["model"] == "dnn"
     assert "Tuner" in summary["seconds"]
@@ -157,14 +157,16 @@ def test_a_tuned_network_on_the_second_of_two_spans_is_evaluated_against_the_tre
     assert summary["r2"] > 0.1
 
 
-def test_a_span_that_drifted_from_the_one_before_is_held_back_by_the_gate(
+def test_red_wine_after_white_wine_is_held_back_by_the_gate(
     data: WineData,
     folder: pathlib.Path,
     csv_file: Callable[[pa.Table], str],
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     output = ["--output", str(folder / "gate"), "--min-r2", MIN_R2]
-    spans = ["--data", csv_file(data.table.sort_by("alcohol")), "--spans", "2", "--drift", "fail"]
+    red = load(kind="red", download=False).table
+    white_then_red = pa.concat_tables([data.table.slice(0, red.num_rows), red])
+    spans = ["--data", csv_file(white_then_red), "--spans", "2", "--drift", "fail"]
 
     assert run.main([*output, *spans, "--span", "1"]) == 0
     assert run.main([*output, *spans, "--span", "2"]) == 1
@@ -173,7 +175,7 @@ def test_a_span_that_drifted_from_the_one_before_is_held_back_by_the_gate(
     assert (
         "DriftReport failed: DriftDetectedError: span 2, split train drifted from span 1" in shown
     )
-    assert "Worst: alcohol (wasserstein" in shown
+    assert "Worst: chlorides (" in shown
     assert "Transform" not in shown[shown.index("DriftReport failed") :]
     [kept] = (folder / "gate").rglob("stopped/*/drift_report.html")
     assert "The data have drifted" in kept.read_text()

@@ -195,6 +195,7 @@ def _fn_args(wine: Wine, folder: Path, split: str = "train", **others: object) -
         eval_files=["/nowhere/*"],
         transform_graph_path=str(wine.folder / "graph"),
         serving_model_dir=str(folder / "model"),
+        model_run_dir=str(folder / "model_run"),
         data_accessor=DataAccessor(
             None, tfxio_utils.get_record_batch_factory_from_artifact([examples], ["test"]), None
         ),
@@ -204,6 +205,47 @@ def _fn_args(wine: Wine, folder: Path, split: str = "train", **others: object) -
 
 def _trainer(kind: str) -> ModuleType:
     return importlib.import_module(f"examples.wine_quality.{kind}_trainer")
+
+
+def _losses(folder: Path, split: str, tag: str) -> tuple[list[int], list[float]]:
+    """Returns steps and values of a scalar as TensorBoard reads them."""
+    from tensorboard.backend.event_processing.event_accumulator import (
+        TENSORS,
+        EventAccumulator,
+    )
+    from tensorboard.util import tensor_util
+
+    events = EventAccumulator(str(folder / "model_run" / split), size_guidance={TENSORS: 0})
+    found = events.Reload().Tensors(tag)
+    return [each.step for each in found], [
+        float(tensor_util.make_ndarray(each.tensor_proto)) for each in found
+    ]
+
+
+@pytest.mark.e2e
+def test_tensorboard_reads_the_loss_of_the_trees_tree_by_tree(wine: Wine, tmp_path: Path) -> None:
+    chosen = {"hyperparameters": {"values": SMALL["trees"]}}
+    trainer = _trainer("trees")
+    trainer.run_fn(_fn_args(wine, tmp_path, **chosen))
+
+    steps, losses = _losses(tmp_path, "train", "loss")
+    assert steps == list(range(1, 21))
+    assert all(after < before for before, after in zip(losses, losses[1:]))
+    answered = _answers(tmp_path, wine.raw)
+    assert losses[-1] == pytest.approx(np.mean((answered - wine.label) ** 2), rel=1e-4)
+
+
+@pytest.mark.e2e
+def test_tensorboard_reads_the_losses_of_the_network_epoch_by_epoch(
+    wine: Wine, tmp_path: Path
+) -> None:
+    values = {**SMALL["dnn"], "max_epochs": 4, "patience": 4}
+    _trainer("dnn").run_fn(_fn_args(wine, tmp_path, hyperparameters={"values": values}))
+
+    for split in ("train", "validation"):
+        steps, losses = _losses(tmp_path, split, "epoch_loss")
+        assert steps == [0, 1, 2, 3]
+        assert losses[-1] < losses[0]
 
 
 SERVER = """

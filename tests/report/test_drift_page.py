@@ -3,7 +3,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import html.parser
 import json
 import re
 import time
@@ -21,45 +20,8 @@ from tests.report.documents import (
     OK,
     document,
 )
+from tests.report.pages import Page
 from tfx_wine_ext.report.drift_page import render_drift_page
-
-VOID = {"meta", "link", "input", "br"}
-
-
-class Page(html.parser.HTMLParser):
-    """What is on a page: its text by element, its attributes, and whether its elements nest."""
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.texts, self.attributes, self.ids = [], [], [], []
-        self.feed(page)
-        self.close()
-        assert self.open == []
-
-    def handle_starttag(self, tag, attributes):
-        self.attributes += [(tag, *attribute) for attribute in attributes]
-        self.ids += [value for name, value in attributes if name == "id"]
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attributes):
-        self.attributes += [(tag, *attribute) for attribute in attributes]
-        self.ids += [value for name, value in attributes if name == "id"]
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if self.open and self.open[-1] not in ("style", "script"):
-            self.texts.append(data)
-
-    @property
-    def text(self):
-        marks = str.maketrans(dict.fromkeys("\u2068\u2069"))
-        return " ".join(" ".join(self.texts).split()).translate(marks)
-
-    def all(self, tag, name):
-        return [value for t, n, value in self.attributes if (t, n) == (tag, name)]
 
 
 @pytest.mark.parametrize("name", ALL)

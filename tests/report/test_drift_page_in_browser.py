@@ -3,39 +3,11 @@ from __future__ import annotations
 import pytest
 
 from tests.report.documents import ALL, DRIFTED, HOSTILE, HOSTILE_TEXTS, HUNDRED, OK
+from tests.report.pages import LOWEST_CONTRAST
 from tfx_wine_ext.report.drift_page import render_drift_page
 from tfx_wine_ext.report.text import visible
 
 pytestmark = pytest.mark.e2e
-
-# The lowest contrast of any text with the ground that it stands on, and that text (WCAG 1.4.3).
-LOWEST_CONTRAST = """() => {
-  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
-  const light = (color) => {
-    const [r, g, b] = channels(color).map((x) => x / 255)
-      .map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const ground = (element) => {
-    for (let e = element; e; e = e.parentElement) {
-      const color = getComputedStyle(e).backgroundColor;
-      const [, , , alpha = 1] = channels(color);
-      if (alpha > 0) return color;
-    }
-  };
-  let lowest = [Infinity, ""];
-  for (const element of document.querySelectorAll("body *")) {
-    const own = [...element.childNodes].filter((n) => n.nodeType === 3 && n.data.trim());
-    if (!own.length || !element.checkVisibility() || element.matches("script, title, desc"))
-      continue;
-    const style = getComputedStyle(element);
-    const ink = element.ownerSVGElement ? style.fill : style.color;
-    const [a, b] = [light(ink), light(ground(element))].sort((x, y) => y - x);
-    const contrast = (a + 0.05) / (b + 0.05);
-    if (contrast < lowest[0]) lowest = [contrast, own[0].data];
-  }
-  return lowest;
-}"""
 
 
 def shown(page):

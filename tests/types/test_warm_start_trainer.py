@@ -40,6 +40,7 @@ def test_no_key_was_renamed():
         "TOTAL_STEPS_KEY": "total_steps",
         "VARIABLES_KEY": "variables",
         "SCHEMA_FINGERPRINT_KEY": "schema_fingerprint",
+        "MODEL_RUN_URI_KEY": "model_run_uri",
     }
 
 

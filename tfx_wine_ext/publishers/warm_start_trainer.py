@@ -10,7 +10,11 @@ from tfx_wine_ext.warm_start.report import TransferReport
 
 
 def publish(
-    model: Artifact, report: TransferReport, base: Artifact | None, schema_fingerprint: str | None
+    model: Artifact,
+    report: TransferReport,
+    base: Artifact | None,
+    schema_fingerprint: str | None,
+    model_run: Artifact,
 ) -> None:
     """Writes what became of the start onto the model, as typed custom properties.
 
@@ -19,6 +23,7 @@ def publish(
         report: What the run_fn did.
         base: The base model, which counts only if the start was warm.
         schema_fingerprint: Of the schema that the model was trained under, if there is one.
+        model_run: The other output: its folder holds the logs of the training.
     """
     started_from: dict[str, str | int] = {}
     if report.warm and base is not None:
@@ -37,6 +42,7 @@ def publish(
             keys.STEPS_KEY: report.steps,
             keys.TOTAL_STEPS_KEY: report.base_step + report.steps,
             keys.SCHEMA_FINGERPRINT_KEY: schema_fingerprint,
+            keys.MODEL_RUN_URI_KEY: model_run.uri,
             **started_from,
         },
     )

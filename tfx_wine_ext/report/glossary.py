@@ -98,6 +98,32 @@ METRICS: Mapping[str, Term] = {
     ),
 }
 
+# What an evaluation measures, by TFMA's names: what the page calls it, and whether more is better
+# (1), less is better (-1), or neither can be said (0).
+EVALUATION: Mapping[str, tuple[str, int]] = {
+    "squared_pearson_correlation": ("R²", 1),
+    "mean_squared_error": ("Mean squared error", -1),
+    "root_mean_squared_error": ("Root mean squared error", -1),
+    "mean_absolute_error": ("Mean absolute error", -1),
+    "loss": ("Loss", -1),
+    "binary_crossentropy": ("Binary cross-entropy", -1),
+    "categorical_crossentropy": ("Categorical cross-entropy", -1),
+    "accuracy": ("Accuracy", 1),
+    "binary_accuracy": ("Binary accuracy", 1),
+    "categorical_accuracy": ("Categorical accuracy", 1),
+    "precision": ("Precision", 1),
+    "recall": ("Recall", 1),
+    "f1_score": ("F1", 1),
+    "auc": ("AUC", 1),
+    "auc_precision_recall": ("AUC of precision and recall", 1),
+    "ndcg": ("NDCG", 1),
+    "calibration": ("Calibration", 0),
+    "mean_label": ("Mean of the labels", 0),
+    "mean_prediction": ("Mean of the predictions", 0),
+    "example_count": ("Examples", 0),
+    "weighted_example_count": ("Weight of the examples", 0),
+}
+
 # The columns of the tables of scores, for readers who meet them for the first time.
 COLUMNS: Mapping[str, str] = {
     "Limit": "The value from which on the metric fails (or warns). Metrics without one are only "

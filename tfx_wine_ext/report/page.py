@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from collections.abc import Sequence
 from typing import Any
 
 import jinja2
@@ -17,7 +18,13 @@ NAME_LIMIT = 80
 SENTENCE_LIMIT = 400
 
 
-def render(template: str, **context: Any) -> str:
+def render(
+    template: str,
+    *,
+    styles: Sequence[str] = ("page.css",),
+    script_file: str = "page.js",
+    **context: Any,
+) -> str:
     """Renders a page: templates/`template`, which extends base.html.
 
     Everything in `context` is escaped. Style and script stand in the page, and its
@@ -25,6 +32,8 @@ def render(template: str, **context: Any) -> str:
 
     Args:
         template: Name of a file in templates/.
+        styles: Files in templates/ that make up the page's style, in this order.
+        script_file: File in templates/ that is the page's script.
         context: What the template reads. A name that is missing is an error.
 
     Returns:
@@ -37,7 +46,8 @@ def render(template: str, **context: Any) -> str:
         >>> render("base.html", title="<&>").split("<title>")[1][:19]
         '&lt;&amp;&gt;</titl'
     """
-    style, script = _asset("page.css"), _asset("page.js")
+    style = Markup("").join(map(_asset, styles))
+    script = _asset(script_file)
     return _environment().get_template(template).render(
         style=style,
         script=script,
@@ -64,6 +74,7 @@ def _environment() -> jinja2.Environment:
         probability=text.probability,
         moment=text.moment,
         count=text.count,
+        duration=text.duration,
     )
     environment.globals.update(NAME_LIMIT=NAME_LIMIT, SENTENCE_LIMIT=SENTENCE_LIMIT)
     return environment

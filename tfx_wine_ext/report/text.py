@@ -165,3 +165,20 @@ def moment(iso: str) -> str:
     if len(iso) <= len("2026-11-24"):
         return day
     return f"{day}, {time:%H:%M}{f' {time.tzname()}' if time.tzinfo else ''}"
+
+
+def duration(seconds: float | None) -> str:
+    """Shows a time that something took, with what is worth reading of it.
+
+    Example:
+        >>> duration(0.214), duration(59.7), duration(125), duration(7260), duration(None)
+        ('0.21 s', '60 s', '2 min 5 s', '2 h 1 min', '—')
+    """
+    if seconds is None:
+        return "—"
+    if seconds < 60:
+        return f"{number(seconds, 2)} s"
+    minutes = round(seconds) // 60
+    if minutes < 60:
+        return f"{minutes} min {round(seconds) % 60} s"
+    return f"{minutes // 60} h {minutes % 60} min"

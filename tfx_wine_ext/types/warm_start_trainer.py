@@ -44,6 +44,8 @@ STEPS_KEY = "steps"
 TOTAL_STEPS_KEY = "total_steps"
 VARIABLES_KEY = "variables"
 SCHEMA_FINGERPRINT_KEY = "schema_fingerprint"
+# Folder of the ModelRun artifact, where a run_fn writes what TensorBoard reads
+MODEL_RUN_URI_KEY = "model_run_uri"
 
 # File beside `warm_start.json`, in the Model artifact
 PAGE_FILE = "warm_start.html"

@@ -1,0 +1,342 @@
+"""Four spans of wine, one after the other: `python -m examples.wine_quality.story`."""
+
+from __future__ import annotations
+
+import argparse
+import datetime
+import logging
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from examples.wine_quality.console import (
+    command,
+    console,
+    first,
+    noise_to_file,
+    short,
+    warn_of_sample,
+)
+from examples.wine_quality.data import WineData, WineDataError, cut, load, write_spans
+
+if TYPE_CHECKING:
+    from examples.wine_quality.local_run import Output
+    from tfx_wine_ext.lineage.runs import Run
+
+_DESCRIPTION = """\
+Sends four spans through the wine pipeline, as if each were a delivery: the white wines in three
+parts, in the order of their file, then the red wines. Each model goes on from the one before. The
+red wines are other data than the model was made for: the drift gate must stop the pipeline before
+anything is trained on them. Writes a page with the history of all runs, and prints what happened.
+"""
+_EPILOG = """\
+The exit status is 0 if the story ended as it should: three models trained, the gate closed on the
+red wines, and nothing made of them. Otherwise it is 1. What an earlier story left in OUTPUT is
+removed first.
+"""
+WHITE_PARTS = 3
+GATE = "DriftReport"
+_MADE = ("data", "history.html", "logs", "metadata.db", "pipeline", "serving")
+
+
+@dataclass(frozen=True)
+class Span:
+    """A delivery of wine.
+
+    Attributes:
+        name: For people.
+        table: Its rows.
+    """
+
+    name: str
+    table: pa.Table
+
+
+class SpanProgress:
+    """Says which component runs, in one line that the next one replaces.
+
+    Args:
+        terminal: Where to say it; nothing is said where lines cannot be replaced.
+        name: What runs.
+    """
+
+    def __init__(self, terminal: Console, name: str) -> None:
+        """Starts the clock."""
+        self.running = ""
+        self._terminal = terminal
+        self._name = name
+        self._started = time.monotonic()
+
+    def begin(self, component: str) -> None:
+        """Notes that a component begins to run."""
+        self.running = component
+        if self._terminal.is_terminal:
+            self._terminal.print(f"{self._name}: {component:<22}", end="\r")
+
+    def end(self, outcome: str) -> None:
+        """Has nothing to add."""
+
+    def close(self, outcome: str) -> None:
+        """Says how long all of it took, and what became of it."""
+        seconds = time.monotonic() - self._started
+        self._terminal.print(f"{self._name:<34} {seconds:5.1f} s  {outcome}")
+
+
+def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
+    """Reads the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m examples.wine_quality.story",
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "--output",
+        type=Path,
+        default=Path("build/story"),
+        help="folder of all results (%(default)s)",
+    )
+    parser.add_argument(
+        "--data",
+        metavar="FOLDER",
+        help="a folder with wine-quality.csv and winequality-red.csv; without it they are looked "
+        "for where `python -m examples.wine_quality.run --help` says",
+    )
+    parser.add_argument(
+        "--model",
+        choices=("trees", "dnn"),
+        default="trees",
+        help="boosted trees, or a Keras network (%(default)s)",
+    )
+    return parser.parse_args(arguments)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Tells the story once.
+
+    Args:
+        arguments: The command line; default that of the process.
+
+    Returns:
+        The exit status.
+    """
+    started = time.monotonic()
+    options = parse_arguments(arguments)
+    log = options.output / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+    try:
+        white, red = load_both(options.data)
+        spans = deliveries(white.table, red.table)
+        start_afresh(options.output)
+        write_spans([span.table for span in spans], options.output / "data")
+    except (WineDataError, FileExistsError) as error:
+        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        return 1
+    with noise_to_file(log) as terminal:
+        for data in (white, red):
+            terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows)")
+        terminal.print(f"output  {escape(str(options.output))}")
+        terminal.print(f"log     {escape(str(log))}")
+        if "sample" in (white.source, red.source):
+            warn_of_sample(terminal)
+        # Read by TensorFlow when it is imported.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+        logging.getLogger().setLevel(logging.INFO)
+        try:
+            found = run_all(terminal, spans, options, log)
+        except KeyboardInterrupt:
+            terminal.print("[bold red]interrupted[/]")
+            return 130
+        page = write_history(found, options.output)
+        terminal.print(table(found.runs(), spans))
+        say_where(terminal, found.runs(), options.output, page)
+        wrong = what_went_wrong(found.runs())
+        for sentence in wrong:
+            terminal.print(f"[bold red]{escape(sentence)}[/] The whole story is in {log}")
+        terminal.print(f"{time.monotonic() - started:.0f} s in all")
+    return 1 if wrong else 0
+
+
+def load_both(folder: str | None) -> tuple[WineData, WineData]:
+    """Finds the white and the red wines.
+
+    Raises:
+        WineDataError: As `load`; or one file is named for both.
+    """
+    white, red = load(folder, kind="white"), load(folder, kind="red")
+    if white.source == "real" and white.path == red.path:
+        raise WineDataError(
+            f"{white.path}: expected a folder with the white and the red wines, found one file for "
+            "both. Name the folder with --data or $WINE_QUALITY_DATA."
+        )
+    return white, red
+
+
+def deliveries(white: pa.Table, red: pa.Table) -> list[Span]:
+    """Returns the spans in the order in which they come.
+
+    The order of the file is the nearest there is to an order in time: neighbours in it are alike,
+    and each part differs a little from the one before, as deliveries do. In random order there
+    would be nothing to see but chance.
+    """
+    parts = [
+        Span(f"white wine, part {number} of {WHITE_PARTS}", part)
+        for number, part in enumerate(cut(white, WHITE_PARTS), start=1)
+    ]
+    return [*parts, Span("red wine", red)]
+
+
+def start_afresh(output: Path) -> None:
+    """Removes what an earlier story left: a store that has seen the spans would tell another one.
+
+    Raises:
+        FileExistsError: There is a folder of something else.
+    """
+    if not output.exists():
+        return
+    strange = sorted({path.name for path in output.iterdir()} - set(_MADE))
+    if strange:
+        raise FileExistsError(
+            f"--output {output}: expected a new folder or one of an earlier story, found "
+            f"{', '.join(strange[:3])} in it. Name another folder."
+        )
+    for name in _MADE:
+        path = output / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def run_all(
+    terminal: Console, spans: Sequence[Span], options: argparse.Namespace, log: Path
+) -> Output:
+    """Runs the pipeline on each span, until one ends otherwise than by its drift gate."""
+    terminal.print("loading TensorFlow Extended ...", end="\r" if terminal.is_terminal else "\n")
+    from examples.wine_quality.local_run import Output, run_locally
+
+    output = Output(options.output.absolute())
+    for number, span in enumerate(spans, start=1):
+        pipeline = output.pipeline(
+            model=options.model, span=number, drift_mode="fail", warm_start=True
+        )
+        progress = SpanProgress(terminal, f"span {number}: {span.name}")
+        error = run_locally(pipeline, progress, log)
+        if error is not None:
+            progress.close(f"[bold]{progress.running} stopped it:[/] {first(error)}")
+            break
+        progress.close("ran to its end")
+    return output
+
+
+def write_history(output: Output, folder: Path) -> Path:
+    """Writes the page of all runs, and returns its path."""
+    from tfx_wine_ext.lineage.history import history_document
+    from tfx_wine_ext.report.history_page import render_history_page
+
+    from tfx_wine_ext.lineage.store import store_name
+
+    found = output.runs()
+    document = history_document(found, found[-1].pipeline, store_name(output.store))
+    page = folder / "history.html"
+    page.write_text(render_history_page(document), encoding="utf-8")
+    return page
+
+
+def table(found: Sequence[Run], spans: Sequence[Span]) -> Table:
+    """Returns what happened, a line for each run."""
+    shown = Table(title="the story", title_justify="left")
+    for heading in ("run", "span", "drift", "start", "R2", "blessed", "pushed"):
+        shown.add_column(heading)
+    for run, span in zip(found, spans):
+        shown.add_row(
+            str(run.number),
+            span.name,
+            _drift(run),
+            _start(run),
+            _r2(run),
+            _blessed(run),
+            Path(run.pushed).name if run.pushed else "no",
+        )
+    return shown
+
+
+def say_where(terminal: Console, found: Sequence[Run], output: Path, page: Path) -> None:
+    """Prints where to see more."""
+    terminal.print(f"history of all runs        {escape(short(str(page)))}")
+    gate = found[-1].drift
+    if gate is not None and gate.report:
+        terminal.print(f"report of the last gate    {escape(short(gate.report))}")
+    store = escape(short(str(output / "metadata.db")))
+    terminal.print(f"the runs, on the terminal  {command('tfx-wine-ext')} runs --store {store}")
+    logs = next((run.model.logs for run in found if run.model and run.model.logs), None)
+    if logs:
+        folder = escape(short(str(Path(logs).parent)))
+        terminal.print(f"the losses of all runs     {command('tensorboard')} --logdir {folder}")
+
+
+def what_went_wrong(found: Sequence[Run]) -> list[str]:
+    """Returns how the story differs from the one that it should be, in sentences."""
+    wrong = [
+        f"Run {run.number} should have trained and evaluated a model; it is {run.state}."
+        for run in found[:WHITE_PARTS]
+        if run.state != "COMPLETE" or run.model is None or run.blessed is None
+    ]
+    if len(found) != WHITE_PARTS + 1:
+        return [*wrong, f"There should be {WHITE_PARTS + 1} runs; there are {len(found)}."]
+    last = found[-1]
+    failed = [each.id for each in last.components if each.state == "FAILED"]
+    if failed != [GATE] or last.drift is None or last.drift.verdict != "DRIFT":
+        wrong.append(f"The gate ({GATE}) should have stopped the red wine; failed: {failed}.")
+    if last.model is not None or last.pushed is not None:
+        wrong.append("Nothing should have been made of the red wine; a model was.")
+    return wrong
+
+
+def _drift(run: Run) -> str:
+    if run.drift is None:
+        return "not compared"
+    if run.drift.verdict == "NO_BASELINE":
+        return "nothing before"
+    return f"{run.drift.verdict}, {run.drift.features_drifted} of {run.drift.features}"
+
+
+def _start(run: Run) -> str:
+    if run.model is None:
+        return "not trained"
+    return f"warm, from run {run.number - 1}" if run.model.warm else "cold"
+
+
+def _r2(run: Run) -> str:
+    from examples.wine_quality.summary import R2, metric
+
+    r2 = metric(run.metrics, R2)
+    return "" if r2 is None else f"{r2:.3f}"
+
+
+def _blessed(run: Run) -> str:
+    """Says whether the Evaluator accepted the model, and if not, by which of its two limits."""
+    from examples.wine_quality.pipeline import MIN_R2
+    from examples.wine_quality.summary import R2, metric
+
+    if run.blessed is None:
+        return "not evaluated"
+    if run.blessed:
+        return "yes"
+    r2 = metric(run.metrics, R2)
+    if r2 is None or r2 < MIN_R2:
+        return f"no: R2 is below {MIN_R2}"
+    return "no: worse than the model in production"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,72 @@
+"""What the tests of the pages share: a page's parts, and how well its text can be read."""
+
+from __future__ import annotations
+
+import html.parser
+
+# The lowest contrast of any text with the ground that it stands on, and that text (WCAG 1.4.3).
+LOWEST_CONTRAST = """() => {
+  const channels = (color) => color.match(/[\\d.]+/g).map(Number);
+  const light = (color) => {
+    const [r, g, b] = channels(color).map((x) => x / 255)
+      .map((x) => (x <= 0.04045 ? x / 12.92 : ((x + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ground = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const color = getComputedStyle(e).backgroundColor;
+      const [, , , alpha = 1] = channels(color);
+      if (alpha > 0) return color;
+    }
+  };
+  let lowest = [Infinity, ""];
+  for (const element of document.querySelectorAll("body *")) {
+    const own = [...element.childNodes].filter((n) => n.nodeType === 3 && n.data.trim());
+    if (!own.length || !element.checkVisibility() || element.matches("script, title, desc"))
+      continue;
+    const style = getComputedStyle(element);
+    const ink = element.ownerSVGElement ? style.fill : style.color;
+    const [a, b] = [light(ink), light(ground(element))].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < lowest[0]) lowest = [contrast, own[0].data];
+  }
+  return lowest;
+}"""
+
+VOID = {"meta", "link", "input", "br", "wbr"}
+
+
+class Page(html.parser.HTMLParser):
+    """What is on a page: its text by element, its attributes, and whether its elements nest."""
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.texts, self.attributes, self.ids = [], [], [], []
+        self.feed(page)
+        self.close()
+        assert self.open == []
+
+    def handle_starttag(self, tag, attributes):
+        self.attributes += [(tag, *attribute) for attribute in attributes]
+        self.ids += [value for name, value in attributes if name == "id"]
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attributes):
+        self.attributes += [(tag, *attribute) for attribute in attributes]
+        self.ids += [value for name, value in attributes if name == "id"]
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if self.open and self.open[-1] not in ("style", "script"):
+            self.texts.append(data)
+
+    @property
+    def text(self):
+        marks = str.maketrans(dict.fromkeys("\u2068\u2069"))
+        return " ".join(" ".join(self.texts).split()).translate(marks)
+
+    def all(self, tag, name):
+        return [value for t, n, value in self.attributes if (t, n) == (tag, name)]

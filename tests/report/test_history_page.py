@@ -1,0 +1,328 @@
+from __future__ import annotations
+
+import html
+import json
+import re
+import time
+
+import pytest
+
+from tests.report.documents import HOSTILE_TEXTS
+from tests.report.histories import (
+    CACHED,
+    EMPTY,
+    FAILED,
+    FIRST,
+    HISTORIES,
+    HOSTILE,
+    PLAIN,
+    PUSHED,
+    R2,
+    RUN_1,
+    RUN_2,
+    STOPPED,
+    history,
+    many,
+    moved,
+    run,
+)
+from tests.report.pages import Page
+from tfx_wine_ext.report.history_page import render_history_page
+
+
+def text_of(document):
+    return Page(render_history_page(document)).text.replace("\u00a0", " ")
+
+
+def part(text, start, end):
+    return text[text.index(start) : text.index(end, text.index(start))].strip()
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_every_kind_of_history_makes_a_page_whose_elements_nest_and_whose_ids_are_unique(name):
+    page = Page(render_history_page(HISTORIES[name]))
+    assert len(set(page.ids)) == len(page.ids)
+    # What is used or linked to is there.
+    used = page.all("use", "href") + page.all("a", "href")
+    assert {href[1:] for href in used if href.startswith("#")} <= set(page.ids)
+
+
+@pytest.mark.parametrize("name", HISTORIES)
+def test_no_page_asks_any_address_or_has_style_or_code_in_attributes(name):
+    page = Page(render_history_page(HISTORIES[name]))
+    addresses = [
+        (tag, attribute, value)
+        for tag, attribute, value in page.attributes
+        if attribute in ("href", "src", "action", "xlink:href", "srcset", "data")
+        and not value.startswith("#")
+    ]
+    assert addresses[0] == ("link", "href", "data:,")
+    reports = r"file:///pipelines/wine/DriftReport/(report|stopped)/\d+/drift_report\.html"
+    assert all(re.fullmatch(reports, value) and tag == "a" for tag, _, value in addresses[1:])
+    assert [n for _, n, _ in page.attributes if n == "style" or n.startswith("on")] == []
+
+
+def test_the_document_may_come_from_a_file():
+    assert render_history_page(json.loads(json.dumps(STOPPED))) == render_history_page(STOPPED)
+
+
+def test_a_document_is_not_changed():
+    before = json.dumps(STOPPED)
+    render_history_page(STOPPED)
+    assert json.dumps(STOPPED) == before
+
+
+def test_the_first_screen_says_where_the_pipeline_stands_and_what_is_in_production():
+    assert part(text_of(STOPPED), "History of wine_quality ·", "Runs over time") == (
+        "History of wine_quality · 25 November 2026, 02:40 UTC "
+        "Run 5 was stopped by the drift gate: 3 of 4 features drifted from span 3; alcohol most. "
+        "3 of 4 features moved; most: alcohol down from 10.5 to 9.8. "
+        "In production: the model of run 3 (R² 0.41), 25 November 2026, 02:23 UTC . "
+        "Latest run Run 5 Began 26 November 2026, 02:23 UTC Took 2.6 s "
+        "Data span 4; rows: train 1,606, eval 540 "
+        "In production Model of run 3 Metric R² 0.41, up 0.08 (better) from run 2 "
+        "Start warm, generation 1 Pushed to /pipelines/wine/serving/1795573417 "
+        "All runs 5 runs Pushed 2 models Stopped or failed 1 run Store metadata.db"
+    )
+
+
+def test_a_run_says_what_moved_before_and_after():
+    text = text_of(PUSHED)
+    assert part(text, "Not blessed Run 2", "8 components") == (
+        "Not blessed Run 2 25 November 2026, 02:23 UTC · span 2 "
+        "R² 0.33, down 0.02 (worse) from run 1 "
+        "What moved since run 1 R2 fell by 0.02 (0.35 to 0.33). 1 of 4 features moved: alcohol "
+        "down. Metrics of run 1 and of this one Metric Before After Change Interval of the change "
+        "R² 0.35 0.33 down 0.02 (worse) -0.09 to 0.05 "
+        "Mean squared error 0.512 0.54 up 0.028 (worse) — "
+        "Features, worst first: drift from span 1 "
+        "Feature Verdict Before After Metric Score Limit "
+        "alcohol Warning 10.5 ↘ down 10.3 PSI 0.15 0.1 "
+        "pH OK 3.2 ↗ up 3.22 Kolmogorov-Smirnov 0.03 0.1 "
+        "grape OK — — Unseen values 0 % 1 % "
+        "density Inconclusive 0.994 ↗ up 0.995 Kolmogorov-Smirnov 0.098 0.1 "
+        "Data Span 2 Rows train 1,075, eval 541 (before: train 1,105, eval 558) "
+        "Anomalies 0 features Drift Warning "
+        "Model Start Warm, generation 1 Made by examples.wine_quality.trees_trainer.run_fn "
+        "Base model 9 Steps 200 (500 in all) "
+        "Why Warm start from model 9, the latest blessed one: generation 1. "
+        "num_trees 300 shrinkage 0.1"
+    )
+
+
+def test_a_run_names_its_components_and_its_files():
+    text = text_of(FIRST)
+    assert part(text, "8 components", "Made by tfx_wine_ext 0.4") == (
+        "8 components, 9.5 s; files and folders Components Component State Time "
+        "ParquetExampleGen Complete 0.14 s StatisticsGen Complete 2.3 s SchemaGen Complete 0.02 s "
+        "DriftReport Complete 0.17 s Transform Complete 3.8 s WarmStartTrainer Complete 0.94 s "
+        "Evaluator Complete 2.1 s Pusher Complete 0.02 s "
+        "Run 2026-11-25T02:22:54.507526 "
+        "Drift report /pipelines/wine/DriftReport/report/7/drift_report.html open "
+        "TensorBoard logs /pipelines/wine/WarmStartTrainer/model_run/9 "
+        "Model /pipelines/wine/WarmStartTrainer/model/9 "
+        "Evaluation /pipelines/wine/Evaluator/evaluation/11 "
+        "Examples /pipelines/wine/ParquetExampleGen/examples/1 "
+        "Pushed to /pipelines/wine/serving/1795573384"
+    )
+
+
+def test_settings_components_and_the_schema_that_changed_are_told():
+    text = text_of(PUSHED)
+    assert "The schema changed. New component: ExampleValidator ." in text
+    assert "Settings that changed Setting Before After WarmStartTrainer.num_trees 200 300" in text
+    assert "The data are the same." in text_of(CACHED)
+
+
+def test_the_first_run_has_nothing_before_it():
+    text = text_of(FIRST)
+    assert "Run 1 is blessed and pushed; R² 0.35." in text
+    assert "The first run There is no run before it to compare it with." in text
+    assert "Drift report: there is no baseline ." in text
+
+
+def test_a_pipeline_that_never_ran_has_a_page():
+    text = text_of(EMPTY)
+    assert "The pipeline has not run yet. After the first run this page shows" in text
+    assert "Runs over time" not in text
+
+
+def test_a_failed_run_shows_its_error():
+    text = text_of(FAILED)
+    assert "Run 2 failed in Trainer: ValueError: The column 'alcohol' is missing." in text
+    assert "Error of Trainer ValueError: The column 'alcohol' is missing. in trainer.py" in text
+    assert "missing.\n  in trainer.py, line 7</pre>" in render_history_page(FAILED)
+
+
+def test_a_plain_pipeline_has_neither_drift_nor_starts_that_are_known():
+    page = Page(render_history_page(PLAIN))
+    assert "Run 2 is blessed and not pushed; Accuracy 0.92, up 0.01 (better) from run 1." in (
+        page.text
+    )
+    assert "No model has gone into production yet." in page.text
+    assert "Drift of each feature" not in page.text
+    assert "Not known a plain Trainer" in page.text
+
+
+def test_a_run_with_drift_but_no_page_of_it_has_no_link():
+    one = {**RUN_2, "number": 1, "drift": {**RUN_2["drift"], "report": None}}
+    page = Page(render_history_page(history([one])))
+    assert [href for href in page.all("a", "href") if href.startswith("file:")] == []
+
+
+@pytest.mark.parametrize(
+    "report",
+    ["javascript:alert(1)//.html", "//host/report.html", "https://host/a.html", "/a/\n.html",
+     "report.html", "/a/report.txt", "/\\host/a.html"],
+)  # fmt: skip
+def test_only_the_path_of_a_page_on_this_machine_is_a_link(report):
+    one = {**RUN_2, "number": 1, "drift": {**RUN_2["drift"], "report": report}}
+    page = Page(render_history_page(history([one])))
+    assert [href for href in page.all("a", "href") if not href.startswith("#")] == []
+
+
+def test_a_path_with_any_characters_stays_one_address():
+    odd = '/a b/é"#?%<>/r.html'
+    one = {**RUN_2, "number": 1, "drift": {**RUN_2["drift"], "report": odd}}
+    page = Page(render_history_page(history([one])))
+    assert [href for href in page.all("a", "href") if not href.startswith("#")] == [
+        "file:///a%20b/%C3%A9%22%23%3F%25%3C%3E/r.html"
+    ]
+
+
+def test_correlations_say_that_they_are_no_cause_and_nothing_where_there_are_too_few_runs():
+    text = text_of(many(40, 3))
+    assert part(text, "Which drift went with the metric", "rho is") == (
+        "Which drift went with the metric Rank correlation over 40 runs; not a cause. "
+        "Feature Metric rho runs p measurement_00 R² 0.9 40 <0.001 "
+        "measurement_01 R² 0.8 40 0.001 measurement_02 R² 0.7 40 0.002"
+    )
+    assert "It is no cause: with 3 features looked at, some agree by chance." in text
+    few = text_of(STOPPED)
+    assert part(few, "Which drift went with the metric", "Run by run") == (
+        "Which drift went with the metric Rank correlation over 3 runs with both; 4 are needed."
+    )
+
+
+def test_all_runs_are_in_the_chart_and_the_last_50_have_their_details():
+    page = Page(render_history_page(many(120)))
+    runs = [id_ for id_ in page.ids if id_ and id_.startswith("run-")]
+    assert runs == [f"run-{n}" for n in range(120, 70, -1)]
+    chart = [href for href in page.all("a", "href") if href in ("#older", "#run-71")]
+    assert chart == ["#older"] * 70 + ["#run-71"]
+    assert "The details of the 70 runs before run 71 are not on this page" in page.text
+    assert all(
+        cells.count("|") == 119
+        for tag, name, cells in page.attributes
+        if (tag, name) == ("div", "data-cells")
+    )
+
+
+def test_more_features_than_12_are_behind_show_all():
+    page = render_history_page(many(20, 50))
+    assert page.count('class="row strip more"') == 38
+    assert "Show all 50 features" in page
+    assert page.count('class="row strip"') == 12
+    assert "38 more features" in page
+    assert "Show all" not in render_history_page(STOPPED)
+
+
+def test_metrics_beyond_12_have_no_plot_and_the_page_says_so():
+    names = {f"metric_{i}": {"value": 1.0, "lower": None, "upper": None} for i in range(15)}
+    one = run(1, metrics=names, blessed=True)
+    page = render_history_page(history([one], metric="metric_14"))
+    plots = re.findall('data-metric="(metric_[0-9]+)"', page)
+    assert plots == ["metric_14", *(f"metric_{i}" for i in range(11))]
+    assert "3 more metrics only in the runs below." in page
+
+
+def test_hostile_names_and_values_stay_text():
+    page = render_history_page(HOSTILE)
+    assert len(re.findall("<script", page)) == len(re.findall("</script", page)) == 1
+    assert "<img" not in page
+    assert "{{ 7 * 7 }}" in html.unescape(page)
+    # Nothing is left that turns or hides what is around it, but the marks that isolate.
+    kinds = set(re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202f]", page))
+    assert kinds == set()
+    assert page.count("\u2068") == page.count("\u2069")
+    page.encode("utf-8")  # No half of a surrogate pair.
+
+
+def test_hostile_names_do_not_shift_the_cells_of_the_runs():
+    page = Page(render_history_page(HOSTILE))
+    cells = [v for t, n, v in page.attributes if (t, n) == ("div", "data-cells")]
+    assert {value.count("|") for value in cells} == {1}
+    assert len(cells) == 1 + len(HOSTILE_TEXTS) + len(HOSTILE_TEXTS)
+
+
+def test_a_page_of_1000_runs_is_below_2_mb_and_takes_less_than_two_seconds():
+    thousand = many(1000)
+    render_history_page(EMPTY)  # Templates are compiled at the first one.
+    started = time.perf_counter()
+    page = render_history_page(thousand)
+    assert time.perf_counter() - started < 2
+    assert len(page.encode()) < 2_000_000
+
+
+def test_a_page_of_five_runs_is_below_100_kb():
+    assert len(render_history_page(STOPPED).encode()) < 100_000
+
+
+def without(document, key):
+    return {name: value for name, value in document.items() if name != key}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error", "message"),
+    [
+        ([], TypeError, "document must be a mapping, found list"),
+        ({}, ValueError, "document must have the keys pipeline, store, created, .*missing"),
+        (without(STOPPED, "moved"), ValueError, "document must have the keys moved, which are"),
+        ({**STOPPED, "runs": "abc"}, ValueError, r"\['runs'\] must be a list, found str"),
+        ({**STOPPED, "runs": ["abc"]}, ValueError, r"\['runs'\]\[0\] must be a mapping, found str"),
+        (
+            history([without(RUN_1, "drift")]),
+            ValueError,
+            r"document\['runs'\]\[0\] must have the keys drift, which are missing",
+        ),
+        (
+            history([RUN_1, RUN_1]),
+            ValueError,
+            r"document\['runs'\] must have different whole numbers, found \[1, 1\]",
+        ),
+        (
+            history([RUN_1, RUN_2], [moved(1, 2), moved(2, 3)]),
+            ValueError,
+            r"\['moved'\] must have one entry for each pair of neighbours of 2 runs, found 2",
+        ),
+        (
+            {**FIRST, "runs": [RUN_1, RUN_2], "moved": [moved(1, 2)]},
+            ValueError,
+            r"document\['features'\]\[0\]\['scores'\] must have one entry for each of 2 runs",
+        ),
+        (
+            {**FIRST, "features": [{"name": "pH"}]},
+            ValueError,
+            r"\['features'\]\[0\] must have the keys scores, limits, verdicts, metrics, which",
+        ),
+    ],
+)
+def test_what_is_no_history_is_refused(wrong, error, message):
+    with pytest.raises(error, match=message):
+        render_history_page(wrong)
+
+
+def test_a_history_whose_chosen_metric_no_run_has_shows_another():
+    text = text_of({**PUSHED, "metric": "auc"})
+    assert "Run 3 is blessed and pushed; R² 0.41, up 0.08 (better) from run 2." in text
+
+
+def test_a_metric_without_a_value_is_a_gap():
+    gap = {**RUN_2, "metrics": {R2: {"value": None, "lower": None, "upper": None}}}
+    page = Page(render_history_page(history([RUN_1, gap])))
+    [cells] = [
+        v
+        for t, n, v in page.attributes
+        if (t, n) == ("div", "data-cells") and v.startswith("0.35 ")
+    ]
+    assert cells == "0.35 (0.3 to 0.4)|"

@@ -1,0 +1,235 @@
+"""Reads the metrics of an evaluation without TensorFlow Model Analysis, whose import takes seconds.
+
+TFMA writes TFRecord files of ``MetricsForSlice``. The few fields of it that are needed here are
+described below by their numbers, in a descriptor pool of their own, so that TFMA can be imported in
+the same process. Source of the numbers: ``tensorflow_model_analysis/proto/metrics_for_slice.proto``
+of TFMA 0.46, the same since 0.21.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import io
+import json
+import re
+from collections.abc import Container, Iterator, Mapping
+from typing import Any
+
+from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+
+from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
+from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.lineage.scores import finite
+
+_METRICS_FILE = re.compile(r"metrics(-\d+-of-\d+)?(\.tfrecord)?")
+_CONFIG_FILE = "eval_config.json"
+# What TFX's Evaluator calls the model in production, if the EvalConfig is gone.
+_BASELINE = "baseline"
+# BoundedValue.Methodology: bounds of an approximated sum, which say nothing about other data.
+_RIEMANN_SUM = 1
+
+_Field = descriptor_pb2.FieldDescriptorProto
+_TYPES = {
+    "string": _Field.TYPE_STRING,
+    "double": _Field.TYPE_DOUBLE,
+    "bool": _Field.TYPE_BOOL,
+    "int32": _Field.TYPE_INT32,
+}
+# Message: field -> (number, type); "*" in front of a type: repeated. The wrappers of
+# google.protobuf (DoubleValue, ...) are messages of one field, `value`, with the number 1.
+_MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
+    "Double": {"value": (1, "double")},
+    "Empty": {},
+    "Bounded": {
+        "lower_bound": (1, "Double"),
+        "upper_bound": (2, "Double"),
+        "value": (3, "Double"),
+        "methodology": (4, "int32"),
+    },
+    "Value": {"double_value": (1, "Double"), "bounded_value": (2, "Bounded")},
+    "Key": {
+        "name": (1, "string"),
+        "output_name": (2, "string"),
+        "sub_key": (3, "Empty"),
+        "model_name": (4, "string"),
+        "is_diff": (5, "bool"),
+        "aggregation_type": (6, "Empty"),
+    },
+    "Interval": {"upper_bound": (1, "Value"), "lower_bound": (2, "Value")},
+    "Metric": {"key": (1, "Key"), "value": (2, "Value"), "confidence_interval": (3, "Interval")},
+    "SliceKey": {"single_slice_keys": (1, "*Empty")},
+    "MetricsForSlice": {
+        "slice_key": (1, "SliceKey"),
+        "cross_slice_key": (3, "Empty"),
+        "metric_keys_and_values": (51, "*Metric"),
+    },
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class MetricValue:
+    """A metric of the model, over the whole evaluation data.
+
+    Attributes:
+        value: None if it is NaN or infinite.
+        lower: Lower end of the confidence interval, if TFMA computed one.
+        upper: Its upper end.
+    """
+
+    value: float | None
+    lower: float | None = None
+    upper: float | None = None
+
+    def to_dict(self) -> dict[str, float | None]:
+        """The value as a JSON object.
+
+        Example:
+            >>> MetricValue(0.5).to_dict()
+            {'value': 0.5, 'lower': None, 'upper': None}
+        """
+        return dict(vars(self))
+
+
+def read_metrics(uri: str, files: SoftFiles | None = None) -> dict[str, MetricValue]:
+    """Reads the numbers of an evaluation: of the overall slice, of the model's first output.
+
+    Left out are metrics of one class or of the top k, differences to the baseline model and the
+    baseline's own metrics, plots and matrices. Of a name that is there with and without averaging
+    over classes, the one without is taken.
+
+    Args:
+        uri: Folder of a ModelEvaluation artifact.
+        files: How to read it. Default: from where it is.
+
+    Returns:
+        By name, in TFMA's order; none if the files are gone, or are Parquet files.
+
+    Example:
+        >>> read_metrics("no/such/folder")
+        {}
+    """
+    files = files or SoftFiles()
+    specs = _eval_config(uri, files).get("modelSpecs", [])
+    baselines = {str(spec.get("name")) for spec in specs if spec.get("isBaseline")} or {_BASELINE}
+    found = [
+        metric
+        for part in _slices(uri, files)
+        if not part.slice_key.single_slice_keys and not part.HasField("cross_slice_key")
+        for metric in part.metric_keys_and_values
+        if _is_of_the_model(metric.key, baselines) and _is_number(metric.value)
+    ]
+    # Python's sort is stable: averaged ones last, all else in TFMA's order.
+    found.sort(key=lambda metric: metric.key.HasField("aggregation_type"))
+    output = found[0].key.output_name if found else ""
+    metrics: dict[str, MetricValue] = {}
+    for metric in found:
+        if metric.key.output_name == output:
+            metrics.setdefault(metric.key.name, _metric_value(metric))
+    return metrics
+
+
+def gated_metrics(uri: str, files: SoftFiles | None = None) -> list[str]:
+    """Returns the metrics on which the blessing of an evaluation depends.
+
+    Args:
+        uri: Folder of a ModelEvaluation artifact.
+        files: How to read it. Default: from where it is.
+
+    Returns:
+        Names, in the order of the EvalConfig; none if it has no threshold or is gone.
+    """
+    found: list[str] = []
+    for spec in _eval_config(uri, files or SoftFiles()).get("metricsSpecs", []):
+        for metric in spec.get("metrics", []):
+            if "threshold" in metric or metric.get("perSliceThresholds"):
+                found.append(_name_of(metric))
+        found += spec.get("thresholds", {})
+    return list(dict.fromkeys(found))
+
+
+def _eval_config(uri: str, files: SoftFiles) -> dict[str, Any]:
+    """Returns the EvalConfig as JSON; empty if it is gone or something else."""
+    try:
+        found = json.loads(files.read(f"{uri}/{_CONFIG_FILE}") or b"{}")["evalConfig"]
+    except (ValueError, KeyError, TypeError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _name_of(metric: Mapping[str, Any]) -> str:
+    """Returns the name under which a metric of an EvalConfig is recorded."""
+    try:
+        name = json.loads(metric.get("config") or "{}").get("name")
+    except (ValueError, AttributeError):
+        name = None
+    return str(name or _snake_case(metric.get("className", "")))
+
+
+def _snake_case(name: str) -> str:
+    """Returns the name that TFMA and Keras give to the metric of a class."""
+    spaced = re.sub(r"([a-z0-9])([A-Z])|(.)([A-Z][a-z]+)", r"\1\3_\2\4", name)
+    return spaced.lower().lstrip("_")
+
+
+def _slices(uri: str, files: SoftFiles) -> Iterator[Any]:
+    for name in files.names(uri):
+        if not _METRICS_FILE.fullmatch(name):
+            continue
+        data = files.read(f"{uri}/{name}")
+        try:
+            for record in iter_records(io.BytesIO(data or b"")):
+                yield _message_class().FromString(record)
+        except (TFRecordError, message.DecodeError):
+            return
+
+
+def _is_of_the_model(key: Any, baselines: Container[str]) -> bool:
+    return not (key.HasField("sub_key") or key.is_diff or key.model_name in baselines)
+
+
+def _is_number(value: Any) -> bool:
+    return bool(value.HasField("double_value") or value.HasField("bounded_value"))
+
+
+def _metric_value(metric: Any) -> MetricValue:
+    bounded = metric.value.bounded_value
+    value, lower, upper = _number(metric.value), None, None
+    if metric.HasField("confidence_interval"):
+        interval = metric.confidence_interval
+        lower, upper = _number(interval.lower_bound), _number(interval.upper_bound)
+    elif metric.value.HasField("bounded_value") and bounded.methodology != _RIEMANN_SUM:
+        lower, upper = finite(bounded.lower_bound.value), finite(bounded.upper_bound.value)
+    return MetricValue(value, lower, upper)
+
+
+def _number(value: Any) -> float | None:
+    if value.HasField("double_value"):
+        return finite(value.double_value.value)
+    return finite(value.bounded_value.value.value)
+
+
+@functools.cache
+def _message_class() -> Any:
+    file = descriptor_pb2.FileDescriptorProto(
+        name="tfx_wine_ext_evaluation.proto", package="tfx_wine_ext_evaluation", syntax="proto3"
+    )
+    for name, fields in _MESSAGES.items():
+        described = file.message_type.add(name=name)
+        for field, (number, kind) in fields.items():
+            repeated, kind = kind.startswith("*"), kind.lstrip("*")
+            added = described.field.add(
+                name=field,
+                number=number,
+                label=_Field.LABEL_REPEATED if repeated else _Field.LABEL_OPTIONAL,
+            )
+            if kind in _TYPES:
+                added.type = _TYPES[kind]
+            else:
+                added.type, added.type_name = _Field.TYPE_MESSAGE, f".{file.package}.{kind}"
+    pool = descriptor_pool.DescriptorPool()
+    pool.Add(file)
+    descriptor = pool.FindMessageTypeByName(f"{file.package}.MetricsForSlice")
+    if hasattr(message_factory, "GetMessageClass"):  # protobuf 4.22 and later
+        return message_factory.GetMessageClass(descriptor)
+    return message_factory.MessageFactory(pool).GetPrototype(descriptor)

@@ -1,0 +1,410 @@
+"""What changed between two runs: in the data, in the settings, and in what was measured.
+
+Nothing here says that one caused the other: two runs differ in many ways at once.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from tfx_wine_ext.lineage.evaluation import MetricValue, gated_metrics
+from tfx_wine_ext.lineage.readings import jsonable
+from tfx_wine_ext.lineage.runs import Run
+from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
+from tfx_wine_ext.report.text import count, number, pair, visible
+
+DRIFT_REPORT, STATISTICS = "drift report", "statistics"
+
+# With fewer pairs, not even a perfect order is unlikely by chance: of four, one in 12 is.
+MIN_PAIRS = 4
+# Up to here p-values are counted out over all orders: 7! = 5,040 of them.
+_EXACT_PAIRS = 7
+# Metrics of TFMA that do not say how good a model is.
+_NO_QUALITY = ("loss", "example_count", "weighted_example_count")
+_UNFINISHED = ("FAILED", "RUNNING", "CANCELED")
+_MOST_IN_SENTENCE = 3
+_NAME_LENGTH = 60
+
+
+def what_moved(before: Run, after: Run) -> dict[str, Any]:
+    """Says what changed from one run to another.
+
+    Features are compared by the later run's drift report if its baseline is the earlier run's data,
+    else by the statistics of both; they are none if the data are the same.
+
+    Args:
+        before: The earlier run.
+        after: The later one.
+
+    Returns:
+        A JSON object, described in docs/lineage.md.
+    """
+    same = same_data(before, after)
+    source, scores = _scores(before, after, same)
+    metrics = _metrics(before, after)
+    parts = {
+        "before": before.run,
+        "after": after.run,
+        "before_number": before.number,
+        "after_number": after.number,
+        "source": source,
+        "features": [score.to_dict() for score in scores],
+        "rows": {side: run.examples and run.examples.rows for side, run in _sides(before, after)},
+        "data_changed": None if same is None else not same,
+        "schema_changed": _schema_changed(before, after),
+        "settings": _settings(before, after),
+        "components": _components(before, after),
+        "metrics": metrics,
+        "blessed": {side: run.blessed for side, run in _sides(before, after)},
+        "pushed": {side: run.pushed for side, run in _sides(before, after)},
+    }
+    parts["sentences"] = _sentences(before, after, parts, scores)
+    found: dict[str, Any] = jsonable(parts)
+    return found
+
+
+def _sides(before: Run, after: Run) -> tuple[tuple[str, Run], ...]:
+    return ("before", before), ("after", after)
+
+
+def same_data(before: Run, after: Run) -> bool | None:
+    """Tells whether two runs are of the same data; None if nothing says so.
+
+    Args:
+        before: One run.
+        after: Another one.
+    """
+    old, new = before.examples, after.examples
+    if old is None or new is None:
+        return None
+    if old.id == new.id:
+        return True
+    if old.content_fingerprint and new.content_fingerprint:
+        # The same files may have been divided into splits in another way.
+        return old.content_fingerprint == new.content_fingerprint and old.rows == new.rows
+    if None not in (old.rows, new.rows) and old.rows != new.rows:
+        return False
+    return None
+
+
+def _scores(before: Run, after: Run, same: bool | None) -> tuple[str | None, Sequence[Score]]:
+    if before.examples is None or after.examples is None or same:
+        return None, ()
+    drift = after.drift
+    if drift is not None and drift.baseline_id == before.examples.id and drift.scores:
+        return DRIFT_REPORT, drift.scores
+    if before.statistics is not None and after.statistics is not None:
+        scores = scores_of_statistics(before.statistics.uri, after.statistics.uri)
+        if scores is not None:
+            return STATISTICS, scores
+    return None, ()
+
+
+def _schema_changed(before: Run, after: Run) -> bool | None:
+    old, new = (run.examples and run.examples.schema_fingerprint for run in (before, after))
+    return old != new if old and new else None
+
+
+def _settings(before: Run, after: Run) -> list[dict[str, Any]]:
+    """Parameters that differ, of components that both runs have."""
+    found = []
+    for component in before.parameters:
+        if component not in after.parameters:
+            continue
+        old, new = before.parameters[component], after.parameters[component]
+        for name in sorted({*old, *new}):
+            if old.get(name) != new.get(name):
+                found.append(
+                    {
+                        "component": component,
+                        "parameter": name,
+                        "before": old.get(name),
+                        "after": new.get(name),
+                    }
+                )
+    return found
+
+
+def _components(before: Run, after: Run) -> dict[str, list[str]]:
+    """Components that only one run has; what a run did not reach is not removed."""
+    old, new = ([component.id for component in run.components] for run in (before, after))
+    return {
+        "added": [x for x in dict.fromkeys(new) if x not in old]
+        if before.state not in _UNFINISHED
+        else [],
+        "removed": [x for x in dict.fromkeys(old) if x not in new]
+        if after.state not in _UNFINISHED
+        else [],
+    }
+
+
+def _metrics(before: Run, after: Run) -> list[dict[str, Any]]:
+    found = []
+    for name in dict.fromkeys([*after.metrics, *before.metrics]):
+        old, new = before.metrics.get(name), after.metrics.get(name)
+        change = lower = upper = None
+        if old is not None and new is not None:
+            change, lower, upper = difference(old, new)
+        found.append(
+            {
+                "name": name,
+                "before": old and old.value,
+                "after": new and new.value,
+                "change": change,
+                "lower": lower,
+                "upper": upper,
+            }
+        )
+    return found
+
+
+def difference(
+    old: MetricValue, new: MetricValue
+) -> tuple[float | None, float | None, float | None]:
+    """Returns by how much a metric changed, and the confidence interval of that.
+
+    Of two intervals l1..u1 and l2..u2 around m1 and m2, that of m2 - m1 is from
+    ``d - sqrt((m2 - l2)^2 + (u1 - m1)^2)`` to ``d + sqrt((u2 - m2)^2 + (m1 - l1)^2)`` (Zou and
+    Donner, 2008, doi:10.1002/sim.3095). It holds for independent evaluations, as of different data;
+    for two models on the same data it is usually too wide.
+
+    Args:
+        old: The earlier value.
+        new: The later one.
+
+    Returns:
+        Change, lower and upper end; None for what is not known.
+
+    Example:
+        >>> difference(MetricValue(0.5, 0.25, 0.75), MetricValue(1.0))
+        (0.5, None, None)
+        >>> difference(MetricValue(0.0, -3.0, 3.0), MetricValue(2.0, -2.0, 6.0))
+        (2.0, -3.0, 7.0)
+    """
+    if old.value is None or new.value is None:
+        return None, None, None
+    change = new.value - old.value
+    if old.lower is None or old.upper is None or new.lower is None or new.upper is None:
+        return change, None, None
+    down = math.hypot(new.value - new.lower, old.upper - old.value)
+    up = math.hypot(new.upper - new.value, old.value - old.lower)
+    return change, change - down, change + up
+
+
+def _sentences(
+    before: Run, after: Run, parts: Mapping[str, Any], scores: Sequence[Score]
+) -> list[str]:
+    found = [
+        f"{_shown(component.id)} failed: {_shown(component.error or 'the store does not say why')}."
+        for component in after.components
+        if component.state == "FAILED"
+    ]
+    found += _about_data(before, after, parts, scores)
+    found += _about_settings(parts)
+    if after.model is not None and after.model.warm:
+        found.append(
+            f"The model goes on from model {after.model.base_model_id}: warm start, generation "
+            f"{after.model.generation}."
+        )
+    elif after.model is not None and after.model.warm is False:
+        found.append("The model was trained from nothing: cold start.")
+    found += _about_metrics(parts["metrics"])
+    if after.blessed is not None and after.blessed != before.blessed:
+        found.append(f"The model was {'' if after.blessed else 'not '}blessed.")
+    elif after.blessed is None and before.blessed is not None:
+        found.append("No model was evaluated.")
+    if before.pushed and not after.pushed:
+        found.append("No model was pushed.")
+    elif after.pushed and not before.pushed:
+        found.append("A model was pushed.")
+    return found
+
+
+def _about_data(
+    before: Run, after: Run, parts: Mapping[str, Any], scores: Sequence[Score]
+) -> list[str]:
+    old, new = before.examples, after.examples
+    if old is None or new is None:
+        return []
+    if parts["data_changed"] is False:
+        return ["The data are the same."]
+    found = []
+    if parts["data_changed"]:
+        spans = f": span {old.span} to span {new.span}" if old.span != new.span else ""
+        rows = [sum(rows.values()) if rows else None for rows in (old.rows, new.rows)]
+        sizes = (
+            f"; {count(rows[0], 'row')} before, {count(rows[1])} now" if None not in rows else ""
+        )
+        found.append(f"The data changed{spans}{sizes}.")
+    if parts["schema_changed"]:
+        found.append("Columns or their types changed.")
+    if parts["source"] is not None:
+        found.append(_about_features(parts["source"], scores))
+    drift = after.drift
+    if drift is not None and drift.baseline_id not in (None, old.id):
+        span = "" if drift.baseline_span is None else f", span {drift.baseline_span}"
+        found.append(f"The drift report compares with other data than the earlier run's{span}.")
+    return found
+
+
+def _about_features(source: str, scores: Sequence[Score]) -> str:
+    by = "By the statistics, " if source == STATISTICS else ""
+    drifted = [score for score in scores if score.verdict == "DRIFT"]
+    near = sum(score.verdict == "WARN" for score in scores)
+    unsure = sum(score.verdict == "INCONCLUSIVE" for score in scores)
+    also = [f"{near} came near a limit"] if near else []
+    also += [f"of {unsure} it cannot be told"] if unsure else []
+    if not drifted:
+        text = f"{by}none of {count(len(scores), 'feature')} drifted"
+    else:
+        most = ", ".join(map(_in_words, drifted[:_MOST_IN_SENTENCE]))
+        text = f"{by}{len(drifted)} of {count(len(scores), 'feature')} drifted; most: {most}"
+    text = text[0].upper() + text[1:]
+    return "; ".join([text, *also]) + "."
+
+
+def _in_words(score: Score) -> str:
+    name = _shown(score.feature)
+    if score.direction is None or score.before is None or score.after is None:
+        return name
+    old, new = pair(score.before, score.after)
+    return f"{name} {score.direction} (mean {old} to {new})"
+
+
+def _about_settings(parts: Mapping[str, Any]) -> list[str]:
+    found = []
+    changed = [f"{x['component']}.{x['parameter']}" for x in parts["settings"]]
+    if changed:
+        names = ", ".join(map(_shown, changed[:_MOST_IN_SENTENCE]))
+        more = len(changed) - _MOST_IN_SENTENCE
+        rest = f" and {more} more" if more > 0 else ""
+        found.append(f"{count(len(changed), 'setting')} changed: {names}{rest}.")
+    for word, names in parts["components"].items():
+        if names:
+            found.append(f"{word.capitalize()}: {', '.join(map(_shown, names))}.")
+    return found
+
+
+def _about_metrics(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
+    found = []
+    for metric in metrics:
+        change = metric["change"]
+        if change is None or metric["name"] in _NO_QUALITY[1:]:
+            continue
+        name = _shown(metric["name"].replace("_", " "))
+        name = name[0].upper() + name[1:]
+        if change == 0:
+            found.append(f"{name} stayed at {number(metric['after'])}.")
+            continue
+        old, new = pair(metric["before"], metric["after"])
+        verb = "rose" if change > 0 else "fell"
+        text = f"{name} {verb} by {number(abs(change), 3)} ({old} to {new})"
+        if metric["lower"] is not None:
+            low, high = number(metric["lower"], 3), number(metric["upper"], 3)
+            text += f"; 95 % interval of the change: {low} to {high}"
+            if metric["lower"] <= 0 <= metric["upper"]:
+                text += ", so it may be chance"
+        found.append(f"{text}.")
+    return found
+
+
+def _shown(text: str) -> str:
+    return visible(text, _NAME_LENGTH)
+
+
+def main_metric(among: Sequence[Run]) -> str | None:
+    """Returns the metric by which models are judged.
+
+    Args:
+        among: Runs, oldest first.
+
+    Returns:
+        Of the newest run with metrics: the first one on which its blessing depends, else the first
+        one that is neither a loss nor a number of examples; None if there is none.
+    """
+    for run in reversed(among):
+        if run.metrics:
+            gated = gated_metrics(run.evaluation.uri) if run.evaluation else []
+            ordinary = [name for name in run.metrics if name not in _NO_QUALITY]
+            candidates = [name for name in gated if name in run.metrics] or ordinary
+            return next(iter(candidates or run.metrics))
+    return None
+
+
+def correlations(
+    among: Sequence[Run],
+    metric: str | None = None,
+    moved: Sequence[Mapping[str, Any]] | None = None,
+) -> list[dict[str, Any]]:
+    """Correlates, over neighbouring runs, how far a feature moved with how a metric changed.
+
+    Spearman's rank correlation of the score divided by its threshold (metrics of drift have
+    different units, and which one decides may change) and of the change of the metric, up or down.
+    A pair of runs on the same data counts as a move of 0. The p-value is two-sided, exact up to 7
+    pairs, and by Student's t above; as many features are tested as there are, some are below 0.05
+    by chance.
+
+    Args:
+        among: Runs, oldest first.
+        metric: Name of the metric. Default: `main_metric`.
+        moved: `what_moved` of each neighbouring pair, if it is at hand.
+
+    Returns:
+        One object for each feature: ``feature``, ``metric``, ``rho`` (-1 to 1), ``n`` (pairs) and
+        ``p_value``, the strongest first. `rho` and `p_value` are None below `MIN_PAIRS` pairs, and
+        where one side never changes.
+    """
+    metric = metric or main_metric(among)
+    if metric is None:
+        return []
+    if moved is None:
+        moved = [what_moved(*two) for two in zip(among, among[1:])]
+    changes, moves = [], []
+    for step in moved:
+        change = next((m["change"] for m in step["metrics"] if m["name"] == metric), None)
+        if change is not None:
+            changes.append(change)
+            moves.append(step)
+    names = dict.fromkeys(feature["feature"] for step in moves for feature in step["features"])
+    found = []
+    for name in names:
+        pairs = [
+            (size, change)
+            for step, change in zip(moves, changes)
+            if (size := _size(step, name)) is not None
+        ]
+        rho, p_value = _spearman(pairs)
+        found.append(
+            {"feature": name, "metric": metric, "rho": rho, "n": len(pairs), "p_value": p_value}
+        )
+    return sorted(found, key=lambda each: (-abs(each["rho"] or 0.0), -each["n"], each["feature"]))
+
+
+def _size(step: Mapping[str, Any], name: str) -> float | None:
+    if step["data_changed"] is False:
+        return 0.0
+    for feature in step["features"]:
+        if feature["feature"] == name:
+            return Score(**feature).nearness
+    return None
+
+
+def _spearman(pairs: Sequence[tuple[float, float]]) -> tuple[float | None, float | None]:
+    from scipy import stats
+
+    if len(pairs) < MIN_PAIRS:
+        return None, None
+    x, y = (stats.rankdata(side) for side in zip(*pairs))
+    if np.ptp(x) == 0 or np.ptp(y) == 0:
+        return None, None
+    rho = float(np.corrcoef(x, y)[0, 1])
+    if len(pairs) > _EXACT_PAIRS:
+        return rho, float(stats.spearmanr(x, y)[1])
+    x, y = x - x.mean(), y - y.mean()
+    sums = np.array([abs(np.dot(x, order)) for order in itertools.permutations(y)])
+    return rho, float(np.mean(sums >= abs(np.dot(x, y)) * (1 - 1e-12)))

@@ -1,0 +1,302 @@
+"""Single facts, read from an execution, an artifact or its files; None where they are not known."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.lineage.scores import (
+    finite,
+    read_report,
+    read_statistics,
+    scores_of_properties,
+    scores_of_report,
+    statistics_splits,
+)
+from tfx_wine_ext.lineage.snapshot import Artifact, Execution
+from tfx_wine_ext.types import drift_report as drift_keys
+from tfx_wine_ext.types import parquet_example_gen as example_keys
+from tfx_wine_ext.types import warm_start_trainer as model_keys
+
+RUNNING_STATES = ("NEW", "RUNNING", "UNKNOWN")
+# Where DriftReport's mode "fail" keeps the report, beside the folders of its outputs.
+STOPPED_FOLDER = "stopped"
+
+_RESOLVERS = ("Resolver", "ResolverNode")
+_IMPORTERS = ("Importer", "ImporterNode")
+_EXECUTION_RESULT = "__execution_result__"
+# Execution properties that no author of a pipeline set: drivers did, and TFX's notebook path.
+_NO_SETTINGS = {
+    example_keys.SPAN_KEY,
+    example_keys.VERSION_KEY,
+    example_keys.INPUT_FINGERPRINT_KEY,
+    example_keys.INPUT_FILES_KEY,
+    drift_keys.DECISION_KEY,
+    model_keys.BASE_ID_KEY,
+    model_keys.WARM_START_REQUEST_KEY,
+    "state",
+    "run_id",
+    "component_id",
+    "pipeline_name",
+    "pipeline_root",
+    "checksum_md5",
+}
+_HYPERPARAMETERS_FILE = "best_hyperparameters.txt"
+_ANOMALIES_FILE = "SchemaDiff.pb"
+
+
+def last_of(execution: Execution) -> str:
+    """Returns the last part of the class path of a component."""
+    return execution.type.rpartition(".")[2]
+
+
+def is_resolver(execution: Execution) -> bool:
+    """Tells whether an execution only looked up what others made."""
+    return last_of(execution) in _RESOLVERS
+
+
+def is_drift_report(execution: Execution) -> bool:
+    """Tells whether an execution was a drift report, by its parameters: it may be a subclass."""
+    return drift_keys.DRIFT_CONFIG_KEY in execution.properties
+
+
+def state_of(executions: Sequence[Execution]) -> str:
+    """Returns the state of a run; of components that ran several times, the last time counts."""
+    last = {execution.component or execution.type: execution for execution in executions}
+    states = [execution.state for execution in last.values()]
+    for state in ("FAILED", "CANCELED"):
+        if state in states:
+            return state
+    unfinished = [e for e in last.values() if e.state in RUNNING_STATES and not e.succeeded]
+    if unfinished:
+        return "RUNNING"
+    passive = (*_RESOLVERS, *_IMPORTERS)
+    work = [e.state for e in last.values() if last_of(e) not in passive]
+    return "CACHED" if work and set(work) == {"CACHED"} else "COMPLETE"
+
+
+def error_of(execution: Execution) -> str | None:
+    """Returns the last line of what TFX recorded of a failure: the error itself, not the stack."""
+    try:
+        message = json.loads(execution.properties.get(_EXECUTION_RESULT, ""))["resultMessage"]
+        return str(message).strip().splitlines()[-1]
+    except (ValueError, KeyError, TypeError, IndexError):
+        return None
+
+
+def settings(execution: Execution) -> dict[str, Any]:
+    """Returns the execution properties that are settings, sorted by name."""
+    return {
+        name: value
+        for name, value in sorted(execution.properties.items())
+        if name not in _NO_SETTINGS and not name.startswith("__")
+    }
+
+
+def whole(value: Any) -> int | None:
+    """Returns an integer, which older versions of TFX store as text.
+
+    Example:
+        >>> whole(3), whole("3"), whole(True), whole("x"), whole(None)
+        (3, 3, 1, None, None)
+    """
+    try:
+        return None if value is None or value == "" else int(value)
+    except (TypeError, ValueError):
+        return None
+
+
+def content_fingerprint(examples: Artifact) -> str | None:
+    """Returns the fingerprint of the content read, or of the input files of a plain ExampleGen."""
+    found = examples.properties
+    content = found.get(example_keys.CONTENT_FINGERPRINT_KEY)
+    return content or found.get(example_keys.INPUT_FINGERPRINT_KEY) or None
+
+
+def schema_fingerprint(examples: Artifact) -> str | None:
+    """Returns the fingerprint of the schema that ParquetExampleGen read."""
+    return examples.properties.get(example_keys.SCHEMA_FINGERPRINT_KEY) or None
+
+
+def rows_of(examples: Artifact) -> dict[str, int] | None:
+    """Returns the rows of each split, which ParquetExampleGen writes; None for others."""
+    try:
+        splits = json.loads(examples.properties.get("split_names") or "[]")
+    except ValueError:
+        return None
+    rows = {
+        split: whole(examples.properties.get(example_keys.of_split(example_keys.ROWS_KEY, split)))
+        for split in splits
+    }
+    known = {split: number for split, number in rows.items() if number is not None}
+    return known if known and len(known) == len(rows) else None
+
+
+def rows_of_statistics(uri: str, files: SoftFiles) -> dict[str, int] | None:
+    """Returns the examples of each split that ExampleStatistics counted; None if they are gone."""
+    rows = {}
+    for split in statistics_splits(uri, files):
+        statistics = read_statistics(uri, split, files)
+        if statistics is None:
+            return None
+        rows[split] = int(statistics.num_examples)
+    return rows or None
+
+
+def anomalous_features(uri: str, files: SoftFiles) -> set[str] | None:
+    """Returns the features with an anomaly in any split; None if a file is gone."""
+    from google.protobuf.message import DecodeError
+    from tensorflow_metadata.proto.v0 import anomalies_pb2
+
+    splits = [name for name in files.names(uri) if name.startswith("Split-")]
+    found: set[str] = set()
+    for split in splits:
+        data = files.read(f"{uri}/{split}/{_ANOMALIES_FILE}")
+        if data is None:
+            return None
+        try:
+            found |= set(anomalies_pb2.Anomalies.FromString(data).anomaly_info)
+        except DecodeError:
+            return None
+    return found if splits else None
+
+
+def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
+    """Returns what a drift report found: from its file, else from its properties.
+
+    Args:
+        report: An ExampleDriftReport.
+        files: How to read it.
+
+    Returns:
+        The attributes of `tfx_wine_ext.lineage.runs.Drift`, without `baseline_id`.
+    """
+    document = read_report(report.uri, files)
+    if document is not None:
+        return _of_document(document, report.id, report.uri, files)
+    found = report.properties
+    blessed = whole(found.get(drift_keys.BLESSED_KEY))
+    return {
+        "id": report.id,
+        "uri": report.uri,
+        "report": files.existing(f"{report.uri}/{drift_keys.REPORT_HTML}"),
+        "verdict": found.get(drift_keys.VERDICT_KEY),
+        "blessed": None if blessed is None else blessed == 1,
+        "baseline_span": whole(found.get(drift_keys.BASELINE_SPAN_KEY)),
+        "features": whole(found.get(drift_keys.FEATURES_KEY)),
+        "features_drifted": whole(found.get(drift_keys.FEATURES_DRIFTED_KEY)),
+        "share_drifted": finite(found.get(drift_keys.SHARE_DRIFTED_KEY)),
+        "reasons": (),
+        "scores": scores_of_properties(found),
+    }
+
+
+def stopped_drift(folders: Sequence[str], files: SoftFiles) -> dict[str, Any] | None:
+    """Returns what a report found that stopped its run, and of which the store knows nothing.
+
+    Args:
+        folders: Where it may be.
+        files: How to read it.
+
+    Returns:
+        The attributes of `tfx_wine_ext.lineage.runs.Drift`, without `baseline_id`; and ``why``, a
+        sentence without its full stop. None if there is no report.
+    """
+    for folder in folders:
+        document = read_report(folder, files)
+        if document is not None:
+            baseline = (document.get("baseline") or {}).get("name", "the baseline")
+            why = f"The data drifted from {baseline}: {'; '.join(document.get('reasons', ()))}"
+            return {**_of_document(document, None, folder, files), "why": why}
+    return None
+
+
+def _of_document(
+    document: Mapping[str, Any], id_: int | None, folder: str, files: SoftFiles
+) -> dict[str, Any]:
+    features = document["features"]
+    return {
+        "id": id_,
+        "uri": folder,
+        "report": files.existing(f"{folder}/{drift_keys.REPORT_HTML}"),
+        "verdict": document.get("verdict"),
+        "blessed": document.get("verdict") != "DRIFT",
+        "baseline_span": (document.get("baseline") or {}).get("span"),
+        "features": len(features),
+        "features_drifted": sum(feature["verdict"] == "DRIFT" for feature in features),
+        "share_drifted": finite(document.get("share_drifted")),
+        "reasons": tuple(document.get("reasons", ())),
+        "scores": scores_of_report(document),
+    }
+
+
+def node_folder(uri: str) -> str:
+    """Returns the folder of a node, in which TFX makes one folder per output and execution.
+
+    Example:
+        >>> node_folder("/pipelines/wine/DriftReport/report/7")
+        '/pipelines/wine/DriftReport'
+    """
+    return posixpath.dirname(posixpath.dirname(uri.rstrip("/")))
+
+
+def root_folder(uri: str, maker: Execution) -> str | None:
+    """Returns the pipeline's root, if a URI is where TFX puts outputs: ``root/node/key/execution``.
+
+    Args:
+        uri: Of an output.
+        maker: The execution that has it among its outputs.
+    """
+    node = node_folder(uri)
+    return posixpath.dirname(node) if posixpath.basename(node) == maker.component else None
+
+
+def kind_of(trainer: Execution) -> str | None:
+    """Returns what trained a model: run_fn, module path or module file."""
+    for key in (model_keys.RUN_FN_KEY, model_keys.MODULE_PATH_KEY, model_keys.MODULE_FILE_KEY):
+        value = trainer.properties.get(key)
+        if value and value != "None":
+            return str(value)
+    return None
+
+
+def hyperparameters(uri: str, files: SoftFiles) -> dict[str, Any] | None:
+    """Returns the values of a HyperParameters artifact, as KerasTuner writes them."""
+    data = files.read(f"{uri}/{_HYPERPARAMETERS_FILE}")
+    try:
+        values = json.loads(data or b"null")
+    except ValueError:
+        return None
+    if isinstance(values, dict) and isinstance(values.get("values"), dict):
+        values = values["values"]
+    return values if isinstance(values, dict) else None
+
+
+def custom_config(trainer: Execution) -> dict[str, Any] | None:
+    """Returns a Trainer's `custom_config`, if it is a dictionary with something in it."""
+    try:
+        found = json.loads(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY) or "null")
+    except (ValueError, TypeError):
+        return None
+    return found if isinstance(found, dict) and found else None
+
+
+def jsonable(value: Any) -> Any:
+    """Returns a value as JSON has it: tuples as lists, NaN and infinities as None.
+
+    Example:
+        >>> jsonable({"a": (1, float("nan"))})
+        {'a': [1, None]}
+    """
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(each) for each in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    if isinstance(value, float):
+        return finite(value)
+    return value

@@ -1,0 +1,549 @@
+"""The runs of a pipeline: what each one read, found, trained, measured and pushed.
+
+Artifacts are recognised by their types, not by the names of the components that made them: a plain
+TFX pipeline is read like one with this library's components. What a run lacks is None.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfx_wine_ext.lineage import readings
+from tfx_wine_ext.lineage.evaluation import MetricValue, read_metrics
+from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.lineage.scores import Score
+from tfx_wine_ext.lineage.snapshot import Artifact, Execution, Link, Snapshot
+
+LATEST = "latest"
+
+
+@dataclasses.dataclass(frozen=True)
+class Component:
+    """What one component did in a run.
+
+    Attributes:
+        id: Its id in the pipeline.
+        type: Its class path.
+        execution: Id of the execution.
+        state: MLMD's name: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...
+        started: ISO 8601, UTC.
+        seconds: From start to the last change; None while it runs.
+        error: Why it failed, in a line, if the store or a stopped drift report says so.
+    """
+
+    id: str
+    type: str
+    execution: int
+    state: str
+    started: str
+    seconds: float | None
+    error: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Examples:
+    """The data of a run: what the first of its ExampleGens gave, or what it trained on.
+
+    Attributes:
+        id: The store's number for the artifact.
+        uri: Where it is.
+        span: TFX's number of the span.
+        version: TFX's number of the version within the span.
+        rows: By split; None if neither properties nor statistics say.
+        content_fingerprint: Of the input's content; of a plain ExampleGen, its `input_fingerprint`,
+            which depends on the files' times, too.
+        schema_fingerprint: Of the columns and their types.
+        anomalies: Number of features with an anomaly; None if nobody looked, or the files are gone.
+    """
+
+    id: int
+    uri: str
+    span: int | None
+    version: int | None
+    rows: Mapping[str, int] | None
+    content_fingerprint: str | None
+    schema_fingerprint: str | None
+    anomalies: int | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Drift:
+    """What a drift report found, be it one that stopped the run.
+
+    Attributes:
+        id: The store's number for the report; None for one that stopped the run, of which the
+            store knows nothing.
+        uri: Folder of the report.
+        report: Path of the page; None if it is gone.
+        verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
+        blessed: Whether it is another verdict than `DRIFT`.
+        baseline_id: The store's number for the Examples compared with, if they are others.
+        baseline_span: Their span.
+        features: How many were compared.
+        features_drifted: How many drifted.
+        share_drifted: The same as a share of all.
+        reasons: Why, in words; empty if OK, or if the file is gone.
+        scores: Of all features, or of the worst ones if the file is gone; the worst first.
+    """
+
+    id: int | None
+    uri: str
+    report: str | None
+    verdict: str | None
+    blessed: bool | None
+    baseline_id: int | None
+    baseline_span: int | None
+    features: int | None
+    features_drifted: int | None
+    share_drifted: float | None
+    reasons: tuple[str, ...]
+    scores: tuple[Score, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Model:
+    """The model of a run: the one evaluated or pushed if there are several, else the last one.
+
+    Attributes:
+        id: The store's number for it.
+        uri: Where it is.
+        kind: What trained it: the run_fn, module path or module file.
+        warm: Whether it went on from another model; None: not by WarmStartTrainer.
+        reason: Why so, in a sentence.
+        base_model_id: The store's number for that other model.
+        generation: How many warm starts are behind it.
+        steps: Of this training.
+        total_steps: Of all, since the last cold start.
+        hyperparameters: Those of the HyperParameters artifact, or else the `custom_config`.
+        logs: Folder of the ModelRun, which TensorBoard reads; None if it is gone.
+    """
+
+    id: int
+    uri: str
+    kind: str | None
+    warm: bool | None
+    reason: str | None
+    base_model_id: int | None
+    generation: int | None
+    steps: int | None
+    total_steps: int | None
+    hyperparameters: Mapping[str, Any] | None
+    logs: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class ArtifactRef:
+    """An artifact of a run.
+
+    Attributes:
+        id: The store's number for it.
+        uri: Where it is.
+    """
+
+    id: int
+    uri: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """One run of a pipeline; docs/lineage.md says from where each part is read.
+
+    Attributes:
+        run: Its id.
+        number: Its place among the pipeline's runs, from 1, the oldest.
+        pipeline: Name of the pipeline.
+        started: ISO 8601, UTC.
+        finished: The last change; None while it runs.
+        state: `COMPLETE`, `FAILED`, `RUNNING`, `CANCELED`, or `CACHED` if nothing was done anew.
+        components: In the order of their executions.
+        examples: Its data.
+        statistics: Its ExampleStatistics.
+        drift: What its drift report found.
+        model: What it trained.
+        metrics: Of the model, by name, over the whole evaluation data.
+        evaluation: Its ModelEvaluation.
+        blessed: Whether the Evaluator accepted the model; None: it was not asked.
+        pushed: Where the model was pushed to.
+        parameters: Execution properties that are settings, by component.
+    """
+
+    run: str
+    number: int
+    pipeline: str
+    started: str
+    finished: str | None
+    state: str
+    components: tuple[Component, ...]
+    examples: Examples | None
+    statistics: ArtifactRef | None
+    drift: Drift | None
+    model: Model | None
+    metrics: Mapping[str, MetricValue]
+    evaluation: ArtifactRef | None
+    blessed: bool | None
+    pushed: str | None
+    parameters: Mapping[str, Mapping[str, Any]]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The run as a JSON object, without NaN and infinities; every key is always there."""
+        return readings.jsonable(dataclasses.asdict(self))
+
+
+def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
+    """Returns the runs of a pipeline, oldest first.
+
+    A notebook (InteractiveContext) records each component as a run of its own. Neighbouring ones of
+    a pipeline are put together, until a component that has succeeded runs a second time.
+
+    Args:
+        snapshot: Of a store.
+        pipeline: Name of the pipeline. Default: all, each one's runs numbered by themselves.
+
+    Example:
+        >>> runs(Snapshot({}, {}, {}, {}, {}, {}, {}))
+        []
+    """
+    found: dict[str, list[list[Execution]]] = defaultdict(list)
+    by_run: dict[int, list[Execution]] = defaultdict(list)
+    for execution in snapshot.executions.values():
+        if execution.run is not None and pipeline in (None, execution.pipeline):
+            by_run[execution.run].append(execution)
+    for run_id, executions in sorted(by_run.items(), key=lambda item: item[1][0].id):
+        groups = found[executions[0].pipeline or ""]
+        legacy = snapshot.runs[run_id].legacy
+        if legacy and len(executions) == 1 and groups and _goes_on(groups[-1], executions[0]):
+            groups[-1].append(executions[0])
+        else:
+            groups.append(list(executions))
+    files = SoftFiles()
+    made = [
+        _Reader(snapshot, files, name, number, executions).run()
+        for name, groups in found.items()
+        for number, executions in enumerate(groups, 1)
+    ]
+    return sorted(made, key=lambda run: run.components[0].execution)
+
+
+def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
+    """Tells whether a notebook's execution belongs to the ones before it."""
+    done = {each.component for each in group if each.succeeded}
+    return execution.component not in done
+
+
+def find_run(among: Sequence[Run], text: str) -> Run:
+    """Returns the run that a person means.
+
+    Args:
+        among: Runs, oldest first.
+        text: A run's id or the beginning of one; a number: 1 for the oldest, -1 for the newest; or
+            "latest".
+
+    Raises:
+        ValueError: No run or several are meant.
+
+    Example:
+        >>> find_run([], "latest")
+        Traceback (most recent call last):
+        ...
+        ValueError: run 'latest': expected one of the runs, found that there are none
+    """
+    if not among:
+        raise ValueError(f"run {text!r}: expected one of the runs, found that there are none")
+    exact = [run for run in among if run.run == text]
+    found = exact
+    if not exact and text == LATEST:
+        found = [among[-1]]
+    elif not exact and text.lstrip("+-").isdigit() and len(text) < len("2026"):
+        found = _by_number(among, int(text))
+    elif not exact and text:
+        found = [run for run in among if run.run.startswith(text)]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        meant = ", ".join(run.run for run in found[:5]) + (", ..." if len(found) > 5 else "")
+        raise ValueError(
+            f"run {text!r}: expected one run, found {len(found)}: {meant}: give more of the id, "
+            "and the pipeline if several have such runs"
+        )
+    raise ValueError(
+        f"run {text!r}: expected an id or its beginning, a number from 1 to "
+        f"{max(run.number for run in among)} (or -1, -2, ... from the newest), or {LATEST}; found "
+        f"no such run among {among[0].run} to {among[-1].run}"
+    )
+
+
+def _by_number(among: Sequence[Run], number: int) -> list[Run]:
+    if number < 0:
+        return [among[number]] if -number <= len(among) else []
+    return [run for run in among if run.number == number]
+
+
+class _Reader:
+    """Reads one run from its executions, and the files that its artifacts still have."""
+
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        files: SoftFiles,
+        pipeline: str,
+        number: int,
+        executions: Sequence[Execution],
+    ) -> None:
+        self._snapshot = snapshot
+        self._files = files
+        self._pipeline = pipeline
+        self._number = number
+        self._executions = executions
+        self._made: dict[str, list[tuple[Artifact, Execution]]] = defaultdict(list)
+        for execution in executions:
+            if execution.succeeded and not readings.is_resolver(execution):
+                for link in snapshot.outputs.get(execution.id, ()):
+                    artifact = snapshot.artifacts[link.artifact]
+                    self._made[artifact.type].append((artifact, execution))
+
+    def run(self) -> Run:
+        executions = self._executions
+        state = readings.state_of(executions)
+        context = self._snapshot.runs[executions[0].run or 0]
+        examples = self._examples()
+        stopped, drift = self._drift()
+        evaluation = self._evaluation()
+        model = self._model(evaluation and evaluation[1])
+        return Run(
+            run=context.name,
+            number=self._number,
+            pipeline=self._pipeline,
+            started=_iso(min(execution.created for execution in executions)),
+            finished=None
+            if state == "RUNNING"
+            else _iso(max(execution.updated for execution in executions)),
+            state=state,
+            components=tuple(_component(each, stopped.get(each.id)) for each in executions),
+            examples=examples and self._read_examples(examples),
+            statistics=self._statistics(examples),
+            drift=drift,
+            model=model,
+            metrics=read_metrics(evaluation[0].uri, self._files) if evaluation else {},
+            evaluation=evaluation and ArtifactRef(evaluation[0].id, evaluation[0].uri),
+            blessed=self._blessed(evaluation and evaluation[1]),
+            pushed=self._pushed(),
+            parameters={
+                each.component or each.type: readings.settings(each)
+                for each in executions
+                if not readings.is_resolver(each)
+            },
+        )
+
+    def _inputs(self, execution: Execution) -> list[tuple[Link, Artifact]]:
+        links = self._snapshot.inputs.get(execution.id, ())
+        return [(link, self._snapshot.artifacts[link.artifact]) for link in links]
+
+    def _input(self, execution: Execution, type_name: str) -> Artifact | None:
+        found = (artifact for _, artifact in self._inputs(execution) if artifact.type == type_name)
+        return next(found, None)
+
+    def _examples(self) -> Artifact | None:
+        """The first Examples not made of Examples; else those that the run goes back to."""
+        for artifact, execution in self._made["Examples"]:
+            if self._input(execution, "Examples") is None:
+                return artifact
+        for execution in self._executions:
+            # What a drift report compares with, and an evaluation's old models, are not the data.
+            if readings.is_resolver(execution) or readings.is_drift_report(execution):
+                continue
+            artifact = self._input(execution, "Examples") or self._input(execution, "Model")
+            if artifact is not None:
+                ways = [artifact.id, *self._snapshot.upstream(artifact.id)]
+                for candidate in (self._snapshot.artifacts[id_] for id_ in ways):
+                    if candidate.type == "Examples" and self._is_root(candidate):
+                        return candidate
+        return None
+
+    def _is_root(self, examples: Artifact) -> bool:
+        makers = self._snapshot.makers(examples.id)
+        return all(
+            self._input(self._snapshot.executions[link.execution], "Examples") is None
+            for link in makers
+        )
+
+    def _read_examples(self, artifact: Artifact) -> Examples:
+        found = artifact.properties
+        rows = readings.rows_of(artifact)
+        if rows is None:
+            statistics = self._statistics(artifact)
+            rows = readings.rows_of_statistics(statistics.uri, self._files) if statistics else None
+        return Examples(
+            id=artifact.id,
+            uri=artifact.uri,
+            span=readings.whole(found.get("span")),
+            version=readings.whole(found.get("version")),
+            rows=rows,
+            content_fingerprint=readings.content_fingerprint(artifact),
+            schema_fingerprint=readings.schema_fingerprint(artifact),
+            anomalies=self._anomalies(),
+        )
+
+    def _statistics(self, examples: Artifact | None) -> ArtifactRef | None:
+        """The statistics of these examples, from the run or from whichever run made them."""
+        made = self._made["ExampleStatistics"]
+        of_them = [
+            artifact
+            for artifact, execution in made
+            if examples is not None and self._input(execution, "Examples") == examples
+        ]
+        for artifact in of_them or [artifact for artifact, _ in made]:
+            return ArtifactRef(artifact.id, artifact.uri)
+        for link in self._snapshot.read_by.get(examples.id, ()) if examples else ():
+            for output in self._snapshot.outputs.get(link.execution, ()):
+                artifact = self._snapshot.artifacts[output.artifact]
+                succeeded = self._snapshot.executions[link.execution].succeeded
+                if artifact.type == "ExampleStatistics" and succeeded:
+                    return ArtifactRef(artifact.id, artifact.uri)
+        return None
+
+    def _anomalies(self) -> int | None:
+        """Features with an anomaly, by whoever looked but a drift report."""
+        names: set[str] = set()
+        looked = False
+        for artifact, execution in self._made["ExampleAnomalies"]:
+            if not readings.is_drift_report(execution):
+                found = readings.anomalous_features(artifact.uri, self._files)
+                if found is None:
+                    return None
+                names |= found
+                looked = True
+        return len(names) if looked else None
+
+    def _drift(self) -> tuple[Mapping[int, str], Drift | None]:
+        """Why executions were stopped, by id, and the report that counts."""
+        reports = [
+            (execution, readings.drift_of(artifact, self._files))
+            for artifact, execution in self._made["ExampleDriftReport"]
+        ]
+        stopped: dict[int, str] = {}
+        for execution in self._executions:
+            if readings.is_drift_report(execution) and execution.state in ("FAILED", "RUNNING"):
+                found = readings.stopped_drift(self._stopped_folders(execution), self._files)
+                if found is not None:
+                    reports.append((execution, found))
+                    stopped[execution.id] = found.pop("why")
+        # Between splits of the same examples: only if there is nothing else.
+        reports.sort(key=lambda report: bool(report[0].properties.get("skew")))
+        if not reports:
+            return stopped, None
+        execution, found = reports[0]
+        return stopped, Drift(baseline_id=self._baseline(execution), **found)
+
+    def _stopped_folders(self, execution: Execution) -> list[str]:
+        """Folders in which a report that stopped the run may be: beside the node's outputs."""
+        uris = [
+            self._snapshot.artifacts[link.artifact].uri
+            for link in self._snapshot.outputs.get(execution.id, ())
+        ]
+        nodes = [readings.node_folder(uri) for uri in uris]
+        for made in self._made.values():
+            for artifact, _ in made:
+                for link in self._snapshot.makers(artifact.id):
+                    maker = self._snapshot.executions[link.execution]
+                    root = readings.root_folder(artifact.uri, maker)
+                    if root is not None:
+                        nodes.append(f"{root}/{execution.component}")
+        folder = f"{readings.STOPPED_FOLDER}/{execution.id}"
+        return [f"{node}/{folder}" for node in dict.fromkeys(nodes)]
+
+    def _baseline(self, execution: Execution) -> int | None:
+        for link, artifact in self._inputs(execution):
+            if link.key == "baseline":
+                return artifact.id
+            if link.key == "baseline_statistics":
+                ways = (
+                    self._snapshot.artifacts[id_] for id_ in self._snapshot.upstream(artifact.id)
+                )
+                return next((way.id for way in ways if way.type == "Examples"), None)
+        return None
+
+    def _evaluation(self) -> tuple[Artifact, Execution] | None:
+        """The evaluation of the run's own model, if there are several."""
+        made = {artifact.id for artifact, _ in self._made["Model"]}
+        found = self._made["ModelEvaluation"]
+        own = [
+            pair
+            for pair in found
+            if any(link.artifact in made for link in self._snapshot.inputs.get(pair[1].id, ()))
+        ]
+        return next(iter(own or found), None)
+
+    def _blessed(self, evaluator: Execution | None) -> bool | None:
+        found = self._made["ModelBlessing"]
+        same = [artifact for artifact, execution in found if execution is evaluator]
+        for artifact in same or [artifact for artifact, _ in found]:
+            return readings.whole(artifact.properties.get("blessed")) == 1
+        return None
+
+    def _pushed(self) -> str | None:
+        for artifact, _ in self._made["PushedModel"]:
+            if readings.whole(artifact.properties.get("pushed")) == 1:
+                return str(artifact.properties.get("pushed_destination") or artifact.uri)
+        return None
+
+    def _model(self, evaluator: Execution | None) -> Model | None:
+        made = {artifact.id: (artifact, execution) for artifact, execution in self._made["Model"]}
+        users = [evaluator] if evaluator else []
+        users += [execution for _, execution in self._made["PushedModel"]]
+        used = [
+            made[link.artifact]
+            for user in users
+            for link in self._snapshot.inputs.get(user.id, ())
+            if link.artifact in made
+        ]
+        chosen = used or list(made.values())[-1:]
+        if not chosen:
+            return None
+        artifact, trainer = chosen[0]
+        found = artifact.properties
+        base = readings.whole(found.get("base_model_id"))
+        if base is None:
+            keyed = {link.key: link.artifact for link in self._snapshot.inputs.get(trainer.id, ())}
+            base = None if "warm_start" in found else keyed.get("base_model")
+        warm = readings.whole(found.get("warm_start"))
+        hyperparameters = self._input(trainer, "HyperParameters")
+        values = None
+        if hyperparameters is not None:
+            values = readings.hyperparameters(hyperparameters.uri, self._files)
+        logs = [a.uri for a, execution in self._made["ModelRun"] if execution is trainer]
+        return Model(
+            id=artifact.id,
+            uri=artifact.uri,
+            kind=readings.kind_of(trainer),
+            warm=None if warm is None else warm == 1,
+            reason=found.get("warm_start_reason") or None,
+            base_model_id=base,
+            generation=readings.whole(found.get("generation")),
+            steps=readings.whole(found.get("steps")),
+            total_steps=readings.whole(found.get("total_steps")),
+            hyperparameters=values or readings.custom_config(trainer),
+            logs=self._files.existing(logs[0]) if logs else None,
+        )
+
+
+def _component(execution: Execution, stopped: str | None) -> Component:
+    running = execution.state in readings.RUNNING_STATES and not execution.succeeded
+    return Component(
+        id=execution.component or execution.type,
+        type=execution.type,
+        execution=execution.id,
+        state=execution.state,
+        started=_iso(execution.created),
+        seconds=None if running else (execution.updated - execution.created) / 1000,
+        error=readings.error_of(execution) or stopped,
+    )
+
+
+def _iso(milliseconds: int) -> str:
+    """A time as ISO 8601 with an offset from UTC."""
+    utc = datetime.timezone.utc
+    return datetime.datetime.fromtimestamp(milliseconds / 1000, utc).isoformat()

@@ -1,0 +1,216 @@
+"""How far each feature moved, in one line per feature, from a drift report or from statistics."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from tfx_wine_ext.drift.ranking import WORST_FIRST, deciding_metric, limit_of, nearness, severity
+from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.types import drift_report as keys
+
+STATISTICS_FILE = "FeatureStats.pb"
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """What became of one feature between two sets of data.
+
+    Attributes:
+        feature: Its name.
+        verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
+        metric: The metric that decided; None if none did, as where a column is gone.
+        score: Its value; see docs/drift-metrics.md for the unit of each.
+        threshold: The value from which on it has this verdict.
+        direction: `up` or `down`, of the mean; None for categories, or if it is not known.
+        before: Mean in the baseline.
+        after: Mean now.
+    """
+
+    feature: str
+    verdict: str
+    metric: str | None = None
+    score: float | None = None
+    threshold: float | None = None
+    direction: str | None = None
+    before: float | None = None
+    after: float | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """The score as a JSON object.
+
+        Example:
+            >>> Score("x", "OK").to_dict()["direction"] is None
+            True
+        """
+        return dict(vars(self))
+
+    @property
+    def nearness(self) -> float | None:
+        """How near the score is to its threshold: 1 if it has reached it; None if not known.
+
+        Different metrics have different units, and which one decides may change from run to run;
+        this ratio can be compared.
+        """
+        if self.score is None or self.threshold is None:
+            return None
+        ratio = nearness(self.score, self.threshold)
+        return ratio if math.isfinite(ratio) else None
+
+
+def scores_of_report(document: Mapping[str, Any]) -> tuple[Score, ...]:
+    """Returns the scores of all features of a drift report, the worst first.
+
+    Args:
+        document: From `tfx_wine_ext.drift.document.report_document`.
+
+    Example:
+        >>> scores_of_report({"features": []})
+        ()
+    """
+    return tuple(map(_of_feature, sorted(document["features"], key=severity)))
+
+
+def _of_feature(feature: Mapping[str, Any]) -> Score:
+    name = deciding_metric(feature)
+    metric = feature["metrics"][name] if name else None
+    before, after = (_mean(feature[side]) for side in ("baseline", "current"))
+    direction = None
+    if before is not None and after is not None and before != after:
+        direction = "up" if after > before else "down"
+    return Score(
+        feature["name"],
+        feature["verdict"],
+        name,
+        metric["value"] if metric else None,
+        limit_of(metric) if metric else None,
+        direction,
+        before,
+        after,
+    )
+
+
+def _mean(side: Mapping[str, Any] | None) -> float | None:
+    return (side or {}).get("mean")
+
+
+def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
+    """Returns the worst features, which DriftReport writes onto its artifact.
+
+    Args:
+        properties: Of an ExampleDriftReport.
+
+    Example:
+        >>> scores_of_properties({"worst_1": "x", "worst_1_verdict": "WARN"})[0].feature
+        'x'
+    """
+    found = []
+    for rank in range(1, keys.MOST_WORST_FEATURES + 1):
+        if keys.of_worst(rank) not in properties:
+            break
+        verdict, metric, score, threshold = (
+            properties.get(keys.of_worst(rank, key))
+            for key in (
+                keys.WORST_VERDICT,
+                keys.WORST_METRIC,
+                keys.WORST_SCORE,
+                keys.WORST_THRESHOLD,
+            )
+        )
+        name = str(properties[keys.of_worst(rank)])
+        if verdict in WORST_FIRST:
+            found.append(Score(name, verdict, metric, finite(score), finite(threshold)))
+    return tuple(found)
+
+
+def scores_of_statistics(
+    before_uri: str, after_uri: str, files: SoftFiles | None = None
+) -> tuple[Score, ...] | None:
+    """Compares what StatisticsGen wrote of two sets of data, by the default thresholds.
+
+    Statistics hold histograms, not values: small drift is `INCONCLUSIVE`, see
+    `tfx_wine_ext.drift.from_statistics`.
+
+    Args:
+        before_uri: Of an ExampleStatistics artifact.
+        after_uri: Of another one.
+        files: How to read them. Default: from where they are.
+
+    Returns:
+        The scores of the split "train", or of the first split that both have; the worst first. None
+        if the files of one are gone, or are no statistics of one dataset.
+    """
+    from tfx_wine_ext.drift import compare
+    from tfx_wine_ext.drift.from_statistics import statistics_summaries
+
+    files = files or SoftFiles()
+    splits = [statistics_splits(uri, files) for uri in (before_uri, after_uri)]
+    common = [split for split in splits[0] if split in splits[1]]
+    if not common:
+        return None
+    split = "train" if "train" in common else common[0]
+    before, after = (read_statistics(uri, split, files) for uri in (before_uri, after_uri))
+    if before is None or after is None:
+        return None
+    try:
+        result = compare(statistics_summaries(before), statistics_summaries(after))
+    except ValueError:  # Statistics without the histograms that are compared.
+        return None
+    return scores_of_report(result.to_dict())
+
+
+def statistics_splits(uri: str, files: SoftFiles) -> list[str]:
+    """Returns the splits of which there are statistics, sorted."""
+    return [name[len("Split-") :] for name in files.names(uri) if name.startswith("Split-")]
+
+
+def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
+    """Returns the DatasetFeatureStatistics of a split; None if they are gone or sliced."""
+    from google.protobuf.message import DecodeError
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    data = files.read(f"{uri}/Split-{split}/{STATISTICS_FILE}")
+    if data is None:
+        return None
+    try:
+        datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(data).datasets
+    except DecodeError:
+        return None
+    # With slices, the first one is of the whole by TFDV's convention, and has this name.
+    whole = [dataset for dataset in datasets if dataset.name in ("", "All Examples")]
+    return whole[0] if len(datasets) and whole else (datasets[0] if len(datasets) == 1 else None)
+
+
+def read_report(folder: str, files: SoftFiles) -> dict[str, Any] | None:
+    """Returns the document of a drift report; None if it is gone or is none."""
+    data = files.read(f"{folder}/{keys.REPORT_JSON}")
+    if data is None:
+        return None
+    try:
+        document = json.loads(data)
+        complete = isinstance(document, dict) and isinstance(document["features"], list)
+    except (ValueError, KeyError):
+        return None
+    return document if complete else None
+
+
+def finite(value: Any) -> float | None:
+    """Returns a number, or None for what is none, or not finite.
+
+    Example:
+        >>> finite(1), finite(float("nan")), finite("x")
+        (1.0, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+        return None
+    return float(value)
+
+
+def worst_first(scores: Iterable[Score]) -> list[Score]:
+    """Sorts by verdict, then by how near the deciding metric is to its threshold."""
+    return sorted(
+        scores, key=lambda s: (WORST_FIRST.index(s.verdict), -(s.nearness or 0.0), s.feature)
+    )

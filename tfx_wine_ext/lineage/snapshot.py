@@ -1,0 +1,385 @@
+"""A metadata store, or what it knows of one pipeline, read at once and walked in memory.
+
+MLMD answers one question per call, and a history has a question per component and run. Here the
+whole store is read by a handful of calls, however many runs it has.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from google.protobuf import json_format
+from ml_metadata import errors
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+
+from tfx_wine_ext.lineage.store import StoreError, query_sqlite
+
+UPSTREAM, DOWNSTREAM = "upstream", "downstream"
+
+_INPUTS = {metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INPUT}
+# Not INTERNAL_OUTPUT, by which resolvers name what others made.
+_OUTPUTS = {metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT}
+# What LocalDagRunner and what InteractiveContext and Airflow call a run and a component.
+_PIPELINE, _RUNS, _NODES = "pipeline", ("pipeline_run", "run"), ("node", "component_run")
+# TFX stores a JSON property that is not an object as a struct of this one field.
+_JSON_VALUE_FIELD = "__value__"
+
+
+@dataclasses.dataclass(frozen=True)
+class Artifact:
+    """An artifact of the store.
+
+    Attributes:
+        id: The store's number for it.
+        type: Name of its type, such as `Examples`.
+        uri: Where its files are, or were.
+        state: `LIVE`, `DELETED`, `UNKNOWN`, ...: MLMD's name.
+        created: Milliseconds since 1970, UTC.
+        properties: Declared and custom ones together; those without a value are left out.
+    """
+
+    id: int
+    type: str
+    uri: str
+    state: str
+    created: int
+    properties: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """What one component did once.
+
+    Attributes:
+        id: The store's number for it.
+        type: Class path of the component.
+        state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, `CANCELED`, `NEW` or `UNKNOWN`.
+        component: Id of the component in its pipeline; None if the store does not say.
+        pipeline: Name of the pipeline; None if the store does not say.
+        run: Id of the context of its run; None if it belongs to none.
+        created: Milliseconds since 1970, UTC.
+        updated: The same, of the last change.
+        properties: Declared and custom ones together.
+    """
+
+    id: int
+    type: str
+    state: str
+    component: str | None
+    pipeline: str | None
+    run: int | None
+    created: int
+    updated: int
+    properties: Mapping[str, Any]
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether its outputs count."""
+        if self.state == "UNKNOWN":  # Before MLMD had states, TFX wrote them into a property.
+            return self.properties.get("state") in ("complete", "cached", "published")
+        return self.state in ("COMPLETE", "CACHED")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunContext:
+    """What the store says of a run itself.
+
+    Attributes:
+        id: The store's number for it.
+        name: The run's id.
+        legacy: Whether it is of InteractiveContext or Airflow, which record runs another way.
+    """
+
+    id: int
+    name: str
+    legacy: bool
+
+
+@dataclasses.dataclass(frozen=True)
+class Link:
+    """That an execution read or wrote an artifact.
+
+    Attributes:
+        key: Name of the input or output; "" if the store does not say.
+        artifact: Id of the artifact.
+        execution: Id of the execution.
+    """
+
+    key: str
+    artifact: int
+    execution: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """What a store knew when it was read.
+
+    Attributes:
+        artifacts: By id.
+        executions: By id, ascending.
+        runs: By id of the run's context.
+        inputs: What each execution read, by its id.
+        outputs: What each execution wrote or took from the cache, by its id.
+        written_by: The same as `outputs`, by id of the artifact.
+        read_by: The same as `inputs`, by id of the artifact.
+    """
+
+    artifacts: Mapping[int, Artifact]
+    executions: Mapping[int, Execution]
+    runs: Mapping[int, RunContext]
+    inputs: Mapping[int, tuple[Link, ...]]
+    outputs: Mapping[int, tuple[Link, ...]]
+    written_by: Mapping[int, tuple[Link, ...]]
+    read_by: Mapping[int, tuple[Link, ...]]
+
+    @classmethod
+    def read(cls, store: metadata_store.MetadataStore, pipeline: str | None = None) -> Snapshot:
+        """Reads a store.
+
+        On SQLite the number of calls does not depend on what is in the store. MLMD's API has no
+        call for which executions belong to which contexts, so that other databases are asked once
+        for each run and each component.
+
+        Args:
+            store: From `open_store`, or any that is open.
+            pipeline: Executions of this pipeline only. The artifacts that they read are there, but
+                not the executions of others that made these. Default: the whole store.
+
+        Raises:
+            StoreError: There is no such pipeline, or the store is locked or does not answer.
+
+        Example:
+            >>> from ml_metadata.metadata_store import metadata_store
+            >>> from ml_metadata.proto import metadata_store_pb2
+            >>> config = metadata_store_pb2.ConnectionConfig()
+            >>> config.fake_database.SetInParent()
+            >>> len(Snapshot.read(metadata_store.MetadataStore(config)).executions)
+            0
+        """
+        try:
+            return cls._read(store, pipeline)
+        except (errors.StatusError, RuntimeError) as error:
+            name = getattr(store, "name", "the metadata store")
+            said = " ".join(str(error).split())
+            raise StoreError(f"{name}: expected answers, found: {said[:300]}: try again") from error
+
+    @classmethod
+    def _read(cls, store: metadata_store.MetadataStore, pipeline: str | None) -> Snapshot:
+        # Contexts first: what a pipeline writes meanwhile is then only passed over.
+        contexts = {context.id: _Context.of(context) for context in store.get_contexts()}
+        pipelines = sorted({c.name for c in contexts.values() if c.type == _PIPELINE})
+        if pipeline is not None and pipeline not in pipelines:
+            raise StoreError(
+                f"{getattr(store, 'name', 'the metadata store')}: expected the pipeline "
+                f"{pipeline!r}, found {', '.join(map(repr, pipelines)) or 'none'}"
+            )
+        names = _type_names(store.get_execution_types())
+        found = store.get_executions()
+        belongs = _associations(store, contexts)
+        executions = {}
+        for proto in sorted(found, key=lambda proto: proto.id):
+            execution = _execution(proto, names, [contexts[id_] for id_ in belongs[proto.id]])
+            if pipeline in (None, execution.pipeline):
+                executions[proto.id] = execution
+        events = store.get_events_by_execution_ids(list(executions)) if executions else []
+        wanted = None if pipeline is None else {event.artifact_id for event in events}
+        protos = (
+            store.get_artifacts() if wanted is None else store.get_artifacts_by_id(sorted(wanted))
+        )
+        names = _type_names(store.get_artifact_types())
+        artifacts = {proto.id: _artifact(proto, names) for proto in protos}
+        inputs, outputs = [], []
+        for event in events:
+            if event.artifact_id in artifacts:
+                link = Link(_key(event), event.artifact_id, event.execution_id)
+                if event.type in _INPUTS:
+                    inputs.append(link)
+                elif event.type in _OUTPUTS:
+                    outputs.append(link)
+        return cls(
+            artifacts=artifacts,
+            executions=executions,
+            runs={c.id: c.run() for c in contexts.values() if c.type in _RUNS},
+            inputs=_grouped(inputs, "execution"),
+            outputs=_grouped(outputs, "execution"),
+            written_by=_grouped(outputs, "artifact"),
+            read_by=_grouped(inputs, "artifact"),
+        )
+
+    @functools.cached_property
+    def pipelines(self) -> tuple[str, ...]:
+        """Names of the pipelines that ran, sorted."""
+        return tuple(sorted({e.pipeline for e in self.executions.values() if e.pipeline}))
+
+    def makers(self, artifact_id: int) -> list[Link]:
+        """Returns who made an artifact: not who took it from the cache, unless none else is known.
+
+        Args:
+            artifact_id: The artifact.
+        """
+        links = self.written_by.get(artifact_id, ())
+        made = [link for link in links if self.executions[link.execution].state == "COMPLETE"]
+        return made or list(links)
+
+    def upstream(self, artifact_id: int) -> list[int]:
+        """Returns the artifacts from which an artifact was made, the nearest first.
+
+        Args:
+            artifact_id: The artifact, which is not one of them.
+        """
+        return self._artifacts_along(artifact_id, UPSTREAM)
+
+    def downstream(self, artifact_id: int) -> list[int]:
+        """Returns the artifacts that were made from an artifact, the nearest first.
+
+        Args:
+            artifact_id: The artifact, which is not one of them.
+        """
+        return self._artifacts_along(artifact_id, DOWNSTREAM)
+
+    def _artifacts_along(self, artifact_id: int, direction: str) -> list[int]:
+        ends = (end for _, end in self.steps(artifact_id, direction) if end is not None)
+        found = dict.fromkeys(end.artifact for end in ends)
+        found.pop(artifact_id, None)
+        return list(found)
+
+    def steps(self, artifact_id: int, direction: str) -> list[tuple[Link, Link | None]]:
+        """Returns the steps from artifact to artifact by way of an execution, the nearest first.
+
+        Args:
+            artifact_id: Where to start.
+            direction: `UPSTREAM` or `DOWNSTREAM`.
+
+        Returns:
+            Pairs of links of one execution: to the artifact where a step starts, and to the one
+            where it ends; None if it ends with the execution, as at an ExampleGen, which reads no
+            artifact, and at one that failed. Executions that took their outputs from the cache are
+            passed over.
+        """
+        up = direction == UPSTREAM
+        level, seen = [artifact_id], {artifact_id}
+        found: list[tuple[Link, Link | None]] = []
+        while level:
+            following: list[int] = []
+            for artifact in level:
+                for link in self.makers(artifact) if up else self.read_by.get(artifact, ()):
+                    if not up and self.executions[link.execution].state == "CACHED":
+                        continue
+                    ends = (self.inputs if up else self.outputs).get(link.execution, ())
+                    found += [(link, end) for end in ends] or [(link, None)]
+                    for end in ends:
+                        if end.artifact not in seen:
+                            seen.add(end.artifact)
+                            following.append(end.artifact)
+            level = following
+        return found
+
+
+@dataclasses.dataclass(frozen=True)
+class _Context:
+    id: int
+    type: str
+    name: str
+    properties: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, proto: metadata_store_pb2.Context) -> _Context:
+        return cls(proto.id, proto.type, proto.name, _properties(proto))
+
+    def run(self) -> RunContext:
+        # The name of a legacy one begins with the pipeline's.
+        return RunContext(self.id, self.properties.get("run_id", self.name), self.type == _RUNS[1])
+
+
+def _associations(
+    store: metadata_store.MetadataStore, contexts: Mapping[int, _Context]
+) -> dict[int, list[int]]:
+    """Returns the contexts of each execution, by id."""
+    wanted = {id_ for id_, c in contexts.items() if c.type in (_PIPELINE, *_RUNS, *_NODES)}
+    path = getattr(store, "sqlite_file", None)
+    if path is not None:
+        statement = "SELECT context_id, execution_id FROM Association ORDER BY context_id"
+        pairs: Iterable[tuple[int, ...]] = query_sqlite(path, statement)
+    else:
+        pairs = [
+            (context, execution.id)
+            for context in sorted(wanted)
+            for execution in store.get_executions_by_context(context)
+        ]
+    found = defaultdict(list)
+    for context, execution in pairs:
+        if context in wanted:
+            found[execution].append(context)
+    return found
+
+
+def _execution(
+    proto: metadata_store_pb2.Execution, names: Mapping[int, str], contexts: list[_Context]
+) -> Execution:
+    properties = _properties(proto)
+    by_type = {context.type: context for context in contexts}
+    pipeline = by_type[_PIPELINE].name if _PIPELINE in by_type else None
+    component = properties.get("component_id")
+    if "node" in by_type:
+        component = by_type["node"].name
+        if pipeline and component.startswith(f"{pipeline}."):
+            component = component[len(pipeline) + 1 :]
+    elif "component_run" in by_type:
+        component = by_type["component_run"].properties.get("component_id", component)
+    return Execution(
+        id=proto.id,
+        type=names.get(proto.type_id, ""),
+        state=metadata_store_pb2.Execution.State.Name(proto.last_known_state),
+        component=component,
+        pipeline=pipeline or properties.get("pipeline_name"),
+        run=next((context.id for context in contexts if context.type in _RUNS), None),
+        created=proto.create_time_since_epoch,
+        updated=proto.last_update_time_since_epoch,
+        properties=properties,
+    )
+
+
+def _artifact(proto: metadata_store_pb2.Artifact, names: Mapping[int, str]) -> Artifact:
+    return Artifact(
+        id=proto.id,
+        type=names.get(proto.type_id, ""),
+        uri=proto.uri,
+        state=metadata_store_pb2.Artifact.State.Name(proto.state),
+        created=proto.create_time_since_epoch,
+        properties=_properties(proto),
+    )
+
+
+def _properties(proto: Any) -> dict[str, Any]:
+    """Turns MLMD's values into Python's; custom ones come last, as ours and the IR path's are."""
+    plain: dict[str, Any] = {}
+    for values in (proto.properties, proto.custom_properties):
+        for name, value in values.items():
+            kind = value.WhichOneof("value")
+            if kind == "struct_value":
+                decoded = json_format.MessageToDict(value.struct_value)
+                is_plain = decoded.keys() == {_JSON_VALUE_FIELD}
+                plain[name] = decoded[_JSON_VALUE_FIELD] if is_plain else decoded
+            elif kind is not None and kind != "proto_value":
+                plain[name] = getattr(value, kind)
+    return plain
+
+
+def _key(event: metadata_store_pb2.Event) -> str:
+    return next((step.key for step in event.path.steps if step.HasField("key")), "")
+
+
+def _type_names(types: Iterable[Any]) -> dict[int, str]:
+    return {type_.id: type_.name for type_ in types}
+
+
+def _grouped(links: Iterable[Link], by: str) -> dict[int, tuple[Link, ...]]:
+    found = defaultdict(list)
+    for link in links:
+        found[getattr(link, by)].append(link)
+    return {key: tuple(group) for key, group in found.items()}

@@ -1,0 +1,287 @@
+"""What became of each run of a pipeline, and where the pipeline stands, in plain words."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
+from tfx_wine_ext.report.glossary import EVALUATION
+from tfx_wine_ext.report.text import count, isolated, number, pair, visible
+
+Json = Mapping[str, Any]
+
+_NAME_LIMIT = 60
+_ERROR_LIMIT = 160
+
+
+@dataclasses.dataclass(frozen=True)
+class Outcome:
+    """How a run can end.
+
+    Args:
+        label: What the page calls it.
+        tone: The verdict whose colours it has.
+        meaning: What it means, for the legend.
+    """
+
+    label: str
+    tone: str
+    meaning: str
+
+
+OUTCOMES: Mapping[str, Outcome] = {
+    "pushed": Outcome("Pushed", "OK", "blessed and pushed: went to production"),
+    "blessed": Outcome("Blessed", "OK", "good enough, not pushed"),
+    "unblessed": Outcome("Not blessed", "WARN", "evaluated, and not good enough"),
+    "stopped": Outcome("Stopped by the drift gate", "DRIFT", "the data drifted; nothing trained"),
+    "failed": Outcome("Failed", "DRIFT", "a component ended with an error"),
+    "canceled": Outcome("Canceled", "WARN", "ended by hand"),
+    "running": Outcome("Running", "NO_BASELINE", "not ended yet"),
+    "cached": Outcome("Cached", "NO_BASELINE", "nothing was new; earlier results hold"),
+    "done": Outcome("Complete", "NO_BASELINE", "ended without an evaluation"),
+}
+
+
+def outcome(run: Json, trains: bool = True) -> str:
+    """How a run ended: a key of `OUTCOMES`.
+
+    Args:
+        run: One of the document's runs.
+        trains: Whether the pipeline trains models at all. If it does, a run that ended in order
+            after its data drifted, without one, was stopped by a condition on the drift gate.
+
+    Example:
+        >>> run = {"state": "COMPLETE", "components": [], "drift": None, "model": {"id": 9},
+        ...     "evaluation": {"id": 11}, "blessed": True, "pushed": "serving/1"}
+        >>> outcome(run), outcome({**run, "pushed": None}), outcome({**run, "state": "RUNNING"})
+        ('pushed', 'blessed', 'running')
+    """
+    closed = run["drift"] is not None and run["drift"]["blessed"] is False
+    state = run["state"]
+    if state == "FAILED":
+        failed = [part for part in run["components"] if part["state"] == "FAILED"]
+        by_gate = any(part["type"].rpartition(".")[2] == "DriftReport" for part in failed)
+        return "stopped" if closed and by_gate else "failed"
+    if state in ("RUNNING", "CANCELED", "CACHED"):
+        return str(state.lower())
+    if run["blessed"] is False:
+        return "unblessed"
+    if run["pushed"] is not None:
+        return "pushed"
+    if run["blessed"]:
+        return "blessed"
+    if closed and trains and run["model"] is None:
+        return "stopped"
+    return "done"
+
+
+def metric_label(name: str) -> str:
+    """What the page calls a metric of an evaluation; one that it does not know keeps its name.
+
+    Example:
+        >>> metric_label("squared_pearson_correlation"), metric_label("r_at_5")
+        ('R²', 'r_at_5')
+    """
+    return EVALUATION[name][0] if name in EVALUATION else visible(name, _NAME_LIMIT)
+
+
+def change_words(metric: str, before: float, after: float) -> str:
+    """How a metric changed, and whether that is better, where that is known.
+
+    Example:
+        >>> change_words("mean_squared_error", 0.5, 0.44)
+        'down 0.06 (better)'
+        >>> change_words("mean_label", 5.8, 5.8)
+        'unchanged'
+    """
+    was, now = pair(before, after)
+    if was == now:
+        return "unchanged"
+    better = EVALUATION.get(metric, ("", 0))[1] * (1 if after > before else -1)
+    judged = {1: " (better)", -1: " (worse)", 0: ""}[better]
+    return f"{'up' if after > before else 'down'} {number(abs(after - before), 2)}{judged}"
+
+
+def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
+    """A run's metric and its change since the last run that had it; empty where it has none.
+
+    Args:
+        runs: The document's runs.
+        index: Of the run among them.
+        metric: Its name.
+
+    Example:
+        >>> runs = [{"number": 1, "metrics": {"auc": {"value": 0.8}}}, {"number": 2, "metrics": {}},
+        ...     {"number": 3, "metrics": {"auc": {"value": 0.83}}}]
+        >>> metric_change(runs, 2, "auc"), metric_change(runs, 0, "auc")
+        ('AUC 0.83, up 0.03 (better) from run 1', 'AUC 0.8')
+    """
+    value = metric_value(runs[index], metric)
+    if value is None:
+        return ""
+    said = f"{metric_label(metric)} {number(value, 3)}"
+    for run in reversed(runs[:index]):
+        before = metric_value(run, metric)
+        if before is not None:
+            return f"{said}, {change_words(metric, before, value)} from run {run['number']}"
+    return said
+
+
+def metric_value(run: Json, metric: str | None) -> float | None:
+    """The value of a run's metric; None where it has none.
+
+    Example:
+        >>> metric_value({"metrics": {"auc": {"value": 0.8}}}, "auc")
+        0.8
+    """
+    found = run["metrics"].get(metric)
+    value: float | None = None if found is None else found["value"]
+    return value
+
+
+def ratio(score: float | None, limit: float | None) -> float | None:
+    """A score in multiples of its limit; None where there is no score or no limit above 0.
+
+    Example:
+        >>> ratio(0.6, 0.3), ratio(0.6, None), ratio(None, 0.3)
+        (2.0, None, None)
+    """
+    return score / limit if score is not None and limit else None
+
+
+def worst_first(scores: Iterable[Json]) -> list[Json]:
+    """Features' scores by verdict, then by how far each is up its limit.
+
+    Example:
+        >>> ok = {"feature": "a", "verdict": "OK", "score": 0.2, "threshold": 0.3}
+        >>> far = {"feature": "b", "verdict": "DRIFT", "score": 0.9, "threshold": 0.3}
+        >>> [score["feature"] for score in worst_first([ok, far])]
+        ['b', 'a']
+    """
+
+    def severity(score: Json) -> tuple[int, float]:
+        known = score["verdict"] in WORST_FIRST
+        place = WORST_FIRST.index(score["verdict"]) if known else len(WORST_FIRST)
+        return place, -nearness(score["score"] or 0.0, score["threshold"])
+
+    return sorted(scores, key=severity)
+
+
+def drift_words(drift: Json) -> str:
+    r"""How much of the data drifted, from what, and which feature most.
+
+    Example:
+        >>> score = {"feature": "pH", "verdict": "DRIFT", "score": 0.9, "threshold": 0.3}
+        >>> words = drift_words({"features": 12, "features_drifted": 3, "baseline_span": 1,
+        ...     "scores": [score], "verdict": "DRIFT"})
+        >>> words.replace("\u2068", "").replace("\u2069", "")
+        '3 of 12 features drifted from span 1; pH most'
+    """
+    if drift["verdict"] == "NO_BASELINE":
+        return "the data were the first of their kind: there was no baseline"
+    span = drift["baseline_span"]
+    since = "the baseline" if span is None else f"span {span}"
+    drifted, every = drift["features_drifted"], drift["features"]
+    if drifted is None or every is None:
+        return f"the data were compared with {since}"
+    if not drifted:
+        return f"no feature of {count(every)} drifted from {since}"
+    said = f"{count(drifted)} of {count(every, 'feature')} drifted from {since}"
+    worst = worst_first(drift["scores"])[:1]
+    if worst and worst[0]["verdict"] == "DRIFT" and drifted > 1:
+        said += f"; {isolated(visible(worst[0]['feature'], _NAME_LIMIT))} most"
+    elif worst and worst[0]["verdict"] == "DRIFT":
+        said += f": {isolated(visible(worst[0]['feature'], _NAME_LIMIT))}"
+    return said
+
+
+def failed_component(run: Json) -> Json | None:
+    """The first component of a run that failed; None if none did.
+
+    Example:
+        >>> failed_component({"components": [{"id": "Trainer", "state": "FAILED"}]})["id"]
+        'Trainer'
+    """
+    return next((part for part in run["components"] if part["state"] == "FAILED"), None)
+
+
+def headline(document: Json) -> str:
+    """Where the pipeline stands, in one sentence: what became of its latest run.
+
+    Args:
+        document: A history.
+
+    Example:
+        >>> headline({"runs": [], "metric": None})
+        'The pipeline has not run yet.'
+    """
+    runs = document["runs"]
+    if not runs:
+        return "The pipeline has not run yet."
+    run = runs[-1]
+    ending = outcome(run, trains(runs))
+    who = f"Run {run['number']}"
+    metric = document["metric"]
+    measured = metric_change(runs, len(runs) - 1, metric) if metric is not None else ""
+    also = f"; {measured}." if measured else "."
+    if ending == "stopped":
+        return f"{who} was stopped by the drift gate: {drift_words(run['drift'])}."
+    if ending == "failed":
+        return _failure(run)
+    if ending == "running":
+        done = sum(part["state"] in ("COMPLETE", "CACHED") for part in run["components"])
+        return f"{who} is running: {count(done, 'component')} done so far."
+    if ending == "canceled":
+        return f"{who} was canceled{also}"
+    if ending == "cached":
+        return f"{who} had nothing new to do: all of its results were there already{also}"
+    if ending == "unblessed":
+        return f"{who} is not blessed: its model is not good enough{also}"
+    if ending == "blessed":
+        return f"{who} is blessed and not pushed{also}"
+    if ending == "pushed" and run["blessed"]:
+        return f"{who} is blessed and pushed{also}"
+    if ending == "pushed":
+        return f"{who} is pushed, without an evaluation{also}"
+    if run["model"] is None:
+        return f"{who} is complete; it trained no model."
+    return f"{who} is complete; its model was not evaluated."
+
+
+def _failure(run: Json) -> str:
+    part = failed_component(run)
+    if part is None:
+        return f"Run {run['number']} failed."
+    where = isolated(visible(part["id"], _NAME_LIMIT))
+    first = next((line for line in (part["error"] or "").splitlines() if line.strip()), "")
+    why = f": {isolated(visible(first.strip().rstrip('.'), _ERROR_LIMIT))}" if first else ""
+    return f"Run {run['number']} failed in {where}{why}."
+
+
+def trains(runs: Sequence[Json]) -> bool:
+    """Whether the pipeline trains models: some run has one.
+
+    Example:
+        >>> trains([{"model": None}, {"model": {"id": 9}}])
+        True
+    """
+    return any(run["model"] is not None for run in runs)
+
+
+def in_production(runs: Sequence[Json]) -> int | None:
+    """Index of the run whose model is in production: of the last push, the first run with it.
+
+    A run that took the push from the cache names the folder of an earlier one.
+
+    Returns:
+        None where no model was ever pushed.
+
+    Example:
+        >>> in_production([{"pushed": None}, {"pushed": "serving/1"}, {"pushed": "serving/1"}])
+        1
+    """
+    pushed = [run["pushed"] for run in runs]
+    last = next((folder for folder in reversed(pushed) if folder is not None), None)
+    return None if last is None else pushed.index(last)

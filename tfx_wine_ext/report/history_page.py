@@ -1,0 +1,374 @@
+"""The page of a pipeline's history: where it stands, its runs, and what moved between them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import urllib.parse
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfx_wine_ext.report import history_explain as explain
+from tfx_wine_ext.report import history_plot as plot
+from tfx_wine_ext.report.explain import label_of, metric_number
+from tfx_wine_ext.report.page import NAME_LIMIT, render
+from tfx_wine_ext.report.text import moment, number, pair, visible
+
+Json = Mapping[str, Any]
+
+# Runs whose details are on the page: about 12 kB each. The plot and the strips hold all runs.
+DETAILED_RUNS = 50
+# Features that are shown before "show all", in the strips and in a run's table.
+FIRST_FEATURES = 12
+# Metrics that have a plot, the chosen one first.
+_METRICS = 12
+_ERROR_LIMIT = 4000
+# Sentences below the headline.
+_REASONS = 4
+_KEYS = (
+    *("pipeline", "store", "created", "library", "metric", "runs", "moved", "features"),
+    *("correlations", "correlation_note"),
+)
+_RUN_KEYS = (
+    *("run", "number", "pipeline", "started", "finished", "state", "components", "examples"),
+    *("drift", "model", "metrics", "evaluation", "blessed", "pushed", "parameters"),
+)
+_PER_RUN = ("scores", "limits", "verdicts", "metrics")
+
+
+@dataclasses.dataclass(frozen=True)
+class Metric:
+    """One metric over the runs, as the page shows it."""
+
+    name: str
+    label: str
+    plot: plot.MetricPlot
+
+
+@dataclasses.dataclass(frozen=True)
+class Feature:
+    """One feature over the runs, as the page shows it."""
+
+    name: str
+    strip: plot.Strip
+
+
+@dataclasses.dataclass(frozen=True)
+class Score:
+    """What became of one feature in one run."""
+
+    name: str
+    verdict: str
+    metric: str
+    value: str
+    limit: str
+    before: str
+    after: str
+    direction: str | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Change:
+    """One metric before and after."""
+
+    label: str
+    before: str
+    after: str
+    change: str
+    interval: str
+
+
+@dataclasses.dataclass(frozen=True)
+class RunView:
+    """One run, as the page shows it.
+
+    Args:
+        run: The document's.
+        detailed: Whether its details are on the page.
+        outcome: A key of `OUTCOMES`.
+        title: Its number, when it began, its span and what became of it, in one line.
+        measured: The chosen metric and its change; empty without one.
+        drifted: How much of its data drifted; empty without a report.
+        moved: What moved since the run before; None for the first one.
+        scores: Its features, worst first.
+        changes: Its metrics.
+        errors: Name and error of each component that has one.
+        seconds: Of all components together.
+        longest: Of the slowest one; 1 where no time is known.
+        report_link: Address of its drift report, if that is a page on this machine.
+    """
+
+    run: Json
+    detailed: bool
+    outcome: str
+    title: str
+    measured: str
+    drifted: str
+    moved: Json | None
+    scores: tuple[Score, ...]
+    changes: tuple[Change, ...]
+    errors: tuple[tuple[str, str], ...]
+    seconds: float | None
+    longest: float
+    report_link: str | None
+
+
+def render_history_page(document: Json) -> str:
+    """Makes the page of a pipeline's history: one HTML file that needs nothing else.
+
+    It works offline, without JavaScript and on paper. The plot and the strips hold all runs (about
+    0.4 kB for each, with 12 features), and the last 50 runs have their details (about 12 kB each).
+    Names and values are escaped, and cannot reorder what is around them.
+
+    Args:
+        document: The history, as `tfx_wine_ext.lineage.history.history_document` makes it or
+            `json.loads` reads it.
+
+    Returns:
+        The page; write it as UTF-8.
+
+    Raises:
+        TypeError: `document` is no mapping.
+        ValueError: A key is missing, or its parts do not belong together.
+
+    Example:
+        >>> page = render_history_page({
+        ...     "pipeline": "wine", "store": "metadata.db", "created": "2026-11-25T03:00:00+00:00",
+        ...     "library": "tfx_wine_ext 0.1", "metric": None, "runs": [], "moved": [],
+        ...     "features": [], "correlations": [], "correlation_note": ""})
+        >>> "The pipeline has not run yet." in page
+        True
+    """
+    _check(document)
+    runs = document["runs"]
+    trains = explain.trains(runs)
+    outcomes = [explain.outcome(run, trains) for run in runs]
+    names = _metric_names(document)
+    main = names[0] if names else None
+    document = {**document, "metric": main}
+    production = explain.in_production(runs)
+    start = max(0, len(runs) - DETAILED_RUNS)
+    views = [_run(document, i, outcomes[i], i >= start) for i in range(len(runs))]
+    return render(
+        "history.html",
+        styles=("page.css", "history.css"),
+        script_file="history.js",
+        document=document,
+        headline=explain.headline(document),
+        tone=explain.OUTCOMES[outcomes[-1]].tone if runs else "NO_BASELINE",
+        reasons=_reasons(document, outcomes[-1]) if runs else (),
+        latest=views[-1] if runs else None,
+        production=None if production is None else views[production],
+        production_at=None if production is None else plot.place(production, len(runs)),
+        failures=sum(outcome in ("failed", "stopped") for outcome in outcomes),
+        pushes=len({run["pushed"] for run in runs} - {None}),
+        views=views,
+        detailed=views[:start - 1 if start else None:-1],
+        older=start,
+        places=[plot.place(i, len(runs)) for i in range(len(runs))],
+        metrics=[_metric(name, runs, outcomes) for name in names[:_METRICS]],
+        more_metrics=max(0, len(names) - _METRICS),
+        starts=[plot.Point(plot.place(i, len(runs)), None, _start(run))
+                for i, run in enumerate(runs)],
+        ticks=plot.ticks(runs) if runs else (),
+        features=[
+            Feature(visible(feature["name"], NAME_LIMIT), plot.strip(feature))
+            for feature in document["features"]
+        ],
+        column_width=plot.column_width(len(runs)),
+        few=len(runs) <= plot.FEW,
+        outcomes=explain.OUTCOMES,
+        present=[key for key in explain.OUTCOMES if key in outcomes],
+        FIRST_FEATURES=FIRST_FEATURES,
+        metric_label=explain.metric_label,
+        shown=_shown,
+    )  # fmt: skip
+
+
+def _check(document: Json) -> None:
+    if not isinstance(document, Mapping):
+        raise TypeError(f"document must be a mapping, found {type(document).__name__}")
+    _require(document, _KEYS, "document")
+    runs = document["runs"]
+    if not isinstance(runs, Sequence) or isinstance(runs, str):
+        raise ValueError(f"document['runs'] must be a list, found {type(runs).__name__}")
+    for i, run in enumerate(runs):
+        _require(run, _RUN_KEYS, f"document['runs'][{i}]")
+    numbers = [run["number"] for run in runs]
+    if any(not isinstance(n, int) for n in numbers) or len(set(numbers)) < len(numbers):
+        raise ValueError(
+            f"document['runs'] must have different whole numbers, found {numbers[:20]}"
+        )
+    if len(document["moved"]) != max(0, len(runs) - 1):
+        raise ValueError(
+            f"document['moved'] must have one entry for each pair of neighbours of {len(runs)} "
+            f"runs, found {len(document['moved'])}: make the document anew"
+        )
+    for i, feature in enumerate(document["features"]):
+        where = f"document['features'][{i}]"
+        _require(feature, ("name", *_PER_RUN), where)
+        for key in _PER_RUN:
+            if len(feature[key]) != len(runs):
+                raise ValueError(
+                    f"{where}[{key!r}] must have one entry for each of {len(runs)} runs, found "
+                    f"{len(feature[key])}: make the document anew"
+                )
+
+
+def _require(part: Any, keys: Sequence[str], where: str) -> None:
+    if not isinstance(part, Mapping):
+        raise ValueError(f"{where} must be a mapping, found {type(part).__name__}")
+    lacking = [key for key in keys if key not in part]
+    if lacking:
+        raise ValueError(f"{where} must have the keys {', '.join(lacking)}, which are missing")
+
+
+def _metric_names(document: Json) -> list[str]:
+    """Metrics that any run has, the chosen one first, then as the runs have them."""
+    found = dict.fromkeys(name for run in document["runs"] for name in run["metrics"])
+    main = document["metric"]
+    return sorted(found, key=lambda name: name != main)
+
+
+def _metric(name: str, runs: Sequence[Json], outcomes: Sequence[str]) -> Metric:
+    values = [run["metrics"].get(name) for run in runs]
+    known = [v if v is not None and v["value"] is not None else None for v in values]
+    return Metric(name, explain.metric_label(name), plot.metric_plot(known, outcomes))
+
+
+def _start(run: Json) -> str:
+    if run["model"] is None:
+        return "none"
+    return {True: "warm", False: "cold"}.get(run["model"]["warm"], "plain")
+
+
+def _reasons(document: Json, outcome: str) -> tuple[str, ...]:
+    """What to say below the headline of the latest run: only what the headline does not say."""
+    reasons = [] if outcome != "stopped" else document["runs"][-1]["drift"]["reasons"]
+    sentences = document["moved"][-1]["sentences"] if document["moved"] else []
+    found = [text for text in reasons if not re.fullmatch(r"\d+ of \d+ features drifted", text)]
+    return (*found, *sentences)[:_REASONS]
+
+
+def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
+    runs, metric = document["runs"], document["metric"]
+    run = runs[index]
+    moved = document["moved"][index - 1] if index else None
+    seconds = [part["seconds"] for part in run["components"] if part["seconds"] is not None]
+    scores: Sequence[Json] = ()
+    changes: tuple[Change, ...] = ()
+    if detailed:
+        scores = moved["features"] if moved else ()
+        if not scores and run["drift"]:
+            scores = explain.worst_first(run["drift"]["scores"])
+        changes = _changes(run, moved)
+    return RunView(
+        run,
+        detailed,
+        outcome,
+        _title(run, outcome),
+        explain.metric_change(runs, index, metric) if metric is not None else "",
+        _sentence(explain.drift_words(run["drift"])) if run["drift"] else "",
+        moved,
+        tuple(map(_score, scores)),
+        changes,
+        tuple(
+            (visible(part["id"], NAME_LIMIT), _error(part["error"]))
+            for part in run["components"]
+            if part["error"] is not None
+        ),
+        sum(seconds) if seconds else None,
+        max(seconds, default=0.0) or 1.0,
+        _link(run["drift"]["report"]) if run["drift"] else None,
+    )
+
+
+def _sentence(words: str) -> str:
+    return f"{words[:1].upper()}{words[1:]}."
+
+
+def _title(run: Json, outcome: str) -> str:
+    parts = [f"Run {run['number']}"]
+    if run["started"] is not None:
+        parts.append(moment(run["started"]))
+    if run["examples"] is not None and run["examples"]["span"] is not None:
+        parts.append(f"span {run['examples']['span']}")
+    parts.append(explain.OUTCOMES[outcome].label)
+    return " · ".join(parts)
+
+
+def _error(error: str) -> str:
+    """An error as text, with its lines and their indentation."""
+    lines = [line.expandtabs(4).rstrip() for line in error[:_ERROR_LIMIT].splitlines()]
+    shown = [" " * (len(line) - len(line.lstrip(" "))) + visible(line.strip()) for line in lines]
+    return "\n".join(shown) + ("…" if len(error) > _ERROR_LIMIT else "")
+
+
+def _score(score: Json) -> Score:
+    metric = score["metric"]
+    before, after = "—", "—"
+    if _is_number(score["before"]) and _is_number(score["after"]):
+        before, after = pair(score["before"], score["after"])
+    elif score["before"] is not None or score["after"] is not None:
+        before, after = _shown(score["before"]), _shown(score["after"])
+    return Score(
+        visible(score["feature"], NAME_LIMIT),
+        score["verdict"],
+        "—" if metric is None else label_of(metric),
+        "—" if metric is None else metric_number(metric, score["score"]),
+        "—" if metric is None else metric_number(metric, score["threshold"]),
+        before,
+        after,
+        score["direction"],
+    )
+
+
+def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
+    if moved is None or not moved["metrics"]:
+        return tuple(
+            Change(explain.metric_label(name), "—", _number(value["value"]), "—", "—")
+            for name, value in run["metrics"].items()
+        )
+    found = []
+    for item in moved["metrics"]:
+        before, after = item["before"], item["after"]
+        if before is None or after is None:
+            texts, change = (_number(before), _number(after)), "—"
+        else:
+            texts = pair(before, after)
+            change = explain.change_words(item["name"], before, after)
+        interval = "—"
+        if item["lower"] is not None and item["upper"] is not None:
+            interval = f"{_number(item['lower'])} to {_number(item['upper'])}"
+        label = explain.metric_label(item["name"])
+        found.append(Change(label, texts[0], texts[1], change, interval))
+    return tuple(found)
+
+
+def _number(value: float | None) -> str:
+    return number(value, 4)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _shown(value: Any) -> str:
+    """A setting or statistic as text."""
+    if value is None:
+        return "—"
+    if _is_number(value):
+        return number(value)
+    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+
+
+def _link(path: str | None) -> str | None:
+    """Address of a page on this machine; None for what is not the absolute path of one.
+
+    The scheme is ours, so that no text from data can be an address that runs or asks for something;
+    two slashes would begin the name of a host.
+    """
+    if path is None or not re.fullmatch(r"/(?!/)[^\x00-\x1f\\]*\.html", path):
+        return None
+    return "file://" + urllib.parse.quote(path, errors="replace")

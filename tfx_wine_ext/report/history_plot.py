@@ -1,0 +1,329 @@
+"""Geometry of the page of a history: every row of it has one place per run, and the same axis.
+
+As in `plots`, shapes are drawn in a box that is stretched to the width of the page (here one unit
+wide per run), and marks and texts are placed in percent beside it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfx_wine_ext.report.explain import label_of, metric_number
+from tfx_wine_ext.report.history_explain import ratio
+from tfx_wine_ext.report.plots import HEIGHT, Label, nice_step
+from tfx_wine_ext.report.text import number
+
+Json = Mapping[str, Any]
+
+# Up to so many runs, each has a column wide enough for a number in its cells.
+FEW = 16
+# Widths of a column in CSS pixels: what fits a mark and a number, and a mark alone.
+_WIDE, _NARROW = 54, 16
+# Steps of the strips' colours: up to these multiples of the limit; the last one goes on.
+_BELOW = (0.25, 0.5, 0.75)
+_BEYOND = (2.0, 4.0)
+_TIMES = "\u00d7"
+_CODES = {"DRIFT": "D", "WARN": "W", "OK": "O", "INCONCLUSIVE": "I", "NO_BASELINE": "N"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Point:
+    """A run's mark in a plot.
+
+    Args:
+        at: Place in percent of the width.
+        height: Place in percent from the top; None where the run has no value.
+        kind: What mark.
+        beside: It stands beside a text, which has the middle.
+    """
+
+    at: float
+    height: float | None
+    kind: str
+    beside: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class MetricPlot:
+    """One metric over the runs.
+
+    Args:
+        line: SVG path through the values of neighbours; None where no two neighbours have one.
+        intervals: SVG path of the intervals; None where none is known.
+        points: A mark for each run.
+        ticks: Values, by height in percent from the top.
+        values: Of each run, as text: ``value`` or ``value (low to high)``, empty where it has none;
+            joined by ``|``.
+    """
+
+    line: str | None
+    intervals: str | None
+    points: tuple[Point, ...]
+    ticks: tuple[Label, ...]
+    values: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Strip:
+    """One feature over the runs.
+
+    Args:
+        fills: SVG paths of the cells by colour: the level, and its cells.
+        beyond: SVG path that marks the cells at or over their limit; None where there are none.
+        none: SVG path of a dash in each run without a report; None where all have one.
+        points: Marks of verdicts other than OK.
+        texts: Multiples of the limit, where there is room for them.
+        cells: Of each run, what the page says of it: code of the verdict, metric, score and limit,
+            separated by ``;``, joined by ``|``; empty where there is no report.
+    """
+
+    fills: tuple[tuple[str, str], ...]
+    beyond: str | None
+    none: str | None
+    points: tuple[Point, ...]
+    texts: tuple[Label, ...]
+    cells: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Tick:
+    """What stands below a run on the axis.
+
+    Args:
+        at: Place in percent of the width.
+        number: Of the run.
+        day: When it began, as ``25 Nov``; empty where that is unknown or there is no room.
+        hour: ``02:23``; likewise.
+        text_at: Place of the texts.
+        anchor: SVG's text-anchor of them.
+    """
+
+    at: float
+    number: str
+    day: str
+    hour: str
+    text_at: float
+    anchor: str = "middle"
+
+
+def column_width(runs: int) -> int:
+    """Least width of a run's column in CSS pixels, from which on the chart scrolls.
+
+    Example:
+        >>> column_width(5), column_width(200)
+        (54, 16)
+    """
+    return _WIDE if runs <= FEW else _NARROW
+
+
+def place(index: int, runs: int) -> float:
+    """Middle of a run's column, in percent of the width.
+
+    Example:
+        >>> place(0, 4), place(3, 4)
+        (12.5, 87.5)
+    """
+    return round(100 * (index + 0.5) / runs, 3)
+
+
+def metric_plot(values: Sequence[Json | None], kinds: Sequence[str]) -> MetricPlot:
+    """Lays out one metric.
+
+    Args:
+        values: Of each run: ``value``, and ``lower`` and ``upper`` or None; None for a run
+            without it.
+        kinds: Mark of each run.
+
+    Example:
+        >>> plot = metric_plot([{"value": 0.4, "lower": None, "upper": None}, None], ["ok", "bad"])
+        >>> plot.line is None, plot.points[1]
+        (True, Point(at=75.0, height=None, kind='bad', beside=False))
+    """
+    found = [
+        bound
+        for value in values
+        if value is not None
+        for bound in (value["value"], value["lower"], value["upper"])
+        if bound is not None
+    ]
+    low, high, ticks = _axis(found)
+
+    def height(value: float) -> float:
+        # Halves, as the difference of two floats may be too large for a float.
+        share = (high / 2 - value / 2) / (high / 2 - low / 2)
+        return round(HEIGHT * min(max(share, 0.0), 1.0), 1)
+
+    known = [
+        None if value is None or value["value"] is None else height(value["value"])
+        for value in values
+    ]
+    lines, intervals, texts = [], [], []
+    for i, value in enumerate(values):
+        here = known[i]
+        if value is None or here is None:
+            texts.append("")
+            continue
+        if i and known[i - 1] is not None:
+            lines.append(f"L{i + 0.5:g} {here:g}")
+        elif i + 1 < len(values) and known[i + 1] is not None:
+            lines.append(f"M{i + 0.5:g} {here:g}")
+        text = number(value["value"], 4)
+        if value["lower"] is not None and value["upper"] is not None:
+            bottom, top = height(value["lower"]), height(value["upper"])
+            intervals.append(f"M{i + 0.5:g} {bottom:g}V{top:g}")
+            text += f" ({number(value['lower'], 4)} to {number(value['upper'], 4)})"
+        texts.append(text)
+    runs = len(values)
+    return MetricPlot(
+        "".join(lines) or None,
+        "".join(intervals) or None,
+        tuple(Point(place(i, runs), known[i], kind) for i, kind in enumerate(kinds)),
+        tuple(Label(height(value), text) for value, text in ticks),
+        "|".join(texts),
+    )
+
+
+def _axis(values: Sequence[float]) -> tuple[float, float, list[tuple[float, str]]]:
+    """Ends of an axis that holds the values with some room, and its round ticks."""
+    low, high = min(values, default=0.0), max(values, default=1.0)
+    span = high - low
+    if not math.isfinite(span):
+        return low, high, [(low, number(low, 2)), (high, number(high, 2))]
+    if span <= 1e-9 * max(abs(low), abs(high)):
+        span = abs(high) * 0.2 or 1.0
+    low, high = low - 0.12 * span, high + 0.12 * span
+    step = nice_step(high - low, 5)
+    first = math.ceil(low / step)
+    ticks = [first * step + i * step for i in range(int((high - first * step) / step) + 1)]
+    digits = max(1, math.floor(math.log10(max(map(abs, (low, high))))) - math.floor(
+        math.log10(step)) + 1)  # fmt: skip
+    # What is zero but for the rounding of floats is zero.
+    return low, high, [(t, number(t if abs(t) > step / 1e6 else 0.0, digits)) for t in ticks]
+
+
+def level(verdict: str | None, multiple: float | None) -> str | None:
+    """Colour of a cell: of its verdict, and the deeper the nearer to its limit or the farther up.
+
+    Returns:
+        ``ok1`` to ``ok4`` (from a quarter of the limit to the whole), ``warn``, ``open``,
+        ``drift1`` to ``drift3`` (up to twice the limit, four times, more), or None for no fill.
+
+    Example:
+        >>> level("OK", 0.6), level("DRIFT", 1.5), level("DRIFT", None), level("NO_BASELINE", None)
+        ('ok3', 'drift1', 'drift2', None)
+    """
+    if verdict == "OK":
+        return f"ok{1 + sum((multiple or 0.0) > step for step in _BELOW)}"
+    if verdict == "DRIFT":
+        # Without a number, as where the column is gone, in the middle.
+        return "drift2" if multiple is None else f"drift{1 + sum(multiple > s for s in _BEYOND)}"
+    return {"WARN": "warn", "INCONCLUSIVE": "open"}.get(verdict or "")
+
+
+def multiple_text(multiple: float) -> str:
+    r"""A multiple of a limit, in four characters at most.
+
+    Example:
+        >>> [multiple_text(x).replace("\u00d7", "x") for x in (0.04, 0.99, 1.54, 23.4, 1e9)]
+        ['0x', '0.9x', '1.5x', '23x', '>99x']
+    """
+    if multiple > 99:
+        return f">99{_TIMES}"
+    if multiple >= 9.95:
+        return f"{multiple:.0f}{_TIMES}"
+    # Never rounded up to the limit.
+    shown = f"{min(multiple, 0.9) if multiple < 1 else multiple:.1f}"
+    return f"{'0' if shown == '0.0' else shown}{_TIMES}"
+
+
+def strip(feature: Json) -> Strip:
+    """Lays out one feature.
+
+    Args:
+        feature: One of the document's ``features``: its ``scores``, ``limits``, ``verdicts`` and
+            ``metrics``, one per run.
+
+    Example:
+        >>> found = strip({"name": "pH", "scores": [None, 0.6], "limits": [None, 0.3],
+        ...     "verdicts": [None, "DRIFT"], "metrics": [None, "ks"]})
+        >>> found.fills, found.none, found.cells
+        ((('drift1', 'M1 0h1v1h-1z'),), 'M0 0h1', '|D;Kolmogorov-Smirnov;0.6;0.3')
+    """
+    verdicts = feature["verdicts"]
+    runs = len(verdicts)
+    fills: dict[str, list[str]] = {}
+    beyond, none, points, texts, cells = [], [], [], [], []
+    for i, verdict in enumerate(verdicts):
+        if verdict is None:
+            none.append(f"M{i} 0h1")
+            cells.append("")
+            continue
+        score, limit, metric = (feature[key][i] for key in ("scores", "limits", "metrics"))
+        multiple = ratio(score, limit)
+        has_text = multiple is not None and runs <= FEW
+        colour = level(verdict, multiple)
+        if colour:
+            fills.setdefault(colour, []).append(f"M{i} 0h1v1h-1z")
+        if multiple is not None and multiple >= 1:
+            beyond.append(f"M{i} 0h1")
+        if verdict != "OK":
+            points.append(Point(place(i, runs), None, verdict, has_text))
+        if has_text and multiple is not None:
+            texts.append(Label(place(i, runs), multiple_text(multiple)))
+        cells.append(_cell(verdict, metric, score, limit))
+    return Strip(
+        tuple((colour, "".join(fills[colour])) for colour in sorted(fills)),
+        "".join(beyond) or None,
+        "".join(none) or None,
+        tuple(points),
+        tuple(texts),
+        "|".join(cells),
+    )
+
+
+def _cell(verdict: str, metric: str | None, score: float | None, limit: float | None) -> str:
+    said = _CODES.get(verdict, "")
+    if metric is None or score is None:
+        return said
+    texts = label_of(metric), metric_number(metric, score)
+    # Both marks are the separators of what the script reads.
+    said = ";".join([said, *(text.replace(";", ",").replace("|", "/") for text in texts)])
+    return said if limit is None else f"{said};{metric_number(metric, limit)}"
+
+
+def ticks(runs: Sequence[Json]) -> tuple[Tick, ...]:
+    """What stands on the axis: every run where there is room, or every second, fifth, tenth...
+
+    The latest run always has its tick.
+
+    Example:
+        >>> ticks([{"number": 1, "started": "2026-11-25T02:22:54+00:00"}])
+        (Tick(at=50.0, number='1', day='25 Nov', hour='02:22', text_at=50.0, anchor='middle'),)
+    """
+    # The widest text is a day, of 50 pixels.
+    every = next(n for n in (1, 2, 5, 10, 20, 50) if n * column_width(len(runs)) >= 50)
+    last = len(runs) - 1
+    found = []
+    for i in range(last % every, len(runs), every):
+        at = place(i, len(runs))
+        # A narrow column's texts would be cut off at the end of the chart.
+        where = (100.0, "end") if i == last and every > 1 else (at, "middle")
+        found.append(Tick(at, str(runs[i]["number"]), *_moment(runs[i]["started"]), *where))
+    if every > 1 and last % every * column_width(len(runs)) < 25:
+        found = found[1:]  # Neither at its beginning.
+    return tuple(found)
+
+
+def _moment(iso: str | None) -> tuple[str, str]:
+    """Day and hour; empty texts for what is no time."""
+    try:
+        time = datetime.datetime.fromisoformat((iso or "").replace("Z", "+00:00"))
+    except ValueError:
+        return "", ""
+    # Not strftime, whose names of months depend on the locale.
+    names = "JanFebMarAprMayJunJulAugSepOctNovDec"
+    return f"{time.day} {names[3 * time.month - 3 : 3 * time.month]}", f"{time:%H:%M}"
