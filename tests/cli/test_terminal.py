@@ -1,107 +1,10 @@
 import io
 import time
 
-import pytest
 from rich.console import Console
 
 from tfx_wine_ext.cli import terminal
-from tfx_wine_ext.cli.terminal import print_features, printable, reading, sentence
-
-SIDES = {"baseline": {"name": "white", "rows": 4898}, "current": {"name": "red", "rows": 1}}
-
-
-def metric(value, threshold, verdict, warn=None, error=0.0):
-    return {
-        "value": value,
-        "threshold": threshold,
-        "verdict": verdict,
-        "warn": warn,
-        "error": error,
-    }
-
-
-def feature(name, verdict, reasons=(), **metrics):
-    kind = "numeric" if metrics else "unknown"
-    return {
-        "name": name,
-        "kind": kind,
-        "verdict": verdict,
-        "reasons": list(reasons),
-        "metrics": metrics,
-    }
-
-
-FEATURES = [
-    feature("pH", "OK", ks=metric(0.031, 0.1, "OK"), psi=metric(0.02, 0.25, "OK")),
-    feature("gone", "DRIFT", ["the column is gone"]),
-    feature("new [red]\x1b[31m", "WARN", ["the column is new"]),
-    feature(
-        "sugar",
-        "DRIFT",
-        ["psi is 2.58, and its limit is 0.25"],
-        ks=metric(0.2, 0.1, "DRIFT"),
-        psi=metric(2.58, 0.25, "DRIFT"),
-        missing_rate=metric(0.0, 0.05, "OK"),
-    ),
-    feature("code", "WARN", ["..."], psi=metric(0.1234, 0.25, "WARN", warn=0.1)),
-    feature("age", "INCONCLUSIVE", ["..."], ks=metric(0.1, 0.1, "INCONCLUSIVE", error=0.013)),
-]
-PRINTED = r"""
- feature             kind      verdict        why
- ─────────────────────────────────────────────────────────────────────────
- sugar               numeric   DRIFT          psi 2.58 (limit 0.25), ks
-                                              0.2 (limit 0.1)
- gone                unknown   DRIFT          the column is gone
- age                 numeric   INCONCLUSIVE   ks 0.1 ± 0.013 (limit 0.1)
- code                numeric   WARN           psi 0.123 (limit 0.1)
- new [red]\x1b[31m   unknown   WARN           the column is new
- pH                  numeric   OK             ks 0.031 (limit 0.1)
-
-"""
-OF_TWO = """
- feature   kind      verdict   why
- ───────────────────────────────────────────────────────────────────────
- sugar     numeric   DRIFT     psi 2.58 (limit 0.25), ks 0.2 (limit 0.1)
- gone      unknown   DRIFT     the column is gone
-
-... and 4 more features, none of them worse: --json and --html have all of them
-
-"""
-
-
-def printed(features, **options):
-    out = io.StringIO()
-    print_features({"features": features}, Console(file=out, width=75, **options))
-    return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
-
-
-def test_the_worst_features_come_first_and_what_decided_stands_beside_them():
-    assert printed(FEATURES) == PRINTED
-
-
-def test_on_a_terminal_the_verdicts_are_in_colours():
-    assert "\x1b[1;31mDRIFT" in printed(FEATURES, force_terminal=True, color_system="standard")
-
-
-def test_of_many_features_the_worst_are_shown_and_the_others_counted(monkeypatch):
-    monkeypatch.setattr(terminal, "MOST_FEATURES", 2)
-    assert printed(FEATURES) == OF_TWO
-
-
-@pytest.mark.parametrize(
-    ("verdict", "reasons", "expected"),
-    [
-        ("OK", [], "OK from white (4,898 rows) to red (1 row): no feature drifted."),
-        (
-            "DRIFT",
-            ["pH, which is critical, drifted", "2 of 3 features drifted"],
-            "DRIFT from white (4,898 rows) to red (1 row): pH, which is critical, drifted; 2 of 3 "
-            "features drifted.",
-        ),
-    ],
-)
-def test_one_sentence_says_it(verdict, reasons, expected):
-    assert sentence({**SIDES, "verdict": verdict, "reasons": reasons}) == expected
+from tfx_wine_ext.cli.terminal import printable, reading
 
 
 def test_names_from_data_cannot_move_the_cursor():

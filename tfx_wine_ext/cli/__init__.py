@@ -14,8 +14,9 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tfx_wine_ext import __version__
-from tfx_wine_ext.cli import drift
+from tfx_wine_ext.cli import drift, specs
 from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.terminal import printable
 
 PROGRAM = "tfx-wine-ext"
 ERROR_STATUS = 2
@@ -39,7 +40,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=PROGRAM, description="Tools beside a TFX pipeline.")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    drift.add_parser(commands)
+    for command in (drift, specs):
+        command.add_parser(commands)
     return parser
 
 
@@ -69,7 +71,7 @@ found nothing there; check the path
         status: int = options.run(options)
         return status
     except CommandError as error:
-        print(f"{PROGRAM}: error: {error}", file=sys.stderr)
+        print(f"{PROGRAM}: error: {printable(str(error))}", file=sys.stderr)
         return ERROR_STATUS
     except KeyboardInterrupt:
         return INTERRUPTED_STATUS

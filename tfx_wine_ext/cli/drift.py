@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import csv
 import dataclasses
 import datetime
-import difflib
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tfx_wine_ext.cli.answer import STDOUT, add_json_option, json_text, readers_may_leave
 from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.names import likely, names_in
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from tfx_wine_ext.drift.summaries import Distribution
 
 NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
-STDOUT = "-"
-SHOWN_NAMES = 20
 
 _EPILOG = """
 Files are Parquet, CSV (with a line of names), or TFRecords of tf.train.Example. Each side is a
@@ -52,9 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument("current", metavar="CURRENT", help="what they are")
     output = parser.add_argument_group("output")
     output.add_argument("--html", metavar="FILE", help="write the report as one HTML page")
-    output.add_argument(
-        "--json", metavar="FILE", help="write every number as JSON; '-' for standard output"
-    )
+    add_json_option(output)
     output.add_argument(
         "--quiet", action="store_true", help="print nothing but errors: the exit status says it"
     )
@@ -88,16 +83,6 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     )
 
 
-def names_in(text: str) -> list[str]:
-    """Splits the names of an option at their commas.
-
-    Example:
-        >>> names_in('pH,"density, g/l"'), names_in("")
-        (['pH', 'density, g/l'], [''])
-    """
-    return next(csv.reader([text], skipinitialspace=True), [""]) or [""]
-
-
 def run(options: argparse.Namespace) -> int:
     """Compares, writes and prints.
 
@@ -107,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: A file or an argument cannot be used.
     """
-    from tfx_wine_ext.cli import terminal
+    from tfx_wine_ext.cli import drift_table
     from tfx_wine_ext.drift import Verdict
 
     if options.html == STDOUT:
@@ -122,20 +107,19 @@ def run(options: argparse.Namespace) -> int:
             from tfx_wine_ext.report.drift_page import render_drift_page
 
             html.write(render_drift_page(document))
-        text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        text = json_text(document)
         if json_:
             json_.write(text)
     to_stdout = options.json == STDOUT
     if to_stdout and not options.quiet:
-        print(terminal.sentence(document), file=sys.stderr)
-    with _readers_may_leave():
+        print(drift_table.sentence(document), file=sys.stderr)
+    with readers_may_leave():
         if to_stdout:
             sys.stdout.write(text)
         elif not options.quiet:
             if not (options.html or options.json):
-                terminal.print_features(document)
-            print(terminal.sentence(document))
-        sys.stdout.flush()
+                drift_table.print_features(document)
+            print(drift_table.sentence(document))
     return DRIFT_STATUS if document["verdict"] == Verdict.DRIFT.value else NO_DRIFT_STATUS
 
 
@@ -191,7 +175,7 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
     for path, table in zip(paths, tables):
         if not len(table.schema):
             known = sorted(table.names)
-            raise CommandError(f"{path}: no column is left to compare; {_likely('', known)}")
+            raise CommandError(f"{path}: no column is left to compare; {likely('', known)}")
         # On no rows at all, so that a column that cannot be compared is refused at once.
         with _naming(path):
             _empty_sketch(table.schema, config)
@@ -249,18 +233,8 @@ def _check_names(
         for name in names:
             if name not in expected:
                 raise CommandError(
-                    f"{where}: {name!r} is not among the columns; {_likely(name, expected)}"
+                    f"{where}: {name!r} is not among the columns; {likely(name, expected)}"
                 )
-
-
-def _likely(name: str, expected: list[str]) -> str:
-    by_lower = {each.lower(): each for each in expected}
-    close = difflib.get_close_matches(name.lower(), by_lower, 1)
-    if close:
-        return f"did you mean {by_lower[close[0]]!r}?"
-    some = ", ".join(map(repr, expected[:SHOWN_NAMES]))
-    more = f", and {len(expected) - SHOWN_NAMES} more" if len(expected) > SHOWN_NAMES else ""
-    return f"expected one of {some}{more}"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -346,13 +320,3 @@ def _naming(path: str | None = None) -> Iterator[None]:
         if path is None:
             raise
         raise CommandError(f"{path}: {error}") from error
-
-
-@contextlib.contextmanager
-def _readers_may_leave() -> Iterator[None]:
-    """Lets what is printed be cut short (``| head``) without an error or another exit status."""
-    try:
-        yield
-    except BrokenPipeError:
-        # Python flushes stdout once more at its end, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,106 +1,83 @@
-"""What the command line shows of a drift report: a sentence, a table, and a bar while it reads."""
+"""What every command shows in the same way: tables, text from data, and a bar while it reads."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any
-
-from tfx_wine_ext.drift.ranking import limit_of, nearness, severity
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-Document = Mapping[str, Any]
-
-STYLES = {"DRIFT": "bold red", "INCONCLUSIVE": "magenta", "WARN": "yellow", "OK": "green"}
-MOST_FEATURES = 50
-MOST_METRICS = 3
+VERDICT_STYLES = {"DRIFT": "bold red", "INCONCLUSIVE": "magenta", "WARN": "yellow", "OK": "green"}
 # Where nobody says how wide the terminal is: enough for a log, whose lines nobody wants folded.
 LOG_WIDTH = 120
 # Short work needs no bar, which would only flicker.
 BAR_AFTER_SECONDS = 0.5
 
 
-def sentence(document: Document) -> str:
-    """Says in one sentence what was compared, the verdict, and why.
+class Cell(NamedTuple):
+    """A cell of a table in a style of rich, such as ``bold red``."""
+
+    text: str
+    style: str = ""
+
+
+def console_for_stdout() -> Console:
+    """Returns a console on standard output, in colours if it is a terminal."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
+
+
+def print_table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[str | Cell | list[str]]],
+    *,
+    right: Sequence[str] = (),
+    console: Console | None = None,
+) -> None:
+    """Prints a table.
 
     Args:
-        document: The report document.
-
-    Example:
-        >>> side = {"name": "a.csv", "rows": 3262}
-        >>> sentence({"verdict": "WARN", "reasons": ["1 of 12 features drifted or came near it"],
-        ...           "baseline": side, "current": {"name": "b.csv", "rows": 1}})
-        'WARN from a.csv (3,262 rows) to b.csv (1 row): 1 of 12 features drifted or came near it.'
-    """
-    sides = " to ".join(
-        f"{printable(side['name'])} ({side['rows']:,} row{'' if side['rows'] == 1 else 's'})"
-        for side in (document["baseline"], document["current"])
-    )
-    reasons = "; ".join(map(printable, document["reasons"])) or "no feature drifted"
-    return f"{document['verdict']} from {sides}: {reasons}."
-
-
-def print_features(document: Document, console: Console | None = None) -> None:
-    """Prints a table of the features, worst first, with the metrics that decided.
-
-    Args:
-        document: The report document.
-        console: Where to; None: standard output, in colours if it is a terminal.
+        headings: Of the columns.
+        rows: Of each row its cells, a list being one of several lines; what could move the cursor
+            is made visible.
+        right: The headings of columns that are flush right, as numbers are.
+        console: Where to; None: standard output.
     """
     import rich.box
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    if console is None:
-        console = Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
-    features = sorted(document["features"], key=severity)
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-    for heading in ("feature", "kind", "verdict", "why"):
-        table.add_column(heading, overflow="fold")
-    for feature in features[:MOST_FEATURES]:
-        verdict = feature["verdict"]
+    for heading in headings:
+        justify = "right" if heading in right else "left"
+        table.add_column(heading, overflow="fold", justify=justify)  # type: ignore[arg-type]
+    for row in rows:
         table.add_row(
-            Text(printable(feature["name"])),
-            feature["kind"],
-            Text(verdict, STYLES[verdict]),
-            Text(_why(feature), "dim" if verdict == "OK" else ""),
+            *(
+                Text("\n".join(map(printable, cell)))
+                if isinstance(cell, list)
+                else Text(printable(cell.text), cell.style)
+                if isinstance(cell, Cell)
+                else Text(printable(cell))
+                for cell in row
+            )
         )
-    console.print(table)
-    if len(features) > MOST_FEATURES:
-        console.print(
-            f"... and {len(features) - MOST_FEATURES:,} more features, none of them worse: "
-            "--json and --html have all of them\n",
-            markup=False,
-            soft_wrap=True,
-            highlight=False,
-        )
+    (console or console_for_stdout()).print(table)
 
 
-def _why(feature: Document) -> str:
-    """Says what decided about a feature; of one that is OK, what came nearest to a limit."""
-    metrics = sorted(
-        feature["metrics"].items(),
-        key=lambda item: -nearness(item[1]["value"], item[1]["threshold"]),
-    )
-    if feature["verdict"] == "OK":
-        metrics = metrics[:1]
-    else:
-        metrics = [item for item in metrics if item[1]["verdict"] == feature["verdict"]]
-    if not metrics:
-        return "; ".join(map(printable, feature["reasons"]))
-    return ", ".join(_metric(name, metric) for name, metric in metrics[:MOST_METRICS])
+def print_line(text: str, console: Console | None = None) -> None:
+    """Prints a line of text, which is not folded, and in which nothing is an instruction."""
+    if console is None:
+        print(printable(text))
+        return
+    from rich.text import Text
 
-
-def _metric(name: str, metric: Document) -> str:
-    level = limit_of(metric)
-    limit = "no limit" if level is None else f"limit {level:g}"
-    error = f" ± {metric['error']:.2g}" if metric["error"] else ""
-    return f"{name} {metric['value']:.3g}{error} ({limit})"
+    console.print(Text(printable(text)), soft_wrap=True)
 
 
 def printable(text: str) -> str:
