@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from examples.wine_quality.data import load, write_spans
+from examples.wine_quality.data import cut, load, write_spans
 from tests.cli.conftest import write_as
 from tests.docs.blocks import CHECKOUT
 
@@ -65,7 +65,7 @@ def command_line(folder: Path) -> None:
 
 
 def spans_of_wine(folder: Path) -> None:
-    write_spans(wine("white"), folder / "data", 6)
+    write_spans(cut(wine("white"), 6), folder / "data")
     pq.write_table(wine("red"), folder / "red.parquet")
 
 

@@ -60,7 +60,7 @@ def test_make_alone_lists_the_targets_and_installs_nothing(clone):
     done = make(clone)
     assert done.returncode == 0
     targets = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("  make ")]
-    assert targets == ["help", "wine", "test", "lint", "constraints", "clean"]
+    assert targets == ["help", "wine", "story", "test", "lint", "docs", "constraints", "clean"]
     assert not (clone / ".venv").exists()
 
 

@@ -1,0 +1,89 @@
+"""The site is built strictly, without a network, and has every public name."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import zlib
+
+import pytest
+
+import tfx_wine_ext
+from tfx_wine_ext import drift, lineage, testing, warm_start
+
+# A link that a reader may follow is no request; these are.
+REQUESTS = re.compile(
+    r"<(?:script|img|iframe|source)[^>]*\ssrc=\"(?:https?:)?//[^\"]*"
+    r"|<link[^>]*\shref=\"(?:https?:)?//[^\"]*"
+    r"|url\([\"']?(?:https?:)?//[^)]*"
+)
+
+
+@pytest.fixture(scope="module")
+def site(checkout, tmp_path_factory):
+    """The built site."""
+    folder = tmp_path_factory.mktemp("site")
+    nowhere = "http://127.0.0.1:9"
+    environment = {**os.environ, "http_proxy": nowhere, "https_proxy": nowhere}
+    done = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return folder
+
+
+@pytest.mark.e2e
+def test_the_site_is_built_without_a_warning(site):
+    assert (site / "index.html").is_file()
+    assert (site / "search" / "search_index.json").is_file()
+
+
+@pytest.mark.e2e
+def test_no_page_asks_another_address_for_anything(site):
+    files = [path for kind in ("html", "css") for path in site.rglob(f"*.{kind}")]
+    assert len(files) > 20
+    found = {
+        f"{path.relative_to(site)}: {request}"
+        for path in files
+        for request in REQUESTS.findall(path.read_text(encoding="utf-8"))
+    }
+    assert found == set()
+
+
+def test_what_a_page_asks_for_would_be_found():
+    asks = [
+        '<script defer src="https://unpkg.com/x"></script>',
+        '<link rel="preconnect" href="https://fonts.gstatic.com">',
+        '<img alt="a" src="//example.com/a.png">',
+        "@font-face { src: url(https://example.com/a.woff) }",
+    ]
+    assert [bool(REQUESTS.search(text)) for text in asks] == [True] * 4
+    assert not REQUESTS.search('<a href="https://example.com">, <link rel="icon" href="a.png">')
+
+
+@pytest.mark.e2e
+def test_every_public_name_stands_in_the_reference(site):
+    # Sphinx's inventory: four lines of text, then the entries, compressed.
+    inventory = (site / "objects.inv").read_bytes().split(b"\n", 4)[4]
+    documented = {
+        line.split()[0].rpartition(".")[2]
+        for line in zlib.decompress(inventory).decode().split("\n")
+        if line
+    }
+    for package in (tfx_wine_ext, drift, lineage, testing, warm_start):
+        public = set(getattr(package, "__all__", ())) - {"__version__"}
+        assert public - documented == set(), package.__name__
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
+def test_links_from_the_top_folder_lead_somewhere(checkout, name):
+    links = re.findall(r"\]\(([^)#]+)", (checkout / name).read_text(encoding="utf-8"))
+    files = [link for link in links if not link.startswith("http")]
+    assert len(files) > 1
+    assert [file for file in files if not (checkout / file).exists()] == []
