@@ -97,6 +97,33 @@ def metadata_of_spans(folder: Path) -> None:
             launch(example_gen, store=metadata, pipeline_root=folder / "root")
 
 
+def transform_graph(folder: Path) -> None:
+    """What Transform writes for z-scores of pH and alcohol, and for a city."""
+    import tensorflow as tf
+    import tensorflow_transform as tft
+    import tensorflow_transform.beam as tft_beam
+    from tensorflow_transform.tf_metadata import dataset_metadata, metadata_io, schema_utils
+
+    def preprocessing_fn(inputs):
+        return {
+            "pH_z": tft.scale_to_z_score(inputs["pH"]),
+            "alcohol_z": tft.scale_to_z_score(inputs["alcohol"]),
+            "city_id": tft.compute_and_apply_vocabulary(inputs["city"], num_oov_buckets=1),
+        }
+
+    kinds = {"pH": tf.float32, "alcohol": tf.float32, "city": tf.string}
+    spec = {name: tf.io.FixedLenFeature([1], kind) for name, kind in kinds.items()}
+    metadata = dataset_metadata.DatasetMetadata(schema_utils.schema_from_feature_spec(spec))
+    rows = [
+        {"pH": [3.0 + n / 10], "alcohol": [9.0 + n], "city": [[b"Porto", b"Braga", b"Faro"][n % 3]]}
+        for n in range(6)
+    ]
+    with tft_beam.Context(temp_dir=str(folder / "temp")):
+        _, graph = (rows, metadata) | tft_beam.AnalyzeAndTransformDataset(preprocessing_fn)
+        _ = graph | tft_beam.WriteTransformFn(str(folder / "transform_graph"))
+    metadata_io.write_metadata(metadata, str(folder / "transform_graph" / "metadata"))
+
+
 FOLDERS = {
     "README.md": readme,
     "docs/command-line.md": command_line,
@@ -104,5 +131,6 @@ FOLDERS = {
     "docs/how-to/drift-gate.md": spans_of_wine,
     "docs/reports.md": wine_files,
     "docs/tutorial.md": a_checkout,
+    "docs/warm-start.md": transform_graph,
 }
 """By document."""
