@@ -13,6 +13,8 @@ from pyarrow import csv
 
 from examples.wine_quality import run
 from examples.wine_quality.data import WineData, load
+from tfx_wine_ext.lineage.history import history_document
+from tfx_wine_ext.lineage.moved import what_moved
 from tfx_wine_ext.lineage.runs import runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
@@ -208,6 +210,48 @@ def test_three_spans_in_a_row_go_on_from_each_other(
         sum(taken[: number + 1]) for number in range(3)
     ]
     assert all(summary["blessed"] for summary in summaries)
+
+
+def test_the_history_of_these_runs_is_read_from_their_store(
+    data: WineData, folder: pathlib.Path
+) -> None:
+    output = folder / "warm trees"
+    found = runs(Snapshot.read(open_store(output / "metadata.db")))
+    document = history_document(found, "wine_quality", "metadata.db")
+
+    assert [run.state for run in found] == ["COMPLETE"] * 3
+    assert [run.examples.span for run in found if run.examples] == [1, 2, 3]
+    last, summary = document["runs"][-1], json.loads((output / "summary.json").read_text())
+    assert last["examples"]["rows"] == summary["rows"]
+    assert last["examples"]["anomalies"] == summary["anomalies"]
+    drift = {key: last["drift"][key] for key in summary["drift"]}
+    assert drift == summary["drift"]
+    assert len(last["drift"]["scores"]) == 12
+    start = {key: last["model"][key] for key in summary["warm_start"]}
+    assert start == summary["warm_start"]
+    assert last["model"]["base_model_id"] == document["runs"][1]["model"]["id"]
+    metrics = {name: metric["value"] for name, metric in last["metrics"].items()}
+    assert metrics["squared_pearson_correlation"] == summary["r2"]
+    assert metrics["mean_squared_error"] == summary["mse"]
+    assert (last["blessed"], last["pushed"]) == (summary["blessed"], summary["pushed"])
+    assert document["metric"] == "squared_pearson_correlation"
+    assert [step["source"] for step in document["moved"]] == ["drift report"] * 2
+
+
+def test_the_history_says_why_the_gate_held_a_span_back(
+    data: WineData, folder: pathlib.Path
+) -> None:
+    first, second = runs(Snapshot.read(open_store(folder / "gate" / "metadata.db")))
+
+    assert (first.state, second.state) == ("COMPLETE", "FAILED")
+    assert second.drift is not None
+    assert (second.drift.id, second.drift.verdict) == (None, "DRIFT")
+    assert second.drift.scores[0].feature == "alcohol"
+    assert second.drift.scores[0].direction == "up"
+    error = second.components[-1].error
+    assert error is not None
+    assert error.startswith("The data drifted from span 1, split train: ")
+    assert what_moved(first, second)["sentences"][0] == f"DriftReport failed: {error}."
 
 
 def test_a_model_below_the_bar_is_neither_blessed_nor_pushed(

@@ -73,7 +73,8 @@ def subgraph(snapshot: Snapshot, artifact_id: int, direction: str = UPSTREAM) ->
             f"artifact {artifact_id}: expected the id of an artifact, found that the store has "
             f"{known}"
         )
-    artifacts, executions = {artifact_id: None}, {}
+    artifacts: dict[int, None] = {artifact_id: None}
+    executions: dict[int, None] = {}
     edges: dict[Edge, None] = {}
     for way in (UPSTREAM, DOWNSTREAM) if direction == BOTH else (direction,):
         up = way == UPSTREAM
@@ -89,7 +90,7 @@ def subgraph(snapshot: Snapshot, artifact_id: int, direction: str = UPSTREAM) ->
         tuple(snapshot.artifacts[id_] for id_ in artifacts),
         chosen,
         tuple(edges),
-        {e.id: snapshot.runs[e.run].name for e in chosen if e.run in snapshot.runs},
+        {e.id: snapshot.runs[e.run].name for e in chosen if e.run is not None},
     )
 
 

@@ -111,6 +111,6 @@ def _note(metric: str | None, found: Sequence[Mapping[str, Any]]) -> str:
     return (
         f"Rank correlation over up to {pairs} pairs of neighbouring runs: how far a feature moved "
         f"(score divided by its threshold) against the change of {metric}. Not a cause: runs "
-        f"differ in more than one feature. Of {len(found)} features tested, one in 20 has a p-value "
-        "below 0.05 by chance."
+        f"differ in more than one feature. {len(found)} features were tested: of those that have "
+        "nothing to do with it, one in 20 has a p-value below 0.05."
     )

@@ -29,6 +29,7 @@ _NO_QUALITY = ("loss", "example_count", "weighted_example_count")
 _UNFINISHED = ("FAILED", "RUNNING", "CANCELED")
 _MOST_IN_SENTENCE = 3
 _NAME_LENGTH = 60
+_ERROR_LENGTH = 300
 
 
 def what_moved(before: Run, after: Run) -> dict[str, Any]:
@@ -200,7 +201,8 @@ def _sentences(
     before: Run, after: Run, parts: Mapping[str, Any], scores: Sequence[Score]
 ) -> list[str]:
     found = [
-        f"{_shown(component.id)} failed: {_shown(component.error or 'the store does not say why')}."
+        f"{_shown(component.id)} failed: "
+        f"{visible(component.error or 'the store does not say why', _ERROR_LENGTH)}."
         for component in after.components
         if component.state == "FAILED"
     ]

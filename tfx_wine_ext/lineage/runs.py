@@ -190,7 +190,8 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """The run as a JSON object, without NaN and infinities; every key is always there."""
-        return readings.jsonable(dataclasses.asdict(self))
+        found: dict[str, Any] = readings.jsonable(dataclasses.asdict(self))
+        return found
 
 
 def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
@@ -323,7 +324,7 @@ class _Reader:
             else _iso(max(execution.updated for execution in executions)),
             state=state,
             components=tuple(_component(each, stopped.get(each.id)) for each in executions),
-            examples=examples and self._read_examples(examples),
+            examples=self._read_examples(examples) if examples else None,
             statistics=self._statistics(examples),
             drift=drift,
             model=model,
@@ -355,9 +356,9 @@ class _Reader:
             # What a drift report compares with, and an evaluation's old models, are not the data.
             if readings.is_resolver(execution) or readings.is_drift_report(execution):
                 continue
-            artifact = self._input(execution, "Examples") or self._input(execution, "Model")
-            if artifact is not None:
-                ways = [artifact.id, *self._snapshot.upstream(artifact.id)]
+            start = self._input(execution, "Examples") or self._input(execution, "Model")
+            if start is not None:
+                ways = [start.id, *self._snapshot.upstream(start.id)]
                 for candidate in (self._snapshot.artifacts[id_] for id_ in ways):
                     if candidate.type == "Examples" and self._is_root(candidate):
                         return candidate

@@ -1,0 +1,92 @@
+"""The history of a pipeline is one JSON document."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+
+import pytest
+
+import tfx_wine_ext
+from tests.lineage.conftest import Five, ramp
+from tests.lineage.test_moved import statistics_runs
+from tfx_wine_ext.lineage.history import history_document
+from tfx_wine_ext.lineage.moved import what_moved
+
+
+def test_the_document_holds_runs_moves_features_and_correlations(five: Five):
+    document = history_document(five.runs, "wine", "metadata.db")
+    created = datetime.datetime.fromisoformat(document.pop("created"))
+    assert created.utcoffset() == datetime.timedelta(0)
+    assert document.pop("runs") == [run.to_dict() for run in five.runs]
+    assert document.pop("moved") == [what_moved(*two) for two in zip(five.runs, five.runs[1:])]
+    big, bigger = pytest.approx(1.73207, abs=1e-5), pytest.approx(1.38566, abs=1e-5)
+    assert document == {
+        "pipeline": "wine",
+        "store": "metadata.db",
+        "library": f"tfx_wine_ext {tfx_wine_ext.__version__}",
+        "metric": "r2",
+        "features": [
+            {
+                "name": "alcohol",
+                "scores": [None, big, big, 0.0, bigger],
+                "limits": [None, 0.1, 0.1, 0.05, 0.1],
+                "verdicts": ["NO_BASELINE", "DRIFT", "DRIFT", "OK", "DRIFT"],
+                "metrics": [None, "wasserstein", "wasserstein", "missing_rate", "wasserstein"],
+            },
+            {
+                "name": "pH",
+                "scores": [None, 0.0, 0.0, 0.0, 0.0],
+                "limits": [None, 0.05, 0.05, 0.05, 0.05],
+                "verdicts": ["NO_BASELINE", "OK", "OK", "OK", "OK"],
+                "metrics": [None, *["missing_rate"] * 4],
+            },
+        ],
+        "correlations": [
+            {"feature": "alcohol", "metric": "r2", "rho": None, "n": 3, "p_value": None},
+            {"feature": "pH", "metric": "r2", "rho": None, "n": 3, "p_value": None},
+        ],
+        "correlation_note": "No correlation: 3 pairs of neighbouring runs have drift scores and r2 "
+        "in both; at least 4 are needed.",
+    }
+
+
+def test_the_document_is_json(five: Five):
+    document = history_document(five.runs, "wine", "metadata.db")
+    assert json.loads(json.dumps(document, allow_nan=False)) == document
+
+
+def test_another_metric_may_be_chosen(five: Five):
+    assert history_document(five.runs, "wine", "x", "mse")["metric"] == "mse"
+    message = "metric must be one that a run of 'wine' has measured: r2, mse, .*; found 'auc'"
+    with pytest.raises(ValueError, match=message):
+        history_document(five.runs, "wine", "x", "auc")
+
+
+def test_runs_of_other_pipelines_are_left_out(five: Five):
+    other = dataclasses.replace(five.runs[0], pipeline="other")
+    document = history_document([other, *five.runs[:1]], "wine", "x")
+    assert [run["pipeline"] for run in document["runs"]] == ["wine"]
+    assert document["moved"] == []
+
+
+def test_without_drift_reports_the_scores_are_those_of_the_statistics(tmp_path):
+    found = statistics_runs(tmp_path, {"x": ramp(0.0)}, {"x": ramp(9.0)}, {"x": ramp(9.0)})
+    document = history_document(found, "wine", "x")
+    [feature] = document["features"]
+    assert (feature["name"], feature["verdicts"][:2]) == ("x", [None, "DRIFT"])
+    assert document["metric"] is None
+    assert document["correlation_note"] == "No metric was measured."
+
+
+def test_the_note_says_how_many_pairs_and_that_it_is_no_cause(five: Five):
+    among = [
+        dataclasses.replace(run, run=f"{run.run} {again}")
+        for again in range(3)
+        for run in five.runs[:4]
+    ]
+    note = history_document(among, "wine", "x")["correlation_note"]
+    assert note.startswith("Rank correlation over up to 9 pairs of neighbouring runs: ")
+    assert "Not a cause" in note
+    assert "2 features were tested" in note

@@ -1,0 +1,542 @@
+"""Runs are read whole, whatever they lack."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+
+from tests.lineage.conftest import Five, ramp
+from tests.lineage.stores import (
+    CSV,
+    DRIFT,
+    EVALUATOR,
+    PARQUET,
+    PUSHER,
+    RESOLVER,
+    STATISTICS,
+    TRAINER,
+    TRANSFORM,
+    WARM_TRAINER,
+    TfxStore,
+    drift_document,
+    wine_run,
+    write,
+    write_drift,
+    write_evaluation,
+    write_statistics,
+)
+from tfx_wine_ext.lineage.runs import Run, find_run, runs
+from tfx_wine_ext.lineage.snapshot import Snapshot
+from tfx_wine_ext.lineage.store import open_store
+
+
+def read(store: TfxStore) -> list[Run]:
+    return runs(Snapshot.read(open_store(store.path)))
+
+
+def test_a_whole_run_is_read(five: Five):
+    ids, root = five.ids[1], five.store.root
+    components = [
+        ("LatestBlessedModel", RESOLVER),
+        ("ParquetExampleGen", PARQUET),
+        ("StatisticsGen", STATISTICS),
+        ("DriftReport", DRIFT),
+        ("Checks", "tfx.components.example_validator.component.ExampleValidator"),
+        ("Transform", TRANSFORM),
+        ("WarmStartTrainer", WARM_TRAINER),
+        ("Evaluator", EVALUATOR),
+        ("Pusher", PUSHER),
+    ]
+    assert five.runs[1].to_dict() == {
+        "run": "2026-01-02T00:00:00",
+        "number": 2,
+        "pipeline": "wine",
+        "started": "2023-11-14T22:13:30+00:00",
+        "finished": "2023-11-14T22:13:38.500000+00:00",
+        "state": "COMPLETE",
+        "components": [
+            {
+                "id": id_,
+                "type": type_,
+                "execution": number,
+                "state": "COMPLETE",
+                "started": f"2023-11-14T22:13:{20 + number}+00:00",
+                "seconds": 0.5,
+                "error": None,
+            }
+            for number, (id_, type_) in enumerate(components, 10)
+        ],
+        "examples": {
+            "id": ids["examples"],
+            "uri": f"{root}/ParquetExampleGen/examples/11",
+            "span": 2,
+            "version": None,
+            "rows": {"train": 102, "eval": 50},
+            "content_fingerprint": "content-2",
+            "schema_fingerprint": "schema-1",
+            "anomalies": 1,
+        },
+        "statistics": {
+            "id": ids["statistics"],
+            "uri": f"{root}/StatisticsGen/statistics/12",
+        },
+        "drift": {
+            "id": ids["report"],
+            "uri": f"{root}/DriftReport/report/13",
+            "report": f"{root}/DriftReport/report/13/drift_report.html",
+            "verdict": "DRIFT",
+            "blessed": False,
+            "baseline_id": five.ids[0]["examples"],
+            "baseline_span": 1,
+            "features": 2,
+            "features_drifted": 1,
+            "share_drifted": 0.5,
+            "reasons": ["1 of 2 features drifted"],
+            "scores": [
+                {
+                    "feature": "alcohol",
+                    "verdict": "DRIFT",
+                    "metric": "wasserstein",
+                    "score": pytest.approx(1.7320724586),
+                    "threshold": 0.1,
+                    "direction": "up",
+                    "before": pytest.approx(4.975),
+                    "after": pytest.approx(9.975),
+                },
+                {
+                    "feature": "pH",
+                    "verdict": "OK",
+                    "metric": "missing_rate",
+                    "score": 0.0,
+                    "threshold": 0.05,
+                    "direction": None,
+                    "before": pytest.approx(4.975),
+                    "after": pytest.approx(4.975),
+                },
+            ],
+        },
+        "model": {
+            "id": ids["model"],
+            "uri": f"{root}/WarmStartTrainer/model/16",
+            "kind": "wine.trees.run_fn",
+            "warm": True,
+            "reason": "Warm start.",
+            "base_model_id": five.ids[0]["model"],
+            "generation": 1,
+            "steps": 200,
+            "total_steps": 400,
+            "hyperparameters": {"num_trees": 300},
+            "logs": f"{root}/WarmStartTrainer/model_run/16",
+        },
+        "metrics": {
+            "r2": {"value": 0.25, "lower": None, "upper": None},
+            "mse": {"value": 0.75, "lower": None, "upper": None},
+        },
+        "evaluation": {"id": ids["evaluation"], "uri": f"{root}/Evaluator/evaluation/17"},
+        "blessed": False,
+        "pushed": None,
+        "parameters": {
+            "ParquetExampleGen": {"input_base": "/data"},
+            "StatisticsGen": {"exclude_splits": "[]"},
+            "DriftReport": {"drift_config": "{}", "mode": "warn", "skew": 0},
+            "Checks": {},
+            "Transform": {},
+            "WarmStartTrainer": {
+                "custom_config": '{"num_trees": 300}',
+                "run_fn": "wine.trees.run_fn",
+            },
+            "Evaluator": {},
+            "Pusher": {},
+        },
+    }
+
+
+def test_a_first_run_starts_cold_and_has_no_baseline(five: Five):
+    run = five.runs[0]
+    assert (run.model.warm, run.model.base_model_id, run.model.generation) == (False, None, 0)
+    assert (run.drift.verdict, run.drift.baseline_id) == ("NO_BASELINE", None)
+    assert (run.blessed, run.pushed) == (True, "/serving/1")
+
+
+def test_what_came_from_the_cache_is_read_from_where_it_was_made(five: Five):
+    before, run = five.runs[1], five.runs[2]
+    assert [c.id for c in run.components if c.state == "CACHED"] == [
+        "ParquetExampleGen",
+        "StatisticsGen",
+        "DriftReport",
+        "Checks",
+    ]
+    assert (run.examples, run.drift) == (before.examples, before.drift)
+    assert run.model.id != before.model.id
+    assert run.state == "COMPLETE"
+
+
+def test_a_run_that_the_gate_stopped_says_why(five: Five):
+    run = five.runs[4]
+    assert run.state == "FAILED"
+    failed = run.components[-1]
+    assert (failed.id, failed.state) == ("DriftReport", "FAILED")
+    assert failed.error == "The data drifted from span 3, split train: 1 of 2 features drifted"
+    folder = f"{five.store.root}/DriftReport/stopped/{failed.execution}"
+    drift = run.drift
+    assert (drift.id, drift.uri, drift.report) == (None, folder, f"{folder}/drift_report.html")
+    assert (drift.verdict, drift.blessed, drift.features_drifted) == ("DRIFT", False, 1)
+    assert drift.baseline_id == five.ids[3]["examples"]
+    assert drift.scores[0].feature == "alcohol"
+    assert (run.model, run.metrics, run.blessed, run.pushed) == (None, {}, None, None)
+
+
+def test_a_stopped_run_whose_report_is_gone_is_only_failed(tmp_path):
+    store = TfxStore(tmp_path)
+    document = drift_document({"x": ramp(0.0)}, {"x": ramp(9.0)})
+    wine_run(store, "monday", 1, {}, document=document, mode="fail", files=False)
+    [run] = read(store)
+    assert (run.state, run.drift, run.components[-1].error) == ("FAILED", None, None)
+
+
+def test_a_stopped_notebook_is_read_from_the_folder_beside_the_output_that_it_registered(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday", legacy=True)
+    store.component(
+        "DriftReport",
+        DRIFT,
+        outputs={"report": ("ExampleDriftReport", {})},
+        properties={"mode": "fail", "drift_config": "{}"},
+        state="RUNNING",
+    )
+    document = drift_document({"x": ramp(0.0)}, {"x": ramp(9.0)})
+    write_drift(f"{store.root}/DriftReport/stopped/1", document)
+    [run] = read(store)
+    assert (run.state, run.finished, run.drift.id, run.drift.verdict) == (
+        "RUNNING",
+        None,
+        None,
+        "DRIFT",
+    )
+
+
+def test_files_that_are_gone_leave_what_the_store_knows(tmp_path):
+    store = TfxStore(tmp_path)
+    document = drift_document({"x": ramp(0.0)}, {"x": ramp(9.0)})
+    ids = wine_run(store, "monday", 1, {}, document=document)
+    with_files = read(store)[0]
+    shutil.rmtree(store.root)
+    [run] = read(store)
+    assert run.examples.rows == {"train": 101, "eval": 50}
+    assert run.examples.anomalies is None
+    assert (run.drift.verdict, run.drift.features, run.drift.features_drifted) == ("DRIFT", 1, 1)
+    assert (run.drift.report, run.drift.reasons, run.drift.scores) == (None, (), ())
+    assert (run.metrics, run.evaluation) == ({}, with_files.evaluation)
+    assert (run.model.id, run.model.logs) == (ids["model"], None)
+    json.dumps(run.to_dict(), allow_nan=False)
+
+
+def test_files_that_are_broken_are_as_good_as_gone(tmp_path):
+    store = TfxStore(tmp_path)
+    document = drift_document({"x": ramp(0.0)}, {"x": ramp(9.0)})
+    ids = wine_run(store, "monday", 1, {}, document=document)
+    write(f"{store.uri(ids['report'])}/drift_report.json", "{}")
+    write(f"{store.uri(ids['evaluation'])}/metrics-00000-of-00001.tfrecord", b"x" * 40)
+    write(f"{store.uri(ids['found'])}/Split-train/SchemaDiff.pb", b"\xff\xff")
+    [run] = read(store)
+    assert (run.drift.verdict, run.drift.reasons, run.metrics) == ("DRIFT", (), {})
+    assert run.examples.anomalies is None
+
+
+def plain_run(store: TfxStore, name: str, span: int, values: list[float]) -> dict[str, int]:
+    """A run of TFX's own components."""
+    store.run(name)
+    ids = store.component(
+        "CsvExampleGen",
+        CSV,
+        outputs={
+            "examples": (
+                "Examples",
+                {
+                    "split_names": '["train", "eval"]',
+                    "span": span,
+                    "version": 0,
+                    "input_fingerprint": f"split:single_split,xor_checksum:{span}",
+                },
+            )
+        },
+        properties={"input_base": "/data", "span": span, "version": None or 0},
+    )
+    ids |= store.component(
+        "StatisticsGen",
+        STATISTICS,
+        inputs={"examples": [ids["examples"]]},
+        outputs={"statistics": ("ExampleStatistics", {})},
+    )
+    write_statistics(store.uri(ids["statistics"]), {"train": {"x": values}, "eval": {"x": [1, 2]}})
+    ids |= store.component(
+        "Trainer",
+        TRAINER,
+        inputs={"examples": [ids["examples"]]},
+        outputs={"model": ("Model", {}), "model_run": ("ModelRun", {})},
+        properties={"module_path": "trainer@/wheels/x.whl", "custom_config": "null"},
+    )
+    return ids
+
+
+def test_a_run_of_plain_tfx_components_is_read_from_standard_properties_and_files(tmp_path):
+    store = TfxStore(tmp_path)
+    ids = plain_run(store, "monday", 7, ramp(0.0))
+    [run] = read(store)
+    assert run.examples.rows == {"eval": 2, "train": 200}
+    assert (run.examples.span, run.examples.version) == (7, 0)
+    assert run.examples.content_fingerprint == "split:single_split,xor_checksum:7"
+    assert (run.examples.schema_fingerprint, run.examples.anomalies) == (None, None)
+    assert run.statistics.id == ids["statistics"]
+    assert (run.model.kind, run.model.warm) == ("trainer@/wheels/x.whl", None)
+    assert (run.model.reason, run.model.generation, run.model.hyperparameters) == (None,) * 3
+    assert (run.drift, run.evaluation, run.blessed, run.pushed) == (None,) * 4
+
+
+def test_the_hyperparameters_of_a_tuner_are_read_from_their_file(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    [best] = store.component(
+        "Tuner", "tfx.Tuner", outputs={"best": ("HyperParameters", {})}
+    ).values()
+    write(
+        f"{store.uri(best)}/best_hyperparameters.txt",
+        json.dumps({"space": [], "values": {"units": 64}}),
+    )
+    store.component(
+        "Trainer",
+        TRAINER,
+        inputs={"hyperparameters": [best]},
+        outputs={"model": ("Model", {})},
+        properties={"custom_config": '{"other": 1}'},
+    )
+    [run] = read(store)
+    assert run.model.hyperparameters == {"units": 64}
+
+
+def test_a_trainer_without_warm_start_has_the_base_model_of_its_input(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    [old] = store.component("Trainer", TRAINER, outputs={"model": ("Model", {})}).values()
+    store.run("tuesday")
+    store.component(
+        "Trainer", TRAINER, inputs={"base_model": [old]}, outputs={"model": ("Model", {})}
+    )
+    assert [run.model.base_model_id for run in read(store)] == [None, old]
+
+
+def test_of_several_models_the_pushed_one_is_the_runs(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    models = [
+        store.component(name, TRAINER, outputs={"model": ("Model", {})})["model"]
+        for name in ("Trainer.a", "Trainer.b", "Trainer.c")
+    ]
+    store.component(
+        "Pusher",
+        PUSHER,
+        inputs={"model": [models[1]]},
+        outputs={"pushed_model": ("PushedModel", {"pushed": 1, "pushed_destination": "/b"})},
+    )
+    [run] = read(store)
+    assert (run.model.id, run.pushed) == (models[1], "/b")
+    store.run("tuesday")
+    for name in ("Trainer.a", "Trainer.b"):
+        last = store.component(name, TRAINER, outputs={"model": ("Model", {})})["model"]
+    assert read(store)[1].model.id == last
+
+
+def test_the_evaluation_of_the_runs_own_model_is_the_runs(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    [old] = store.component("Trainer", TRAINER, outputs={"model": ("Model", {})}).values()
+    store.run("tuesday")
+    [new] = store.component("Trainer", TRAINER, outputs={"model": ("Model", {})}).values()
+    for name, model, value in (("Evaluator.old", old, 0.25), ("Evaluator.new", new, 0.75)):
+        made = store.component(
+            name,
+            EVALUATOR,
+            inputs={"model": [model]},
+            outputs={
+                "evaluation": ("ModelEvaluation", {}),
+                "blessing": ("ModelBlessing", {"blessed": int(value > 0.5)}),
+            },
+        )
+        write_evaluation(store.uri(made["evaluation"]), {"r2": value})
+    run = read(store)[1]
+    assert (run.metrics["r2"].value, run.blessed, run.model.id) == (0.75, True, new)
+
+
+def test_examples_that_another_run_made_are_found_upstream(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    [examples] = store.component(
+        "Gen", CSV, outputs={"examples": ("Examples", {"span": 3})}
+    ).values()
+    [transformed] = store.component(
+        "Transform",
+        TRANSFORM,
+        inputs={"examples": [examples]},
+        outputs={"examples": ("Examples", {})},
+    ).values()
+    store.run("tuesday")
+    store.component(
+        "Trainer", TRAINER, inputs={"examples": [transformed]}, outputs={"model": ("Model", {})}
+    )
+    assert [run.examples.id for run in read(store)] == [examples, examples]
+
+
+def test_of_several_example_gens_the_first_is_the_runs(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    first = store.component("Gen.red", CSV, outputs={"examples": ("Examples", {})})
+    store.component("Gen.white", CSV, outputs={"examples": ("Examples", {})})
+    [run] = read(store)
+    assert run.examples.id == first["examples"]
+    assert [component.id for component in run.components] == ["Gen.red", "Gen.white"]
+
+
+def test_a_drift_report_between_splits_counts_only_if_there_is_no_other(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    [examples] = store.component("Gen", CSV, outputs={"examples": ("Examples", {})}).values()
+
+    def report(name: str, skew: int) -> int:
+        made = store.component(
+            name,
+            DRIFT,
+            inputs={"examples": [examples]},
+            outputs={"report": ("ExampleDriftReport", {"verdict": "OK"})},
+            properties={"drift_config": "{}", "skew": skew},
+        )
+        return made["report"]
+
+    skewed = report("DriftReport.skew", 1)
+    assert read(store)[0].drift.id == skewed
+    other = report("DriftReport", 0)
+    assert read(store)[0].drift.id == other
+
+
+def test_the_error_that_tfx_recorded_is_the_last_line_of_its_message(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    message = "Traceback (most recent call last):\n  File x\nValueError: no such column\n"
+    store.component(
+        "Gen",
+        CSV,
+        state="FAILED",
+        properties={"__execution_result__": json.dumps({"resultMessage": message, "code": 3})},
+    )
+    [run] = read(store)
+    assert (run.state, run.components[0].error) == ("FAILED", "ValueError: no such column")
+    assert run.parameters == {"Gen": {}}
+
+
+@pytest.mark.parametrize(
+    ("states", "expected"),
+    [
+        (["COMPLETE", "CACHED"], "COMPLETE"),
+        (["CACHED", "CACHED"], "CACHED"),
+        (["CACHED", "RUNNING"], "RUNNING"),
+        (["COMPLETE", "NEW"], "RUNNING"),
+        (["FAILED", "RUNNING"], "FAILED"),
+        (["COMPLETE", "CANCELED"], "CANCELED"),
+    ],
+)
+def test_the_state_of_a_run_is_that_of_its_components(tmp_path, states, expected):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    store.component("Latest", RESOLVER)
+    for number, state in enumerate(states):
+        store.component(f"Gen.{number}", CSV, state=state)
+    [run] = read(store)
+    assert run.state == expected
+    assert (run.finished is None) == (expected == "RUNNING")
+
+
+def test_of_a_component_that_was_tried_again_the_last_time_counts(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    store.component("Gen", CSV, state="FAILED")
+    store.component("Gen", CSV)
+    [run] = read(store)
+    assert (run.state, len(run.components)) == ("COMPLETE", 2)
+
+
+def test_the_cells_of_a_notebook_are_one_run_until_one_is_run_again(tmp_path):
+    store = TfxStore(tmp_path)
+
+    def cell(name: str, component: str, state: str = "COMPLETE") -> None:
+        store.run(name, legacy=True)
+        store.component(component, f"a.{component}", state=state)
+
+    cell("10:00", "Gen")
+    cell("10:01", "Trainer", "RUNNING")
+    cell("10:02", "Trainer")
+    cell("10:03", "Evaluator")
+    cell("10:04", "Trainer")
+    cell("10:05", "Evaluator")
+    found = [(run.run, run.number, [c.id for c in run.components]) for run in read(store)]
+    assert found == [
+        ("10:00", 1, ["Gen", "Trainer", "Trainer", "Evaluator"]),
+        ("10:04", 2, ["Trainer", "Evaluator"]),
+    ]
+
+
+def test_runs_of_airflow_keep_their_components_together(tmp_path):
+    store = TfxStore(tmp_path)
+    for name in ("monday", "tuesday"):
+        store.run(name, legacy=True)
+        store.component("Gen", CSV)
+        store.component("Trainer", TRAINER)
+    assert [(run.run, len(run.components)) for run in read(store)] == [
+        ("monday", 2),
+        ("tuesday", 2),
+    ]
+
+
+def test_each_pipeline_has_numbers_of_its_own(tmp_path):
+    for name in ("one", "two", "one"):
+        store = TfxStore(tmp_path, pipeline=name)
+        store.run(f"{name} {len(list(tmp_path.iterdir()))} {id(store)}")
+        store.component("Gen", CSV)
+    snapshot = Snapshot.read(open_store(store.path))
+    assert [(run.pipeline, run.number) for run in runs(snapshot)] == [
+        ("one", 1),
+        ("two", 1),
+        ("one", 2),
+    ]
+    assert [run.number for run in runs(snapshot, "one")] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [
+        ("2026-01-02T00:00:00", 2),
+        ("2026-01-03", 3),
+        ("1", 1),
+        ("-1", 5),
+        ("-5", 1),
+        ("latest", 5),
+    ],
+)
+def test_a_run_is_found_by_id_prefix_number_or_as_the_latest(five: Five, text, number):
+    assert find_run(five.runs, text).number == number
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("2026", r"run '2026': expected one run, found 5: 2026-01-01T00:00:00, .*: give more"),
+        ("6", r"run '6': expected an id .* a number from 1 to 5 .*; found no such run among 2026"),
+        ("0", "found no such run"),
+        ("-6", "found no such run"),
+        ("x", "found no such run"),
+        ("", "found no such run"),
+    ],
+)
+def test_a_run_that_is_not_there_or_not_the_only_one_is_an_error(five: Five, text, message):
+    with pytest.raises(ValueError, match=message):
+        find_run(five.runs, text)

@@ -1,0 +1,107 @@
+"""How far each feature moved, from reports, from properties and from statistics."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.lineage.conftest import ramp
+from tests.lineage.stores import drift_document, write, write_statistics
+from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.lineage.scores import (
+    Score,
+    read_statistics,
+    scores_of_properties,
+    scores_of_report,
+    scores_of_statistics,
+)
+
+
+def test_the_scores_of_a_report_are_the_deciding_metrics_the_worst_first():
+    before = {"pH": ramp(0.0), "alcohol": ramp(0.0), "colour": ["red", "white"] * 100}
+    after = {"pH": ramp(0.0), "alcohol": ramp(-5.0), "colour": ["red"] * 200}
+    scores = scores_of_report(drift_document(before, after))
+    assert [(s.feature, s.verdict, s.direction) for s in scores] == [
+        ("alcohol", "DRIFT", "down"),
+        ("colour", "DRIFT", None),
+        ("pH", "OK", None),
+    ]
+    assert (scores[1].before, scores[1].after) == (None, None)
+    assert scores[0] == Score(
+        "alcohol",
+        "DRIFT",
+        "wasserstein",
+        pytest.approx(1.73207, abs=1e-5),
+        0.1,
+        "down",
+        pytest.approx(4.975),
+        pytest.approx(-0.025),
+    )
+
+
+def test_a_column_that_is_gone_or_new_has_no_metric():
+    document = drift_document(
+        {"old": ramp(0.0), "x": ramp(0.0)}, {"new": ramp(0.0), "x": ramp(0.0)}
+    )
+    found = {score.feature: score for score in scores_of_report(document)}
+    assert (found["old"].metric, found["old"].score, found["old"].after) == (None, None, None)
+    assert (found["new"].metric, found["new"].before, found["new"].direction) == (None, None, None)
+
+
+def test_the_properties_of_a_report_have_its_worst_features():
+    properties = {
+        "worst_1": "alcohol",
+        "worst_1_verdict": "DRIFT",
+        "worst_1_metric": "ks",
+        "worst_1_score": 0.5,
+        "worst_1_threshold": 0.1,
+        "worst_2": "gone",
+        "worst_2_verdict": "DRIFT",
+        "worst_4": "after a gap",
+        "worst_4_verdict": "DRIFT",
+    }
+    assert scores_of_properties(properties) == (
+        Score("alcohol", "DRIFT", "ks", 0.5, 0.1),
+        Score("gone", "DRIFT"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("score", "threshold", "expected"),
+    [(0.05, 0.1, 0.5), (0.0, 0.1, 0.0), (None, 0.1, None), (0.1, None, None), (0.1, 0.0, None)],
+)
+def test_nearness_is_the_score_in_thresholds(score, threshold, expected):
+    assert Score("x", "OK", "ks", score, threshold).nearness == expected
+
+
+def test_statistics_of_two_sets_of_data_are_compared(tmp_path):
+    for name, start in (("a", 0.0), ("b", 9.0)):
+        write_statistics(f"{tmp_path}/{name}", {"train": {"x": ramp(start)}, "eval": {"x": [1]}})
+    [score] = scores_of_statistics(f"{tmp_path}/a", f"{tmp_path}/b")
+    assert (score.feature, score.verdict, score.direction) == ("x", "DRIFT", "up")
+    assert (score.before, score.after) == (pytest.approx(4.975), pytest.approx(13.975))
+
+
+def test_the_split_is_train_or_the_first_that_both_have(tmp_path):
+    write_statistics(f"{tmp_path}/a", {"one": {"x": ramp(0.0)}, "two": {"x": ramp(0.0)}})
+    write_statistics(f"{tmp_path}/b", {"two": {"x": ramp(9.0)}, "zero": {"x": ramp(0.0)}})
+    [score] = scores_of_statistics(f"{tmp_path}/a", f"{tmp_path}/b")
+    assert score.verdict == "DRIFT"
+    write_statistics(f"{tmp_path}/c", {"three": {"x": ramp(0.0)}})
+    assert scores_of_statistics(f"{tmp_path}/a", f"{tmp_path}/c") is None
+
+
+@pytest.mark.parametrize("content", [b"\xff\xff", b""])
+def test_statistics_that_are_broken_are_none(tmp_path, content):
+    write_statistics(f"{tmp_path}/a", {"train": {"x": ramp(0.0)}})
+    write(f"{tmp_path}/b/Split-train/FeatureStats.pb", content)
+    assert scores_of_statistics(f"{tmp_path}/a", f"{tmp_path}/b") is None
+
+
+def test_of_sliced_statistics_the_whole_is_read(tmp_path):
+    from tensorflow_metadata.proto.v0 import statistics_pb2
+
+    message = statistics_pb2.DatasetFeatureStatisticsList()
+    message.datasets.add(name="colour_red", num_examples=1)
+    message.datasets.add(name="All Examples", num_examples=2)
+    write(f"{tmp_path}/a/Split-train/FeatureStats.pb", message.SerializeToString())
+    assert read_statistics(f"{tmp_path}/a", "train", SoftFiles()).num_examples == 2
