@@ -20,7 +20,7 @@ import os
 import time
 import uuid
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
@@ -347,13 +347,19 @@ def _kept_row_groups(
     return [group for group in footer.row_groups if group.index in kept]
 
 
-def write_shard(task: ShardTask, destination: str, files: Files) -> ShardResult:
+def write_shard(
+    task: ShardTask,
+    destination: str,
+    files: Files,
+    show: Callable[[int], None] = lambda rows: None,
+) -> ShardResult:
     """Does one task: reads its row groups and writes its shard of every split, staged.
 
     Args:
         task: From `plan_shards`.
         destination: Folder of the artifact; the shards are written to its staging folder.
         files: The file system of both sides.
+        show: Is told how many rows have been read, again and again. Default: nobody is.
 
     Returns:
         Rows read, and the files written. The same task may run twice, even at once: the bytes
@@ -380,6 +386,7 @@ def write_shard(task: ShardTask, destination: str, files: Files) -> ShardResult:
 
         for path, row_group, batch in _batches(task, files):
             rows_read += batch.num_rows
+            show(rows_read)
             pending.append(pool.submit(_split_batch, task, path, row_group, batch))
             if len(pending) > SHARD_THREADS:  # keeps memory flat
                 write_oldest()

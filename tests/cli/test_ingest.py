@@ -1,0 +1,351 @@
+import datetime
+import gzip
+import json
+import os
+import pathlib
+import pty
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from examples.wine_quality.data import load
+from tfx_wine_ext.cli import main
+from tfx_wine_ext.columnar.table_files import open_table
+
+from .conftest import drinks, write_as
+
+NAME = "data_tfrecord-00000-of-00001.gz"
+PRINTED = """
+ split   rows   share   bytes   files
+ ────────────────────────────────────
+ train    197   65.7%   {train:,}       1
+ eval     103   34.3%   {eval:,}       1
+
+"""
+
+
+def printed(out):
+    """What is printed about a folder: the sizes of its files depend on the library for gzip."""
+    sizes = {s: (out / f"Split-{s}" / NAME).stat().st_size for s in ("train", "eval")}
+    return PRINTED.format(**sizes)
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """The current folder, with `drinks.parquet` of 300 rows in three row groups."""
+    monkeypatch.chdir(tmp_path)
+    write_as("parquet", drinks(0), tmp_path / "drinks.parquet")
+    return tmp_path
+
+
+@pytest.fixture
+def run(capsys):
+    """Runs the command; returns its exit status and what it printed."""
+
+    def run(arguments):
+        status = main(["ingest", *shlex.split(arguments)])
+        out, err = capsys.readouterr()
+        return status, "".join(line.rstrip() + "\n" for line in out.splitlines()), err
+
+    return run
+
+
+def rows_of(folder, split="train"):
+    """The rows of a split, in order."""
+    table = open_table(str(folder), split=split)
+    return [
+        {name: value(values) for name, values in row.items()}
+        for row in pa.Table.from_batches(table.batches(table.schema)).to_pylist()
+    ]
+
+
+def value(values):
+    """The one value of a feature, bytes as text."""
+    [value] = values or [None]
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def everything_below(folder):
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
+
+
+# What it writes.
+
+
+def test_the_splits_lie_as_in_an_examples_artifact_and_are_counted(run, here):
+    status, out, err = run("drinks.parquet out")
+    assert (status, err) == (0, "")
+    assert out.startswith(
+        f"{printed(here / 'out')}{here / 'out'}: 300 of 300 rows, 3 features, in "
+    )
+    assert everything_below(here / "out") == [
+        "Split-eval",
+        "Split-eval/data_tfrecord-00000-of-00001.gz",
+        "Split-train",
+        "Split-train/data_tfrecord-00000-of-00001.gz",
+    ]
+
+
+def test_every_row_is_in_one_split(run, here):
+    run("drinks.parquet out/ --splits train:3,eval:1,test:1")
+    found = [row for split in ("train", "eval", "test") for row in rows_of("out", split)]
+    expected = drinks(0).to_pylist()
+    by = json.dumps
+    assert sorted(map(by, found)) == sorted(map(by, expected))
+
+
+def test_drift_reads_what_it_wrote(run, here, capsys):
+    run("drinks.parquet out --splits train:1,eval:1")
+    assert main(["drift", "out", "drinks.parquet", "--split", "eval"]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("OK from out, split eval (")
+
+
+def test_the_document_says_what_was_read_and_written(run, here):
+    status, out, err = run("drinks.parquet out --json --splits all --shards 2")
+    document = json.loads(out)
+    assert (status, err) == (0, "")
+    assert document.pop("seconds") > 0
+    sizes = [path.stat().st_size for path in sorted((here / "out" / "Split-all").iterdir())]
+    assert document == {
+        "output": str(here / "out"),
+        "files": ["drinks.parquet"],
+        "rows_read": 300,
+        "rows_written": 300,
+        "features": 3,
+        "content_fingerprint": document["content_fingerprint"],
+        "schema_fingerprint": "9d250358f4e4971161e9ecbc8498aae7",
+        "splits": [
+            {
+                "name": "all",
+                "hash_buckets": 1,
+                "rows": 300,
+                "bytes": sum(sizes),
+                "files": [
+                    "data_tfrecord-00000-of-00002.gz",
+                    "data_tfrecord-00001-of-00002.gz",
+                ],
+            }
+        ],
+    }
+    assert document["content_fingerprint"].startswith("parquet-v1:")
+
+
+def test_the_document_goes_to_a_file_beside_what_is_printed(run, here):
+    status, out, _ = run("drinks.parquet out --json a.json")
+    assert (status, out.startswith(printed(here / "out"))) == (0, True)
+    assert json.loads((here / "a.json").read_text())["rows_written"] == 300
+    assert run("drinks.parquet other --quiet") == (0, "", "")
+
+
+def test_folders_and_patterns_are_read_in_the_order_of_names(run, here):
+    (here / "many").mkdir()
+    for name, x in (("b", 2), ("a", 1), ("_c", 3)):
+        pq.write_table(pa.table({"x": [x]}), here / "many" / f"{name}.parquet")
+    for number, what in enumerate(["many", "many/", "'many/*'"]):
+        run(f"{what} out{number} --splits all")
+        assert rows_of(f"out{number}", "all") == [{"x": 1}, {"x": 2}]
+    run("many/_c.parquet out --splits all")
+    assert rows_of("out", "all") == [{"x": 3}]
+
+
+def test_columns_filters_and_casts_choose_what_is_written(run, here):
+    table = pa.table(
+        {
+            "miles": [0, 1, 5, None],
+            "zip": ["007", "7", "007", "007"],
+            "day": [datetime.date(2026, 11, n) for n in (1, 2, 3, 4)],
+            "struct": [{"a": 1}] * 4,
+        }
+    )
+    pq.write_table(table, here / "taxi.parquet")
+    run("taxi.parquet a --splits all --columns miles,zip --filter 'miles > 0' --filter 'zip = 007'")
+    assert rows_of("a", "all") == [{"miles": 5, "zip": "007"}]
+    run("taxi.parquet b --splits all --exclude struct,day --filter 'day in 2026-11-01,2026-11-04'")
+    assert rows_of("b", "all") == [{"miles": 0, "zip": "007"}, {"miles": None, "zip": "007"}]
+    run("taxi.parquet c --splits all --columns miles --filter 'miles>=1' --cast miles=bytes")
+    assert rows_of("c", "all") == [{"miles": "1"}, {"miles": "5"}]
+
+
+def test_rows_of_one_value_stay_together_if_it_is_asked_for(run, here):
+    run("drinks.parquet out --splits a:1,b:1 --partition-by bottles --filter 'bottles >= 0'")
+    of_split = [{row["bottles"] for row in rows_of("out", split)} for split in ("a", "b")]
+    assert of_split[0] | of_split[1] == {0, 1, 2, 3, 4, 5, 6}
+    assert of_split[0] & of_split[1] == set()
+
+
+def test_an_empty_folder_is_taken_and_a_link_to_one_followed(run, here):
+    (here / "real").mkdir()
+    (here / "link").symlink_to("real")
+    assert run("drinks.parquet link --quiet")[0] == 0
+    assert (here / "link").is_symlink()
+    assert everything_below(here / "real")[0] == "Split-eval"
+
+
+def test_a_split_without_rows_can_be_read_by_tensorflows_readers_too(run, here):
+    run("drinks.parquet out --filter 'bottles > 100'")
+    for split in ("train", "eval"):
+        path = here / "out" / f"Split-{split}" / "data_tfrecord-00000-of-00001.gz"
+        assert gzip.decompress(path.read_bytes()) == b""
+
+
+# What it refuses, and leaves as it was.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("none.parquet out", "none.parquet: expected a file, a folder or a pattern that matches"),
+        ("drinks.csv out", "Parquet file drinks.csv: starts with"),
+        ("gs://bucket/a out", "gs://bucket/a: expected a path on this machine, found an address"),
+        ("drinks.parquet gs://out", "gs://out: expected a path on this machine, found an address"),
+        ("drinks.parquet full", "full: expected a path where nothing is, found a folder that is n"),
+        ("drinks.parquet drinks.csv", "drinks.csv: expected a path where nothing is, found a file"),
+        ("drinks.parquet no/out", "no/out: the folder"),
+        ("drinks.parquet out --splits train:0", "--splits: expected names with their shares, as i"),
+        ("drinks.parquet out --splits ../a:1", "--splits: expected names with their shares, as in"),
+        ("drinks.parquet out --splits a,a", "--splits: 'a' is named twice in 'a,a'; name it once"),
+        ("drinks.parquet out --shards 0", "--shards: expected at least 1, found 0"),
+        ("drinks.parquet out --cast bottles", "--cast: expected NAME=TYPE, as in 'zip=bytes', fou"),
+        ("drinks.parquet out --columns bottle", "drinks.parquet: --columns names ('bottle',), bu"),
+        ("drinks.parquet out --exclude bottle", "drinks.parquet: --exclude names ('bottle',), bu"),
+        ("drinks.parquet out --columns colour --exclude colour", "--columns and --exclude: both n"),
+        ("drinks.parquet out --filter 'bottle > 1'", "--filter: there is no column 'bottle'; the "),
+        ("drinks.parquet out --filter 'bottles > x'", "--filter: 'x' is not a value of column 'bo"),
+        ("drinks.parquet out --partition-by alcohol", "--partition-by is 'alcohol', a column of d"),
+        ("drinks.parquet out --json drinks", "--json drinks: expected a name that ends in .json"),
+        ("many out", "the schemas of many/a.parquet and many/b.parquet differ: "),
+        ("nested.parquet out", "nested.parquet: 1 column(s) cannot become features of tf.train.E"),
+        ("big.parquet out", "Parquet file big.parquet: row group 0, column 'x': "),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(run, here, arguments, message):
+    write_as("csv", drinks(0), here / "drinks.csv")
+    for folder in ("full", "many"):
+        (here / folder).mkdir()
+    (here / "full" / "x").touch()
+    pq.write_table(pa.table({"x": [1]}), here / "many" / "a.parquet")
+    pq.write_table(pa.table({"x": ["1"]}), here / "many" / "b.parquet")
+    pq.write_table(pa.table({"x": [[[1]]]}), here / "nested.parquet")
+    pq.write_table(pa.table({"x": pa.array([1, 2**63], pa.uint64())}), here / "big.parquet")
+    before = everything_below(here)
+
+    status, out, err = run(arguments)
+
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.removeprefix("tfx-wine-ext: error: ").startswith(message)
+    assert everything_below(here) == before
+
+
+def test_errors_speak_of_the_options_and_not_of_the_components_arguments(run, here):
+    pq.write_table(pa.table({"x": [[[1]]]}), here / "nested.parquet")
+    err = run("nested.parquet out")[2]
+    assert "--exclude" in err
+    assert "exclude_columns" not in err
+
+
+def test_a_name_in_the_data_cannot_move_the_cursor(run, here):
+    pq.write_table(pa.table({"x\x1b[2J": [[[1]]]}), here / "a.parquet")
+    assert "\x1b" not in run("a.parquet out")[2]
+
+
+def start(here, *arguments, **options):
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
+    command = [sys.executable, "-m", "tfx_wine_ext.cli", "ingest", *arguments]
+    return subprocess.Popen(command, cwd=here, env=env, **options)
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_an_interrupted_run_leaves_nothing_under_the_final_name(here, how):
+    table = pa.table({f"x{i}": range(300_000) for i in range(20)})
+    pq.write_table(table, here / "long.parquet", row_group_size=20_000)
+    process = start(here, "long.parquet", "out", stderr=subprocess.PIPE)
+    staged = f".out.{process.pid}.part"
+    while not list(here.glob(f"{staged}/.staging/Split-train/*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+
+    process.send_signal(how)
+    err = process.communicate()[1]
+
+    if how == signal.SIGINT:
+        assert (process.returncode, err) == (130, b"")
+        assert everything_below(here) == ["drinks.parquet", "long.parquet"]
+    else:
+        assert not (here / "out").exists()
+    assert start(here, "long.parquet", "out", "--quiet").wait() == 0
+    assert len(rows_of(here / "out")) + len(rows_of(here / "out", "eval")) == 300_000
+
+
+def test_on_a_terminal_long_reading_shows_a_bar(here):
+    program = "from tfx_wine_ext.cli import main, terminal; terminal.BAR_AFTER_SECONDS = 0"
+    program += "; raise SystemExit(main(['ingest', 'drinks.parquet', 'out']))"
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
+    outer, inner = pty.openpty()
+    done = subprocess.run(
+        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=inner, env=env, cwd=here
+    )
+    os.close(inner)
+    shown = os.read(outer, 1_000_000).decode()
+    os.close(outer)
+    assert done.returncode == 0
+    assert "reading" in shown
+
+
+# Beside the component.
+
+
+@pytest.mark.e2e
+def test_the_component_writes_the_same_bytes(run, here):
+    from tfx.proto import example_gen_pb2
+
+    from tfx_wine_ext import ParquetExampleGen
+    from tfx_wine_ext.testing import FakeMetadata, launch
+
+    (here / "data").mkdir()
+    for kind in ("red", "white"):
+        table = load(kind=kind, download=False).table
+        pq.write_table(table, here / "data" / f"{kind}.parquet", row_group_size=500)
+    splits = [
+        example_gen_pb2.SplitConfig.Split(name=name, hash_buckets=n)
+        for name, n in (("train", 3), ("eval", 1))
+    ]
+    component = ParquetExampleGen(
+        str(here / "data"),
+        output_config=example_gen_pb2.Output(
+            split_config=example_gen_pb2.SplitConfig(splits=splits)
+        ),
+        exclude_columns=["pH"],
+        filters=[("alcohol", ">", 9.5)],
+        num_shards=2,
+    )
+    with FakeMetadata() as store:
+        [examples] = launch(component, store=store, pipeline_root=here / "root").outputs["examples"]
+        by_component = {
+            path.relative_to(examples.uri): path.read_bytes()
+            for path in pathlib.Path(examples.uri).rglob("*")
+            if path.is_file()
+        }
+
+    options = "--splits train:3,eval:1 --exclude pH --filter 'alcohol > 9.5' --shards 2 --json"
+    status, out, _ = run(f"data out {options}")
+
+    by_command = {
+        path.relative_to(here / "out"): path.read_bytes()
+        for path in (here / "out").rglob("*")
+        if path.is_file()
+    }
+    assert status == 0
+    assert len(by_command) == 4
+    assert by_command == by_component
+    document = json.loads(out)
+    assert {
+        name: examples.custom_properties[name]
+        for name in ("content_fingerprint", "schema_fingerprint")
+    } == {name: document[name] for name in ("content_fingerprint", "schema_fingerprint")}

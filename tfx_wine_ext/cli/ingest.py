@@ -1,0 +1,316 @@
+"""``tfx-wine-ext ingest``: writes Parquet files as examples, in splits, without a pipeline."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tfx_wine_ext.cli.answer import add_json_option, answering
+from tfx_wine_ext.cli.conditions import condition_in
+from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.names import names_in
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.columnar.ingest import IngestOptions, OutputSplit, ShardFile
+
+DEFAULT_SPLITS = "train:2,eval:1"
+
+# What the arguments of ParquetExampleGen, which messages name, are called here.
+_OPTION_OF_ARGUMENT = {
+    r"(?:with |\()?\bexclude_columns=\)?(\('[^)]*\))?": "--exclude",
+    r"(?:with )?\bcolumns=\(\.\.\.\)": "--columns",
+    r"\bunify_schemas=True": "--unify-schemas",
+    r"\bpartition_feature_name is\b": "--partition-by is",
+    r"\bexclude_columns names\b": "--exclude names",
+    r"\bcolumns names\b": "--columns names",
+    r"\bcast names\b": "--cast names",
+    r"^filters:": "--filter:",
+}
+
+_EPILOG = """
+IN is a Parquet file, a folder of them, or a quoted pattern ('data/2026-*.parquet'). OUT must not
+be there yet, or be an empty folder; it appears when everything is written, and not before.
+
+It writes what the component ParquetExampleGen writes for the same files and options: the same rows
+in the same splits, byte for byte. TFX is not needed.
+
+NAMES are separated by commas, and a name that has one is put in double quotes.
+
+examples:
+  tfx-wine-ext ingest wine.parquet examples/ --splits train:2,eval:1
+  tfx-wine-ext ingest 'taxi/*.parquet' out/ --filter 'miles > 0' --filter 'company in A,B'
+  tfx-wine-ext drift examples/ out/ --split eval
+
+exit status: 0 all is written, 2 error, and nothing is.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Declares the arguments of the command."""
+    parser = commands.add_parser(
+        "ingest",
+        help="write Parquet files as TFRecord examples, in splits",
+        description="Writes the rows of Parquet files as gzipped TFRecords of tf.train.Example, in "
+        "the folders of a TFX Examples artifact.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("input", metavar="IN", help="Parquet files")
+    parser.add_argument("output", metavar="OUT", help="the folder to write")
+    add_json_option(parser)
+    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
+    what = parser.add_argument_group("what is written")
+    what.add_argument(
+        "--splits",
+        metavar="NAME:N,...",
+        default=DEFAULT_SPLITS,
+        help="splits and their shares: a row goes by its hash, N of all buckets to each (default: "
+        "%(default)s)",
+    )
+    what.add_argument(
+        "--partition-by",
+        metavar="FEATURE",
+        help="hash this feature only, so that rows of one value stay together",
+    )
+    for name, meaning in [
+        ("columns", "these columns only"),
+        ("exclude", "all columns but these"),
+    ]:
+        what.add_argument(
+            f"--{name}",
+            metavar="NAMES",
+            type=names_in,
+            action="extend",
+            help=f"{meaning}; may be given several times",
+        )
+    what.add_argument(
+        "--filter",
+        metavar="CONDITION",
+        action="append",
+        help="rows of which this holds, such as 'miles > 0' or 'colour in red,white'; given "
+        "several times, all must hold",
+    )
+    what.add_argument(
+        "--cast",
+        metavar="NAME=TYPE",
+        action="append",
+        default=[],
+        help="write a column as int64, float32, bytes, or another Arrow type",
+    )
+    what.add_argument(
+        "--unify-schemas",
+        action="store_true",
+        help="read files of different schemas as one: a column that a file lacks is missing there",
+    )
+    what.add_argument(
+        "--shards",
+        metavar="N",
+        type=int,
+        help="files per split, at most one for each row group (default: one for 64 MiB of data)",
+    )
+
+
+def run(options: argparse.Namespace) -> int:
+    """Writes the splits, and prints rows and bytes of each.
+
+    Returns:
+        0.
+
+    Raises:
+        CommandError: A file or an argument cannot be used; nothing was written.
+    """
+    started = time.monotonic()
+    splits = splits_in(options.splits)
+    with answering(options.json) as answer:
+        with _named_errors():
+            ingest_options = _ingest_options(options)
+            with _destination(options.output) as folder:
+                document = _ingested(options, splits, ingest_options, folder)
+        document["seconds"] = round(time.monotonic() - started, 3)
+        answer(document, lambda: None if options.quiet else _print(document))
+    return 0
+
+
+def splits_in(text: str) -> list[OutputSplit]:
+    """Reads splits and their numbers of hash buckets.
+
+    Raises:
+        CommandError: The text is of another form, or names a split twice.
+
+    Example:
+        >>> splits_in("train:8,eval")
+        [OutputSplit(name='train', hash_buckets=8), OutputSplit(name='eval', hash_buckets=1)]
+    """
+    from tfx_wine_ext.columnar.ingest import OutputSplit
+
+    splits = []
+    for part in names_in(text):
+        found = re.fullmatch(r"\s*(\w[\w.-]*)(?::0*([1-9]\d*))?\s*", part)
+        if not found:
+            raise CommandError(
+                "--splits: expected names with their shares, as in 'train:2,eval:1', found "
+                f"{part!r} in {text!r}"
+            )
+        splits.append(OutputSplit(found[1], int(found[2] or 1)))
+    names = [split.name for split in splits]
+    for name in names:
+        if names.count(name) > 1:
+            raise CommandError(f"--splits: {name!r} is named twice in {text!r}; name it once")
+    return splits
+
+
+def _ingest_options(options: argparse.Namespace) -> IngestOptions:
+    from tfx_wine_ext.columnar.ingest import IngestOptions
+    from tfx_wine_ext.columnar.plan import EncodeOptions
+
+    both = sorted({*(options.columns or ())} & {*(options.exclude or ())})
+    if both:
+        raise CommandError(f"--columns and --exclude: both name {', '.join(map(repr, both))}")
+    if options.shards is not None and options.shards < 1:
+        raise CommandError(f"--shards: expected at least 1, found {options.shards}")
+    casts = {}
+    for text in options.cast:
+        name, equals, kind = text.rpartition("=")
+        if not (name and equals and kind):
+            raise CommandError(f"--cast: expected NAME=TYPE, as in 'zip=bytes', found {text!r}")
+        casts[name] = kind
+    return IngestOptions(
+        encode=EncodeOptions(
+            columns=None if options.columns is None else tuple(options.columns),
+            exclude_columns=tuple(options.exclude or ()),
+            cast=casts,
+        ),
+        filters=[condition_in(text) for text in options.filter] if options.filter else None,
+        unify_schemas=options.unify_schemas,
+        num_shards=options.shards,
+    )
+
+
+@contextlib.contextmanager
+def _named_errors() -> Iterator[None]:
+    """Turns what is wrong with the files or the options into what ends the command."""
+    from tfx_wine_ext.columnar.table_source import TableFileError
+
+    try:
+        yield
+    except (TableFileError, ValueError, OSError) as error:
+        message = " ".join(str(error).split())
+        for pattern, option in _OPTION_OF_ARGUMENT.items():
+            message = re.sub(pattern, option, message)
+        raise CommandError(message) from error
+
+
+@contextlib.contextmanager
+def _destination(path: str) -> Iterator[str]:
+    """Yields a folder to write to, which gets the name of ``path`` if all goes well."""
+    if "://" in path:
+        raise CommandError(f"{path}: expected a path on this machine, found an address")
+    target = os.path.realpath(path)
+    parent, name = os.path.split(target)
+    if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
+        found = "a folder that is not empty" if os.path.isdir(target) else "a file"
+        raise CommandError(
+            f"{path}: expected a path where nothing is, found {found}; name another, or remove it"
+        )
+    if not os.path.isdir(parent):
+        raise CommandError(f"{path}: the folder {parent} is not there; make it first")
+    temporary = os.path.join(parent, f".{name}.{os.getpid()}.part")
+    try:
+        os.mkdir(temporary)
+    except OSError as error:
+        raise CommandError(
+            f"{path}: cannot be written ({error.strerror}); name another path"
+        ) from error
+    try:
+        yield temporary
+        os.rename(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def _ingested(
+    options: argparse.Namespace,
+    splits: Sequence[OutputSplit],
+    ingest_options: IngestOptions,
+    folder: str,
+) -> dict[str, Any]:
+    """Writes everything to the folder, and returns what was read and written."""
+    from tfx_wine_ext.cli.terminal import reading
+    from tfx_wine_ext.columnar.files import LocalFiles
+    from tfx_wine_ext.columnar.ingest import commit, plan_shards, write_shard
+    from tfx_wine_ext.columnar.parquet_source import (
+        content_fingerprint,
+        read_footers,
+        schema_fingerprint,
+    )
+    from tfx_wine_ext.columnar.table_files import find_table_files
+
+    files = LocalFiles()
+    footers = read_footers(find_table_files(options.input), files)
+    tasks = plan_shards(
+        footers, splits, ingest_options, partition_feature=options.partition_by, files=files
+    )
+    results = []
+    with reading(sum(task.rows for task in tasks), shown=not options.quiet) as show:
+        before = 0
+        for task in tasks:
+
+            def show_all(rows: int, before: int = before) -> None:
+                show(before + rows)
+
+            results.append(write_shard(task, folder, files, show_all))
+            before += task.rows
+    written = commit(folder, tasks, results, files)
+    return {
+        "output": os.path.abspath(options.output),
+        "files": [footer.path for footer in footers],
+        "rows_read": sum(footer.rows for footer in footers),
+        "rows_written": sum(file.rows for file in written),
+        "features": len(tasks[0].plan.features),
+        "content_fingerprint": content_fingerprint(footers),
+        "schema_fingerprint": schema_fingerprint(tasks[0].schema),
+        "splits": [_split(split, written) for split in splits],
+    }
+
+
+def _split(split: OutputSplit, written: Sequence[ShardFile]) -> dict[str, Any]:
+    own = [file for file in written if file.split == split.name]
+    return {
+        "name": split.name,
+        "hash_buckets": split.hash_buckets,
+        "rows": sum(file.rows for file in own),
+        "bytes": sum(file.bytes for file in own),
+        "files": [file.name for file in own],
+    }
+
+
+def _print(document: Mapping[str, Any]) -> None:
+    from tfx_wine_ext.cli.terminal import print_line, print_table
+
+    total = document["rows_written"]
+    print_table(
+        ("split", "rows", "share", "bytes", "files"),
+        [
+            (
+                split["name"],
+                f"{split['rows']:,}",
+                f"{split['rows'] / total:.1%}" if total else "",
+                f"{split['bytes']:,}",
+                f"{len(split['files']):,}",
+            )
+            for split in document["splits"]
+        ],
+        right=("rows", "share", "bytes", "files"),
+    )
+    print_line(
+        f"{document['output']}: {total:,} of {document['rows_read']:,} rows, "
+        f"{document['features']:,} features, in {document['seconds']:.1f} s"
+    )
