@@ -23,6 +23,9 @@ QUICK = {
     "docs/reports.md",
 }
 
+# Pages whose readers have read another one first, and go on in its folder.
+GOES_ON = {"docs/tutorial.md": ["docs/how-to/metadata-store.md", "docs/lineage.md"]}
+
 # Document: {first line of the block: why it is not run}.
 MAKE_TEST = "it would run this very test"
 MINUTES = "it measures for minutes what the page has the figures of"
@@ -67,6 +70,15 @@ WITH_BLOCKS = [document for document in DOCUMENTS if blocks(document)]
 TO_BE_RUN = [
     document for document in WITH_BLOCKS if len(blocks(document)) > len(EXEMPT.get(document, ()))
 ]
+LATER = [page for pages in GOES_ON.values() for page in pages]
+CHAINS = [
+    pytest.param(
+        [document, *GOES_ON.get(document, ())],
+        marks=[] if document in QUICK else [pytest.mark.e2e],
+    )
+    for document in TO_BE_RUN
+    if document not in LATER
+]
 
 
 def run(page: str, folder: Path) -> None:
@@ -86,6 +98,11 @@ def test_every_block_is_run_or_stands_on_the_list_of_exemptions():
             if not known or block.region.lexemes.get("rest", "").strip():
                 unknown.append(f"{document}:{block.line}: {language!r}")
     assert unknown == []
+
+
+def test_every_document_with_a_block_to_be_run_is_run_once():
+    documents = [document for chain in CHAINS for document in chain.values[0]]
+    assert sorted(documents) == sorted({*TO_BE_RUN, *LATER})
 
 
 def test_every_exemption_is_of_one_block_and_there_are_few():
@@ -166,24 +183,23 @@ def test_a_backslash_joins_the_lines_of_a_command():
     assert commands("# first\na \\\n  b\nc\n") == ["a \\\n  b", "c"]
 
 
-@pytest.mark.parametrize(
-    "document",
-    [pytest.param(name, marks=[] if name in QUICK else [pytest.mark.e2e]) for name in TO_BE_RUN],
-)
-def test_the_blocks_of_a_document_do_what_it_says(document, tmp_path, monkeypatch):
+@pytest.mark.parametrize("documents", CHAINS, ids=" ".join)
+def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     before = set(sys.modules)
-    if document in FOLDERS:
-        FOLDERS[document](tmp_path)
-    runner = Runner(tmp_path, compare=is_real(), exempt=EXEMPT.get(document, ()))
     try:
-        for example in runner.parse(CHECKOUT / document):
-            try:
-                example.evaluate()
-            except Exception:
-                # pytest would show all of the page for the one line.
-                pytest.fail(f"{document}:{example.line}\n{traceback.format_exc()}", pytrace=False)
+        for document in documents:
+            if document in FOLDERS:
+                FOLDERS[document](tmp_path)
+            runner = Runner(tmp_path, compare=is_real(), exempt=EXEMPT.get(document, ()))
+            for example in runner.parse(CHECKOUT / document):
+                try:
+                    example.evaluate()
+                except Exception:
+                    # pytest would show all of the page for the one line.
+                    where = f"{document}:{example.line}"
+                    pytest.fail(f"{where}\n{traceback.format_exc()}", pytrace=False)
     finally:
         # Modules of the folder: the next document has others of these names.
         for name in set(sys.modules) - before:
