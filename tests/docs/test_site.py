@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
-import sys
 import zlib
 
 import pytest
@@ -19,23 +16,6 @@ REQUESTS = re.compile(
     r"|<link[^>]*\shref=\"(?:https?:)?//[^\"]*"
     r"|url\([\"']?(?:https?:)?//[^)]*"
 )
-
-
-@pytest.fixture(scope="module")
-def site(checkout, tmp_path_factory):
-    """The built site."""
-    folder = tmp_path_factory.mktemp("site")
-    nowhere = "http://127.0.0.1:9"
-    environment = {**os.environ, "http_proxy": nowhere, "https_proxy": nowhere}
-    done = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--site-dir", str(folder)],
-        cwd=checkout,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
-    return folder
 
 
 @pytest.mark.e2e
