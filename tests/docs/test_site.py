@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 import zlib
 
@@ -45,6 +46,26 @@ def test_what_a_page_asks_for_would_be_found():
     ]
     assert [bool(REQUESTS.search(text)) for text in asks] == [True] * 4
     assert not REQUESTS.search('<a href="https://example.com">, <link rel="icon" href="a.png">')
+
+
+@pytest.mark.e2e
+def test_every_link_within_the_site_leads_to_a_place_on_it(site):
+    """Those in docstrings, too, which MkDocs does not look at."""
+    pages = {path: path.read_text(encoding="utf-8") for path in site.rglob("*.html")}
+    places = {path: set(re.findall(r'\sid="([^"]*)"', text)) for path, text in pages.items()}
+    wrong = set()
+    for path, text in pages.items():
+        if path.name == "404.html":  # its links begin at the root of the server
+            continue
+        for link in re.findall(r'<a [^>]*?href="([^"]*)"', text):
+            target, _, place = html.unescape(link).partition("#")
+            if re.match(r"\w+:", target):
+                continue
+            file = (path.parent / target).resolve() if target else path
+            file = file / "index.html" if file.is_dir() else file
+            if not file.is_file() or (place and place not in places.get(file, {place})):
+                wrong.add(f"{path.relative_to(site)}: {link}")
+    assert wrong == set()
 
 
 @pytest.mark.e2e
