@@ -9,10 +9,10 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 from rich.console import Console
@@ -232,7 +232,8 @@ def run_all(
         progress = SpanProgress(terminal, f"span {number}: {span.name}")
         error = run_locally(pipeline, progress, log)
         if error is not None:
-            progress.close(f"[bold]{progress.running} stopped it:[/] {first(error)}")
+            progress.close(f"stopped by {progress.running}")
+            terminal.print(f"[bold]{progress.running}:[/] {first(error)}", soft_wrap=True)
             break
         progress.close("ran to its end")
     return output
@@ -241,9 +242,8 @@ def run_all(
 def write_history(output: Output, folder: Path) -> Path:
     """Writes the page of all runs, and returns its path."""
     from tfx_wine_ext.lineage.history import history_document
-    from tfx_wine_ext.report.history_page import render_history_page
-
     from tfx_wine_ext.lineage.store import store_name
+    from tfx_wine_ext.report.history_page import render_history_page
 
     found = output.runs()
     document = history_document(found, found[-1].pipeline, store_name(output.store))
@@ -257,6 +257,9 @@ def table(found: Sequence[Run], spans: Sequence[Span]) -> Table:
     shown = Table(title="the story", title_justify="left")
     for heading in ("run", "span", "drift", "start", "R2", "blessed", "pushed"):
         shown.add_column(heading)
+    shown.caption = (
+        "R2 on the span's own eval split; in brackets, that of the model in production there"
+    )
     for run, span in zip(found, spans):
         shown.add_row(
             str(run.number),
@@ -317,10 +320,26 @@ def _start(run: Run) -> str:
 
 
 def _r2(run: Run) -> str:
+    """Returns R2 of the new model and of the one in production, both on the new span.
+
+    Between spans R2 goes up and down with the span; whether the new model is better, only both on
+    the same rows can tell. That is what the Evaluator compares, too.
+    """
     from examples.wine_quality.summary import R2, metric
 
     r2 = metric(run.metrics, R2)
-    return "" if r2 is None else f"{r2:.3f}"
+    if r2 is None or run.evaluation is None:
+        return ""
+    before = _in_production(run.evaluation.uri).get(R2, {}).get("doubleValue")
+    return f"{r2:.3f}" if before is None else f"{r2:.3f} ({before:.3f})"
+
+
+def _in_production(evaluation: str) -> Mapping[str, Any]:
+    """Returns the metrics of the model that the new one was compared with; none for a first one."""
+    import tensorflow_model_analysis as tfma
+
+    results = tfma.load_eval_results(evaluation, model_name=tfma.BASELINE_KEY).get_results()
+    return (results and results[0].get_metrics_for_slice()) or {}
 
 
 def _blessed(run: Run) -> str:
