@@ -250,7 +250,11 @@ def write_evaluation(
             added.value.double_value.value = value
     write(f"{uri}/{name}", tfrecord([message.SerializeToString()]))
     specs = [{"className": metric, "threshold": {}} for metric in gated]
-    config = {"evalConfig": {"metricsSpecs": [{"metrics": specs}], "modelSpecs": [{}]}}
+    config = {
+        "evalConfig": {"metricsSpecs": [{"metrics": specs}], "modelSpecs": [{}]},
+        "modelLocations": {"": "gone"},
+        "version": "0.47.1",
+    }
     write(f"{uri}/eval_config.json", json.dumps(config))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 
@@ -388,6 +389,61 @@ def test_examples_that_another_run_made_are_found_upstream(tmp_path):
     assert [run.examples.id for run in read(store)] == [examples, examples]
 
 
+def test_a_run_that_only_compares_and_evaluates_is_about_what_it_was_given(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    old, new = (
+        store.component(name, CSV, outputs={"examples": ("Examples", {})})["examples"]
+        for name in ("Gen.old", "Gen.new")
+    )
+    store.run("tuesday")
+    store.component(
+        "DriftReport",
+        DRIFT,
+        inputs={"baseline": [old], "examples": [new]},
+        properties={"drift_config": "{}"},
+    )
+    models = {
+        examples: store.component(
+            f"Trainer.{examples}",
+            TRAINER,
+            inputs={"examples": [examples]},
+            outputs={"model": ("Model", {})},
+        )["model"]
+        for examples in (old, new)
+    }
+    store.run("wednesday")
+    store.component(
+        "Evaluator", EVALUATOR, inputs={"baseline_model": [models[old]], "model": [models[new]]}
+    )
+    assert [run.examples.id for run in read(store)] == [old, new, new]
+
+
+def test_statistics_are_those_of_the_data_and_not_of_what_transform_made_of_them(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    [examples] = store.component("Gen", CSV, outputs={"examples": ("Examples", {})}).values()
+    transformed = store.component(
+        "Transform",
+        TRANSFORM,
+        inputs={"examples": [examples]},
+        outputs={
+            "pre_transform_stats": ("ExampleStatistics", {}),
+            "transform_graph": ("TransformGraph", {}),
+            "transformed_examples": ("Examples", {}),
+        },
+    )
+    of_transformed = {"examples": [transformed["transformed_examples"]]}
+    made = {"statistics": ("ExampleStatistics", {})}
+    store.component("Stats.transformed", STATISTICS, inputs=of_transformed, outputs=made)
+    assert read(store)[0].statistics is None
+    store.run("tuesday")
+    [statistics] = store.component(
+        "Stats", STATISTICS, inputs={"examples": [examples]}, outputs=made
+    ).values()
+    assert [run.statistics.id for run in read(store)] == [statistics, statistics]
+
+
 def test_of_several_example_gens_the_first_is_the_runs(tmp_path):
     store = TfxStore(tmp_path)
     store.run("monday")
@@ -520,10 +576,20 @@ def test_each_pipeline_has_numbers_of_its_own(tmp_path):
         ("-1", 5),
         ("-5", 1),
         ("latest", 5),
+        ("005", 5),
     ],
 )
 def test_a_run_is_found_by_id_prefix_number_or_as_the_latest(five: Five, text, number):
     assert find_run(five.runs, text).number == number
+
+
+def test_many_digits_are_a_number_unless_an_id_begins_with_them(five: Five):
+    many = [
+        dataclasses.replace(five.runs[0], run=f"run-{number}", number=number)
+        for number in range(1, 2030)
+    ]
+    assert find_run(many, "2026").run == "run-2026"
+    assert find_run([*many[:2025], dataclasses.replace(many[0], run="2026-01")], "2026").number == 1
 
 
 @pytest.mark.parametrize(

@@ -62,6 +62,30 @@ def test_reading_changes_neither_the_file_nor_the_folder(copy, tmp_path):
     assert list(tmp_path.iterdir()) == [copy]
 
 
+def test_a_file_with_a_write_ahead_log_gets_no_files_beside_it(copy, tmp_path):
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    content = copy.read_bytes()
+    assert names(copy) == FIVE
+    assert [path.name for path in tmp_path.iterdir()] == ["metadata.db"]
+    assert copy.read_bytes() == content
+
+
+def test_what_is_still_in_the_write_ahead_log_is_read(copy):
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("UPDATE Context SET name = 'x' WHERE name LIKE '2026-01-05%'")
+        connection.commit()
+        assert names(copy) == [*FIVE[:4], "x"]
+
+
+def test_the_file_name_of_a_config_may_be_a_uri(copy, tmp_path):
+    path = copy.rename(tmp_path / "a b.db")
+    uri = f"file:{str(path).replace(' ', '%20')}?mode=rwc"
+    assert names(json.dumps({"sqlite": {"filename_uri": uri}})) == FIVE
+    assert store_name(json.dumps({"sqlite": {"filename_uri": uri}})) == str(path)
+
+
 def test_a_file_that_may_not_be_written_is_read(copy, tmp_path):
     copy.chmod(0o400)
     tmp_path.chmod(0o500)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,9 +17,17 @@ from tfx_wine_ext.lineage import readings
 from tfx_wine_ext.lineage.evaluation import MetricValue, read_metrics
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.scores import Score
-from tfx_wine_ext.lineage.snapshot import Artifact, Execution, Link, Snapshot
+from tfx_wine_ext.lineage.snapshot import (
+    UPSTREAM,
+    Artifact,
+    Execution,
+    Link,
+    Snapshot,
+)
 
 LATEST = "latest"
+# Longer ones are taken for the beginning of an id, if they are one: TFX's ids begin with a year.
+_MOST_DIGITS = 3
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,14 +263,15 @@ def find_run(among: Sequence[Run], text: str) -> Run:
     """
     if not among:
         raise ValueError(f"run {text!r}: expected one of the runs, found that there are none")
-    exact = [run for run in among if run.run == text]
-    found = exact
-    if not exact and text == LATEST:
+    found = [run for run in among if run.run == text]
+    beginning = [run for run in among if text and run.run.startswith(text)]
+    number = _number(text)
+    if not found and text == LATEST:
         found = [among[-1]]
-    elif not exact and text.lstrip("+-").isdigit() and len(text) < len("2026"):
-        found = _by_number(among, int(text))
-    elif not exact and text:
-        found = [run for run in among if run.run.startswith(text)]
+    elif not found and number is not None and not (beginning and len(text) > _MOST_DIGITS):
+        found = _by_number(among, number)
+    elif not found:
+        found = beginning
     if len(found) == 1:
         return found[0]
     if found:
@@ -275,6 +285,13 @@ def find_run(among: Sequence[Run], text: str) -> Run:
         f"{max(run.number for run in among)} (or -1, -2, ... from the newest), or {LATEST}; found "
         f"no such run among {among[0].run} to {among[-1].run}"
     )
+
+
+def _number(text: str) -> int | None:
+    try:
+        return int(text)
+    except ValueError:
+        return None
 
 
 def _by_number(among: Sequence[Run], number: int) -> list[Run]:
@@ -343,9 +360,11 @@ class _Reader:
         links = self._snapshot.inputs.get(execution.id, ())
         return [(link, self._snapshot.artifacts[link.artifact]) for link in links]
 
-    def _input(self, execution: Execution, type_name: str) -> Artifact | None:
-        found = (artifact for _, artifact in self._inputs(execution) if artifact.type == type_name)
-        return next(found, None)
+    def _input(self, execution: Execution, type_name: str, key: str = "") -> Artifact | None:
+        """The first input of a type; before all others the one of this key."""
+        found = [pair for pair in self._inputs(execution) if pair[1].type == type_name]
+        found.sort(key=lambda pair: pair[0].key != key)
+        return found[0][1] if found else None
 
     def _examples(self) -> Artifact | None:
         """The first Examples not made of Examples; else those that the run goes back to."""
@@ -353,13 +372,15 @@ class _Reader:
             if self._input(execution, "Examples") is None:
                 return artifact
         for execution in self._executions:
-            # What a drift report compares with, and an evaluation's old models, are not the data.
-            if readings.is_resolver(execution) or readings.is_drift_report(execution):
+            if readings.is_resolver(execution):
                 continue
-            start = self._input(execution, "Examples") or self._input(execution, "Model")
+            # By key: a baseline, of a drift report or of an evaluation, is not the data.
+            start = self._input(execution, "Examples", "examples")
+            start = start or self._input(execution, "Model", "model")
             if start is not None:
-                ways = [start.id, *self._snapshot.upstream(start.id)]
-                for candidate in (self._snapshot.artifacts[id_] for id_ in ways):
+                steps = self._snapshot.steps(start.id, UPSTREAM)
+                ways = (self._snapshot.artifacts[end.artifact] for _, end in steps if end)
+                for candidate in itertools.chain([start], ways):
                     if candidate.type == "Examples" and self._is_root(candidate):
                         return candidate
         return None
@@ -390,21 +411,28 @@ class _Reader:
 
     def _statistics(self, examples: Artifact | None) -> ArtifactRef | None:
         """The statistics of these examples, from the run or from whichever run made them."""
-        made = self._made["ExampleStatistics"]
-        of_them = [
-            artifact
-            for artifact, execution in made
-            if examples is not None and self._input(execution, "Examples") == examples
+        made = [
+            (artifact, execution)
+            for artifact, execution in self._made["ExampleStatistics"]
+            if not self._is_transform(execution)
         ]
-        for artifact in of_them or [artifact for artifact, _ in made]:
-            return ArtifactRef(artifact.id, artifact.uri)
+        for artifact, execution in made:
+            read = self._input(execution, "Examples")
+            if examples is None or (read is not None and read.id == examples.id):
+                return ArtifactRef(artifact.id, artifact.uri)
         for link in self._snapshot.read_by.get(examples.id, ()) if examples else ():
-            for output in self._snapshot.outputs.get(link.execution, ()):
-                artifact = self._snapshot.artifacts[output.artifact]
-                succeeded = self._snapshot.executions[link.execution].succeeded
-                if artifact.type == "ExampleStatistics" and succeeded:
-                    return ArtifactRef(artifact.id, artifact.uri)
+            execution = self._snapshot.executions[link.execution]
+            if execution.succeeded and not self._is_transform(execution):
+                for output in self._snapshot.outputs.get(execution.id, ()):
+                    artifact = self._snapshot.artifacts[output.artifact]
+                    if artifact.type == "ExampleStatistics":
+                        return ArtifactRef(artifact.id, artifact.uri)
         return None
+
+    def _is_transform(self, execution: Execution) -> bool:
+        """Tells whether it is Transform, whose statistics are none of StatisticsGen's."""
+        links = self._snapshot.outputs.get(execution.id, ())
+        return any(self._snapshot.artifacts[x.artifact].type == "TransformGraph" for x in links)
 
     def _anomalies(self) -> int | None:
         """Features with an anomaly, by whoever looked but a drift report."""

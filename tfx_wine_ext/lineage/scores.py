@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST, deciding_metric, limit_of, nearness, severity
@@ -207,10 +207,3 @@ def finite(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         return None
     return float(value)
-
-
-def worst_first(scores: Iterable[Score]) -> list[Score]:
-    """Sorts by verdict, then by how near the deciding metric is to its threshold."""
-    return sorted(
-        scores, key=lambda s: (WORST_FIRST.index(s.verdict), -(s.nearness or 0.0), s.feature)
-    )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from google.protobuf import json_format
@@ -248,14 +248,14 @@ class Snapshot:
         found.pop(artifact_id, None)
         return list(found)
 
-    def steps(self, artifact_id: int, direction: str) -> list[tuple[Link, Link | None]]:
-        """Returns the steps from artifact to artifact by way of an execution, the nearest first.
+    def steps(self, artifact_id: int, direction: str) -> Iterator[tuple[Link, Link | None]]:
+        """Yields the steps from artifact to artifact by way of an execution, the nearest first.
 
         Args:
             artifact_id: Where to start.
             direction: `UPSTREAM` or `DOWNSTREAM`.
 
-        Returns:
+        Yields:
             Pairs of links of one execution: to the artifact where a step starts, and to the one
             where it ends; None if it ends with the execution, as at an ExampleGen, which reads no
             artifact, and at one that failed. Executions that took their outputs from the cache are
@@ -263,7 +263,6 @@ class Snapshot:
         """
         up = direction == UPSTREAM
         level, seen = [artifact_id], {artifact_id}
-        found: list[tuple[Link, Link | None]] = []
         while level:
             following: list[int] = []
             for artifact in level:
@@ -271,13 +270,14 @@ class Snapshot:
                     if not up and self.executions[link.execution].state == "CACHED":
                         continue
                     ends = (self.inputs if up else self.outputs).get(link.execution, ())
-                    found += [(link, end) for end in ends] or [(link, None)]
+                    if not ends:
+                        yield link, None
                     for end in ends:
+                        yield link, end
                         if end.artifact not in seen:
                             seen.add(end.artifact)
                             following.append(end.artifact)
             level = following
-        return found
 
 
 @dataclasses.dataclass(frozen=True)

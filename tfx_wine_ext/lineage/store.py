@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import socket
 import sqlite3
 import urllib.parse
@@ -21,8 +22,6 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-# The schema of ml-metadata 1.0 to 1.21, which cover TFX 1.x; MLMD says the same in its own error.
-SCHEMA_VERSION = 10
 # TFX holds a lock for milliseconds.
 LOCK_SECONDS = 5.0
 CONNECT_SECONDS = 5.0
@@ -31,6 +30,8 @@ CALL_SECONDS = 120.0
 
 _SQLITE_MAGIC = b"SQLite format 3\x00"
 _TABLES = {"Type", "Artifact", "Execution", "Event", "Context", "Association", "MLMDEnv"}
+# What MLMD says, which alone knows the version that it is made for.
+_OTHER_VERSION = re.compile(r"database version (\d+) is \w+ than library version (\d+)")
 _PORTS = {"mysql": 3306, "postgresql": 5432}
 _EXPECTED = (
     "expected the path of an SQLite file, sqlite:///path, mysql://user:password@host:port/db, "
@@ -90,8 +91,9 @@ found no such file: give the path that the pipeline's metadata_connection_config
     kind = config.WhichOneof("config")
     config.retry_options.max_num_retries = 1
     if kind == "sqlite":
-        path = config.sqlite.filename_uri
+        path = _path(config.sqlite.filename_uri)
         _check_sqlite(path)
+        config.sqlite.filename_uri = _uri(path) if _is_idle_wal(path) else path
         config.sqlite.connection_mode = metadata_store_pb2.SqliteMetadataSourceConfig.READONLY
         return _open(config, name, path)
     _check_reachable(*_address(config), name)
@@ -222,7 +224,7 @@ def _name(config: Any) -> str:
         return f"grpc://{config.host}:{config.port}"
     kind = config.WhichOneof("config")
     if kind == "sqlite":
-        return str(config.sqlite.filename_uri)
+        return _path(config.sqlite.filename_uri)
     server = config.mysql if kind == "mysql" else config.postgresql
     database = server.database if kind == "mysql" else server.dbname
     host, port = _address(config)
@@ -281,12 +283,35 @@ def _check_sqlite(path: str) -> None:
             f"{path}: expected an SQLite database that can be read, found: {error}: copy it anew "
             "from where the pipeline runs"
         ) from None
-    if versions != [SCHEMA_VERSION]:
+    if len(versions) != 1:
         raise StoreError(
-            f"{path}: expected schema version {SCHEMA_VERSION} of MLMD, found "
-            f"{', '.join(map(str, versions)) or 'none'}: read it with the ml-metadata that wrote "
-            "it, or let that pipeline's TFX migrate a copy; nothing is migrated here"
+            f"{path}: expected one schema version in the table MLMDEnv, found {len(versions)}: "
+            "give the file that a pipeline wrote"
         )
+
+
+def _path(filename: str) -> str:
+    """Returns the path that a file name of a ConnectionConfig means: it may be a URI."""
+    if not filename.startswith("file:"):
+        return filename
+    return urllib.parse.unquote(urllib.parse.urlsplit(filename).path)
+
+
+def _uri(path: str) -> str:
+    how = "&immutable=1" if _is_idle_wal(path) else ""
+    return f"file:{urllib.parse.quote(os.path.abspath(path))}?mode=ro{how}"
+
+
+def _is_idle_wal(path: str) -> bool:
+    """Tells whether a file is in SQLite's mode "WAL" and nobody has it open.
+
+    SQLite makes two files beside such a one even to read it, unless it is told that nothing
+    changes. Source: https://www.sqlite.org/fileformat.html, "the database header", and
+    https://www.sqlite.org/uri.html, "immutable".
+    """
+    with open(path, "rb") as file:
+        header = file.read(20)
+    return header[18:20] == b"\x02\x02" and not os.path.exists(f"{path}-wal")
 
 
 def query_sqlite(path: str, statement: str) -> list[tuple[Any, ...]]:
@@ -300,8 +325,8 @@ def query_sqlite(path: str, statement: str) -> list[tuple[Any, ...]]:
         StoreError: The file is locked for longer than `LOCK_SECONDS`.
         sqlite3.DatabaseError: What SQLite says about anything else.
     """
-    uri = f"file:{urllib.parse.quote(os.path.abspath(path))}?mode=ro"
-    with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=LOCK_SECONDS)) as connection:
+    opened = sqlite3.connect(_uri(path), uri=True, timeout=LOCK_SECONDS)
+    with contextlib.closing(opened) as connection:
         try:
             return connection.execute(statement).fetchall()
         except sqlite3.OperationalError as error:
@@ -363,10 +388,12 @@ def _refused(config: Any, name: str, message: str) -> StoreError:
             f"{name}: expected the tables of MLMD, found none, and they are not made here: check "
             "the name of the database"
         )
-    if "MLMD database version" in said:
+    version = _OTHER_VERSION.search(said)
+    if version:
         return StoreError(
-            f"{name}: expected schema version {SCHEMA_VERSION} of MLMD, found another one: "
-            f"{said.split('. ')[0]}; nothing is migrated here"
+            f"{name}: expected schema version {version[2]} of MLMD, found {version[1]}: read it "
+            "with the ml-metadata that wrote it, or let a newer TFX migrate a copy; nothing is "
+            "migrated here"
         )
     return StoreError(
         f"{name}: expected a metadata store that opens, found: {said[:300]}: check user, password "
