@@ -4,6 +4,7 @@
 |---|---|
 | any language, with `title="path"` | it is the content of that file, which is written |
 | `python` | run, all of a document in one namespace; functions `test_...` are called, too |
+| `ipython` | run as in a notebook, in a process of its own |
 | `sh` | each command is run by bash; `# exit status N` behind it: how it has to end, if not by 0 |
 | `sql` | run on `metadata.db` |
 | `yaml`, `json` | parsed |
@@ -90,6 +91,9 @@ class Runner:
             return self._python(example)
         elif language == "sh":
             return self._commands(source)
+        elif language == "ipython":
+            (self.folder / "cell.ipy").write_text(source, encoding="utf-8")
+            return self._commands(f"{sys.executable} -m IPython --colors=NoColor cell.ipy")
         elif language == "sql":
             with contextlib.closing(sqlite3.connect(self.folder / "metadata.db")) as database:
                 self.printed = "\n".join(

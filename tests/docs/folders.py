@@ -64,6 +64,11 @@ def command_line(folder: Path) -> None:
         write_as("tfrecord", rows, split / "data_tfrecord-00000-of-00001.gz")
 
 
+def data_of_wine(folder: Path) -> None:
+    (folder / "data").mkdir()
+    pq.write_table(wine("white"), folder / "data" / "wine.parquet")
+
+
 def spans_of_wine(folder: Path) -> None:
     write_spans(cut(wine("white"), 6), folder / "data")
     pq.write_table(wine("red"), folder / "red.parquet")
@@ -127,6 +132,7 @@ def transform_graph(folder: Path) -> None:
 FOLDERS = {
     "README.md": readme,
     "docs/command-line.md": command_line,
+    "docs/drift-report.md": data_of_wine,
     "docs/examples-properties.md": metadata_of_spans,
     "docs/how-to/drift-gate.md": spans_of_wine,
     "docs/reports.md": wine_files,
