@@ -24,6 +24,7 @@ from tests.report.histories import (
 )
 from tfx_wine_ext.report.history_explain import (
     OUTCOMES,
+    beyond_error,
     change_words,
     drift_words,
     headline,
@@ -70,8 +71,8 @@ def said(text):
         ),
         (
             history([RUN_1, RUN_2]),
-            "Run 2 is not blessed: its model is not good enough; R² 0.33, down 0.02 (worse) "
-            "from run 1.",
+            "Run 2 is not blessed: its model is not good enough; R² 0.33, down 0.02 (within "
+            "the error) from run 1.",
         ),
         (
             history([RUN_3, RUN_5, NEXT]),
@@ -158,7 +159,7 @@ def test_the_one_feature_that_drifted_is_named():
 
 
 def test_the_worst_feature_is_the_one_farthest_up_its_limit():
-    shuffled = [SCORES_5[i] for i in (3, 1, 0, 2)]
+    shuffled = [SCORES_5[i] for i in (3, 2, 0, 1)]
     names = [score["feature"] for score in worst_first(shuffled)]
     assert names == ["alcohol", "density", "grape", "pH"]
 
@@ -178,10 +179,27 @@ def test_a_change_is_judged_only_where_it_is_known_what_is_better(metric, before
     assert change_words(metric, before, after) == words
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "beyond"),
+    [
+        ((0.3, 0.25, 0.35), (0.37, 0.32, 0.42), False),
+        # 0.08 is more than the root of 0.05^2 + 0.05^2.
+        ((0.3, 0.25, 0.35), (0.38, 0.33, 0.43), True),
+        ((0.38, 0.33, 0.43), (0.3, 0.25, 0.35), True),
+        # Only the ends that face each other count.
+        ((0.3, 0.0, 0.31), (0.34, 0.33, 0.9), True),
+        ((0.3, None, None), (0.31, 0.2, 0.4), True),
+    ],
+)
+def test_a_change_that_the_intervals_explain_is_not_judged(old, new, beyond):
+    sides = [dict(zip(("value", "lower", "upper"), side)) for side in (old, new)]
+    assert beyond_error(*sides) is beyond
+
+
 def test_a_metric_is_compared_with_the_last_run_that_has_it():
     runs = STOPPED["runs"]
-    assert (
-        metric_change([runs[0], runs[4], runs[2]], 2, R2) == "R² 0.41, up 0.06 (better) from run 1"
+    assert metric_change([runs[0], runs[4], runs[2]], 2, R2) == (
+        "R² 0.41, up 0.06 (within the error) from run 1"
     )
     assert metric_change(runs, 4, R2) == ""
 

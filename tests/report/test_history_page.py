@@ -20,6 +20,7 @@ from tests.report.histories import (
     R2,
     RUN_1,
     RUN_2,
+    SCORES_3,
     STOPPED,
     history,
     many,
@@ -76,7 +77,9 @@ def test_the_first_screen_says_where_the_pipeline_stands_and_what_is_in_producti
     assert part(text_of(STOPPED), "History of wine_quality ·", "Runs over time") == (
         "History of wine_quality · 25 November 2026, 02:40 UTC "
         "Run 5 was stopped by the drift gate: 3 of 4 features drifted from span 3; alcohol most. "
-        "3 of 4 features moved; most: alcohol down from 10.5 to 9.8. "
+        "alcohol went down, on average from 10.5 to 9.8: Wasserstein 0.451, limit 0.1. "
+        "density went up, on average from 0.994 to 0.997: Kolmogorov-Smirnov 0.25, limit 0.1. "
+        "grape drifted: Unseen values 1.5 %, limit 1 %. "
         "In production: the model of run 3 (R² 0.41), 25 November 2026, 02:23 UTC . "
         "Latest run Run 5 Began 26 November 2026, 02:23 UTC Took 2.6 s "
         "Data span 4; rows: train 1,606, eval 540 "
@@ -90,10 +93,10 @@ def test_a_run_says_what_moved_before_and_after():
     text = text_of(PUSHED)
     assert part(text, "Not blessed Run 2", "8 components") == (
         "Not blessed Run 2 25 November 2026, 02:23 UTC · span 2 "
-        "R² 0.33, down 0.02 (worse) from run 1 "
+        "R² 0.33, down 0.02 (within the error) from run 1 "
         "What moved since run 1 R2 fell by 0.02 (0.35 to 0.33). 1 of 4 features moved: alcohol "
         "down. Metrics of run 1 and of this one Metric Before After Change Interval of the change "
-        "R² 0.35 0.33 down 0.02 (worse) -0.09 to 0.05 "
+        "R² 0.35 0.33 down 0.02 (within the error) -0.09 to 0.05 "
         "Mean squared error 0.512 0.54 up 0.028 (worse) — "
         "Features, worst first: drift from span 1 "
         "Feature Verdict Before After Metric Score Limit "
@@ -132,6 +135,60 @@ def test_settings_components_and_the_schema_that_changed_are_told():
     assert "The schema changed. New component: ExampleValidator ." in text
     assert "Settings that changed Setting Before After WarmStartTrainer.num_trees 200 300" in text
     assert "The data are the same." in text_of(CACHED)
+
+
+def test_of_a_setting_that_is_json_only_what_changed_is_told():
+    spans = [
+        json.dumps({"splits": [{"name": "wine", "pattern": f"span-{n}/*.parquet"}], "x": {"a": 1}})
+        for n in (1, 2)
+    ]
+    changed = [
+        ("ParquetExampleGen", "input_config", spans[0], spans[1]),
+        ("Trainer", "args", None, '{"steps": 5, "deep": {}}'),
+        ("Trainer", "text", "{no json", "[neither"),
+    ]
+    keys = ("component", "parameter", "before", "after")
+    change = moved(1, 2, settings=[dict(zip(keys, values)) for values in changed])
+    text = text_of(history([RUN_1, RUN_2], [change]))
+    assert part(text, "Settings that changed", "Data Span") == (
+        "Settings that changed Setting Before After "
+        "ParquetExampleGen.input_config.splits[0].pattern span-1/*.parquet span-2/*.parquet "
+        "Trainer.args.steps — 5 Trainer.args.deep — {} Trainer.text {no json [neither"
+    )
+
+
+def test_a_setting_of_which_much_changed_is_cut():
+    change = moved(
+        1,
+        2,
+        settings=[
+            {
+                "component": "Trainer",
+                "parameter": "args",
+                "before": json.dumps(list(range(20))),
+                "after": json.dumps(list(range(1, 21))),
+            }
+        ],
+    )
+    text = text_of(history([RUN_1, RUN_2], [change]))
+    assert "Trainer.args[11] 11 12 Trainer.args: 8 more parts" in text
+
+
+def test_a_run_that_went_on_although_its_data_drifted_says_so():
+    on = {**RUN_2, "drift": {**RUN_2["drift"], "verdict": "DRIFT", "blessed": False}}
+    sentence = "Its data drifted, and no gate stopped the run."
+    assert sentence in text_of(history([RUN_1, on]))
+    assert sentence not in text_of(STOPPED)
+
+
+def test_a_report_with_another_baseline_comes_before_the_statistics_of_both_runs():
+    change = moved(1, 2, source="statistics", features=SCORES_3)
+    text = text_of(history([RUN_1, RUN_2], [change]))
+    assert part(text, "Features, worst first", "grape OK").startswith(
+        "Features, worst first: drift from span 1 "
+        "Feature Verdict Before After Metric Score Limit density Inconclusive"
+    )
+    assert "Against run 1, by the statistics of both" in text
 
 
 def test_the_first_run_has_nothing_before_it():
@@ -197,7 +254,6 @@ def test_correlations_say_that_they_are_no_cause_and_nothing_where_there_are_too
         "Feature Metric rho runs p measurement_00 R² 0.9 40 <0.001 "
         "measurement_01 R² 0.8 40 0.001 measurement_02 R² 0.7 40 0.002"
     )
-    assert "It is no cause: with 3 features looked at, some agree by chance." in text
     few = text_of(STOPPED)
     assert part(few, "Which drift went with the metric", "Run by run") == (
         "Which drift went with the metric Rank correlation over 3 runs with both; 4 are needed."

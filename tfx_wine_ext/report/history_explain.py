@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
+from tfx_wine_ext.report.explain import label_of, metric_number
 from tfx_wine_ext.report.glossary import EVALUATION
 from tfx_wine_ext.report.text import count, isolated, number, pair, visible
 
@@ -84,13 +86,23 @@ def metric_label(name: str) -> str:
         >>> metric_label("squared_pearson_correlation"), metric_label("r_at_5")
         ('R²', 'r_at_5')
     """
-    return EVALUATION[name][0] if name in EVALUATION else visible(name, _NAME_LIMIT)
+    if name in EVALUATION:
+        return EVALUATION[name][0]
+    return visible(name, _NAME_LIMIT) or "(no name)"
 
 
-def change_words(metric: str, before: float, after: float) -> str:
+def change_words(metric: str, before: float, after: float, certain: bool = True) -> str:
     """How a metric changed, and whether that is better, where that is known.
 
+    Args:
+        metric: Its name.
+        before: The earlier value.
+        after: The later one.
+        certain: Whether the change is beyond the error of both; if not, it is not judged.
+
     Example:
+        >>> change_words("squared_pearson_correlation", 0.35, 0.33, certain=False)
+        'down 0.02 (within the error)'
         >>> change_words("mean_squared_error", 0.5, 0.44)
         'down 0.06 (better)'
         >>> change_words("mean_label", 5.8, 5.8)
@@ -101,7 +113,32 @@ def change_words(metric: str, before: float, after: float) -> str:
         return "unchanged"
     better = EVALUATION.get(metric, ("", 0))[1] * (1 if after > before else -1)
     judged = {1: " (better)", -1: " (worse)", 0: ""}[better]
+    if not certain:
+        judged = " (within the error)"
     return f"{'up' if after > before else 'down'} {number(abs(after - before), 2)}{judged}"
+
+
+def beyond_error(old: Json, new: Json) -> bool:
+    """Whether two values differ by more than their intervals explain; so if these are not known.
+
+    The interval of the difference is that of Zou and Donner (2008, doi:10.1002/sim.3095), for
+    independent evaluations.
+
+    Args:
+        old: ``value``, ``lower`` and ``upper``; the bounds may be None.
+        new: Likewise.
+
+    Example:
+        >>> old, new = ({"value": m, "lower": m - 0.05, "upper": m + 0.05} for m in (0.3, 0.36))
+        >>> beyond_error(old, new), beyond_error({**old, "lower": None}, new)
+        (False, True)
+    """
+    if any(side[key] is None for side in (old, new) for key in ("lower", "upper")):
+        return True
+    change: float = new["value"] - old["value"]
+    down = math.hypot(new["value"] - new["lower"], old["upper"] - old["value"])
+    up = math.hypot(new["upper"] - new["value"], old["value"] - old["lower"])
+    return not change - down <= 0 <= change + up
 
 
 def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
@@ -113,8 +150,9 @@ def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
         metric: Its name.
 
     Example:
-        >>> runs = [{"number": 1, "metrics": {"auc": {"value": 0.8}}}, {"number": 2, "metrics": {}},
-        ...     {"number": 3, "metrics": {"auc": {"value": 0.83}}}]
+        >>> first, last = ({"value": value, "lower": None, "upper": None} for value in (0.8, 0.83))
+        >>> runs = [{"number": 1, "metrics": {"auc": first}}, {"number": 2, "metrics": {}},
+        ...     {"number": 3, "metrics": {"auc": last}}]
         >>> metric_change(runs, 2, "auc"), metric_change(runs, 0, "auc")
         ('AUC 0.83, up 0.03 (better) from run 1', 'AUC 0.8')
     """
@@ -125,7 +163,9 @@ def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
     for run in reversed(runs[:index]):
         before = metric_value(run, metric)
         if before is not None:
-            return f"{said}, {change_words(metric, before, value)} from run {run['number']}"
+            certain = beyond_error(run["metrics"][metric], runs[index]["metrics"][metric])
+            change = change_words(metric, before, value, certain)
+            return f"{said}, {change} from run {run['number']}"
     return said
 
 
@@ -195,6 +235,40 @@ def drift_words(drift: Json) -> str:
     elif worst and worst[0]["verdict"] == "DRIFT":
         said += f": {isolated(visible(worst[0]['feature'], _NAME_LIMIT))}"
     return said
+
+
+def farthest(scores: Iterable[Json], limit: int = 3) -> tuple[str, ...]:
+    r"""The features that drifted farthest, a sentence each.
+
+    Args:
+        scores: Of a drift report.
+        limit: How many to tell at most.
+
+    Example:
+        >>> score = {"feature": "pH", "verdict": "DRIFT", "metric": "ks", "score": 0.6,
+        ...     "threshold": 0.3, "direction": "up", "before": 3.1, "after": 3.4}
+        >>> farthest([score])[0].replace("\u2068", "").replace("\u2069", "")
+        'pH went up, on average from 3.1 to 3.4: Kolmogorov-Smirnov 0.6, limit 0.3.'
+    """
+    drifted = [score for score in worst_first(scores) if score["verdict"] == "DRIFT"]
+    return tuple(_movement(score) for score in drifted[:limit])
+
+
+def _movement(score: Json) -> str:
+    said = isolated(visible(score["feature"], _NAME_LIMIT))
+    before, after = score["before"], score["after"]
+    if score["direction"] in ("up", "down") and before is not None and after is not None:
+        was, now = pair(before, after)
+        said += f" went {score['direction']}, on average from {was} to {now}"
+    else:
+        said += " drifted"
+    if score["metric"] is None or score["score"] is None:
+        return f"{said}."
+    metric = score["metric"]
+    said += f": {label_of(metric)} {metric_number(metric, score['score'])}"
+    if score["threshold"] is not None:
+        said += f", limit {metric_number(metric, score['threshold'])}"
+    return f"{said}."
 
 
 def failed_component(run: Json) -> Json | None:

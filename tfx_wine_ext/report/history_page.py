@@ -6,14 +6,14 @@ import dataclasses
 import json
 import re
 import urllib.parse
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.report import history_explain as explain
 from tfx_wine_ext.report import history_plot as plot
 from tfx_wine_ext.report.explain import label_of, metric_number
-from tfx_wine_ext.report.page import NAME_LIMIT, render
-from tfx_wine_ext.report.text import moment, number, pair, visible
+from tfx_wine_ext.report.page import NAME_LIMIT, SENTENCE_LIMIT, render
+from tfx_wine_ext.report.text import count, moment, number, pair, visible
 
 Json = Mapping[str, Any]
 
@@ -24,8 +24,16 @@ FIRST_FEATURES = 12
 # Metrics that have a plot, the chosen one first.
 _METRICS = 12
 _ERROR_LIMIT = 4000
+# Characters of a feature's value, such as its most frequent category.
+_VALUE_LIMIT = 30
+# Parts of one setting that are told.
+_PARTS = 12
 # Sentences below the headline.
 _REASONS = 4
+# A reason of the drift report that the headline says anyway.
+_SAID = re.compile(r"\d+ of \d+ features drifted")
+# They count the data that a metric was measured on.
+_COUNTS = ("example_count", "weighted_example_count")
 _KEYS = (
     *("pipeline", "store", "created", "library", "metric", "runs", "moved", "features"),
     *("correlations", "correlation_note"),
@@ -80,6 +88,15 @@ class Change:
 
 
 @dataclasses.dataclass(frozen=True)
+class Setting:
+    """A setting, or a part of one, that changed."""
+
+    name: str
+    before: str
+    after: str
+
+
+@dataclasses.dataclass(frozen=True)
 class RunView:
     """One run, as the page shows it.
 
@@ -91,8 +108,11 @@ class RunView:
         measured: The chosen metric and its change; empty without one.
         drifted: How much of its data drifted; empty without a report.
         moved: What moved since the run before; None for the first one.
-        scores: Its features, worst first.
+        scores: Its features by its drift report, worst first; without one, as `compared`.
+        compared: Its features by the statistics of it and the run before, where `scores` are of a
+            drift report that compares with other data.
         changes: Its metrics.
+        settings: What changed of the settings since the run before.
         errors: Name and error of each component that has one.
         seconds: Of all components together.
         longest: Of the slowest one; 1 where no time is known.
@@ -107,7 +127,9 @@ class RunView:
     drifted: str
     moved: Json | None
     scores: tuple[Score, ...]
+    compared: tuple[Score, ...]
     changes: tuple[Change, ...]
+    settings: tuple[Setting, ...]
     errors: tuple[tuple[str, str], ...]
     seconds: float | None
     longest: float
@@ -225,10 +247,10 @@ def _require(part: Any, keys: Sequence[str], where: str) -> None:
 
 
 def _metric_names(document: Json) -> list[str]:
-    """Metrics that any run has, the chosen one first, then as the runs have them."""
+    """Metrics that any run has: the chosen one first, counts last, else as the runs have them."""
     found = dict.fromkeys(name for run in document["runs"] for name in run["metrics"])
     main = document["metric"]
-    return sorted(found, key=lambda name: name != main)
+    return sorted(found, key=lambda name: (name != main, name in _COUNTS))
 
 
 def _metric(name: str, runs: Sequence[Json], outcomes: Sequence[str]) -> Metric:
@@ -245,10 +267,14 @@ def _start(run: Json) -> str:
 
 def _reasons(document: Json, outcome: str) -> tuple[str, ...]:
     """What to say below the headline of the latest run: only what the headline does not say."""
-    reasons = [] if outcome != "stopped" else document["runs"][-1]["drift"]["reasons"]
-    sentences = document["moved"][-1]["sentences"] if document["moved"] else []
-    found = [text for text in reasons if not re.fullmatch(r"\d+ of \d+ features drifted", text)]
-    return (*found, *sentences)[:_REASONS]
+    run, moved = document["runs"][-1], document["moved"]
+    if outcome == "stopped":
+        texts = [text for text in run["drift"]["reasons"] if not _SAID.fullmatch(text)]
+        said = [visible(text, SENTENCE_LIMIT) for text in texts]
+        return (*said, *explain.farthest(run["drift"]["scores"]))[:_REASONS]
+    if outcome == "failed" or not moved:
+        return ()
+    return tuple(visible(text, SENTENCE_LIMIT) for text in moved[-1]["sentences"][:_REASONS])
 
 
 def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
@@ -257,12 +283,12 @@ def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
     moved = document["moved"][index - 1] if index else None
     seconds = [part["seconds"] for part in run["components"] if part["seconds"] is not None]
     scores: Sequence[Json] = ()
-    changes: tuple[Change, ...] = ()
+    compared: Sequence[Json] = ()
     if detailed:
-        scores = moved["features"] if moved else ()
-        if not scores and run["drift"]:
-            scores = explain.worst_first(run["drift"]["scores"])
-        changes = _changes(run, moved)
+        scores = explain.worst_first(run["drift"]["scores"]) if run["drift"] else ()
+        compared = moved["features"] if moved else ()
+        if not scores or (moved and moved["source"] == "drift report"):
+            scores, compared = compared or scores, ()
     return RunView(
         run,
         detailed,
@@ -272,7 +298,9 @@ def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
         _sentence(explain.drift_words(run["drift"])) if run["drift"] else "",
         moved,
         tuple(map(_score, scores)),
-        changes,
+        tuple(map(_score, compared)),
+        _changes(run, moved) if detailed else (),
+        tuple(_settings(moved)) if detailed and moved else (),
         tuple(
             (visible(part["id"], NAME_LIMIT), _error(part["error"]))
             for part in run["components"]
@@ -311,7 +339,7 @@ def _score(score: Json) -> Score:
     if _is_number(score["before"]) and _is_number(score["after"]):
         before, after = pair(score["before"], score["after"])
     elif score["before"] is not None or score["after"] is not None:
-        before, after = _shown(score["before"]), _shown(score["after"])
+        before, after = (_shown(score[side], _VALUE_LIMIT) for side in ("before", "after"))
     return Score(
         visible(score["feature"], NAME_LIMIT),
         score["verdict"],
@@ -324,7 +352,49 @@ def _score(score: Json) -> Score:
     )
 
 
+def _settings(moved: Json) -> Iterator[Setting]:
+    """Settings that changed; of those that are JSON, only the parts that did."""
+    for item in moved["settings"]:
+        name = f"{item['component']}.{item['parameter']}"
+        before, after = (dict(_leaves(_parsed(item[side]))) for side in ("before", "after"))
+        paths = [
+            path for path in dict.fromkeys((*before, *after)) if before.get(path) != after.get(path)
+        ]
+        for path in paths[:_PARTS]:
+            yield Setting(
+                visible(name + path, 2 * NAME_LIMIT),
+                _shown(before.get(path)),
+                _shown(after.get(path)),
+            )
+        if len(paths) > _PARTS:
+            more = count(len(paths) - _PARTS, "more part")
+            yield Setting(f"{visible(name, 2 * NAME_LIMIT)}: {more}", "", "")
+
+
+def _parsed(value: Any) -> Any:
+    if isinstance(value, str) and value[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except (ValueError, RecursionError):
+            return value
+    return value
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """The parts of a JSON value that hold no other parts, by their paths."""
+    if isinstance(value, Mapping) and value:
+        for key, part in value.items():
+            yield from _leaves(part, f"{path}.{key}")
+    elif isinstance(value, list) and value:
+        for i, part in enumerate(value):
+            yield from _leaves(part, f"{path}[{i}]")
+    elif value is not None:
+        yield path, value
+
+
 def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
+    if not run["metrics"]:
+        return ()
     if moved is None or not moved["metrics"]:
         return tuple(
             Change(explain.metric_label(name), "—", _number(value["value"]), "—", "—")
@@ -333,14 +403,16 @@ def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
     found = []
     for item in moved["metrics"]:
         before, after = item["before"], item["after"]
+        low, high = item["lower"], item["upper"]
         if before is None or after is None:
             texts, change = (_number(before), _number(after)), "—"
         else:
             texts = pair(before, after)
-            change = explain.change_words(item["name"], before, after)
+            certain = low is None or high is None or not low <= 0 <= high
+            change = explain.change_words(item["name"], before, after, certain)
         interval = "—"
-        if item["lower"] is not None and item["upper"] is not None:
-            interval = f"{_number(item['lower'])} to {_number(item['upper'])}"
+        if low is not None and high is not None:
+            interval = f"{_number(low)} to {_number(high)}"
         label = explain.metric_label(item["name"])
         found.append(Change(label, texts[0], texts[1], change, interval))
     return tuple(found)
@@ -354,13 +426,14 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-def _shown(value: Any) -> str:
+def _shown(value: Any, limit: int = SENTENCE_LIMIT) -> str:
     """A setting or statistic as text."""
     if value is None:
         return "—"
     if _is_number(value):
         return number(value)
-    return visible(value if isinstance(value, str) else json.dumps(value, ensure_ascii=False))
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return visible(text, limit)
 
 
 def _link(path: str | None) -> str | None:

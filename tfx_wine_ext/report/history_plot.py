@@ -196,7 +196,7 @@ def _axis(values: Sequence[float]) -> tuple[float, float, list[tuple[float, str]
     if span <= 1e-9 * max(abs(low), abs(high)):
         span = abs(high) * 0.2 or 1.0
     low, high = low - 0.12 * span, high + 0.12 * span
-    step = nice_step(high - low, 5)
+    step = nice_step(high - low, 7)
     first = math.ceil(low / step)
     ticks = [first * step + i * step for i in range(int((high - first * step) / step) + 1)]
     digits = max(1, math.floor(math.log10(max(map(abs, (low, high))))) - math.floor(

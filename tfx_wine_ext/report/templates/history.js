@@ -167,7 +167,8 @@
     if (target) return; // Another place on the page.
     const state = new URLSearchParams(location.hash.slice(1));
     if (select) {
-      select.value = state.get("metric") || "";
+      if (state.has("metric")) select.value = state.get("metric");
+      else select.selectedIndex = 0;
       if (select.selectedIndex < 0) select.selectedIndex = 0;
     }
     if (all) all.checked = state.has("all");
