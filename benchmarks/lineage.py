@@ -16,6 +16,7 @@ import os
 import pathlib
 import shutil
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -42,18 +43,22 @@ def store_of(runs: int) -> pathlib.Path:
 
     # Ten documents, in turns: a comparison takes longer than all else here.
     documents = [drift_document(table(0), table(shift / 10), 2, 1) for shift in range(10)]
-    store, ids = TfxStore(folder), {}
     started = time.perf_counter()
-    for number in range(1, runs + 1):
-        r2 = 0.5 + float(random.normal(0, 0.05))
-        ids = wine_run(
-            store,
-            f"run-{number:06d}",
-            number,
-            ids,
-            document=documents[number % 10],
-            metrics={"r2": r2, "mse": 1 - r2, "example_count": 500.0},
-        )
+    # In memory, where there is such a folder: MLMD waits for the disk at each of its writes.
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    with tempfile.TemporaryDirectory(dir=memory) as fast:
+        store, ids = TfxStore(folder, database=pathlib.Path(fast) / "metadata.db"), {}
+        for number in range(1, runs + 1):
+            r2 = 0.5 + float(random.normal(0, 0.05))
+            ids = wine_run(
+                store,
+                f"run-{number:06d}",
+                number,
+                ids,
+                document=documents[number % 10],
+                metrics={"r2": r2, "mse": 1 - r2, "example_count": 500.0},
+            )
+        shutil.move(store.path, folder / "metadata.db")
     print(f"{runs} runs made in {time.perf_counter() - started:.0f} s", file=sys.stderr)
     (folder / "complete").touch()
     return folder
@@ -110,6 +115,24 @@ def query_per_node(path: str) -> None:
     assert all("metrics" in row for row in table)
 
 
+def statistics_pair(repeats: int = 20) -> float:
+    """Returns the milliseconds of comparing the statistics of two runs, of 12 numbers."""
+    from tests.lineage.stores import write_statistics
+    from tfx_wine_ext.lineage.scores import scores_of_statistics
+
+    random = np.random.default_rng(1)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in ("before", "after"):
+            table = {f"f{i}": random.normal(0, 1, 1000).tolist() for i in range(FEATURES)}
+            write_statistics(f"{folder}/{name}", {"train": table})
+        seconds = []
+        for _ in range(repeats):
+            started = time.perf_counter()
+            assert scores_of_statistics(f"{folder}/before", f"{folder}/after")
+            seconds.append(time.perf_counter() - started)
+    return 1000 * sorted(seconds)[repeats // 2]
+
+
 def run_all(numbers: list[int], peer_at_most: int) -> None:
     """Prints the table."""
     print("| runs | | seconds | peak memory (MB) | above the imports (MB) |")
@@ -120,6 +143,7 @@ def run_all(numbers: list[int], peer_at_most: int) -> None:
             if what == "ours" or number <= peer_at_most:
                 command = [sys.executable, "-m", "benchmarks.lineage", "--only", what, path]
                 show(number, what.replace("_", " "), measure(command))
+    print(f"\nTwo runs compared by their statistics: {statistics_pair():.0f} ms (median)")
 
 
 def show(runs: int, what: str, measured: Measured) -> None:

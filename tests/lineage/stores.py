@@ -44,6 +44,7 @@ class TfxStore:
     Args:
         folder: For the file `metadata.db` and the artifacts below `root`.
         pipeline: Name of the pipeline.
+        database: Another place for the file.
         config: Another store than the file.
     """
 
@@ -51,9 +52,10 @@ class TfxStore:
         self,
         folder: pathlib.Path,
         pipeline: str = "wine",
+        database: pathlib.Path | None = None,
         config: pb.ConnectionConfig | None = None,
     ) -> None:
-        self.path = str(folder / "metadata.db")
+        self.path = str(database or folder / "metadata.db")
         self.root = str(folder / "root")
         self.pipeline = pipeline
         self._in_file = config is None
@@ -66,6 +68,7 @@ class TfxStore:
         self._contexts: dict[tuple[str, str], pb.Context] = {}
         self._run: pb.Context | None = None
         self.legacy = False
+        self.last = 0  # Id of the last execution.
 
     def run(self, name: str, *, legacy: bool = False) -> None:
         """Starts a run: what follows belongs to it."""
@@ -136,7 +139,7 @@ class TfxStore:
         )
         for context, id_ in zip(contexts, context_ids):
             context.id = id_
-        execution.id = number
+        execution.id = self.last = number
         made = []
         for key, (kind, values) in outputs.items():
             artifact = pb.Artifact(
@@ -196,6 +199,7 @@ class TfxStore:
     def _set_times(self, execution: int) -> None:
         start = EPOCH + execution * 1000
         with sqlite3.connect(self.path) as connection:
+            connection.execute("PRAGMA synchronous = OFF")  # Four times as fast, and only a test.
             connection.execute(
                 "UPDATE Execution SET create_time_since_epoch = ?, "
                 "last_update_time_since_epoch = ? WHERE id = ?",
@@ -422,8 +426,9 @@ def wine_run(
         state="FAILED" if stopped else "COMPLETE",
     )
     if document and files and not cached:
-        number = max(execution.id for execution in store.store.get_executions())
-        uri = f"{store.root}/DriftReport/stopped/{number}" if stopped else store.uri(made["report"])
+        uri = (
+            store.uri(made["report"]) if made else f"{store.root}/DriftReport/stopped/{store.last}"
+        )
         write_drift(uri, document)
     if stopped:
         return ids
