@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import shutil
 import subprocess
 import sys
 import zipfile
-from pathlib import Path
 
 import pytest
 
@@ -119,18 +117,6 @@ def run(*command, **options) -> str:
     return done.stdout
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory, checkout):
-    """Builds the wheel from a copy, since setuptools writes into the folder that it builds."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    left_out = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info")
-    shutil.copytree(checkout, source, ignore=left_out)
-    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, source)
-    [wheel] = folder.glob("*.whl")
-    return wheel
-
-
 def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
     package = checkout / "tfx_wine_ext"
     expected = {
@@ -164,27 +150,18 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
     assert {"tfx", "pyarrow", "numpy", "google-crc32c", "isal", "jinja2"} <= required
 
 
-def bootstrap(checkout: Path):
-    """The script that makes the checkout's own environment, as a module."""
-    spec = importlib.util.spec_from_file_location("bootstrap", checkout / "scripts/bootstrap.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 @pytest.fixture(scope="module")
-def other_project(tmp_path_factory, wheel, checkout):
+def other_project(tmp_path_factory, wheel, uv, checkout):
     """A folder of another project, with an environment into which the wheel is installed."""
     folder = tmp_path_factory.mktemp("other") / "a bar"
     (folder / "bar").mkdir(parents=True)
     (folder / "bar" / "__init__.py").touch()
     (folder / "bar" / "components.py").write_text(BAR_COMPONENTS, encoding="utf-8")
     (folder / "bar" / "pipeline.py").write_text(BAR_PIPELINE, encoding="utf-8")
-    uv = checkout / ".bootstrap" / "uv-venv" / "bin" / "uv"
-    env = bootstrap(checkout).uv_environment(str(uv))
-    run(uv, "venv", "--python", sys.executable, folder / "venv", env=env)
+    path, env = uv
+    run(path, "venv", "--python", sys.executable, folder / "venv", env=env)
     run(
-        *(uv, "pip", "install", "--python", folder / "venv" / "bin" / "python"),
+        *(path, "pip", "install", "--python", folder / "venv" / "bin" / "python"),
         *("--constraint", checkout / "constraints" / "tfx-1.16.txt", wheel),
         env=env,
     )

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from tfx_wine_ext import __version__
-from tfx_wine_ext.cli import drift, ingest, specs
+from tfx_wine_ext.cli import doctor, drift, ingest, specs
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.terminal import printable
 
@@ -40,7 +40,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog=PROGRAM, description="Tools beside a TFX pipeline.")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (drift, ingest, specs):
+    for command in (drift, ingest, specs, doctor):
         command.add_parser(commands)
     return parser
 

@@ -1,0 +1,161 @@
+"""The doctor, in environments that are made for it: broken ones and the tested one."""
+
+import ast
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tfx_wine_ext.cli import main
+
+
+def test_the_environment_of_the_tests_is_well(capsys):
+    assert main(["doctor", "--quick"]) == 0
+    out = capsys.readouterr().out
+    assert "BROKEN" not in out
+    assert f"\n0 broken, 0 warnings, in {sys.executable}.\n" in out
+
+
+def test_the_document_has_each_check(capsys):
+    assert main(["doctor", "--quick", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["broken"], document["repair"]) == (0, None)
+    assert document["executable"] == sys.executable
+    [tfx] = [each for each in document["checks"] if each["name"] == "TFX"]
+    assert tfx == {
+        "name": "TFX",
+        "state": "ok",
+        "found": tfx["found"],
+        "expected": "1.16 to 1.21",
+        "why": None,
+        "repair": None,
+        "remedy": None,
+    }
+
+
+def test_it_needs_nothing_but_python():
+    program = (
+        "import sys; from tfx_wine_ext.cli import main; main(['doctor', '--quick', '--json']); "
+        "print(sorted({name.partition('.')[0] for name in sys.modules}), file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    loaded = set(ast.literal_eval(done.stderr.splitlines()[-1]))
+    assert "packaging" in loaded
+    assert (
+        loaded & {"apache_beam", "numpy", "pyarrow", "rich", "tensorflow", "tfx", "yaml"} == set()
+    )
+
+
+@pytest.mark.e2e
+def test_the_import_is_tried_in_earnest(capsys):
+    assert main(["doctor", "--json"]) == 0
+    [found] = [c for c in json.loads(capsys.readouterr().out)["checks"] if c["name"] == "import"]
+    assert found["found"].startswith("imported in ")
+
+
+class Venv:
+    """A virtual environment with this package's wheel, and whatever else a test puts there."""
+
+    def __init__(self, folder, uv, wheel, *packages, pip=False):
+        self.uv, self.env = uv
+        self.python = folder / "venv" / "bin" / "python"
+        seed = ["--seed"] if pip else []
+        self.run(self.uv, "venv", *seed, "--python", sys.executable, folder / "venv")
+        if pip:  # uv seeds a Python 3.10 with setuptools and wheel too.
+            self.run(self.python, "-m", "pip", "uninstall", "-y", "setuptools", "wheel")
+        self.run(
+            *(self.uv, "pip", "install", "--no-deps", "--python", self.python, wheel, *packages)
+        )
+
+    def run(self, *command, status=0, shell=False):
+        """Runs a command, as it is or in a shell, with uv on the path."""
+        path = os.pathsep.join([str(self.uv.parent), "/usr/bin", "/bin"])
+        done = subprocess.run(
+            command[0] if shell else list(map(str, command)),
+            capture_output=True,
+            text=True,
+            shell=shell,
+            env={**self.env, "PATH": path},
+        )
+        assert done.returncode == status, done.stdout + done.stderr
+        return done.stdout
+
+    def doctor(self, *options, status=1):
+        """What the doctor found, by the name of the check."""
+        program = [self.python, "-m", "tfx_wine_ext.cli", "doctor", "--json", *options]
+        document = json.loads(self.run(*program, status=status))
+        return document, {each["name"]: each for each in document["checks"]}
+
+
+@pytest.mark.e2e
+def test_with_nothing_but_the_wheel_it_still_works(tmp_path, uv, wheel):
+    venv = Venv(tmp_path, uv, wheel)
+    document, found = venv.doctor()
+    assert {name: each["found"] for name, each in found.items() if each["state"] != "ok"} == {
+        "TFX": "not installed",
+        "dill": "not installed",
+        "setuptools": "not installed",
+        "packaging": "not installed",
+        "pip": "not installed",
+        "wheel": "not installed",
+    }
+    assert "import" not in found
+    assert document["repair"].startswith(f"uv pip install --python {venv.python} 'tfx>=1.")
+    text = venv.run(venv.python, "-m", "tfx_wine_ext.cli", "doctor", status=1)
+    assert "\n4 broken, 2 warnings, in " in text
+    assert text.endswith(f"in one command:\n\n  {document['repair']}\n")
+
+
+@pytest.mark.e2e
+def test_without_dill_and_with_a_later_setuptools_the_printed_command_repairs_both(
+    tmp_path, uv, wheel
+):
+    packages = ["tfx==1.16.0", "ml-pipelines-sdk==1.16.0", "packaging==24.2"]
+    venv = Venv(tmp_path, uv, wheel, *packages, "setuptools==81.0.0")
+    _, found = venv.doctor()
+    assert (found["dill"]["state"], found["dill"]["found"]) == ("broken", "not installed")
+    assert (found["setuptools"]["state"], found["setuptools"]["found"]) == ("broken", "81.0.0")
+    assert found["import"]["state"] == "broken"
+    assert "ModuleNotFoundError: No module named " in found["import"]["found"]
+    assert found["import"]["remedy"] == "mend what is broken above, then run this again"
+
+    for name in ("dill", "setuptools"):
+        venv.run(found[name]["repair"], shell=True)
+
+    _, found = venv.doctor("--quick")
+    assert (found["dill"]["state"], found["dill"]["found"]) == ("ok", "0.3.1.1")
+    assert found["setuptools"]["state"] == "ok"
+    assert found["setuptools"]["found"].startswith("80.")
+    venv.run(venv.python, "-c", "import dill, pkg_resources")
+
+
+@pytest.mark.e2e
+def test_versions_that_metadata_exclude_are_found_and_pip_is_used_where_it_is(tmp_path, uv, wheel):
+    packages = ["tfx==1.16.0", "protobuf==5.29.3", "tensorflow-addons==0.23.0", "rich==12.0.0"]
+    venv = Venv(tmp_path, uv, wheel, *packages, "setuptools==70.0.0", "dill==0.3.1.1", pip=True)
+    _, found = venv.doctor("--quick")
+    pip = f"{venv.python} -m pip"
+    states = {
+        name: (each["state"], each["found"], each["repair"])
+        for name, each in found.items()
+        if name in ("protobuf", "rich", "tensorflow-addons", "wheel", "setuptools", "dill", "pip")
+    }
+    assert states == {
+        "dill": ("ok", "0.3.1.1", None),
+        "setuptools": ("ok", "70.0.0", None),
+        "protobuf": ("broken", "5.29.3", f"{pip} install 'protobuf<5,>=3.20.3'"),
+        "rich": ("broken", "12.0.0", f"{pip} install 'rich>=13'"),
+        "pip": ("ok", found["pip"]["found"], None),
+        "wheel": ("warning", "not installed", f"{pip} install wheel"),
+        "tensorflow-addons": ("warning", "0.23.0", f"{pip} uninstall -y tensorflow-addons"),
+    }
+    assert "tfx 1.16.0 (<5,>=3.20.3)" in found["protobuf"]["why"]
+
+    venv.run(found["tensorflow-addons"]["repair"], shell=True)
+    venv.run(found["protobuf"]["repair"], shell=True)
+
+    _, found = venv.doctor("--quick")
+    assert (found["protobuf"]["state"], found["protobuf"]["found"][:2]) == ("ok", "4.")
+    assert found["tensorflow-addons"]["state"] == "ok"

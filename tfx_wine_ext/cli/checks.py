@@ -1,0 +1,434 @@
+"""What must hold for TFX and this package to work here, and what mends it where it does not.
+
+Each check is a function of an `Environment`. None imports what it looks for: the metadata of the
+installed packages say enough, and what is broken cannot be imported.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tfx_wine_ext.cli.environment import Environment, Package, normalized, release
+
+OK, WARNING, BROKEN = "ok", "warning", "broken"
+THIS_PACKAGE = "tfx-wine-ext"
+SPECS = ("DriftReport", "ParquetExampleGen", "WarmStartTrainer")
+NOT_INSTALLED = "not installed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Finding:
+    """What a check found.
+
+    Attributes:
+        name: What was looked at.
+        state: `OK`, `WARNING` (something that not everybody uses will not work) or `BROKEN`.
+        found: What is there.
+        expected: What should be.
+        why: What for; None if all is well.
+        install: Requirements whose installation mends it.
+        uninstall: Packages whose removal does.
+        remedy: What to do where no installation helps; None: what the two above say.
+    """
+
+    name: str
+    state: str
+    found: str
+    expected: str
+    why: str | None = None
+    install: tuple[str, ...] = ()
+    uninstall: tuple[str, ...] = ()
+    remedy: str | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class _Release:
+    """A release of TFX, and what it needs without asking for it."""
+
+    requirement: str
+    version: tuple[int, ...]
+    pythons: tuple[tuple[int, int], tuple[int, int]]
+    glibc: tuple[int, ...]
+    needs_dill_and_pkg_resources: bool
+
+
+# The newest first.
+_RELEASES = (
+    _Release("tfx>=1.21,<1.22", (1, 21), ((3, 10), (3, 13)), (2, 39), False),
+    _Release("tfx>=1.16,<1.17", (1, 16), ((3, 9), (3, 10)), (2, 17), True),
+)
+# What Beam asks for in its extra of this name, and asked for by itself before 2.69.
+_DILL = "dill>=0.3.1.1,<0.3.2"
+_SETUPTOOLS = "setuptools<81"
+
+# Those whose requirements are looked at, and that a pipeline cannot do without.
+_FAMILY = (
+    THIS_PACKAGE,
+    "tfx",
+    "ml-pipelines-sdk",
+    "ml-metadata",
+    "tfx-bsl",
+    "tensorflow",
+    "tensorflow-data-validation",
+    "tensorflow-metadata",
+    "tensorflow-model-analysis",
+    "tensorflow-transform",
+    "apache-beam",
+    "keras",
+    "tf-keras",
+)
+# Shown also where all is well, as they are what usually is not; and what is wrong then.
+_SHOWN = {
+    "apache-beam": "TFX's components read and write by Beam",
+    "ml-metadata": "the metadata store of TFX",
+    "tensorflow": "TFX and its libraries are each built for one release of TensorFlow",
+    "keras": "TensorFlow 2.16 and later take Keras 3 for tf.keras",
+    "protobuf": "code that was generated for one major version of protobuf fails with another",
+    "numpy": "compiled libraries of this set are built for one major version of numpy",
+    "pyarrow": "compiled libraries of this set are built for one version of Arrow",
+}
+_OWN_CHECK = ("tfx", "dill", "setuptools")
+
+
+def check(environment: Environment) -> list[Finding]:
+    """Returns what each check found, in the order in which it matters.
+
+    Args:
+        environment: Where to look; `this_environment` gives the one that this runs in.
+    """
+    return [
+        _python(environment),
+        _c_library(environment),
+        _this_package(environment),
+        _tfx(environment),
+        *_forgotten(environment),
+        *_requirements(environment),
+        _pip(environment),
+        _wheel(environment),
+        _addons(environment),
+    ]
+
+
+def _tfx_release(environment: Environment) -> _Release | None:
+    """Returns the release that is installed; else the best that this machine could have."""
+    tfx = environment.packages.get("tfx")
+    if tfx and _is_known(tfx.version):
+        return next(each for each in _RELEASES if release(tfx.version) >= each.version)
+    python = release(environment.python)[:2]
+    for each in _RELEASES:
+        low, high = each.pythons
+        if low <= python <= high and environment.glibc and release(environment.glibc) >= each.glibc:
+            return each
+    return None
+
+
+def _is_known(tfx_version: str) -> bool:
+    return (1, 16) <= release(tfx_version) < (1, 22)
+
+
+def _python(environment: Environment) -> Finding:
+    chosen = _tfx_release(environment)
+    python = release(environment.python)[:2]
+    rows = [chosen] if chosen else list(_RELEASES)
+    expected = ", or ".join(
+        "{}.{} to {}.{}".format(*row.pythons[0], *row.pythons[1])
+        + f" for TFX {'.'.join(map(str, row.version))}"
+        for row in rows
+    )
+    if any(row.pythons[0] <= python <= row.pythons[1] for row in rows):
+        return Finding("Python", OK, environment.python, expected)
+    return Finding(
+        "Python",
+        BROKEN,
+        environment.python,
+        expected,
+        "TFX publishes its libraries for these Pythons only",
+        remedy="make a virtual environment with another Python, for example: uv venv --python 3.10",
+    )
+
+
+def _c_library(environment: Environment) -> Finding:
+    chosen = _tfx_release(environment) or _RELEASES[-1]
+    expected = f"glibc {'.'.join(map(str, chosen.glibc))} or later"
+    if not environment.machine.startswith("linux"):
+        return Finding("C library", OK, environment.machine, expected + " on Linux")
+    if environment.glibc and release(environment.glibc) >= chosen.glibc:
+        return Finding("C library", OK, f"glibc {environment.glibc}", expected)
+    return Finding(
+        "C library",
+        BROKEN,
+        f"glibc {environment.glibc}" if environment.glibc else "another one than glibc",
+        expected,
+        "the compiled libraries of this TFX do not load with an older one",
+        remedy="run in a container, such as python:3.10, or on a newer system"
+        + (
+            f"; TFX 1.16 ({_RELEASES[-1].requirement}) takes older ones"
+            if chosen.version > (1, 16)
+            else ""
+        ),
+    )
+
+
+def _this_package(environment: Environment) -> Finding:
+    expected = f"installed, with the specs {', '.join(SPECS)}"
+    package = environment.packages.get(THIS_PACKAGE)
+    specs = package.specs if package else ()
+    missing = [name for name in SPECS if name not in specs]
+    found = f"{package.version}, specs {', '.join(specs) or 'none'}" if package else NOT_INSTALLED
+    if not missing:
+        return Finding(THIS_PACKAGE, OK, found, expected)
+    return Finding(
+        THIS_PACKAGE,
+        BROKEN,
+        found,
+        expected,
+        "other projects find the specs by the entry points of the installed package",
+        remedy="install it again, from its folder or wheel: what runs here is a bare copy",
+    )
+
+
+def _tfx(environment: Environment) -> Finding:
+    chosen = _tfx_release(environment)
+    tfx = environment.packages.get("tfx")
+    expected = "1.16 to 1.21"
+    if tfx and _is_known(tfx.version):
+        return Finding("TFX", OK, tfx.version, expected)
+    if not tfx and "tfx" in environment.modules:
+        return Finding(
+            "TFX",
+            WARNING,
+            "a module tfx of no package of that name",
+            expected,
+            "whether it is a release that fits cannot be told, nor what it requires",
+            remedy="if it is a fork of TFX 1.16 to 1.21, nothing",
+        )
+    fitting = chosen.requirement if chosen else None
+    return Finding(
+        "TFX",
+        BROKEN,
+        tfx.version if tfx else NOT_INSTALLED,
+        expected,
+        "all components are built on TFX's",
+        install=(fitting,) if fitting else (),
+        remedy=None if fitting else "first another Python or system, see above",
+    )
+
+
+def _forgotten(environment: Environment) -> Iterator[Finding]:
+    """What TFX 1.16 imports and does not ask for."""
+    chosen = _tfx_release(environment)
+    if chosen is None or not chosen.needs_dill_and_pkg_resources:
+        return
+    dill = environment.packages.get("dill")
+    yield Finding(
+        "dill",
+        OK if dill else BROKEN,
+        dill.version if dill else NOT_INSTALLED,
+        "any version",
+        None
+        if dill
+        else "TFX 1.16 imports it without asking for it, and Beam brings it no more from 2.69 on",
+        install=() if dill else (_DILL,),
+    )
+    setuptools = environment.packages.get("setuptools")
+    fits = (
+        setuptools is not None
+        and release(setuptools.version) < (81,)
+        and "pkg_resources" in environment.modules
+    )
+    yield Finding(
+        "setuptools",
+        OK if fits else BROKEN,
+        setuptools.version if setuptools else NOT_INSTALLED,
+        "<81",
+        None
+        if fits
+        else "TFX 1.16 imports pkg_resources without asking for it, which setuptools "
+        "has no more from 81 on",
+        install=() if fits else (_SETUPTOOLS,),
+    )
+
+
+def _requirements(environment: Environment) -> Iterator[Finding]:
+    """What the packages of TFX's family ask for in their metadata."""
+    requirements = _packaging("requirements")
+    if requirements is None:
+        yield Finding(
+            "packaging",
+            BROKEN,
+            NOT_INSTALLED,
+            "any version",
+            "TFX and Beam need it, and without it no requirement can be checked: run this again "
+            "when it is there",
+            install=("packaging>=22",),
+        )
+        return
+    wanted: dict[str, list[tuple[Package, Any]]] = {}
+    for name in _FAMILY:
+        package = environment.packages.get(name)
+        for text in package.requires if package else ():
+            requirement = requirements.Requirement(text)
+            # A requirement of an extra has a marker on it.
+            holds = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+            if package and holds:
+                key = normalized(requirement.name)
+                wanted.setdefault(key, []).append((package, requirement))
+    held = 0
+    order = [*_SHOWN, *sorted(name for name in wanted if name not in _SHOWN)]
+    for name in order:
+        if name not in wanted or name in _OWN_CHECK:
+            continue
+        finding = _requirement(name, wanted[name], environment.packages.get(name))
+        if finding.state == OK:
+            held += len(wanted[name])
+        if finding.state != OK or name in _SHOWN:
+            yield finding
+    if wanted:
+        total = sum(len(each) for name, each in wanted.items() if name not in _OWN_CHECK)
+        asking = len({package.name for each in wanted.values() for package, _ in each})
+        yield Finding(
+            "requirements",
+            OK if held == total else BROKEN,
+            f"{held} of {total} hold",
+            f"those of {asking} packages around TFX",
+            None if held == total else "those that do not are listed above",
+            remedy=None if held == total else "see above",
+        )
+
+
+def _requirement(
+    name: str, wanted: Sequence[tuple[Package, Any]], installed: Package | None
+) -> Finding:
+    """Holds one package against all that others ask of it."""
+    specifiers = sorted({str(part) for _, each in wanted for part in each.specifier})
+    expected = ",".join(specifiers) or "any version"
+    if installed is not None:
+        bad = [
+            (package, each)
+            for package, each in wanted
+            if not each.specifier.contains(installed.version, prereleases=True)
+        ]
+        if not bad:
+            return Finding(name, OK, installed.version, expected)
+        who = ", ".join(f"{p.name} {p.version} ({each.specifier})" for p, each in bad)
+        why = f"it is outside of what is asked for by {who}"
+    else:
+        why = "it is needed by " + ", ".join(sorted({p.name for p, _ in wanted}))
+    if name in _SHOWN:
+        why += f"; {_SHOWN[name]}"
+    extras = sorted({extra for _, each in wanted for extra in each.extras})
+    bracketed = f"[{','.join(extras)}]" if extras else ""
+    found = installed.version if installed else NOT_INSTALLED
+    install = f"{name}{bracketed}{','.join(specifiers)}"
+    return Finding(name, BROKEN, found, expected, why, install=(install,))
+
+
+def _packaging(module: str) -> Any:
+    """Imports a module of the package `packaging`, or the copy that pip and setuptools carry."""
+    for parent in ("packaging", "pip._vendor.packaging", "setuptools._vendor.packaging"):
+        try:
+            return importlib.import_module(f"{parent}.{module}")
+        except ImportError:
+            continue
+    return None
+
+
+def _pip(environment: Environment) -> Finding:
+    if "pip" in environment.modules:
+        pip = environment.packages.get("pip")
+        return Finding("pip", OK, pip.version if pip else "a module", "in this environment")
+    return Finding(
+        "pip",
+        WARNING,
+        NOT_INSTALLED,
+        "in this environment",
+        "TFX installs the code of a module_file by pip; components with run_fn= do without",
+        install=("pip",),
+    )
+
+
+def _wheel(environment: Environment) -> Finding:
+    setuptools = environment.packages.get("setuptools")
+    expected = "the package wheel, or setuptools 70.1 or later"
+    # That release brought bdist_wheel into setuptools.
+    if setuptools and release(setuptools.version) >= (70, 1):
+        return Finding("wheel", OK, f"setuptools {setuptools.version}", expected)
+    wheel = environment.packages.get("wheel")
+    if wheel and setuptools:
+        return Finding("wheel", OK, wheel.version, expected)
+    return Finding(
+        "wheel",
+        WARNING,
+        NOT_INSTALLED,
+        expected,
+        "TFX packs a module_file by setup.py bdist_wheel",
+        install=("wheel",) if setuptools else ("wheel", _SETUPTOOLS),
+    )
+
+
+def _addons(environment: Environment) -> Finding:
+    addons = environment.packages.get("tensorflow-addons")
+    if addons is None:
+        return Finding("tensorflow-addons", OK, NOT_INSTALLED, NOT_INSTALLED)
+    return Finding(
+        "tensorflow-addons",
+        WARNING,
+        addons.version,
+        NOT_INSTALLED,
+        "it has ended, and does not run on Keras 3: what imports it fails",
+        uninstall=("tensorflow-addons",),
+    )
+
+
+def repair(environment: Environment, findings: Sequence[Finding]) -> str | None:
+    """Returns the command that mends all of the findings at once, for a shell.
+
+    Args:
+        environment: Whose package manager is used: pip; where there is no pip, uv; where there is
+            neither, Python's own ensurepip makes a pip first.
+        findings: What to mend.
+
+    Returns:
+        The command, or None if nothing can be mended by installing or removing packages.
+
+    Example:
+        >>> environment = Environment("/v/bin/python", "3.10.1", "linux x86_64", "2.36", {},
+        ...                           frozenset(), uv="/usr/bin/uv")
+        >>> repair(environment, [Finding("dill", BROKEN, "", "", install=("dill<0.4",))])
+        "uv pip install --python /v/bin/python 'dill<0.4'"
+    """
+    install = list(dict.fromkeys(each for finding in findings for each in finding.install))
+    uninstall = list(dict.fromkeys(each for finding in findings for each in finding.uninstall))
+    python = environment.executable
+    commands: list[list[str]] = []
+    if not (install or uninstall):
+        return None
+    if "pip" not in environment.modules and environment.uv:
+        manager, to_python, yes = ["uv", "pip"], ["--python", python], []
+    else:
+        manager, to_python, yes = [python, "-m", "pip"], [], ["-y"]
+        if "pip" not in environment.modules:
+            commands.append([python, "-m", "ensurepip", "--upgrade"])
+            install = [each for each in install if each != "pip"]
+    if uninstall:
+        commands.append([*manager, "uninstall", *to_python, *yes, *uninstall])
+    if install:
+        commands.append([*manager, "install", *to_python, *install])
+    return " && ".join(" ".join(map(shlex.quote, command)) for command in commands)
+
+
+def as_dict(environment: Environment, finding: Finding) -> Mapping[str, Any]:
+    """Returns a finding for a JSON document, with the command that mends it as ``repair``."""
+    return {
+        "name": finding.name,
+        "state": finding.state,
+        "found": finding.found,
+        "expected": finding.expected,
+        "why": finding.why,
+        "repair": repair(environment, [finding]) if finding.state != OK else None,
+        "remedy": finding.remedy,
+    }

@@ -1,0 +1,155 @@
+"""``tfx-wine-ext doctor``: checks the installed packages, and says what mends them."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from tfx_wine_ext import __version__
+from tfx_wine_ext.cli import checks
+from tfx_wine_ext.cli.answer import add_json_option, answering
+from tfx_wine_ext.cli.environment import this_environment
+from tfx_wine_ext.cli.specs import GROUP
+from tfx_wine_ext.cli.terminal import printable
+
+WELL_STATUS, BROKEN_STATUS = 0, 1
+IMPORT_SECONDS = 600
+# The concrete classes, as some releases of TFX replace what they cannot import by None.
+_PROGRAM = """
+import sys
+sys.path[:] = {path!r}
+import tfx.components
+import tfx_wine_ext
+for name in {names!r}:
+    getattr(tfx_wine_ext, name)
+"""
+
+_EPILOG = """
+The installations of TFX break in ways that are known: by later releases of what it imports
+without asking for, by versions that its metadata exclude, by a Python or a C library that it is
+not built for. This looks for them, with Python alone: it works where TFX does not.
+
+examples:
+  tfx-wine-ext doctor
+  tfx-wine-ext doctor --quick
+  tfx-wine-ext doctor --json | jq -r '.repair // empty' | sh
+
+exit status: 0 all is well, warnings or not; 1 something is broken; 2 error.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Declares the arguments of the command."""
+    parser = commands.add_parser(
+        "doctor",
+        help="check what is installed, and say how to repair it",
+        description="Checks that what is installed fits together, and says how to repair it.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out the import of TFX, which takes seconds"
+    )
+    add_json_option(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Checks and prints.
+
+    Returns:
+        1 if something is broken, else 0.
+    """
+    with answering(options.json) as answer:
+        environment = this_environment(GROUP)
+        findings = checks.check(environment)
+        if not options.quick and "tfx" in environment.modules:
+            findings.append(import_check(findings))
+        bad = [finding for finding in findings if finding.state != checks.OK]
+        document = {
+            "library": f"tfx_wine_ext {__version__}",
+            "executable": environment.executable,
+            "broken": sum(finding.state == checks.BROKEN for finding in findings),
+            "warnings": sum(finding.state == checks.WARNING for finding in findings),
+            "checks": [checks.as_dict(environment, finding) for finding in findings],
+            "repair": checks.repair(environment, bad),
+        }
+        answer(document, lambda: _print(document))
+    return BROKEN_STATUS if document["broken"] else WELL_STATUS
+
+
+def import_check(findings: list[checks.Finding]) -> checks.Finding:
+    """Imports TFX's components and this package's, in a process of its own.
+
+    Args:
+        findings: What the other checks found: if that is broken, it has to be mended first.
+    """
+    if sys.stderr.isatty():
+        print("importing TFX ...", end="", file=sys.stderr, flush=True)
+    program = _PROGRAM.format(path=sys.path, names=checks.SPECS)
+    started = time.monotonic()
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=IMPORT_SECONDS,
+            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
+            check=False,
+        )
+        said = done.stderr.strip().splitlines()
+        failure = None if done.returncode == 0 else _last_words(said, done.returncode)
+    except subprocess.TimeoutExpired:
+        failure = f"not done after {IMPORT_SECONDS} s"
+    if sys.stderr.isatty():
+        print("\r\x1b[2K", end="", file=sys.stderr, flush=True)
+    expected = "tfx.components and this package's components can be imported"
+    if failure is None:
+        took = f"imported in {time.monotonic() - started:.1f} s"
+        return checks.Finding("import", checks.OK, took, expected)
+    others = any(finding.state == checks.BROKEN for finding in findings)
+    return checks.Finding(
+        "import",
+        checks.BROKEN,
+        failure,
+        expected,
+        "no pipeline runs without",
+        remedy="mend what is broken above, then run this again"
+        if others
+        else "install the versions that are tested, constraints/tfx-1.16.txt of the repository",
+    )
+
+
+def _last_words(lines: list[str], status: int) -> str:
+    """Returns the last line of a traceback, or what else there is to say of a failure."""
+    if status < 0:
+        return f"ended by signal {-status}"
+    return lines[-1] if lines else f"exit status {status}"
+
+
+def _print(document: Mapping[str, Any]) -> None:
+    """Prints without any library: it may be what is missing."""
+    width = max(len(each["name"]) for each in document["checks"])
+    for each in document["checks"]:
+        state = "ok" if each["state"] == checks.OK else each["state"].upper()
+        print(f"{state:8} {each['name']:{width}}  {printable(each['found'])}")
+        if each["state"] == checks.OK:
+            continue
+        for what in ("expected", "why", "repair", "remedy"):
+            if each[what]:
+                label = "repair" if what == "remedy" else what
+                print(f"{'':8} {'':{width}}  {label}: {printable(each[what])}")
+    broken, warnings = document["broken"], document["warnings"]
+    print(
+        f"\n{broken} broken, {warnings} warning{'' if warnings == 1 else 's'}, in "
+        f"{document['executable']}."
+    )
+    if document["repair"]:
+        print(f"All that packages can repair, in one command:\n\n  {document['repair']}")

@@ -1,0 +1,121 @@
+"""What is installed here, as far as it can be told without importing it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+
+
+@dataclasses.dataclass(frozen=True)
+class Package:
+    """An installed package, as its metadata describe it.
+
+    Attributes:
+        name: As it is written on its index.
+        version: For instance ``1.16.0``.
+        requires: Its requirements (PEP 508), those of extras too.
+        requires_python: The Pythons that it is for; None: any.
+        specs: The names of the component specs that it registers.
+    """
+
+    name: str
+    version: str
+    requires: tuple[str, ...] = ()
+    requires_python: str | None = None
+    specs: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Environment:
+    """What the checks look at.
+
+    Attributes:
+        executable: The interpreter.
+        python: Its version, such as ``3.10.13``.
+        machine: Operating system and processor, such as ``linux x86_64``.
+        glibc: The C library's version, such as ``2.36``; None where it is not glibc.
+        packages: By normalized name.
+        modules: Of the modules that packages are looked for by, those that can be found.
+        uv: Path of uv; None: there is none.
+    """
+
+    executable: str
+    python: str
+    machine: str
+    glibc: str | None
+    packages: Mapping[str, Package]
+    modules: frozenset[str]
+    uv: str | None
+
+
+MODULES = ("pip", "pkg_resources", "tfx", "wheel")
+
+
+def normalized(name: str) -> str:
+    """Returns a package's name in the one form that compares equal (PEP 503).
+
+    Example:
+        >>> normalized("Ml_Metadata")
+        'ml-metadata'
+    """
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def release(version: str) -> tuple[int, ...]:
+    """Returns the numbers that a version begins with.
+
+    Example:
+        >>> release("80.10.2"), release("0.1.0.dev0") < (1,)
+        ((80, 10, 2), True)
+    """
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
+def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Environment:
+    """Looks at the interpreter that runs this.
+
+    Args:
+        specs_group: The group of entry points that specs are registered in.
+        path: Where packages are looked for. Default: None, ``sys.path``.
+    """
+    packages: dict[str, Package] = {}
+    for found in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
+        name = found.metadata["Name"]
+        if not name:
+            continue  # The rest of an installation that was broken off.
+        # What comes first on the path is what is imported.
+        packages.setdefault(
+            normalized(name),
+            Package(
+                name,
+                found.version,
+                tuple(found.requires or ()),
+                found.metadata["Requires-Python"],
+                tuple(sorted(e.name for e in found.entry_points if e.group == specs_group)),
+            ),
+        )
+    return Environment(
+        executable=sys.executable,
+        python=platform.python_version(),
+        machine=f"{sys.platform} {platform.machine()}",
+        glibc=_glibc(),
+        packages=packages,
+        modules=frozenset(name for name in MODULES if importlib.util.find_spec(name)),
+        uv=shutil.which("uv"),
+    )
+
+
+def _glibc() -> str | None:
+    try:
+        name, version = (os.confstr("CS_GNU_LIBC_VERSION") or "").split()
+    except (OSError, ValueError, AttributeError):
+        return None
+    return version if name == "glibc" else None
