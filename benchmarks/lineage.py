@@ -28,7 +28,7 @@ FEATURES = 12
 
 def store_of(runs: int) -> pathlib.Path:
     """Makes the store, if it is not there yet, and returns its folder."""
-    from tests.lineage.stores import TfxStore, drift_document, wine_run
+    from tests.lineage.stores import RESOLVER, TfxStore, drift_document, wine_run
 
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folder = pathlib.Path(cache) / "tfx_wine_ext" / "benchmarks" / f"lineage-{runs}"
@@ -57,6 +57,14 @@ def store_of(runs: int) -> pathlib.Path:
                 ids,
                 document=documents[number % 10],
                 metrics={"r2": r2, "mse": 1 - r2, "example_count": 500.0},
+            )
+            store.component("PreviousSpan", RESOLVER)
+            store.component("BaseModel", RESOLVER)
+            store.component(
+                "SchemaGen",
+                "tfx.components.schema_gen.component.SchemaGen",
+                inputs={"statistics": [ids["statistics"]]},
+                outputs={"schema": ("Schema", {})},
             )
         shutil.move(store.path, folder / "metadata.db")
     print(f"{runs} runs made in {time.perf_counter() - started:.0f} s", file=sys.stderr)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST
+from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.moved import (
     MIN_PAIRS,
     STATISTICS,
@@ -49,8 +50,9 @@ def history_document(
             f"metric must be one that a run of {pipeline!r} has measured: "
             f"{', '.join(names) or 'there is none'}; found {metric!r}"
         )
-    metric = metric or main_metric(runs)
-    moved = [what_moved(before, after) for before, after in zip(runs, runs[1:])]
+    files = SoftFiles()  # One for all: it remembers which servers do not answer.
+    metric = metric or main_metric(runs, files)
+    moved = [what_moved(before, after, files) for before, after in zip(runs, runs[1:])]
     found = correlations(runs, metric, moved)
     return {
         "pipeline": pipeline,

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from tfx_wine_ext.lineage.evaluation import MetricValue, gated_metrics
+from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.readings import jsonable
 from tfx_wine_ext.lineage.runs import Run
 from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
@@ -32,7 +33,7 @@ _NAME_LENGTH = 60
 _ERROR_LENGTH = 300
 
 
-def what_moved(before: Run, after: Run) -> dict[str, Any]:
+def what_moved(before: Run, after: Run, files: SoftFiles | None = None) -> dict[str, Any]:
     """Says what changed from one run to another.
 
     Features are compared by the later run's drift report if its baseline is the earlier run's data,
@@ -41,12 +42,13 @@ def what_moved(before: Run, after: Run) -> dict[str, Any]:
     Args:
         before: The earlier run.
         after: The later one.
+        files: How to read statistics. Default: from where they are.
 
     Returns:
         A JSON object, described in docs/lineage.md.
     """
     same = same_data(before, after)
-    source, scores = _scores(before, after, same)
+    source, scores = _scores(before, after, same, files)
     metrics = _metrics(before, after)
     parts = {
         "before": before.run,
@@ -93,14 +95,16 @@ def same_data(before: Run, after: Run) -> bool | None:
     return None
 
 
-def _scores(before: Run, after: Run, same: bool | None) -> tuple[str | None, Sequence[Score]]:
+def _scores(
+    before: Run, after: Run, same: bool | None, files: SoftFiles | None
+) -> tuple[str | None, Sequence[Score]]:
     if before.examples is None or after.examples is None or same:
         return None, ()
     drift = after.drift
     if drift is not None and drift.baseline_id == before.examples.id and drift.scores:
         return DRIFT_REPORT, drift.scores
     if before.statistics is not None and after.statistics is not None:
-        scores = scores_of_statistics(before.statistics.uri, after.statistics.uri)
+        scores = scores_of_statistics(before.statistics.uri, after.statistics.uri, files)
         if scores is not None:
             return STATISTICS, scores
     return None, ()
@@ -319,11 +323,12 @@ def _shown(text: str) -> str:
     return visible(text, _NAME_LENGTH)
 
 
-def main_metric(among: Sequence[Run]) -> str | None:
+def main_metric(among: Sequence[Run], files: SoftFiles | None = None) -> str | None:
     """Returns the metric by which models are judged.
 
     Args:
         among: Runs, oldest first.
+        files: How to read the EvalConfig. Default: from where it is.
 
     Returns:
         Of the newest run with metrics: the first one on which its blessing depends, else the first
@@ -331,7 +336,7 @@ def main_metric(among: Sequence[Run]) -> str | None:
     """
     for run in reversed(among):
         if run.metrics:
-            gated = gated_metrics(run.evaluation.uri) if run.evaluation else []
+            gated = gated_metrics(run.evaluation.uri, files) if run.evaluation else []
             ordinary = [name for name in run.metrics if name not in _NO_QUALITY]
             candidates = [name for name in gated if name in run.metrics] or ordinary
             return next(iter(candidates or run.metrics))

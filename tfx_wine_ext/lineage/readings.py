@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import posixpath
 from collections.abc import Mapping, Sequence
@@ -285,18 +286,25 @@ def custom_config(trainer: Execution) -> dict[str, Any] | None:
 
 
 def jsonable(value: Any) -> Any:
-    """Returns a value as JSON has it: tuples as lists, NaN and infinities as None.
+    """Returns a value as JSON has it.
+
+    Args:
+        value: Dataclasses become objects, tuples lists; NaN and infinities None.
 
     Example:
         >>> jsonable({"a": (1, float("nan"))})
         {'a': [1, None]}
     """
+    if value is None or isinstance(value, (str, int)):  # Most are; what follows takes longer.
+        return value
+    if isinstance(value, float):
+        return finite(value)
+    if dataclasses.is_dataclass(value):
+        value = vars(value)
     if isinstance(value, Mapping):
         return {str(key): jsonable(each) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
         return [jsonable(each) for each in value]
     if isinstance(value, bytes):
         return value.decode("utf-8", "replace")
-    if isinstance(value, float):
-        return finite(value)
     return value

@@ -199,7 +199,7 @@ class Run:
 
     def to_dict(self) -> dict[str, Any]:
         """The run as a JSON object, without NaN and infinities; every key is always there."""
-        found: dict[str, Any] = readings.jsonable(dataclasses.asdict(self))
+        found: dict[str, Any] = readings.jsonable(self)
         return found
 
 
