@@ -94,11 +94,12 @@ def test_a_run_says_what_moved_before_and_after():
     assert part(text, "Not blessed Run 2", "8 components") == (
         "Not blessed Run 2 25 November 2026, 02:23 UTC · span 2 "
         "R² 0.33, down 0.02 (within the error) from run 1 "
-        "What moved since run 1 R2 fell by 0.02 (0.35 to 0.33). 1 of 4 features moved: alcohol "
+        "What moved since run 1 Drift report: No feature of 4 drifted from span 1. "
+        "R2 fell by 0.02 (0.35 to 0.33). 1 of 4 features moved: alcohol "
         "down. Metrics of run 1 and of this one Metric Before After Change Interval of the change "
         "R² 0.35 0.33 down 0.02 (within the error) -0.09 to 0.05 "
         "Mean squared error 0.512 0.54 up 0.028 (worse) — "
-        "Features, worst first: drift from span 1 "
+        "Features, worst first: drift from span 1; of numbers, the means "
         "Feature Verdict Before After Metric Score Limit "
         "alcohol Warning 10.5 ↘ down 10.3 PSI 0.15 0.1 "
         "pH OK 3.2 ↗ up 3.22 Kolmogorov-Smirnov 0.03 0.1 "
@@ -185,7 +186,7 @@ def test_a_report_with_another_baseline_comes_before_the_statistics_of_both_runs
     change = moved(1, 2, source="statistics", features=SCORES_3)
     text = text_of(history([RUN_1, RUN_2], [change]))
     assert part(text, "Features, worst first", "grape OK").startswith(
-        "Features, worst first: drift from span 1 "
+        "Features, worst first: drift from span 1; of numbers, the means "
         "Feature Verdict Before After Metric Score Limit density Inconclusive"
     )
     assert "Against run 1, by the statistics of both" in text
@@ -194,8 +195,10 @@ def test_a_report_with_another_baseline_comes_before_the_statistics_of_both_runs
 def test_the_first_run_has_nothing_before_it():
     text = text_of(FIRST)
     assert "Run 1 is blessed and pushed; R² 0.35." in text
-    assert "The first run There is no run before it to compare it with." in text
-    assert "Drift report: there is no baseline ." in text
+    assert (
+        "The first run Drift report: The data were the first of their kind: there was no baseline. "
+        "There is no run before it to compare it with."
+    ) in text
 
 
 def test_a_pipeline_that_never_ran_has_a_page():

@@ -301,7 +301,9 @@ def test_screen_readers_get_landmarks_headings_runs_and_tables(show):
     assert run.get_attribute("href") == "#run-5"
     # On a telephone the table is laid out as blocks, and stays a table.
     page.set_viewport_size({"width": 390, "height": 800})
-    table = page.get_by_role("table", name="Features, worst first: drift from span 3")
+    table = page.get_by_role(
+        "table", name="Features, worst first: drift from span 3; of numbers, the means"
+    )
     assert table.get_by_role("columnheader").all_text_contents() == [
         *("Feature", "Verdict", "Before", "After", "Metric", "Score", "Limit"),
     ]

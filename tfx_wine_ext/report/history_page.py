@@ -31,7 +31,7 @@ _PARTS = 12
 # Sentences below the headline.
 _REASONS = 4
 # A reason of the drift report that the headline says anyway.
-_SAID = re.compile(r"\d+ of \d+ features drifted")
+_SAID = re.compile(r"\d+ of \d+ features drifted( or came near it)?|there is no baseline")
 # They count the data that a metric was measured on.
 _COUNTS = ("example_count", "weighted_example_count")
 _KEYS = (
@@ -107,6 +107,7 @@ class RunView:
         title: Its number, when it began, its span and what became of it, in one line.
         measured: The chosen metric and its change; empty without one.
         drifted: How much of its data drifted; empty without a report.
+        reasons: What else the report gives as reasons.
         moved: What moved since the run before; None for the first one.
         scores: Its features by its drift report, worst first; without one, as `compared`.
         compared: Its features by the statistics of it and the run before, where `scores` are of a
@@ -125,6 +126,7 @@ class RunView:
     title: str
     measured: str
     drifted: str
+    reasons: tuple[str, ...]
     moved: Json | None
     scores: tuple[Score, ...]
     compared: tuple[Score, ...]
@@ -269,12 +271,16 @@ def _reasons(document: Json, outcome: str) -> tuple[str, ...]:
     """What to say below the headline of the latest run: only what the headline does not say."""
     run, moved = document["runs"][-1], document["moved"]
     if outcome == "stopped":
-        texts = [text for text in run["drift"]["reasons"] if not _SAID.fullmatch(text)]
-        said = [visible(text, SENTENCE_LIMIT) for text in texts]
-        return (*said, *explain.farthest(run["drift"]["scores"]))[:_REASONS]
+        return (*_other_reasons(run), *explain.farthest(run["drift"]["scores"]))[:_REASONS]
     if outcome == "failed" or not moved:
         return ()
     return tuple(visible(text, SENTENCE_LIMIT) for text in moved[-1]["sentences"][:_REASONS])
+
+
+def _other_reasons(run: Json) -> tuple[str, ...]:
+    """Reasons of a run's drift report that the sentence about it does not say."""
+    reasons = run["drift"]["reasons"] if run["drift"] else ()
+    return tuple(visible(text, SENTENCE_LIMIT) for text in reasons if not _SAID.fullmatch(text))
 
 
 def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
@@ -296,6 +302,7 @@ def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
         _title(run, outcome),
         explain.metric_change(runs, index, metric) if metric is not None else "",
         _sentence(explain.drift_words(run["drift"])) if run["drift"] else "",
+        _other_reasons(run) if detailed else (),
         moved,
         tuple(map(_score, scores)),
         tuple(map(_score, compared)),
