@@ -8,13 +8,14 @@ imported in `run`, so that ``--help`` comes at once.
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 import traceback
 from collections.abc import Sequence
 from typing import NoReturn
 
 from tfx_wine_ext import __version__
-from tfx_wine_ext.cli import doctor, drift, ingest, specs
+from tfx_wine_ext.cli import diff, doctor, drift, history, ingest, lineage, runs, show, specs
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.terminal import printable
 
@@ -37,10 +38,14 @@ def build_parser() -> argparse.ArgumentParser:
         >>> build_parser().parse_args(["drift", "a.csv", "b.csv"]).baseline
         'a.csv'
     """
-    parser = _Parser(prog=PROGRAM, description="Tools beside a TFX pipeline.")
+    parser = _Parser(
+        prog=PROGRAM,
+        description="Tools beside a TFX pipeline.",
+        epilog=f"'{PROGRAM} COMMAND --help' tells all of a command, with examples.",
+    )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-    for command in (drift, ingest, specs, doctor):
+    for command in (drift, ingest, runs, show, diff, history, lineage, specs, doctor):
         command.add_parser(commands)
     return parser
 
@@ -52,7 +57,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; None: those of the process.
 
     Returns:
-        The exit status: 0 if all is well, 1 if a check failed (drift), 2 if there was an error,
+        The exit status: 0 if all is well, 1 if a check failed (drift: the data
+        drifted; doctor: something is broken), 2 if there was an error,
         which has been printed as one line on stderr.
 
     Raises:
@@ -66,6 +72,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 found nothing there; check the path
         2
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that cannot show a character must not end the command.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         options = build_parser().parse_args(argv)
         status: int = options.run(options)

@@ -28,9 +28,19 @@ def add_json_option(parser: argparse._ActionsContainer) -> None:
     )
 
 
-def json_text(document: Mapping[str, Any]) -> str:
-    """Returns a document as JSON text, for people too."""
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+def json_text(document: Mapping[str, Any], encoding: str = "utf-8") -> str:
+    """Returns a document as JSON text, for people too.
+
+    Args:
+        document: Without NaN and infinities.
+        encoding: What the text must be possible to write in; what is not is escaped.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    try:
+        text.encode(encoding)
+    except UnicodeEncodeError:  # A path may be no text at all.
+        text = json.dumps(document, indent=2, allow_nan=False)
+    return f"{text}\n"
 
 
 @contextlib.contextmanager
@@ -59,13 +69,11 @@ def answering(
         file = None if path in (None, STDOUT) else stack.enter_context(OutputFile(path))
 
         def answer(document: Mapping[str, Any], show: Callable[[], None]) -> None:
-            if path is not None:
-                text = json_text(document)
-                if file:
-                    file.write(text)
+            if file:
+                file.write(json_text(document))
             with readers_may_leave():
                 if path == STDOUT:
-                    sys.stdout.write(text)
+                    sys.stdout.write(json_text(document, sys.stdout.encoding or "utf-8"))
                 else:
                     show()
 

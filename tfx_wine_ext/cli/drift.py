@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tfx_wine_ext.cli.answer import STDOUT, add_json_option, json_text, readers_may_leave
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import likely, names_in
+from tfx_wine_ext.cli.output_file import same_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -97,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
 
     if options.html == STDOUT:
         raise CommandError("--html: expected a file, found '-'; only --json goes to stdout")
-    if options.html and options.json and _same_file(options.html, options.json):
+    if options.html and options.json and same_file(options.html, options.json):
         raise CommandError(f"--html and --json: expected two files, found {options.html} twice")
     config = _config(options)
     with contextlib.ExitStack() as stack:
@@ -107,26 +108,19 @@ def run(options: argparse.Namespace) -> int:
             from tfx_wine_ext.report.drift_page import render_drift_page
 
             html.write(render_drift_page(document))
-        text = json_text(document)
         if json_:
-            json_.write(text)
+            json_.write(json_text(document))
     to_stdout = options.json == STDOUT
     if to_stdout and not options.quiet:
         print(drift_table.sentence(document), file=sys.stderr)
     with readers_may_leave():
         if to_stdout:
-            sys.stdout.write(text)
+            sys.stdout.write(json_text(document, sys.stdout.encoding or "utf-8"))
         elif not options.quiet:
             if not (options.html or options.json):
                 drift_table.print_features(document)
             print(drift_table.sentence(document))
     return DRIFT_STATUS if document["verdict"] == Verdict.DRIFT.value else NO_DRIFT_STATUS
-
-
-def _same_file(one: str, other: str) -> bool:
-    path = os.path.realpath(one)
-    is_device = os.path.exists(path) and not os.path.isfile(path)
-    return path == os.path.realpath(other) and not is_device
 
 
 def _config(options: argparse.Namespace) -> DriftConfig:

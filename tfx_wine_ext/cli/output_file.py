@@ -80,3 +80,15 @@ class OutputFile:
     ) -> None:
         if self._temporary:
             os.unlink(self._temporary)
+
+
+def same_file(one: str, other: str) -> bool:
+    """Tells whether two paths are of one file to be written; a device may be written to twice.
+
+    Example:
+        >>> same_file("a", "./a"), same_file("/dev/null", "/dev/null")
+        (True, False)
+    """
+    path = os.path.realpath(one)
+    is_device = os.path.exists(path) and not os.path.isfile(path)
+    return path == os.path.realpath(other) and not is_device

@@ -37,6 +37,7 @@ def print_table(
     rows: Iterable[Sequence[str | Cell | list[str]]],
     *,
     right: Sequence[str] = (),
+    whole: Sequence[str] = (),
     console: Console | None = None,
 ) -> None:
     """Prints a table.
@@ -46,6 +47,7 @@ def print_table(
         rows: Of each row its cells, a list being one of several lines; what could move the cursor
             is made visible.
         right: The headings of columns that are flush right, as numbers are.
+        whole: The headings of columns that are not folded.
         console: Where to; None: standard output.
     """
     import rich.box
@@ -54,8 +56,12 @@ def print_table(
 
     table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
     for heading in headings:
-        justify = "right" if heading in right else "left"
-        table.add_column(heading, overflow="fold", justify=justify)  # type: ignore[arg-type]
+        table.add_column(
+            Text(printable(heading)),
+            overflow="fold",
+            justify="right" if heading in right else "left",
+            no_wrap=heading in whole,
+        )
     for row in rows:
         table.add_row(
             *(

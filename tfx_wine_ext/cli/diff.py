@@ -1,0 +1,134 @@
+"""``tfx-wine-ext diff``: what moved from one run to another."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tfx_wine_ext.cli.answer import add_json_option, answering
+from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.store_options import (
+    RUN_HELP,
+    STORE_HELP,
+    add_store_options,
+    chosen_run,
+    read_runs,
+    value_errors,
+)
+from tfx_wine_ext.cli.terminal import print_line, print_table
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.lineage.runs import Run
+
+_EPILOG = f"""
+Without RUN the latest run is compared with the one before it; with one RUN, that run with the one
+before it. Two runs differ in many ways at once: what changed together is no proof of a cause.
+{RUN_HELP}{STORE_HELP}
+examples:
+  tfx-wine-ext diff --store build/wine/metadata.db
+  tfx-wine-ext diff 1 latest
+  tfx-wine-ext diff 3 --json | jq -r '.sentences[]'
+
+exit status: 0, whatever moved; 2 error.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Declares the arguments of the command."""
+    parser = commands.add_parser(
+        "diff",
+        help="say what moved between two runs: data, settings, metrics",
+        description="Says what moved from one run to another.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("first", metavar="RUN", nargs="?", help="the earlier run")
+    parser.add_argument("second", metavar="RUN", nargs="?", help="the later one")
+    add_json_option(parser)
+    add_store_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads the store and prints.
+
+    Returns:
+        0.
+
+    Raises:
+        CommandError: The store cannot be read, or has no such runs.
+    """
+    from tfx_wine_ext.lineage.moved import what_moved
+
+    with answering(options.json) as answer:
+        found, _, _ = read_runs(options)
+        if options.second is not None:
+            before, after = (chosen_run(found, each) for each in (options.first, options.second))
+        else:
+            after = chosen_run(found, options.first or "latest")
+            before = _predecessor(found, after)
+        with value_errors():
+            document = what_moved(before, after)
+        answer(document, lambda: _print(document))
+    return 0
+
+
+def _predecessor(among: list[Run], run: Run) -> Run:
+    earlier = [each for each in among if each.number < run.number]
+    if not earlier:
+        raise CommandError(
+            f"run {run.run}: expected one before it to compare with, found that it is the first; "
+            "name two runs"
+        )
+    return earlier[-1]
+
+
+def _print(moved: Mapping[str, Any]) -> None:
+    from tfx_wine_ext.cli.run_tables import interval, print_scores, print_section, setting
+    from tfx_wine_ext.report.text import number, pair
+
+    print_line(
+        f"From run {moved['before_number']} ({moved['before']}) to run "
+        f"{moved['after_number']} ({moved['after']})"
+    )
+    for sentence in moved["sentences"] or ["Nothing moved that the store knows of."]:
+        print_line(f"  {sentence}")
+    if moved["features"]:
+        print_section(f"Features, by the {moved['source']}", [])
+        print_scores(moved["features"])
+    if moved["metrics"]:
+        print_section("Metrics", [])
+        print_table(
+            ("metric", "before", "now", "change", "interval of the change"),
+            [
+                (
+                    each["name"],
+                    *(
+                        pair(each["before"], each["after"])
+                        if None not in (each["before"], each["after"])
+                        else (number(each["before"]), number(each["after"]))
+                    ),
+                    "" if each["change"] is None else f"{each['change']:+.3g}",
+                    interval(each),
+                )
+                for each in moved["metrics"]
+            ],
+            right=("before", "now", "change"),
+        )
+    if moved["settings"]:
+        print_section("Settings", [])
+        print_table(
+            ("setting", "before", "now"),
+            [
+                (
+                    f"{each['component']}.{each['parameter']}",
+                    setting(each["before"]),
+                    setting(each["after"]),
+                )
+                for each in moved["settings"]
+            ],
+        )
+    for what in ("added", "removed"):
+        if moved["components"][what]:
+            print_section(f"Components {what}", [("", ", ".join(moved["components"][what]))])

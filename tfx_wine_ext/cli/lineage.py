@@ -1,0 +1,202 @@
+"""``tfx-wine-ext lineage``: from what an artifact was made, and what was made from it."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from tfx_wine_ext.cli.answer import add_json_option, answering
+from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, read_snapshot
+from tfx_wine_ext.cli.terminal import print_line
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.lineage.graph import Subgraph
+    from tfx_wine_ext.lineage.snapshot import Artifact, Execution, Snapshot
+
+DEFAULT_DEPTH = 8
+
+_EPILOG = f"""
+ARTIFACT is the number of an artifact in the store, as 'show' prints them, or its URI.
+
+Each line of the tree is an artifact, or the execution of a component between two; what has been
+shown above is not shown again. --json, --dot and --mermaid have everything, however deep.
+{STORE_HELP}
+examples:
+  tfx-wine-ext lineage 24 --store build/wine/metadata.db
+  tfx-wine-ext lineage serving/model/17 --up --down
+  tfx-wine-ext lineage 24 --dot | dot -Tsvg > lineage.svg
+
+exit status: 0, 2 error.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Declares the arguments of the command."""
+    parser = commands.add_parser(
+        "lineage",
+        help="show from what an artifact was made, or what was made from it",
+        description="Shows from what an artifact was made, as a tree.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("artifact", metavar="ARTIFACT", help="a number or a URI")
+    parser.add_argument("--up", action="store_true", help="from what it was made (the default)")
+    parser.add_argument("--down", action="store_true", help="what was made from it")
+    parser.add_argument(
+        "--depth",
+        metavar="N",
+        type=int,
+        default=DEFAULT_DEPTH,
+        help="components from the artifact to the end of the tree (default: %(default)s)",
+    )
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--dot", action="store_true", help="print it for Graphviz")
+    form.add_argument("--mermaid", action="store_true", help="print it for Mermaid")
+    add_json_option(form)
+    add_store_options(parser, pipeline=False)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads the store and prints.
+
+    Returns:
+        0.
+
+    Raises:
+        CommandError: The store cannot be read, or has no such artifact.
+    """
+    from tfx_wine_ext.lineage import graph
+    from tfx_wine_ext.lineage.snapshot import DOWNSTREAM, UPSTREAM
+
+    if options.depth < 1:
+        raise CommandError(f"--depth: expected at least 1, found {options.depth}")
+    with answering(options.json) as answer:
+        snapshot, store = read_snapshot(options)
+        id_ = _artifact_id(snapshot, options.artifact, store)
+        direction = DOWNSTREAM if options.down else UPSTREAM
+        if options.up and options.down:
+            direction = graph.BOTH
+        found = graph.subgraph(snapshot, id_, direction)
+
+        def show() -> None:
+            if options.dot:
+                print(graph.to_dot(found), end="")
+            elif options.mermaid:
+                print(graph.to_mermaid(found), end="")
+            else:
+                for up in (True, False):
+                    if direction in (graph.BOTH, UPSTREAM if up else DOWNSTREAM):
+                        for line in tree(found, options.depth, up=up):
+                            print_line(line)
+
+        answer(graph.to_dict(found), show)
+    return 0
+
+
+def _artifact_id(snapshot: Snapshot, text: str, store: str) -> int:
+    """Returns the artifact of a number or URI."""
+    if text.isdigit():
+        if int(text) not in snapshot.artifacts:
+            known = (
+                f"{min(snapshot.artifacts)} to {max(snapshot.artifacts)}"
+                if (snapshot.artifacts)
+                else "none"
+            )
+            raise CommandError(
+                f"ARTIFACT: expected the number of an artifact of {store}, which has {known}, "
+                f"found {text}"
+            )
+        return int(text)
+    wanted = {text.rstrip("/"), os.path.abspath(text)}
+    found = [each for each in snapshot.artifacts.values() if each.uri.rstrip("/") in wanted]
+    if not found:
+        raise CommandError(
+            f"ARTIFACT: {store} has no artifact of the URI {text!r}; 'tfx-wine-ext show' lists the "
+            "numbers and URIs of a run's artifacts"
+        )
+    if len(found) > 1:
+        listed = ", ".join(f"{each.id} ({each.type})" for each in found)
+        raise CommandError(f"ARTIFACT: {text!r} is the URI of {listed}; give a number")
+    return found[0].id
+
+
+def tree(graph: Subgraph, depth: int, *, up: bool) -> Iterator[str]:
+    """Yields the lines of a tree of a graph: artifacts and executions take turns.
+
+    Args:
+        graph: From `subgraph`, in the direction that is asked for, or in both.
+        depth: Executions from the artifact to the end of the longest branch.
+        up: Whether from what the artifact was made; else what was made from it.
+    """
+    artifacts = {each.id: each for each in graph.artifacts}
+    executions = {each.id: each for each in graph.executions}
+    # Going up, an artifact leads to the execution that wrote it, and that to what it read.
+    executions_of: dict[int, list[int]] = defaultdict(list)
+    artifacts_of: dict[int, list[tuple[str, int]]] = defaultdict(list)
+    for edge in graph.edges:
+        if edge.written == up:
+            executions_of[edge.artifact].append(edge.execution)
+        else:
+            artifacts_of[edge.execution].append((edge.key, edge.artifact))
+    yield f"{_artifact(artifacts[graph.artifact_id])} was {'made' if up else 'read'} by"
+    if not executions_of[graph.artifact_id]:
+        yield "└── nothing that the store knows of"
+
+    def below(artifact: int, level: int, indent: str) -> list[_Branch]:
+        return [_Branch(True, each, "", level, indent) for each in executions_of[artifact]]
+
+    seen = {(False, graph.artifact_id)}
+    # The branches yet to be shown; of each list the last one first. Chains of warm starts are
+    # longer than Python's calls may be deep.
+    open_branches = [below(graph.artifact_id, 1, "")[::-1]]
+    while open_branches:
+        siblings = open_branches[-1]
+        if not siblings:
+            open_branches.pop()
+            continue
+        branch = siblings.pop()
+        indent = branch.indent + ("│   " if siblings else "    ")
+        if branch.is_execution:
+            label = _execution(graph, executions[branch.id])
+            following = [
+                _Branch(False, each, f"{key}: ", branch.level, indent)
+                for key, each in artifacts_of[branch.id]
+            ]
+        else:
+            label = branch.key + _artifact(artifacts[branch.id])
+            following = below(branch.id, branch.level + 1, indent)
+        if following and (branch.is_execution, branch.id) in seen:
+            label, following = f"{label} (see above)", []
+        elif following and branch.is_execution and branch.level == depth:
+            label, following = f"{label} ... (more: --depth)", []
+        seen.add((branch.is_execution, branch.id))
+        yield f"{branch.indent}{'├── ' if siblings else '└── '}{label}"
+        open_branches.append(following[::-1])
+
+
+class _Branch(NamedTuple):
+    """A line of the tree that is yet to be shown."""
+
+    is_execution: bool
+    id: int
+    key: str
+    level: int
+    indent: str
+
+
+def _artifact(artifact: Artifact) -> str:
+    span = artifact.properties.get("span") if artifact.type == "Examples" else None
+    place = "" if span is None else f", span {span}"
+    return f"{artifact.type} {artifact.id}{place}, {artifact.uri}"
+
+
+def _execution(graph: Subgraph, execution: Execution) -> str:
+    run = graph.runs.get(execution.id)
+    name = execution.component or execution.type
+    state = "" if execution.state == "COMPLETE" else f", {execution.state}"
+    return f"{name}, execution {execution.id}{f' of run {run}' if run else ''}{state}"

@@ -1,0 +1,151 @@
+"""How the commands about runs show scores, metrics, times and settings."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
+from tfx_wine_ext.report.text import number, pair, percent
+
+Json = Mapping[str, Any]
+
+MOST_FEATURES = 50
+SETTING_LENGTH = 300
+STATE_STYLES = {
+    "COMPLETE": "green",
+    "CACHED": "cyan",
+    "RUNNING": "yellow",
+    "FAILED": "bold red",
+    "CANCELED": "red",
+}
+
+
+def utc(iso: str) -> str:
+    """Shows a time to the second, in UTC.
+
+    Example:
+        >>> utc("2026-11-25T02:23:11.201000+00:00")
+        '2026-11-25 02:23:11'
+    """
+    time = datetime.datetime.fromisoformat(iso).astimezone(datetime.timezone.utc)
+    return time.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def state_cell(state: str) -> Cell:
+    """A run's or component's state in its colour."""
+    return Cell(state, STATE_STYLES.get(state, ""))
+
+
+def verdict_cell(verdict: str | None, more: str = "") -> Cell:
+    """A verdict in its colour."""
+    return Cell(f"{verdict or ''}{more}", VERDICT_STYLES.get(verdict or "", ""))
+
+
+def yes_no(value: bool | None) -> Cell:
+    """Yes in green, no in red, and nothing if nobody knows."""
+    return Cell("") if value is None else Cell("yes", "green") if value else Cell("no", "red")
+
+
+def rows_text(rows: Mapping[str, int] | None) -> str:
+    """Rows by split, and all of them.
+
+    Example:
+        >>> rows_text({"train": 1075, "eval": 558}), rows_text(None)
+        ('1,633 (train 1,075, eval 558)', 'not known')
+    """
+    if rows is None:
+        return "not known"
+    return f"{sum(rows.values()):,} (" + ", ".join(f"{k} {v:,}" for k, v in rows.items()) + ")"
+
+
+def print_section(title: str, facts: Sequence[tuple[str, Any]]) -> None:
+    """Prints a title, and below it names and values; those that are None are left out."""
+    print_line("")
+    print_line(title)
+    known = [(name, value) for name, value in facts if value is not None]
+    width = max((len(name) for name, _ in known), default=0)
+    for name, value in known:
+        print_line(f"  {name:{width}}  {value}")
+
+
+def print_scores(scores: Sequence[Json]) -> None:
+    """Prints the scores of features, which come the worst first."""
+    print_table(
+        ("feature", "verdict", "metric", "score", "limit", "mean before", "now"),
+        [
+            (
+                score["feature"],
+                verdict_cell(score["verdict"]),
+                score["metric"] or "",
+                _shown(score["score"], 3),
+                _shown(score["threshold"], 3),
+                *_means(score),
+            )
+            for score in scores[:MOST_FEATURES]
+        ],
+        right=("score", "limit", "mean before", "now"),
+    )
+    if len(scores) > MOST_FEATURES:
+        print_line(f"... and {len(scores) - MOST_FEATURES:,} more: --json has all of them")
+
+
+def _means(score: Json) -> tuple[str, str]:
+    if score["before"] is None or score["after"] is None:
+        return "", ""
+    before, after = pair(score["before"], score["after"])
+    arrow = {"up": " ↑", "down": " ↓"}.get(score["direction"] or "", "  ")
+    return before, after + arrow
+
+
+def _shown(value: float | None, digits: int = 4) -> str:
+    return "" if value is None else number(value, digits)
+
+
+def interval(value: Json) -> str:
+    """Shows the bounds of a metric or of a change; nothing if there are none.
+
+    Example:
+        >>> interval({"lower": 0.1, "upper": 0.25}), interval({"lower": None, "upper": None})
+        ('0.1 to 0.25', '')
+    """
+    if value["lower"] is None or value["upper"] is None:
+        return ""
+    return " to ".join(pair(value["lower"], value["upper"]))
+
+
+def setting(value: Any) -> str:
+    """Shows the value of a parameter in one line: JSON without its blanks, and cut if it is long.
+
+    Example:
+        >>> setting('{ "a": [1] }'), setting("x"), setting(None)
+        ('{"a":[1]}', 'x', 'none')
+    """
+    if value is None:
+        return "none"
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if text[:1] in ("{", "["):
+        try:
+            compact = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
+        except ValueError:
+            pass
+        else:
+            text = compact
+    return text if len(text) <= SETTING_LENGTH else text[: SETTING_LENGTH - 1] + "…"
+
+
+def drift_text(drift: Json) -> str:
+    """How many features drifted, in words.
+
+    Example:
+        >>> drift_text({"features": 12, "features_drifted": 3, "share_drifted": 0.25})
+        '3 of 12 features (25 %)'
+    """
+    if drift["features"] is None or drift["features_drifted"] is None:
+        return "not known"
+    share = f" ({percent(drift['share_drifted'])})" if drift["share_drifted"] is not None else ""
+    return f"{drift['features_drifted']} of {drift['features']} features{share}".replace(
+        "\u00a0", " "
+    )

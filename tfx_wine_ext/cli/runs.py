@@ -1,0 +1,153 @@
+"""``tfx-wine-ext runs``: the runs of a pipeline, one in a line."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from typing import Any
+
+from tfx_wine_ext.cli.answer import add_json_option, answering
+from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, chosen_metric, read_runs
+from tfx_wine_ext.cli.terminal import Cell, print_line, print_table
+
+DEFAULT_LAST = 20
+
+_EPILOG = f"""
+Model says whether training went on from an earlier model (warm, and how many warm starts are
+behind it) or began anew (cold). What is not known is left empty.
+{STORE_HELP}
+examples:
+  tfx-wine-ext runs --store build/wine/metadata.db
+  tfx-wine-ext runs --last 5 --metric mean_squared_error
+  tfx-wine-ext runs --last 0 --json | jq -r '.runs[] | select(.state == "FAILED") | .run'
+
+exit status: 0, also if runs have failed; 2 error.
+"""
+
+
+def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
+    """Declares the arguments of the command."""
+    parser = commands.add_parser(
+        "runs",
+        help="list the runs of a pipeline",
+        description="Lists the runs of a pipeline, the newest first.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument(
+        "--last",
+        metavar="N",
+        type=int,
+        default=DEFAULT_LAST,
+        help="the N newest runs; 0 for all (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--metric",
+        metavar="NAME",
+        help="which metric to show (default: the one that the newest model was judged by)",
+    )
+    add_json_option(parser)
+    add_store_options(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Reads the store and prints.
+
+    Returns:
+        0.
+
+    Raises:
+        CommandError: The store cannot be read, or has no such metric.
+    """
+    if options.last < 0:
+        raise CommandError(f"--last: expected a number of runs, or 0 for all, found {options.last}")
+    with answering(options.json) as answer:
+        found, pipeline, store = read_runs(options)
+        metric = chosen_metric(found, options.metric)
+        newest = found[::-1][: options.last or None]
+        document = {
+            "pipeline": pipeline,
+            "store": store,
+            "metric": metric,
+            "total": len(found),
+            "runs": [each.to_dict() for each in newest],
+        }
+        answer(document, lambda: _print(document))
+    return 0
+
+
+def _print(document: Mapping[str, Any]) -> None:
+    from tfx_wine_ext.cli.run_tables import state_cell, utc, yes_no
+
+    metric = document["metric"]
+    heading = "metric" if metric is None else metric.replace("_", " ")  # Folded between words.
+    print_table(
+        (
+            "run",
+            "started (UTC)",
+            "state",
+            "span",
+            "rows",
+            "drift",
+            "model",
+            heading,
+            "blessed",
+            "pushed",
+        ),
+        [
+            (
+                str(each["number"]),
+                utc(each["started"]),
+                state_cell(each["state"]),
+                *_data(each["examples"]),
+                _drift(each["drift"]),
+                _model(each["model"]),
+                _metric(each, metric),
+                yes_no(each["blessed"]),
+                Cell("yes", "green") if each["pushed"] else "",
+            )
+            for each in document["runs"]
+        ],
+        right=("run", "span", "rows", heading),
+        whole=("started (UTC)", "state"),
+    )
+    left = document["total"] - len(document["runs"])
+    more = f", and {left:,} older: --last 0 shows all" if left else ""
+    shown = len(document["runs"])
+    print_line(
+        f"{shown:,} run{'' if shown == 1 else 's'} of {document['pipeline']} in "
+        f"{document['store']}{more}"
+    )
+
+
+def _data(examples: Mapping[str, Any] | None) -> tuple[str, str]:
+    if examples is None:
+        return "", ""
+    span, rows = examples["span"], examples["rows"]
+    return "" if span is None else str(span), f"{sum(rows.values()):,}" if rows else ""
+
+
+def _drift(drift: Mapping[str, Any] | None) -> Cell:
+    from tfx_wine_ext.cli.run_tables import verdict_cell
+
+    if drift is None:
+        return Cell("")
+    counts = (drift["features_drifted"], drift["features"])
+    return verdict_cell(drift["verdict"], "" if None in counts else " {}/{}".format(*counts))
+
+
+def _model(model: Mapping[str, Any] | None) -> Cell:
+    if model is None:
+        return Cell("")
+    if model["warm"] is None:
+        return Cell("trained")
+    return Cell(f"warm {model['generation']}") if model["warm"] else Cell("cold", "dim")
+
+
+def _metric(run: Mapping[str, Any], metric: str | None) -> str:
+    from tfx_wine_ext.report.text import number
+
+    found = run["metrics"].get(metric)
+    return "" if found is None else number(found["value"])

@@ -1,0 +1,147 @@
+"""Which metadata store, pipeline and run a command is about."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import glob
+import os
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from tfx_wine_ext.cli.errors import CommandError
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.lineage.runs import Run
+    from tfx_wine_ext.lineage.snapshot import Snapshot
+
+VARIABLE = "TFX_WINE_EXT_STORE"
+# What TFX's tutorials and templates call the file, and how deep below the folder they put it.
+_LIKELY = ("metadata.db", "metadata.sqlite")
+_DEPTHS = ("", "*/", "*/*/")
+
+STORE_HELP = f"""
+WHERE is the path of an SQLite file; sqlite:///path, mysql://user:password@host:port/db,
+postgresql://user:password@host:port/db, grpc://host:port; or a ConnectionConfig as JSON, its text
+or a file of it. Without --store it is ${VARIABLE}. The store is only read.
+"""
+RUN_HELP = """
+RUN is the id of a run or its beginning; a number: 1 is the oldest, -1 the newest; or 'latest'.
+"""
+
+
+def add_store_options(parser: argparse.ArgumentParser, *, pipeline: bool = True) -> None:
+    """Declares ``--store`` and ``--pipeline``."""
+    group = parser.add_argument_group("metadata store")
+    group.add_argument(
+        "--store", metavar="WHERE", help=f"the metadata store (default: ${VARIABLE})"
+    )
+    if pipeline:
+        group.add_argument(
+            "--pipeline", metavar="NAME", help="which pipeline, if the store has several"
+        )
+
+
+def where(options: argparse.Namespace) -> str:
+    """Returns what says where the store is.
+
+    Raises:
+        CommandError: Nothing does; the message names a file that it may be.
+    """
+    found = options.store or os.environ.get(VARIABLE)
+    if found:
+        return str(found)
+    likely = [
+        path
+        for depth in _DEPTHS
+        for name in _LIKELY
+        for path in glob.glob(depth + name)
+        if os.path.isfile(path)
+    ]
+    hint = f"; there is one here: --store {likely[0]}" if len(likely) == 1 else ""
+    raise CommandError(
+        f"--store: expected where the metadata store is, in this option or in ${VARIABLE}, found "
+        f"neither{hint}"
+    )
+
+
+def read_snapshot(options: argparse.Namespace) -> tuple[Snapshot, str]:
+    """Reads the store, or what it knows of the pipeline that is named.
+
+    Returns:
+        What is in it, and what to call it.
+
+    Raises:
+        CommandError: It cannot be opened or read, or has no such pipeline.
+    """
+    from tfx_wine_ext.lineage.snapshot import Snapshot
+    from tfx_wine_ext.lineage.store import open_store, store_name
+
+    place = where(options)
+    with value_errors():
+        snapshot = Snapshot.read(open_store(place), getattr(options, "pipeline", None))
+        return snapshot, store_name(place)
+
+
+def read_runs(options: argparse.Namespace) -> tuple[list[Run], str, str]:
+    """Reads the runs of the pipeline that is named, or of the only one.
+
+    Returns:
+        The runs, oldest first; the pipeline's name; and what to call the store.
+
+    Raises:
+        CommandError: The store cannot be read, or has no pipeline or several.
+    """
+    from tfx_wine_ext.lineage.runs import runs
+
+    snapshot, name = read_snapshot(options)
+    pipelines = [options.pipeline] if options.pipeline else list(snapshot.pipelines)
+    if not pipelines:
+        raise CommandError(f"{name}: expected runs of a pipeline, found none; run one first")
+    if len(pipelines) > 1:
+        listed = ", ".join(map(repr, pipelines))
+        raise CommandError(
+            f"{name}: expected one pipeline, found {len(pipelines)}: {listed}; name one with "
+            "--pipeline"
+        )
+    with value_errors():
+        return runs(snapshot, pipelines[0]), pipelines[0], name
+
+
+def chosen_run(among: Sequence[Run], text: str) -> Run:
+    """Returns the run that is named.
+
+    Raises:
+        CommandError: None or several are.
+    """
+    from tfx_wine_ext.lineage.runs import find_run
+
+    with value_errors():
+        return find_run(among, text)
+
+
+def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
+    """Returns the metric that is named, or the main one of an evaluation; None: there is none.
+
+    Raises:
+        CommandError: No run has it.
+    """
+    from tfx_wine_ext.cli.names import likely
+    from tfx_wine_ext.lineage.moved import main_metric
+
+    if metric is None:
+        return main_metric(among)
+    known = list(dict.fromkeys(name for run in among for name in run.metrics))
+    if metric not in known:
+        expected = likely(metric, known) if known else "no run has any"
+        raise CommandError(f"--metric: no run has {metric!r}; {expected}")
+    return metric
+
+
+@contextlib.contextmanager
+def value_errors() -> Iterator[None]:
+    """Turns what is wrong with the store or an argument into what ends the command."""
+    try:
+        yield
+    except ValueError as error:
+        raise CommandError(" ".join(str(error).split())) from error
