@@ -165,12 +165,13 @@ def commands(source: str) -> list[str]:
 
 def is_like(found: str, expected: str) -> bool:
     """Says whether the text is as expected, but for what differs from run to run."""
-    parts = [re.escape(_steady(part)) for part in expected.strip("\n").split("...")]
-    return re.fullmatch(".*?".join(parts), _steady(found.strip("\n")), re.DOTALL) is not None
+    parts = map(re.escape, _steady(expected).strip("\n").split("..."))
+    return re.fullmatch(".*?".join(parts), _steady(found).strip("\n"), re.DOTALL) is not None
 
 
 def _steady(text: str) -> str:
     text = re.sub(r"\b\d+(\.\d+)? s\b( \([^)]*\))?", "0 s", text)  # 1.5 s (Trainer 1.1)
+    text = re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?", "0", text)
     text = re.sub(r"\d{8}-\d{6}|\b\d{10}\b", "0", text)  # names of logs and of pushed models
     text = re.sub(r"[─━]+", "─", text)
     return re.sub(r"[ \t]+", " ", re.sub(r"[ \t]+$", "", text, flags=re.MULTILINE))
