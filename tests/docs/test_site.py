@@ -88,3 +88,23 @@ def test_links_from_the_top_folder_lead_somewhere(checkout, name):
     files = [link for link in links if not link.startswith("http")]
     assert len(files) > 1
     assert [file for file in files if not (checkout / file).exists()] == []
+
+
+def test_every_page_that_the_code_names_is_there(checkout):
+    sources = [
+        path
+        for folder in ("tfx_wine_ext", "examples", "benchmarks", "scripts", "tests")
+        for path in (checkout / folder).rglob("*.py")
+    ]
+    named = {
+        (path.relative_to(checkout).as_posix(), page)
+        for path in sources
+        for page in re.findall(r"\bdocs/[\w/-]+\.(?:md|json)", path.read_text(encoding="utf-8"))
+    }
+    assert ("tfx_wine_ext/drift/__init__.py", "docs/drift-metrics.md") in named
+    made_up = {"scripts/site_docstrings.py", "scripts/site_pages.py"}
+    assert {
+        (source, page)
+        for source, page in named
+        if source not in made_up and not (checkout / page).is_file()
+    } == set()
