@@ -11,7 +11,7 @@ UV := .bootstrap/uv-venv/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help wine story test lint docs constraints clean environment
+.PHONY: help wine story notebook test lint docs constraints clean environment
 
 help: ## this list
 	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on, e.g. make wine ARGS="--tune"'
@@ -22,6 +22,9 @@ wine: environment ## run the wine-quality pipeline; ARGS="--help" shows its opti
 
 story: environment ## four spans: three of white wine, then red wine, which the drift gate stops
 	@$(PYTHON) -m examples.wine_quality.story --output build/story $(ARGS)
+
+notebook: environment ## open the pipeline as a notebook, one component at a time
+	@$(PYTHON) -m jupyter lab examples/wine_quality/wine_quality.ipynb $(ARGS)
 
 # One process: TFX is imported once for all of the tests, which takes longer than most of them.
 test: environment ## run all tests; ARGS='-m "not e2e"' only the quick ones

@@ -31,6 +31,6 @@ geometric mean:
 | ks | 0.30 | 0.38 | 0.48 |
 | wasserstein | 0.65 | 0.84 | 1.09 |
 
-`python -m benchmarks.wine_drift_gate` measures them; docs/how-to/drift-gate.md says how to do the
+`python -m benchmarks.wine_drift_gate` measures them; docs/calibrating-a-gate.md says how to do the
 same for other data. A warning, at half the limit, is for people: the gate stays open.
 """

@@ -324,11 +324,15 @@ class _Reader:
                     self._made[artifact.type].append((artifact, execution))
 
     def run(self) -> Run:
-        executions = self._executions
-        state = readings.state_of(executions)
-        context = self._snapshot.runs[executions[0].run or 0]
+        context = self._snapshot.runs[self._executions[0].run or 0]
         examples = self._examples()
         stopped, drift = self._drift()
+        # A notebook leaves an execution that failed as RUNNING; the report that it kept knows more.
+        executions = [
+            dataclasses.replace(each, state="FAILED") if each.id in stopped else each
+            for each in self._executions
+        ]
+        state = readings.state_of(executions)
         evaluation = self._evaluation()
         model = self._model(evaluation and evaluation[1])
         return Run(
