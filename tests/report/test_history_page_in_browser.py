@@ -15,6 +15,10 @@ MIDDLES = """(uses) => uses.map((use) => {
   const box = use.getBoundingClientRect();
   return Math.round(box.left + box.width / 2);
 })"""
+ENDS = """(elements) => elements.map((element) => {
+  const box = element.getBoundingClientRect();
+  return [box.left, box.right];
+})"""
 # The lowest contrast of a text with the cell that it stands on, in any level's colour.
 CELL_CONTRAST = """() => {
   const light = (color) => {
@@ -73,9 +77,8 @@ def test_all_rows_have_their_runs_exactly_below_each_other(show, document, width
     assert marks
     assert all(min(abs(mark - column) for column in columns) <= 1.5 for mark in marks)
     # The stretched boxes, too: they begin and end where the columns do.
-    ends = "(e) => e.map((x) => [x.getBoundingClientRect().left, x.getBoundingClientRect().right])"
     places = page.locator(".strip:visible .cells, .metric:visible .over-time, .hits")
-    assert len({tuple(map(round, place)) for place in places.evaluate_all(ends)}) == 1
+    assert len({tuple(map(round, place)) for place in places.evaluate_all(ENDS)}) == 1
 
 
 def test_the_pointer_over_a_cell_says_score_metric_and_limit(show):
@@ -208,14 +211,10 @@ def test_keys_bring_a_run_into_sight(show):
 
 @pytest.mark.parametrize("width", [390, 1280])
 def test_labels_of_the_axis_do_not_overlap(show, width):
-    boxes = """(texts) => texts.map((t) => {
-      const box = t.getBoundingClientRect();
-      return [box.left, box.right];
-    })"""
     for document in (STOPPED, many(16), many(17), many(200), many(1000)):
         page = show(render_history_page(document), width=width)
         for line in ("20", "36", "51"):
-            found = page.locator(f".axis-row text[y='{line}']").evaluate_all(boxes)
+            found = page.locator(f".axis-row text[y='{line}']").evaluate_all(ENDS)
             assert all(left[1] < right[0] for left, right in zip(found, found[1:]))
         last = page.locator(".axis-row .number").last.bounding_box()
         reel = page.locator(".reel").bounding_box()
@@ -267,6 +266,9 @@ def test_on_paper_the_chart_has_all_runs_and_what_is_open_is_printed(show):
     reel = page.locator(".reel")
     assert reel.evaluate("(e) => e.scrollWidth <= e.clientWidth + 1")
     assert page.locator(".strip:visible").count() == 50
+    labels = page.locator(".axis-row text[y='36']:visible").evaluate_all(ENDS)
+    assert len(labels) == 10
+    assert all(left[1] < right[0] for left, right in zip(labels, labels[1:]))
     assert page.locator("#run-200 .body").is_visible()
     assert not page.locator("#run-199 .body").is_visible()
     assert not page.locator(".controls").is_visible()

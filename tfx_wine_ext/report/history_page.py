@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,6 +25,8 @@ FIRST_FEATURES = 12
 # Metrics that have a plot, the chosen one first.
 _METRICS = 12
 _ERROR_LIMIT = 4000
+# All runs are on one sheet, which has room for so many labels.
+_TICKS_ON_PAPER = 10
 # Characters of a feature's value, such as its most frequent category.
 _VALUE_LIMIT = 30
 # Parts of one setting that are told.
@@ -173,6 +176,7 @@ def render_history_page(document: Json) -> str:
     document = {**document, "metric": main}
     production = explain.in_production(runs)
     start = max(0, len(runs) - DETAILED_RUNS)
+    ticks = plot.ticks(runs) if runs else ()
     views = [_run(document, i, outcomes[i], i >= start) for i in range(len(runs))]
     return render(
         "history.html",
@@ -195,7 +199,8 @@ def render_history_page(document: Json) -> str:
         more_metrics=max(0, len(names) - _METRICS),
         starts=[plot.Point(plot.place(i, len(runs)), None, _start(run))
                 for i, run in enumerate(runs)],
-        ticks=plot.ticks(runs) if runs else (),
+        ticks=ticks,
+        tick_every_on_paper=math.ceil(len(ticks) / _TICKS_ON_PAPER) or 1,
         features=[
             Feature(visible(feature["name"], NAME_LIMIT), plot.strip(feature))
             for feature in document["features"]
