@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import doctest
 import html
+import importlib.util
 import re
 import zlib
 
@@ -80,6 +82,16 @@ def test_every_public_name_stands_in_the_reference(site):
     for package in (tfx_wine_ext, drift, lineage, testing, warm_start):
         public = set(getattr(package, "__all__", ())) - {"__version__"}
         assert public - documented == set(), package.__name__
+
+
+@pytest.mark.parametrize("name", ["site_docstrings", "site_pages"])
+def test_the_examples_of_what_builds_the_site_work(checkout, name):
+    path = checkout / "scripts" / f"{name}.py"
+    module = importlib.util.module_from_spec(importlib.util.spec_from_file_location(name, path))
+    module.__spec__.loader.exec_module(module)
+    outcome = doctest.testmod(module)
+    assert outcome.failed == 0
+    assert outcome.attempted > 0
 
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
