@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import shlex
 
 import numpy as np
 import pyarrow as pa
@@ -10,6 +12,8 @@ import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 import pytest
 
+from tests.lineage.conftest import five  # noqa: F401  # A fixture: a store of five runs.
+from tfx_wine_ext.cli import main
 from tfx_wine_ext.columnar import encode_examples, frame_records, plan_features
 
 
@@ -57,3 +61,35 @@ def three_shifted(tmp_path):
         kind: write_as(kind, drinks(0.5), tmp_path / "shifted" / f"drinks.{kind}")
         for kind in ("parquet", "csv", "tfrecord")
     }
+
+
+@pytest.fixture
+def on_store(five, monkeypatch, tmp_path, capsys):  # noqa: F811
+    """Runs a command on the store of five runs; returns its status and what it printed.
+
+    Lines have no blanks at their ends, and the store's folder is called STORE.
+    """
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TFX_WINE_EXT_STORE", five.store.path)
+    folder = five.store.path.rpartition("/")[0]
+
+    def run(arguments):
+        status = main(shlex.split(arguments))
+        out, err = capsys.readouterr()
+        out = "".join(line.rstrip() + "\n" for line in out.splitlines())
+        return status, out.replace(folder, "STORE"), err.replace(folder, "STORE")
+
+    return run
+
+
+@pytest.fixture
+def document_of(on_store, capsys):
+    """Runs a command on the same store with ``--json``; returns the document."""
+
+    def run(arguments):
+        status = main([*shlex.split(arguments), "--json"])
+        out, err = capsys.readouterr()
+        assert (status, err) == (0, "")
+        return json.loads(out)
+
+    return run

@@ -86,6 +86,38 @@ def test_comparing_files_of_every_kind_loads_no_heavy_module(tmp_path, three_kin
         assert [name for name in HEAVY if name in loaded] == []
 
 
+def test_reading_a_store_loads_no_tfx_and_no_tensorflow(five, tmp_path):
+    page = str(tmp_path / "a.html")
+    commands = [["runs"], ["show"], ["diff"], ["history", "--html", page], ["lineage", "1"]]
+    program = "from tfx_wine_ext.cli import main"
+    for command in commands:
+        program += f"; assert main({[*command, '--store', five.store.path]}) == 0"
+    loaded = loaded_by(program)
+    assert "ml_metadata" in loaded
+    assert [name for name in HEAVY if name in loaded] == ["ml_metadata"]
+
+
+COMMANDS = ["drift", "ingest", "runs", "show", "diff", "history", "lineage", "specs", "doctor"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_the_help_of_each_command_tells_its_exit_statuses(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        main([command, "--help"])
+    out = capsys.readouterr().out
+    assert ended.value.code == 0
+    assert "\nexit status: 0" in out
+    assert "\nexamples:\n" in out
+    assert f"\n  tfx-wine-ext {command}" in out
+
+
+def test_the_help_lists_each_command(capsys):
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    found = re.findall(r"^    ([a-z]+) +\S", capsys.readouterr().out, re.M)
+    assert found == COMMANDS
+
+
 def test_the_entry_point_is_declared(checkout):
     declared = (checkout / "setup.cfg").read_text(encoding="utf-8")
     assert re.search(

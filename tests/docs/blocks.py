@@ -61,6 +61,7 @@ class Runner:
         self.compare = compare
         self.exempt = set(exempt)
         self.printed: str | None = None
+        self.exported: dict[str, str] = {}
         self.python = PythonEvaluator()
 
     def parse(self, path: Path) -> Document:
@@ -124,10 +125,13 @@ class Runner:
         for command in commands(source):
             asked = re.search(r"# exit status (\d+)$", command)
             expected = int(asked[1]) if asked else 0
+            exported = re.fullmatch(r"export (\w+)=(\S+)", command)
+            if exported:
+                self.exported[exported[1]] = exported[2]
             done = subprocess.run(
                 ["bash", "-c", command],
                 cwd=self.folder,
-                env=environment(self.folder),
+                env={**environment(self.folder), **self.exported},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

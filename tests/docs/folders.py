@@ -54,6 +54,10 @@ def command_line(folder: Path) -> None:
     # Shuffled, as the file is in the order of the tasters' sessions.
     white = wine("white").take(np.random.default_rng(1).permutation(wine("white").num_rows))
     (folder / "logs").mkdir()
+    (folder / "taxi").mkdir()
+    trips = {"miles": [0.5, 0.0, 3.2, 7.9], "company": ["A", "A", "B", "C"]}
+    pq.write_table(pa.table(trips), folder / "taxi" / "trips.parquet")
+    pq.write_table(white, folder / "wine.parquet")
     pq.write_table(white.slice(0, 2000), folder / "train.parquet")
     pq.write_table(white.slice(2000, 1000), folder / "new.parquet")
     pq.write_table(white.slice(2000, 1000), folder / "logs" / "2026-11-01.parquet")

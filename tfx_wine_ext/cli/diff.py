@@ -94,11 +94,12 @@ def _print(moved: Mapping[str, Any]) -> None:
     )
     for sentence in moved["sentences"] or ["Nothing moved that the store knows of."]:
         print_line(f"  {sentence}")
+    print_line("")
     if moved["features"]:
-        print_section(f"Features, by the {moved['source']}", [])
+        print_section(f"Features, by the {moved['source']}", goes_on=True)
         print_scores(moved["features"])
     if moved["metrics"]:
-        print_section("Metrics", [])
+        print_section("Metrics", goes_on=True)
         print_table(
             ("metric", "before", "now", "change", "interval of the change"),
             [
@@ -117,7 +118,7 @@ def _print(moved: Mapping[str, Any]) -> None:
             right=("before", "now", "change"),
         )
     if moved["settings"]:
-        print_section("Settings", [])
+        print_section("Settings", goes_on=True)
         print_table(
             ("setting", "before", "now"),
             [

@@ -32,6 +32,11 @@ Files are Parquet, CSV (with a line of names), or TFRecords of tf.train.Example.
 file, a folder of files, a quoted pattern ('data/2026-*.parquet'), or the folder of a TFX Examples
 artifact. NAMES are separated by commas, and a name that has one is put in double quotes.
 
+examples:
+  tfx-wine-ext drift white.csv red.csv
+  tfx-wine-ext drift train.parquet 'logs/2026-11-*.parquet' --html drift.html
+  tfx-wine-ext drift examples/1 examples/2 --split eval --critical alcohol --quiet
+
 exit status: 0 no drift, 1 drift, 2 error. Warnings and an inconclusive comparison are no drift.
 """
 

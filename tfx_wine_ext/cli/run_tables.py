@@ -61,14 +61,23 @@ def rows_text(rows: Mapping[str, int] | None) -> str:
     return f"{sum(rows.values()):,} (" + ", ".join(f"{k} {v:,}" for k, v in rows.items()) + ")"
 
 
-def print_section(title: str, facts: Sequence[tuple[str, Any]]) -> None:
-    """Prints a title, and below it names and values; those that are None are left out."""
-    print_line("")
+def print_section(
+    title: str, facts: Sequence[tuple[str, Any]] = (), *, goes_on: bool = False
+) -> None:
+    """Prints a title, and below it names and values.
+
+    Args:
+        title: Of the section.
+        facts: Those whose value is None are left out.
+        goes_on: Whether a table follows; else the section ends with an empty line.
+    """
     print_line(title)
     known = [(name, value) for name, value in facts if value is not None]
     width = max((len(name) for name, _ in known), default=0)
     for name, value in known:
         print_line(f"  {name:{width}}  {value}")
+    if not goes_on:
+        print_line("")
 
 
 def print_scores(scores: Sequence[Json]) -> None:

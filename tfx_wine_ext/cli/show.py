@@ -97,7 +97,7 @@ def _print_data(examples: Mapping[str, Any] | None) -> None:
     from tfx_wine_ext.cli.run_tables import print_section, rows_text
 
     if examples is None:
-        print_section("Data: none", [])
+        print_section("Data: none")
         return
     print_section(
         "Data",
@@ -117,7 +117,7 @@ def _print_drift(drift: Mapping[str, Any] | None) -> None:
     from tfx_wine_ext.cli.run_tables import drift_text, print_scores, print_section
 
     if drift is None:
-        print_section("Drift: no report", [])
+        print_section("Drift: no report")
         return
     stopped = "" if drift["id"] is not None else " (stopped the run)"
     print_section(
@@ -129,6 +129,7 @@ def _print_drift(drift: Mapping[str, Any] | None) -> None:
             ("baseline", _artifact(drift["baseline_id"])),
             ("report", drift["report"] or drift["uri"]),
         ],
+        goes_on=bool(drift["scores"]),
     )
     if drift["scores"]:
         print_scores(drift["scores"])
@@ -142,7 +143,7 @@ def _print_model(model: Mapping[str, Any] | None) -> None:
     from tfx_wine_ext.cli.run_tables import print_section, setting
 
     if model is None:
-        print_section("Model: none", [])
+        print_section("Model: none")
         return
     start = {
         None: "",
@@ -182,6 +183,7 @@ def _print_evaluation(run: Mapping[str, Any]) -> None:
             ("evaluation", evaluation and f"artifact {evaluation['id']}, {evaluation['uri']}"),
             ("pushed to", run["pushed"] or "nowhere"),
         ],
+        goes_on=bool(run["metrics"]),
     )
     if run["metrics"]:
         print_table(

@@ -92,8 +92,8 @@ def entry_points(
         >>> [entry.name for entry, package, _ in entry_points() if package == "tfx-wine-ext"]
         ['DriftReport', 'ParquetExampleGen', 'WarmStartTrainer']
     """
-    found = {}
-    for package in importlib.metadata.distributions(path=sys.path if path is None else path):
+    found: dict[tuple[str, str], tuple[importlib.metadata.EntryPoint, str, str]] = {}
+    for package in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
         name = package.metadata["Name"]
         for entry in package.entry_points:
             if entry.group == GROUP:

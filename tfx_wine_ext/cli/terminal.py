@@ -29,7 +29,12 @@ def console_for_stdout() -> Console:
     """Returns a console on standard output, in colours if it is a terminal."""
     from rich.console import Console
 
-    return Console(width=None if sys.stdout.isatty() else LOG_WIDTH)
+    class StdoutConsole(Console):
+        def on_broken_pipe(self) -> None:
+            # Rich would end the program with the status 1, which is drift's.
+            raise BrokenPipeError
+
+    return StdoutConsole(width=None if sys.stdout.isatty() else LOG_WIDTH)
 
 
 def print_table(
