@@ -16,7 +16,7 @@ def environment(*packages, **changes):
         machine="linux x86_64",
         glibc="2.36",
         packages={package.name: package for package in packages},
-        modules=frozenset({"pip", "pkg_resources", "tfx", "wheel"}),
+        modules=frozenset({"pip", "pkg_resources", "tfx"}),
         uv=None,
     )
     return dataclasses.replace(whole, **changes)

@@ -48,6 +48,15 @@ def test_it_needs_nothing_but_python():
     )
 
 
+def test_setuptools_can_be_imported_afterwards():
+    program = (
+        "from tfx_wine_ext.cli import main; main(['doctor', '--quick']); "
+        "import distutils.core, setuptools; assert 'setuptools' in distutils.core.__file__"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 @pytest.mark.e2e
 def test_the_import_is_tried_in_earnest(capsys):
     assert main(["doctor", "--json"]) == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib.machinery
 import importlib.metadata
 import importlib.util
 import os
@@ -55,7 +56,7 @@ class Environment:
     uv: str | None
 
 
-MODULES = ("pip", "pkg_resources", "tfx", "wheel")
+MODULES = ("pip", "pkg_resources", "tfx")
 
 
 def normalized(name: str) -> str:
@@ -108,9 +109,18 @@ def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Env
         machine=f"{sys.platform} {platform.machine()}",
         glibc=_glibc(),
         packages=packages,
-        modules=frozenset(name for name in MODULES if importlib.util.find_spec(name)),
+        modules=frozenset(name for name in MODULES if _is_there(name)),
         uv=shutil.which("uv"),
     )
+
+
+def _is_there(module: str) -> bool:
+    # Not by `find_spec` alone: setuptools has put a finder there which, asked for pip, takes
+    # itself for a part of pip, and then setuptools can no longer be imported in this process.
+    if importlib.machinery.PathFinder.find_spec(module):
+        return True
+    # One that was installed editable may have a finder of its own.
+    return module == "tfx" and importlib.util.find_spec(module) is not None
 
 
 def _glibc() -> str | None:
