@@ -49,6 +49,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "======================= 2103 passed in 467.70s (0:07:47) =======================": (
             "the last line of the run of all tests"
         ),
+        "span 1: white wine, part 1 of 3      9.7 s  ran to its end": "docs/tutorial.md runs it",
         "pip install ./tfx_wine_ext": INSTALLS,
     },
     "docs/adr/0008-warm-start-keeps-the-function.md": {
@@ -124,7 +125,7 @@ def test_every_exemption_is_of_one_block_and_there_are_few():
     for document, exempt in EXEMPT.items():
         first_lines = [first_line(str(block.parsed)) for block in blocks(document)]
         assert {line: first_lines.count(line) for line in exempt} == dict.fromkeys(exempt, 1)
-    assert sum(map(len, EXEMPT.values())) == 18
+    assert sum(map(len, EXEMPT.values())) == 19
 
 
 @pytest.mark.parametrize(
