@@ -11,7 +11,7 @@ UV := .bootstrap/uv-venv/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help wine story notebook test lint constraints clean environment
+.PHONY: help wine story notebook test lint docs constraints clean environment
 
 help: ## this list
 	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on, e.g. make wine ARGS="--tune"'
@@ -34,6 +34,10 @@ lint: environment ## check style, layout and types
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
 	@$(PYTHON) -m mypy
+
+# NO_MKDOCS_2_WARNING is read by the theme, which would print an opinion about another project.
+docs: environment ## build the site into build/site/; ARGS=serve shows it while it is written
+	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs $(or $(ARGS),build --strict)
 
 # The resolver starts from the versions in the file, if it is there: delete it to renew them all.
 constraints: environment ## resolve constraints/tfx-1.16.txt anew from its .in and setup.cfg

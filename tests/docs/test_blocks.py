@@ -1,0 +1,226 @@
+"""Every code block of the documentation is run, or stands on a short list with the reason."""
+
+from __future__ import annotations
+
+import re
+import sys
+import traceback
+from pathlib import Path
+
+import pytest
+
+from tests.docs.blocks import CHECKOUT, Runner, commands, first_line, is_like
+from tests.docs.folders import FOLDERS, is_real
+
+DOCUMENTS = sorted(
+    path.relative_to(CHECKOUT).as_posix()
+    for path in [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")]
+)
+
+# Their blocks import neither TFX nor TensorFlow.
+QUICK = {
+    "docs/reports.md",
+}
+
+# Pages whose readers have read another one first, and go on in its folder.
+GOES_ON = {
+    "docs/tutorial.md": [
+        "docs/how-to/metadata-store.md",
+        "docs/lineage.md",
+        "docs/command-line.md",
+    ]
+}
+
+# What their commands end with depends on how wines really are.
+NEED_REAL_WINE = {"docs/how-to/drift-gate.md", "docs/tutorial.md"}
+
+# Document: {first line of the block: why it is not run}.
+MAKE_TEST = "it would run this very test"
+MINUTES = "it measures for minutes what the page has the figures of"
+INSTALLS = "tests/contract/test_wheel.py installs the package"
+JQ = "it needs jq, which the tests do not ask for"
+EXEMPT: dict[str, dict[str, str]] = {
+    "CONTRIBUTING.md": {
+        "make test                            # everything": MAKE_TEST,
+        "make constraints": "it asks the package index, and rewrites a file of the checkout",
+    },
+    "README.md": {
+        "make wine    # run the wine-quality pipeline": MAKE_TEST + "; a block below has make wine",
+        "======================= 2103 passed in 467.70s (0:07:47) =======================": (
+            "the last line of the run of all tests"
+        ),
+        "span 1: white wine, part 1 of 3      9.7 s  ran to its end": "docs/tutorial.md runs it",
+        "pip install ./tfx_wine_ext": INSTALLS,
+    },
+    "docs/adr/0008-warm-start-keeps-the-function.md": {
+        "z  = (s' / s) z' + (c' - c) / s": "a formula",
+    },
+    "docs/benchmarks.md": {
+        "python -m benchmarks.parquet_example_gen": MINUTES,
+        "python -m benchmarks.columnar_kernel --repeats 3": MINUTES,
+        "python -m benchmarks.drift_report": MINUTES,
+        "make wine": "README.md has it, and what it prints",
+        "python -m benchmarks.warm_start_trainer --seeds 5": MINUTES,
+        "python -m benchmarks.lineage": MINUTES,
+    },
+    "docs/command-line.md": {
+        "tfx-wine-ext show latest --json | jq .metrics": JQ,
+        "tfx-wine-ext history --json | jq '.correlations[:3]'": JQ,
+        "tfx-wine-ext lineage 24 --up --down --dot | dot -Tsvg > lineage.svg": "it needs Graphviz",
+        "tfx-wine-ext doctor --json | jq -r '.repair // empty' | sh": (
+            "it would change the environment of the tests"
+        ),
+    },
+    "docs/index.md": {"pip install ./tfx_wine_ext": INSTALLS},
+    "docs/how-to/write-a-component.md": {
+        "pip install --editable .": "it would change the environment of the tests",
+    },
+}
+
+
+def blocks(document: str, folder: Path = Path("nowhere")) -> list:
+    return list(Runner(folder).parse(CHECKOUT / document))
+
+
+WITH_BLOCKS = [document for document in DOCUMENTS if blocks(document)]
+TO_BE_RUN = [
+    document for document in WITH_BLOCKS if len(blocks(document)) > len(EXEMPT.get(document, ()))
+]
+LATER = [page for pages in GOES_ON.values() for page in pages]
+CHAINS = [
+    pytest.param(
+        [document, *GOES_ON.get(document, ())],
+        marks=[] if document in QUICK else [pytest.mark.e2e],
+    )
+    for document in TO_BE_RUN
+    if document not in LATER
+]
+
+
+def run(page: str, folder: Path) -> None:
+    (folder / "page.md").write_text(page)
+    for example in Runner(folder).parse(folder / "page.md"):
+        example.evaluate()
+
+
+def test_every_block_is_run_or_stands_on_the_list_of_exemptions():
+    languages = {"python", "ipython", "sh", "sql", "text", "yaml", "json"}
+    unknown = []
+    for document in WITH_BLOCKS:
+        for block in blocks(document):
+            language, title = (block.region.lexemes.get(key) for key in ("language", "title"))
+            # Without a language only what is invisible, which is Python.
+            known = language is None or language in languages or (language and title)
+            if not known or block.region.lexemes.get("rest", "").strip():
+                unknown.append(f"{document}:{block.line}: {language!r}")
+    assert unknown == []
+
+
+def test_every_document_with_a_block_to_be_run_is_run_once():
+    documents = [document for chain in CHAINS for document in chain.values[0]]
+    assert sorted(documents) == sorted({*TO_BE_RUN, *LATER})
+
+
+def test_every_exemption_is_of_one_block_and_there_are_few():
+    for document, exempt in EXEMPT.items():
+        first_lines = [first_line(str(block.parsed)) for block in blocks(document)]
+        assert {line: first_lines.count(line) for line in exempt} == dict.fromkeys(exempt, 1)
+    assert sum(map(len, EXEMPT.values())) == 19
+
+
+@pytest.mark.parametrize(
+    ("page", "complaint"),
+    [
+        ("```python\nassert 1 == 2, 'one is not two'\n```\n", "one is not two"),
+        ("```sh\ntrue\nexit 3\n```\n", "expected the exit status 0, found 3"),
+        ("```sh\ntrue  # exit status 1\n```\n", "expected the exit status 1, found 0"),
+        ("```sh\necho one\n```\n```text\ntwo\n```\n", "expected:\ntwo\n\nfound:\none\n"),
+        ("```text\ntwo\n```\n", "a text block that no block before it prints"),
+        ("```yaml\na: [\n```\n", "expected the node content"),
+        ('```json title="a.json"\n{"a": }\n```\n', "Expecting value"),
+        ("```python\ndef test_it(tmp_path):\n    tmp_path.rmdir(), 1 / 0\n```\n", "by zero"),
+        ("<!-- invisible-code-block: python\nraise KeyError('seen')\n-->\n", "seen"),
+        ("```ipython\n1 / 0\n```\n", "ZeroDivisionError"),
+        ("```rust\nfn main() {}\n```\n", "a block of the language 'rust', which nothing here runs"),
+        ("```\nls\n```\n", "a block of the language '', which nothing here runs"),
+    ],
+)
+def test_a_block_that_does_not_do_what_it_says_is_found(page, complaint, tmp_path):
+    with pytest.raises(Exception, match=re.escape(complaint)):
+        run(page, tmp_path)
+
+
+def test_a_page_whose_blocks_belong_together_passes(tmp_path):
+    page = """
+```python title="pack/greet.py"
+def greet(name):
+    return f"Hello {name}"
+```
+
+```sh
+python -c 'from pack.greet import greet; print(greet("you"))'
+ls missing  # exit status 2
+```
+
+```text
+Hello ...
+ls: ...
+```
+
+```python
+print(6 * 7)
+```
+
+```text
+42
+```
+"""
+    run(page, tmp_path)
+    assert (tmp_path / "pack" / "greet.py").is_file()
+
+
+@pytest.mark.parametrize(
+    ("found", "expected", "alike"),
+    [
+        ("[1/11] Trainer   1.5 s", "[1/11] Trainer  0.9 s", True),
+        ("time 14.5 s (imports 4.4, Trainer 1.1)", "time 9.1 s (Trainer 3.0, imports 2.1)", True),
+        ("┌────┐", "┌──────┐", True),
+        ("log/20261125-002832.log", "log/20250101-000000.log", True),
+        ("R2 0.3667", "R2 0.3668", False),
+        ("a\nb\nc", "a\n...\nc", True),
+        ("a\nb\nc", "a\nb", False),
+        ("a.c", "abc", False),
+    ],
+)
+def test_what_differs_from_run_to_run_is_not_compared(found, expected, alike):
+    assert is_like(found, expected) is alike
+
+
+def test_a_backslash_joins_the_lines_of_a_command():
+    assert commands("# first\na \\\n  b\nc\n") == ["a \\\n  b", "c"]
+
+
+@pytest.mark.parametrize("documents", CHAINS, ids=" ".join)
+def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypatch):
+    if not is_real() and NEED_REAL_WINE.intersection(documents):
+        pytest.skip("the wine data are not at hand, and the sample differs from them")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    before = set(sys.modules)
+    try:
+        for document in documents:
+            if document in FOLDERS:
+                FOLDERS[document](tmp_path)
+            runner = Runner(tmp_path, compare=is_real(), exempt=EXEMPT.get(document, ()))
+            for example in runner.parse(CHECKOUT / document):
+                try:
+                    example.evaluate()
+                except Exception:
+                    # pytest would show all of the page for the one line.
+                    where = f"{document}:{example.line}"
+                    pytest.fail(f"{where}\n{traceback.format_exc()}", pytrace=False)
+    finally:
+        # Modules of the folder: the next document has others of these names.
+        for name in set(sys.modules) - before:
+            if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
+                del sys.modules[name]
