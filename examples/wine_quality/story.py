@@ -9,10 +9,10 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from rich.console import Console
@@ -328,18 +328,10 @@ def _r2(run: Run) -> str:
     from examples.wine_quality.summary import R2, metric
 
     r2 = metric(run.metrics, R2)
-    if r2 is None or run.evaluation is None:
+    if r2 is None:
         return ""
-    before = _in_production(run.evaluation.uri).get(R2, {}).get("doubleValue")
+    before = metric(run.baseline_metrics, R2)
     return f"{r2:.3f}" if before is None else f"{r2:.3f} ({before:.3f})"
-
-
-def _in_production(evaluation: str) -> Mapping[str, Any]:
-    """Returns the metrics of the model that the new one was compared with; none for a first one."""
-    import tensorflow_model_analysis as tfma
-
-    results = tfma.load_eval_results(evaluation, model_name=tfma.BASELINE_KEY).get_results()
-    return (results and results[0].get_metrics_for_slice()) or {}
 
 
 def _blessed(run: Run) -> str:

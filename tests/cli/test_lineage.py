@@ -26,7 +26,8 @@ DOWN = """\
 Model 9, STORE/root/WarmStartTrainer/model/7 was read by
 ├── Evaluator, execution 8 of run 2026-01-01T00:00:00 ... (more: --depth)
 ├── Pusher, execution 9 of run 2026-01-01T00:00:00 ... (more: --depth)
-└── WarmStartTrainer, execution 16 of run 2026-01-02T00:00:00 ... (more: --depth)
+├── WarmStartTrainer, execution 16 of run 2026-01-02T00:00:00 ... (more: --depth)
+└── Evaluator, execution 17 of run 2026-01-02T00:00:00 ... (more: --depth)
 """
 
 

@@ -40,6 +40,7 @@ def five(tmp_path_factory: pytest.TempPathFactory) -> Five:
             "span": 2,
             "document": drift_document(data[0], data[1], 2, 1),
             "metrics": {"r2": 0.25, "mse": 0.75},
+            "baseline_metrics": {"r2": 0.125, "mse": 0.875},
             "blessed": False,
         },
         {

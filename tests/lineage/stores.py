@@ -239,13 +239,18 @@ def write_evaluation(
     metrics: Mapping[str, float | tuple[float, float, float]],
     gated: Sequence[str] = (),
     name: str = "metrics-00000-of-00001.tfrecord",
+    baseline: Mapping[str, float | tuple[float, float, float]] = {},
 ) -> None:
-    """Writes an evaluation's files: a value, or (value, lower, upper), for each metric."""
+    """Writes an evaluation's files: a value, or (value, lower, upper), for each metric.
+
+    `baseline` are those of the model that it compares with.
+    """
     message = evaluation._message_class()()
     message.slice_key.SetInParent()
-    for metric, value in metrics.items():
+    of_both = [("candidate" if baseline else "", metrics), ("baseline", baseline)]
+    for model, metric, value in ((m, *item) for m, found in of_both for item in found.items()):
         added = message.metric_keys_and_values.add()
-        added.key.name = metric
+        added.key.name, added.key.model_name = metric, model
         if isinstance(value, tuple):
             added.value.double_value.value = value[0]
             added.confidence_interval.lower_bound.double_value.value = value[1]
@@ -340,6 +345,7 @@ def wine_run(
     *,
     document: Mapping[str, Any] | None = None,
     metrics: Mapping[str, float | tuple[float, float, float]] = {"r2": 0.5, "example_count": 100.0},
+    baseline_metrics: Mapping[str, float] = {},
     blessed: bool = True,
     mode: str = "warn",
     cached: bool = False,
@@ -355,6 +361,7 @@ def wine_run(
         before: What the run before returned; {} for the first.
         document: Of the drift report.
         metrics: Of the evaluation.
+        baseline_metrics: Of the model of the run before on the same data; {}: it was not compared.
         blessed: Whether the model is.
         mode: Of the drift report: "fail" stops the run if the document says DRIFT.
         cached: Whether the data and the drift report are taken from the run before.
@@ -481,7 +488,11 @@ def wine_run(
     add(
         "Evaluator",
         EVALUATOR,
-        inputs={**of_examples, "model": [ids["model"]]},
+        inputs={
+            **of_examples,
+            "model": [ids["model"]],
+            **({"baseline_model": [before["model"]]} if baseline_metrics else {}),
+        },
         outputs={
             "evaluation": ("ModelEvaluation", {}),
             "blessing": ("ModelBlessing", {"blessed": int(blessed)}),
@@ -497,6 +508,6 @@ def wine_run(
     )
     ids["generation"] = generation
     if files:
-        write_evaluation(store.uri(ids["evaluation"]), metrics, ["r2"])
+        write_evaluation(store.uri(ids["evaluation"]), metrics, ["r2"], baseline=baseline_metrics)
         write(f"{store.uri(ids['model_run'])}/logs/train/events.out", b"")
     return ids

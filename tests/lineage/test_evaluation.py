@@ -15,6 +15,7 @@ from tfx_wine_ext.lineage.evaluation import (
     MetricValue,
     _message_class,
     gated_metrics,
+    read_baseline_metrics,
     read_metrics,
 )
 
@@ -132,6 +133,7 @@ def test_only_numbers_of_the_model_itself_and_its_first_output_are_read(tmp_path
         {NAME: "new", VALUE: 6.0, "key.output_name": "grade", "key.model_name": "candidate"},
     )
     assert read_metrics(str(tmp_path)) == {"accuracy": MetricValue(1.0), "new": MetricValue(6.0)}
+    assert read_baseline_metrics(str(tmp_path)) == {"old": MetricValue(4.0)}
 
 
 def test_the_baseline_is_the_model_that_the_config_says(tmp_path):
@@ -143,6 +145,7 @@ def test_the_baseline_is_the_model_that_the_config_says(tmp_path):
     specs = [{"name": "last year", "isBaseline": True}, {"name": "baseline"}]
     write(f"{tmp_path}/eval_config.json", json.dumps({"evalConfig": {"modelSpecs": specs}}))
     assert read_metrics(str(tmp_path)) == {"a": MetricValue(2.0)}
+    assert read_baseline_metrics(str(tmp_path)) == {"a": MetricValue(1.0)}
 
 
 def test_a_metric_without_averaging_comes_before_the_one_with_it(tmp_path):

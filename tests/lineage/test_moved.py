@@ -49,6 +49,9 @@ def test_the_whole_of_what_moved_between_two_runs(five: Five):
                 "change": -0.25,
                 "lower": None,
                 "upper": None,
+                "baseline": 0.125,
+                "by_data": -0.375,
+                "by_model": 0.125,
             },
             {
                 "name": "mse",
@@ -57,6 +60,9 @@ def test_the_whole_of_what_moved_between_two_runs(five: Five):
                 "change": None,
                 "lower": None,
                 "upper": None,
+                "baseline": 0.875,
+                "by_data": None,
+                "by_model": None,
             },
             {
                 "name": "example_count",
@@ -65,6 +71,9 @@ def test_the_whole_of_what_moved_between_two_runs(five: Five):
                 "change": None,
                 "lower": None,
                 "upper": None,
+                "baseline": None,
+                "by_data": None,
+                "by_model": None,
             },
         ],
         "blessed": {"before": True, "after": False},
@@ -73,11 +82,18 @@ def test_the_whole_of_what_moved_between_two_runs(five: Five):
             "The data changed: span 1 to span 2; 151 rows before, 152 now.",
             "1 of 2 features drifted; most: alcohol up (mean 4.97 to 9.97).",
             f"The model goes on from model {five.ids[0]['model']}: warm start, generation 1.",
-            "R2 fell by 0.25 (0.5 to 0.25).",
+            "R2 fell by 0.25 (0.5 to 0.25). The earlier model has 0.125 on the new data, which is "
+            "0.375 lower; the new model is 0.125 higher.",
             "The model was not blessed.",
             "No model was pushed.",
         ],
     }
+
+
+def test_a_model_compared_with_tells_nothing_unless_it_is_the_earlier_runs(five: Five):
+    other = dataclasses.replace(five.runs[1], baseline_model_id=10_000)
+    found = what_moved(five.runs[0], other)["metrics"][0]
+    assert (found["baseline"], found["by_data"], found["by_model"]) == (None, None, None)
 
 
 def test_between_runs_on_the_same_data_no_feature_moved(five: Five):
@@ -207,14 +223,14 @@ def test_the_interval_of_a_change_is_said_and_whether_it_holds_zero(five: Five):
     old = dataclasses.replace(run, metrics={"auc": MetricValue(0.5, 0.375, 0.625)})
     new = dataclasses.replace(run, metrics={"auc": MetricValue(0.625, 0.5, 0.75)})
     assert what_moved(old, new)["sentences"][-1] == (
-        "Auc rose by 0.125 (0.5 to 0.625); 95 % interval of the change: -0.0518 to 0.302, so it "
+        "AUC rose by 0.125 (0.5 to 0.625); 95 % interval of the change: -0.0518 to 0.302, so it "
         "may be chance."
     )
     sure = dataclasses.replace(run, metrics={"auc": MetricValue(1.0, 0.875, 1.0)})
     assert what_moved(old, sure)["sentences"][-1] == (
-        "Auc rose by 0.5 (0.5 to 1); 95 % interval of the change: 0.323 to 0.625."
+        "AUC rose by 0.5 (0.5 to 1); 95 % interval of the change: 0.323 to 0.625."
     )
-    assert what_moved(old, old)["sentences"][-1] == "Auc stayed at 0.5."
+    assert what_moved(old, old)["sentences"][-1] == "AUC stayed at 0.5."
 
 
 def test_an_interval_of_a_change_is_that_of_independent_normal_means():

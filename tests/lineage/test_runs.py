@@ -135,6 +135,11 @@ def test_a_whole_run_is_read(five: Five):
             "r2": {"value": 0.25, "lower": None, "upper": None},
             "mse": {"value": 0.75, "lower": None, "upper": None},
         },
+        "baseline_metrics": {
+            "r2": {"value": 0.125, "lower": None, "upper": None},
+            "mse": {"value": 0.875, "lower": None, "upper": None},
+        },
+        "baseline_model_id": five.ids[0]["model"],
         "evaluation": {"id": ids["evaluation"], "uri": f"{root}/Evaluator/evaluation/17"},
         "blessed": False,
         "pushed": None,

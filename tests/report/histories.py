@@ -50,11 +50,29 @@ def run(number, started="2026-11-25T02:22:54+00:00", **parts):
         "drift": None,
         "model": None,
         "metrics": {},
+        "baseline_metrics": {},
+        "baseline_model_id": None,
         "evaluation": None,
         "blessed": None,
         "pushed": None,
         "parameters": {},
         **parts,
+    }
+
+
+def change(name, before, after, lower=None, upper=None, baseline=None):
+    """How one metric changed, of which the earlier model may be known on the later data."""
+    known = baseline is not None
+    return {
+        "name": name,
+        "before": before,
+        "after": after,
+        "change": after - before,
+        "lower": lower,
+        "upper": upper,
+        "baseline": baseline,
+        "by_data": baseline - before if known else None,
+        "by_model": after - baseline if known else None,
     }
 
 
@@ -216,6 +234,8 @@ RUN_2 = run(
     drift=drift(19, "WARN", 1, 0, SCORES_2),
     model=model(22, True, "Warm start from model 9, the latest blessed one: generation 1.", 1, 9),
     metrics=metrics(0.33, 0.54, 0.05),
+    baseline_metrics={R2: {"value": 0.31, "lower": None, "upper": None}},
+    baseline_model_id=9,
     evaluation={"id": 23, "uri": "/pipelines/wine/Evaluator/evaluation/23"},
     blessed=False,
 )
@@ -271,22 +291,8 @@ STOPPED = history(
             data_changed=True,
             schema_changed=False,
             metrics=[
-                {
-                    "name": R2,
-                    "before": 0.35,
-                    "after": 0.33,
-                    "change": -0.02,
-                    "lower": -0.09,
-                    "upper": 0.05,
-                },
-                {
-                    "name": MSE,
-                    "before": 0.512,
-                    "after": 0.54,
-                    "change": 0.028,
-                    "lower": None,
-                    "upper": None,
-                },
+                change(R2, 0.35, 0.33, -0.09, 0.05, baseline=0.31),
+                change(MSE, 0.512, 0.54),
             ],
             sentences=["R2 fell by 0.02 (0.35 to 0.33).", "1 of 4 features moved: alcohol down."],
         ),
@@ -413,16 +419,7 @@ def many(runs, features=12):
             source="drift report",
             features=b["drift"]["scores"],
             data_changed=True,
-            metrics=[
-                {
-                    "name": R2,
-                    "before": a["metrics"][R2]["value"],
-                    "after": b["metrics"][R2]["value"],
-                    "change": b["metrics"][R2]["value"] - a["metrics"][R2]["value"],
-                    "lower": -0.08,
-                    "upper": 0.08,
-                }
-            ]
+            metrics=[change(R2, *(x["metrics"][R2]["value"] for x in (a, b)), -0.08, 0.08)]
             if a["metrics"] and b["metrics"]
             else [],
             sentences=["The data are those of the next day."],
@@ -467,7 +464,7 @@ def _hostile():
         hyperparameters={text: text for text in HOSTILE_TEXTS},
     )
     first["pushed"] = SCRIPT
-    change = moved(
+    to_last = moved(
         1,
         2,
         source="statistics",
@@ -478,15 +475,12 @@ def _hostile():
             for text in HOSTILE_TEXTS
         ],
         components={"added": list(HOSTILE_TEXTS), "removed": list(HOSTILE_TEXTS)},
-        metrics=[
-            {"name": text, "before": 1.0, "after": 2.0, "change": 1.0, "lower": 0.0, "upper": 2.0}
-            for text in HOSTILE_TEXTS
-        ],
+        metrics=[change(text, 1.0, 2.0, 0.0, 2.0) for text in HOSTILE_TEXTS],
         sentences=list(HOSTILE_TEXTS),
     )
     return history(
         [first, last],
-        [change],
+        [to_last],
         [_over_runs(text, text_scores, text_scores) for text in HOSTILE_TEXTS],
         pipeline=SCRIPT,
         store=IMAGE,

@@ -50,7 +50,7 @@ def said(text):
     [
         (EMPTY, "The pipeline has not run yet."),
         (FIRST, "Run 1 is blessed and pushed; R² 0.35."),
-        (PUSHED, "Run 3 is blessed and pushed; R² 0.41, up 0.08 (better) from run 2."),
+        (PUSHED, "Run 3 is blessed and pushed; R² 0.41, up 0.08 from run 2."),
         (
             STOPPED,
             "Run 5 was stopped by the drift gate: 3 of 4 features drifted from span 3; "
@@ -67,12 +67,12 @@ def said(text):
         ),
         (
             PLAIN,
-            "Run 2 is blessed and not pushed; Accuracy 0.92, up 0.01 (better) from run 1.",
+            "Run 2 is blessed and not pushed; Accuracy 0.92, up 0.01 from run 1.",
         ),
         (
             history([RUN_1, RUN_2]),
-            "Run 2 is not blessed: its model is not good enough; R² 0.33, down 0.02 (within "
-            "the error) from run 1.",
+            "Run 2 is not blessed: its model is not good enough; R² 0.33, up 0.02 (better) "
+            "from the model before on the same data.",
         ),
         (
             history([RUN_3, RUN_5, NEXT]),

@@ -83,7 +83,7 @@ def test_the_first_screen_says_where_the_pipeline_stands_and_what_is_in_producti
         "In production: the model of run 3 (R² 0.41), 25 November 2026, 02:23 UTC . "
         "Latest run Run 5 Began 26 November 2026, 02:23 UTC Took 2.6 s "
         "Data span 4; rows: train 1,606, eval 540 "
-        "In production Model of run 3 Metric R² 0.41, up 0.08 (better) from run 2 "
+        "In production Model of run 3 Metric R² 0.41, up 0.08 from run 2 "
         "Start warm, generation 1 Pushed to /pipelines/wine/serving/1795573417 "
         "All runs 5 runs Pushed 2 models Stopped or failed 1 run Store metadata.db"
     )
@@ -93,12 +93,13 @@ def test_a_run_says_what_moved_before_and_after():
     text = text_of(PUSHED)
     assert part(text, "Not blessed Run 2", "8 components") == (
         "Not blessed Run 2 25 November 2026, 02:23 UTC · span 2 "
-        "R² 0.33, down 0.02 (within the error) from run 1 "
+        "R² 0.33, up 0.02 (better) from the model before on the same data "
         "What moved since run 1 Drift report: No feature of 4 drifted from span 1. "
         "R2 fell by 0.02 (0.35 to 0.33). 1 of 4 features moved: alcohol "
-        "down. Metrics of run 1 and of this one Metric Before After Change Interval of the change "
-        "R² 0.35 0.33 down 0.02 (within the error) -0.09 to 0.05 "
-        "Mean squared error 0.512 0.54 up 0.028 (worse) — "
+        "down. Metrics of run 1 and of this one Metric Before That model, new data After Change "
+        "Interval of the change "
+        "R² 0.35 0.31 0.33 by the data down 0.04, by the model up 0.02 (better) -0.09 to 0.05 "
+        "Mean squared error 0.512 — 0.54 up 0.028 — "
         "Features, worst first: drift from span 1; of numbers, the means "
         "Feature Verdict Before After Metric Score Limit "
         "alcohol Warning 10.5 ↘ down 10.3 PSI 0.15 0.1 "
@@ -215,9 +216,7 @@ def test_a_failed_run_shows_its_error():
 
 def test_a_plain_pipeline_has_neither_drift_nor_starts_that_are_known():
     page = Page(render_history_page(PLAIN))
-    assert "Run 2 is blessed and not pushed; Accuracy 0.92, up 0.01 (better) from run 1." in (
-        page.text
-    )
+    assert "Run 2 is blessed and not pushed; Accuracy 0.92, up 0.01 from run 1." in (page.text)
     assert "No model has gone into production yet." in page.text
     assert "Drift of each feature" not in page.text
     assert "Not known a plain Trainer" in page.text
@@ -372,7 +371,7 @@ def test_what_is_no_history_is_refused(wrong, error, message):
 
 def test_a_history_whose_chosen_metric_no_run_has_shows_another():
     text = text_of({**PUSHED, "metric": "auc"})
-    assert "Run 3 is blessed and pushed; R² 0.41, up 0.08 (better) from run 2." in text
+    assert "Run 3 is blessed and pushed; R² 0.41, up 0.08 from run 2." in text
 
 
 def test_a_metric_without_a_value_is_a_gap():

@@ -38,6 +38,7 @@ def test_a_metric_is_a_line_through_neighbours_and_a_run_without_it_is_a_gap():
     plot = metric_plot(
         [value(0.4), value(0.3), None, value(0.5), None, value(0.4), value(0.4)],
         ["pushed", "unblessed", "failed", "pushed", "failed", "blessed", "blessed"],
+        [None] * 7,
     )
     # The third and fifth run have no value, so the fourth one stands alone.
     assert plot.line == "M0.5 50L1.5 90.3M5.5 50L6.5 50"
@@ -59,9 +60,17 @@ def test_a_metric_is_a_line_through_neighbours_and_a_run_without_it_is_a_gap():
 
 
 def test_intervals_are_drawn_where_they_are_known_and_fit_on_the_axis():
-    plot = metric_plot([value(0.4, 0.3, 0.5), value(0.4)], ["pushed", "pushed"])
+    plot = metric_plot([value(0.4, 0.3, 0.5), value(0.4)], ["pushed", "pushed"], [None, None])
     assert plot.intervals == "M0.5 90.3V9.7"
     assert plot.values == "0.4 (0.3 to 0.5)|0.4"
+    assert plot.baselines is None
+
+
+def test_the_model_before_is_a_dash_from_which_a_line_goes_to_the_run():
+    plot = metric_plot([value(0.4), value(0.5)], ["pushed", "pushed"], [None, 0.3])
+    assert plot.line == "M0.5 50L1.5 9.7"
+    assert plot.baselines == "M1.3 90.3H1.7M1.5 90.3V9.7"
+    assert plot.values == "0.4|0.5; the model before 0.3"
 
 
 @pytest.mark.parametrize(
@@ -77,7 +86,7 @@ def test_intervals_are_drawn_where_they_are_known_and_fit_on_the_axis():
     ],
 )
 def test_any_values_can_be_drawn_and_no_two_ticks_are_called_the_same(values):
-    plot = metric_plot([value(x) for x in values], ["done"] * len(values))
+    plot = metric_plot([value(x) for x in values], ["done"] * len(values), values)
     heights = [point.height for point in plot.points]
     assert all(math.isfinite(height) and 0 <= height <= 100 for height in heights)
     texts = [tick.text for tick in plot.ticks]
@@ -85,7 +94,7 @@ def test_any_values_can_be_drawn_and_no_two_ticks_are_called_the_same(values):
 
 
 def test_every_row_has_its_runs_at_the_same_places():
-    plot = metric_plot([value(0.1 * i) for i in range(3)], ["done"] * 3)
+    plot = metric_plot([value(0.1 * i) for i in range(3)], ["done"] * 3, [None] * 3)
     cells = strip(feature([0.2] * 3, [0.1] * 3, ["DRIFT"] * 3, ["ks"] * 3))
     axis = ticks([{"number": n, "started": None} for n in (1, 2, 3)])
     places = [place(i, 3) for i in range(3)]

@@ -86,7 +86,6 @@ def _predecessor(among: list[Run], run: Run) -> Run:
 
 def _print(moved: Mapping[str, Any]) -> None:
     from tfx_wine_ext.cli.run_tables import interval, print_scores, print_section, setting
-    from tfx_wine_ext.report.text import number, pair
 
     print_line(
         f"From run {moved['before_number']} ({moved['before']}) to run "
@@ -101,21 +100,17 @@ def _print(moved: Mapping[str, Any]) -> None:
     if moved["metrics"]:
         print_section("Metrics", goes_on=True)
         print_table(
-            ("metric", "before", "now", "change", "interval of the change"),
+            ("metric", "before", "that model, new data", "now", "change", "interval of the change"),
             [
                 (
                     each["name"],
-                    *(
-                        pair(each["before"], each["after"])
-                        if None not in (each["before"], each["after"])
-                        else (number(each["before"]), number(each["after"]))
-                    ),
+                    *_values(each),
                     "" if each["change"] is None else f"{each['change']:+.3g}",
                     interval(each),
                 )
                 for each in moved["metrics"]
             ],
-            right=("before", "now", "change"),
+            right=("before", "that model, new data", "now", "change"),
         )
     if moved["settings"]:
         print_section("Settings", goes_on=True)
@@ -133,3 +128,13 @@ def _print(moved: Mapping[str, Any]) -> None:
     for what in ("added", "removed"):
         if moved["components"][what]:
             print_section(f"Components {what}", [("", ", ".join(moved["components"][what]))])
+
+
+def _values(metric: Mapping[str, Any]) -> tuple[str, str, str]:
+    """Returns a metric before, of the earlier model on the later data, and now."""
+    from tfx_wine_ext.report.text import number, pair
+
+    before, after = metric["before"], metric["after"]
+    known = before is not None and after is not None
+    was, now = pair(before, after) if known else (number(before), number(after))
+    return was, "" if metric["baseline"] is None else number(metric["baseline"]), now

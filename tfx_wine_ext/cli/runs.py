@@ -80,9 +80,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(document: Mapping[str, Any]) -> None:
     from tfx_wine_ext.cli.run_tables import state_cell, utc, yes_no
+    from tfx_wine_ext.report.glossary import metric_label
 
     metric = document["metric"]
-    heading = "metric" if metric is None else metric.replace("_", " ")  # Folded between words.
+    heading = "metric" if metric is None else metric_label(metric)
     print_table(
         (
             "run",

@@ -13,7 +13,7 @@ import functools
 import io
 import json
 import re
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
@@ -94,9 +94,9 @@ class MetricValue:
 def read_metrics(uri: str, files: SoftFiles | None = None) -> dict[str, MetricValue]:
     """Reads the numbers of an evaluation: of the overall slice, of the model's first output.
 
-    Left out are metrics of one class or of the top k, differences to the baseline model and the
-    baseline's own metrics, plots and matrices. Of a name that is there with and without averaging
-    over classes, the one without is taken.
+    Left out are metrics of one class or of the top k, differences to the baseline model, plots and
+    matrices. Of a name that is there with and without averaging over classes, the one without is
+    taken. The baseline's own metrics are what `read_baseline_metrics` is for.
 
     Args:
         uri: Folder of a ModelEvaluation artifact.
@@ -109,7 +109,30 @@ def read_metrics(uri: str, files: SoftFiles | None = None) -> dict[str, MetricVa
         >>> read_metrics("no/such/folder")
         {}
     """
-    files = files or SoftFiles()
+    return _read(uri, files or SoftFiles(), of_baseline=False)
+
+
+def read_baseline_metrics(uri: str, files: SoftFiles | None = None) -> dict[str, MetricValue]:
+    """Reads the numbers of the model that an evaluation compares with, on the very same data.
+
+    That is the one in production, as a rule. Between two runs a metric changes with the data and
+    with the model; this tells the two apart.
+
+    Args:
+        uri: Folder of a ModelEvaluation artifact.
+        files: How to read it. Default: from where it is.
+
+    Returns:
+        As `read_metrics`; none if there was no such model.
+
+    Example:
+        >>> read_baseline_metrics("no/such/folder")
+        {}
+    """
+    return _read(uri, files or SoftFiles(), of_baseline=True)
+
+
+def _read(uri: str, files: SoftFiles, *, of_baseline: bool) -> dict[str, MetricValue]:
     specs = _eval_config(uri, files).get("modelSpecs", [])
     baselines = {str(spec.get("name")) for spec in specs if spec.get("isBaseline")} or {_BASELINE}
     found = [
@@ -117,7 +140,9 @@ def read_metrics(uri: str, files: SoftFiles | None = None) -> dict[str, MetricVa
         for part in _slices(uri, files)
         if not part.slice_key.single_slice_keys and not part.HasField("cross_slice_key")
         for metric in part.metric_keys_and_values
-        if _is_of_the_model(metric.key, baselines) and _is_number(metric.value)
+        if (metric.key.model_name in baselines) is of_baseline
+        and _is_ordinary(metric.key)
+        and _is_number(metric.value)
     ]
     # Python's sort is stable: averaged ones last, all else in TFMA's order.
     found.sort(key=lambda metric: metric.key.HasField("aggregation_type"))
@@ -184,8 +209,8 @@ def _slices(uri: str, files: SoftFiles) -> Iterator[Any]:
             return
 
 
-def _is_of_the_model(key: Any, baselines: Container[str]) -> bool:
-    return not (key.HasField("sub_key") or key.is_diff or key.model_name in baselines)
+def _is_ordinary(key: Any) -> bool:
+    return not (key.HasField("sub_key") or key.is_diff)
 
 
 def _is_number(value: Any) -> bool:

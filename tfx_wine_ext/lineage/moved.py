@@ -17,6 +17,7 @@ from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.readings import jsonable
 from tfx_wine_ext.lineage.runs import Run
 from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
+from tfx_wine_ext.report.glossary import metric_label
 from tfx_wine_ext.report.text import count, number, pair, visible
 
 DRIFT_REPORT, STATISTICS = "drift report", "statistics"
@@ -152,9 +153,12 @@ def _metrics(before: Run, after: Run) -> list[dict[str, Any]]:
     found = []
     for name in dict.fromkeys([*after.metrics, *before.metrics]):
         old, new = before.metrics.get(name), after.metrics.get(name)
-        change = lower = upper = None
+        change = lower = upper = by_data = by_model = None
         if old is not None and new is not None:
             change, lower, upper = difference(old, new)
+        between = _same_model_on_new_data(before, after).get(name)
+        if between is not None and old is not None and new is not None:
+            by_data, by_model = difference(old, between)[0], difference(between, new)[0]
         found.append(
             {
                 "name": name,
@@ -163,9 +167,18 @@ def _metrics(before: Run, after: Run) -> list[dict[str, Any]]:
                 "change": change,
                 "lower": lower,
                 "upper": upper,
+                "baseline": between and between.value,
+                "by_data": by_data,
+                "by_model": by_model,
             }
         )
     return found
+
+
+def _same_model_on_new_data(before: Run, after: Run) -> Mapping[str, MetricValue]:
+    """Metrics of the earlier run's model on the later run's data, if an Evaluator looked."""
+    is_same = before.model is not None and before.model.id == after.baseline_model_id
+    return after.baseline_metrics if is_same else {}
 
 
 def difference(
@@ -302,7 +315,7 @@ def _about_metrics(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
         change = metric["change"]
         if change is None or metric["name"] in _NO_QUALITY[1:]:
             continue
-        name = _shown(metric["name"].replace("_", " "))
+        name = metric_label(metric["name"])
         name = name[0].upper() + name[1:]
         if change == 0:
             found.append(f"{name} stayed at {number(metric['after'])}.")
@@ -315,8 +328,25 @@ def _about_metrics(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
             text += f"; 95 % interval of the change: {low} to {high}"
             if metric["lower"] <= 0 <= metric["upper"]:
                 text += ", so it may be chance"
+        if metric["by_data"] is not None and metric["by_model"] is not None:
+            text += (
+                f". The earlier model has {number(metric['baseline'])} on the new data, which is "
+                f"{_by(metric['by_data'])}; the new model is {_by(metric['by_model'])}"
+            )
         found.append(f"{text}.")
     return found
+
+
+def _by(change: float) -> str:
+    """A change in words.
+
+    Example:
+        >>> _by(-0.1405), _by(0.0)
+        ('0.14 lower', 'the same')
+    """
+    if change == 0:
+        return "the same"
+    return f"{number(abs(change), 3)} {'higher' if change > 0 else 'lower'}"
 
 
 def _shown(text: str) -> str:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.lineage import readings
-from tfx_wine_ext.lineage.evaluation import MetricValue, read_metrics
+from tfx_wine_ext.lineage.evaluation import MetricValue, read_baseline_metrics, read_metrics
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.scores import Score
 from tfx_wine_ext.lineage.snapshot import (
@@ -174,6 +174,8 @@ class Run:
         drift: What its drift report found.
         model: What it trained.
         metrics: Of the model, by name, over the whole evaluation data.
+        baseline_metrics: Of the model that it was compared with, on the same data.
+        baseline_model_id: The store's number for that model; None if there was none.
         evaluation: Its ModelEvaluation.
         blessed: Whether the Evaluator accepted the model; None: it was not asked.
         pushed: Where the model was pushed to.
@@ -192,6 +194,8 @@ class Run:
     drift: Drift | None
     model: Model | None
     metrics: Mapping[str, MetricValue]
+    baseline_metrics: Mapping[str, MetricValue]
+    baseline_model_id: int | None
     evaluation: ArtifactRef | None
     blessed: bool | None
     pushed: str | None
@@ -350,6 +354,10 @@ class _Reader:
             drift=drift,
             model=model,
             metrics=read_metrics(evaluation[0].uri, self._files) if evaluation else {},
+            baseline_metrics=read_baseline_metrics(evaluation[0].uri, self._files)
+            if evaluation
+            else {},
+            baseline_model_id=self._baseline_model(evaluation[1]) if evaluation else None,
             evaluation=evaluation and ArtifactRef(evaluation[0].id, evaluation[0].uri),
             blessed=self._blessed(evaluation and evaluation[1]),
             pushed=self._pushed(),
@@ -509,6 +517,10 @@ class _Reader:
             if any(link.artifact in made for link in self._snapshot.inputs.get(pair[1].id, ()))
         ]
         return next(iter(own or found), None)
+
+    def _baseline_model(self, evaluator: Execution) -> int | None:
+        links = self._snapshot.inputs.get(evaluator.id, ())
+        return next((link.artifact for link in links if link.key == "baseline_model"), None)
 
     def _blessed(self, evaluator: Execution | None) -> bool | None:
         found = self._made["ModelBlessing"]

@@ -8,6 +8,10 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from tfx_wine_ext.report.text import visible
+
+_NAME_LIMIT = 80
+
 
 @dataclasses.dataclass(frozen=True)
 class Term:
@@ -137,3 +141,18 @@ COLUMNS: Mapping[str, str] = {
     "q-value": "The chance of such a value when nothing has changed, adjusted for the number of "
     "metrics and features that are looked at together (Benjamini-Hochberg).",
 }
+
+
+def metric_label(name: str) -> str:
+    """What people call a metric of an evaluation; one that is not known keeps its name.
+
+    Args:
+        name: TFMA's name of it.
+
+    Example:
+        >>> metric_label("squared_pearson_correlation"), metric_label("r_at_5")
+        ('R²', 'r_at_5')
+    """
+    if name in EVALUATION:
+        return EVALUATION[name][0]
+    return visible(name, _NAME_LIMIT) or "(no name)"

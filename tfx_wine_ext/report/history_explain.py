@@ -9,7 +9,7 @@ from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
 from tfx_wine_ext.report.explain import label_of, metric_number
-from tfx_wine_ext.report.glossary import EVALUATION
+from tfx_wine_ext.report.glossary import EVALUATION, metric_label
 from tfx_wine_ext.report.text import count, isolated, number, pair, visible
 
 Json = Mapping[str, Any]
@@ -79,19 +79,9 @@ def outcome(run: Json, trains: bool = True) -> str:
     return "done"
 
 
-def metric_label(name: str) -> str:
-    """What the page calls a metric of an evaluation; one that it does not know keeps its name.
-
-    Example:
-        >>> metric_label("squared_pearson_correlation"), metric_label("r_at_5")
-        ('R²', 'r_at_5')
-    """
-    if name in EVALUATION:
-        return EVALUATION[name][0]
-    return visible(name, _NAME_LIMIT) or "(no name)"
-
-
-def change_words(metric: str, before: float, after: float, certain: bool = True) -> str:
+def change_words(
+    metric: str, before: float, after: float, certain: bool = True, same_data: bool = True
+) -> str:
     """How a metric changed, and whether that is better, where that is known.
 
     Args:
@@ -99,12 +89,15 @@ def change_words(metric: str, before: float, after: float, certain: bool = True)
         before: The earlier value.
         after: The later one.
         certain: Whether the change is beyond the error of both; if not, it is not judged.
+        same_data: Whether both were measured on the same data; if not, it is not judged either.
 
     Example:
         >>> change_words("squared_pearson_correlation", 0.35, 0.33, certain=False)
         'down 0.02 (within the error)'
         >>> change_words("mean_squared_error", 0.5, 0.44)
         'down 0.06 (better)'
+        >>> change_words("mean_squared_error", 0.5, 0.44, same_data=False)
+        'down 0.06'
         >>> change_words("mean_label", 5.8, 5.8)
         'unchanged'
     """
@@ -112,10 +105,32 @@ def change_words(metric: str, before: float, after: float, certain: bool = True)
     if was == now:
         return "unchanged"
     better = EVALUATION.get(metric, ("", 0))[1] * (1 if after > before else -1)
-    judged = {1: " (better)", -1: " (worse)", 0: ""}[better]
+    judged = {1: " (better)", -1: " (worse)", 0: ""}[better if same_data else 0]
     if not certain:
         judged = " (within the error)"
     return f"{'up' if after > before else 'down'} {number(abs(after - before), 2)}{judged}"
+
+
+def moved_words(item: Json, data_changed: bool) -> str:
+    """How a metric changed between two runs, and what of that is the data's and the model's part.
+
+    Args:
+        item: One of the ``metrics`` of what moved, with its values before and after.
+        data_changed: Whether the two runs are of different data.
+
+    Example:
+        >>> item = {"name": "squared_pearson_correlation", "before": 0.417, "after": 0.332,
+        ...     "baseline": 0.276, "lower": None, "upper": None}
+        >>> moved_words(item, True), moved_words({**item, "baseline": None}, True)
+        ('by the data down 0.14, by the model up 0.056 (better)', 'down 0.085')
+    """
+    name, before, between, after = (item[k] for k in ("name", "before", "baseline", "after"))
+    if between is not None and data_changed:
+        by_data = change_words(name, before, between, same_data=False)
+        return f"by the data {by_data}, by the model {change_words(name, between, after)}"
+    low, high = item["lower"], item["upper"]
+    certain = low is None or high is None or not low <= 0 <= high
+    return change_words(name, before, after, certain, same_data=not data_changed)
 
 
 def beyond_error(old: Json, new: Json) -> bool:
@@ -142,7 +157,10 @@ def beyond_error(old: Json, new: Json) -> bool:
 
 
 def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
-    """A run's metric and its change since the last run that had it; empty where it has none.
+    """A run's metric and its change; empty where it has none.
+
+    The change is from the model before on the same data, if an evaluation compared the two; else
+    since the last run that had the metric, and then it is only judged if both had the same data.
 
     Args:
         runs: The document's runs.
@@ -151,22 +169,51 @@ def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
 
     Example:
         >>> first, last = ({"value": value, "lower": None, "upper": None} for value in (0.8, 0.83))
-        >>> runs = [{"number": 1, "metrics": {"auc": first}}, {"number": 2, "metrics": {}},
-        ...     {"number": 3, "metrics": {"auc": last}}]
+        >>> run = {"number": 1, "metrics": {"auc": first}, "baseline_metrics": {}, "examples": None}
+        >>> runs = [run, {**run, "number": 2, "metrics": {}},
+        ...     {**run, "number": 3, "metrics": {"auc": last}}]
         >>> metric_change(runs, 2, "auc"), metric_change(runs, 0, "auc")
-        ('AUC 0.83, up 0.03 (better) from run 1', 'AUC 0.8')
+        ('AUC 0.83, up 0.03 from run 1', 'AUC 0.8')
+        >>> runs[2]["baseline_metrics"] = {"auc": {**first, "value": 0.7}}
+        >>> metric_change(runs, 2, "auc")
+        'AUC 0.83, up 0.13 (better) from the model before on the same data'
     """
-    value = metric_value(runs[index], metric)
+    run = runs[index]
+    value = metric_value(run, metric)
     if value is None:
         return ""
     said = f"{metric_label(metric)} {number(value, 3)}"
-    for run in reversed(runs[:index]):
-        before = metric_value(run, metric)
+    baseline = baseline_value(run, metric)
+    if baseline is not None:
+        certain = beyond_error(run["baseline_metrics"][metric], run["metrics"][metric])
+        words = change_words(metric, baseline, value, certain)
+        return f"{said}, {words} from the model before on the same data"
+    for other in reversed(runs[:index]):
+        before = metric_value(other, metric)
         if before is not None:
-            certain = beyond_error(run["metrics"][metric], runs[index]["metrics"][metric])
-            change = change_words(metric, before, value, certain)
-            return f"{said}, {change} from run {run['number']}"
+            certain = beyond_error(other["metrics"][metric], run["metrics"][metric])
+            same = _same_data(other["examples"], run["examples"])
+            change = change_words(metric, before, value, certain, same)
+            return f"{said}, {change} from run {other['number']}"
     return said
+
+
+def baseline_value(run: Json, metric: str) -> float | None:
+    """What the model before had of a metric on a run's data; None where nobody measured it.
+
+    Example:
+        >>> baseline_value({"baseline_metrics": {"auc": {"value": 0.8}}}, "auc")
+        0.8
+    """
+    found = run["baseline_metrics"].get(metric)
+    return None if found is None else found["value"]
+
+
+def _same_data(one: Json | None, other: Json | None) -> bool:
+    if one is None or other is None:
+        return False
+    key = "content_fingerprint"
+    return bool(one["id"] == other["id"] or (one[key] is not None and one[key] == other[key]))
 
 
 def metric_value(run: Json, metric: str | None) -> float | None:

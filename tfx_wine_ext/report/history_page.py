@@ -13,6 +13,7 @@ from typing import Any
 from tfx_wine_ext.report import history_explain as explain
 from tfx_wine_ext.report import history_plot as plot
 from tfx_wine_ext.report.explain import label_of, metric_number
+from tfx_wine_ext.report.glossary import metric_label
 from tfx_wine_ext.report.page import NAME_LIMIT, SENTENCE_LIMIT, render
 from tfx_wine_ext.report.text import count, moment, number, pair, visible
 
@@ -43,7 +44,8 @@ _KEYS = (
 )
 _RUN_KEYS = (
     *("run", "number", "pipeline", "started", "finished", "state", "components", "examples"),
-    *("drift", "model", "metrics", "evaluation", "blessed", "pushed", "parameters"),
+    *("drift", "model", "metrics", "baseline_metrics", "evaluation", "blessed", "pushed"),
+    "parameters",
 )
 _PER_RUN = ("scores", "limits", "verdicts", "metrics")
 
@@ -81,10 +83,11 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """One metric before and after."""
+    """One metric before and after, and of the model before on the data after."""
 
     label: str
     before: str
+    between: str
     after: str
     change: str
     interval: str
@@ -210,7 +213,7 @@ def render_history_page(document: Json) -> str:
         outcomes=explain.OUTCOMES,
         present=[key for key in explain.OUTCOMES if key in outcomes],
         FIRST_FEATURES=FIRST_FEATURES,
-        metric_label=explain.metric_label,
+        metric_label=metric_label,
         shown=_shown,
     )  # fmt: skip
 
@@ -262,8 +265,9 @@ def _metric_names(document: Json) -> list[str]:
 
 def _metric(name: str, runs: Sequence[Json], outcomes: Sequence[str]) -> Metric:
     values = [run["metrics"].get(name) for run in runs]
+    baselines = [explain.baseline_value(run, name) for run in runs]
     known = [v if v is not None and v["value"] is not None else None for v in values]
-    return Metric(name, explain.metric_label(name), plot.metric_plot(known, outcomes))
+    return Metric(name, metric_label(name), plot.metric_plot(known, outcomes, baselines))
 
 
 def _start(run: Json) -> str:
@@ -409,24 +413,24 @@ def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
         return ()
     if moved is None or not moved["metrics"]:
         return tuple(
-            Change(explain.metric_label(name), "—", _number(value["value"]), "—", "—")
+            Change(metric_label(name), "—", "—", _number(value["value"]), "—", "—")
             for name, value in run["metrics"].items()
         )
     found = []
     for item in moved["metrics"]:
         before, after = item["before"], item["after"]
         low, high = item["lower"], item["upper"]
+        between = item["baseline"]
         if before is None or after is None:
             texts, change = (_number(before), _number(after)), "—"
         else:
             texts = pair(before, after)
-            certain = low is None or high is None or not low <= 0 <= high
-            change = explain.change_words(item["name"], before, after, certain)
+            change = explain.moved_words(item, bool(moved["data_changed"]))
         interval = "—"
         if low is not None and high is not None:
             interval = f"{_number(low)} to {_number(high)}"
-        label = explain.metric_label(item["name"])
-        found.append(Change(label, texts[0], texts[1], change, interval))
+        label = metric_label(item["name"])
+        found.append(Change(label, texts[0], _number(between), texts[1], change, interval))
     return tuple(found)
 
 

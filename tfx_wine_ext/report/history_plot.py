@@ -54,14 +54,17 @@ class MetricPlot:
     Args:
         line: SVG path through the values of neighbours; None where no two neighbours have one.
         intervals: SVG path of the intervals; None where none is known.
+        baselines: SVG path of a dash at what the model before had on the same data, and of the way
+            from there to the run's value; None where none is known.
         points: A mark for each run.
         ticks: Values, by height in percent from the top.
-        values: Of each run, as text: ``value`` or ``value (low to high)``, empty where it has none;
-            joined by ``|``.
+        values: Of each run, as text: ``value`` or ``value (low to high)``, and what the model
+            before had; empty where it has none; joined by ``|``.
     """
 
     line: str | None
     intervals: str | None
+    baselines: str | None
     points: tuple[Point, ...]
     ticks: tuple[Label, ...]
     values: str
@@ -130,16 +133,20 @@ def place(index: int, runs: int) -> float:
     return round(100 * (index + 0.5) / runs, 3)
 
 
-def metric_plot(values: Sequence[Json | None], kinds: Sequence[str]) -> MetricPlot:
+def metric_plot(
+    values: Sequence[Json | None], kinds: Sequence[str], baselines: Sequence[float | None]
+) -> MetricPlot:
     """Lays out one metric.
 
     Args:
         values: Of each run: ``value``, and ``lower`` and ``upper`` or None; None for a run
             without it.
         kinds: Mark of each run.
+        baselines: For each run what the model before had on the same data, or None.
 
     Example:
-        >>> plot = metric_plot([{"value": 0.4, "lower": None, "upper": None}, None], ["ok", "bad"])
+        >>> plot = metric_plot([{"value": 0.4, "lower": None, "upper": None}, None], ["ok", "bad"],
+        ...     [None, None])
         >>> plot.line is None, plot.points[1]
         (True, Point(at=75.0, height=None, kind='bad', beside=False))
     """
@@ -150,6 +157,7 @@ def metric_plot(values: Sequence[Json | None], kinds: Sequence[str]) -> MetricPl
         for bound in (value["value"], value["lower"], value["upper"])
         if bound is not None
     ]
+    found += [value for value in baselines if value is not None]
     low, high, ticks = _axis(found)
 
     def height(value: float) -> float:
@@ -161,7 +169,7 @@ def metric_plot(values: Sequence[Json | None], kinds: Sequence[str]) -> MetricPl
         None if value is None or value["value"] is None else height(value["value"])
         for value in values
     ]
-    lines, intervals, texts = [], [], []
+    lines, intervals, dashes, texts = [], [], [], []
     for i, value in enumerate(values):
         here = known[i]
         if value is None or here is None:
@@ -176,11 +184,17 @@ def metric_plot(values: Sequence[Json | None], kinds: Sequence[str]) -> MetricPl
             bottom, top = height(value["lower"]), height(value["upper"])
             intervals.append(f"M{i + 0.5:g} {bottom:g}V{top:g}")
             text += f" ({number(value['lower'], 4)} to {number(value['upper'], 4)})"
+        baseline = baselines[i]
+        if baseline is not None:
+            at = height(baseline)
+            dashes.append(f"M{i + 0.3:g} {at:g}H{i + 0.7:g}M{i + 0.5:g} {at:g}V{here:g}")
+            text += f"; the model before {number(baseline, 4)}"
         texts.append(text)
     runs = len(values)
     return MetricPlot(
         "".join(lines) or None,
         "".join(intervals) or None,
+        "".join(dashes) or None,
         tuple(Point(place(i, runs), known[i], kind) for i, kind in enumerate(kinds)),
         tuple(Label(height(value), text) for value, text in ticks),
         "|".join(texts),
