@@ -342,7 +342,7 @@ def _by(change: float) -> str:
 
     Example:
         >>> _by(-0.1405), _by(0.0)
-        ('0.14 lower', 'the same')
+        ('0.141 lower', 'the same')
     """
     if change == 0:
         return "the same"
