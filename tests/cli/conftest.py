@@ -93,3 +93,15 @@ def document_of(on_store, capsys):
         return json.loads(out)
 
     return run
+
+
+@pytest.fixture
+def run(capsys, request):
+    """Runs the module's COMMAND; returns its exit status and what it printed."""
+
+    def run(arguments):
+        status = main([request.module.COMMAND, *shlex.split(arguments)])
+        out, err = capsys.readouterr()
+        return status, "".join(line.rstrip() + "\n" for line in out.splitlines()), err
+
+    return run

@@ -3,7 +3,6 @@ import os
 import pathlib
 import pty
 import re
-import shlex
 import subprocess
 import sys
 
@@ -13,10 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 
 from examples.wine_quality.data import load
-from tfx_wine_ext.cli import main
 
 from .conftest import drinks, write_as
 
+COMMAND = "drift"
 TABLE = f"""
  feature   kind          verdict   why
  {"─" * 107}
@@ -35,18 +34,6 @@ def here(tmp_path, monkeypatch):
     write_as("csv", drinks(0), tmp_path / "old.csv")
     write_as("csv", drinks(0.5), tmp_path / "new.csv")
     return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs the command; returns its exit status and what it printed."""
-
-    def run(arguments):
-        status = main(["drift", *shlex.split(arguments)])
-        out, err = capsys.readouterr()
-        return status, "".join(line.rstrip() + "\n" for line in out.splitlines()), err
-
-    return run
 
 
 def error(run, arguments):

@@ -4,7 +4,6 @@ import json
 import os
 import pathlib
 import pty
-import shlex
 import signal
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from tfx_wine_ext.columnar.table_files import open_table
 
 from .conftest import drinks, write_as
 
+COMMAND = "ingest"
 NAME = "data_tfrecord-00000-of-00001.gz"
 PRINTED = """
  split   rows   share   bytes   files
@@ -42,18 +42,6 @@ def here(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     write_as("parquet", drinks(0), tmp_path / "drinks.parquet")
     return tmp_path
-
-
-@pytest.fixture
-def run(capsys):
-    """Runs the command; returns its exit status and what it printed."""
-
-    def run(arguments):
-        status = main(["ingest", *shlex.split(arguments)])
-        out, err = capsys.readouterr()
-        return status, "".join(line.rstrip() + "\n" for line in out.splitlines()), err
-
-    return run
 
 
 def rows_of(folder, split="train"):

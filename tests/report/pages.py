@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import html
 import html.parser
+import re
 
 # The lowest contrast of any text with the ground that it stands on, and that text (WCAG 1.4.3).
 LOWEST_CONTRAST = """() => {
@@ -70,3 +72,15 @@ class Page(html.parser.HTMLParser):
 
     def all(self, tag, name):
         return [value for t, n, value in self.attributes if (t, n) == (tag, name)]
+
+
+def assert_data_stay_text(page: str) -> None:
+    """Of a page of hostile names: no tag is theirs, and nothing hides or turns text."""
+    assert len(re.findall("<script", page)) == len(re.findall("</script", page)) == 1
+    assert "<img" not in page
+    assert "{{ 7 * 7 }}" in html.unescape(page)
+    # Nothing is left that turns or hides what is around it, but the marks that isolate.
+    kinds = set(re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202f]", page))
+    assert kinds == set()
+    assert page.count("\u2068") == page.count("\u2069")
+    page.encode("utf-8")  # No half of a surrogate pair.

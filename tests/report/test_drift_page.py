@@ -20,7 +20,7 @@ from tests.report.documents import (
     OK,
     document,
 )
-from tests.report.pages import Page
+from tests.report.pages import Page, assert_data_stay_text
 from tfx_wine_ext.report.drift_page import render_drift_page
 
 
@@ -150,15 +150,7 @@ def test_no_page_names_an_address_or_has_style_or_code_in_attributes(name):
 
 
 def test_hostile_names_and_values_stay_text():
-    page = render_drift_page(HOSTILE)
-    assert len(re.findall("<script", page)) == len(re.findall("</script", page)) == 1
-    assert "<img" not in page
-    assert "{{ 7 * 7 }}" in html.unescape(page)
-    # Nothing is left that turns or hides what is around it, but the marks that isolate.
-    kinds = set(re.findall("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202f]", page))
-    assert kinds == set()
-    assert page.count("\u2068") == page.count("\u2069")
-    page.encode("utf-8")  # No half of a surrogate pair.
+    assert_data_stay_text(render_drift_page(HOSTILE))
 
 
 def test_a_very_long_name_is_there_once_whole_and_cut_everywhere_else():
