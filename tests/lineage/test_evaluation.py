@@ -15,7 +15,6 @@ from tfx_wine_ext.lineage.evaluation import (
     MetricValue,
     _message_class,
     gated_metrics,
-    read_baseline_metrics,
     read_metrics,
 )
 
@@ -29,7 +28,7 @@ REAL = base64.b64decode(
 
 def test_a_file_that_tfma_wrote_is_read(tmp_path):
     write(f"{tmp_path}/metrics-00000-of-00001.tfrecord", REAL)
-    assert read_metrics(str(tmp_path)) == {
+    assert read_metrics(str(tmp_path)).model == {
         "squared_pearson_correlation": MetricValue(0.3535538063192464),
         "mean_squared_error": MetricValue(0.5607351720895292),
         "example_count": MetricValue(527.0),
@@ -41,14 +40,14 @@ def test_a_file_that_tfma_wrote_is_read(tmp_path):
 )
 def test_the_file_has_the_name_of_whatever_version_of_tfma(tmp_path, name):
     write(f"{tmp_path}/{name}", REAL)
-    assert len(read_metrics(str(tmp_path))) == 3
+    assert len(read_metrics(str(tmp_path)).model) == 3
 
 
 def test_shards_are_read_together_and_plots_not_at_all(tmp_path):
     write_evaluation(str(tmp_path), {"a": 1.0}, name="metrics-00000-of-00002.tfrecord")
     write_evaluation(str(tmp_path), {"b": 2.0}, name="metrics-00001-of-00002.tfrecord")
     write(f"{tmp_path}/plots-00000-of-00001.tfrecord", REAL)
-    assert list(read_metrics(str(tmp_path))) == ["a", "b"]
+    assert list(read_metrics(str(tmp_path)).model) == ["a", "b"]
 
 
 def write_metrics(folder, *metrics, slice_column=False):
@@ -76,7 +75,7 @@ NAME, VALUE = "key.name", "value.double_value.value"
 
 def test_a_value_without_an_interval_is_the_value(tmp_path):
     write_metrics(tmp_path, {NAME: "auc", VALUE: 0.75})
-    assert read_metrics(str(tmp_path)) == {"auc": MetricValue(0.75)}
+    assert read_metrics(str(tmp_path)).model == {"auc": MetricValue(0.75)}
 
 
 def test_a_confidence_interval_gives_the_bounds(tmp_path):
@@ -89,7 +88,7 @@ def test_a_confidence_interval_gives_the_bounds(tmp_path):
             "confidence_interval.upper_bound.double_value.value": 1.0,
         },
     )
-    assert read_metrics(str(tmp_path)) == {"auc": MetricValue(0.75, 0.5, 1.0)}
+    assert read_metrics(str(tmp_path)).model == {"auc": MetricValue(0.75, 0.5, 1.0)}
 
 
 @pytest.mark.parametrize(
@@ -108,17 +107,17 @@ def test_bounds_count_unless_they_are_those_of_an_approximated_sum(tmp_path, met
             "value.bounded_value.methodology": methodology,
         },
     )
-    assert read_metrics(str(tmp_path)) == {"auc": expected}
+    assert read_metrics(str(tmp_path)).model == {"auc": expected}
 
 
 def test_what_is_not_finite_is_none(tmp_path):
     write_metrics(tmp_path, {NAME: "a", VALUE: math.nan}, {NAME: "b", VALUE: math.inf})
-    assert read_metrics(str(tmp_path)) == {"a": MetricValue(None), "b": MetricValue(None)}
+    assert read_metrics(str(tmp_path)).model == {"a": MetricValue(None), "b": MetricValue(None)}
 
 
 def test_zero_is_a_value(tmp_path):
     write_metrics(tmp_path, {NAME: "a", "value.double_value": None})
-    assert read_metrics(str(tmp_path)) == {"a": MetricValue(0.0)}
+    assert read_metrics(str(tmp_path)).model == {"a": MetricValue(0.0)}
 
 
 def test_only_numbers_of_the_model_itself_and_its_first_output_are_read(tmp_path):
@@ -132,8 +131,11 @@ def test_only_numbers_of_the_model_itself_and_its_first_output_are_read(tmp_path
         {NAME: "matrix", "key.output_name": "grade"},
         {NAME: "new", VALUE: 6.0, "key.output_name": "grade", "key.model_name": "candidate"},
     )
-    assert read_metrics(str(tmp_path)) == {"accuracy": MetricValue(1.0), "new": MetricValue(6.0)}
-    assert read_baseline_metrics(str(tmp_path)) == {"old": MetricValue(4.0)}
+    assert read_metrics(str(tmp_path)).model == {
+        "accuracy": MetricValue(1.0),
+        "new": MetricValue(6.0),
+    }
+    assert read_metrics(str(tmp_path)).baseline == {"old": MetricValue(4.0)}
 
 
 def test_the_baseline_is_the_model_that_the_config_says(tmp_path):
@@ -144,8 +146,8 @@ def test_the_baseline_is_the_model_that_the_config_says(tmp_path):
     )
     specs = [{"name": "last year", "isBaseline": True}, {"name": "baseline"}]
     write(f"{tmp_path}/eval_config.json", json.dumps({"evalConfig": {"modelSpecs": specs}}))
-    assert read_metrics(str(tmp_path)) == {"a": MetricValue(2.0)}
-    assert read_baseline_metrics(str(tmp_path)) == {"a": MetricValue(1.0)}
+    assert read_metrics(str(tmp_path)).model == {"a": MetricValue(2.0)}
+    assert read_metrics(str(tmp_path)).baseline == {"a": MetricValue(1.0)}
 
 
 def test_a_metric_without_averaging_comes_before_the_one_with_it(tmp_path):
@@ -155,7 +157,7 @@ def test_a_metric_without_averaging_comes_before_the_one_with_it(tmp_path):
         {NAME: "auc", VALUE: 2.0},
         {NAME: "only averaged", VALUE: 3.0, "key.aggregation_type": None},
     )
-    assert read_metrics(str(tmp_path)) == {
+    assert read_metrics(str(tmp_path)).model == {
         "auc": MetricValue(2.0),
         "only averaged": MetricValue(3.0),
     }
@@ -163,13 +165,13 @@ def test_a_metric_without_averaging_comes_before_the_one_with_it(tmp_path):
 
 def test_a_slice_is_not_the_whole(tmp_path):
     write_metrics(tmp_path, {NAME: "auc", VALUE: 1.0}, slice_column=True)
-    assert read_metrics(str(tmp_path)) == {}
+    assert read_metrics(str(tmp_path)).model == {}
 
 
 @pytest.mark.parametrize("content", [b"", b"PAR1", REAL[:-1], tfrecord([b"\xff\xff"])])
 def test_a_broken_file_has_no_metrics(tmp_path, content):
     write(f"{tmp_path}/metrics-00000-of-00001.tfrecord", content)
-    assert read_metrics(str(tmp_path)) == {}
+    assert read_metrics(str(tmp_path)).model == {}
 
 
 def test_the_metrics_with_a_threshold_are_those_that_bless(tmp_path):
@@ -203,7 +205,7 @@ def test_neither_tfma_nor_tensorflow_is_imported(tmp_path):
     script = (
         "import sys\n"
         "from tfx_wine_ext.lineage.evaluation import read_metrics\n"
-        "assert len(read_metrics(sys.argv[1])) == 3\n"
+        "assert len(read_metrics(sys.argv[1]).model) == 3\n"
         "print({'tensorflow', 'tensorflow_model_analysis', 'tfx', 'apache_beam'} & {*sys.modules})"
     )
     shown = subprocess.run(
@@ -251,7 +253,7 @@ def test_tfma_reads_the_same_from_its_own_evaluation(tmp_path, method):
     )
     tfma.analyze_raw_data(frame, config, output_path=str(tmp_path))
 
-    found = read_metrics(str(tmp_path))
+    found = read_metrics(str(tmp_path)).model
 
     assert gated_metrics(str(tmp_path)) == ["squared_pearson_correlation"]
     expected = tfma.load_eval_result(str(tmp_path)).get_metrics_for_slice()

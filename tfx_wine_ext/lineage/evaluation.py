@@ -14,7 +14,7 @@ import io
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
@@ -91,65 +91,56 @@ class MetricValue:
         return dict(vars(self))
 
 
-def read_metrics(uri: str, files: SoftFiles | None = None) -> dict[str, MetricValue]:
+class Metrics(NamedTuple):
+    """The numbers of an evaluation, by name and in TFMA's order.
+
+    Attributes:
+        model: Of the model.
+        baseline: Of the model that it was compared with, on the very same data: the one in
+            production, as a rule. Between two runs a metric changes with the data and with the
+            model; this tells the two apart. Empty if there was no such model.
+    """
+
+    model: dict[str, MetricValue]
+    baseline: dict[str, MetricValue]
+
+
+def read_metrics(uri: str, files: SoftFiles | None = None) -> Metrics:
     """Reads the numbers of an evaluation: of the overall slice, of the model's first output.
 
     Left out are metrics of one class or of the top k, differences to the baseline model, plots and
     matrices. Of a name that is there with and without averaging over classes, the one without is
-    taken. The baseline's own metrics are what `read_baseline_metrics` is for.
+    taken.
 
     Args:
         uri: Folder of a ModelEvaluation artifact.
         files: How to read it. Default: from where it is.
 
     Returns:
-        By name, in TFMA's order; none if the files are gone, or are Parquet files.
+        Both empty if the files are gone, or are Parquet files.
 
     Example:
-        >>> read_metrics("no/such/folder")
+        >>> read_metrics("no/such/folder").model
         {}
     """
-    return _read(uri, files or SoftFiles(), of_baseline=False)
-
-
-def read_baseline_metrics(uri: str, files: SoftFiles | None = None) -> dict[str, MetricValue]:
-    """Reads the numbers of the model that an evaluation compares with, on the very same data.
-
-    That is the one in production, as a rule. Between two runs a metric changes with the data and
-    with the model; this tells the two apart.
-
-    Args:
-        uri: Folder of a ModelEvaluation artifact.
-        files: How to read it. Default: from where it is.
-
-    Returns:
-        As `read_metrics`; none if there was no such model.
-
-    Example:
-        >>> read_baseline_metrics("no/such/folder")
-        {}
-    """
-    return _read(uri, files or SoftFiles(), of_baseline=True)
-
-
-def _read(uri: str, files: SoftFiles, *, of_baseline: bool) -> dict[str, MetricValue]:
+    files = files or SoftFiles()
     specs = _eval_config(uri, files).get("modelSpecs", [])
     baselines = {str(spec.get("name")) for spec in specs if spec.get("isBaseline")} or {_BASELINE}
-    found = [
-        metric
-        for part in _slices(uri, files)
-        if not part.slice_key.single_slice_keys and not part.HasField("cross_slice_key")
-        for metric in part.metric_keys_and_values
-        if (metric.key.model_name in baselines) is of_baseline
-        and _is_ordinary(metric.key)
-        and _is_number(metric.value)
-    ]
+    found: tuple[list[Any], list[Any]] = ([], [])
+    for part in _slices(uri, files):
+        if not part.slice_key.single_slice_keys and not part.HasField("cross_slice_key"):
+            for metric in part.metric_keys_and_values:
+                if _is_ordinary(metric.key) and _is_number(metric.value):
+                    found[metric.key.model_name in baselines].append(metric)
+    return Metrics(*map(_of_first_output, found))
+
+
+def _of_first_output(found: list[Any]) -> dict[str, MetricValue]:
     # Python's sort is stable: averaged ones last, all else in TFMA's order.
     found.sort(key=lambda metric: metric.key.HasField("aggregation_type"))
-    output = found[0].key.output_name if found else ""
     metrics: dict[str, MetricValue] = {}
     for metric in found:
-        if metric.key.output_name == output:
+        if metric.key.output_name == found[0].key.output_name:
             metrics.setdefault(metric.key.name, _metric_value(metric))
     return metrics
 

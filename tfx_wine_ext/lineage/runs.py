@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.lineage import readings
-from tfx_wine_ext.lineage.evaluation import MetricValue, read_baseline_metrics, read_metrics
+from tfx_wine_ext.lineage.evaluation import Metrics, MetricValue, read_metrics
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.scores import Score
 from tfx_wine_ext.lineage.snapshot import (
@@ -339,6 +339,7 @@ class _Reader:
         state = readings.state_of(executions)
         evaluation = self._evaluation()
         model = self._model(evaluation and evaluation[1])
+        metrics = read_metrics(evaluation[0].uri, self._files) if evaluation else Metrics({}, {})
         return Run(
             run=context.name,
             number=self._number,
@@ -353,10 +354,8 @@ class _Reader:
             statistics=self._statistics(examples),
             drift=drift,
             model=model,
-            metrics=read_metrics(evaluation[0].uri, self._files) if evaluation else {},
-            baseline_metrics=read_baseline_metrics(evaluation[0].uri, self._files)
-            if evaluation
-            else {},
+            metrics=metrics.model,
+            baseline_metrics=metrics.baseline,
             baseline_model_id=self._baseline_model(evaluation[1]) if evaluation else None,
             evaluation=evaluation and ArtifactRef(evaluation[0].id, evaluation[0].uri),
             blessed=self._blessed(evaluation and evaluation[1]),
