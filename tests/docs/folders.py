@@ -51,7 +51,7 @@ def readme(folder: Path) -> None:
 
 def command_line(folder: Path) -> None:
     wine_files(folder)
-    # Shuffled, as the file is in the order of the tasters' sessions.
+    # Shuffled, as the file is not in random order.
     white = wine("white").take(np.random.default_rng(1).permutation(wine("white").num_rows))
     (folder / "logs").mkdir()
     (folder / "taxi").mkdir()
