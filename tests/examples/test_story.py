@@ -91,6 +91,8 @@ def a_run(number: int, state: str = "COMPLETE", failed: str | None = None) -> Ru
         drift=drift if failed else None,
         model=None if failed else model,
         metrics={},
+        baseline_metrics={},
+        baseline_model_id=None,
         evaluation=None,
         blessed=None if failed else True,
         pushed=None,
