@@ -132,7 +132,7 @@ def test_keys_go_from_run_to_run_and_down_to_the_features(show):
     page.keyboard.press("ArrowLeft")
     assert tip(page)[:2] == [
         "Run 3 · 25 November 2026, 02:23 UTC · span 3 · Pushed",
-        "R² 0.41, up 0.08 (better) from run 2",
+        "R² 0.41, up 0.08 from run 2",
     ]
     page.keyboard.press("ArrowDown")
     assert tip(page)[0] == "R²: 0.41 (0.37 to 0.45)"
