@@ -6,18 +6,18 @@ Nothing here says that one caused the other: two runs differ in many ways at onc
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.lineage.evaluation import MetricValue, gated_metrics
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.readings import jsonable
 from tfx_wine_ext.lineage.runs import Run
 from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
-from tfx_wine_ext.report.glossary import metric_label
+from tfx_wine_ext.report.glossary import COUNTS, metric_label
 from tfx_wine_ext.report.text import count, number, pair, visible
 
 DRIFT_REPORT, STATISTICS = "drift report", "statistics"
@@ -27,7 +27,7 @@ MIN_PAIRS = 4
 # Up to here p-values are counted out over all orders: 7! = 5,040 of them.
 _EXACT_PAIRS = 7
 # Metrics of TFMA that do not say how good a model is.
-_NO_QUALITY = ("loss", "example_count", "weighted_example_count")
+_NO_QUALITY = ("loss", *COUNTS)
 _UNFINISHED = ("FAILED", "RUNNING", "CANCELED")
 _MOST_IN_SENTENCE = 3
 _NAME_LENGTH = 60
@@ -83,17 +83,8 @@ def same_data(before: Run, after: Run) -> bool | None:
         before: One run.
         after: Another one.
     """
-    old, new = before.examples, after.examples
-    if old is None or new is None:
-        return None
-    if old.id == new.id:
-        return True
-    if old.content_fingerprint and new.content_fingerprint:
-        # The same files may have been divided into splits in another way.
-        return old.content_fingerprint == new.content_fingerprint and old.rows == new.rows
-    if None not in (old.rows, new.rows) and old.rows != new.rows:
-        return False
-    return None
+    old, new = (vars(run.examples) if run.examples else None for run in (before, after))
+    return same_examples(old, new)
 
 
 def _scores(
@@ -151,12 +142,13 @@ def _components(before: Run, after: Run) -> dict[str, list[str]]:
 
 def _metrics(before: Run, after: Run) -> list[dict[str, Any]]:
     found = []
+    earlier_model = _same_model_on_new_data(before, after)
     for name in dict.fromkeys([*after.metrics, *before.metrics]):
         old, new = before.metrics.get(name), after.metrics.get(name)
         change = lower = upper = by_data = by_model = None
         if old is not None and new is not None:
             change, lower, upper = difference(old, new)
-        between = _same_model_on_new_data(before, after).get(name)
+        between = earlier_model.get(name)
         if between is not None and old is not None and new is not None:
             by_data, by_model = difference(old, between)[0], difference(between, new)[0]
         found.append(
@@ -186,10 +178,7 @@ def difference(
 ) -> tuple[float | None, float | None, float | None]:
     """Returns by how much a metric changed, and the confidence interval of that.
 
-    Of two intervals l1..u1 and l2..u2 around m1 and m2, that of m2 - m1 is from
-    ``d - sqrt((m2 - l2)^2 + (u1 - m1)^2)`` to ``d + sqrt((u2 - m2)^2 + (m1 - l1)^2)`` (Zou and
-    Donner, 2008, doi:10.1002/sim.3095). It holds for independent evaluations, as of different data;
-    for two models on the same data it is usually too wide.
+    How the interval is found, and when it holds: `comparison.interval_of_change`.
 
     Args:
         old: The earlier value.
@@ -209,9 +198,10 @@ def difference(
     change = new.value - old.value
     if old.lower is None or old.upper is None or new.lower is None or new.upper is None:
         return change, None, None
-    down = math.hypot(new.value - new.lower, old.upper - old.value)
-    up = math.hypot(new.upper - new.value, old.value - old.lower)
-    return change, change - down, change + up
+    lower, upper = interval_of_change(
+        (old.value, old.lower, old.upper), (new.value, new.lower, new.upper)
+    )
+    return change, lower, upper
 
 
 def _sentences(
@@ -313,7 +303,7 @@ def _about_metrics(metrics: Sequence[Mapping[str, Any]]) -> list[str]:
     found = []
     for metric in metrics:
         change = metric["change"]
-        if change is None or metric["name"] in _NO_QUALITY[1:]:
+        if change is None or metric["name"] in COUNTS:
             continue
         name = metric_label(metric["name"])
         name = name[0].upper() + name[1:]

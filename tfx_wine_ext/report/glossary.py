@@ -128,6 +128,9 @@ EVALUATION: Mapping[str, tuple[str, int]] = {
     "weighted_example_count": ("Weight of the examples", 0),
 }
 
+# Of these, what counts the data that a metric was measured on.
+COUNTS = ("example_count", "weighted_example_count")
+
 # The columns of the tables of scores, for readers who meet them for the first time.
 COLUMNS: Mapping[str, str] = {
     "Limit": "The value from which on the metric fails (or warns). Metrics without one are only "

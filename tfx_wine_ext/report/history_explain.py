@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
+from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.report.explain import label_of, metric_number
 from tfx_wine_ext.report.glossary import EVALUATION, metric_label
 from tfx_wine_ext.report.text import count, isolated, number, pair, visible
@@ -136,8 +136,7 @@ def moved_words(item: Json, data_changed: bool) -> str:
 def beyond_error(old: Json, new: Json) -> bool:
     """Whether two values differ by more than their intervals explain; so if these are not known.
 
-    The interval of the difference is that of Zou and Donner (2008, doi:10.1002/sim.3095), for
-    independent evaluations.
+    The interval of the difference is that of `lineage.comparison.interval_of_change`.
 
     Args:
         old: ``value``, ``lower`` and ``upper``; the bounds may be None.
@@ -150,10 +149,9 @@ def beyond_error(old: Json, new: Json) -> bool:
     """
     if any(side[key] is None for side in (old, new) for key in ("lower", "upper")):
         return True
-    change: float = new["value"] - old["value"]
-    down = math.hypot(new["value"] - new["lower"], old["upper"] - old["value"])
-    up = math.hypot(new["upper"] - new["value"], old["value"] - old["lower"])
-    return not change - down <= 0 <= change + up
+    old_bounds, new_bounds = ((side["value"], side["lower"], side["upper"]) for side in (old, new))
+    lower, upper = interval_of_change(old_bounds, new_bounds)
+    return not lower <= 0 <= upper
 
 
 def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
@@ -183,7 +181,7 @@ def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
     if value is None:
         return ""
     said = f"{metric_label(metric)} {number(value, 3)}"
-    baseline = baseline_value(run, metric)
+    baseline = metric_value(run, metric, "baseline_metrics")
     if baseline is not None:
         certain = beyond_error(run["baseline_metrics"][metric], run["metrics"][metric])
         words = change_words(metric, baseline, value, certain)
@@ -192,38 +190,26 @@ def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
         before = metric_value(other, metric)
         if before is not None:
             certain = beyond_error(other["metrics"][metric], run["metrics"][metric])
-            same = _same_data(other["examples"], run["examples"])
+            same = same_examples(other["examples"], run["examples"]) is True
             change = change_words(metric, before, value, certain, same)
             return f"{said}, {change} from run {other['number']}"
     return said
 
 
-def baseline_value(run: Json, metric: str) -> float | None:
-    """What the model before had of a metric on a run's data; None where nobody measured it.
-
-    Example:
-        >>> baseline_value({"baseline_metrics": {"auc": {"value": 0.8}}}, "auc")
-        0.8
-    """
-    found = run["baseline_metrics"].get(metric)
-    return None if found is None else found["value"]
-
-
-def _same_data(one: Json | None, other: Json | None) -> bool:
-    if one is None or other is None:
-        return False
-    key = "content_fingerprint"
-    return bool(one["id"] == other["id"] or (one[key] is not None and one[key] == other[key]))
-
-
-def metric_value(run: Json, metric: str | None) -> float | None:
+def metric_value(run: Json, metric: str | None, of: str = "metrics") -> float | None:
     """The value of a run's metric; None where it has none.
+
+    Args:
+        run: One of the document's runs.
+        metric: Its name.
+        of: ``metrics`` of the run's model, or ``baseline_metrics`` of the model before on the same
+            data.
 
     Example:
         >>> metric_value({"metrics": {"auc": {"value": 0.8}}}, "auc")
         0.8
     """
-    found = run["metrics"].get(metric)
+    found = run[of].get(metric)
     value: float | None = None if found is None else found["value"]
     return value
 

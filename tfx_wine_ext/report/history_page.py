@@ -13,7 +13,7 @@ from typing import Any
 from tfx_wine_ext.report import history_explain as explain
 from tfx_wine_ext.report import history_plot as plot
 from tfx_wine_ext.report.explain import label_of, metric_number
-from tfx_wine_ext.report.glossary import metric_label
+from tfx_wine_ext.report.glossary import COUNTS, metric_label
 from tfx_wine_ext.report.page import NAME_LIMIT, SENTENCE_LIMIT, render
 from tfx_wine_ext.report.text import count, moment, number, pair, visible
 
@@ -36,8 +36,6 @@ _PARTS = 12
 _REASONS = 4
 # A reason of the drift report that the headline says anyway.
 _SAID = re.compile(r"\d+ of \d+ features drifted( or came near it)?|there is no baseline")
-# They count the data that a metric was measured on.
-_COUNTS = ("example_count", "weighted_example_count")
 _KEYS = (
     *("pipeline", "store", "created", "library", "metric", "runs", "moved", "features"),
     *("correlations", "correlation_note"),
@@ -260,12 +258,12 @@ def _metric_names(document: Json) -> list[str]:
     """Metrics that any run has: the chosen one first, counts last, else as the runs have them."""
     found = dict.fromkeys(name for run in document["runs"] for name in run["metrics"])
     main = document["metric"]
-    return sorted(found, key=lambda name: (name != main, name in _COUNTS))
+    return sorted(found, key=lambda name: (name != main, name in COUNTS))
 
 
 def _metric(name: str, runs: Sequence[Json], outcomes: Sequence[str]) -> Metric:
     values = [run["metrics"].get(name) for run in runs]
-    baselines = [explain.baseline_value(run, name) for run in runs]
+    baselines = [explain.metric_value(run, name, "baseline_metrics") for run in runs]
     known = [v if v is not None and v["value"] is not None else None for v in values]
     return Metric(name, metric_label(name), plot.metric_plot(known, outcomes, baselines))
 
