@@ -4,8 +4,8 @@ A store of N runs of the wine pipeline (all components with their events and pro
 drift reports, anomalies and evaluations on disk) is made once below the user's cache folder. Ours:
 the store is opened, read, and `runs` and `history_document` are made. The peer reads the same facts
 for a table of the runs in the natural way, through MLMD's API: the contexts, then the executions of
-each run, the node and the outputs of each execution, the metrics by TFMA. TFMA's
-import is not counted; its reading is.
+each run, the node and the outputs of each execution, the metrics by TFMA. TFMA's import is not
+counted; its reading is.
 """
 
 from __future__ import annotations

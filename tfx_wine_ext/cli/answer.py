@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfx_wine_ext.cli.errors import CommandError
-from tfx_wine_ext.cli.output_file import OutputFile
+from tfx_wine_ext.cli.output_file import OutputFile, same_file
 
 STDOUT = "-"
 
@@ -26,6 +26,22 @@ def add_json_option(parser: argparse._ActionsContainer) -> None:
         help="write the answer as JSON; without FILE or with '-' to standard output, in place of "
         "what is printed",
     )
+
+
+def check_html(html: str | None, json_: str | None) -> None:
+    """Refuses a page that would go to standard output, or into the file of the JSON document.
+
+    Args:
+        html: What ``--html`` says.
+        json_: What ``--json`` says.
+
+    Raises:
+        CommandError: They cannot be written so.
+    """
+    if html == STDOUT:
+        raise CommandError("--html: expected a file, found '-'; only --json goes to stdout")
+    if html and json_ and same_file(html, json_):
+        raise CommandError(f"--html and --json: expected two files, found {html} twice")
 
 
 def json_text(document: Mapping[str, Any], encoding: str = "utf-8") -> str:

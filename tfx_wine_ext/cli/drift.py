@@ -11,10 +11,15 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfx_wine_ext.cli.answer import STDOUT, add_json_option, json_text, readers_may_leave
+from tfx_wine_ext.cli.answer import (
+    STDOUT,
+    add_json_option,
+    check_html,
+    json_text,
+    readers_may_leave,
+)
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import likely, names_in
-from tfx_wine_ext.cli.output_file import same_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -101,10 +106,7 @@ def run(options: argparse.Namespace) -> int:
     from tfx_wine_ext.cli import drift_table
     from tfx_wine_ext.drift import Verdict
 
-    if options.html == STDOUT:
-        raise CommandError("--html: expected a file, found '-'; only --json goes to stdout")
-    if options.html and options.json and same_file(options.html, options.json):
-        raise CommandError(f"--html and --json: expected two files, found {options.html} twice")
+    check_html(options.html, options.json)
     config = _config(options)
     with contextlib.ExitStack() as stack:
         html, json_ = (_output(stack, path) for path in (options.html, options.json))

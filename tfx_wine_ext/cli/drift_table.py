@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table, printable
 from tfx_wine_ext.drift.ranking import limit_of, nearness, severity
+from tfx_wine_ext.report.text import count
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -30,7 +31,7 @@ def sentence(document: Document) -> str:
         'WARN from a.csv (3,262 rows) to b.csv (1 row): 1 of 12 features drifted or came near it.'
     """
     sides = " to ".join(
-        f"{printable(side['name'])} ({side['rows']:,} row{'' if side['rows'] == 1 else 's'})"
+        f"{printable(side['name'])} ({count(side['rows'], 'row')})"
         for side in (document["baseline"], document["current"])
     )
     reasons = "; ".join(map(printable, document["reasons"])) or "no feature drifted"

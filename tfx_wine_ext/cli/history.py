@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from tfx_wine_ext.cli.answer import STDOUT, add_json_option, answering
+from tfx_wine_ext.cli.answer import add_json_option, answering, check_html
 from tfx_wine_ext.cli.errors import CommandError
-from tfx_wine_ext.cli.output_file import OutputFile, same_file
+from tfx_wine_ext.cli.output_file import OutputFile
 from tfx_wine_ext.cli.store_options import (
     STORE_HELP,
     add_store_options,
@@ -61,10 +61,9 @@ def run(options: argparse.Namespace) -> int:
     """
     if not (options.html or options.json):
         raise CommandError("--html and --json: expected one of them at least, found neither")
-    if options.html == STDOUT:
-        raise CommandError("--html: expected a file, found '-'; only --json goes to stdout")
-    if options.html and options.json and same_file(options.html, options.json):
-        raise CommandError(f"--html and --json: expected two files, found {options.html} twice")
+    check_html(options.html, options.json)
+    from tfx_wine_ext.report.text import count
+
     with answering(options.json) as answer:
         if not options.html:
             document = _document(options)
@@ -75,8 +74,7 @@ def run(options: argparse.Namespace) -> int:
                 document = _document(options)
                 html.write(render_history_page(document))
 
-        count = len(document["runs"])
-        runs = f"{count:,} run{'' if count == 1 else 's'} of {document['pipeline']}"
+        runs = f"{count(len(document['runs']), 'run')} of {document['pipeline']}"
         written = " and ".join(name for name in (options.html, options.json) if name)
         answer(document, lambda: print_line(f"{written}: {runs}"))
     return 0

@@ -81,6 +81,7 @@ def run(options: argparse.Namespace) -> int:
 def _print(document: Mapping[str, Any]) -> None:
     from tfx_wine_ext.cli.run_tables import state_cell, utc, yes_no
     from tfx_wine_ext.report.glossary import metric_label
+    from tfx_wine_ext.report.text import count
 
     metric = document["metric"]
     heading = "metric" if metric is None else metric_label(metric)
@@ -116,9 +117,8 @@ def _print(document: Mapping[str, Any]) -> None:
     )
     left = document["total"] - len(document["runs"])
     more = f", and {left:,} older: --last 0 shows all" if left else ""
-    shown = len(document["runs"])
     print_line(
-        f"{shown:,} run{'' if shown == 1 else 's'} of {document['pipeline']} in "
+        f"{count(len(document['runs']), 'run')} of {document['pipeline']} in "
         f"{document['store']}{more}"
     )
 

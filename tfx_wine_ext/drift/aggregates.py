@@ -211,16 +211,17 @@ def _step(filled: list[Steps], low: float, high: float) -> float | None:
         step = 10.0**exponent
         if not (high / step - low / step) < MOST_BINS * _MOST_STEPS:
             return None
-        for steps in filled:
-            with np.errstate(over="ignore", invalid="ignore"):  # Far outside of the bins.
-                multiple = steps.points / step
-                # Off by no more than float32 is from a decimal fraction.
-                is_off = np.abs(multiple - np.round(multiple)) > 1e-7 * np.abs(multiple)
-            if steps.counts[is_off].sum() > (1 - _ROUNDED) * steps.total:
-                break
-        else:
+        if all(_is_rounded(steps, step) for steps in filled):
             return step
     return None
+
+
+def _is_rounded(steps: Steps, step: float) -> bool:
+    with np.errstate(over="ignore", invalid="ignore"):  # Far outside of the bins.
+        multiple = steps.points / step
+        # Off by no more than float32 is from a decimal fraction.
+        is_off = np.abs(multiple - np.round(multiple)) > 1e-7 * np.abs(multiple)
+    return bool(steps.counts[is_off].sum() <= (1 - _ROUNDED) * steps.total)
 
 
 def _at_rank(steps: Steps, rank: int) -> float:
