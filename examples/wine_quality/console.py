@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
+import logging
 import os
 import sys
 import time
@@ -48,6 +50,25 @@ def noise_to_file(log: Path) -> Iterator[Console]:
 def console(stream: TextIO) -> Console:
     """Returns a console that does not break lines where its output is not a terminal."""
     return Console(file=stream, highlight=False, width=None if stream.isatty() else 200)
+
+
+def new_log(output: Path) -> Path:
+    """Returns where the log of a run that begins now goes, below the folder of all results."""
+    return output / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+
+
+def say_places(terminal: Console, output: Path, log: Path) -> None:
+    """Prints where the results and the log go."""
+    terminal.print(f"output  {escape(str(output))}")
+    terminal.print(f"log     {escape(str(log))}")
+
+
+def say_loading(terminal: Console) -> None:
+    """Says that TFX is about to be imported, and has all that it logs written to the log."""
+    # Read by TensorFlow when it is imported.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
+    logging.getLogger().setLevel(logging.INFO)
+    terminal.print("loading TensorFlow Extended ...", end="\r" if terminal.is_terminal else "\n")
 
 
 def short(place: str) -> str:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import logging
-import os
 import sys
 import time
 from collections.abc import Sequence
@@ -22,7 +19,10 @@ from examples.wine_quality.console import (
     command,
     console,
     first,
+    new_log,
     noise_to_file,
+    say_loading,
+    say_places,
     short,
     warn_of_sample,
 )
@@ -146,7 +146,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     started = time.monotonic()
     options = parse_arguments(arguments)
     options.output.mkdir(parents=True, exist_ok=True)
-    log = options.output / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+    log = new_log(options.output)
     try:
         if options.infra_validator:
             _require_docker()
@@ -157,9 +157,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     with noise_to_file(log) as terminal:
         _say_what_runs(terminal, options, data, log)
-        # Read by TensorFlow when it is imported.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-        logging.getLogger().setLevel(logging.INFO)
         try:
             summary = _run(terminal, options, data, log, started)
         except KeyboardInterrupt:
@@ -185,7 +182,7 @@ def _run(
     terminal: Console, options: argparse.Namespace, data: WineData, log: Path, started: float
 ) -> dict[str, Any] | None:
     """Runs the pipeline and returns its summary, or None when a component failed."""
-    terminal.print("loading TensorFlow Extended ...", end="\r" if terminal.is_terminal else "\n")
+    say_loading(terminal)
     # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
     from examples.wine_quality.local_run import Output, run_locally
     from examples.wine_quality.summary import summary
@@ -245,8 +242,7 @@ def _say_what_runs(
     """Prints what is about to happen, before the long wait for the imports."""
     span = f", span {options.span or options.spans} of {options.spans}" if options.spans > 1 else ""
     terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows{span})")
-    terminal.print(f"output  {escape(str(options.output))}")
-    terminal.print(f"log     {escape(str(log))}")
+    say_places(terminal, options.output, log)
     if data.source == "sample":
         warn_of_sample(terminal)
 

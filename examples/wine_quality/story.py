@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import datetime
-import logging
-import os
 import shutil
 import sys
 import time
@@ -23,7 +20,10 @@ from examples.wine_quality.console import (
     command,
     console,
     first,
+    new_log,
     noise_to_file,
+    say_loading,
+    say_places,
     short,
     warn_of_sample,
 )
@@ -132,7 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     started = time.monotonic()
     options = parse_arguments(arguments)
-    log = options.output / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+    log = new_log(options.output)
     try:
         white, red = load_both(options.data)
         spans = deliveries(white.table, red.table)
@@ -144,13 +144,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with noise_to_file(log) as terminal:
         for data in (white, red):
             terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows)")
-        terminal.print(f"output  {escape(str(options.output))}")
-        terminal.print(f"log     {escape(str(log))}")
+        say_places(terminal, options.output, log)
         if "sample" in (white.source, red.source):
             warn_of_sample(terminal)
-        # Read by TensorFlow when it is imported.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
-        logging.getLogger().setLevel(logging.INFO)
         try:
             found = run_all(terminal, spans, options, log)
         except KeyboardInterrupt:
@@ -221,7 +217,7 @@ def run_all(
     terminal: Console, spans: Sequence[Span], options: argparse.Namespace, log: Path
 ) -> Output:
     """Runs the pipeline on each span, until one ends otherwise than by its drift gate."""
-    terminal.print("loading TensorFlow Extended ...", end="\r" if terminal.is_terminal else "\n")
+    say_loading(terminal)
     from examples.wine_quality.local_run import Output, run_locally
 
     output = Output(options.output.absolute())
