@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import gzip
 import json
+import os
+import pathlib
+import pty
 import shlex
+import subprocess
+import sys
 
 import numpy as np
 import pyarrow as pa
@@ -103,5 +108,28 @@ def run(capsys, request):
         status = main([request.module.COMMAND, *shlex.split(arguments)])
         out, err = capsys.readouterr()
         return status, "".join(line.rstrip() + "\n" for line in out.splitlines()), err
+
+    return run
+
+
+@pytest.fixture
+def on_a_terminal(here):
+    """Runs a command whose errors go to a terminal, and whose bar comes at once.
+
+    Returns the process that has ended, and what the terminal was sent.
+    """
+
+    def run(*arguments):
+        program = "from tfx_wine_ext.cli import main, terminal; terminal.BAR_AFTER_SECONDS = 0"
+        program += f"; raise SystemExit(main({list(arguments)!r}))"
+        env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
+        outer, inner = pty.openpty()
+        done = subprocess.run(
+            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=inner, env=env, cwd=here
+        )
+        os.close(inner)
+        shown = os.read(outer, 1_000_000).decode()
+        os.close(outer)
+        return done, shown
 
     return run

@@ -1,7 +1,6 @@
 import json
 import os
 import pathlib
-import pty
 import re
 import subprocess
 import sys
@@ -326,18 +325,9 @@ def test_output_that_nobody_reads_to_its_end_changes_nothing(here, to_stdout):
         assert b"Broken" not in done.stderr
 
 
-def test_on_a_terminal_long_reading_shows_a_bar(here):
+def test_on_a_terminal_long_reading_shows_a_bar(here, on_a_terminal):
     pq.write_table(pa.table({f"x{i}": range(400_000) for i in range(20)}), here / "long.parquet")
-    program = "from tfx_wine_ext.cli import main, terminal; terminal.BAR_AFTER_SECONDS = 0"
-    program += "; raise SystemExit(main(['drift', 'long.parquet', 'long.parquet', '--json', '-']))"
-    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
-    outer, inner = pty.openpty()
-    done = subprocess.run(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=inner, env=env, cwd=here
-    )
-    os.close(inner)
-    shown = os.read(outer, 1_000_000).decode()
-    os.close(outer)
+    done, shown = on_a_terminal("drift", "long.parquet", "long.parquet", "--json", "-")
     assert done.returncode == 0
     assert json.loads(done.stdout)["baseline"]["rows"] == 400_000
     assert "reading" in shown

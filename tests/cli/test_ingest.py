@@ -3,7 +3,6 @@ import gzip
 import json
 import os
 import pathlib
-import pty
 import signal
 import subprocess
 import sys
@@ -271,17 +270,8 @@ def test_an_interrupted_run_leaves_nothing_under_the_final_name(here, how):
     assert len(rows_of(here / "out")) + len(rows_of(here / "out", "eval")) == 300_000
 
 
-def test_on_a_terminal_long_reading_shows_a_bar(here):
-    program = "from tfx_wine_ext.cli import main, terminal; terminal.BAR_AFTER_SECONDS = 0"
-    program += "; raise SystemExit(main(['ingest', 'drinks.parquet', 'out']))"
-    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
-    outer, inner = pty.openpty()
-    done = subprocess.run(
-        [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=inner, env=env, cwd=here
-    )
-    os.close(inner)
-    shown = os.read(outer, 1_000_000).decode()
-    os.close(outer)
+def test_on_a_terminal_long_reading_shows_a_bar(here, on_a_terminal):
+    done, shown = on_a_terminal("ingest", "drinks.parquet", "out")
     assert done.returncode == 0
     assert "reading" in shown
 

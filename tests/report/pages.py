@@ -70,6 +70,16 @@ class Page(html.parser.HTMLParser):
         marks = str.maketrans(dict.fromkeys("\u2068\u2069"))
         return " ".join(" ".join(self.texts).split()).translate(marks)
 
+    @property
+    def addresses(self):
+        """Tag, attribute and value of whatever may lead out of the page."""
+        return [
+            (tag, attribute, value)
+            for tag, attribute, value in self.attributes
+            if attribute in ("href", "src", "action", "xlink:href", "srcset", "data")
+            and not value.startswith("#")
+        ]
+
     def all(self, tag, name):
         return [value for t, n, value in self.attributes if (t, n) == (tag, name)]
 
