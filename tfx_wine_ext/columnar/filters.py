@@ -14,6 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from tfx_wine_ext.columnar.parquet_source import READER_OPTIONS, thrift_limits
+
 # The longest list of values whose "in" rules out row groups, see `_is_in`.
 _FEW_VALUES = 64
 
@@ -100,10 +102,15 @@ class RowFilter:
         """Returns the row groups of a Parquet file that may hold a row to keep.
 
         Args:
-            stream: The open file.
+            stream: The open file, or only its footer, with the length and the magic number.
             schema: Its schema, or the wider one that it is read as.
         """
-        fragment = ds.ParquetFileFormat().make_fragment(pa.PythonFile(stream, mode="r"))
+        limits = thrift_limits(stream.seek(0, 2))
+        file_format = ds.ParquetFileFormat(
+            read_options=ds.ParquetReadOptions(**READER_OPTIONS),
+            default_fragment_scan_options=ds.ParquetFragmentScanOptions(**limits),
+        )
+        fragment = file_format.make_fragment(pa.PythonFile(stream, mode="r"))
         kept = fragment.subset(filter=self.expression(schema), schema=schema)
         return frozenset(group.id for group in kept.row_groups)
 

@@ -10,17 +10,24 @@ import hashlib
 import inspect
 import io
 import os
+import re
+import stat
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tfx_wine_ext import safe_arrow
+from tfx_wine_ext.columnar.arrow_types import is_list
 from tfx_wine_ext.columnar.files import Files
 
+# See `ParquetFileError`.
+ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
 # See `Footer`.
 Stamp = tuple[int, int, int]
 
@@ -38,23 +45,44 @@ _CHECK_PAGES = {
     if option == "page_checksum_verification"
 }
 # One way for every reader, that of the footer included, so that all see the same types.
-_READER_OPTIONS: dict[str, Any] = {}
+# The nanoseconds that pyarrow takes for INT96 end in 2262 and wrap beyond: 9999-12-31, as Spark and
+# Hive write "for ever", would be a day of 1816. Microseconds hold every year that they write.
+READER_OPTIONS: dict[str, Any] = {"coerce_int96_timestamp_unit": "us"}
+_MOST_MILLISECONDS = (2**63 - 1) // 1000
+# What pyarrow says, as a plain OSError, of what is sound and it cannot do.
+_UNSUPPORTED = re.compile(
+    "not (yet |currently )?(implemented|supported)|only supports|unsupported|not recognized"
+    "|unknown encoding|cannot decrypt|decryption|crypto",
+    re.IGNORECASE,
+)
 _ADD_FILES = "let writers add new files instead of changing old ones, then run again"
 
 
 class ParquetFileError(ValueError):
-    """A Parquet file cannot be used; the message names the file, the cause and the remedy."""
+    """A Parquet file cannot be used; the message names the file, the cause and the remedy.
 
-    def __init__(self, path: str, found: str, remedy: str) -> None:
+    Attributes:
+        path: The file.
+        found: What is wrong with it.
+        remedy: What to do.
+        kind: ``damaged``: another copy may be sound. ``unsupported``: sound as far as is known,
+            but not for this library, or not for this version of pyarrow. ``memory``: nothing is
+            wrong with it, memory has run out. ``changed``: it is not what the run had begun with.
+            ``unreadable``: a disk or a connection failed. ``unusable``: anything else, such as a
+            path that is not there.
+    """
+
+    def __init__(self, path: str, found: str, remedy: str, kind: ErrorKind = "unusable") -> None:
         """Composes the message ``Parquet file PATH: FOUND; REMEDY``."""
         super().__init__(f"Parquet file {path}: {found}; {remedy}")
         self.path = path
         self.found = found
         self.remedy = remedy
+        self.kind: ErrorKind = kind
 
-    def __reduce__(self) -> tuple[type[ParquetFileError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[ParquetFileError], tuple[str, str, str, ErrorKind]]:
         """Lets the error cross process boundaries whole."""
-        return ParquetFileError, (self.path, self.found, self.remedy)
+        return ParquetFileError, (self.path, self.found, self.remedy, self.kind)
 
 
 @dataclass(frozen=True)
@@ -209,7 +237,8 @@ class OpenParquet:
 
     def reader(self, **options: Any) -> pq.ParquetFile:
         """Returns a reader of the rows; options are those of `pyarrow.parquet.ParquetFile`."""
-        options = {**_READER_OPTIONS, **_CHECK_PAGES, **options}
+        limits = thrift_limits(len(self._footer_only))
+        options = {**READER_OPTIONS, **limits, **_CHECK_PAGES, **options}
         if self._whole is not None:
             return pq.ParquetFile(pa.BufferReader(self._whole), **options)
         return pq.ParquetFile(self._stream, metadata=self._metadata, **options)
@@ -225,7 +254,9 @@ class OpenParquet:
             ParquetFileError: it is not.
         """
         if self.footer.digest != digest or _rewritten(stamp, self._stamp):
-            raise ParquetFileError(self._path, "it changed after the run had begun", _ADD_FILES)
+            raise ParquetFileError(
+                self._path, "it changed after the run had begun", _ADD_FILES, "changed"
+            )
 
     def verify(self) -> None:
         """Makes sure, after the last read, that all that was read is of one content.
@@ -255,12 +286,22 @@ class OpenParquet:
             found = "it was written to while it was read (its time of modification has changed)"
         else:
             return
-        raise ParquetFileError(self._path, found, _ADD_FILES)
+        raise ParquetFileError(self._path, found, _ADD_FILES, "changed")
 
 
 def _opened(path: str, files: Files) -> BinaryIO:
     try:
+        mode = stat.S_IFREG if "://" in path else os.stat(path).st_mode
+        # To open a pipe would wait for a writer, maybe for ever. A folder has its own error.
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise ParquetFileError(
+                path,
+                "is a pipe or a device, which can be read only once and in order",
+                "copy what comes out of it to a file",
+            )
         return files.open(path)
+    except ParquetFileError:
+        raise
     except Exception as error:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and may be read"
@@ -292,7 +333,9 @@ def _decoded(
 ) -> tuple[pq.FileMetaData, pa.Schema, tuple[RowGroup, ...]]:
     """Decodes a footer; it is at the end of the bytes, with the length and the magic number."""
     try:
-        parquet = pq.ParquetFile(pa.BufferReader(footer_only), **_READER_OPTIONS)
+        parquet = pq.ParquetFile(
+            pa.BufferReader(footer_only), **READER_OPTIONS, **thrift_limits(len(footer_only))
+        )
         metadata = parquet.metadata
         row_groups = tuple(
             RowGroup(i, group.num_rows, group.total_byte_size)
@@ -300,9 +343,68 @@ def _decoded(
         )
         return metadata, parquet.schema_arrow, row_groups
     except Exception as error:
-        raise ParquetFileError(
-            path, f"its footer cannot be decoded ({_one_line(error)})", "write the file again"
+        raise _failure(
+            path, "its footer cannot be decoded", error, "write the file again"
         ) from error
+
+
+def thrift_limits(footer_bytes: int) -> dict[str, int]:
+    """Returns options of pyarrow's for the metadata of a footer of this length.
+
+    No list in it can have more elements, and no text more bytes, than it has bytes. So a very wide
+    table is read, where pyarrow stops at a million elements, and a small file that claims to be one
+    is not.
+    """
+    limit = min(footer_bytes, 2**31 - 1)
+    return {"thrift_string_size_limit": limit, "thrift_container_size_limit": limit}
+
+
+def _failure(
+    path: str, what: str, error: Exception, remedy: str, column: str | None = None
+) -> ParquetFileError:
+    """Tells what an error means that came while a file was decoded.
+
+    Args:
+        path: The file.
+        what: What could not be done, such as ``its footer cannot be decoded``.
+        error: What was raised.
+        remedy: What to do if the file is damaged.
+        column: Where it was.
+    """
+    says = _one_line(error) if column is None else f"column {column!r}: {_one_line(error)}"
+    if isinstance(error, MemoryError):
+        return ParquetFileError(
+            path,
+            f"{what}: memory has run out ({says})",
+            "give it more memory, or write the file with smaller row groups; the file may be "
+            "sound, unless the number is absurd",
+            "memory",
+        )
+    if safe_arrow.UNSAFE_TYPE in says:
+        return ParquetFileError(
+            path,
+            f"it has a column of the type {safe_arrow.UNSAFE_TYPE}, which runs code that the file "
+            "brings",
+            "write it again without that type (with the storage type of the column)",
+            "unsupported",
+        )
+    outside = type(error).__module__.partition(".")[0] not in ("builtins", "pyarrow")
+    if outside or (isinstance(error, OSError) and (error.errno or type(error) is not OSError)):
+        return ParquetFileError(
+            path,
+            f"it cannot be read ({says or type(error).__name__})",
+            "check the disk or the connection, then run again",
+            "unreadable",
+        )
+    if isinstance(error, (NotImplementedError, pa.ArrowCapacityError)) or _UNSUPPORTED.search(says):
+        return ParquetFileError(
+            path,
+            f"{what} by pyarrow {pa.__version__} ({says})",
+            "the file may be sound: read it with a newer pyarrow, or have it written with types, "
+            "encodings and compression that this one knows",
+            "unsupported",
+        )
+    return ParquetFileError(path, f"{what} ({says})", remedy, "damaged")
 
 
 def _one_line(error: Exception) -> str:
@@ -312,6 +414,17 @@ def _one_line(error: Exception) -> str:
 
 def _whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
     """Returns the size and the bytes that make the digest, after checking the ends of the file."""
+    try:
+        return _read_whole_or_footer(path, stream)
+    except ParquetFileError:
+        raise
+    except Exception as error:
+        raise _failure(
+            path, "it cannot be read", error, "check the disk, then run again"
+        ) from error
+
+
+def _read_whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
     size = stream.seek(0, 2)
     if size <= WHOLE_FILE_FINGERPRINT_BYTES:
         stream.seek(0)
@@ -333,10 +446,14 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
             path,
             f"has {size} bytes, a Parquet file has at least 12",
             "it is empty or truncated: write or copy it again",
+            "damaged",
         )
     if ENCRYPTED_MAGIC in (head, tail[4:]):
         raise ParquetFileError(
-            path, "is encrypted (magic PARE)", "decrypt it first: keys are not supported"
+            path,
+            "is encrypted (magic PARE)",
+            "decrypt it first: keys are not supported",
+            "unsupported",
         )
     if head != MAGIC:
         raise ParquetFileError(
@@ -349,6 +466,7 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
             path,
             f"ends with {tail[4:]!r}, a Parquet file with {MAGIC!r}",
             "it is truncated or still being written: write or copy it again",
+            "damaged",
         )
     footer_bytes = int(struct.unpack("<I", tail[:4])[0]) + 8
     if footer_bytes > size - 4:
@@ -356,6 +474,7 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
             path,
             f"its footer claims {footer_bytes} bytes of {size}",
             "it is truncated or corrupt: write or copy it again",
+            "damaged",
         )
     return footer_bytes
 
@@ -458,35 +577,111 @@ def iter_row_groups(
         in_file = set(parquet.schema_arrow.names)
         columns = [name for name in schema.names if name in in_file]
         for row_group in row_groups:
-            batches = parquet.iter_batches(
-                batch_size=batch_rows,
-                row_groups=[row_group],
-                columns=columns,
-                use_threads=False,
-            )
             rows = 0
-            while True:
-                try:
-                    batch = next(batches, None)
-                except Exception as error:
-                    opened.verify()  # An overwritten file is not a corrupt one.
+            try:
+                for batch in _batches(opened, parquet, row_group, columns, batch_rows):
+                    rows += batch.num_rows
+                    yield row_group, _conform(path, batch, schema)
+                expected_rows = parquet.metadata.row_group(row_group).num_rows
+                if rows != expected_rows:
                     raise ParquetFileError(
                         path,
-                        f"row group {row_group} cannot be decoded ({_one_line(error)})",
+                        f"row group {row_group} has {rows} rows, its footer says {expected_rows}",
                         "it is corrupt: write or copy it again",
-                    ) from error
-                if batch is None:
-                    break
-                rows += batch.num_rows
-                yield row_group, _conform(path, batch, schema)
-            expected_rows = parquet.metadata.row_group(row_group).num_rows
-            if rows != expected_rows:
-                raise ParquetFileError(
-                    path,
-                    f"row group {row_group} has {rows} rows, its footer says {expected_rows}",
-                    "it is corrupt: write or copy it again",
-                )
+                        "damaged",
+                    )
+            except ParquetFileError:
+                opened.verify()  # An overwritten file is not a corrupt one.
+                raise
         opened.verify()
+
+
+def _batches(
+    opened: OpenParquet,
+    parquet: pq.ParquetFile,
+    row_group: int,
+    columns: Sequence[str],
+    batch_rows: int,
+) -> Iterator[pa.RecordBatch]:
+    """Yields one row group as it is in the file."""
+    options = {"batch_size": batch_rows, "row_groups": [row_group], "use_threads": False}
+    try:
+        int96 = [name for name in _int96_columns(parquet) if name in columns]
+        if int96:
+            in_milliseconds = opened.reader(coerce_int96_timestamp_unit="ms")
+            for batch in in_milliseconds.iter_batches(columns=int96, **options):
+                _check_int96(opened.footer.path, row_group, batch)
+        yield from parquet.iter_batches(columns=columns, **options)
+    except ParquetFileError:
+        raise
+    except Exception as error:
+        failing = None if isinstance(error, MemoryError) else _failing(parquet, columns, options)
+        raise _failure(
+            opened.footer.path,
+            f"row group {row_group} cannot be decoded",
+            error,
+            "it is corrupt: write or copy it again",
+            failing,
+        ) from error
+
+
+def _failing(
+    parquet: pq.ParquetFile, columns: Sequence[str], options: Mapping[str, Any]
+) -> str | None:
+    """Returns the first column that cannot be decoded by itself."""
+    for name in columns:
+        try:
+            for _ in parquet.iter_batches(columns=[name], **options):
+                pass
+        except Exception:
+            return name
+    return None
+
+
+def _int96_columns(parquet: pq.ParquetFile) -> list[str]:
+    """Returns the top-level columns that are INT96 or have it inside, and maybe some more."""
+    leaves = (parquet.schema.column(i) for i in range(len(parquet.schema)))
+    paths = [leaf.path for leaf in leaves if leaf.physical_type == "INT96"]
+    # A dot may be part of a name, so that the path does not tell where the first name ends.
+    return [
+        name
+        for name in parquet.schema_arrow.names
+        if any(path == name or path.startswith(f"{name}.") for path in paths)
+    ]
+
+
+def _check_int96(path: str, row_group: int, in_milliseconds: pa.RecordBatch) -> None:
+    """Refuses what microseconds do not hold, which pyarrow would let wrap: after the year 294246.
+
+    Milliseconds hold whatever INT96 can say.
+    """
+    for name, array in zip(in_milliseconds.schema.names, in_milliseconds.columns):
+        for values in _timestamps(array):
+            bounds = pc.min_max(values.view(pa.int64())).as_py()
+            for bound in bounds.values():
+                if bound is not None and abs(bound) > _MOST_MILLISECONDS:
+                    raise ParquetFileError(
+                        path,
+                        f"row group {row_group} has an INT96 timestamp in column {name!r} that is "
+                        f"{bound} ms from 1970, more microseconds than 64 bits hold",
+                        "correct the value, or leave the column out",
+                    )
+
+
+def _timestamps(array: pa.Array) -> Iterator[pa.Array]:
+    """Yields the arrays of milliseconds inside an array, at whatever depth."""
+    if array.type == pa.timestamp("ms"):
+        yield array
+    elif pa.types.is_struct(array.type):
+        for i in range(array.type.num_fields):
+            yield from _timestamps(array.field(i))
+    elif pa.types.is_map(array.type):
+        yield from _timestamps(array.keys)
+        yield from _timestamps(array.items)
+    elif is_list(array.type):
+        yield from _timestamps(array.values)
+    elif isinstance(array.type, pa.BaseExtensionType):
+        yield from _timestamps(array.storage)
 
 
 def _conform(path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
