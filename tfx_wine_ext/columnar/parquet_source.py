@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from tfx_wine_ext import safe_arrow
 from tfx_wine_ext.columnar.arrow_types import is_list
 from tfx_wine_ext.columnar.files import Files
+from tfx_wine_ext.columnar.managed_tables import managed_table_of
 
 # See `ParquetFileError`.
 ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
@@ -490,8 +491,21 @@ def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
         One footer a file.
 
     Raises:
-        ParquetFileError: of the first file, in the order of `paths`, that cannot be used.
+        ParquetFileError: of the first file, in the order of `paths`, that cannot be used, or that
+            belongs to a Delta Lake, Iceberg, Hudi or transactional Hive table.
     """
+    table = managed_table_of(paths, files)
+    if table is not None:
+        article = "an" if table.format[0] in "AEIOU" else "a"
+        raise ParquetFileError(
+            table.path,
+            f"belongs to {article} {table.format} table ({table.folder}), whose folder also holds "
+            "rows that were deleted or replaced",
+            f"read it with a reader of {table.format} tables (Spark, Trino, DuckDB, its own "
+            "library), write the rows wanted to plain Parquet files outside of the table's folder, "
+            "and name those",
+            "unsupported",
+        )
     with ThreadPoolExecutor(FOOTER_READERS) as pool:
         return list(pool.map(lambda path: read_footer(path, files), paths))
 
