@@ -124,7 +124,7 @@ def _marked(folders: Sequence[str], files: Files) -> set[str]:
     """Returns the folders, of those that a format would have as its own, that are there."""
     asked = [(each, format_) for each in _patterns(folders) for format_ in _FORMATS]
     with ThreadPoolExecutor(_LOOKING) as pool:
-        found = pool.map(lambda pair: _own_folders(*pair, files), asked)
+        found = pool.map(lambda pair: _own_folders(pair[0], pair[1], files), asked)
         return {folder for of_one in found for folder in of_one}
 
 

@@ -19,12 +19,11 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tfx_wine_ext import safe_arrow
-from tfx_wine_ext.columnar.arrow_types import is_list
 from tfx_wine_ext.columnar.files import Files
+from tfx_wine_ext.columnar.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.columnar.managed_tables import managed_table_of
 
 # See `ParquetFileError`.
@@ -46,10 +45,8 @@ _CHECK_PAGES = {
     if option == "page_checksum_verification"
 }
 # One way for every reader, that of the footer included, so that all see the same types.
-# The nanoseconds that pyarrow takes for INT96 end in 2262 and wrap beyond: 9999-12-31, as Spark and
-# Hive write "for ever", would be a day of 1816. Microseconds hold every year that they write.
+# INT96 is read as bytes and decoded by us, see int96.py; this is for the types in the schema.
 READER_OPTIONS: dict[str, Any] = {"coerce_int96_timestamp_unit": "us"}
-_MOST_MILLISECONDS = (2**63 - 1) // 1000
 # What pyarrow says, as a plain OSError, of what is sound and it cannot do.
 _UNSUPPORTED = re.compile(
     "not (yet |currently )?(implemented|supported)|only supports|unsupported|not recognized"
@@ -225,6 +222,19 @@ class OpenParquet:
             digest = _digest(size, content)
             self._footer_only = content if self._whole else MAGIC + content
             self._metadata, schema, row_groups = _decoded(path, self._footer_only)
+            leaves = self._metadata.schema
+            self._has_int96 = any(
+                leaves.column(i).physical_type == "INT96" for i in range(len(leaves))
+            )
+            if self._has_int96:
+                length = (
+                    _footer_bytes(path, size, content[:4], content[-8:])
+                    if self._whole
+                    else len(content)
+                )
+                in_bytes = footer_of_bytes(content[-length:-8])
+                end = struct.pack("<I", len(in_bytes)) + MAGIC
+                self._metadata, *_ = _decoded(path, MAGIC + in_bytes + end)
         except BaseException:
             self._stream.close()
             raise
@@ -236,13 +246,26 @@ class OpenParquet:
     def __exit__(self, *error: object) -> None:
         self._stream.close()
 
-    def reader(self, **options: Any) -> pq.ParquetFile:
-        """Returns a reader of the rows; options are those of `pyarrow.parquet.ParquetFile`."""
-        limits = thrift_limits(len(self._footer_only))
-        options = {**READER_OPTIONS, **limits, **_CHECK_PAGES, **options}
-        if self._whole is not None:
-            return pq.ParquetFile(pa.BufferReader(self._whole), **options)
-        return pq.ParquetFile(self._stream, metadata=self._metadata, **options)
+    def reader(self) -> pq.ParquetFile:
+        """Returns a reader of the rows, in which INT96 is 12 bytes; see `with_timestamps`."""
+        source = self._stream if self._whole is None else pa.BufferReader(self._whole)
+        return pq.ParquetFile(source, metadata=self._metadata, **_CHECK_PAGES)
+
+    def with_timestamps(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns a batch of the reader's with the types of the footer's schema.
+
+        Raises:
+            Int96Error: An INT96 timestamp does not fit.
+        """
+        if not self._has_int96 or not batch.num_columns:
+            return batch
+        columns = []
+        for name, array in zip(batch.schema.names, batch.columns):
+            try:
+                columns.append(with_timestamps(array, self.footer.schema.field(name).type))
+            except Int96Error as error:
+                raise Int96Error(f"column {name!r}: {error}") from None
+        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
     def footer_stream(self) -> BinaryIO:
         """Returns a file of the footer alone, for what looks at nothing else."""
@@ -620,14 +643,14 @@ def _batches(
     """Yields one row group as it is in the file."""
     options = {"batch_size": batch_rows, "row_groups": [row_group], "use_threads": False}
     try:
-        int96 = [name for name in _int96_columns(parquet) if name in columns]
-        if int96:
-            in_milliseconds = opened.reader(coerce_int96_timestamp_unit="ms")
-            for batch in in_milliseconds.iter_batches(columns=int96, **options):
-                _check_int96(opened.footer.path, row_group, batch)
-        yield from parquet.iter_batches(columns=columns, **options)
-    except ParquetFileError:
-        raise
+        for batch in parquet.iter_batches(columns=columns, **options):
+            yield opened.with_timestamps(batch)
+    except Int96Error as error:
+        raise ParquetFileError(
+            opened.footer.path,
+            f"row group {row_group}, {error}",
+            "correct the value, or leave the column out",
+        ) from error
     except Exception as error:
         failing = None if isinstance(error, MemoryError) else _failing(parquet, columns, options)
         raise _failure(
@@ -650,52 +673,6 @@ def _failing(
         except Exception:
             return name
     return None
-
-
-def _int96_columns(parquet: pq.ParquetFile) -> list[str]:
-    """Returns the top-level columns that are INT96 or have it inside, and maybe some more."""
-    leaves = (parquet.schema.column(i) for i in range(len(parquet.schema)))
-    paths = [leaf.path for leaf in leaves if leaf.physical_type == "INT96"]
-    # A dot may be part of a name, so that the path does not tell where the first name ends.
-    return [
-        name
-        for name in parquet.schema_arrow.names
-        if any(path == name or path.startswith(f"{name}.") for path in paths)
-    ]
-
-
-def _check_int96(path: str, row_group: int, in_milliseconds: pa.RecordBatch) -> None:
-    """Refuses what microseconds do not hold, which pyarrow would let wrap: after the year 294246.
-
-    Milliseconds hold whatever INT96 can say.
-    """
-    for name, array in zip(in_milliseconds.schema.names, in_milliseconds.columns):
-        for values in _timestamps(array):
-            bounds = pc.min_max(values.view(pa.int64())).as_py()
-            for bound in bounds.values():
-                if bound is not None and abs(bound) > _MOST_MILLISECONDS:
-                    raise ParquetFileError(
-                        path,
-                        f"row group {row_group} has an INT96 timestamp in column {name!r} that is "
-                        f"{bound} ms from 1970, more microseconds than 64 bits hold",
-                        "correct the value, or leave the column out",
-                    )
-
-
-def _timestamps(array: pa.Array) -> Iterator[pa.Array]:
-    """Yields the arrays of milliseconds inside an array, at whatever depth."""
-    if array.type == pa.timestamp("ms"):
-        yield array
-    elif pa.types.is_struct(array.type):
-        for i in range(array.type.num_fields):
-            yield from _timestamps(array.field(i))
-    elif pa.types.is_map(array.type):
-        yield from _timestamps(array.keys)
-        yield from _timestamps(array.items)
-    elif is_list(array.type):
-        yield from _timestamps(array.values)
-    elif isinstance(array.type, pa.BaseExtensionType):
-        yield from _timestamps(array.storage)
 
 
 def _conform(path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
