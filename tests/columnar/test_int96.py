@@ -164,7 +164,7 @@ def test_nanoseconds_are_rounded_down_as_everywhere(path):
 
 def test_what_microseconds_do_not_hold_is_an_error_that_names_file_row_group_and_column(path):
     # A file of bytes, made one of INT96 by swapping the two types of its column back.
-    days = [2_440_588, 2_440_588 + 106_751_990, 2_440_588 + 106_751_992, 0]
+    days = [2_440_588, 2_440_588 + 106_751_990, 2_440_588 + 106_751_991, 0]
     stored = pa.array([raw(0, day) for day in days], pa.binary(12))
     pq.write_table(pa.table({"ts": stored}), path, compression="none")
     content = pathlib.Path(path).read_bytes()
@@ -180,7 +180,7 @@ def test_what_microseconds_do_not_hold_is_an_error_that_names_file_row_group_and
 
     message = (
         f"^Parquet file {re.escape(path)}: row group 0, column 'ts': an INT96 timestamp is "
-        "106751992 days from 1970, and 64 bits of microseconds hold 106,751,991; correct the "
+        "106751991 days from 1970, and 64 bits of microseconds hold 106,751,990; correct the "
         "value, or leave the column out$"
     )
     with pytest.raises(ParquetFileError, match=message):

@@ -18,8 +18,9 @@ import pyarrow as pa
 _BYTES = 12
 _JULIAN_DAY_OF_1970 = 2_440_588
 _MICROSECONDS_A_DAY = 86_400_000_000
-# A little less than 2**63 microseconds, some 292,000 years: what is compared with it is a float.
-_LIMIT = 9.22e18
+_NANOSECONDS_A_DAY = 1_000 * _MICROSECONDS_A_DAY
+# Whole days that 64 bits of microseconds hold, some 292,000 years.
+_MOST_DAYS = 106_751_990
 
 # Thrift's compact protocol: types of fields.
 _TRUE, _FALSE, _BYTE, _I32, _DOUBLE, _BINARY = 1, 2, 3, 5, 7, 8
@@ -204,13 +205,15 @@ def _decoded(array: pa.Array, type_: pa.DataType) -> pa.Array:
     nanoseconds = np.ascontiguousarray(words[:, :8]).view("<i8")[:, 0]
     days = np.ascontiguousarray(words[:, 8:]).view("<i4")[:, 0].astype(np.int64)
     days -= _JULIAN_DAY_OF_1970
-    far = np.abs(days * float(_MICROSECONDS_A_DAY) + nanoseconds / 1e3) > _LIMIT
+    days += nanoseconds // _NANOSECONDS_A_DAY  # -1, say, where they are counted backwards.
+    nanoseconds %= _NANOSECONDS_A_DAY
+    far = np.abs(days) > _MOST_DAYS
     if array.null_count:
         far &= array.is_valid().to_numpy(zero_copy_only=False)
     if far.any():
         raise Int96Error(
             f"an INT96 timestamp is {days[np.argmax(far)]} days from 1970, and 64 bits of "
-            "microseconds hold 106,751,991"
+            f"microseconds hold {_MOST_DAYS:,}"
         )
     microseconds = np.zeros(end, np.int64)
     microseconds[array.offset :] = days * _MICROSECONDS_A_DAY + nanoseconds // 1000
