@@ -50,9 +50,10 @@ READER_OPTIONS: dict[str, Any] = {"coerce_int96_timestamp_unit": "us"}
 # What pyarrow says, as a plain OSError, of what is sound and it cannot do.
 _UNSUPPORTED = re.compile(
     "not (yet |currently )?(implemented|supported)|only supports|unsupported|not recognized"
-    "|unknown encoding|cannot decrypt|decryption|crypto",
+    "|unknown encoding",
     re.IGNORECASE,
 )
+_ENCRYPTED = re.compile("decrypt", re.IGNORECASE)
 _ADD_FILES = "let writers add new files instead of changing old ones, then run again"
 
 
@@ -420,12 +421,19 @@ def _failure(
             "check the disk or the connection, then run again",
             "unreadable",
         )
+    if _ENCRYPTED.search(says):
+        return ParquetFileError(
+            path,
+            f"{what}: it is encrypted ({says})",
+            "decrypt it first, as keys are not supported, or leave the column out",
+            "unsupported",
+        )
     if isinstance(error, (NotImplementedError, pa.ArrowCapacityError)) or _UNSUPPORTED.search(says):
         return ParquetFileError(
             path,
             f"{what} by pyarrow {pa.__version__} ({says})",
-            "the file may be sound: read it with a newer pyarrow, or have it written with types, "
-            "encodings and compression that this one knows",
+            "if other readers take it, the file is sound: use a newer pyarrow, or have it written "
+            "with types, encodings and compression that this one knows",
             "unsupported",
         )
     return ParquetFileError(path, f"{what} ({says})", remedy, "damaged")
