@@ -49,6 +49,13 @@ def found(pattern, folder):
     return [os.path.relpath(path, folder) for path in find_table_files(str(pattern))]
 
 
+@pytest.mark.parametrize("kind", [None, "csv", "parquet", "tfrecord"])
+def test_a_pipe_is_refused_at_once_whatever_it_is_said_to_hold(folder, kind):
+    os.mkfifo(folder / "a.csv")
+    with pytest.raises(TableFileError, match=r"a\.csv: .*a pipe.*; write its content to a file"):
+        open_table(str(folder / "a.csv"), kind=kind)
+
+
 # Which files.
 
 

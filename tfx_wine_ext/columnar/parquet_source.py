@@ -17,7 +17,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfx_wine_ext.columnar.files import Files
+from tfx_wine_ext.columnar.files import Files, IrregularFileError
 
 MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"
@@ -140,6 +140,8 @@ def read_footer(path: str, files: Files) -> Footer:
     """
     try:
         stream = files.open(path)
+    except IrregularFileError as error:
+        raise ParquetFileError(path, f"is {error.found}, no regular file", error.remedy) from error
     except Exception as error:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and may be read"

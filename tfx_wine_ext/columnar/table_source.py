@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Protocol, cast
 import pyarrow as pa
 from isal import igzip, igzip_lib
 
-from tfx_wine_ext.columnar.files import Files, LocalFiles
+from tfx_wine_ext.columnar.files import Files, IrregularFileError, LocalFiles
 
 # Values in one batch: 4 MiB numbers of 8 bytes are 32 MB, whether a table is long or wide.
 BATCH_VALUES = 4 * 1024 * 1024
@@ -109,6 +109,8 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
     """
     try:
         file = (files or LocalFiles()).open(path)
+    except IrregularFileError as error:
+        raise TableFileError(str(error)) from error
     except OSError as error:
         raise TableFileError(
             f"{path}: cannot be opened ({error.strerror or error}); check that it exists and may "
