@@ -117,11 +117,13 @@ def find_files(pattern: str, files: Files) -> list[str]:
 def is_hidden(path: str) -> bool:
     """Tells whether the last part of a path is a name that marks what is not data.
 
+    Beam writes to a folder ``beam-temp-...`` first, and leaves it where it was stopped.
+
     Example:
         >>> is_hidden("data/_SUCCESS"), is_hidden("data/part-0.parquet")
         (True, False)
     """
-    return path.rpartition("/")[2].startswith(("_", "."))
+    return path.rpartition("/")[2].startswith(("_", ".", "beam-temp-"))
 
 
 def read_footer(path: str, files: Files) -> Footer:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from tfx_wine_ext.columnar.example_table import ExampleTable
 from tfx_wine_ext.columnar.files import LocalFiles
 from tfx_wine_ext.columnar.parquet_source import MAGIC, is_hidden
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
+from tfx_wine_ext.columnar.shard_files import check_shards
 from tfx_wine_ext.columnar.table_source import GZIP_ERRORS, TableFileError, TableSource, opened
 from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
 
@@ -59,7 +61,8 @@ def open_table(
 
     Raises:
         TableFileError: There is no such file, the files are of several kinds or of none that is
-            known, or one of them cannot be used.
+            known, one of them cannot be used, or one of a numbered set (``-00001-of-00003``) is
+            missing; of a set that `path` does not mean as a whole, none is missed.
 
     Example:
         >>> import pyarrow as pa, pyarrow.parquet as pq, tempfile
@@ -69,7 +72,11 @@ def open_table(
         ...     table.kind, table.rows, table.names
         ('parquet', 2, ['x'])
     """
-    paths = find_table_files(split_folder(path, split))
+    folder = split_folder(path, split)
+    paths = find_table_files(folder)
+    if not os.path.lexists(folder) or os.path.isdir(folder):  # A file by its name is just that.
+        wanted = "*" if os.path.isdir(folder) else os.path.basename(folder)
+        check_shards(paths, lambda name: fnmatch.fnmatchcase(name, wanted))
     source = _CLASSES[kind or _common_kind(paths)](paths, reads)
     if source.rows == 0:
         raise TableFileError(f"{path}: expected at least one row, found none")

@@ -105,7 +105,7 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
         The file, whose `tell` shows the progress, and the stream of its content.
 
     Raises:
-        TableFileError: The file cannot be opened.
+        TableFileError: The file cannot be opened, or is called ``.gz`` and has not one byte.
     """
     try:
         file = (files or LocalFiles()).open(path)
@@ -117,7 +117,13 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
             "be read"
         ) from error
     with file:
-        zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        head = file.read(len(GZIP_MAGIC))
+        if not head and path.endswith(".gz"):
+            raise TableFileError(
+                f"{path}: expected a gzip file, which has 20 bytes even without content, found 0 "
+                "bytes; its content is lost: write or copy it again"
+            )
+        zipped = head == GZIP_MAGIC
         file.seek(0)
         if zipped:
             unzipped: Any = igzip.open  # Which has no annotations.

@@ -142,7 +142,7 @@ class SketchedCategories:
 
 
 class TableSketch:
-    """A table in bounded memory, whatever its number of rows: fed by batches, merged, pickled.
+    """A table in bounded memory, whatever its number of rows: fed by batches, merged.
 
     Batches need not have the same columns: where one lacks a column, its rows count as missing
     there. A column without any value in one batch takes its kind from others.
@@ -561,6 +561,18 @@ class _Distinct:
         from tfx_bsl.sketches import KmvSketch
 
         self.sketch = KmvSketch.Deserialize(state)
+
+
+# What a `TableSketch` is made of; see tfx_wine_ext/drift/plain.py.
+PARTS_OF_SKETCHES: tuple[type, ...] = (
+    SketchLimits,
+    Steps,
+    Moments,
+    _Column,
+    _Numbers,
+    _Categories,
+    _Distinct,
+)
 
 
 def _bytes(values: pa.LargeBinaryArray) -> int:
