@@ -50,9 +50,7 @@ class _Shard:
     suffix: str
 
 
-def check_shards(
-    paths: Iterable[str], is_meant: Callable[[str], bool] = lambda name: True
-) -> None:
+def check_shards(paths: Iterable[str], is_meant: Callable[[str], bool] = lambda name: True) -> None:
     """Refuses sets of numbered files of which one is missing, or is there twice.
 
     Numbers begin with 0; a set that is complete when they begin with 1 is complete, too. Files

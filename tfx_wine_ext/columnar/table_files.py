@@ -171,7 +171,11 @@ def find_table_files(path: str) -> list[str]:
 def _common_kind(paths: Sequence[str]) -> Kind:
     kinds: dict[Kind, list[str]] = {}
     for path in paths:
-        kinds.setdefault(_kind_of(path), []).append(path)
+        kind = _kind_of(path)
+        if kind:
+            kinds.setdefault(kind, []).append(path)
+    if not kinds:
+        raise _unknown_kind(paths[0])
     if len(kinds) > 1:
         found = " and ".join(
             f"{len(of_kind)} of {kind} ({of_kind[0]})" for kind, of_kind in sorted(kinds.items())
@@ -182,15 +186,21 @@ def _common_kind(paths: Sequence[str]) -> Kind:
     return next(iter(kinds))
 
 
-def _kind_of(path: str) -> Kind:
-    """Tells the format of a file by its extension and first bytes, which must not disagree."""
+def _kind_of(path: str) -> Kind | None:
+    """Tells the format of a file by its extension and first bytes, which must not disagree.
+
+    Returns:
+        None of a file without content whose name does not tell: a shard that got no row.
+    """
     stem, extension = os.path.splitext(path)
     if extension == ".gz":
         extension = os.path.splitext(stem)[1]
     named = KIND_OF_EXTENSION.get(extension.lower())
+    is_empty = False
     with opened(path) as (_, stream):
         try:
             head = stream.read(LENGTH_BYTES + CRC_BYTES)
+            is_empty = not head
         except GZIP_ERRORS:
             head = b""  # Whoever reads it in earnest says what is wrong with it.
     for magic, what in _COMPRESSED.items():
@@ -204,9 +214,13 @@ def _kind_of(path: str) -> Kind:
             f"{path}: is called {extension} and holds {held}; rename it, or say --format {held}"
         )
     kind = named or held
-    if kind is None:
-        raise TableFileError(
-            f"{path}: neither its name nor its first bytes tell what kind of file it is; call it "
-            f"{', '.join(KIND_OF_EXTENSION)}, or say --format {'|'.join(KINDS)}"
-        )
+    if kind is None and not is_empty:
+        raise _unknown_kind(path)
     return kind
+
+
+def _unknown_kind(path: str) -> TableFileError:
+    return TableFileError(
+        f"{path}: neither its name nor its first bytes tell what kind of file it is; call it "
+        f"{', '.join(KIND_OF_EXTENSION)}, or say --format {'|'.join(KINDS)}"
+    )

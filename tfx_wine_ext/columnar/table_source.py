@@ -133,6 +133,14 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
             yield file, file
 
 
+def damaged(path: str, error: BaseException) -> TableFileError:
+    """Returns the error of a file that cannot be unpacked."""
+    return TableFileError(
+        f"{path}: cannot be unpacked ({one_line(error)}); it is truncated or corrupt: write or "
+        "copy it again"
+    )
+
+
 def batch_rows(columns: int) -> int:
     """Returns how many rows a batch of so many columns has.
 

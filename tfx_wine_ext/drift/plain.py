@@ -150,7 +150,7 @@ def _restored(plain: Any, buffers: list[pa.Buffer]) -> Any:
     if kind != "object":
         raise TypeError(f"a value of the kind {kind!r}")
     cls = _CLASSES[parts[0]]
-    made, state = cls.__new__(cls), _restored(parts[1], buffers)
+    made, state = object.__new__(cls), _restored(parts[1], buffers)
     if hasattr(cls, "__setstate__"):
         made.__setstate__(state)
     else:

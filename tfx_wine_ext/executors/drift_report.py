@@ -12,6 +12,7 @@ from typing import Any
 
 import pyarrow as pa
 from absl import logging
+from google.protobuf import message as protobuf_message
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx import types
 from tfx.components.util import examples_utils
@@ -362,16 +363,34 @@ def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
 def _of_statistics(side: _Side) -> _Summarized:
     """Reads what StatisticsGen wrote of a split."""
     path = os.path.join(side.uri, "FeatureStats.pb")
-    datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
-        io_utils.read_bytes_file(path)
-    ).datasets
+    if not fileio.exists(path):
+        raise ValueError(
+            f"{path}: expected statistics of StatisticsGen, found none; {_AS_IT_WAS_WRITTEN}"
+        )
+    try:
+        datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
+            io_utils.read_bytes_file(path)
+        ).datasets
+    except (protobuf_message.DecodeError, SystemError) as error:  # By its version.
+        raise ValueError(
+            f"{path}: expected statistics of StatisticsGen, found other or damaged bytes; "
+            f"{_AS_IT_WAS_WRITTEN}"
+        ) from error
     if len(datasets) != 1:
         raise ValueError(
             f"{path}: expected statistics of one dataset without slices, found {len(datasets)}; "
             "give examples instead, or run StatisticsGen without slices"
         )
     source = side.source(int(datasets[0].num_examples))
-    return _Summarized(statistics_summaries(datasets[0]), source, "coarse")
+    try:
+        return _Summarized(statistics_summaries(datasets[0]), source, "coarse")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (ArithmeticError, LookupError, TypeError) as error:
+        raise ValueError(
+            f"{path}: expected statistics of StatisticsGen, found numbers that contradict each "
+            f"other ({type(error).__name__}: {error}); {_AS_IT_WAS_WRITTEN}"
+        ) from error
 
 
 def _with_schema(config: DriftConfig, schemas: Sequence[types.Artifact]) -> DriftConfig:
