@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import BinaryIO
@@ -281,7 +281,7 @@ def iter_row_groups(
     schema: pa.Schema,
     batch_rows: int,
     files: Files,
-) -> Iterator[tuple[int, pa.RecordBatch]]:
+) -> Generator[tuple[int, pa.RecordBatch], None, None]:
     """Yields row groups of one file as Arrow batches of at most `batch_rows` rows, in file order.
 
     Args:
@@ -332,6 +332,7 @@ def iter_row_groups(
                     break
                 rows += batch.num_rows
                 yield row_group, _conform(path, batch, schema)
+                del batch  # Before the next one is read.
             expected_rows = parquet.metadata.row_group(row_group).num_rows
             if rows != expected_rows:
                 raise ParquetFileError(
