@@ -388,7 +388,7 @@ def _of_statistics(side: _Side) -> _Summarized:
         return _Summarized(statistics_summaries(datasets[0]), source, "coarse")
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    except (ArithmeticError, LookupError, TypeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise ValueError(
             f"{path}: expected statistics of StatisticsGen, found numbers that contradict each "
             f"other ({type(error).__name__}: {error}); {_AS_IT_WAS_WRITTEN}"
