@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import numpy as np
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.parquet_source import Footer
 from tfx_wine_ext.columnar.plan import EncodeOptions
+from tfx_wine_ext.columnar.widening import wider_type
 
 
 class NoCommonTypeError(ValueError):
@@ -76,7 +76,9 @@ def schema_difference(
 
 
 def unified_schema(footers: Sequence[Footer], reads: Callable[[str], bool]) -> pa.Schema:
-    """Merges the schemas of the files, widening numbers; columns that are not read do not matter.
+    """Merges the schemas of the files; each column gets the type that holds the values of all.
+
+    Columns that are not read do not matter. What is wider than what, `wider_type` says.
 
     Args:
         footers: The files.
@@ -91,42 +93,14 @@ def unified_schema(footers: Sequence[Footer], reads: Callable[[str], bool]) -> p
         for column in footer.schema:
             known = merged.setdefault(column.name, column.type)
             earlier = seen.setdefault(column.name, [])
-            wider = _wider_type(known, column.type)
+            wider = wider_type(known, column.type)
             if wider is not None:
                 merged[column.name] = wider
             elif reads(column.name):
                 other, path = next(
-                    (pair for pair in earlier if _wider_type(pair[0], column.type) is None),
+                    (pair for pair in earlier if wider_type(pair[0], column.type) is None),
                     earlier[-1],
                 )
                 raise NoCommonTypeError(column.name, other, path, column.type, footer.path)
             earlier.append((column.type, footer.path))
     return pa.schema(list(merged.items()))
-
-
-def _wider_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    """Returns the type that holds every value of both, or None where there is none."""
-    if a == b or pa.types.is_null(b):
-        return a
-    if pa.types.is_null(a):
-        return b
-    if pa.types.is_integer(a) and pa.types.is_integer(b):
-        wider = np.promote_types(a.to_pandas_dtype(), b.to_pandas_dtype())
-        return pa.from_numpy_dtype(wider) if wider.kind in "iu" else None
-    if pa.types.is_floating(a) and pa.types.is_floating(b):
-        return a if a.bit_width >= b.bit_width else b
-    for pair in ((a, b), (b, a)):
-        if pa.types.is_floating(pair[0]) and pa.types.is_integer(pair[1]):
-            wider = np.promote_types(pair[0].to_pandas_dtype(), pair[1].to_pandas_dtype())
-            return pa.from_numpy_dtype(wider)
-        if pa.types.is_large_string(pair[0]) and pa.types.is_string(pair[1]):
-            return pair[0]
-        if pa.types.is_large_binary(pair[0]) and pa.types.is_binary(pair[1]):
-            return pair[0]
-    if pa.types.is_dictionary(a) or pa.types.is_dictionary(b):
-        return _wider_type(*(t.value_type if pa.types.is_dictionary(t) else t for t in (a, b)))
-    if pa.types.is_list(a) and pa.types.is_list(b):
-        # Writers differ in what they call the elements: Spark "element", Arrow "item".
-        values = _wider_type(a.value_type, b.value_type)
-        return None if values is None else pa.list_(values)
-    return None
