@@ -8,16 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
+import os
 import struct
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfx_wine_ext.columnar.files import Files
+
+# See `Footer`.
+Stamp = tuple[int, int, int]
 
 MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"
@@ -32,6 +37,9 @@ _CHECK_PAGES = {
     for option in inspect.signature(pq.ParquetFile).parameters
     if option == "page_checksum_verification"
 }
+# One way for every reader, that of the footer included, so that all see the same types.
+_READER_OPTIONS: dict[str, Any] = {}
+_ADD_FILES = "let writers add new files instead of changing old ones, then run again"
 
 
 class ParquetFileError(ValueError):
@@ -69,6 +77,8 @@ class Footer:
             `WHOLE_FILE_FINGERPRINT_BYTES`, of size and footer above.
         schema: The Arrow schema of the file.
         row_groups: In file order.
+        stamp: Of a local file, what notices that it was written to later in the run: its device,
+            its number there, and the time of its last modification in nanoseconds.
     """
 
     path: str
@@ -76,6 +86,7 @@ class Footer:
     digest: str
     schema: pa.Schema
     row_groups: tuple[RowGroup, ...]
+    stamp: Stamp | None = None
 
     @property
     def rows(self) -> int:
@@ -138,29 +149,160 @@ def read_footer(path: str, files: Files) -> Footer:
         ParquetFileError: if the file cannot be opened, is empty, truncated, encrypted, not
             Parquet, or its footer cannot be decoded.
     """
+    with OpenParquet(path, files) as opened:
+        return opened.footer
+
+
+class OpenParquet:
+    """One Parquet file, open once: what is read from it is what its digest was made of.
+
+    A file of up to `WHOLE_FILE_FINGERPRINT_BYTES` is read into memory at once, and decoded from
+    there: whatever happens to the file meanwhile, the digest is that of what is decoded. Of a
+    larger one the footer is kept and never read again, and `verify` compares the file with it
+    after the last read. Use it as a context manager.
+
+    Args:
+        path: The file.
+        files: The file system it lies on.
+
+    Attributes:
+        footer: What the footer says.
+
+    Raises:
+        ParquetFileError: see `read_footer`.
+
+    Example:
+        >>> import tempfile
+        >>> from tfx_wine_ext.columnar.files import LocalFiles
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pq.write_table(pa.table({"x": [1, 2]}), f"{folder}/a.parquet")
+        ...     with OpenParquet(f"{folder}/a.parquet", LocalFiles()) as opened:
+        ...         rows = opened.reader().read().to_pylist()
+        ...         opened.verify()
+        >>> rows
+        [{'x': 1}, {'x': 2}]
+    """
+
+    def __init__(self, path: str, files: Files) -> None:
+        self._path = path
+        self._files = files
+        self._stream = _opened(path, files)
+        try:
+            self._stamp = _stamp(self._stream)
+            size, content = _whole_or_footer(path, self._stream)
+            self._whole = content if len(content) == size else None
+            if self._whole is None:
+                self._footer_bytes = len(content)
+            digest = _digest(size, content)
+            self._footer_only = content if self._whole else MAGIC + content
+            self._metadata, schema, row_groups = _decoded(path, self._footer_only)
+        except BaseException:
+            self._stream.close()
+            raise
+        self.footer = Footer(path, size, digest, schema, row_groups, self._stamp)
+
+    def __enter__(self) -> OpenParquet:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
+    def reader(self, **options: Any) -> pq.ParquetFile:
+        """Returns a reader of the rows; options are those of `pyarrow.parquet.ParquetFile`."""
+        options = {**_READER_OPTIONS, **_CHECK_PAGES, **options}
+        if self._whole is not None:
+            return pq.ParquetFile(pa.BufferReader(self._whole), **options)
+        return pq.ParquetFile(self._stream, metadata=self._metadata, **options)
+
+    def footer_stream(self) -> BinaryIO:
+        """Returns a file of the footer alone, for what looks at nothing else."""
+        return io.BytesIO(self._footer_only)
+
+    def check(self, digest: str, stamp: Stamp | None) -> None:
+        """Makes sure that this is the file that was seen before, with this digest and stamp.
+
+        Raises:
+            ParquetFileError: it is not.
+        """
+        if self.footer.digest != digest or _rewritten(stamp, self._stamp):
+            raise ParquetFileError(self._path, "it changed after the run had begun", _ADD_FILES)
+
+    def verify(self) -> None:
+        """Makes sure, after the last read, that all that was read is of one content.
+
+        A local file is asked through the handle that it was read with: size, footer, and time of
+        modification. A handle on a remote file may answer from its buffer, so that a new one is
+        asked for size and footer.
+
+        Raises:
+            ParquetFileError: the file is no longer the one that was opened.
+        """
+        if self._whole is not None:
+            return
+        if self._stamp is None:
+            with _opened(self._path, self._files) as stream:
+                size = stream.seek(0, 2)
+                stream.seek(max(size - self._footer_bytes, 0))
+                footer = stream.read(self._footer_bytes)
+        else:
+            # Past Python's buffer, which may still hold what was there before.
+            descriptor = self._stream.fileno()
+            size = os.fstat(descriptor).st_size
+            footer = os.pread(descriptor, self._footer_bytes, max(size - self._footer_bytes, 0))
+        if _digest(size, footer) != self.footer.digest:
+            found = "it was overwritten while it was read"
+        elif _stamp(self._stream) != self._stamp:
+            found = "it was written to while it was read (its time of modification has changed)"
+        else:
+            return
+        raise ParquetFileError(self._path, found, _ADD_FILES)
+
+
+def _opened(path: str, files: Files) -> BinaryIO:
     try:
-        stream = files.open(path)
+        return files.open(path)
     except Exception as error:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and may be read"
         ) from error
-    with stream:
-        size = stream.seek(0, 2)
-        digest = hashlib.sha256(struct.pack("<Q", size))
-        digest.update(_footer_or_whole_file(path, stream, size))
-        try:
-            stream.seek(0)
-            parquet = pq.ParquetFile(stream)
-            metadata, schema = parquet.metadata, parquet.schema_arrow
-            row_groups = tuple(
-                RowGroup(i, group.num_rows, group.total_byte_size)
-                for i, group in ((i, metadata.row_group(i)) for i in range(metadata.num_row_groups))
-            )
-        except Exception as error:
-            raise ParquetFileError(
-                path, f"its footer cannot be decoded ({_one_line(error)})", "write the file again"
-            ) from error
-    return Footer(path, size, digest.hexdigest()[:32], schema, row_groups)
+
+
+def _stamp(stream: BinaryIO) -> Stamp | None:
+    """Returns device, number and time of modification of a local file; None of a remote one."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (AttributeError, OSError):
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def _rewritten(before: Stamp | None, now: Stamp | None) -> bool:
+    """Tells whether two stamps are of one file that was written to in between."""
+    return before is not None and now is not None and before[:2] == now[:2] and before != now
+
+
+def _digest(size: int, content: bytes) -> str:
+    digest = hashlib.sha256(struct.pack("<Q", size))
+    digest.update(content)
+    return digest.hexdigest()[:32]
+
+
+def _decoded(
+    path: str, footer_only: bytes
+) -> tuple[pq.FileMetaData, pa.Schema, tuple[RowGroup, ...]]:
+    """Decodes a footer; it is at the end of the bytes, with the length and the magic number."""
+    try:
+        parquet = pq.ParquetFile(pa.BufferReader(footer_only), **_READER_OPTIONS)
+        metadata = parquet.metadata
+        row_groups = tuple(
+            RowGroup(i, group.num_rows, group.total_byte_size)
+            for i, group in ((i, metadata.row_group(i)) for i in range(metadata.num_row_groups))
+        )
+        return metadata, parquet.schema_arrow, row_groups
+    except Exception as error:
+        raise ParquetFileError(
+            path, f"its footer cannot be decoded ({_one_line(error)})", "write the file again"
+        ) from error
 
 
 def _one_line(error: Exception) -> str:
@@ -168,18 +310,30 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _footer_or_whole_file(path: str, stream: BinaryIO, size: int) -> bytes:
-    """Returns the bytes that make the digest, after checking the ends of the file."""
+def _whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
+    """Returns the size and the bytes that make the digest, after checking the ends of the file."""
+    size = stream.seek(0, 2)
+    if size <= WHOLE_FILE_FINGERPRINT_BYTES:
+        stream.seek(0)
+        content = stream.read()
+        _footer_bytes(path, len(content), content[:4], content[-8:])
+        return len(content), content
+    stream.seek(0)
+    head = stream.read(4)
+    stream.seek(size - 8)
+    footer_bytes = _footer_bytes(path, size, head, stream.read(8))
+    stream.seek(size - footer_bytes)
+    return size, stream.read(footer_bytes)
+
+
+def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
+    """Returns the length of the footer with its end, as the last 8 bytes of the file claim it."""
     if size < 12:
         raise ParquetFileError(
             path,
             f"has {size} bytes, a Parquet file has at least 12",
             "it is empty or truncated: write or copy it again",
         )
-    stream.seek(0)
-    head = stream.read(4)
-    stream.seek(size - 8)
-    tail = stream.read(8)
     if ENCRYPTED_MAGIC in (head, tail[4:]):
         raise ParquetFileError(
             path, "is encrypted (magic PARE)", "decrypt it first: keys are not supported"
@@ -196,16 +350,14 @@ def _footer_or_whole_file(path: str, stream: BinaryIO, size: int) -> bytes:
             f"ends with {tail[4:]!r}, a Parquet file with {MAGIC!r}",
             "it is truncated or still being written: write or copy it again",
         )
-    footer_bytes = struct.unpack("<I", tail[:4])[0] + 8
+    footer_bytes = int(struct.unpack("<I", tail[:4])[0]) + 8
     if footer_bytes > size - 4:
         raise ParquetFileError(
             path,
             f"its footer claims {footer_bytes} bytes of {size}",
             "it is truncated or corrupt: write or copy it again",
         )
-    wanted = size if size <= WHOLE_FILE_FINGERPRINT_BYTES else footer_bytes
-    stream.seek(size - wanted)
-    return stream.read(wanted)
+    return footer_bytes
 
 
 def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
@@ -277,6 +429,7 @@ def iter_row_groups(
     schema: pa.Schema,
     batch_rows: int,
     files: Files,
+    stamp: Stamp | None = None,
 ) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yields row groups of one file as Arrow batches of at most `batch_rows` rows, in file order.
 
@@ -288,23 +441,20 @@ def iter_row_groups(
             narrower type is cast. A name stands for one column of the file.
         batch_rows: Rows in every batch but the last of a row group.
         files: The file system of the file.
+        stamp: Of the same footer. Default: None, only the digest is compared.
 
     Yields:
         Number of the row group, and a batch of it; where a row group is cut depends on the
-        file and `batch_rows` alone.
+        file and `batch_rows` alone. Whoever takes all of them knows that they are of the file
+        that `digest` is of: that is verified after the last one.
 
     Raises:
         ParquetFileError: if the file is no longer the one the footer was read from, a page
             cannot be decoded, or a value does not fit the type that its column is cast to.
     """
-    if read_footer(path, files).digest != digest:
-        raise ParquetFileError(
-            path,
-            "it changed after the run had begun",
-            "let writers add new files instead of changing old ones, then run again",
-        )
-    with files.open(path) as stream:
-        parquet = pq.ParquetFile(stream, **_CHECK_PAGES)
+    with OpenParquet(path, files) as opened:
+        opened.check(digest, stamp)
+        parquet = opened.reader()
         in_file = set(parquet.schema_arrow.names)
         columns = [name for name in schema.names if name in in_file]
         for row_group in row_groups:
@@ -319,6 +469,7 @@ def iter_row_groups(
                 try:
                     batch = next(batches, None)
                 except Exception as error:
+                    opened.verify()  # An overwritten file is not a corrupt one.
                     raise ParquetFileError(
                         path,
                         f"row group {row_group} cannot be decoded ({_one_line(error)})",
@@ -335,6 +486,7 @@ def iter_row_groups(
                     f"row group {row_group} has {rows} rows, its footer says {expected_rows}",
                     "it is corrupt: write or copy it again",
                 )
+        opened.verify()
 
 
 def _conform(path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -102,6 +102,7 @@ class ParquetTable:
                 schema,
                 batch_rows(len(schema)),
                 self._files,
+                footer.stamp,
             )
             try:
                 for _, batch in read:
