@@ -96,14 +96,43 @@ class RowFilter:
             any_of = all_of if any_of is None else any_of | all_of
         return any_of
 
-    def row_groups(self, stream: BinaryIO, schema: pa.Schema) -> frozenset[int]:
+    def may_hold(self, known: pa.Table) -> list[bool]:
+        """Tells for each row, of which only some columns are known, whether it may be one to keep.
+
+        Args:
+            known: These columns, one at least.
+
+        Example:
+            >>> known = pa.table({"colour": ["red", "blue"]})
+            >>> RowFilter([("alcohol", ">", 10), ("colour", "=", "red")]).may_hold(known)
+            [True, False]
+        """
+        of_known = [[c for c in all_of if c[0] in known.column_names] for all_of in self._any_of]
+        if not all(of_known):
+            return [True] * known.num_rows
+        found = ds.InMemoryDataset(known).to_table(
+            columns={"kept": RowFilter(of_known).expression(known.schema)}
+        )
+        return [kept is True for kept in found["kept"].to_pylist()]
+
+    def row_groups(
+        self, stream: BinaryIO, schema: pa.Schema, constants: Mapping[str, pa.Scalar] | None = None
+    ) -> frozenset[int]:
         """Returns the row groups of a Parquet file that may hold a row to keep.
 
         Args:
             stream: The open file.
             schema: Its schema, or the wider one that it is read as.
+            constants: Columns that are not in the file, and the one value of each. Default: none.
         """
-        fragment = ds.ParquetFileFormat().make_fragment(pa.PythonFile(stream, mode="r"))
+        guarantees = [
+            pc.field(name) == value if value.is_valid else pc.field(name).is_null()
+            for name, value in (constants or {}).items()
+        ]
+        fragment = ds.ParquetFileFormat().make_fragment(
+            pa.PythonFile(stream, mode="r"),
+            partition_expression=functools.reduce(operator.and_, guarantees, pc.scalar(True)),
+        )
         kept = fragment.subset(filter=self.expression(schema), schema=schema)
         return frozenset(group.id for group in kept.row_groups)
 

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.files import Files, LocalFiles
-from tfx_wine_ext.columnar.parquet_source import ParquetFileError, iter_row_groups, read_footers
-from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema
+from tfx_wine_ext.columnar.layout import PartitionError
+from tfx_wine_ext.columnar.parquet_source import (
+    Footer,
+    ParquetFileError,
+    conform,
+    iter_row_groups,
+    read_footers,
+)
+from tfx_wine_ext.columnar.plan import leaves
+from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema, with_partitions
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
+from tfx_wine_ext.columnar.values import leaf_values
 
 # A column that is being read takes its pages and its dictionary, 1 MB and more, whatever the batch.
 COLUMNS_A_PASS = 64
@@ -19,16 +30,19 @@ class ParquetTable:
     """Parquet files, read a row group at a time and only the columns that are wanted.
 
     Where the files differ in a column's type, it is the one that holds all of them (int64 and
-    float64 are float64); a column that a file lacks is null there.
+    float64 are float64); a column that a file lacks is null there. A struct is flattened to its
+    fields, ``struct.field``, as for features (`plan_features`).
 
     Args:
         paths: The files.
-        reads: Whether a column is read.
+        reads: Whether a column is read; of a struct, a field.
         files: The file system that they lie on; None: the local one.
+        root: The folder below which names of folders are Hive partitions; see `with_partitions`.
+            Default: None, no columns come of them.
 
     Raises:
-        TableFileError: A footer cannot be read, or a column that is read is twice in a file or of
-            types that no type holds.
+        TableFileError: A footer cannot be read, a column that is read is twice in a file or of
+            types that no type holds, or the partitions of the files do not go together.
 
     Example:
         >>> import pyarrow.parquet as pq, tempfile
@@ -47,14 +61,18 @@ class ParquetTable:
         paths: Sequence[str],
         reads: Callable[[str], bool],
         files: Files | None = None,
+        root: str | None = None,
     ) -> None:
         self.paths = paths
         self.position = 0
         self._files = files or LocalFiles()
         try:
-            self._footers = read_footers(paths, self._files)
-            whole = unified_schema(self._footers, reads)
-        except ParquetFileError as error:
+            self._footers: Sequence[Footer] = read_footers(paths, self._files)
+            if root is not None:
+                [self._footers] = with_partitions([self._footers], root)
+            flat = _flattened(self._footers)
+            whole = unified_schema(flat, reads)
+        except (ParquetFileError, PartitionError) as error:
             raise TableFileError(str(error)) from error
         except NoCommonTypeError as error:
             raise TableFileError(
@@ -62,8 +80,9 @@ class ParquetTable:
                 f"{error.type} in {error.path}; no type holds both: convert one of them, or leave "
                 "the column out"
             ) from error
-        for footer in self._footers:
-            twice = sorted({n for n in footer.schema.names if footer.schema.names.count(n) > 1})
+        for footer in flat:
+            counts = Counter(footer.schema.names)
+            twice = sorted(name for name, count in counts.items() if count > 1)
             if any(map(reads, twice)):
                 raise TableFileError(
                     f"Parquet file {footer.path}: expected every column once, found {twice} more "
@@ -94,20 +113,61 @@ class ParquetTable:
         done = 0
         self.position = 0
         for footer in self._footers:
-            groups = range(len(footer.row_groups))
+            columns_of_file, structs = _columns_of_file(footer.schema, schema.names)
             read = iter_row_groups(
                 footer.path,
                 footer.digest,
-                groups,
-                schema,
+                range(len(footer.row_groups)),
+                columns_of_file,
                 batch_rows(len(schema)),
                 self._files,
                 footer.stamp,
+                footer.partitions,
             )
             try:
                 for _, batch in read:
                     done += batch.num_rows
                     self.position = self.size * done // self.rows
-                    yield batch
+                    flat = _flat_batch(batch) if structs else batch
+                    yield conform(footer.path, flat, schema)
             except ParquetFileError as error:
                 raise TableFileError(str(error)) from error
+
+
+def _flattened(footers: Sequence[Footer]) -> list[Footer]:
+    """Returns the footers with the fields of structs in the place of structs."""
+    flat: list[Footer] = []
+    known: pa.Schema | None = None
+    for footer in footers:
+        if known is None or not footer.schema.equals(known):
+            known = footer.schema
+            schema = pa.schema(
+                [
+                    (".".join(path), type_)
+                    for column in known
+                    for path, type_ in leaves(column.type, (column.name,))
+                ]
+            )
+        flat.append(replace(footer, schema=schema))
+    return flat
+
+
+def _columns_of_file(schema: pa.Schema, wanted: Sequence[str]) -> tuple[pa.Schema, bool]:
+    """Returns the columns of a file that the wanted ones come from, and if one is a struct."""
+    names = set(wanted)
+    columns, structs = [], False
+    for column in schema:
+        paths = [path for path, _ in leaves(column.type, (column.name,))]
+        if not names.isdisjoint(map(".".join, paths)):
+            columns.append(column)
+            structs |= paths != [(column.name,)]
+    return pa.schema(columns), structs
+
+
+def _flat_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    arrays, names = [], []
+    for column, array in zip(batch.schema, batch.columns):
+        for path, _ in leaves(column.type, (column.name,)):
+            arrays.append(leaf_values(array, path[1:]))
+            names.append(".".join(path))
+    return pa.RecordBatch.from_arrays(arrays, names=names)

@@ -6,6 +6,7 @@ as places in a buffer. Null slots and the hidden contents of null lists are neve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -102,9 +103,8 @@ def read_values(
     Raises:
         EncodeError: a value does not fit its feature; names the column and the row.
     """
-    array = unwrap(batch.column(batch.schema.get_field_index(feature.path[0])))
-    for name in feature.path[1:]:
-        array = struct_field(array, array.type.get_field_index(name))
+    column = batch.column(batch.schema.get_field_index(feature.path[0]))
+    array = unwrap(leaf_values(column, feature.path[1:]))
     rows = np.arange(first_row, first_row + len(array))
 
     def fail(index: int, reason: str) -> EncodeError:
@@ -152,7 +152,20 @@ def struct_field(array: pa.StructArray, index: int) -> pa.Array:
         # It has no validity bitmap of its own, and flatten() would lose the struct's.
         values = unwrap(field)
         return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type))
-    return unwrap(array.flatten()[index])
+    return array.flatten()[index]
+
+
+def leaf_values(array: pa.Array, path: Sequence[str]) -> pa.Array:
+    """Returns the field of a struct that a path leads to, null where a struct around it is.
+
+    Args:
+        array: A column.
+        path: Names of fields, from the outside in; none for the column itself.
+    """
+    for name in path:
+        array = unwrap(array)
+        array = struct_field(array, array.type.get_field_index(name))
+    return array
 
 
 def present_mask(array: pa.Array) -> Mask | None:

@@ -12,8 +12,8 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
 
-from tfx_wine_ext.columnar.ingest import IngestOptions, plan_schema
-from tfx_wine_ext.columnar.parquet_source import content_fingerprint, find_files, read_footers
+from tfx_wine_ext.columnar.ingest import IngestOptions, find_tables, plan_schema
+from tfx_wine_ext.columnar.parquet_source import content_fingerprint
 from tfx_wine_ext.columnar.partition import check_partition_feature
 from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.types import parquet_example_gen as keys
@@ -30,6 +30,7 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
     Raises:
         FileNotFoundError: no file matches the pattern of a split.
         ParquetFileError: a file is not a usable Parquet file.
+        PartitionError: the Hive partitions in the paths of files do not go together.
         ValueError: no span matches, a column cannot become a feature, or the filters or
             ``partition_feature_name`` do not fit the columns.
     """
@@ -55,10 +56,9 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
         options = IngestOptions.from_json(exec_properties[keys.INGEST_OPTIONS_KEY])
         files = BeamFiles()
         fingerprints, digests = [], {}
-        for split in input_config.splits:
-            footers = read_footers(
-                find_files(os.path.join(input_base, split.pattern), files), files
-            )
+        patterns = [os.path.join(input_base, split.pattern) for split in input_config.splits]
+        tables = find_tables(patterns, input_base, options, files)
+        for split, footers in zip(input_config.splits, tables):
             _, plan = plan_schema(footers, options)
             if partition_feature:
                 check_partition_feature(plan, partition_feature)

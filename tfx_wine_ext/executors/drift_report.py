@@ -25,7 +25,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from tfx_wine_ext.columnar.example_table import ExampleTable
-from tfx_wine_ext.columnar.parquet_source import is_hidden
+from tfx_wine_ext.columnar.layout import is_hidden
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
 from tfx_wine_ext.columnar.table_source import TableFileError, TableSource
 from tfx_wine_ext.drift.anomalies import anomalies_proto
