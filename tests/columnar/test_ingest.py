@@ -466,11 +466,10 @@ def test_types_are_widened_to_the_one_that_holds_both(tmp_path, first, second, u
     ("first", "second"),
     [
         (pa.array([1]), pa.array(["a"])),
-        (pa.array([1]), pa.array([1], pa.uint64())),
         (pa.array([True]), pa.array([1])),
         (pa.array([1], pa.timestamp("s")), pa.array([1], pa.timestamp("us", "UTC"))),
         (pa.array([[1]]), pa.array([["a"]])),
-        (pa.array([{"a": 1}]), pa.array([{"b": 1}])),
+        (pa.array([{"a": 1}]), pa.array([{"a": True}])),
     ],
 )
 def test_types_that_no_type_holds_both_are_refused_by_file_and_column(tmp_path, first, second):
@@ -495,7 +494,7 @@ def test_of_three_files_the_two_that_conflict_are_named(tmp_path):
 def test_an_integer_that_the_unified_float_does_not_hold_is_an_error_by_file(tmp_path):
     pattern = two_files(tmp_path, pa.table({"x": [2**53 + 1]}), pa.table({"x": [0.5]}))
     (task,) = plan(pattern, unify_schemas=True)
-    message = f"{tmp_path}/two/a: column 'x' is int64, with a value that cannot be read as double"
+    message = f"{tmp_path}/two/a: column 'x' is int64, and 9007199254740993 cannot be read as double"
     with pytest.raises(ParquetFileError, match=message):
         write_shard(task, out(tmp_path), FILES)
 

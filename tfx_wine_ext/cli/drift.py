@@ -170,8 +170,9 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
     from tfx_wine_ext.drift import compare
     from tfx_wine_ext.drift.document import report_document
 
-    def reads(name: str) -> bool:
-        return name not in config.ignore and (not options.columns or name in options.columns)
+    def reads(*names: str) -> bool:
+        wanted = not options.columns or not set(options.columns).isdisjoint(names)
+        return wanted and set(config.ignore).isdisjoint(names)
 
     paths = (options.baseline, options.current)
     splits = _splits(paths, options.split)
@@ -214,7 +215,7 @@ def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
 
 
 def _opened(
-    path: str, split: str | None, options: argparse.Namespace, reads: Callable[[str], bool]
+    path: str, split: str | None, options: argparse.Namespace, reads: Callable[..., bool]
 ) -> TableSource:
     from tfx_wine_ext.columnar.table_files import open_table
 

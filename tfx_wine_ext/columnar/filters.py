@@ -201,7 +201,7 @@ def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
         data_type = data_type.value_type
     many = op in ("in", "not in")
     try:
-        values = pa.array([_parsed(v, data_type) for v in (value if many else [value])])
+        values = pa.array([parsed_value(v, data_type) for v in (value if many else [value])])
         values = values.cast(data_type)
     except (pa.ArrowException, ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(
@@ -210,8 +210,13 @@ def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
     return values if many else values[0]
 
 
-def _parsed(value: Any, data_type: pa.DataType) -> Any:
-    """Reads text as a date, time or decimal where the column holds these: Arrow only reads some."""
+def parsed_value(value: Any, data_type: pa.DataType) -> Any:
+    """Reads text as a date, time or decimal where the column holds these: Arrow only reads some.
+
+    Raises:
+        ValueError: the text is no date or time; or one has a time zone and the other has none.
+        ArithmeticError: the text is no decimal.
+    """
     if isinstance(value, str):
         # Python reads the zone "Z" from version 3.11 on.
         text = value[:-1] + "+00:00" if value.endswith("Z") else value

@@ -24,6 +24,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tfx_wine_ext.columnar.files import Files
+from tfx_wine_ext.columnar.filters import parsed_value
 from tfx_wine_ext.columnar.layout import NULL_PARTITION, Partitions, visible
 from tfx_wine_ext.columnar.values import unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
@@ -551,7 +552,7 @@ def _check_partition(path: str, column: str, array: pa.Array, text: str | None) 
     values = unwrap(array)
     try:
         wanted = partition_value(text, values.type)
-    except pa.ArrowException:
+    except (pa.ArrowException, ArithmeticError, ValueError):
         found = f"is {array.type}"
     else:
         same = values.is_null() if text is None else pc.equal(values, wanted[0])
@@ -576,4 +577,4 @@ def partition_value(text: str | None, type_: pa.DataType) -> pa.Array:
     """
     if text is None:
         return pa.nulls(1, type_)
-    return pa.array([text], pa.string()).cast(type_)
+    return pa.array([parsed_value(text, type_)]).cast(type_)

@@ -35,7 +35,8 @@ class ParquetTable:
 
     Args:
         paths: The files.
-        reads: Whether a column is read; of a struct, a field.
+        reads: Whether a column is read. Of a field of a struct it is told the name, and as further
+            arguments those of the structs around it.
         files: The file system that they lie on; None: the local one.
         root: The folder below which names of folders are Hive partitions; see `with_partitions`.
             Default: None, no columns come of them.
@@ -59,7 +60,7 @@ class ParquetTable:
     def __init__(
         self,
         paths: Sequence[str],
-        reads: Callable[[str], bool],
+        reads: Callable[..., bool],
         files: Files | None = None,
         root: str | None = None,
     ) -> None:
@@ -70,8 +71,12 @@ class ParquetTable:
             self._footers: Sequence[Footer] = read_footers(paths, self._files)
             if root is not None:
                 [self._footers] = with_partitions([self._footers], root)
-            flat = _flattened(self._footers)
-            whole = unified_schema(flat, reads)
+            flat, around = _flattened(self._footers)
+
+            def reads_field(name: str) -> bool:
+                return reads(name, *around.get(name, ()))
+
+            whole = unified_schema(flat, reads_field)
         except (ParquetFileError, PartitionError) as error:
             raise TableFileError(str(error)) from error
         except NoCommonTypeError as error:
@@ -83,13 +88,14 @@ class ParquetTable:
         for footer in flat:
             counts = Counter(footer.schema.names)
             twice = sorted(name for name, count in counts.items() if count > 1)
-            if any(map(reads, twice)):
+            if any(map(reads_field, twice)):
                 raise TableFileError(
                     f"Parquet file {footer.path}: expected every column once, found {twice} more "
                     "than once; rename or drop one of them"
                 )
-        self.names: Sequence[str] = whole.names
-        self.schema: pa.Schema = pa.schema([field for field in whole if reads(field.name)])
+        structs = dict.fromkeys(name for names in around.values() for name in names)
+        self.names: Sequence[str] = [*whole.names, *structs]
+        self.schema: pa.Schema = pa.schema([field for field in whole if reads_field(field.name)])
         self.rows = sum(footer.rows for footer in self._footers)
         self.size = sum(footer.size for footer in self._footers)
 
@@ -134,22 +140,27 @@ class ParquetTable:
                 raise TableFileError(str(error)) from error
 
 
-def _flattened(footers: Sequence[Footer]) -> list[Footer]:
-    """Returns the footers with the fields of structs in the place of structs."""
+def _flattened(footers: Sequence[Footer]) -> tuple[list[Footer], dict[str, list[str]]]:
+    """Puts the fields of structs in the place of structs.
+
+    Returns:
+        The footers with such schemas; and for each field the names of the structs around it.
+    """
     flat: list[Footer] = []
+    around: dict[str, list[str]] = {}
     known: pa.Schema | None = None
     for footer in footers:
         if known is None or not footer.schema.equals(known):
             known = footer.schema
-            schema = pa.schema(
-                [
-                    (".".join(path), type_)
-                    for column in known
-                    for path, type_ in leaves(column.type, (column.name,))
-                ]
-            )
+            fields = []
+            for column in known:
+                for path, type_ in leaves(column.type, (column.name,)):
+                    fields.append((".".join(path), type_))
+                    if len(path) > 1:
+                        around[".".join(path)] = [".".join(path[:n]) for n in range(1, len(path))]
+            schema = pa.schema(fields)
         flat.append(replace(footer, schema=schema))
-    return flat
+    return flat, around
 
 
 def _columns_of_file(schema: pa.Schema, wanted: Sequence[str]) -> tuple[pa.Schema, bool]:

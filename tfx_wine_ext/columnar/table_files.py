@@ -41,7 +41,7 @@ def open_table(
     *,
     kind: Kind | None = None,
     split: str | None = None,
-    reads: Callable[[str], bool] = lambda name: True,
+    reads: Callable[..., bool] = lambda *names: True,
     hive_partitioning: bool = True,
 ) -> TableSource:
     """Opens a table of one or more files.
@@ -52,7 +52,7 @@ def open_table(
         kind: The format of the files. Default: None, told by their extensions (``.gz`` on top of
             ``.csv`` or ``.tfrecord`` does not matter), and by their first bytes if there is none.
         split: Of an Examples artifact. Default: None, ``train`` if the path is one.
-        reads: Whether a column is read. Default: all are.
+        reads: Whether a column is read; see `ParquetTable` for fields of structs. Default: all are.
         hive_partitioning: Read the names ``key=value`` of folders below `partition_root` as
             columns. Only Parquet files have such columns. Default: True.
 
