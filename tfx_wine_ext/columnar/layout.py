@@ -25,12 +25,15 @@ class PartitionError(ValueError):
     Attributes:
         path: The file, or the folder, that is in the way.
         found: What was found there.
-        remedy: What to do.
+        remedy: What to do; switching partitions off is always another way.
     """
 
     def __init__(self, path: str, found: str, remedy: str) -> None:
-        """Composes the message ``PATH: FOUND; REMEDY``."""
-        super().__init__(f"{path}: {found}; {remedy}")
+        """Composes the message, which is for authors of pipelines."""
+        super().__init__(
+            f"{path}: {found}; {remedy}, or read the folders' names as no columns "
+            "(hive_partitioning=False)"
+        )
         self.path = path
         self.found = found
         self.remedy = remedy
@@ -143,14 +146,13 @@ def partitions_of(folder: str, root: str) -> Partitions:
             raise PartitionError(
                 folder,
                 f"the folder {part!r} is no text in UTF-8 when its %-signs are decoded",
-                "rename it, or read the folders' names as no columns (hive_partitioning=False)",
+                "rename it",
             ) from error
         if key in found:
             raise PartitionError(
                 folder,
                 f"the partition column {key!r} comes twice in this path",
-                "rename one of the folders, or read their names as no columns "
-                "(hive_partitioning=False)",
+                "rename one of the folders",
             )
         found[key] = None if value == NULL_PARTITION else value
     return tuple(found.items())

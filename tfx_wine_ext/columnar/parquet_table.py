@@ -77,8 +77,13 @@ class ParquetTable:
                 return reads(name, *around.get(name, ()))
 
             whole = unified_schema(flat, reads_field)
-        except (ParquetFileError, PartitionError) as error:
+        except ParquetFileError as error:
             raise TableFileError(str(error)) from error
+        except PartitionError as error:
+            raise TableFileError(
+                f"{error.path}: {error.found}; {error.remedy}, or read the folders' names as no "
+                "columns (--no-hive-partitioning)"
+            ) from error
         except NoCommonTypeError as error:
             raise TableFileError(
                 f"{error.other_path}: column {error.column!r} is {error.other_type}, and "

@@ -111,8 +111,7 @@ def _check_same_keys(files: Sequence[tuple[Footer, Partitions]]) -> None:
                 footer.path,
                 f"its folders have {_columns(keys)}, and those of {files[0][0].path} have "
                 f"{_columns(first)}",
-                "match files of the same partitions only, or read the folders' names as no "
-                "columns (hive_partitioning=False)",
+                "match files of the same partitions only",
             )
 
 

@@ -241,7 +241,10 @@ def _cast(array: pa.Array, target: str, fail: Fail) -> pa.Array:
 
 def _buffer(array: pa.Array, index: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     buffer = array.buffers()[index]
-    return np.empty(0, dtype) if buffer is None else np.frombuffer(buffer, dtype)
+    if buffer is None:
+        return np.empty(0, dtype)
+    # Arrow's arrays of nulls share one buffer, which ends anywhere.
+    return np.frombuffer(buffer, dtype, count=buffer.size // np.dtype(dtype).itemsize)
 
 
 def _primitive(array: pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
