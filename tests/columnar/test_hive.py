@@ -123,23 +123,21 @@ def test_rows_columns_and_types_are_those_of_arrow(write, seed):
     for values in choice.values():
         if chance.random() < 0.5:  # whole numbers only
             values[:] = [v for v in values if v.lstrip("-").isdigit() and len(v) < 5]
-        if not set(values) - {"__HIVE_DEFAULT_PARTITION__"}:
-            values.append("8")
+        # Of nulls alone Arrow infers no type; here the column is null.
+        values.sort(key=lambda value: value.startswith("__"))
+        if not values or values[0].startswith("__"):
+            values.insert(0, "8")
     files = {}
     for number in range(chance.randint(1, 6)):
-        folders = [f"{key}={chance.choice(values)}" for key, values in choice.items()]
+        picked = {k: chance.choice(values) if number else values[0] for k, values in choice.items()}
+        folders = [f"{key}={value}" for key, value in picked.items()]
         path = "/".join([*folders, *["plain"] * chance.randint(0, 1), f"{number}.parquet"])
         files[path] = {"x": [number, number + 1, None], "y": ["u", None, "v"]}
     root = write(files)
 
-    try:
-        # Arrow passes over folders with an underscore, and Spark takes them for data.
-        expected = ds.dataset(
-            root, partitioning="hive", ignore_prefixes=["."], format="parquet"
-        ).to_table()
-    except pa.ArrowInvalid as error:
-        assert "No non-null segments" in str(error)  # Arrow refuses, here the column is null.
-        return
+    # Arrow passes over folders with an underscore, and Spark takes them for data.
+    expected = ds.dataset(root, partitioning="hive", ignore_prefixes=["."], format="parquet")
+    expected = expected.to_table()
     found = whole(open_table(root))
 
     assert found.schema.remove_metadata() == expected.schema.remove_metadata()
@@ -181,7 +179,9 @@ def test_files_of_other_partitions_are_refused_by_their_names(write):
         find(root)
     write({"y.parquet": {"x": [1]}})
     shutil.rmtree(f"{root}/a=1/b=2")
-    with pytest.raises(TableFileError, match="/y.parquet: its folders have no partition columns, "):
+    with pytest.raises(
+        TableFileError, match=r"/y\.parquet: its folders have no partition columns, "
+    ):
         open_table(root)
 
 
@@ -211,9 +211,10 @@ def test_a_column_of_path_and_file_is_the_files_where_they_say_the_same(write, t
     [footers] = find(root)
 
     assert footers[0].schema.names == ["year", "day", "c"]
-    assert run(root, tmp_path / "out")[0] == [
-        {"year": i(2024), "day": i(19782 * 86_400_000_000), "c": None}
-    ] * 3
+    assert (
+        run(root, tmp_path / "out")[0]
+        == [{"year": i(2024), "day": i(19782 * 86_400_000_000), "c": None}] * 3
+    )
 
 
 @pytest.mark.parametrize(

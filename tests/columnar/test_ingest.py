@@ -9,7 +9,7 @@ import re
 import subprocess
 import zlib
 from dataclasses import replace
-from decimal import Decimal as D
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -510,13 +510,13 @@ MIDNIGHT = 1_709_164_800_000_000
             [("int64_list", [3_600_000_000]), ("int64_list", [7_200_000_000])],
         ),
         (
-            pa.array([D("1.25")], pa.decimal128(10, 2)),
-            pa.array([D("0.5")], pa.decimal128(20, 4)),
+            pa.array([Decimal("1.25")], pa.decimal128(10, 2)),
+            pa.array([Decimal("0.5")], pa.decimal128(20, 4)),
             [("float_list", [1.25]), ("float_list", [0.5])],
         ),
         (
-            pa.array([D("1.25")], pa.decimal128(38, 2)),
-            pa.array([D("0.5")], pa.decimal128(38, 4)),
+            pa.array([Decimal("1.25")], pa.decimal128(38, 2)),
+            pa.array([Decimal("0.5")], pa.decimal128(38, 4)),
             [("float_list", [1.25]), ("float_list", [0.5])],
         ),
         (
@@ -617,7 +617,7 @@ def test_a_value_that_the_common_type_or_feature_does_not_hold_is_an_error(
             datetime.datetime(2024, 12, 1),
         ),
         (pa.array([DAY]), pa.array([MOMENT], pa.timestamp("us")), MOMENT.replace(hour=1)),
-        (pa.array([D("1.25")]), pa.array([D("1.5000")]), D("1.3")),
+        (pa.array([Decimal("1.25")]), pa.array([Decimal("1.5000")]), Decimal("1.3")),
         (pa.array([-1]), pa.array([2**63 - 1], pa.uint64()), 0),
     ],
 )
@@ -640,7 +640,9 @@ def test_of_three_files_the_two_that_conflict_are_named(tmp_path):
 def test_an_integer_that_the_unified_float_does_not_hold_is_an_error_by_file(tmp_path):
     pattern = two_files(tmp_path, pa.table({"x": [2**53 + 1]}), pa.table({"x": [0.5]}))
     (task,) = plan(pattern, unify_schemas=True)
-    message = f"{tmp_path}/two/a: column 'x' is int64, and 9007199254740993 cannot be read as double"
+    message = (
+        f"{tmp_path}/two/a: column 'x' is int64, and 9007199254740993 cannot be read as double"
+    )
     with pytest.raises(ParquetFileError, match=message):
         write_shard(task, out(tmp_path), FILES)
 

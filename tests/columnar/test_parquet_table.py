@@ -1,6 +1,6 @@
 import datetime
 import pathlib
-from decimal import Decimal as D
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -123,7 +123,7 @@ def test_fields_of_structs_are_unified_one_by_one_and_may_be_gained(write):
     table = ParquetTable([one, other], lambda name, *around: name != "a.no")
 
     assert rows(table) == [{"a.b": 1.0, "a.c": None}, {"a.b": 0.5, "a.c": True}]
-    with pytest.raises(TableFileError, match="/2: column 'a.no' is string, and int64 in .*/1; no"):
+    with pytest.raises(TableFileError, match=r"/2: column 'a.no' is string, and int64 in .*/1; no"):
         ParquetTable([one, other], everything)
 
 
@@ -168,15 +168,15 @@ def rows(table):
 def test_times_of_several_units_and_decimals_of_several_scales_are_of_the_finest(write):
     moment = datetime.datetime(2024, 2, 29, 12, 30)
     paths = [
-        write({"t": pa.array([moment], "timestamp[ms]"), "d": [D("1.25")]}, "1"),
-        write({"t": pa.array([moment], "timestamp[us]"), "d": [D("1.2345")]}, "2"),
+        write({"t": pa.array([moment], "timestamp[ms]"), "d": [Decimal("1.25")]}, "1"),
+        write({"t": pa.array([moment], "timestamp[us]"), "d": [Decimal("1.2345")]}, "2"),
         write({"t": pa.array([moment.date()], pa.date32()), "d": pa.array([7], "i4")}, "3"),
     ]
 
     table = ParquetTable(paths, everything)
 
     assert rows(table) == [
-        {"t": moment, "d": D("1.2500")},
-        {"t": moment, "d": D("1.2345")},
-        {"t": datetime.datetime(2024, 2, 29), "d": D("7.0000")},
+        {"t": moment, "d": Decimal("1.2500")},
+        {"t": moment, "d": Decimal("1.2345")},
+        {"t": datetime.datetime(2024, 2, 29), "d": Decimal("7.0000")},
     ]

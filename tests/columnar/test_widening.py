@@ -7,7 +7,7 @@ import itertools
 import pyarrow as pa
 import pytest
 
-from tfx_wine_ext.columnar.widening import InexactValueError, wider_type, widened
+from tfx_wine_ext.columnar.widening import InexactValueError, widened, wider_type
 
 D = decimal.Decimal
 UTC = datetime.timezone.utc

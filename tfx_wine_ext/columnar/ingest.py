@@ -382,9 +382,7 @@ def _append(parts: list[FilePart], footer: Footer, group: RowGroup) -> None:
         parts[-1] = replace(parts[-1], row_groups=(*parts[-1].row_groups, group.index))
     else:
         parts.append(
-            FilePart(
-                footer.path, footer.digest, (group.index,), footer.stamp, footer.partitions
-            )
+            FilePart(footer.path, footer.digest, (group.index,), footer.stamp, footer.partitions)
         )
 
 

@@ -169,6 +169,7 @@ def leaf_values(array: pa.Array, path: Sequence[str]) -> pa.Array:
 
 
 def present_mask(array: pa.Array) -> Mask | None:
+    """Tells of each value whether it is there; None if all are."""
     if not array.null_count:
         return None
     mask: Mask = array.is_valid().to_numpy(zero_copy_only=False)

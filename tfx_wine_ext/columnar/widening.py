@@ -137,10 +137,8 @@ def _wider_number(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
 
 
 def _numpy_type(type_: pa.DataType) -> np.dtype[Any]:
-    if pa.types.is_floating(type_):
-        kind = "f"
-    else:
-        kind = "i" if pa.types.is_signed_integer(type_) else "u"
+    signed = pa.types.is_signed_integer(type_)
+    kind = "f" if pa.types.is_floating(type_) else "i" if signed else "u"
     return np.dtype(f"{kind}{type_.bit_width // 8}")
 
 
@@ -243,7 +241,9 @@ def _widened(array: pa.Array, type_: pa.DataType) -> pa.Array:
     if unit_of(type_) is not None:
         return _finer(array, type_)
     if pa.types.is_decimal(array.type) and pa.types.is_floating(type_):
-        array = pc.cast(array, pa.int64())  # from which Arrow refuses to round, as from decimals not
+        array = pc.cast(
+            array, pa.int64()
+        )  # from which Arrow refuses to round, as from decimals not
     return pc.cast(array, type_)
 
 

@@ -37,7 +37,7 @@ from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import TableSketch
-from tfx_wine_ext.drivers.drift_report import describe, sides_of, span_of
+from tfx_wine_ext.drivers.drift_report import describe, sides_of, span_date_of, span_of
 from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.publishers.drift_report import publish, worst_features
@@ -222,6 +222,7 @@ class _Side:
             uri=artifact.uri,
             split=self.split,
             span=span_of(artifact),
+            span_date=span_date_of(artifact),
             version=artifact.get_int_custom_property("version")
             if artifact.has_custom_property("version")
             else None,
