@@ -550,5 +550,5 @@ def test_partitions_that_do_not_go_together_are_refused_by_the_driver(tmp_path):
         splits=[example_gen_pb2.Input.Split(name="all", pattern="**.parquet")]
     )
     component = ParquetExampleGen(str(tmp_path / "in"), input_config=config)
-    with pytest.raises(PartitionError, match="region=n/a.parquet: its folders have the partition"):
+    with pytest.raises(PartitionError, match=r"region=n/a\.parquet: its folders have"):
         launch(component, pipeline_root=tmp_path / "root")

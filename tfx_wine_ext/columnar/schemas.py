@@ -92,12 +92,16 @@ def with_partitions(
         for name, texts in values.items()
     }
 
+    # Most files are like the one before: its schema, its partition columns, and what came of them.
+    last: list[tuple[pa.Schema, list[str], tuple[str, ...], pa.Schema]] = []
+
     def added(footer: Footer, partitions: Partitions) -> Footer:
-        in_file = set(footer.schema.names)
-        in_path = tuple(name for name, _ in partitions if name not in in_file)
-        schema = footer.schema
-        for name in in_path:
-            schema = schema.append(pa.field(name, types[name]))
+        keys = [name for name, _ in partitions]
+        if not last or last[0][1] != keys or not footer.schema.equals(last[0][0]):
+            in_path = tuple(name for name in keys if name not in set(footer.schema.names))
+            both = [*footer.schema, *(pa.field(name, types[name]) for name in in_path)]
+            last[:] = [(footer.schema, keys, in_path, pa.schema(both))]
+        *_, in_path, schema = last[0]
         return replace(footer, schema=schema, partitions=partitions, in_path=in_path)
 
     return [[added(*each) if each[1] else each[0] for each in files] for files in found]
