@@ -6,13 +6,15 @@ import datetime
 import decimal
 import functools
 import operator
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+
+from tfx_wine_ext.columnar.casts import parsed_value
+from tfx_wine_ext.columnar.parquet_source import READER_OPTIONS, thrift_limits
 
 # The longest list of values whose "in" rules out row groups, see `_is_in`.
 _FEW_VALUES = 64
@@ -37,8 +39,6 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     # Arrow's is_in is false of a null, not null: by itself its opposite would keep nulls.
     "not in": lambda column, values: column.is_valid() & ~column.isin(values),
 }
-# More digits than a datetime holds: Arrow reads these.
-_NANOSECONDS = re.compile(r"\.\d{7,9}")
 _FORM = (
     "expected a list of (column, op, value), or a list of such lists, with op one of "
     + " ".join(_OPERATORS)
@@ -121,7 +121,7 @@ class RowFilter:
         """Returns the row groups of a Parquet file that may hold a row to keep.
 
         Args:
-            stream: The open file.
+            stream: The open file, or only its footer, with the length and the magic number.
             schema: Its schema, or the wider one that it is read as.
             constants: Columns that are not in the file, and the one value of each. Default: none.
         """
@@ -129,7 +129,12 @@ class RowFilter:
             pc.field(name) == value if value.is_valid else pc.field(name).is_null()
             for name, value in (constants or {}).items()
         ]
-        fragment = ds.ParquetFileFormat().make_fragment(
+        limits = thrift_limits(stream.seek(0, 2))
+        file_format = ds.ParquetFileFormat(
+            read_options=ds.ParquetReadOptions(**READER_OPTIONS),
+            default_fragment_scan_options=ds.ParquetFragmentScanOptions(**limits),
+        )
+        fragment = file_format.make_fragment(
             pa.PythonFile(stream, mode="r"),
             partition_expression=functools.reduce(operator.and_, guarantees, pc.scalar(True)),
         )
@@ -208,30 +213,3 @@ def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
             f"filters: {value!r} is not a value of column {name!r}, which is {data_type} ({error})"
         ) from error
     return values if many else values[0]
-
-
-def parsed_value(value: Any, data_type: pa.DataType) -> Any:
-    """Reads text as a date, time or decimal where the column holds these: Arrow only reads some.
-
-    Raises:
-        ValueError: the text is no date or time; or one has a time zone and the other has none.
-        ArithmeticError: the text is no decimal.
-    """
-    if isinstance(value, str):
-        # Python reads the zone "Z" from version 3.11 on.
-        text = value[:-1] + "+00:00" if value.endswith("Z") else value
-        if pa.types.is_date(data_type):
-            value = datetime.date.fromisoformat(text)
-        elif pa.types.is_time(data_type):
-            value = datetime.time.fromisoformat(text)
-        elif pa.types.is_timestamp(data_type) and not _NANOSECONDS.search(text):
-            value = datetime.datetime.fromisoformat(text)
-        elif pa.types.is_decimal(data_type):
-            value = decimal.Decimal(text)
-    if (
-        isinstance(value, datetime.datetime)
-        and pa.types.is_timestamp(data_type)
-        and (value.tzinfo is None) != (data_type.tz is None)
-    ):
-        raise ValueError("expected a time zone in both of them, or in neither")
-    return value

@@ -11,24 +11,31 @@ import inspect
 import io
 import json
 import os
+import re
+import stat
 import struct
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from tfx_wine_ext import safe_arrow
+from tfx_wine_ext.columnar.casts import parsed_value
 from tfx_wine_ext.columnar.files import Files
-from tfx_wine_ext.columnar.filters import parsed_value
+from tfx_wine_ext.columnar.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.columnar.layout import NULL_PARTITION, Partitions, visible
+from tfx_wine_ext.columnar.managed_tables import managed_table_of
 from tfx_wine_ext.columnar.values import unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
 
+# See `ParquetFileError`.
+ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
 # See `Footer`.
 Stamp = tuple[int, int, int]
 
@@ -46,23 +53,43 @@ _CHECK_PAGES = {
     if option == "page_checksum_verification"
 }
 # One way for every reader, that of the footer included, so that all see the same types.
-_READER_OPTIONS: dict[str, Any] = {}
+# INT96 is read as bytes and decoded by us, see int96.py; this is for the types in the schema.
+READER_OPTIONS: dict[str, Any] = {"coerce_int96_timestamp_unit": "us"}
+# What pyarrow says, as a plain OSError, of what is sound and it cannot do.
+_UNSUPPORTED = re.compile(
+    "not (yet |currently )?(implemented|supported)|only supports|unsupported|not recognized"
+    "|unknown encoding",
+    re.IGNORECASE,
+)
+_ENCRYPTED = re.compile("decrypt", re.IGNORECASE)
 _ADD_FILES = "let writers add new files instead of changing old ones, then run again"
 
 
 class ParquetFileError(ValueError):
-    """A Parquet file cannot be used; the message names the file, the cause and the remedy."""
+    """A Parquet file cannot be used; the message names the file, the cause and the remedy.
 
-    def __init__(self, path: str, found: str, remedy: str) -> None:
+    Attributes:
+        path: The file.
+        found: What is wrong with it.
+        remedy: What to do.
+        kind: ``damaged``: another copy may be sound. ``unsupported``: sound as far as is known,
+            but not for this library, or not for this version of pyarrow. ``memory``: nothing is
+            wrong with it, memory has run out. ``changed``: it is not what the run had begun with.
+            ``unreadable``: a disk or a connection failed. ``unusable``: anything else, such as a
+            path that is not there.
+    """
+
+    def __init__(self, path: str, found: str, remedy: str, kind: ErrorKind = "unusable") -> None:
         """Composes the message ``Parquet file PATH: FOUND; REMEDY``."""
         super().__init__(f"Parquet file {path}: {found}; {remedy}")
         self.path = path
         self.found = found
         self.remedy = remedy
+        self.kind: ErrorKind = kind
 
-    def __reduce__(self) -> tuple[type[ParquetFileError], tuple[str, str, str]]:
+    def __reduce__(self) -> tuple[type[ParquetFileError], tuple[str, str, str, ErrorKind]]:
         """Lets the error cross process boundaries whole."""
-        return ParquetFileError, (self.path, self.found, self.remedy)
+        return ParquetFileError, (self.path, self.found, self.remedy, self.kind)
 
 
 @dataclass(frozen=True)
@@ -204,6 +231,19 @@ class OpenParquet:
             digest = _digest(size, content)
             self._footer_only = content if self._whole else MAGIC + content
             self._metadata, schema, row_groups = _decoded(path, self._footer_only)
+            leaves = self._metadata.schema
+            self._has_int96 = any(
+                leaves.column(i).physical_type == "INT96" for i in range(len(leaves))
+            )
+            if self._has_int96:
+                length = (
+                    _footer_bytes(path, size, content[:4], content[-8:])
+                    if self._whole
+                    else len(content)
+                )
+                in_bytes = footer_of_bytes(content[-length:-8])
+                end = struct.pack("<I", len(in_bytes)) + MAGIC
+                self._metadata, *_ = _decoded(path, MAGIC + in_bytes + end)
         except BaseException:
             self._stream.close()
             raise
@@ -215,12 +255,26 @@ class OpenParquet:
     def __exit__(self, *error: object) -> None:
         self._stream.close()
 
-    def reader(self, **options: Any) -> pq.ParquetFile:
-        """Returns a reader of the rows; options are those of `pyarrow.parquet.ParquetFile`."""
-        options = {**_READER_OPTIONS, **_CHECK_PAGES, **options}
-        if self._whole is not None:
-            return pq.ParquetFile(pa.BufferReader(self._whole), **options)
-        return pq.ParquetFile(self._stream, metadata=self._metadata, **options)
+    def reader(self) -> pq.ParquetFile:
+        """Returns a reader of the rows, in which INT96 is 12 bytes; see `with_timestamps`."""
+        source = self._stream if self._whole is None else pa.BufferReader(self._whole)
+        return pq.ParquetFile(source, metadata=self._metadata, **_CHECK_PAGES)
+
+    def with_timestamps(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns a batch of the reader's with the types of the footer's schema.
+
+        Raises:
+            Int96Error: An INT96 timestamp does not fit.
+        """
+        if not self._has_int96 or not batch.num_columns:
+            return batch
+        columns = []
+        for name, array in zip(batch.schema.names, batch.columns):
+            try:
+                columns.append(with_timestamps(array, self.footer.schema.field(name).type))
+            except Int96Error as error:
+                raise Int96Error(f"column {name!r}: {error}") from None
+        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
     def footer_stream(self) -> BinaryIO:
         """Returns a file of the footer alone, for what looks at nothing else."""
@@ -233,7 +287,9 @@ class OpenParquet:
             ParquetFileError: it is not.
         """
         if self.footer.digest != digest or _rewritten(stamp, self._stamp):
-            raise ParquetFileError(self._path, "it changed after the run had begun", _ADD_FILES)
+            raise ParquetFileError(
+                self._path, "it changed after the run had begun", _ADD_FILES, "changed"
+            )
 
     def verify(self) -> None:
         """Makes sure, after the last read, that all that was read is of one content.
@@ -263,12 +319,22 @@ class OpenParquet:
             found = "it was written to while it was read (its time of modification has changed)"
         else:
             return
-        raise ParquetFileError(self._path, found, _ADD_FILES)
+        raise ParquetFileError(self._path, found, _ADD_FILES, "changed")
 
 
 def _opened(path: str, files: Files) -> BinaryIO:
     try:
+        mode = stat.S_IFREG if "://" in path else os.stat(path).st_mode
+        # To open a pipe would wait for a writer, maybe for ever. A folder has its own error.
+        if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            raise ParquetFileError(
+                path,
+                "is a pipe or a device, which can be read only once and in order",
+                "copy what comes out of it to a file",
+            )
         return files.open(path)
+    except ParquetFileError:
+        raise
     except Exception as error:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and may be read"
@@ -300,7 +366,9 @@ def _decoded(
 ) -> tuple[pq.FileMetaData, pa.Schema, tuple[RowGroup, ...]]:
     """Decodes a footer; it is at the end of the bytes, with the length and the magic number."""
     try:
-        parquet = pq.ParquetFile(pa.BufferReader(footer_only), **_READER_OPTIONS)
+        parquet = pq.ParquetFile(
+            pa.BufferReader(footer_only), **READER_OPTIONS, **thrift_limits(len(footer_only))
+        )
         metadata = parquet.metadata
         row_groups = tuple(
             RowGroup(i, group.num_rows, group.total_byte_size)
@@ -308,9 +376,75 @@ def _decoded(
         )
         return metadata, parquet.schema_arrow, row_groups
     except Exception as error:
-        raise ParquetFileError(
-            path, f"its footer cannot be decoded ({_one_line(error)})", "write the file again"
+        raise _failure(
+            path, "its footer cannot be decoded", error, "write the file again"
         ) from error
+
+
+def thrift_limits(footer_bytes: int) -> dict[str, int]:
+    """Returns options of pyarrow's for the metadata of a footer of this length.
+
+    No list in it can have more elements, and no text more bytes, than it has bytes. So a very wide
+    table is read, where pyarrow stops at a million elements, and a small file that claims to be one
+    is not.
+    """
+    limit = min(footer_bytes, 2**31 - 1)
+    return {"thrift_string_size_limit": limit, "thrift_container_size_limit": limit}
+
+
+def _failure(
+    path: str, what: str, error: Exception, remedy: str, column: str | None = None
+) -> ParquetFileError:
+    """Tells what an error means that came while a file was decoded.
+
+    Args:
+        path: The file.
+        what: What could not be done, such as ``its footer cannot be decoded``.
+        error: What was raised.
+        remedy: What to do if the file is damaged.
+        column: Where it was.
+    """
+    says = _one_line(error) if column is None else f"column {column!r}: {_one_line(error)}"
+    if isinstance(error, MemoryError):
+        return ParquetFileError(
+            path,
+            f"{what}: memory has run out ({says})",
+            "give it more memory, or write the file with smaller row groups; the file may be "
+            "sound, unless the number is absurd",
+            "memory",
+        )
+    if safe_arrow.UNSAFE_TYPE in says:
+        return ParquetFileError(
+            path,
+            f"it has a column of the type {safe_arrow.UNSAFE_TYPE}, which runs code that the file "
+            "brings",
+            "write it again without that type (with the storage type of the column)",
+            "unsupported",
+        )
+    outside = type(error).__module__.partition(".")[0] not in ("builtins", "pyarrow")
+    if outside or (isinstance(error, OSError) and (error.errno or type(error) is not OSError)):
+        return ParquetFileError(
+            path,
+            f"it cannot be read ({says or type(error).__name__})",
+            "check the disk or the connection, then run again",
+            "unreadable",
+        )
+    if _ENCRYPTED.search(says):
+        return ParquetFileError(
+            path,
+            f"{what}: it is encrypted ({says})",
+            "decrypt it first, as keys are not supported, or leave the column out",
+            "unsupported",
+        )
+    if isinstance(error, (NotImplementedError, pa.ArrowCapacityError)) or _UNSUPPORTED.search(says):
+        return ParquetFileError(
+            path,
+            f"{what} by pyarrow {pa.__version__} ({says})",
+            "if other readers take it, the file is sound: use a newer pyarrow, or have it written "
+            "with types, encodings and compression that this one knows",
+            "unsupported",
+        )
+    return ParquetFileError(path, f"{what} ({says})", remedy, "damaged")
 
 
 def _one_line(error: Exception) -> str:
@@ -320,6 +454,17 @@ def _one_line(error: Exception) -> str:
 
 def _whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
     """Returns the size and the bytes that make the digest, after checking the ends of the file."""
+    try:
+        return _read_whole_or_footer(path, stream)
+    except ParquetFileError:
+        raise
+    except Exception as error:
+        raise _failure(
+            path, "it cannot be read", error, "check the disk, then run again"
+        ) from error
+
+
+def _read_whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
     size = stream.seek(0, 2)
     if size <= WHOLE_FILE_FINGERPRINT_BYTES:
         stream.seek(0)
@@ -341,10 +486,14 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
             path,
             f"has {size} bytes, a Parquet file has at least 12",
             "it is empty or truncated: write or copy it again",
+            "damaged",
         )
     if ENCRYPTED_MAGIC in (head, tail[4:]):
         raise ParquetFileError(
-            path, "is encrypted (magic PARE)", "decrypt it first: keys are not supported"
+            path,
+            "is encrypted (magic PARE)",
+            "decrypt it first: keys are not supported",
+            "unsupported",
         )
     if head != MAGIC:
         raise ParquetFileError(
@@ -357,6 +506,7 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
             path,
             f"ends with {tail[4:]!r}, a Parquet file with {MAGIC!r}",
             "it is truncated or still being written: write or copy it again",
+            "damaged",
         )
     footer_bytes = int(struct.unpack("<I", tail[:4])[0]) + 8
     if footer_bytes > size - 4:
@@ -364,6 +514,7 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
             path,
             f"its footer claims {footer_bytes} bytes of {size}",
             "it is truncated or corrupt: write or copy it again",
+            "damaged",
         )
     return footer_bytes
 
@@ -379,8 +530,21 @@ def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
         One footer a file.
 
     Raises:
-        ParquetFileError: of the first file, in the order of `paths`, that cannot be used.
+        ParquetFileError: of the first file, in the order of `paths`, that cannot be used, or that
+            belongs to a Delta Lake, Iceberg, Hudi or transactional Hive table.
     """
+    table = managed_table_of(paths, files)
+    if table is not None:
+        article = "an" if table.format[0] in "AEIOU" else "a"
+        raise ParquetFileError(
+            table.path,
+            f"belongs to {article} {table.format} table ({table.folder}), whose folder also holds "
+            "rows that were deleted or replaced",
+            f"read it with a reader of {table.format} tables (Spark, Trino, DuckDB, its own "
+            "library), write the rows wanted to plain Parquet files outside of the table's folder, "
+            "and name those",
+            "unsupported",
+        )
     with ThreadPoolExecutor(FOOTER_READERS) as pool:
         return list(pool.map(lambda path: read_footer(path, files), paths))
 
@@ -474,35 +638,65 @@ def iter_row_groups(
         in_file = set(parquet.schema_arrow.names)
         columns = [name for name in schema.names if name in in_file]
         for row_group in row_groups:
-            batches = parquet.iter_batches(
-                batch_size=batch_rows,
-                row_groups=[row_group],
-                columns=columns,
-                use_threads=False,
-            )
             rows = 0
-            while True:
-                try:
-                    batch = next(batches, None)
-                except Exception as error:
-                    opened.verify()  # An overwritten file is not a corrupt one.
+            try:
+                for batch in _batches(opened, parquet, row_group, columns, batch_rows):
+                    rows += batch.num_rows
+                    yield row_group, conform(path, batch, schema, dict(partitions))
+                expected_rows = parquet.metadata.row_group(row_group).num_rows
+                if rows != expected_rows:
                     raise ParquetFileError(
                         path,
-                        f"row group {row_group} cannot be decoded ({_one_line(error)})",
+                        f"row group {row_group} has {rows} rows, its footer says {expected_rows}",
                         "it is corrupt: write or copy it again",
-                    ) from error
-                if batch is None:
-                    break
-                rows += batch.num_rows
-                yield row_group, conform(path, batch, schema, dict(partitions))
-            expected_rows = parquet.metadata.row_group(row_group).num_rows
-            if rows != expected_rows:
-                raise ParquetFileError(
-                    path,
-                    f"row group {row_group} has {rows} rows, its footer says {expected_rows}",
-                    "it is corrupt: write or copy it again",
-                )
+                        "damaged",
+                    )
+            except ParquetFileError:
+                opened.verify()  # An overwritten file is not a corrupt one.
+                raise
         opened.verify()
+
+
+def _batches(
+    opened: OpenParquet,
+    parquet: pq.ParquetFile,
+    row_group: int,
+    columns: Sequence[str],
+    batch_rows: int,
+) -> Iterator[pa.RecordBatch]:
+    """Yields one row group as it is in the file."""
+    options = {"batch_size": batch_rows, "row_groups": [row_group], "use_threads": False}
+    try:
+        for batch in parquet.iter_batches(columns=columns, **options):
+            yield opened.with_timestamps(batch)
+    except Int96Error as error:
+        raise ParquetFileError(
+            opened.footer.path,
+            f"row group {row_group}, {error}",
+            "correct the value, or leave the column out",
+        ) from error
+    except Exception as error:
+        failing = None if isinstance(error, MemoryError) else _failing(parquet, columns, options)
+        raise _failure(
+            opened.footer.path,
+            f"row group {row_group} cannot be decoded",
+            error,
+            "it is corrupt: write or copy it again",
+            failing,
+        ) from error
+
+
+def _failing(
+    parquet: pq.ParquetFile, columns: Sequence[str], options: Mapping[str, Any]
+) -> str | None:
+    """Returns the first column that cannot be decoded by itself."""
+    for name in columns:
+        try:
+            for _ in parquet.iter_batches(columns=[name], **options):
+                pass
+        except Exception:
+            return name
+    return None
 
 
 def conform(

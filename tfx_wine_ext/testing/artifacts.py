@@ -26,6 +26,7 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 from tfx_bsl.coders import example_coder
 
+from tfx_wine_ext import safe_arrow  # noqa: F401 (before a file is opened)
 from tfx_wine_ext.testing.metadata import ArtifactRecord
 from tfx_wine_ext.testing.tables import Rows, as_table, parquet_file
 
