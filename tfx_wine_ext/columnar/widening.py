@@ -124,7 +124,7 @@ def _wider_number(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
         digits = [_digits(type_) for type_ in (a, b)]
         if None in digits:
             return None
-        whole, scale = (max(part) for part in zip(*digits))  # type: ignore[arg-type]
+        whole, scale = (max(part) for part in zip(*digits))
         return _decimal(whole + scale, scale)
     if is_floating(a) and is_floating(b):
         return a if a.bit_width >= b.bit_width else b
