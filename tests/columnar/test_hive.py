@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import random
 import shutil
 
@@ -363,6 +364,13 @@ def test_what_is_named_is_no_column_and_what_is_found_below_is_one(write, monkey
     ]:
         assert open_table(path).names == names, path
     assert open_table(root, hive_partitioning=False).names == ["x"]
+
+
+def test_a_link_that_leads_back_is_an_error_and_reads_no_row_twice(write):
+    root = write({"k=1/x.parquet": {"x": [1]}})
+    os.symlink(root, f"{root}/k=1/back")
+    with pytest.raises(TableFileError, match="k=1/back: is a link to a folder above it; remove"):
+        open_table(root)
 
 
 def test_a_folder_is_read_with_the_partitions_in_it_and_without_other_folders(write):

@@ -191,13 +191,25 @@ def partition_root(path: str) -> str:
 
 def _files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
     """Lists the visible files of a folder, and those below the folders that are entered."""
-    with os.scandir(folder) as entries:
-        found = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
+    except OSError as error:
+        raise TableFileError(
+            f"{folder}: cannot be listed ({error.strerror}); check that it may be read"
+        ) from error
     paths = []
     for name, path, is_folder in found:
         if not is_folder:
             paths += [] if is_hidden(name) else [path]
         elif not is_hidden_folder(name) and enters(name):
+            if os.path.islink(path) and f"{os.path.realpath(folder)}/".startswith(
+                f"{os.path.realpath(path)}/"
+            ):
+                raise TableFileError(
+                    f"{path}: is a link to a folder above it; remove it, or match the files by a "
+                    "pattern"
+                )
             paths += _files_in(path, lambda name: True)
     return sorted(paths)
 
