@@ -39,6 +39,13 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     # Arrow's is_in is false of a null, not null: by itself its opposite would keep nulls.
     "not in": lambda column, values: column.is_valid() & ~column.isin(values),
 }
+# Statistics leave NaN out, and NaN is not equal to anything: a row group whose minimum and maximum
+# are the value may hold a row to keep all the same.
+_BY_STATISTICS_OF_FLOATS: Mapping[str, Callable[[Any, Any], Any]] = {
+    **_OPERATORS,
+    "!=": lambda column, value: column.is_valid(),
+    "not in": lambda column, values: column.is_valid(),
+}
 _FORM = (
     "expected a list of (column, op, value), or a list of such lists, with op one of "
     + " ".join(_OPERATORS)
@@ -87,11 +94,18 @@ class RowFilter:
         Raises:
             ValueError: a column is not in the schema, or a value does not fit its type.
         """
+        return self._expression(schema, _OPERATORS)
+
+    def _expression(
+        self, schema: pa.Schema, operators: Mapping[str, Callable[[Any, Any], Any]]
+    ) -> pc.Expression:
         any_of = None
         for conditions in self._any_of:
             all_of = None
             for name, op, value in conditions:
-                term = _OPERATORS[op](pc.field(name), _literal(schema, name, op, value))
+                literal = _literal(schema, name, op, value)
+                of_type = operators if pa.types.is_floating(schema.field(name).type) else _OPERATORS
+                term = of_type[op](pc.field(name), literal)
                 all_of = term if all_of is None else all_of & term
             any_of = all_of if any_of is None else any_of | all_of
         return any_of
@@ -138,7 +152,8 @@ class RowFilter:
             pa.PythonFile(stream, mode="r"),
             partition_expression=functools.reduce(operator.and_, guarantees, pc.scalar(True)),
         )
-        kept = fragment.subset(filter=self.expression(schema), schema=schema)
+        by_statistics = self._expression(schema, _BY_STATISTICS_OF_FLOATS)
+        kept = fragment.subset(filter=by_statistics, schema=schema)
         return frozenset(group.id for group in kept.row_groups)
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:

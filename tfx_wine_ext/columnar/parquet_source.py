@@ -241,9 +241,7 @@ class OpenParquet:
                     if self._whole
                     else len(content)
                 )
-                in_bytes = footer_of_bytes(content[-length:-8])
-                end = struct.pack("<I", len(in_bytes)) + MAGIC
-                self._metadata, *_ = _decoded(path, MAGIC + in_bytes + end)
+                self._metadata = _with_int96_as_bytes(path, content[-length:-8])
         except BaseException:
             self._stream.close()
             raise
@@ -379,6 +377,17 @@ def _decoded(
         raise _failure(
             path, "its footer cannot be decoded", error, "write the file again"
         ) from error
+
+
+def _with_int96_as_bytes(path: str, metadata: bytes) -> pq.FileMetaData:
+    try:
+        edited = footer_of_bytes(metadata)
+    except Exception as error:
+        raise _failure(
+            path, "its footer cannot be decoded", error, "write the file again"
+        ) from error
+    end = struct.pack("<I", len(edited)) + MAGIC
+    return _decoded(path, MAGIC + edited + end)[0]
 
 
 def thrift_limits(footer_bytes: int) -> dict[str, int]:
