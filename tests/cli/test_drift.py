@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from examples.wine_quality.data import load
+from tfx_wine_ext.cli import main
 
 from .conftest import drinks, write_as
 
@@ -151,8 +152,8 @@ def test_the_halves_of_the_white_wine_are_alike(run, here):
 
 
 def test_only_the_columns_that_are_named_are_read(run, here):
-    # A struct cannot be compared: were it read, there would be an error.
-    pq.write_table(pa.table({"x, y": [1.0] * 30, "z": [{"a": 1}] * 30}), here / "a.parquet")
+    # Lists of structs cannot be compared: were they read, there would be an error.
+    pq.write_table(pa.table({"x, y": [1.0] * 30, "z": [[{"a": 1}]] * 30}), here / "a.parquet")
     for choice in ("""--columns '"x, y"'""", "--exclude z"):
         status, out, _ = run(f"a.parquet a.parquet {choice} --json -")
         assert (status, [f["name"] for f in json.loads(out)["features"]]) == (0, ["x, y"])
@@ -425,3 +426,75 @@ def test_memory_is_a_few_times_the_largest_value_however_many_there_are(here, ki
     status, peak = map(int, done.stdout.split())
     # What the modules take is some 100 MB.
     assert (status, peak < times * VALUE + 150_000_000) == (0, True), (peak / VALUE, done.stderr)
+
+
+# Structs, times of several units, and partitions.
+
+
+def parquet(path, columns):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.table(columns), path)
+
+
+def features(document):
+    return {f["name"]: f["verdict"] for f in document["features"]}
+
+
+def test_structs_are_compared_by_their_fields_as_with_the_examples_made_of_them(run, here):
+    values = [{"city": c, "size": {"m": m}} for c, m in zip("ab" * 30, range(60))]
+    parquet(here / "a.parquet", {"place": values, "x": [1.5] * 60})
+    assert main(["ingest", "a.parquet", "out", "--splits", "all", "--quiet"]) == 0
+
+    status, out, _ = run("a.parquet out --split all --json -")
+
+    assert status == 0
+    assert features(json.loads(out)) == {"place.city": "OK", "place.size.m": "OK", "x": "OK"}
+
+
+def test_a_struct_and_its_fields_can_be_chosen_and_left_out(run, here):
+    columns = {"a": [{"b": 1, "c": 2}] * 30, "a.x": [1.5] * 30, "y": [1] * 30}
+    parquet(here / "a.parquet", columns)
+    for choice, names in [
+        ("--columns a", ["a.b", "a.c"]),
+        ("--exclude a", ["a.x", "y"]),
+        ("--columns a.b,a.x", ["a.b", "a.x"]),
+        ("--exclude a.b,y", ["a.c", "a.x"]),
+    ]:
+        status, out, _ = run(f"a.parquet a.parquet {choice} --json -")
+        assert (status, sorted(features(json.loads(out)))) == (0, names)
+    assert "'a.d' is not among the columns" in error(run, "a.parquet a.parquet --exclude a.d")
+
+
+def test_a_folder_of_files_with_times_of_several_units_is_compared(run, here):
+    times = [i * 1_000_000 for i in range(40)]
+    for unit, factor in [("ms", 1), ("us", 1000)]:
+        column = pa.array([t * factor for t in times]).view(pa.timestamp(unit))
+        parquet(here / f"both/{unit}.parquet", {"t": column})
+        parquet(here / f"ms/{unit}.parquet", {"t": pa.array(times).view(pa.timestamp("ms"))})
+
+    status, out, _ = run("both ms --json -")
+
+    assert (status, features(json.loads(out))) == (0, {"t": "OK"})
+
+
+def test_partitions_below_what_is_named_are_compared(run, here):
+    for side, regions in [("old", "nnss"), ("new", "ssss")]:
+        for number, region in enumerate(regions):
+            parquet(here / f"{side}/region={region}/{number}.parquet", {"x": list(range(50))})
+
+    assert run("old new --quiet") == (1, "", "")
+    assert run("old new --quiet --no-hive-partitioning") == (0, "", "")
+    assert run("old new --quiet --exclude region") == (0, "", "")
+    _, out, _ = run("'old/region=*/*' 'new/**/*.parquet' --json -")
+    assert features(json.loads(out)) == {"x": "OK", "region": "DRIFT"}
+    assert run("old/region=n new/region=s --quiet") == (0, "", "")
+
+
+def test_files_of_other_partitions_are_refused_on_the_command_line(run, here):
+    parquet(here / "t/k=1/a.parquet", {"x": [1]})
+    parquet(here / "t/b.parquet", {"x": [1]})
+    assert error(run, "t t").endswith(
+        "its folders have the partition column 'k', and those of t/b.parquet have no partition "
+        "columns; match files of the same partitions only, or read the folders' names as no "
+        "columns (--no-hive-partitioning)"
+    )

@@ -327,3 +327,24 @@ def test_the_component_writes_the_same_bytes(run, here):
         name: examples.custom_properties[name]
         for name in ("content_fingerprint", "schema_fingerprint")
     } == {name: document[name] for name in ("content_fingerprint", "schema_fingerprint")}
+
+
+# Partitions, and what is hidden.
+
+
+def test_partitions_are_columns_unless_they_are_switched_off(run, here):
+    for region, x in [("n", 1), ("s", 2)]:
+        for folder in (f"t/region={region}", f"t/region={region}/_temporary/0"):
+            (here / folder).mkdir(parents=True)
+            pq.write_table(pa.table({"x": [x]}), here / folder / "a.parquet")
+    for number, (options, expected) in enumerate(
+        [
+            ("t", [{"x": 1, "region": "n"}, {"x": 2, "region": "s"}]),
+            ("'t/**/*.parquet' --filter 'region = s'", [{"x": 2, "region": "s"}]),
+            ("t --no-hive-partitioning", [{"x": 1}, {"x": 2}]),
+            ("t/region=s", [{"x": 2}]),
+        ]
+    ):
+        status, _, err = run(f"{options} out{number} --splits all --quiet")
+        assert (status, err) == (0, "")
+        assert rows_of(here / f"out{number}", "all") == expected

@@ -145,7 +145,7 @@ def test_filters_see_the_times_that_were_written(tmp_path, condition, kept):
 
 
 def test_drift_reads_the_same_times(path):
-    table = ParquetTable([written(path)], lambda name: name == "ts")
+    table = ParquetTable([written(path)], lambda name, *around: name == "ts")
     assert [t for batch in table.batches() for t in batch.column(0).to_pylist()] == TIMES
 
 

@@ -1,16 +1,18 @@
+import datetime
 import pathlib
 import time
+from decimal import Decimal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tfx_wine_ext.columnar import parquet_table, table_source
+from tfx_wine_ext.columnar import parquet_table, plan_features, table_source
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
 
 
-def everything(name):
+def everything(*names):
     return True
 
 
@@ -115,3 +117,86 @@ def test_a_batch_has_few_rows_where_they_are_large(tmp_path, monkeypatch):
     batches = list(ParquetTable([path], lambda name: True).batches())
     assert [batch.num_rows for batch in batches] == [2, 2, 2, 1]
     assert [text for batch in batches for text in batch.column(0).to_pylist()] == texts
+
+
+# Structs.
+
+
+def test_a_struct_is_flattened_to_the_features_that_it_becomes(write):
+    path = write({"a": [{"b": 1, "c": {"d": "u"}}, None], "e": [1.5, 2.5]})
+
+    table = ParquetTable([path], everything)
+
+    plan = plan_features(pq.read_schema(path))
+    assert table.schema == pa.schema([("a.b", "i8"), ("a.c.d", "str"), ("e", "f8")])
+    assert sorted(table.schema.names) == [feature.name for feature in plan.features]
+    assert rows(table) == [
+        {"a.b": 1, "a.c.d": "u", "e": 1.5},
+        {"a.b": None, "a.c.d": None, "e": 2.5},
+    ]
+
+
+def test_fields_of_structs_are_unified_one_by_one_and_may_be_gained(write):
+    one = write({"a": [{"b": 1, "no": 1}]}, "1")
+    other = write({"a": [{"c": True, "b": 0.5, "no": "x"}]}, "2")
+
+    table = ParquetTable([one, other], lambda name, *around: name != "a.no")
+
+    assert rows(table) == [{"a.b": 1.0, "a.c": None}, {"a.b": 0.5, "a.c": True}]
+    with pytest.raises(TableFileError, match=r"/2: column 'a.no' is string, and int64 in .*/1; no"):
+        ParquetTable([one, other], everything)
+
+
+def test_whether_a_field_is_read_may_depend_on_the_structs_around_it(write):
+    path = write({"a": [{"b": {"c": 1}, "d": 2}], "a.x": [3]})
+    asked = []
+
+    ParquetTable([path], lambda *names: bool(asked.append(names)))
+
+    assert set(asked) == {("a.b.c", "a", "a.b"), ("a.d", "a"), ("a.x",)}
+
+
+def test_a_field_and_a_column_of_one_name_are_refused(write):
+    path = write({"a": [{"b": 1}], "a.b": [3]})
+    with pytest.raises(TableFileError, match=r"expected every column once, found \['a.b'\] more"):
+        ParquetTable([path], everything)
+
+
+@pytest.mark.parametrize("passes", [1, 64])
+def test_fields_that_one_file_has_in_a_struct_and_another_lacks_are_null(
+    write, monkeypatch, passes
+):
+    monkeypatch.setattr(parquet_table, "COLUMNS_A_PASS", passes)
+    paths = [write({"a": [{"b": 1}]}, "1"), write({"x": ["u"]}, "2")]
+    table = ParquetTable(paths, everything)
+
+    found = [pa.Table.from_batches(table.batches(columns)) for columns in table.passes]
+
+    assert [column.to_pylist() for each in found for column in each.columns] == [
+        [1, None],
+        [None, "u"],
+    ]
+
+
+def rows(table):
+    return pa.Table.from_batches(list(table.batches())).to_pylist()
+
+
+# Types that differ between files.
+
+
+def test_times_of_several_units_and_decimals_of_several_scales_are_of_the_finest(write):
+    moment = datetime.datetime(2024, 2, 29, 12, 30)
+    paths = [
+        write({"t": pa.array([moment], "timestamp[ms]"), "d": [Decimal("1.25")]}, "1"),
+        write({"t": pa.array([moment], "timestamp[us]"), "d": [Decimal("1.2345")]}, "2"),
+        write({"t": pa.array([moment.date()], pa.date32()), "d": pa.array([7], "i4")}, "3"),
+    ]
+
+    table = ParquetTable(paths, everything)
+
+    assert rows(table) == [
+        {"t": moment, "d": Decimal("1.2500")},
+        {"t": moment, "d": Decimal("1.2345")},
+        {"t": datetime.datetime(2024, 2, 29), "d": Decimal("7.0000")},
+    ]

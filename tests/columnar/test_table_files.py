@@ -70,6 +70,20 @@ def test_a_file_is_itself_a_folder_its_files_and_a_pattern_what_matches(folder):
     assert found(folder / "**/*.csv", folder) == ["a.csv", "b.csv", "sub/c.csv"]
 
 
+def test_what_lies_below_hidden_folders_is_found_only_where_the_pattern_names_them(folder):
+    names = ("_temporary/0", ".staging", "_old", "a/_old", "a", "_day=1")
+    for name in names:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        (folder / name / "x.csv").write_bytes(CSV)
+    assert found(folder / "**/*.csv", folder) == ["_day=1/x.csv", "a/x.csv"]
+    assert found(folder / "*/*.csv", folder) == ["_day=1/x.csv", "a/x.csv"]
+    assert found(folder / "**/_old/*", folder) == ["_old/x.csv", "a/_old/x.csv"]
+    assert found(folder / "_temporary/**/*.csv", folder) == ["_temporary/0/x.csv"]
+    assert found(folder / ".staging", folder) == [".staging/x.csv"]
+    with pytest.raises(TableFileError, match=r"hidden files only \(.*a/_old/x.csv\); names that"):
+        find_table_files(f"{folder}/a/[_]old/*")
+
+
 def test_a_file_whose_name_looks_like_a_pattern_is_found(folder):
     (folder / "a[1].csv").write_bytes(CSV)
     assert found(folder / "a[1].csv", folder) == ["a[1].csv"]

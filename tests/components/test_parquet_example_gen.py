@@ -9,12 +9,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 import tensorflow as tf
+from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.orchestration import data_types
-from tfx.proto import example_gen_pb2
+from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx_bsl.coders import example_coder
 
 from tfx_wine_ext.columnar.files import LocalFiles
+from tfx_wine_ext.columnar.layout import PartitionError
 from tfx_wine_ext.columnar.parquet_source import content_fingerprint, find_files, read_footers
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
@@ -396,3 +398,153 @@ class CountingExecutor(ParquetExecutor):
     def Do(self, *arguments):  # noqa: N802
         CountingExecutor.calls += 1
         return super().Do(*arguments)
+
+
+# Hive partitions, hidden folders, and spans that are dates.
+
+
+def dated(folder, day, cities):
+    for city in cities:
+        parquet_file(folder / f"date={day}" / f"city={city}" / "a.parquet", [{"x": 1}])
+
+
+def one_split(folder, pattern, component=ParquetExampleGen, **options):
+    """A component whose examples are all in the split ``all``."""
+    split = example_gen_pb2.SplitConfig.Split(name="all", hash_buckets=1)
+    return component(
+        str(folder),
+        input_config=example_gen_pb2.Input(
+            splits=[example_gen_pb2.Input.Split(name="input", pattern=pattern)]
+        ),
+        output_config=example_gen_pb2.Output(
+            split_config=example_gen_pb2.SplitConfig(splits=[split])
+        ),
+        **options,
+    )
+
+
+BY_CITY = "date={YYYY}-{MM}-{DD}/city=*/*.parquet"
+
+
+@both_paths
+def test_folders_of_dates_and_cities_are_columns_and_the_span_is_known_as_a_date(tmp_path, path):
+    dated(tmp_path / "in", "2024-10-04", ["Bonn", "K%C3%B6ln"])
+
+    where = {"path": path, "pipeline_root": tmp_path / "root"}
+    component = one_split(tmp_path / "in", BY_CITY)
+    [found] = launch(component, **where).outputs["examples"]
+
+    assert read_examples(found, "all") == [
+        {"x": [1], "date": [b"2024-10-04"], "city": [b"Bonn"]},
+        {"x": [1], "date": [b"2024-10-04"], "city": ["Köln".encode()]},
+    ]
+    recorded = found.custom_properties
+    assert (recorded["span"], recorded["span_date"]) == (20000, "2024-10-04")
+    assert recorded["columns"] == '["x", "date", "city"]'
+
+
+@both_paths
+def test_a_span_that_is_a_number_is_never_a_date(tmp_path, path):
+    parquet_file(tmp_path / "in" / "2024-10-04" / "span-20000" / "a.parquet", [{"x": 1}])
+
+    component = one_split(tmp_path / "in", "2024-10-04/span-{SPAN}/*")
+    where = {"path": path, "pipeline_root": tmp_path / "root"}
+    [found] = launch(component, **where).outputs["examples"]
+
+    assert found.custom_properties["span"] == 20000
+    assert "span_date" not in found.custom_properties
+
+
+def test_of_a_range_the_date_is_that_of_the_span_that_was_asked_for(tmp_path):
+    for day in ("2024-10-04", "2024-10-05"):
+        dated(tmp_path / "in", day, ["Bonn"])
+    only = range_config_pb2.RangeConfig(
+        static_range=range_config_pb2.StaticRange(start_span_number=20000, end_span_number=20000)
+    )
+
+    component = one_split(tmp_path / "in", BY_CITY, range_config=only, exclude_columns=["date"])
+    [found] = launch(component, pipeline_root=tmp_path / "root").outputs["examples"]
+
+    assert found.custom_properties["span_date"] == "2024-10-04"
+    assert read_examples(found, "all") == [{"x": [1], "city": [b"Bonn"]}]
+
+
+@both_paths
+def test_a_file_that_moves_to_another_partition_is_read_anew_and_one_that_is_touched_is_not(
+    tmp_path, path
+):
+    folder = tmp_path / "in"
+    file = parquet_file(folder / "region=n" / "a.parquet", [{"x": 1}])
+    where = {"path": path, "pipeline_root": tmp_path / "root", "enable_cache": True}
+    with FakeMetadata() as store:
+
+        def run(**options):
+            component = one_split(folder, "**/*.parquet", **options)
+            result = launch(component, store=store, **where)
+            [found] = result.outputs["examples"]
+            return result.execution.state, read_examples(found, "all")
+
+        assert run() == ("COMPLETE", [{"x": [1], "region": [b"n"]}])
+        file.touch()
+        assert run() == ("CACHED", [{"x": [1], "region": [b"n"]}])
+        (folder / "region=n").rename(folder / "region=s")
+        assert run() == ("COMPLETE", [{"x": [1], "region": [b"s"]}])
+        assert run(hive_partitioning=False) == ("COMPLETE", [{"x": [1]}])
+
+
+def test_a_column_of_partitions_is_of_one_type_in_all_input_splits(tmp_path):
+    parquet_file(tmp_path / "in" / "old" / "rev=1" / "a.parquet", [{"x": 1}])
+    parquet_file(tmp_path / "in" / "new" / "rev=one" / "a.parquet", [{"x": 2}])
+    config = example_gen_pb2.Input(
+        splits=[
+            example_gen_pb2.Input.Split(name=name, pattern=f"{name}/**/*.parquet")
+            for name in ("old", "new")
+        ]
+    )
+
+    component = ParquetExampleGen(str(tmp_path / "in"), input_config=config)
+    [found] = launch(component, pipeline_root=tmp_path / "root").outputs["examples"]
+
+    assert read_examples(found, "old") == [{"x": [1], "rev": [b"1"]}]
+    assert read_examples(found, "new") == [{"x": [2], "rev": [b"one"]}]
+
+
+@both_paths
+@pytest.mark.parametrize("hidden", ["_temporary/0", ".staging", "_old", "k=1/_tmp"])
+def test_what_lies_below_hidden_folders_is_not_ingested(tmp_path, path, hidden):
+    folder = tmp_path / "_in" / "region=n"
+    parquet_file(folder / "k=1" / "a.parquet", [{"x": 1}])
+    parquet_file(folder / hidden / "b.parquet", [{"x": 2}])
+
+    def run(pattern):
+        component = one_split(folder, pattern, columns=["x"])
+        where = {"path": path, "pipeline_root": tmp_path / "root"}
+        [found] = launch(component, **where).outputs["examples"]
+        return read_examples(found, "all")
+
+    assert run("**") == run("**/*.parquet") == [{"x": [1]}]
+    name = hidden.rpartition("k=1/")[2].partition("/")[0]
+    assert run(hidden.replace(name, f"{name[:3]}*") + "/**") == [{"x": [2]}]
+
+
+def test_in_tfx_own_component_partitions_are_columns_too(tmp_path):
+    parquet_file(tmp_path / "in" / "region=n" / "a.parquet", [{"x": 1}])
+    spec = BeamExecutorSpec(ParquetExecutor)
+    component = one_split(
+        tmp_path / "in", "*/*.parquet", FileBasedExampleGen, custom_executor_spec=spec
+    )
+
+    [found] = launch(component, pipeline_root=tmp_path / "root").outputs["examples"]
+
+    assert read_examples(found, "all") == [{"x": [1], "region": [b"n"]}]
+
+
+def test_partitions_that_do_not_go_together_are_refused_by_the_driver(tmp_path):
+    parquet_file(tmp_path / "in" / "region=n" / "a.parquet", [{"x": 1}])
+    parquet_file(tmp_path / "in" / "a.parquet", [{"x": 1}])
+    config = example_gen_pb2.Input(
+        splits=[example_gen_pb2.Input.Split(name="all", pattern="**.parquet")]
+    )
+    component = ParquetExampleGen(str(tmp_path / "in"), input_config=config)
+    with pytest.raises(PartitionError, match=r"region=n/a\.parquet: its folders have"):
+        launch(component, pipeline_root=tmp_path / "root")

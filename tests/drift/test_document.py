@@ -204,6 +204,14 @@ def test_a_document_without_features_is_as_the_schema_says(validator):
     validator.validate(document({"x": HUNDRED}, {"x": HUNDRED}, DriftConfig(ignore=("x",))))
 
 
+def test_the_date_of_a_span_is_in_the_document_only_where_there_is_one(validator):
+    found = document({"x": HUNDRED}, {"x": HUNDRED})
+    assert "span_date" not in found["current"]
+    found["current"] = DataSource("a", 1, span=20000, span_date="2024-10-04").to_dict()
+    assert found["current"]["span_date"] == "2024-10-04"
+    validator.validate(found)
+
+
 def test_the_schema_refuses_what_is_not_in_it(validator):
     found = document(*KINDS["OK"])
     found["features"][0]["metrics"]["ks"]["value"] = "much"

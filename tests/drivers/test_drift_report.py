@@ -12,11 +12,13 @@ from tfx_wine_ext.drivers.drift_report import decide
 SPLITS = {"split": "train", "baseline_split": "train", "skew": 0}
 
 
-def artifact(kind=standard_artifacts.Examples, splits='["train", "eval"]', span=None):
+def artifact(kind=standard_artifacts.Examples, splits='["train", "eval"]', span=None, date=None):
     made = kind()
     made.uri, made.split_names = f"examples-{span}", splits
     if span is not None:
         made.set_int_custom_property("span", span)
+    if date is not None:
+        made.set_string_custom_property("span_date", date)
     return made
 
 
@@ -27,6 +29,15 @@ def artifact(kind=standard_artifacts.Examples, splits='["train", "eval"]', span=
             {"examples": [artifact(span=2)], "baseline": [artifact(span=1)]},
             {},
             "Comparing span 2, split train (examples-2) with span 1, split train (examples-1)",
+        ),
+        (
+            {
+                "examples": [artifact(span=20000, date="2024-10-04")],
+                "baseline": [artifact(span=19999)],
+            },
+            {},
+            "Comparing span 2024-10-04, split train (examples-20000) with span 19999, split train "
+            "(examples-19999)",
         ),
         (
             {"examples": [artifact(span=2)], "baseline": []},
@@ -46,7 +57,7 @@ def artifact(kind=standard_artifacts.Examples, splits='["train", "eval"]', span=
             "artifact, as on a first run",
         ),
     ],
-    ids=["baseline", "no baseline", "skew", "statistics"],
+    ids=["baseline", "dates", "no baseline", "skew", "statistics"],
 )
 def test_the_decision_says_what_is_compared_with_what(inputs, properties, decision):
     assert decide(inputs, {**SPLITS, **properties}) == decision

@@ -78,6 +78,7 @@ def test_a_whole_run_is_read(five: Five):
             "content_fingerprint": "content-2",
             "schema_fingerprint": "schema-1",
             "anomalies": 1,
+            "span_date": None,
         },
         "statistics": {
             "id": ids["statistics"],
@@ -91,6 +92,7 @@ def test_a_whole_run_is_read(five: Five):
             "blessed": False,
             "baseline_id": five.ids[0]["examples"],
             "baseline_span": 1,
+            "baseline_span_date": None,
             "features": 2,
             "features_drifted": 1,
             "share_drifted": 0.5,

@@ -18,6 +18,7 @@ from tests.report.documents import (
     LONG,
     NO_BASELINE,
     OK,
+    SPAN_2,
     document,
 )
 from tests.report.pages import Page, assert_data_stay_text
@@ -35,6 +36,14 @@ def test_every_kind_of_report_makes_a_page_whose_elements_nest_and_whose_ids_are
 
 def test_the_document_may_come_from_a_file():
     assert render_drift_page(json.loads(json.dumps(DRIFTED))) == render_drift_page(DRIFTED)
+
+
+def test_a_span_that_was_found_by_a_date_is_that_date():
+    number = {**SPAN_2, "span": 20000}
+    date = {**number, "span_date": "2024-10-04"}
+    pages = [Page(render_drift_page({**DRIFTED, "current": side})).text for side in (date, number)]
+    assert "Rows 1,448 Span 2024-10-04 Split train" in pages[0]
+    assert "Rows 1,448 Span 20000 Split train" in pages[1]
 
 
 def test_the_first_screen_says_what_was_compared_and_what_moved_worst_first():

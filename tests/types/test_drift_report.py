@@ -34,6 +34,8 @@ def test_no_key_was_renamed():
         "BASELINE_ROWS_KEY": "baseline_rows",
         "SPAN_KEY": "span",
         "BASELINE_SPAN_KEY": "baseline_span",
+        "SPAN_DATE_KEY": "span_date",
+        "BASELINE_SPAN_DATE_KEY": "baseline_span_date",
         "WORST_KEY": "worst",
     }
 

@@ -24,9 +24,13 @@ def result(tmp_path_factory):
     folder = tmp_path_factory.mktemp("drift")
     rows = [{"x": n / 10, "y": n % 2} for n in range(200)]
     later = [{"x": n / 10 + 9, "y": n % 2} for n in range(200)]
+    current = examples_artifact(folder / "new", {"train": later}, span=20001)
+    baseline = examples_artifact(folder / "old", {"train": rows}, span=20000)
+    current.set_string_custom_property("span_date", "2024-10-05")
+    baseline.set_string_custom_property("span_date", "2024-10-04")
     component = DriftReport(
-        examples=as_channel(examples_artifact(folder / "new", {"train": later}, span=2)),
-        baseline=as_channel(examples_artifact(folder / "old", {"train": rows}, span=1)),
+        examples=as_channel(current),
+        baseline=as_channel(baseline),
         config={"importances": {"x": 1}, "classifier": True},
     )
     with FakeMetadata() as store:
@@ -50,5 +54,7 @@ def kinds(properties):
 def test_the_tables_list_all_that_is_recorded_with_its_type(page, result):
     [report], [blessing] = result.outputs["report"], result.outputs["blessing"]
     assert table(page, "On the report") == kinds(report.custom_properties)
+    dates = [report.custom_properties[name] for name in ("span_date", "baseline_span_date")]
+    assert dates == ["2024-10-05", "2024-10-04"]
     assert table(page, "On the blessing") == kinds(blessing.custom_properties)
     assert table(page, "On the execution") == kinds(result.execution.custom_properties)

@@ -30,7 +30,9 @@ def store(tmp_path_factory):
     folder = tmp_path_factory.mktemp("spans")
     parquet_file(folder / "data" / "1" / "1" / "a.parquet", [{"x": 1}, {"x": 2}])
     parquet_file(folder / "data" / "2" / "1" / "a.parquet", [{"x": 1}, {"x": 2}])
+    parquet_file(folder / "by-date" / "2024-10-04" / "a.parquet", [{"x": 1}])
     config = {"splits": [{"name": "all", "pattern": "{SPAN}/{VERSION}/*"}]}
+    by_date = {"splits": [{"name": "all", "pattern": "{YYYY}-{MM}-{DD}/*"}]}
     with SqliteMetadata(folder / "metadata.sqlite") as metadata:
 
         def run(span):
@@ -48,6 +50,11 @@ def store(tmp_path_factory):
         run(2)
         parquet_file(folder / "data" / "2" / "2" / "a.parquet", [{"y": 1.0}] * 3)
         run(2)
+        component = ParquetExampleGen(
+            str(folder / "by-date"),
+            input_config=json_format.ParseDict(by_date, example_gen_pb2.Input()),
+        )
+        launch(component, store=metadata, pipeline_root=folder / "root")
         yield metadata
 
 

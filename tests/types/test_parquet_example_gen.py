@@ -22,6 +22,7 @@ def test_no_key_was_renamed():
         "RANGE_CONFIG_KEY": "range_config",
         "INGEST_OPTIONS_KEY": "ingest_options",
         "SPAN_KEY": "span",
+        "SPAN_DATE_KEY": "span_date",
         "VERSION_KEY": "version",
         "INPUT_FINGERPRINT_KEY": "input_fingerprint",
         "INPUT_FILES_KEY": "input_files",

@@ -88,6 +88,11 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--split", metavar="NAME", help="which split of a TFX Examples folder (default: train)"
     )
     what.add_argument(
+        "--no-hive-partitioning",
+        action="store_true",
+        help="do not read names of folders like 'region=north' as columns of Parquet files",
+    )
+    what.add_argument(
         "--format",
         choices=["parquet", "csv", "tfrecord"],
         help="the format of the files, if neither their names nor their first bytes tell",
@@ -167,12 +172,12 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
 
     ignored, wanted = frozenset(config.ignore), frozenset(options.columns)
 
-    def reads(name: str) -> bool:
-        return name not in ignored and (not wanted or name in wanted)
+    def reads(*names: str) -> bool:
+        return ignored.isdisjoint(names) and (not wanted or not wanted.isdisjoint(names))
 
     paths = (options.baseline, options.current)
     splits = _splits(paths, options.split)
-    tables = [_opened(path, split, options.format, reads) for path, split in zip(paths, splits)]
+    tables = [_opened(path, split, options, reads) for path, split in zip(paths, splits)]
     if all(table.names_are_complete for table in tables):
         _check_names(options, config, tables)
     for path, table in zip(paths, tables):
@@ -210,11 +215,19 @@ def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
     return found
 
 
-def _opened(path: str, split: str | None, kind: Any, reads: Callable[[str], bool]) -> TableSource:
+def _opened(
+    path: str, split: str | None, options: argparse.Namespace, reads: Callable[..., bool]
+) -> TableSource:
     from tfx_wine_ext.columnar.table_files import open_table
 
     with _naming():
-        return open_table(path, kind=kind, split=split, reads=reads)
+        return open_table(
+            path,
+            kind=options.format,
+            split=split,
+            reads=reads,
+            hive_partitioning=not options.no_hive_partitioning,
+        )
 
 
 def _check_names(

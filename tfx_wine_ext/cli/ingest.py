@@ -26,6 +26,7 @@ _OPTION_OF_ARGUMENT = {
     r"(?:with |\()?\bexclude_columns=\)?(\('[^)]*\))?": "--exclude",
     r"(?:with )?\bcolumns=\(\.\.\.\)": "--columns",
     r"\bunify_schemas=True": "--unify-schemas",
+    r"\bhive_partitioning=False": "--no-hive-partitioning",
     r"\bpartition_feature_name is\b": "--partition-by is",
     r"\bexclude_columns names\b": "--exclude names",
     r"\bcolumns names\b": "--columns names",
@@ -110,6 +111,11 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="read files of different schemas as one: a column that a file lacks is missing there",
     )
     what.add_argument(
+        "--no-hive-partitioning",
+        action="store_true",
+        help="do not read names of folders like 'region=north' as columns",
+    )
+    what.add_argument(
         "--shards",
         metavar="N",
         type=int,
@@ -190,6 +196,7 @@ def _ingest_options(options: argparse.Namespace) -> IngestOptions:
         filters=[condition_in(text) for text in options.filter] if options.filter else None,
         unify_schemas=options.unify_schemas,
         num_shards=options.shards,
+        hive_partitioning=not options.no_hive_partitioning,
     )
 
 
@@ -251,10 +258,14 @@ def _ingested(
         read_footers,
         schema_fingerprint,
     )
-    from tfx_wine_ext.columnar.table_files import find_table_files
+    from tfx_wine_ext.columnar.schemas import with_partitions
+    from tfx_wine_ext.columnar.table_files import find_table_files, partition_root
 
     files = LocalFiles()
     footers = read_footers(find_table_files(options.input), files)
+    if ingest_options.hive_partitioning:
+        root = partition_root(options.input)
+        [footers] = with_partitions([footers], root, ingest_options.encode.cast)
     tasks = plan_shards(
         footers, splits, ingest_options, partition_feature=options.partition_by, files=files
     )

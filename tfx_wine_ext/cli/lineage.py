@@ -12,6 +12,8 @@ from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, read_snapshot
 from tfx_wine_ext.cli.terminal import print_line
+from tfx_wine_ext.report.text import span_text
+from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 if TYPE_CHECKING:
     from tfx_wine_ext.lineage.graph import Subgraph
@@ -191,7 +193,11 @@ class _Branch(NamedTuple):
 
 def _artifact(artifact: Artifact) -> str:
     span = artifact.properties.get("span") if artifact.type == "Examples" else None
-    place = "" if span is None else f", span {span}"
+    place = ""
+    if span is not None:
+        from tfx_wine_ext.lineage.readings import day
+
+        place = f", span {span_text(span, day(artifact.properties.get(SPAN_DATE_KEY)))}"
     return f"{artifact.type} {artifact.id}{place}, {artifact.uri}"
 
 

@@ -10,6 +10,7 @@ from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, chosen_metric, read_runs
 from tfx_wine_ext.cli.terminal import Cell, print_line, print_table
+from tfx_wine_ext.report.text import span_text
 
 DEFAULT_LAST = 20
 
@@ -127,7 +128,8 @@ def _data(examples: Mapping[str, Any] | None) -> tuple[str, str]:
     if examples is None:
         return "", ""
     span, rows = examples["span"], examples["rows"]
-    return "" if span is None else str(span), f"{sum(rows.values()):,}" if rows else ""
+    shown = "" if span is None else span_text(span, examples.get("span_date"))
+    return shown, f"{sum(rows.values()):,}" if rows else ""
 
 
 def _drift(drift: Mapping[str, Any] | None) -> Cell:

@@ -15,6 +15,7 @@ from tfx_wine_ext.cli.store_options import (
     read_runs,
 )
 from tfx_wine_ext.cli.terminal import print_line, print_table
+from tfx_wine_ext.report.text import span_text
 
 _EPILOG = f"""{RUN_HELP}{STORE_HELP}
 examples:
@@ -103,7 +104,7 @@ def _print_data(examples: Mapping[str, Any] | None) -> None:
         "Data",
         [
             ("examples", f"artifact {examples['id']}, {examples['uri']}"),
-            ("span", examples["span"]),
+            ("span", _span(examples["span"], examples.get("span_date"))),
             ("version", examples["version"]),
             ("rows", rows_text(examples["rows"])),
             ("content", examples["content_fingerprint"]),
@@ -111,6 +112,10 @@ def _print_data(examples: Mapping[str, Any] | None) -> None:
             ("features with an anomaly", examples["anomalies"]),
         ],
     )
+
+
+def _span(span: int | None, date: str | None) -> str | None:
+    return None if span is None else span_text(span, date)
 
 
 def _print_drift(drift: Mapping[str, Any] | None) -> None:
@@ -125,7 +130,7 @@ def _print_drift(drift: Mapping[str, Any] | None) -> None:
         [
             ("why", "; ".join(drift["reasons"]) or None),
             ("drifted", drift_text(drift)),
-            ("baseline span", drift["baseline_span"]),
+            ("baseline span", _span(drift["baseline_span"], drift.get("baseline_span_date"))),
             ("baseline", _artifact(drift["baseline_id"])),
             ("report", drift["report"] or drift["uri"]),
         ],

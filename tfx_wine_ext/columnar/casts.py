@@ -1,11 +1,19 @@
-"""Conversions that the user asks for with ``cast=``, before values are encoded."""
+"""Conversions of values: those asked for with ``cast=``, and of text to the value that it means."""
 
 from __future__ import annotations
+
+import datetime
+import decimal
+import re
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfx_wine_ext.columnar.arrow_types import kind_of, temporal_unit
+
+# More digits than a datetime holds: Arrow reads these.
+_NANOSECONDS = re.compile(r"\.\d{7,9}")
 
 
 def cast_values(array: pa.Array, target: str) -> pa.Array:
@@ -48,3 +56,30 @@ def cast_values(array: pa.Array, target: str) -> pa.Array:
     if kind == "float_list":
         return array
     return pc.cast(array, pa.float64(), safe=pa.types.is_null(array.type))
+
+
+def parsed_value(value: Any, data_type: pa.DataType) -> Any:
+    """Reads text as a date, time or decimal where the column holds these: Arrow only reads some.
+
+    Raises:
+        ValueError: the text is no date or time; or one has a time zone and the other has none.
+        ArithmeticError: the text is no decimal.
+    """
+    if isinstance(value, str):
+        # Python reads the zone "Z" from version 3.11 on.
+        text = value[:-1] + "+00:00" if value.endswith("Z") else value
+        if pa.types.is_date(data_type):
+            value = datetime.date.fromisoformat(text)
+        elif pa.types.is_time(data_type):
+            value = datetime.time.fromisoformat(text)
+        elif pa.types.is_timestamp(data_type) and not _NANOSECONDS.search(text):
+            value = datetime.datetime.fromisoformat(text)
+        elif pa.types.is_decimal(data_type):
+            value = decimal.Decimal(text)
+    if (
+        isinstance(value, datetime.datetime)
+        and pa.types.is_timestamp(data_type)
+        and (value.tzinfo is None) != (data_type.tz is None)
+    ):
+        raise ValueError("expected a time zone in both of them, or in neither")
+    return value

@@ -6,7 +6,6 @@ import datetime
 import decimal
 import functools
 import operator
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO, Callable
 
@@ -14,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from tfx_wine_ext.columnar.casts import parsed_value
 from tfx_wine_ext.columnar.parquet_source import READER_OPTIONS, thrift_limits
 
 # The longest list of values whose "in" rules out row groups, see `_is_in`.
@@ -46,8 +46,6 @@ _BY_STATISTICS_OF_FLOATS: Mapping[str, Callable[[Any, Any], Any]] = {
     "!=": lambda column, value: column.is_valid(),
     "not in": lambda column, values: column.is_valid(),
 }
-# More digits than a datetime holds: Arrow reads these.
-_NANOSECONDS = re.compile(r"\.\d{7,9}")
 _FORM = (
     "expected a list of (column, op, value), or a list of such lists, with op one of "
     + " ".join(_OPERATORS)
@@ -112,19 +110,48 @@ class RowFilter:
             any_of = all_of if any_of is None else any_of | all_of
         return any_of
 
-    def row_groups(self, stream: BinaryIO, schema: pa.Schema) -> frozenset[int]:
+    def may_hold(self, known: pa.Table) -> list[bool]:
+        """Tells for each row, of which only some columns are known, whether it may be one to keep.
+
+        Args:
+            known: These columns, one at least.
+
+        Example:
+            >>> known = pa.table({"colour": ["red", "blue"]})
+            >>> RowFilter([("alcohol", ">", 10), ("colour", "=", "red")]).may_hold(known)
+            [True, False]
+        """
+        of_known = [[c for c in all_of if c[0] in known.column_names] for all_of in self._any_of]
+        if not all(of_known):
+            return [True] * known.num_rows
+        found = ds.InMemoryDataset(known).to_table(
+            columns={"kept": RowFilter(of_known).expression(known.schema)}
+        )
+        return [kept is True for kept in found["kept"].to_pylist()]
+
+    def row_groups(
+        self, stream: BinaryIO, schema: pa.Schema, constants: Mapping[str, pa.Scalar] | None = None
+    ) -> frozenset[int]:
         """Returns the row groups of a Parquet file that may hold a row to keep.
 
         Args:
             stream: The open file, or only its footer, with the length and the magic number.
             schema: Its schema, or the wider one that it is read as.
+            constants: Columns that are not in the file, and the one value of each. Default: none.
         """
+        guarantees = [
+            pc.field(name) == value if value.is_valid else pc.field(name).is_null()
+            for name, value in (constants or {}).items()
+        ]
         limits = thrift_limits(stream.seek(0, 2))
         file_format = ds.ParquetFileFormat(
             read_options=ds.ParquetReadOptions(**READER_OPTIONS),
             default_fragment_scan_options=ds.ParquetFragmentScanOptions(**limits),
         )
-        fragment = file_format.make_fragment(pa.PythonFile(stream, mode="r"))
+        fragment = file_format.make_fragment(
+            pa.PythonFile(stream, mode="r"),
+            partition_expression=functools.reduce(operator.and_, guarantees, pc.scalar(True)),
+        )
         by_statistics = self._expression(schema, _BY_STATISTICS_OF_FLOATS)
         kept = fragment.subset(filter=by_statistics, schema=schema)
         return frozenset(group.id for group in kept.row_groups)
@@ -194,32 +221,10 @@ def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
         data_type = data_type.value_type
     many = op in ("in", "not in")
     try:
-        values = pa.array([_parsed(v, data_type) for v in (value if many else [value])])
+        values = pa.array([parsed_value(v, data_type) for v in (value if many else [value])])
         values = values.cast(data_type)
     except (pa.ArrowException, ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(
             f"filters: {value!r} is not a value of column {name!r}, which is {data_type} ({error})"
         ) from error
     return values if many else values[0]
-
-
-def _parsed(value: Any, data_type: pa.DataType) -> Any:
-    """Reads text as a date, time or decimal where the column holds these: Arrow only reads some."""
-    if isinstance(value, str):
-        # Python reads the zone "Z" from version 3.11 on.
-        text = value[:-1] + "+00:00" if value.endswith("Z") else value
-        if pa.types.is_date(data_type):
-            value = datetime.date.fromisoformat(text)
-        elif pa.types.is_time(data_type):
-            value = datetime.time.fromisoformat(text)
-        elif pa.types.is_timestamp(data_type) and not _NANOSECONDS.search(text):
-            value = datetime.datetime.fromisoformat(text)
-        elif pa.types.is_decimal(data_type):
-            value = decimal.Decimal(text)
-    if (
-        isinstance(value, datetime.datetime)
-        and pa.types.is_timestamp(data_type)
-        and (value.tzinfo is None) != (data_type.tz is None)
-    ):
-        raise ValueError("expected a time zone in both of them, or in neither")
-    return value

@@ -31,17 +31,22 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from isal import igzip, isal_zlib
 
+from tfx_wine_ext.columnar.arrow_types import temporal_unit
 from tfx_wine_ext.columnar.encode import EncodedExamples, encode_examples
 from tfx_wine_ext.columnar.feature_batch import feature_batch, feature_schema
 from tfx_wine_ext.columnar.files import Files
 from tfx_wine_ext.columnar.filters import RowFilter, to_json_value
+from tfx_wine_ext.columnar.layout import Partitions
 from tfx_wine_ext.columnar.parquet_source import (
     Footer,
     OpenParquet,
     ParquetFileError,
     RowGroup,
     Stamp,
+    find_files,
     iter_row_groups,
+    partition_value,
+    read_footers,
 )
 from tfx_wine_ext.columnar.partition import (
     check_partition_feature,
@@ -49,7 +54,7 @@ from tfx_wine_ext.columnar.partition import (
     feature_buckets,
 )
 from tfx_wine_ext.columnar.plan import EncodeOptions, FeaturePlan, plan_features
-from tfx_wine_ext.columnar.schemas import schema_difference, unified_schema
+from tfx_wine_ext.columnar.schemas import schema_difference, unified_schema, with_partitions
 from tfx_wine_ext.columnar.tfrecord import frame_records
 from tfx_wine_ext.columnar.values import EncodeError
 
@@ -90,6 +95,8 @@ class IngestOptions:
             order of the file.
         num_shards: Files per split; None cuts one after about 64 MiB of uncompressed data.
             There are never more shards than row groups, and always at least one.
+        hive_partitioning: Read the names ``key=value`` of folders as columns, as Hive, Spark and
+            Arrow do; see `with_partitions`.
     """
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -97,14 +104,19 @@ class IngestOptions:
     unify_schemas: bool = False
     shuffle_seed: int | None = None
     num_shards: int | None = None
+    hive_partitioning: bool = True
 
     def __post_init__(self) -> None:
         """Checks what can be checked without a schema.
 
         Raises:
-            ValueError: `num_shards` is not positive, `shuffle_seed` is negative, or `filters`
-                is not of the form above.
+            ValueError: `num_shards` is not positive, `shuffle_seed` is negative,
+                `hive_partitioning` is no bool, or `filters` is not of the form above.
         """
+        if not isinstance(self.hive_partitioning, bool):
+            raise ValueError(
+                f"hive_partitioning: expected True or False; found {self.hive_partitioning!r}"
+            )
         for name, least in (("num_shards", 1), ("shuffle_seed", 0)):
             value = getattr(self, name)
             if value is not None and not (isinstance(value, int) and value >= least):
@@ -126,13 +138,17 @@ class IngestOptions:
 
     def to_json(self) -> str:
         """Returns the options as JSON text; equal options give equal text."""
-        values = {
+        values: dict[str, Any] = {
             "encode": json.loads(self.encode.to_json()),
             "filters": self.filters,
             "unify_schemas": self.unify_schemas,
             "shuffle_seed": self.shuffle_seed,
             "num_shards": self.num_shards,
         }
+        if not self.hive_partitioning:
+            # Left out by default: the text is part of the cache's key, and releases without this
+            # option have left results.
+            values["hive_partitioning"] = False
         return json.dumps(values, sort_keys=True, default=to_json_value)
 
     @classmethod
@@ -162,6 +178,7 @@ class FilePart:
     digest: str
     row_groups: tuple[int, ...]
     stamp: Stamp | None = None
+    partitions: Partitions = ()
 
 
 @dataclass(frozen=True)
@@ -210,6 +227,32 @@ class ShardResult:
         """Reads what `to_json` wrote."""
         values = json.loads(text)
         return cls(**{**values, "files": tuple(ShardFile(**f) for f in values["files"])})
+
+
+def find_tables(
+    patterns: Sequence[str], root: str, options: IngestOptions, files: Files
+) -> list[list[Footer]]:
+    """Finds the files of each input split, and reads what their footers and their paths say.
+
+    Args:
+        patterns: One for each input split.
+        root: The folder that the patterns lie in: names of folders below it, and only below it,
+            may be Hive partitions.
+        options: How to read them.
+        files: The file system.
+
+    Returns:
+        The footers of each input split.
+
+    Raises:
+        FileNotFoundError: no file matches a pattern.
+        ParquetFileError: a file cannot be used.
+        PartitionError: see `with_partitions`.
+    """
+    tables = [read_footers(find_files(pattern, files), files) for pattern in patterns]
+    if not options.hive_partitioning:
+        return tables
+    return with_partitions(tables, root, options.encode.cast)
 
 
 def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.Schema, FeaturePlan]:
@@ -300,7 +343,7 @@ def plan_shards(
         check_partition_feature(plan, partition_feature)
     groups = [
         (footer, group)
-        for footer in footers
+        for footer in _kept_files(footers, schema, options)
         for group in _kept_row_groups(footer, schema, options, files)
     ]
     total_bytes = sum(group.uncompressed_bytes for _, group in groups)
@@ -338,7 +381,28 @@ def _append(parts: list[FilePart], footer: Footer, group: RowGroup) -> None:
     if parts and parts[-1].path == footer.path:
         parts[-1] = replace(parts[-1], row_groups=(*parts[-1].row_groups, group.index))
     else:
-        parts.append(FilePart(footer.path, footer.digest, (group.index,), footer.stamp))
+        parts.append(
+            FilePart(footer.path, footer.digest, (group.index,), footer.stamp, footer.partitions)
+        )
+
+
+def _kept_files(
+    footers: Sequence[Footer], schema: pa.Schema, options: IngestOptions
+) -> Sequence[Footer]:
+    """Returns the files that the filters do not rule out by what stands in their paths."""
+    if not options.filters:
+        return footers
+    row_filter = RowFilter(options.filters)
+    # A column that is in a file as well is the file's: its rows have to be compared.
+    names = set(row_filter.columns).intersection(*(footer.in_path for footer in footers))
+    if not names:
+        return footers
+    columns = {}
+    for name in sorted(names):
+        texts = [dict(footer.partitions)[name] for footer in footers]
+        columns[name] = pa.array(texts, pa.string()).cast(schema.field(name).type)
+    kept = row_filter.may_hold(pa.table(columns))
+    return [footer for footer, is_kept in zip(footers, kept) if is_kept]
 
 
 def _kept_row_groups(
@@ -348,11 +412,23 @@ def _kept_row_groups(
     if not options.filters:
         return footer.row_groups
     row_filter = RowFilter(options.filters)
-    if any(footer.schema.get_field_index(name) < 0 for name in row_filter.columns):
-        return footer.row_groups  # the column comes from unify_schemas: no statistics here
+    for name in row_filter.columns:
+        position = footer.schema.get_field_index(name)
+        if position < 0:
+            return footer.row_groups  # the column comes from unify_schemas: no statistics here
+        wider = schema.field(name).type
+        if footer.schema.field(position).type != wider and temporal_unit(wider) is not None:
+            return footer.row_groups  # Arrow's cast of the statistics may wrap
+    if set(row_filter.columns) <= set(footer.in_path):
+        return footer.row_groups  # `_kept_files` has looked at all that there is
+    partitions = dict(footer.partitions)
+    constants = {
+        name: partition_value(partitions[name], schema.field(name).type)[0]
+        for name in footer.in_path
+    }
     with OpenParquet(footer.path, files) as opened:
         opened.check(footer.digest, footer.stamp)
-        kept = row_filter.row_groups(opened.footer_stream(), schema)
+        kept = row_filter.row_groups(opened.footer_stream(), schema, constants)
     return [group for group in footer.row_groups if group.index in kept]
 
 
@@ -419,7 +495,14 @@ def _batches(task: ShardTask, files: Files) -> Iterator[tuple[str, int, pa.Recor
     schema = pa.schema([task.schema.field(name) for name in wanted])
     for part in task.parts:
         batches = iter_row_groups(
-            part.path, part.digest, part.row_groups, schema, BATCH_ROWS, files, part.stamp
+            part.path,
+            part.digest,
+            part.row_groups,
+            schema,
+            BATCH_ROWS,
+            files,
+            part.stamp,
+            part.partitions,
         )
         if task.options.shuffle_seed is None or not wanted:  # rows without columns are all alike
             for row_group, batch in batches:

@@ -9,21 +9,29 @@ from __future__ import annotations
 import hashlib
 import inspect
 import io
+import json
 import os
 import re
 import struct
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, BinaryIO, Literal
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tfx_wine_ext import safe_arrow
+from tfx_wine_ext.columnar.casts import parsed_value
 from tfx_wine_ext.columnar.files import Files, IrregularFileError, check_regular_file
 from tfx_wine_ext.columnar.int96 import Int96Error, footer_of_bytes, with_timestamps
+from tfx_wine_ext.columnar.layout import NULL_PARTITION, Partitions, visible
 from tfx_wine_ext.columnar.managed_tables import managed_table_of
+from tfx_wine_ext.columnar.values import unwrap
+from tfx_wine_ext.columnar.widening import InexactValueError, widened
 
 # See `ParquetFileError`.
 ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
@@ -105,6 +113,9 @@ class Footer:
         row_groups: In file order.
         stamp: Of a local file, what notices that it was written to later in the run: its device,
             its number there, and the time of its last modification in nanoseconds.
+        partitions: What the folders of the file say; see `with_partitions`, which adds their
+            columns to `schema`. Default: nothing.
+        in_path: Those of these columns that the file itself has not. Default: none.
     """
 
     path: str
@@ -113,6 +124,8 @@ class Footer:
     schema: pa.Schema
     row_groups: tuple[RowGroup, ...]
     stamp: Stamp | None = None
+    partitions: Partitions = ()
+    in_path: tuple[str, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -123,8 +136,8 @@ class Footer:
 def find_files(pattern: str, files: Files) -> list[str]:
     """Lists the files that match a pattern, in the order in which they are read: by name.
 
-    Files whose names begin with ``_`` or ``.`` are passed over unless the pattern names them so:
-    Spark, Hive and Arrow keep there what is not data (``_SUCCESS``, ``_metadata``, ``.x.crc``).
+    Files and folders whose names begin with ``_`` or ``.`` are passed over unless the pattern
+    names them so; see `visible`.
 
     Args:
         pattern: A path with wildcards.
@@ -137,30 +150,23 @@ def find_files(pattern: str, files: Files) -> list[str]:
         FileNotFoundError: nothing matches.
         IsADirectoryError: a folder does, and no file.
     """
-    paths = files.glob(pattern)
-    if not is_hidden(pattern):
-        paths = [path for path in paths if not is_hidden(path)]
+    matching = files.glob(pattern)
+    paths = visible(matching, pattern)
     if paths:
         return paths
+    if matching:
+        raise FileNotFoundError(
+            f"{pattern}: matches hidden files only ({matching[0]}); names that begin with _ or . "
+            "mark what is not data: name them so in the pattern (input_config) to read them"
+        )
     if files.is_dir(pattern):
         raise IsADirectoryError(
             f"{pattern}: expected Parquet files, found a folder; match what is in it: {pattern}/*"
         )
     raise FileNotFoundError(
-        f"{pattern}: no file matches; check the folder (input_base) and the pattern (input_config)"
+        f"{pattern}: no file matches; check the folder (input_base) and the pattern "
+        "(input_config): **/*.parquet matches files in folders of folders"
     )
-
-
-def is_hidden(path: str) -> bool:
-    """Tells whether the last part of a path is a name that marks what is not data.
-
-    Beam writes to a folder ``beam-temp-...`` first, and leaves it where it was stopped.
-
-    Example:
-        >>> is_hidden("data/_SUCCESS"), is_hidden("data/part-0.parquet")
-        (True, False)
-    """
-    return path.rpartition("/")[2].startswith(("_", ".", "beam-temp-"))
 
 
 def read_footer(path: str, files: Files) -> Footer:
@@ -549,7 +555,8 @@ def content_fingerprint(footers: Sequence[Footer]) -> str:
     """Fingerprints the content of a list of files, in order.
 
     Neither names, folders nor times are part of it: files that were touched, copied or renamed
-    keep their fingerprint as long as their order by name stays. A changed file changes it:
+    keep their fingerprint as long as their order by name stays. The values of Hive partitions are
+    content, so that they are part of it, where files have them. A changed file changes it:
     always up to `WHOLE_FILE_FINGERPRINT_BYTES`; above that whenever its size or its footer
     changes, which holds the position and size of every column chunk, the writer's version, and
     minimum, maximum and null count of every column in every row group. What it cannot notice
@@ -566,7 +573,11 @@ def content_fingerprint(footers: Sequence[Footer]) -> str:
         >>> content_fingerprint([])
         'parquet-v1:e3b0c44298fc1c149afbf4c8996fb924'
     """
-    digest = hashlib.sha256("".join(f.digest for f in footers).encode())
+    digest = hashlib.sha256()
+    for footer in footers:
+        digest.update(footer.digest.encode())
+        if footer.partitions:
+            digest.update(json.dumps(sorted(footer.partitions)).encode())
     return f"parquet-v1:{digest.hexdigest()[:32]}"
 
 
@@ -598,6 +609,7 @@ def iter_row_groups(
     batch_rows: int,
     files: Files,
     stamp: Stamp | None = None,
+    partitions: Partitions = (),
 ) -> Generator[tuple[int, pa.RecordBatch], None, None]:
     """Yields row groups of one file as Arrow batches of at most `batch_rows` rows, in file order.
 
@@ -610,6 +622,8 @@ def iter_row_groups(
         batch_rows: Rows in every batch but the last of a row group.
         files: The file system of the file.
         stamp: Of the same footer. Default: None, only the digest is compared.
+        partitions: Of the same footer: columns that have one value in all rows, that of the
+            file's path. Where the file has the column too, each row is compared. Default: none.
 
     Yields:
         Number of the row group, and a batch of it; where a row group is cut depends on the
@@ -630,7 +644,7 @@ def iter_row_groups(
             try:
                 for batch in _batches(opened, parquet, row_group, columns, batch_rows):
                     rows += batch.num_rows
-                    yield row_group, _conform(path, batch, schema)
+                    yield row_group, conform(path, batch, schema, dict(partitions))
                     del batch  # Before the next one is read.
                 expected_rows = parquet.metadata.row_group(row_group).num_rows
                 if rows != expected_rows:
@@ -689,24 +703,76 @@ def _failing(
     return None
 
 
-def _conform(path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """Brings a batch to a schema: columns in order, missing ones null, narrower ones cast."""
-    if batch.schema.equals(schema) or not schema.names:
+def conform(
+    path: str,
+    batch: pa.RecordBatch,
+    schema: pa.Schema,
+    constants: Mapping[str, str | None] = MappingProxyType({}),
+) -> pa.RecordBatch:
+    """Brings a batch to a schema: columns in order, missing ones null, narrower ones cast.
+
+    Args:
+        path: The file, for errors.
+        batch: What was read of it.
+        schema: Whose columns of the same names are as wide as the batch's, or wider.
+        constants: Columns of one value in all rows, as text; see `iter_row_groups`.
+
+    Raises:
+        ParquetFileError: a value does not fit the type that its column is cast to, or is another
+            than the constant.
+    """
+    if (batch.schema.equals(schema) and not constants) or not schema.names:
         return batch
     arrays = []
     for column in schema:
         position = batch.schema.get_field_index(column.name)
-        if position < 0:
-            arrays.append(pa.nulls(batch.num_rows, column.type))
-        else:
+        if position >= 0:
             array = batch.column(position)
             try:
-                arrays.append(array if array.type == column.type else array.cast(column.type))
-            except pa.ArrowException as error:
+                arrays.append(widened(array, column.type))
+                if column.name in constants:
+                    _check_partition(path, column.name, arrays[-1], constants[column.name])
+            except InexactValueError as error:
                 raise ParquetFileError(
                     path,
-                    f"column {column.name!r} is {array.type}, with a value that cannot be read as "
-                    f"{column.type}, the type that holds all files' ({_one_line(error)})",
+                    f"column {column.name!r} is {array.type}, and {error.value} cannot be read as "
+                    f"{column.type}, the type that holds all files'",
                     "convert the column, or leave it out (exclude_columns=)",
                 ) from error
+        else:
+            value = partition_value(constants.get(column.name), column.type)
+            arrays.append(value.take(pa.array(np.zeros(batch.num_rows, np.int8))))
     return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _check_partition(path: str, column: str, array: pa.Array, text: str | None) -> None:
+    """Makes sure that the rows of a file say what its path says."""
+    values = unwrap(array)
+    try:
+        wanted = partition_value(text, values.type)
+    except (pa.ArrowException, ArithmeticError, ValueError):
+        found = f"is {array.type}"
+    else:
+        same = values.is_null() if text is None else pc.equal(values, wanted[0])
+        position = pc.index(pc.fill_null(same, False), False).as_py()
+        if position < 0:
+            return
+        found = f"holds {values[position]}"
+    raise ParquetFileError(
+        path,
+        f"column {column!r} {found}, and the path says {NULL_PARTITION if text is None else text}",
+        "bring them together, leave the column out (exclude_columns=), or read only what is in "
+        "the files (hive_partitioning=False)",
+    )
+
+
+def partition_value(text: str | None, type_: pa.DataType) -> pa.Array:
+    """Returns the value of a partition as an array of one, null for None.
+
+    Example:
+        >>> partition_value("01", pa.int32()).to_pylist()
+        [1]
+    """
+    if text is None:
+        return pa.nulls(1, type_)
+    return pa.array([parsed_value(text, type_)]).cast(type_)

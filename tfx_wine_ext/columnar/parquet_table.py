@@ -5,18 +5,23 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.files import Files, LocalFiles
+from tfx_wine_ext.columnar.layout import PartitionError
 from tfx_wine_ext.columnar.parquet_source import (
     Footer,
     ParquetFileError,
+    conform,
     iter_row_groups,
     read_footers,
 )
-from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema
+from tfx_wine_ext.columnar.plan import leaves
+from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema, with_partitions
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
+from tfx_wine_ext.columnar.values import leaf_values
 
 # A batch has so many bytes, by what the rows of the file have on average.
 BATCH_BYTES = 64 * 1024 * 1024
@@ -28,16 +33,20 @@ class ParquetTable:
     """Parquet files, read a row group at a time and only the columns that are wanted.
 
     Where the files differ in a column's type, it is the one that holds all of them (int64 and
-    float64 are float64); a column that a file lacks is null there.
+    float64 are float64); a column that a file lacks is null there. A struct is flattened to its
+    fields, ``struct.field``, as for features (`plan_features`).
 
     Args:
         paths: The files.
-        reads: Whether a column is read.
+        reads: Whether a column is read. Of a field of a struct it is told the name, and as further
+            arguments those of the structs around it.
         files: The file system that they lie on; None: the local one.
+        root: The folder below which names of folders are Hive partitions; see `with_partitions`.
+            Default: None, no columns come of them.
 
     Raises:
-        TableFileError: A footer cannot be read, or a column that is read is twice in a file or of
-            types that no type holds.
+        TableFileError: A footer cannot be read, a column that is read is twice in a file or of
+            types that no type holds, or the partitions of the files do not go together.
 
     Example:
         >>> import pyarrow.parquet as pq, tempfile
@@ -54,33 +63,47 @@ class ParquetTable:
     def __init__(
         self,
         paths: Sequence[str],
-        reads: Callable[[str], bool],
+        reads: Callable[..., bool],
         files: Files | None = None,
+        root: str | None = None,
     ) -> None:
         self.paths = paths
         self.position = 0
         self._files = files or LocalFiles()
         try:
-            self._footers = read_footers(paths, self._files)
-            whole = unified_schema(self._footers, reads)
+            self._footers: Sequence[Footer] = read_footers(paths, self._files)
+            if root is not None:
+                [self._footers] = with_partitions([self._footers], root)
+            flat, around = _flattened(self._footers)
+
+            def reads_field(name: str) -> bool:
+                return reads(name, *around.get(name, ()))
+
+            whole = unified_schema(flat, reads_field)
         except ParquetFileError as error:
             raise TableFileError(str(error)) from error
+        except PartitionError as error:
+            raise TableFileError(
+                f"{error.path}: {error.found}; {error.remedy}, or read the folders' names as no "
+                "columns (--no-hive-partitioning)"
+            ) from error
         except NoCommonTypeError as error:
             raise TableFileError(
                 f"{error.other_path}: column {error.column!r} is {error.other_type}, and "
                 f"{error.type} in {error.path}; no type holds both: convert one of them, or leave "
                 "the column out"
             ) from error
-        for footer in self._footers:
+        for footer in flat:
             counts = Counter(footer.schema.names)
-            twice = sorted(name for name in counts if counts[name] > 1)
-            if any(map(reads, twice)):
+            twice = sorted(name for name, count in counts.items() if count > 1)
+            if any(map(reads_field, twice)):
                 raise TableFileError(
                     f"Parquet file {footer.path}: expected every column once, found {twice} more "
                     "than once; rename or drop one of them"
                 )
-        self.names: Sequence[str] = whole.names
-        self.schema: pa.Schema = pa.schema([field for field in whole if reads(field.name)])
+        structs = dict.fromkeys(name for names in around.values() for name in names)
+        self.names: Sequence[str] = [*whole.names, *structs]
+        self.schema: pa.Schema = pa.schema([field for field in whole if reads_field(field.name)])
         self.rows = sum(footer.rows for footer in self._footers)
         self.size = sum(footer.size for footer in self._footers)
 
@@ -104,15 +127,16 @@ class ParquetTable:
         done = 0
         self.position = 0
         for footer in self._footers:
-            groups = range(len(footer.row_groups))
+            columns_of_file, structs = _columns_of_file(footer.schema, schema.names)
             read = iter_row_groups(
                 footer.path,
                 footer.digest,
-                groups,
-                schema,
+                range(len(footer.row_groups)),
+                columns_of_file,
                 min(batch_rows(len(schema)), _rows_of_bytes(footer, len(schema))),
                 self._files,
                 footer.stamp,
+                footer.partitions,
             )
             try:
                 # Closed, and with it the file, also where the reading ends early.
@@ -120,8 +144,9 @@ class ParquetTable:
                     for _, batch in read:
                         done += batch.num_rows
                         self.position = self.size * done // self.rows
-                        yield batch
-                        del batch
+                        flat = _flat_batch(batch) if structs else batch
+                        yield conform(footer.path, flat, schema)
+                        del batch, flat
             except ParquetFileError as error:
                 raise TableFileError(str(error)) from error
 
@@ -134,3 +159,47 @@ def _rows_of_bytes(footer: Footer, columns: int) -> int:
     size = max((g.uncompressed_bytes / max(g.rows, 1) for g in footer.row_groups), default=0)
     share = min(columns / max(len(footer.schema), 1), 1.0)
     return max(1, int(BATCH_BYTES / max(size * share, 1)))
+
+
+def _flattened(footers: Sequence[Footer]) -> tuple[list[Footer], dict[str, list[str]]]:
+    """Puts the fields of structs in the place of structs.
+
+    Returns:
+        The footers with such schemas; and for each field the names of the structs around it.
+    """
+    flat: list[Footer] = []
+    around: dict[str, list[str]] = {}
+    known: pa.Schema | None = None
+    for footer in footers:
+        if known is None or not footer.schema.equals(known):
+            known = footer.schema
+            fields = []
+            for column in known:
+                for path, type_ in leaves(column.type, (column.name,)):
+                    fields.append((".".join(path), type_))
+                    if len(path) > 1:
+                        around[".".join(path)] = [".".join(path[:n]) for n in range(1, len(path))]
+            schema = pa.schema(fields)
+        flat.append(replace(footer, schema=schema))
+    return flat, around
+
+
+def _columns_of_file(schema: pa.Schema, wanted: Sequence[str]) -> tuple[pa.Schema, bool]:
+    """Returns the columns of a file that the wanted ones come from, and if one is a struct."""
+    names = set(wanted)
+    columns, structs = [], False
+    for column in schema:
+        paths = [path for path, _ in leaves(column.type, (column.name,))]
+        if not names.isdisjoint(map(".".join, paths)):
+            columns.append(column)
+            structs |= paths != [(column.name,)]
+    return pa.schema(columns), structs
+
+
+def _flat_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    arrays, names = [], []
+    for column, array in zip(batch.schema, batch.columns):
+        for path, _ in leaves(column.type, (column.name,)):
+            arrays.append(leaf_values(array, path[1:]))
+            names.append(".".join(path))
+    return pa.RecordBatch.from_arrays(arrays, names=names)

@@ -218,13 +218,13 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
         >>> [(feature.name, feature.kind) for feature in plan.features]
         [('a', 'float_list'), ('b', 'bytes_list')]
     """
-    leaves = [leaf for column in schema for leaf in _leaves(column.type, (column.name,))]
-    _check_known("columns", options.columns or (), schema, leaves)
-    _check_known("exclude_columns", options.exclude_columns, schema, leaves)
+    found = [leaf for column in schema for leaf in leaves(column.type, (column.name,))]
+    _check_known("columns", options.columns or (), schema, found)
+    _check_known("exclude_columns", options.exclude_columns, schema, found)
     columns = None if options.columns is None else frozenset(options.columns)
     excluded = frozenset(options.exclude_columns)
     chosen = [
-        (path, type_) for path, type_ in leaves if _is_chosen(_names_of(path), columns, excluded)
+        (path, type_) for path, type_ in found if _is_chosen(_names_of(path), columns, excluded)
     ]
     names = Counter(".".join(path) for path, _ in chosen)
     unknown = tuple(name for name in options.cast if name not in names)
@@ -259,14 +259,24 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
     )
 
 
-def _leaves(
+def leaves(
     type_: pa.DataType, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], pa.DataType]]:
+    """Yields what a column is flattened to: itself, or the fields of a struct, at any depth.
+
+    Args:
+        type_: Its type.
+        path: Its name, and those around it.
+
+    Example:
+        >>> [".".join(path) for path, _ in leaves(pa.struct([("b", "i8"), ("c", "i8")]), ("a",))]
+        ['a.b', 'a.c']
+    """
     inner = bare(type_)
     if pa.types.is_struct(inner):
         for index in range(inner.num_fields):
             child = inner[index]
-            yield from _leaves(child.type, (*path, child.name))
+            yield from leaves(child.type, (*path, child.name))
     else:
         yield path, type_
 
@@ -287,9 +297,9 @@ def _check_known(
     option: str,
     names: Sequence[str],
     schema: pa.Schema,
-    leaves: Sequence[tuple[tuple[str, ...], pa.DataType]],
+    found: Sequence[tuple[tuple[str, ...], pa.DataType]],
 ) -> None:
-    known = set(schema.names).union(*(_names_of(path) for path, _ in leaves))
+    known = set(schema.names).union(*(_names_of(path) for path, _ in found))
     unknown = tuple(name for name in names if name not in known)
     if unknown:
         raise UnknownColumnsError(

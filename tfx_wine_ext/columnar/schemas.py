@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 
+from tfx_wine_ext.columnar.arrow_types import UnsupportedTypeError, kind_of
+from tfx_wine_ext.columnar.layout import PartitionError, Partitions, partitions_of
 from tfx_wine_ext.columnar.parquet_source import Footer
 from tfx_wine_ext.columnar.plan import EncodeOptions
+from tfx_wine_ext.columnar.widening import wider_type
 
 
 class NoCommonTypeError(ValueError):
@@ -41,6 +44,108 @@ class NoCommonTypeError(ValueError):
         """Lets the error cross process boundaries whole."""
         found = (self.column, self.type, self.path, self.other_type, self.other_path)
         return NoCommonTypeError, found
+
+
+def with_partitions(
+    tables: Sequence[Sequence[Footer]],
+    root: str,
+    cast: Mapping[str, str] | None = None,
+) -> list[list[Footer]]:
+    """Adds the Hive partitions in the paths of files, ``key=value``, as columns of their schemas.
+
+    They come behind the columns of the files, and are typed as Arrow infers them: int32 where all
+    values of a column are whole numbers of 32 bits, else string; null where it has no value. All
+    tables of a run are looked at together, so that a column is of one type in all of them. One
+    that is to become bytes keeps its text: ``01`` stays that, and no other value changes its type.
+
+    A column that a file has as well keeps the file's type; `iter_row_groups` compares the values.
+
+    Args:
+        tables: The files of each table.
+        root: The folder of the tables: parts of its own path are no partitions.
+        cast: `EncodeOptions.cast`. Default: none.
+
+    Returns:
+        The same footers, with partitions where their paths have some.
+
+    Raises:
+        PartitionError: The files of a table have different partition columns, a column comes
+            twice in a path, or a name is no text in UTF-8.
+    """
+    of_folder: dict[str, Partitions] = {}
+    values: dict[str, dict[str | None, None]] = {}
+    found: list[list[tuple[Footer, Partitions]]] = []
+    for footers in tables:
+        found.append([])
+        for footer in footers:
+            folder = footer.path.rpartition("/")[0]
+            if folder not in of_folder:
+                of_folder[folder] = partitions_of(folder, root)
+                for name, text in of_folder[folder]:
+                    values.setdefault(name, {})[text] = None
+            found[-1].append((footer, of_folder[folder]))
+        _check_same_keys(found[-1])
+    if not values:
+        return [list(footers) for footers in tables]
+    types = {
+        name: pa.string() if _is_text(name, cast or {}) else _partition_type(list(texts))
+        for name, texts in values.items()
+    }
+
+    # Most files are like the one before: its schema, its partition columns, and what came of them.
+    last: list[tuple[pa.Schema, list[str], tuple[str, ...], pa.Schema]] = []
+
+    def added(footer: Footer, partitions: Partitions) -> Footer:
+        keys = [name for name, _ in partitions]
+        if not last or last[0][1] != keys or not footer.schema.equals(last[0][0]):
+            in_path = tuple(name for name in keys if name not in set(footer.schema.names))
+            both = [*footer.schema, *(pa.field(name, types[name]) for name in in_path)]
+            last[:] = [(footer.schema, keys, in_path, pa.schema(both))]
+        *_, in_path, schema = last[0]
+        return replace(footer, schema=schema, partitions=partitions, in_path=in_path)
+
+    return [[added(*each) if each[1] else each[0] for each in files] for files in found]
+
+
+def _check_same_keys(files: Sequence[tuple[Footer, Partitions]]) -> None:
+    for footer, partitions in files[1:]:
+        first, keys = ([name for name, _ in each] for each in (files[0][1], partitions))
+        if set(first) != set(keys):
+            raise PartitionError(
+                footer.path,
+                f"its folders have {_columns(keys)}, and those of {files[0][0].path} have "
+                f"{_columns(first)}",
+                "match files of the same partitions only",
+            )
+
+
+def _columns(keys: Sequence[str]) -> str:
+    if not keys:
+        return "no partition columns"
+    columns = "columns" if len(keys) > 1 else "column"
+    return f"the partition {columns} {', '.join(map(repr, keys))}"
+
+
+def _is_text(name: str, cast: Mapping[str, str]) -> bool:
+    """Tells whether a column is cast to bytes, so that its text has to be kept."""
+    target = cast.get(name)
+    if target in (None, "int64", "float32"):
+        return False
+    try:
+        return target == "bytes" or kind_of(pa.type_for_alias(target)) == "bytes_list"
+    except (ValueError, UnsupportedTypeError):
+        return False  # Which is the plan's to refuse.
+
+
+def _partition_type(texts: Sequence[str | None]) -> pa.DataType:
+    present = [text for text in texts if text is not None]
+    if not present:
+        return pa.null()
+    try:
+        pa.array(present, pa.string()).cast(pa.int32())
+    except pa.ArrowInvalid:
+        return pa.string()
+    return pa.int32()
 
 
 def schema_difference(
@@ -76,7 +181,9 @@ def schema_difference(
 
 
 def unified_schema(footers: Sequence[Footer], reads: Callable[[str], bool]) -> pa.Schema:
-    """Merges the schemas of the files, widening numbers; columns that are not read do not matter.
+    """Merges the schemas of the files; each column gets the type that holds the values of all.
+
+    Columns that are not read do not matter. What is wider than what, `wider_type` says.
 
     Args:
         footers: The files.
@@ -91,42 +198,14 @@ def unified_schema(footers: Sequence[Footer], reads: Callable[[str], bool]) -> p
         for column in footer.schema:
             known = merged.setdefault(column.name, column.type)
             earlier = seen.setdefault(column.name, [])
-            wider = _wider_type(known, column.type)
+            wider = wider_type(known, column.type)
             if wider is not None:
                 merged[column.name] = wider
             elif reads(column.name):
                 other, path = next(
-                    (pair for pair in earlier if _wider_type(pair[0], column.type) is None),
+                    (pair for pair in earlier if wider_type(pair[0], column.type) is None),
                     earlier[-1],
                 )
                 raise NoCommonTypeError(column.name, other, path, column.type, footer.path)
             earlier.append((column.type, footer.path))
     return pa.schema(list(merged.items()))
-
-
-def _wider_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    """Returns the type that holds every value of both, or None where there is none."""
-    if a == b or pa.types.is_null(b):
-        return a
-    if pa.types.is_null(a):
-        return b
-    if pa.types.is_integer(a) and pa.types.is_integer(b):
-        wider = np.promote_types(a.to_pandas_dtype(), b.to_pandas_dtype())
-        return pa.from_numpy_dtype(wider) if wider.kind in "iu" else None
-    if pa.types.is_floating(a) and pa.types.is_floating(b):
-        return a if a.bit_width >= b.bit_width else b
-    for pair in ((a, b), (b, a)):
-        if pa.types.is_floating(pair[0]) and pa.types.is_integer(pair[1]):
-            wider = np.promote_types(pair[0].to_pandas_dtype(), pair[1].to_pandas_dtype())
-            return pa.from_numpy_dtype(wider)
-        if pa.types.is_large_string(pair[0]) and pa.types.is_string(pair[1]):
-            return pair[0]
-        if pa.types.is_large_binary(pair[0]) and pa.types.is_binary(pair[1]):
-            return pair[0]
-    if pa.types.is_dictionary(a) or pa.types.is_dictionary(b):
-        return _wider_type(*(t.value_type if pa.types.is_dictionary(t) else t for t in (a, b)))
-    if pa.types.is_list(a) and pa.types.is_list(b):
-        # Writers differ in what they call the elements: Spark "element", Arrow "item".
-        values = _wider_type(a.value_type, b.value_type)
-        return None if values is None else pa.list_(values)
-    return None

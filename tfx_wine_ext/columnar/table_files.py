@@ -11,7 +11,8 @@ from typing import Literal, get_args
 from tfx_wine_ext.columnar.csv_table import CsvTable
 from tfx_wine_ext.columnar.example_table import ExampleTable
 from tfx_wine_ext.columnar.files import LocalFiles
-from tfx_wine_ext.columnar.parquet_source import MAGIC, is_hidden
+from tfx_wine_ext.columnar.layout import fixed_folder, is_hidden, is_hidden_folder, visible
+from tfx_wine_ext.columnar.parquet_source import MAGIC
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
 from tfx_wine_ext.columnar.shard_files import check_shards
 from tfx_wine_ext.columnar.table_source import GZIP_ERRORS, TableFileError, TableSource, opened
@@ -35,11 +36,6 @@ _COMPRESSED = {
     b"\x28\xb5\x2f\xfd": "data compressed by Zstandard",
     b"\xfd7zX": "data compressed by xz",
 }
-_CLASSES: dict[Kind, Callable[[Sequence[str], Callable[[str], bool]], TableSource]] = {
-    "parquet": ParquetTable,
-    "csv": CsvTable,
-    "tfrecord": ExampleTable,
-}
 
 
 def open_table(
@@ -47,7 +43,8 @@ def open_table(
     *,
     kind: Kind | None = None,
     split: str | None = None,
-    reads: Callable[[str], bool] = lambda name: True,
+    reads: Callable[..., bool] = lambda *names: True,
+    hive_partitioning: bool = True,
 ) -> TableSource:
     """Opens a table of one or more files.
 
@@ -57,7 +54,9 @@ def open_table(
         kind: The format of the files. Default: None, told by their extensions (``.gz`` on top of
             ``.csv`` or ``.tfrecord`` does not matter), and by their first bytes if there is none.
         split: Of an Examples artifact. Default: None, ``train`` if the path is one.
-        reads: Whether a column is read. Default: all are.
+        reads: Whether a column is read; see `ParquetTable` for fields of structs. Default: all are.
+        hive_partitioning: Read the names ``key=value`` of folders below `partition_root` as
+            columns. Only Parquet files have such columns. Default: True.
 
     Raises:
         TableFileError: There is no such file, the files are of several kinds or of none that is
@@ -77,7 +76,12 @@ def open_table(
     if not os.path.lexists(folder) or os.path.isdir(folder):  # A file by its name is just that.
         wanted = "*" if os.path.isdir(folder) else os.path.basename(folder)
         check_shards(paths, lambda name: fnmatch.fnmatchcase(name, wanted))
-    source = _CLASSES[kind or _common_kind(paths)](paths, reads)
+    kind = kind or _common_kind(paths)
+    if kind == "parquet":
+        root = partition_root(folder) if hive_partitioning else None
+        source: TableSource = ParquetTable(paths, reads, root=root)
+    else:
+        source = (CsvTable if kind == "csv" else ExampleTable)(paths, reads)
     if source.rows == 0:
         raise TableFileError(f"{path}: expected at least one row, found none")
     return source
@@ -126,7 +130,9 @@ def examples_splits(path: str) -> list[str]:
 def find_table_files(path: str) -> list[str]:
     """Lists the files of a table, in the order in which they are read: by name.
 
-    Files whose names begin with ``_`` or ``.`` are passed over unless they are named so.
+    Files and folders whose names begin with ``_`` or ``.`` are passed over unless they are named
+    so (see `visible`). Of a folder, the files in it are taken, and all that is below folders of
+    Hive partitions, ``key=value``.
 
     Args:
         path: A file, a folder, or a pattern.
@@ -139,14 +145,11 @@ def find_table_files(path: str) -> list[str]:
             f"{path}: expected a path on this machine, found an address; copy the files here, or "
             "mount the store"
         )
-    files = LocalFiles()
     if os.path.isdir(path):
-        with os.scandir(path) as entries:
-            found = sorted((e.name, e.path, e.is_dir()) for e in entries if not is_hidden(e.name))
-        paths = [each for _, each, is_folder in found if not is_folder]
+        paths = _files_in(path, lambda name: "=" in name)
         if paths:
             return paths
-        if found:
+        if _files_in(path, lambda name: True):
             within = os.path.join(path, "**", "*")
             raise TableFileError(
                 f"{path}: expected files in this folder, found only folders; name one of them, or "
@@ -155,17 +158,66 @@ def find_table_files(path: str) -> list[str]:
         raise TableFileError(f"{path}: expected files in this folder, found none")
     if os.path.lexists(path):
         return [path]
-    paths = files.glob(path)
-    if not is_hidden(path):
-        paths = [each for each in paths if not is_hidden(each)]
+    matching = LocalFiles().glob(path)
+    paths = visible(matching, path)
     if paths:
         return paths
+    if matching:
+        raise TableFileError(
+            f"{path}: matches hidden files only ({matching[0]}); names that begin with _ or . "
+            "mark what is not data: name them so in the pattern to read them"
+        )
     if glob.glob(path, recursive=True):
         raise TableFileError(f"{path}: matches folders only; match what is in them: {path}/*")
     raise TableFileError(
         f"{path}: expected a file, a folder or a pattern that matches, found nothing there; check "
         "the path"
     )
+
+
+def partition_root(path: str) -> str:
+    """Returns the folder of a table: names of folders below it may be Hive partitions.
+
+    It is what the path fixes, as what was named is no column, and what is found in it is one. So
+    a table that lies in ``year=2024`` has no column ``year`` where that folder, or a file in it,
+    is named, as `pyarrow.parquet.read_table` has it for a folder; and has one where ``year=*`` or
+    the folder above is.
+
+    Args:
+        path: A file, a folder, or a pattern, as for `find_table_files`.
+
+    Example:
+        >>> partition_root("data/year=*/*.parquet"), partition_root("data/year=2024/*.parquet")
+        ('data', 'data/year=2024')
+    """
+    if os.path.isdir(path):
+        return path
+    return os.path.dirname(path) if os.path.lexists(path) else fixed_folder(path)
+
+
+def _files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
+    """Lists the visible files of a folder, and those below the folders that are entered."""
+    try:
+        with os.scandir(folder) as entries:
+            found = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
+    except OSError as error:
+        raise TableFileError(
+            f"{folder}: cannot be listed ({error.strerror}); check that it may be read"
+        ) from error
+    paths = []
+    for name, path, is_folder in found:
+        if not is_folder:
+            paths += [] if is_hidden(name) else [path]
+        elif not is_hidden_folder(name) and enters(name):
+            if os.path.islink(path) and f"{os.path.realpath(folder)}/".startswith(
+                f"{os.path.realpath(path)}/"
+            ):
+                raise TableFileError(
+                    f"{path}: is a link to a folder above it; remove it, or match the files by a "
+                    "pattern"
+                )
+            paths += _files_in(path, lambda name: True)
+    return sorted(paths)
 
 
 def _common_kind(paths: Sequence[str]) -> Kind:

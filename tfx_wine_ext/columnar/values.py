@@ -6,6 +6,7 @@ as places in a buffer. Null slots and the hidden contents of null lists are neve
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -102,21 +103,20 @@ def read_values(
     Raises:
         EncodeError: a value does not fit its feature; names the column and the row.
     """
-    array = _unwrap(batch.column(batch.schema.get_field_index(feature.path[0])))
-    for name in feature.path[1:]:
-        array = _field(array, array.type.get_field_index(name))
+    column = batch.column(batch.schema.get_field_index(feature.path[0]))
+    array = unwrap(leaf_values(column, feature.path[1:]))
     rows = np.arange(first_row, first_row + len(array))
 
     def fail(index: int, reason: str) -> EncodeError:
         return EncodeError(feature.name, int(rows[index]), reason)
 
-    present = _present(array)
+    present = present_mask(array)
     if not feature.is_list:
         return ColumnValues(present, None, _convert(array, present, feature, options, fail))
 
-    counts, elements = _list_elements(array, present)
+    counts, elements = list_elements(array, present)
     rows = np.repeat(rows, counts)
-    filled = _present(elements)
+    filled = present_mask(elements)
     if filled is not None:
         if options.null_in_list == "error":
             raise fail(
@@ -130,7 +130,7 @@ def read_values(
     return ColumnValues(present, counts, _convert(elements, None, feature, options, fail))
 
 
-def _unwrap(array: pa.Array) -> pa.Array:
+def unwrap(array: pa.Array) -> pa.Array:
     """Takes off extension, dictionary, run-end and view encoding; compare `bare`."""
     while True:
         if isinstance(array.type, pa.BaseExtensionType):
@@ -145,24 +145,38 @@ def _unwrap(array: pa.Array) -> pa.Array:
             return array
 
 
-def _field(array: pa.StructArray, index: int) -> pa.Array:
+def struct_field(array: pa.StructArray, index: int) -> pa.Array:
     """Returns a field of a struct, null where the struct itself is."""
     field = array.field(index)
     if array.null_count and is_run_end_encoded(field.type):
         # It has no validity bitmap of its own, and flatten() would lose the struct's.
-        values = _unwrap(field)
+        values = unwrap(field)
         return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type))
-    return _unwrap(array.flatten()[index])
+    return array.flatten()[index]
 
 
-def _present(array: pa.Array) -> Mask | None:
+def leaf_values(array: pa.Array, path: Sequence[str]) -> pa.Array:
+    """Returns the field of a struct that a path leads to, null where a struct around it is.
+
+    Args:
+        array: A column.
+        path: Names of fields, from the outside in; none for the column itself.
+    """
+    for name in path:
+        array = unwrap(array)
+        array = struct_field(array, array.type.get_field_index(name))
+    return array
+
+
+def present_mask(array: pa.Array) -> Mask | None:
+    """Tells of each value whether it is there; None if all are."""
     if not array.null_count:
         return None
     mask: Mask = array.is_valid().to_numpy(zero_copy_only=False)
     return mask
 
 
-def _list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Array]:
+def list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Array]:
     """Returns the number of elements of each row, and the elements of all rows in order.
 
     Arrow's own flatten() is not used: version 10 fails on nothing but nulls, and on nulls among
@@ -183,10 +197,10 @@ def _list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Arra
         counts[~present] = 0
     filled = np.flatnonzero(counts)
     if not len(filled):
-        return counts, _unwrap(array.values.slice(0, 0))
+        return counts, unwrap(array.values.slice(0, 0))
     starts, taken = starts[filled], counts[filled]
     first = starts.min()
-    elements = _unwrap(array.values.slice(first, (starts + taken).max() - first))
+    elements = unwrap(array.values.slice(first, (starts + taken).max() - first))
     # How far each list's elements have to move to lie behind those of the list before it.
     moves = starts - first - (np.cumsum(taken) - taken)
     if not moves.any():
@@ -228,7 +242,10 @@ def _cast(array: pa.Array, target: str, fail: Fail) -> pa.Array:
 
 def _buffer(array: pa.Array, index: int, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
     buffer = array.buffers()[index]
-    return np.empty(0, dtype) if buffer is None else np.frombuffer(buffer, dtype)
+    if buffer is None:
+        return np.empty(0, dtype)
+    # Arrow's arrays of nulls share one buffer, which ends anywhere.
+    return np.frombuffer(buffer, dtype, count=buffer.size // np.dtype(dtype).itemsize)
 
 
 def _primitive(array: pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -327,7 +344,7 @@ def _decimals(array: pa.Array) -> npt.NDArray[np.float64]:
     small = (digits[:, 1:] == (unscaled >> 63)[:, None]).all(axis=1)
     small &= (unscaled <= EXACT_INTEGER) & (unscaled >= -EXACT_INTEGER)
     scale = array.type.scale
-    present = _present(array)
+    present = present_mask(array)
     if present is not None:
         small |= ~present
     if scale <= EXACT_POWER_OF_TEN and small.all():

@@ -65,24 +65,29 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
         input_base: Folder of the Parquet files, on any file system that Beam can read.
         input_config: Splits of the input, each a name and a glob pattern below `input_base`,
             with ``{SPAN}``, ``{VERSION}`` or ``{YYYY}``, ``{MM}``, ``{DD}`` where TFX allows
-            them. Default: all files, ``*``, as one split. Files whose names begin with ``_`` or
-            ``.`` are passed over, as Spark and Arrow do.
+            them. Default: all files, ``*``, as one split. Files and folders whose names begin
+            with ``_`` or ``.`` are passed over, as Spark and Arrow do, unless the pattern names
+            them so.
         output_config: Names and hash buckets of the output splits, or none of them where the
             input has several. Default, as TFX's: ``train`` and ``eval``, 2 to 1.
         range_config: The span to read. Default: the latest.
         output_data_format: ``FORMAT_TF_EXAMPLE`` (default, what most components read) or
             ``FORMAT_PARQUET`` (smaller and faster to read, for StatisticsGen and Transform).
-        columns: Top-level columns to read; default all.
+        columns: Top-level columns to read, those of Hive partitions too; default all.
         exclude_columns: Columns not to read; default none.
         cast: Column name to Arrow type, to change what a column becomes.
         null_in_list: What becomes of a null inside a list; see `EncodeOptions`.
         allow_float_overflow: Let a finite float64 beyond the range of float32 become infinity
             instead of an error.
         filters: Rows to keep, as ``pyarrow.parquet.read_table(filters=)`` takes them; row
-            groups that cannot hold one are not read.
+            groups that cannot hold one, and files whose Hive partitions cannot, are not read.
         unify_schemas: Read files of different schemas as one, instead of an error.
         shuffle_seed: Shuffle rows within each row group; default: the order of the files.
         num_shards: Files per split; default: one for each 64 MiB of uncompressed data.
+        hive_partitioning: Read names of folders below `input_base` that are like
+            ``region=north`` as columns, as Hive, Spark and Arrow do (docs/arrow-types.md).
+            Default: True. That of a span (``date={YYYY}-{MM}-{DD}/*``) is another in each span:
+            leave it out with `exclude_columns` where spans are compared.
         custom_executor_spec: Another executor, for tests and experiments.
 
     Raises:
@@ -116,6 +121,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
         unify_schemas: bool = False,
         shuffle_seed: int | None = None,
         num_shards: int | None = None,
+        hive_partitioning: bool = True,
         custom_executor_spec: BeamExecutorSpec | None = None,
     ) -> None:
         """Checks the arguments and builds the spec; reads no file."""
@@ -138,6 +144,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
             unify_schemas=unify_schemas,
             shuffle_seed=shuffle_seed,
             num_shards=num_shards,
+            hive_partitioning=hive_partitioning,
         )
         input_config = input_config or utils.make_default_input_config()
         if output_config is None and isinstance(input_config, data_types.RuntimeParameter):

@@ -28,6 +28,7 @@ class DataSource:
         span: TFX's number of the span.
         version: TFX's number of the version within the span.
         created: When it was made, ISO 8601 with an offset from UTC.
+        span_date: The date that the span stands for, if it was found by one.
 
     Raises:
         ValueError: `rows` is negative, or `created` is no such time.
@@ -44,6 +45,7 @@ class DataSource:
     span: int | None = None
     version: int | None = None
     created: str | None = None
+    span_date: str | None = None
 
     def __post_init__(self) -> None:
         if self.rows < 0:
@@ -52,8 +54,11 @@ class DataSource:
             _check_time(self.created, f"created of {self.name!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """The source as a JSON object."""
-        return dataclasses.asdict(self)
+        """The source as a JSON object; `span_date` is there only if there is one."""
+        found = dataclasses.asdict(self)
+        if self.span_date is None:
+            del found["span_date"]
+        return found
 
 
 def report_document(

@@ -13,6 +13,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils
 
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
+from tfx_wine_ext.report.text import span_text
 from tfx_wine_ext.types import drift_report as keys
 
 READABLE_PAYLOADS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)
@@ -79,7 +80,9 @@ def sides_of(
 def describe(artifact: types.Artifact, split: str) -> str:
     """Returns what a person calls a split of an artifact: by its span, if it has one."""
     span = span_of(artifact)
-    return f"split {split}" if span is None else f"span {span}, split {split}"
+    if span is None:
+        return f"split {split}"
+    return f"span {span_text(span, span_date_of(artifact))}, split {split}"
 
 
 def span_of(artifact: types.Artifact) -> int | None:
@@ -88,6 +91,13 @@ def span_of(artifact: types.Artifact) -> int | None:
         return int(artifact.get_int_custom_property(keys.SPAN_KEY))
     declared = artifact.mlmd_artifact.properties
     return int(declared[keys.SPAN_KEY].int_value) if keys.SPAN_KEY in declared else None
+
+
+def span_date_of(artifact: types.Artifact) -> str | None:
+    """Returns the date that the span stands for, if ParquetExampleGen found it by a date."""
+    if artifact.has_custom_property(keys.SPAN_DATE_KEY):
+        return str(artifact.get_string_custom_property(keys.SPAN_DATE_KEY))
+    return None
 
 
 def _checked(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import os
 from typing import Any
 
 from absl import logging
-from tfx.components.example_gen import driver
+from ml_metadata.proto import metadata_store_pb2
+from tfx import types
+from tfx.components.example_gen import driver, utils
 from tfx.orchestration import data_types
+from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.proto import example_gen_pb2
+from tfx.proto.orchestration import driver_output_pb2
 from tfx.utils import proto_utils
 
-from tfx_wine_ext.columnar.ingest import IngestOptions, plan_schema
-from tfx_wine_ext.columnar.parquet_source import content_fingerprint, find_files, read_footers
+from tfx_wine_ext.columnar.ingest import IngestOptions, find_tables, plan_schema
+from tfx_wine_ext.columnar.parquet_source import content_fingerprint
 from tfx_wine_ext.columnar.partition import check_partition_feature
 from tfx_wine_ext.executors.beam_files import BeamFiles
+from tfx_wine_ext.report.text import span_text
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 
@@ -30,6 +36,7 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
     Raises:
         FileNotFoundError: no file matches the pattern of a split.
         ParquetFileError: a file is not a usable Parquet file.
+        PartitionError: the Hive partitions in the paths of files do not go together.
         ValueError: no span matches, a column cannot become a feature, or the filters or
             ``partition_feature_name`` do not fit the columns.
     """
@@ -42,12 +49,20 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
     ) -> dict[str, Any]:
         """Adds span, version, the content fingerprint and the files it is made of."""
         input_base = exec_properties[keys.INPUT_BASE_KEY]
+        input_config = example_gen_pb2.Input()
+        proto_utils.json_to_proto(exec_properties[keys.INPUT_CONFIG_KEY], input_config)
+        # Afterwards the patterns hold a date in any case, or a number.
+        by_date = any(utils.YEAR_SPEC in split.pattern for split in input_config.splits)
         try:
             exec_properties = super().resolve_exec_properties(
                 exec_properties, pipeline_info, component_info
             )
         except ValueError as error:
             raise ValueError(f"input_base {input_base}: {error}") from error
+        span = exec_properties[keys.SPAN_KEY]
+        self._span_date = (
+            datetime.date(*utils.span_number_to_date(span)).isoformat() if by_date else None
+        )
         input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
         proto_utils.json_to_proto(exec_properties[keys.INPUT_CONFIG_KEY], input_config)
         proto_utils.json_to_proto(exec_properties[keys.OUTPUT_CONFIG_KEY], output_config)
@@ -55,17 +70,17 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
         options = IngestOptions.from_json(exec_properties[keys.INGEST_OPTIONS_KEY])
         files = BeamFiles()
         fingerprints, digests = [], {}
-        for split in input_config.splits:
-            footers = read_footers(
-                find_files(os.path.join(input_base, split.pattern), files), files
-            )
+        patterns = [os.path.join(input_base, split.pattern) for split in input_config.splits]
+        tables = find_tables(patterns, input_base, options, files)
+        for split, footers in zip(input_config.splits, tables):
             _, plan = plan_schema(footers, options)
             if partition_feature:
                 check_partition_feature(plan, partition_feature)
             fingerprints.append(f"{split.name}:{content_fingerprint(footers)}")
             digests.update({os.path.relpath(f.path, input_base): f.digest for f in footers})
             logging.info(
-                "split %s: %d files, %d rows",
+                "span %s, split %s: %d files, %d rows",
+                span_text(span, self._span_date),
                 split.name,
                 len(footers),
                 sum(f.rows for f in footers),
@@ -75,3 +90,30 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
         # two is noticed, and named.
         exec_properties[keys.INPUT_FILES_KEY] = json.dumps(digests, sort_keys=True)
         return exec_properties
+
+    def _prepare_output_artifacts(
+        self, *arguments: Any, **options: Any
+    ) -> dict[str, list[types.Artifact]]:
+        """Notes the date of the span on the artifact: it is no execution property.
+
+        Those are part of the cache's key, so that results of older releases would be lost.
+        """
+        outputs: dict[str, list[types.Artifact]] = super()._prepare_output_artifacts(
+            *arguments, **options
+        )
+        for artifact in outputs[keys.EXAMPLES_KEY]:
+            self._note_span_date(artifact.mlmd_artifact)
+        return outputs
+
+    def run(
+        self, execution_info: portable_data_types.ExecutionInfo
+    ) -> driver_output_pb2.DriverOutput:
+        """Notes the date of the span on the artifact, as `_prepare_output_artifacts` does."""
+        output = super().run(execution_info)
+        for artifact in output.output_artifacts[keys.EXAMPLES_KEY].artifacts:
+            self._note_span_date(artifact)
+        return output
+
+    def _note_span_date(self, artifact: metadata_store_pb2.Artifact) -> None:
+        if self._span_date is not None:
+            artifact.custom_properties[keys.SPAN_DATE_KEY].string_value = self._span_date

@@ -25,7 +25,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from tfx_wine_ext.columnar.example_table import ExampleTable
-from tfx_wine_ext.columnar.parquet_source import is_hidden
+from tfx_wine_ext.columnar.layout import is_hidden
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
 from tfx_wine_ext.columnar.shard_files import LostRowsError, check_shards
 from tfx_wine_ext.columnar.table_source import TableFileError, TableSource
@@ -39,7 +39,7 @@ from tfx_wine_ext.drift.plain import from_bytes, to_bytes
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import TableSketch
-from tfx_wine_ext.drivers.drift_report import describe, sides_of, span_of
+from tfx_wine_ext.drivers.drift_report import describe, sides_of, span_date_of, span_of
 from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.publishers.drift_report import publish, worst_features
@@ -256,6 +256,7 @@ class _Side:
             uri=artifact.uri,
             split=self.split,
             span=span_of(artifact),
+            span_date=span_date_of(artifact),
             version=artifact.get_int_custom_property("version")
             if artifact.has_custom_property("version")
             else None,

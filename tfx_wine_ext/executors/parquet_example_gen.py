@@ -30,6 +30,7 @@ from tfx_wine_ext.columnar.ingest import (
     ShardTask,
     clear,
     commit,
+    find_tables,
     plan_shards,
     write_shard,
 )
@@ -37,8 +38,6 @@ from tfx_wine_ext.columnar.parquet_source import (
     Footer,
     ParquetFileError,
     content_fingerprint,
-    find_files,
-    read_footers,
     schema_fingerprint,
 )
 from tfx_wine_ext.executors.beam_files import BeamFiles
@@ -112,10 +111,9 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
         files = BeamFiles()
 
-        footers_of_split: list[list[Footer]] = []
-        for input_split in input_config.splits:
-            pattern = os.path.join(exec_properties[keys.INPUT_BASE_KEY], input_split.pattern)
-            footers_of_split.append(read_footers(find_files(pattern, files), files))
+        input_base = exec_properties[keys.INPUT_BASE_KEY]
+        patterns = [os.path.join(input_base, split.pattern) for split in input_config.splits]
+        footers_of_split = find_tables(patterns, input_base, options, files)
         footers = [footer for found in footers_of_split for footer in found]
         _check_unchanged(footers, exec_properties)
         tasks: list[ShardTask] = []

@@ -6,7 +6,10 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
+from tfx_wine_ext.lineage.readings import day
 from tfx_wine_ext.lineage.snapshot import DOWNSTREAM, UPSTREAM, Artifact, Execution, Snapshot
+from tfx_wine_ext.report.text import span_text
+from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 BOTH = "both"
 _DIRECTIONS = (UPSTREAM, DOWNSTREAM, BOTH)
@@ -169,7 +172,10 @@ def _execution(id_: int) -> str:
 
 def _label(artifact: Artifact) -> list[str]:
     span = artifact.properties.get("span") if artifact.type == "Examples" else None
-    return [f"{artifact.type} {artifact.id}", *([] if span is None else [f"span {span}"])]
+    name = f"{artifact.type} {artifact.id}"
+    if span is None:
+        return [name]
+    return [name, f"span {span_text(span, day(artifact.properties.get(SPAN_DATE_KEY)))}"]
 
 
 def _label_of(graph: Subgraph, execution: Execution) -> list[str]:

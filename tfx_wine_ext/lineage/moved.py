@@ -15,10 +15,10 @@ from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.lineage.evaluation import MetricValue, gated_metrics
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.readings import jsonable
-from tfx_wine_ext.lineage.runs import Run
+from tfx_wine_ext.lineage.runs import Examples, Run
 from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
 from tfx_wine_ext.report.glossary import COUNTS, metric_label
-from tfx_wine_ext.report.text import count, number, pair, visible
+from tfx_wine_ext.report.text import count, number, pair, span_text, visible
 
 DRIFT_REPORT, STATISTICS = "drift report", "statistics"
 
@@ -244,7 +244,9 @@ def _about_data(
         return ["The data are the same."]
     found = []
     if parts["data_changed"]:
-        spans = f": span {old.span} to span {new.span}" if old.span != new.span else ""
+        spans = ""
+        if old.span != new.span:
+            spans = f": span {_span(old)} to span {_span(new)}"
         rows = [sum(rows.values()) if rows else None for rows in (old.rows, new.rows)]
         sizes = (
             f"; {count(rows[0], 'row')} before, {count(rows[1])} now" if None not in rows else ""
@@ -256,9 +258,15 @@ def _about_data(
         found.append(_about_features(parts["source"], scores))
     drift = after.drift
     if drift is not None and drift.baseline_id not in (None, old.id):
-        span = "" if drift.baseline_span is None else f", span {drift.baseline_span}"
+        span = ""
+        if drift.baseline_span is not None:
+            span = f", span {span_text(drift.baseline_span, drift.baseline_span_date)}"
         found.append(f"The drift report compares with other data than the earlier run's{span}.")
     return found
+
+
+def _span(examples: Examples) -> str:
+    return "none" if examples.span is None else span_text(examples.span, examples.span_date)
 
 
 def _about_features(source: str, scores: Sequence[Score]) -> str:

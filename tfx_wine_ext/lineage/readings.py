@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -97,6 +98,16 @@ def settings(execution: Execution) -> dict[str, Any]:
     }
 
 
+def day(value: object) -> str | None:
+    """Returns a date that is written YYYY-MM-DD as it is, and None of anything else.
+
+    Example:
+        >>> day("2024-10-04"), day(20000)
+        ('2024-10-04', None)
+    """
+    return value if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) else None
+
+
 def whole(value: Any) -> int | None:
     """Returns an integer, which older versions of TFX store as text.
 
@@ -187,6 +198,7 @@ def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
         "verdict": found.get(drift_keys.VERDICT_KEY),
         "blessed": None if blessed is None else blessed == 1,
         "baseline_span": whole(found.get(drift_keys.BASELINE_SPAN_KEY)),
+        "baseline_span_date": day(found.get(drift_keys.BASELINE_SPAN_DATE_KEY)),
         "features": whole(found.get(drift_keys.FEATURES_KEY)),
         "features_drifted": whole(found.get(drift_keys.FEATURES_DRIFTED_KEY)),
         "share_drifted": finite(found.get(drift_keys.SHARE_DRIFTED_KEY)),
@@ -226,6 +238,7 @@ def _of_document(
         "verdict": document.get("verdict"),
         "blessed": document.get("verdict") != "DRIFT",
         "baseline_span": (document.get("baseline") or {}).get("span"),
+        "baseline_span_date": day((document.get("baseline") or {}).get("span_date")),
         "features": len(features),
         "features_drifted": sum(feature["verdict"] == "DRIFT" for feature in features),
         "share_drifted": finite(document.get("share_drifted")),

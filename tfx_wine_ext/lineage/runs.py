@@ -24,6 +24,7 @@ from tfx_wine_ext.lineage.snapshot import (
     Link,
     Snapshot,
 )
+from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 LATEST = "latest"
 # Longer ones are taken for the beginning of an id, if they are one: TFX's ids begin with a year.
@@ -67,6 +68,7 @@ class Examples:
             which depends on the files' times, too.
         schema_fingerprint: Of the columns and their types.
         anomalies: Number of features with an anomaly; None if nobody looked, or the files are gone.
+        span_date: The date that the span stands for, if it was found by one.
     """
 
     id: int
@@ -77,6 +79,7 @@ class Examples:
     content_fingerprint: str | None
     schema_fingerprint: str | None
     anomalies: int | None
+    span_date: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Drift:
         share_drifted: The same as a share of all.
         reasons: Why, in words; empty if OK, or if the file is gone.
         scores: Of all features, or of the worst ones if the file is gone; the worst first.
+        baseline_span_date: The date that their span stands for, if it was found by one.
     """
 
     id: int | None
@@ -111,6 +115,7 @@ class Drift:
     share_drifted: float | None
     reasons: tuple[str, ...]
     scores: tuple[Score, ...]
+    baseline_span_date: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -418,6 +423,7 @@ class _Reader:
             content_fingerprint=readings.content_fingerprint(artifact),
             schema_fingerprint=readings.schema_fingerprint(artifact),
             anomalies=self._anomalies(),
+            span_date=readings.day(found.get(SPAN_DATE_KEY)),
         )
 
     def _statistics(self, examples: Artifact | None) -> ArtifactRef | None:

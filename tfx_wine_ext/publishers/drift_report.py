@@ -50,6 +50,8 @@ def publish(
             keys.SPAN_KEY: current["span"],
             keys.BASELINE_ROWS_KEY: baseline and baseline["rows"],
             keys.BASELINE_SPAN_KEY: baseline and baseline["span"],
+            keys.SPAN_DATE_KEY: current.get("span_date"),
+            keys.BASELINE_SPAN_DATE_KEY: baseline and baseline.get("span_date"),
         },
     )
     for rank, feature in enumerate(worst_features(document), 1):

@@ -10,7 +10,7 @@ from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
 from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.report.explain import label_of, metric_number
 from tfx_wine_ext.report.glossary import EVALUATION, metric_label
-from tfx_wine_ext.report.text import count, isolated, number, pair, visible
+from tfx_wine_ext.report.text import count, isolated, number, pair, span_text, visible
 
 Json = Mapping[str, Any]
 
@@ -255,7 +255,9 @@ def drift_words(drift: Json) -> str:
     if drift["verdict"] == "NO_BASELINE":
         return "the data were the first of their kind: there was no baseline"
     span = drift["baseline_span"]
-    since = "the baseline" if span is None else f"span {span}"
+    since = "the baseline"
+    if span is not None:
+        since = f"span {span_text(span, drift.get('baseline_span_date'))}"
     drifted, every = drift["features_drifted"], drift["features"]
     if drifted is None or every is None:
         return f"the data were compared with {since}"

@@ -15,7 +15,7 @@ from tfx_wine_ext.report import history_plot as plot
 from tfx_wine_ext.report.explain import label_of, metric_number
 from tfx_wine_ext.report.glossary import COUNTS, metric_label
 from tfx_wine_ext.report.page import NAME_LIMIT, SENTENCE_LIMIT, render
-from tfx_wine_ext.report.text import count, moment, number, pair, visible
+from tfx_wine_ext.report.text import count, moment, number, pair, span_text, visible
 
 Json = Mapping[str, Any]
 
@@ -335,7 +335,8 @@ def _title(run: Json, outcome: str) -> str:
     if run["started"] is not None:
         parts.append(moment(run["started"]))
     if run["examples"] is not None and run["examples"]["span"] is not None:
-        parts.append(f"span {run['examples']['span']}")
+        examples = run["examples"]
+        parts.append(f"span {span_text(examples['span'], examples.get('span_date'))}")
     parts.append(explain.OUTCOMES[outcome].label)
     return " · ".join(parts)
 

@@ -76,7 +76,9 @@ def _environment() -> jinja2.Environment:
         count=text.count,
         duration=text.duration,
     )
-    environment.globals.update(NAME_LIMIT=NAME_LIMIT, SENTENCE_LIMIT=SENTENCE_LIMIT)
+    environment.globals.update(
+        span_text=text.span_text, NAME_LIMIT=NAME_LIMIT, SENTENCE_LIMIT=SENTENCE_LIMIT
+    )
     return environment
 
 

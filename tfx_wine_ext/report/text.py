@@ -86,6 +86,20 @@ def number(value: float | None, digits: int = 4) -> str:
     return shown
 
 
+def span_text(span: int, date: str | None) -> str:
+    """Returns what people read of a span: its date, if it has one, else its number.
+
+    Args:
+        span: TFX's number.
+        date: The date that it stands for, where ParquetExampleGen found it by one.
+
+    Example:
+        >>> span_text(3, None), span_text(20000, "2024-10-04")
+        ('3', '2024-10-04')
+    """
+    return date or str(span)
+
+
 def pair(one: float, other: float) -> tuple[str, str]:
     """Shows two numbers with as many digits, 3 at least, as it takes to tell them apart.
 

@@ -26,7 +26,8 @@ from tfx.utils import path_utils
 from tfx_bsl.coders import example_coder
 
 from tfx_wine_ext.columnar.files import LocalFiles
-from tfx_wine_ext.columnar.parquet_source import OpenParquet, is_hidden
+from tfx_wine_ext.columnar.layout import is_hidden
+from tfx_wine_ext.columnar.parquet_source import OpenParquet
 from tfx_wine_ext.columnar.shard_files import LostRowsError, check_shards
 from tfx_wine_ext.columnar.table_source import opened
 from tfx_wine_ext.testing.metadata import ArtifactRecord

@@ -40,6 +40,9 @@ ROWS_KEY = "rows"
 BASELINE_ROWS_KEY = "baseline_rows"
 SPAN_KEY = "span"
 BASELINE_SPAN_KEY = "baseline_span"
+# as `span_date` of the Examples
+SPAN_DATE_KEY = "span_date"
+BASELINE_SPAN_DATE_KEY = "baseline_span_date"
 # ... and of the worst features, numbered from 1: `worst_1`, `worst_1_verdict`, ...
 MOST_WORST_FEATURES = 10
 WORST_KEY = "worst"

@@ -26,6 +26,10 @@ VERSION_KEY = "version"
 INPUT_FINGERPRINT_KEY = "input_fingerprint"
 INPUT_FILES_KEY = "input_files"
 
+# Custom property of the Examples artifact, set by the driver: the date that the span stands for,
+# YYYY-MM-DD, where it was found by a date; TFX's number is then the days since 1970-01-01
+SPAN_DATE_KEY = "span_date"
+
 # Custom properties of the Examples artifact, set by the publisher
 ROWS_KEY = "rows"
 BYTES_KEY = "bytes"
