@@ -24,6 +24,8 @@ ENCRYPTED_MAGIC = b"PARE"
 # A file up to this size is fingerprinted by all of its bytes: one small read that leaves no
 # change unnoticed. A larger one by its size and footer, so that a terabyte costs no more.
 WHOLE_FILE_FINGERPRINT_BYTES = 8 * 1024 * 1024
+# A batch has so many bytes, by what the rows of its row group have on average.
+BATCH_BYTES = 64 * 1024 * 1024
 # Footers are read by this many threads: on object stores the time is all latency.
 FOOTER_READERS = 16
 # Some writers put a checksum on every page; pyarrow looks at it from version 13 on.
@@ -290,7 +292,8 @@ def iter_row_groups(
         row_groups: Numbers of the row groups to read.
         schema: Columns to read and their order; one that the file lacks is null, one of a
             narrower type is cast. A name stands for one column of the file.
-        batch_rows: Rows in every batch but the last of a row group.
+        batch_rows: Rows in every batch but the last of a row group; fewer where they are so large
+            on average, all columns taken alike, that a batch would have more than `BATCH_BYTES`.
         files: The file system of the file.
 
     Yields:
@@ -312,8 +315,11 @@ def iter_row_groups(
         in_file = set(parquet.schema_arrow.names)
         columns = [name for name in schema.names if name in in_file]
         for row_group in row_groups:
+            group = parquet.metadata.row_group(row_group)
+            share = min(len(columns) / max(len(in_file), 1), 1.0)
+            row_bytes = max(group.total_byte_size * share / max(group.num_rows, 1), 1)
             batches = parquet.iter_batches(
-                batch_size=batch_rows,
+                batch_size=max(1, min(batch_rows, int(BATCH_BYTES / row_bytes))),
                 row_groups=[row_group],
                 columns=columns,
                 use_threads=False,

@@ -9,17 +9,10 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.files import Files, LocalFiles
-from tfx_wine_ext.columnar.parquet_source import (
-    Footer,
-    ParquetFileError,
-    iter_row_groups,
-    read_footers,
-)
+from tfx_wine_ext.columnar.parquet_source import ParquetFileError, iter_row_groups, read_footers
 from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
 
-# A batch has so many bytes, by what the rows of the file have on average.
-BATCH_BYTES = 64 * 1024 * 1024
 # A column that is being read takes its pages and its dictionary, 1 MB and more, whatever the batch.
 COLUMNS_A_PASS = 64
 
@@ -110,7 +103,7 @@ class ParquetTable:
                 footer.digest,
                 groups,
                 schema,
-                min(batch_rows(len(schema)), _rows_of_bytes(footer, len(schema))),
+                batch_rows(len(schema)),
                 self._files,
             )
             try:
@@ -123,13 +116,3 @@ class ParquetTable:
                         del batch
             except ParquetFileError as error:
                 raise TableFileError(str(error)) from error
-
-
-def _rows_of_bytes(footer: Footer, columns: int) -> int:
-    """Returns how many rows have `BATCH_BYTES` in so many columns of a file; 1 or more.
-
-    By the row group with the largest rows, as if all columns took the same.
-    """
-    size = max((g.uncompressed_bytes / max(g.rows, 1) for g in footer.row_groups), default=0)
-    share = min(columns / max(len(footer.schema), 1), 1.0)
-    return max(1, int(BATCH_BYTES / max(size * share, 1)))
