@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tfx_wine_ext.columnar import parquet_table, plan_features, table_source
+from tfx_wine_ext.columnar import parquet_source, parquet_table, plan_features, table_source
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
 
@@ -110,7 +110,7 @@ def test_many_columns_are_opened_in_time_by_their_number(tmp_path):
 
 
 def test_a_batch_has_few_rows_where_they_are_large(tmp_path, monkeypatch):
-    monkeypatch.setattr(parquet_table, "BATCH_BYTES", 100_000)
+    monkeypatch.setattr(parquet_source, "BATCH_BYTES", 100_000)
     texts = [chr(97 + i) * 40_000 for i in range(7)]
     path = str(tmp_path / "a.parquet")
     pq.write_table(pa.table({"x": texts, "n": range(7)}), path, use_dictionary=False)

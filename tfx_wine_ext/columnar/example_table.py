@@ -192,11 +192,11 @@ class ExampleTable:
 def _some(records: Iterator[bytes]) -> list[bytes | None]:
     """Takes as many records as make a batch; none where there is none left."""
     taken: list[bytes | None] = []
-    room = DECODED_BYTES
+    size = 0
     for record in itertools.islice(records, DECODED_RECORDS):
         taken.append(record)
-        room -= len(record)
-        if room <= 0:
+        size += len(record)
+        if size >= DECODED_BYTES:
             break
     return taken
 

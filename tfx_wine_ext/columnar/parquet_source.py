@@ -43,6 +43,8 @@ ENCRYPTED_MAGIC = b"PARE"
 # A file up to this size is fingerprinted by all of its bytes: one small read that leaves no
 # change unnoticed. A larger one by its size and footer, so that a terabyte costs no more.
 WHOLE_FILE_FINGERPRINT_BYTES = 8 * 1024 * 1024
+# A batch has so many bytes, by what the rows of its row group have on average.
+BATCH_BYTES = 64 * 1024 * 1024
 # Footers are read by this many threads: on object stores the time is all latency.
 FOOTER_READERS = 16
 # Some writers put a checksum on every page; pyarrow looks at it from version 13 on.
@@ -619,7 +621,8 @@ def iter_row_groups(
         row_groups: Numbers of the row groups to read.
         schema: Columns to read and their order; one that the file lacks is null, one of a
             narrower type is cast. A name stands for one column of the file.
-        batch_rows: Rows in every batch but the last of a row group.
+        batch_rows: Rows in every batch but the last of a row group; fewer where they are so large
+            on average, all columns taken alike, that a batch would have more than `BATCH_BYTES`.
         files: The file system of the file.
         stamp: Of the same footer. Default: None, only the digest is compared.
         partitions: Of the same footer: columns that have one value in all rows, that of the
@@ -668,6 +671,10 @@ def _batches(
     batch_rows: int,
 ) -> Iterator[pa.RecordBatch]:
     """Yields one row group as it is in the file."""
+    group = parquet.metadata.row_group(row_group)
+    share = min(len(columns) / max(len(parquet.schema_arrow), 1), 1.0)
+    row_bytes = max(group.total_byte_size * share / max(group.num_rows, 1), 1)
+    batch_rows = max(1, min(batch_rows, int(BATCH_BYTES / row_bytes)))
     options = {"batch_size": batch_rows, "row_groups": [row_group], "use_threads": False}
     try:
         for batch in parquet.iter_batches(columns=columns, **options):

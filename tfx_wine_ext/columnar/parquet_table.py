@@ -23,8 +23,6 @@ from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema, wit
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
 from tfx_wine_ext.columnar.values import leaf_values
 
-# A batch has so many bytes, by what the rows of the file have on average.
-BATCH_BYTES = 64 * 1024 * 1024
 # A column that is being read takes its pages and its dictionary, 1 MB and more, whatever the batch.
 COLUMNS_A_PASS = 64
 
@@ -133,7 +131,7 @@ class ParquetTable:
                 footer.digest,
                 range(len(footer.row_groups)),
                 columns_of_file,
-                min(batch_rows(len(schema)), _rows_of_bytes(footer, len(schema))),
+                batch_rows(len(schema)),
                 self._files,
                 footer.stamp,
                 footer.partitions,
@@ -149,16 +147,6 @@ class ParquetTable:
                         del batch, flat
             except ParquetFileError as error:
                 raise TableFileError(str(error)) from error
-
-
-def _rows_of_bytes(footer: Footer, columns: int) -> int:
-    """Returns how many rows have `BATCH_BYTES` in so many columns of a file; 1 or more.
-
-    By the row group with the largest rows, as if all columns took the same.
-    """
-    size = max((g.uncompressed_bytes / max(g.rows, 1) for g in footer.row_groups), default=0)
-    share = min(columns / max(len(footer.schema), 1), 1.0)
-    return max(1, int(BATCH_BYTES / max(size * share, 1)))
 
 
 def _flattened(footers: Sequence[Footer]) -> tuple[list[Footer], dict[str, list[str]]]:

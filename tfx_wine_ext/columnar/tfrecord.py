@@ -103,8 +103,8 @@ def iter_records(stream: BinaryIO, size: int | None = None) -> Generator[bytes, 
 
     Args:
         stream: The file; of a compressed one, what it contains.
-        size: How many bytes the stream has, if that is known; a large record then takes its own
-            size in memory while it is read, and twice that otherwise.
+        size: Where the stream ends, if that is known and the stream can tell where it is; a large
+            record then takes its own size in memory while it is read, and twice that otherwise.
 
     Raises:
         TFRecordError: The file ends within a record, a checksum is wrong, or a record claims more
@@ -122,15 +122,16 @@ def iter_records(stream: BinaryIO, size: int | None = None) -> Generator[bytes, 
     """
     buffered = io.BufferedReader(cast(io.RawIOBase, stream), _READ_BYTES)
     try:
-        yield from _records(buffered.read, size)
+        yield from _records(buffered, size)
     finally:
         buffered.detach()  # Or it would close the stream, which is not ours.
 
 
-def _records(read: Callable[[int], bytes], size: int | None) -> Iterator[bytes]:
+def _records(stream: io.BufferedReader[io.RawIOBase], size: int | None) -> Iterator[bytes]:
+    read = stream.read
     front_bytes = LENGTH_BYTES + CRC_BYTES
     lengths: dict[bytes, int] = {}  # Of fronts that were checked: most records are of few lengths.
-    number, done = 1, 0
+    number = 1
     while front := read(front_bytes):
         length = lengths.get(front)
         if length is None:
@@ -148,7 +149,7 @@ def _records(read: Callable[[int], bytes], size: int | None) -> Iterator[bytes]:
             lengths[front] = length
         framed = length + CRC_BYTES
         if framed > _READ_BYTES:
-            rest = None if size is None else size - done - front_bytes
+            rest = None if size is None else size - stream.tell()
             # Not held here while others work with it.
             yield _large_record(read, number, length, rest)
         else:
@@ -159,7 +160,6 @@ def _records(read: Callable[[int], bytes], size: int | None) -> Iterator[bytes]:
             if _masked_crc(record) != body[length:]:
                 raise TFRecordError(number, "its checksum is wrong")
             yield record
-        done += front_bytes + framed
         number += 1
 
 
