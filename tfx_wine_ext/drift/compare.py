@@ -17,6 +17,7 @@ import pyarrow as pa
 from tfx_wine_ext.drift import bins, counted, ordered, shares
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
 from tfx_wine_ext.drift.aggregates import histogram, statistics
+from tfx_wine_ext.drift.alignment import on_common_numbers
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.summaries import (
@@ -177,7 +178,10 @@ def compare(
 
 @dataclasses.dataclass(frozen=True)
 class _Measured:
-    """The metrics of one feature, and what was decided without them."""
+    """The metrics of one feature, and what was decided without them.
+
+    `old` and `new` are as they were given, for the statistics; `drawn` is on common numbers.
+    """
 
     name: str
     kind: str
@@ -185,6 +189,7 @@ class _Measured:
     new: Distribution | None
     metrics: Mapping[str, Metric]
     settled: Mapping[Verdict, str]
+    drawn: tuple[Distribution | None, Distribution | None]
 
 
 def _as_table(side: Side | None, config: DriftConfig) -> Side | None:
@@ -282,16 +287,18 @@ def _measure(
         present = new if old is None else old
         assert present is not None
         settled = {DRIFT: "the column is gone"} if new is None else {WARN: "the column is new"}
-        return _Measured(name, _kind(present), old, new, {}, settled)
+        return _Measured(name, _kind(present), old, new, {}, settled, (old, new))
     old = without_values(old, like=new)
     new = without_values(new, like=old)
+    given = old, new
     if isinstance(old, NumericDistribution) is not isinstance(new, NumericDistribution):
         settled = {DRIFT: f"the column was {_kind(old)} and is {_kind(new)}"}
-        return _Measured(name, _kind(new), old, new, {}, settled)
+        return _Measured(name, _kind(new), *given, {}, settled, given)
+    old, new = on_common_numbers(old, new)
     kind = _kind(old) if _kind(old) != "unknown" else _kind(new)
     if min(old.n, new.n) < config.min_count:
         few = f"{old.n} and {new.n} values, and at least {config.min_count} are needed"
-        return _Measured(name, kind, old, new, {}, {INCONCLUSIVE: few})
+        return _Measured(name, kind, *given, {}, {INCONCLUSIVE: few}, (old, new))
     absent = [_absent(old), _absent(new)]
     metrics = {"missing_rate": shares.share_change(absent[0], old.n, absent[1], new.n)}
     present_counts = [old.n - absent[0], new.n - absent[1]]
@@ -313,8 +320,7 @@ def _measure(
     return _Measured(
         name,
         kind,
-        old,
-        new,
+        *given,
         {
             metric: dataclasses.replace(
                 value, threshold=levels[metric].fail, warn=levels[metric].warn
@@ -322,6 +328,7 @@ def _measure(
             for metric, value in metrics.items()
         },
         found,
+        (old, new),
     )
 
 
@@ -410,7 +417,7 @@ def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
         None if feature.new is None else feature.new.n,
         None if feature.old is None else statistics(feature.old),
         None if feature.new is None else statistics(feature.new),
-        histogram(feature.old, feature.new),
+        histogram(*feature.drawn),
     )
 
 

@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tfx_wine_ext.drift.precision import DOUBLE, EXACT, Precision
 from tfx_wine_ext.drift.summaries import (
     CategoricalSummary,
     Counts,
@@ -90,6 +91,7 @@ class SketchedNumbers:
         error: Largest error of a cumulative share, 0 to 1.
         distance_error: Largest Wasserstein distance from the true values, in the column's unit.
         exact_moments: Range, mean and spread of the true values; None: those of `finite`.
+        precision: How exactly the values are known, apart from what the sketch lost.
     """
 
     finite: Steps
@@ -100,6 +102,7 @@ class SketchedNumbers:
     error: float = 0.0
     distance_error: float = 0.0
     exact_moments: Moments | None = None
+    precision: Precision = DOUBLE
 
     @property
     def n(self) -> int:
@@ -130,6 +133,7 @@ class SketchedCategories:
         error: Largest error of the share of one value, those that were not kept included.
         distinct: How many distinct values there are.
         distinct_is_estimate: Whether `distinct` is an estimate.
+        numbers: How exactly the values are known, if they are numbers in text; None: they are text.
     """
 
     n: int
@@ -139,6 +143,7 @@ class SketchedCategories:
     error: float
     distinct: int
     distinct_is_estimate: bool
+    numbers: Precision | None = None
 
 
 class TableSketch:
@@ -266,7 +271,7 @@ class _Column:
         elif isinstance(summary, NumericSummary):
             self._of_kind(_Numbers).add(summary)
         else:
-            self._of_kind(_Categories).add(summary.values, summary.counts)
+            self._of_kind(_Categories).add(summary.values, summary.counts, summary.numbers)
 
     def merge(self, other: _Column) -> None:
         self.missing += other.missing
@@ -278,7 +283,7 @@ class _Column:
         if self.sketch is not None:
             return self.sketch.distribution(self.missing)
         if self.seems_numeric:
-            return NumericSummary(np.zeros(0), self.missing)
+            return NumericSummary(np.zeros(0), self.missing, precision=EXACT)
         return CategoricalSummary.of(pa.array([], pa.large_binary()), self.missing)
 
     def _of_kind(self, kind: Any) -> Any:
@@ -305,6 +310,7 @@ class _Numbers:
     def __init__(self, limits: SketchLimits) -> None:
         self.limits = limits
         self.nan = self.negative_infinity = self.positive_infinity = 0
+        self.precision = EXACT
         self.pending: list[Floats] = []
         self.pending_size = 0
         self.exact: Steps | None = Steps(np.zeros(0), np.zeros(0, np.int64))
@@ -349,7 +355,7 @@ class _Numbers:
         self._flush()
         rest = (missing, self.nan, self.negative_infinity, self.positive_infinity)
         if self.exact is not None:
-            return SketchedNumbers(self.exact, *rest)
+            return SketchedNumbers(self.exact, *rest, precision=self.precision)
         points = np.concatenate(self.levels)
         weights = np.repeat(
             2 ** np.arange(len(self.levels), dtype=np.int64), [len(x) for x in self.levels]
@@ -363,12 +369,14 @@ class _Numbers:
             distance_error=min(self.moved / steps.total, sys.float_info.max),
             # Where nothing was lost, they come from the same values as those of an exact summary.
             exact_moments=self.moments if self.lossy else None,
+            precision=self.precision,
         )
 
     def _add_counts(self, other: NumericSummary | _Numbers) -> None:
         self.nan += other.nan
         self.negative_infinity += other.negative_infinity
         self.positive_infinity += other.positive_infinity
+        self.precision = self.precision.coarser(other.precision)
 
     def _add_moments(self, count: int, moments: Moments) -> None:
         self.moments = (
@@ -460,19 +468,24 @@ class _Categories:
         self.pending: list[tuple[pa.LargeBinaryArray, Counts]] = []
         self.pending_size = self.pending_bytes = 0
         self.distinct: _Distinct | None = None
+        self.numbers: Precision | None = EXACT  # Unless a value says otherwise.
 
     @property
     def lossy(self) -> bool:
         self._flush()
         return self.distinct is not None
 
-    def add(self, values: pa.LargeBinaryArray, counts: Counts) -> None:
+    def add(
+        self, values: pa.LargeBinaryArray, counts: Counts, numbers: Precision | None = None
+    ) -> None:
+        self._add_numbers(numbers)
         self.present += int(counts.sum())
         self._queue(values, counts)
 
     def merge(self, other: _Categories) -> None:
         self._flush()
         other._flush()
+        self._add_numbers(other.numbers)
         self.present += other.present
         self.taken_off += other.taken_off
         if other.distinct is not None:
@@ -494,7 +507,12 @@ class _Categories:
             self.taken_off / self.present,
             len(self.values) if self.distinct is None else self.distinct.estimate(),
             not exact,
+            self.numbers,
         )
+
+    def _add_numbers(self, other: Precision | None) -> None:
+        if self.numbers is not None:
+            self.numbers = None if other is None else self.numbers.coarser(other)
 
     def _queue(self, values: pa.LargeBinaryArray, counts: Counts) -> None:
         self.pending.append((values, counts))
