@@ -106,12 +106,11 @@ def test_a_baseline_without_rows_is_none():
     assert result.reasons == ("the baseline has no rows",)
 
 
-@pytest.mark.parametrize("rows", [[], [1.0]])
-def test_no_row_and_a_single_row_are_inconclusive(rows):
-    result = compare(pa.table({"x": HUNDRED}), pa.table({"x": pa.array(rows, pa.float64())}))
+def test_a_single_row_is_inconclusive():
+    result = compare(pa.table({"x": HUNDRED}), pa.table({"x": [1.0]}))
     assert result.verdict is Verdict.INCONCLUSIVE
     (feature,) = result.features
-    assert feature.reasons == (f"100 and {len(rows)} values, and at least 20 are needed",)
+    assert feature.reasons == ("100 and 1 values, and at least 20 are needed",)
 
 
 def test_a_column_that_is_gone_drifted_and_a_new_one_is_worth_a_look():

@@ -16,6 +16,7 @@ from tfx_wine_ext.drift.summaries import (
     Floats,
     NumericDistribution,
     Steps,
+    is_numeric,
     last_of_equal,
     numbers_as_text,
 )
@@ -39,14 +40,15 @@ def on_common_numbers(old: Distribution, new: Distribution) -> tuple[Distributio
         >>> old.steps().points == new.steps().points
         array([ True,  True])
     """
-    if isinstance(old, NumericDistribution) and isinstance(new, NumericDistribution):
+    if is_numeric(old) and is_numeric(new):
         common = old.precision.coarser(new.precision)
         sides = [_rounded(side, common) for side in (old, new)]
         before, after = sides[0].finite.points, sides[1].finite.points
         points = _union(before, after)
         stand_ins = representatives(points, common)
         if stand_ins is not points:
-            sides = [_moved(side, points, stand_ins) for side in sides]
+            moves = np.flatnonzero(points != stand_ins)
+            sides = [_moved(side, points[moves], stand_ins[moves]) for side in sides]
         return sides[0], sides[1]
     if isinstance(old, CategoricalDistribution) and isinstance(new, CategoricalDistribution):
         return _common_categories(old, new)
@@ -111,8 +113,14 @@ def _joined(steps: Steps) -> Steps:
 
 
 def _moved(side: SketchedNumbers, points: Floats, stand_ins: Floats) -> SketchedNumbers:
+    """Puts the values at some points where their stand-ins are."""
     steps = side.finite
-    moved = stand_ins[np.searchsorted(points, steps.points)]
+    if not len(steps.points):
+        return side
+    at = np.minimum(np.searchsorted(steps.points, points), len(steps.points) - 1)
+    own = steps.points[at] == points
+    moved = steps.points.copy()
+    moved[at[own]] = stand_ins[own]
     return dataclasses.replace(side, finite=_joined(Steps(moved, steps.cumulative)))
 
 
@@ -146,12 +154,17 @@ def _relabelled(
     np.add.at(counts, places, side.counts)
     names = pa.array(numbers_as_text(distinct, common), pa.string()).cast(pa.large_binary())
     fewer = len(numbers) - len(distinct)
+    error = side.error
+    if error and (fewer or not len(numbers)):
+        # Values that a sketch forgot may be the same as well: of one, all but one may be lacking.
+        present = side.n - side.missing
+        error = max(error, 1 - (int(counts.sum()) + 1) / present)
     return SketchedCategories(
         side.n,
         names,
         counts,
         side.missing,
-        side.error,
+        error,
         side.distinct - fewer,
         side.distinct_is_estimate,
         common,

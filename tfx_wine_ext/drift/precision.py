@@ -20,27 +20,23 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from tfx_wine_ext.columnar.arrow_types import MICROSECONDS, temporal_unit
+
 Floats = npt.NDArray[np.float64]
 
 # More bits than any float has: whole numbers, which no one rounds.
 EXACT_BITS = 64
 _DTYPES: Mapping[int, npt.DTypeLike] = {11: np.float16, 24: np.float32, 53: np.float64}
-# Units in the last place by which numbers differ that are the same, however small or large.
-_LAST_PLACES = 4
 # Relative distance at which numbers are the same: what a few operations, or being written with 7
 # and 15 digits, may do to float32 and to double; and the distance near 0, where floats are
-# equidistant. Nobody computes in float16, which is for storing.
+# equidistant: four of them. Nobody computes in float16, which is for storing.
 TOLERANCES: Mapping[int, tuple[float, float]] = {
-    24: (2.0**-20, _LAST_PLACES * 2.0**-149),
-    53: (2.0**-40, _LAST_PLACES * 2.0**-1074),
+    24: (2.0**-20, 4 * 2.0**-149),
+    53: (2.0**-40, 4 * 2.0**-1074),
 }
-# Two whole numbers are never the same, as long as their precision tells them apart.
-_BELOW_WHOLE = 0.25
 # Numbers in a row, each near to the next, are one if all of them lie within two tolerances. Where
 # they go on for longer, the column is dense there; only those that are nearer still are one.
 _NEARER = (1.0, 1 / 4, 1 / 16)
-# Nanoseconds are rounded down to microseconds where they are read.
-MICROSECONDS: Mapping[str, int] = {"D": 86_400 * 10**6, "s": 10**6, "ms": 10**3, "us": 1, "ns": 1}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -72,9 +68,9 @@ class Precision:
             return DOUBLE
         if types.is_date(kind):
             return cls(unit=MICROSECONDS["D"])
-        if is_time(kind):
-            return cls(unit=MICROSECONDS[kind.unit])
-        return EXACT
+        unit = temporal_unit(kind)
+        # Nanoseconds are rounded down to microseconds where they are read.
+        return EXACT if unit is None else cls(unit=MICROSECONDS.get(unit, 1))
 
     def coarser(self, other: Precision) -> Precision:
         """What both sides can tell apart: the fewer digits, and the larger unit."""
@@ -111,23 +107,10 @@ class Precision:
     def tolerance(self, x: Floats) -> Floats:
         """How far from each of `x` a number may lie that is the same but for its rounding."""
         relative, least = TOLERANCES.get(self.bits, (0.0, 0.0))
-        x = np.abs(x)
-        with np.errstate(under="ignore"):
-            found: Floats = np.minimum(x * relative, _BELOW_WHOLE)
-            return np.maximum(found, x * (_LAST_PLACES * 2.0 ** (1 - self.bits))) + least
+        return np.abs(x) * relative + least
 
 
 EXACT, DOUBLE = Precision(), Precision(53)
-
-
-def is_time(kind: pa.DataType) -> bool:
-    """Whether the type is one of dates, times, timestamps or durations, which are one number each.
-
-    Example:
-        >>> is_time(pa.date32()), is_time(pa.month_day_nano_interval())
-        (True, False)
-    """
-    return bool(pa.types.is_temporal(kind)) and not pa.types.is_interval(kind)
 
 
 def representatives(points: Floats, precision: Precision) -> Floats:
@@ -137,6 +120,7 @@ def representatives(points: Floats, precision: Precision) -> Floats:
     them. Where such a chain is longer, as in a dense column, the same is asked of numbers that are
     four times nearer, then sixteen times; what is in no group then stays as it is. So no number
     moves by more than two tolerances, the order stays, and the set of the numbers alone decides.
+    Where there are whole numbers only, they are counts or codes, and each stays what it is.
 
     Args:
         points: float64, finite, strictly ascending: those of both sides together.
@@ -150,22 +134,29 @@ def representatives(points: Floats, precision: Precision) -> Floats:
         return points
     with np.errstate(over="ignore"):
         gaps = np.diff(points)
-    sizes = np.abs(points)
     # Of the larger one in size of two neighbours, so that the sign makes no difference.
+    sizes = np.abs(points)
     tolerance = precision.tolerance(np.maximum(sizes[1:], sizes[:-1]))
-    if not (gaps <= tolerance).any():
+    if not (gaps <= tolerance).any() or _are_whole(points, precision):
         return points
     found = points.copy()
     for nearer in _NEARER:
         near = gaps <= tolerance * nearer
-        starts = np.flatnonzero(np.append(True, ~near))
-        ends = np.append(starts[1:], len(points)) - 1
-        several = np.flatnonzero(ends > starts)
-        starts, ends = starts[several], ends[several]
+        edges = np.flatnonzero(np.diff(near, prepend=False, append=False))
+        starts, ends = edges[::2], edges[1::2]
         narrow = points[ends] - points[starts] <= 2 * tolerance[starts]
-        starts, sizes = starts[narrow], (ends - starts)[narrow] + 1
-        members = np.repeat(starts - (np.cumsum(sizes) - sizes), sizes) + np.arange(sizes.sum())
-        found[members] = np.repeat(points[starts], sizes)
+        firsts, followers = starts[narrow], (ends - starts)[narrow]
+        before = np.cumsum(followers) - followers
+        members = np.repeat(firsts + 1 - before, followers) + np.arange(followers.sum())
+        found[members] = np.repeat(points[firsts], followers)
+        if narrow.all():
+            break
         # Whoever has found its group is not looked at again.
-        gaps[np.setdiff1d(members, starts) - 1] = np.inf
+        gaps[members - 1] = np.inf
     return found
+
+
+def _are_whole(points: Floats, precision: Precision) -> bool:
+    """Whether all are whole numbers that the precision tells apart."""
+    largest = max(-points[0], points[-1])
+    return bool(largest <= 2.0**precision.bits and (points == np.floor(points)).all())

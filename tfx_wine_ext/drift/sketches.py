@@ -180,6 +180,12 @@ class TableSketch:
         self._limits = limits or SketchLimits()
         self._columns: dict[str, _Column] = {}
         self._rows = 0
+        self._names: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All columns that were seen, those included that are ignored."""
+        return self._names
 
     @property
     def rows(self) -> int:
@@ -208,6 +214,7 @@ class TableSketch:
         if len(set(names)) < len(names):
             twice = sorted({name for name in names if names.count(name) > 1})
             raise ValueError(f"column names must be distinct, found {twice} more than once: rename")
+        self.add_names(names)
         for index, name in enumerate(names):
             if name not in self._ignore:
                 codes = name in self._categorical
@@ -216,6 +223,17 @@ class TableSketch:
         for name in self._columns.keys() - set(names):
             self._columns[name].missing += batch.num_rows
         self._rows += batch.num_rows
+
+    def add_names(self, names: Iterable[str]) -> None:
+        """Says which columns there are besides, of which a reader has passed over the values.
+
+        Example:
+            >>> sketch = TableSketch(ignore=("id",))
+            >>> sketch.add_names(["id"])
+            >>> sketch.names
+            frozenset({'id'})
+        """
+        self._names = self._names.union(names)
 
     def merge(self, other: TableSketch) -> TableSketch:
         """Adds the rows of another sketch to this one, and returns this one.
@@ -231,6 +249,7 @@ class TableSketch:
                     f"sketches of one table must have the same {name[1:]}, found {mine} "
                     f"and {theirs}"
                 )
+        self.add_names(other._names)
         for name, column in other._columns.items():
             self._column(name, self._rows).merge(column)
         for name in self._columns.keys() - other._columns.keys():

@@ -25,10 +25,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfx_wine_ext.drift.precision import DOUBLE, EXACT, MICROSECONDS, Precision, is_time
+from tfx_wine_ext.columnar.arrow_types import (
+    MICROSECONDS,
+    NANOSECONDS_PER_MICROSECOND,
+    temporal_unit,
+)
+from tfx_wine_ext.drift.precision import DOUBLE, EXACT, Precision
 
 if TYPE_CHECKING:
     import pandas as pd
+    from typing_extensions import TypeGuard
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -354,6 +360,16 @@ Summary = Union[NumericSummary, CategoricalSummary]
 Distribution = Union[NumericDistribution, CategoricalDistribution]
 
 
+def is_numeric(summary: Distribution) -> TypeGuard[NumericDistribution]:
+    """Whether a summary is one of numbers, at a hundredth of the price of ``isinstance``.
+
+    Example:
+        >>> is_numeric(NumericSummary.of(np.array([1.0])))
+        True
+    """
+    return hasattr(summary, "steps")
+
+
 def coarser_numbers(
     one: CategoricalDistribution, other: CategoricalDistribution
 ) -> Precision | None:
@@ -628,13 +644,13 @@ def as_floats(values: pa.ChunkedArray, name: str) -> Floats:
         array([1., 0.])
     """
     types, kind = pa.types, values.type
-    if is_time(kind):
+    unit = temporal_unit(kind)
+    if unit is not None:
         # By hand: Arrow's casts wrap around beyond some 292,000 years, and round up before 1970.
         ticks = values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).to_numpy()
-        unit = ("D" if types.is_date32(kind) else "ms") if types.is_date(kind) else kind.unit
         if unit == "ns":
-            ticks = ticks // 1000
-        return np.asarray(ticks, np.float64) * MICROSECONDS[unit]
+            ticks = ticks // NANOSECONDS_PER_MICROSECOND
+        return np.asarray(ticks, np.float64) * MICROSECONDS.get(unit, 1)
     if types.is_decimal(kind):
         values = values.cast(pa.float64())
     elif not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)):

@@ -29,7 +29,7 @@ from tfx_wine_ext.columnar.parquet_source import is_hidden
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
 from tfx_wine_ext.columnar.table_source import TableFileError, TableSource
 from tfx_wine_ext.drift.anomalies import anomalies_proto
-from tfx_wine_ext.drift.compare import compare
+from tfx_wine_ext.drift.compare import DriftResult, check_names, compare
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.document import DataSource, report_document
 from tfx_wine_ext.drift.from_statistics import statistics_summaries
@@ -95,15 +95,14 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         Raises:
             DriftDetectedError: the data drifted, and the mode is ``fail``.
             TableFileError: a file of the examples cannot be read.
-            ValueError: a column is of two kinds, or the configuration names a feature that neither
-                side has.
+            ValueError: a column is of two kinds, there is nothing to compare (no rows, no column
+                that is not ignored, or none in common), or the configuration names a column that
+                neither side has.
             RuntimeError: the Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        config = _with_schema(
-            DriftConfig.from_dict(json.loads(exec_properties[keys.DRIFT_CONFIG_KEY])),
-            input_dict.get(keys.SCHEMA_KEY) or (),
-        )
+        given = DriftConfig.from_dict(json.loads(exec_properties[keys.DRIFT_CONFIG_KEY]))
+        config = _with_schema(given, input_dict.get(keys.SCHEMA_KEY) or ())
         report, anomalies, blessing = (
             artifact_utils.get_single_instance(output_dict[key])
             for key in (keys.REPORT_KEY, keys.ANOMALIES_KEY, keys.BLESSING_KEY)
@@ -118,12 +117,14 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             method = "exact" if methods == {"exact"} else "sketch"
         current, baseline = summarized
         assert current is not None
-        samples = None
-        if config.classifier and baseline is not None:
-            samples = baseline.sample, current.sample
-        result = compare(
-            None if baseline is None else baseline.summaries, current.summaries, config, samples
-        )
+        try:
+            if baseline is not None:
+                # Not what the schema adds, which need not be in the data.
+                check_names(given, sorted(baseline.names | current.names))
+            result = _compared(baseline, current, config)
+        except ValueError as error:
+            between = [side.source.uri for side in (baseline, current) if side is not None]
+            raise ValueError(f"{' and '.join(between)}: {error}") from error
         document = report_document(
             result,
             baseline=None if baseline is None else baseline.source,
@@ -236,6 +237,7 @@ class _Summarized:
     summaries: Mapping[str, Any]
     source: DataSource
     method: str
+    names: frozenset[str]
     sample: pa.Table | None = None
 
 
@@ -284,6 +286,7 @@ class _Reading:
             self.sketch.summaries(),
             side.source(self.sketch.rows),
             self.sketch.method,
+            self.sketch.names,
             self.sample.table() if self.sample is not None else None,
         )
 
@@ -311,7 +314,20 @@ def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
             reading.add(batch)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{task.path}: {error}") from error
+    reading.sketch.add_names(table.names)
     return pickle.dumps(reading)
+
+
+def _compared(
+    baseline: _Summarized | None, current: _Summarized, config: DriftConfig
+) -> DriftResult:
+    if baseline is None:
+        return compare(None, current.summaries, config, rows=(None, current.source.rows))
+    samples = None
+    if baseline.sample is not None and current.sample is not None:
+        samples = baseline.sample, current.sample
+    rows = baseline.source.rows, current.source.rows
+    return compare(baseline.summaries, current.summaries, config, samples, rows)
 
 
 def _of_statistics(side: _Side) -> _Summarized:
@@ -326,7 +342,8 @@ def _of_statistics(side: _Side) -> _Summarized:
             "give examples instead, or run StatisticsGen without slices"
         )
     source = side.source(int(datasets[0].num_examples))
-    return _Summarized(statistics_summaries(datasets[0]), source, "coarse")
+    summaries = statistics_summaries(datasets[0])
+    return _Summarized(summaries, source, "coarse", frozenset(summaries))
 
 
 def _with_schema(config: DriftConfig, schemas: Sequence[types.Artifact]) -> DriftConfig:
