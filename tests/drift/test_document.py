@@ -200,10 +200,6 @@ def test_documents_of_every_kind_of_column_are_as_the_schema_says(validator, bef
     validator.validate(json.loads(json.dumps(found, allow_nan=False)))
 
 
-def test_a_document_without_features_is_as_the_schema_says(validator):
-    validator.validate(document({"x": HUNDRED}, {"x": HUNDRED}, DriftConfig(ignore=("x",))))
-
-
 def test_the_schema_refuses_what_is_not_in_it(validator):
     found = document(*KINDS["OK"])
     found["features"][0]["metrics"]["ks"]["value"] = "much"

@@ -41,8 +41,10 @@ def on_common_numbers(old: Distribution, new: Distribution) -> tuple[Distributio
         array([ True,  True])
     """
     if is_numeric(old) and is_numeric(new):
-        common = old.precision.coarser(new.precision)
-        sides = [_rounded(side, common) for side in (old, new)]
+        steps = [side.steps() for side in (old, new)]
+        known = [x.precision.shown_by(s.points) for x, s in zip((old, new), steps)]
+        common = known[0].coarser(known[1])
+        sides = [_rounded(*each, common) for each in zip((old, new), steps)]
         before, after = sides[0].finite.points, sides[1].finite.points
         points = _union(before, after)
         stand_ins = representatives(points, common)
@@ -65,7 +67,9 @@ def on_common_values(
         ...                  Precision(53))
         (array([0.3, nan]), array([0.3]))
     """
-    common = old_precision.coarser(new_precision)
+    common = old_precision.shown_by(old[np.isfinite(old)]).coarser(
+        new_precision.shown_by(new[np.isfinite(new)])
+    )
     values = np.concatenate(
         [common.rounded(old, old_precision), common.rounded(new, new_precision)]
     )
@@ -75,8 +79,7 @@ def on_common_values(
     return values[: len(old)], values[len(old) :]
 
 
-def _rounded(side: NumericDistribution, common: Precision) -> SketchedNumbers:
-    steps = side.steps()
+def _rounded(side: NumericDistribution, steps: Steps, common: Precision) -> SketchedNumbers:
     points = common.rounded(steps.points, side.precision)
     known = SketchedNumbers(
         steps,

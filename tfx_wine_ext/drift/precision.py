@@ -34,6 +34,10 @@ TOLERANCES: Mapping[int, tuple[float, float]] = {
     24: (2.0**-20, 4 * 2.0**-149),
     53: (2.0**-40, 4 * 2.0**-1074),
 }
+_FLOAT32 = 24
+# A fraction of more binary digits is a rounded one, and not one like 0.25 or 1.5.
+_DIGITS = 16
+_FIRST = 64
 # Numbers in a row, each near to the next, are one if all of them lie within two tolerances. Where
 # they go on for longer, the column is dense there; only those that are nearer still are one.
 _NEARER = (1.0, 1 / 4, 1 / 16)
@@ -75,6 +79,30 @@ class Precision:
     def coarser(self, other: Precision) -> Precision:
         """What both sides can tell apart: the fewer digits, and the larger unit."""
         return Precision(min(self.bits, other.bits), max(self.unit, other.unit))
+
+    def shown_by(self, values: Floats) -> Precision:
+        """The precision that numbers have in truth: doubles may hold what was float32 before.
+
+        They did if all are float32 to the last digit, and fractions among them use so many of its
+        digits that this is no chance.
+
+        Args:
+            values: float64, finite.
+
+        Example:
+            >>> DOUBLE.shown_by(np.array([0.1, 0.3]).astype(np.float32).astype(np.float64))
+            Precision(bits=24, unit=0)
+            >>> DOUBLE.shown_by(np.array([0.1, 0.3])).bits, DOUBLE.shown_by(np.array([0.5])).bits
+            (53, 53)
+        """
+        if self.bits != DOUBLE.bits or not len(values):
+            return self
+        # Most doubles show by the first few that they are some.
+        if not (_is_float32(values[:_FIRST]) and _is_float32(values)):
+            return self
+        digits = np.ldexp(np.frexp(values)[0], _DIGITS)
+        long = (digits != np.floor(digits)) & (values != np.floor(values))
+        return Precision(_FLOAT32, self.unit) if long.any() else self
 
     def rounded(self, values: Floats, known: Precision) -> Floats:
         """Rounds numbers to this precision, to nearest; times are rounded down.
@@ -154,6 +182,11 @@ def representatives(points: Floats, precision: Precision) -> Floats:
         # Whoever has found its group is not looked at again.
         gaps[members - 1] = np.inf
     return found
+
+
+def _is_float32(values: Floats) -> bool:
+    with np.errstate(over="ignore", under="ignore"):
+        return bool((values.astype(np.float32) == values).all())
 
 
 def _are_whole(points: Floats, precision: Precision) -> bool:
