@@ -107,7 +107,7 @@ def test_no_number_moves_by_more_than_two_tolerances_and_the_order_stays(values,
     points = np.unique(values)
     found = representatives(points, precision)
     assert np.all(np.diff(found) >= 0)
-    assert np.all((0 <= points - found) & (points - found <= 2.001 * precision.tolerance(points)))
+    assert np.all((points - found >= 0) & (points - found <= 2.001 * precision.tolerance(points)))
     assert np.isin(found, points).all()
 
 
