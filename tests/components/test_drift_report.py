@@ -472,7 +472,8 @@ def test_the_classifier_finds_a_change_of_correlations_alone(tmp_path, path):
     assert verdicts(result) == {"x": "OK", "y": "OK"}
     assert (document["verdict"], document["multivariate"]["verdict"]) == ("DRIFT", "DRIFT")
     auc = result.outputs["report"][0].custom_properties["classifier_auc"]
-    assert auc == document["multivariate"]["auc"] > 0.9
+    assert auc == pytest.approx(document["multivariate"]["auc"], rel=1e-5)
+    assert auc > 0.9
 
 
 @both_paths
@@ -527,16 +528,12 @@ def test_a_table_and_the_examples_made_of_it_are_the_same_data(tmp_path, path, c
         "decimal": rng.choice([0.1, 0.2, 0.3, 0.7], 500),
         "computed": rng.choice([0.1, 0.2, 0.3, 0.7], 500) * 1.1 / 1.1,
         "normal": rng.standard_normal(500),
-        "when": pa.array(rng.integers(0, 20, 500) * 86_400).cast(pa.timestamp("s")),
-        "day": pa.array(rng.integers(0, 20, 500).astype("int32")).cast(pa.date32()),
         "large": 2**60 + rng.integers(0, 9, 500),
         "code": rng.choice([0.1, 0.2], 500),
     }
     component = DriftReport(
         examples=examples(tmp_path / "current", rows),
-        baseline=examples(
-            tmp_path / "baseline", rows, payload_format=example_gen_pb2.FORMAT_PARQUET
-        ),
+        baseline=examples(tmp_path / "baseline", rows, payload_format="FORMAT_PARQUET"),
         config={"categorical": ["code"], "classifier": classifier},
     )
     document = document_of(launch(component, path=path, pipeline_root=tmp_path / "root"))
@@ -585,7 +582,7 @@ def test_wines_and_the_examples_made_of_them_are_the_same_data(tmp_path):
             examples_artifact(
                 tmp_path / "parquet",
                 {"train": WINE.table},
-                payload_format=example_gen_pb2.FORMAT_PARQUET,
+                payload_format="FORMAT_PARQUET",
             )
         ),
     )

@@ -318,15 +318,20 @@ def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
     return pickle.dumps(reading)
 
 
+def _rows(side: _Summarized) -> int:
+    """How many rows there are; where no column was read, none was counted, and there are some."""
+    return side.source.rows if side.summaries else len(side.names)
+
+
 def _compared(
     baseline: _Summarized | None, current: _Summarized, config: DriftConfig
 ) -> DriftResult:
     if baseline is None:
-        return compare(None, current.summaries, config, rows=(None, current.source.rows))
+        return compare(None, current.summaries, config, rows=(None, _rows(current)))
     samples = None
     if baseline.sample is not None and current.sample is not None:
         samples = baseline.sample, current.sample
-    rows = baseline.source.rows, current.source.rows
+    rows = _rows(baseline), _rows(current)
     return compare(baseline.summaries, current.summaries, config, samples, rows)
 
 
