@@ -200,10 +200,6 @@ def test_documents_of_every_kind_of_column_are_as_the_schema_says(validator, bef
     validator.validate(json.loads(json.dumps(found, allow_nan=False)))
 
 
-def test_a_document_without_features_is_as_the_schema_says(validator):
-    validator.validate(document({"x": HUNDRED}, {"x": HUNDRED}, DriftConfig(ignore=("x",))))
-
-
 def test_the_date_of_a_span_is_in_the_document_only_where_there_is_one(validator):
     found = document({"x": HUNDRED}, {"x": HUNDRED})
     assert "span_date" not in found["current"]

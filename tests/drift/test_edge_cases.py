@@ -110,17 +110,6 @@ CASES = {
             {},
         ),
     ),
-    "no row": (
-        HUNDRED,
-        pa.array([], pa.float64()),
-        UNCLEAR,
-        (
-            ("INCONCLUSIVE", ("100 and 0 values, and at least 20 are needed",)),
-            "numeric",
-            (100, 0),
-            {},
-        ),
-    ),
     "NaN and null": (
         [NAN] * 20 + HUNDRED,
         pa.array([None] * 20 + HUNDRED),
@@ -237,12 +226,6 @@ def test_all_that_is_said_of_columns_on_one_side_only(how):
             "new": (("WARN", ("the column is new",)), "categorical", (None, 100), {}),
         },
     )
-
-
-@pytest.mark.parametrize("how", ["table", "sketch"])
-def test_all_that_is_said_of_no_columns(how):
-    expected = ("INCONCLUSIVE", ("there are no features to compare",)), {}
-    assert whole({}, {}, how) == expected
 
 
 def test_a_million_categories_of_two_sketches_are_within_their_errors_of_none():

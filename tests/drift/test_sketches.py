@@ -422,7 +422,30 @@ def test_what_is_ignored_need_not_be_comparable():
 def test_a_sketch_without_rows_is_empty():
     sketch = TableSketch()
     assert (sketch.rows, sketch.method, sketch.summaries()) == (0, "exact", {})
-    assert compare(sketch.summaries(), {}).verdict is Verdict.INCONCLUSIVE
+    with pytest.raises(ValueError, match="the current data have no rows"):
+        compare(sketch.summaries(), {})
+
+
+def test_a_sketch_knows_the_columns_that_it_ignores_and_those_that_a_reader_passed_over():
+    sketch, other = TableSketch(ignore=("id",)), TableSketch(ignore=("id",))
+    sketch.add(pa.table({"id": [1], "x": [1]}))
+    other.add_names(["y"])
+    assert sketch.merge(other).names == {"id", "x", "y"}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "bits"),
+    [((pa.int64(),), 64), ((pa.float64(), pa.float32()), 24), ((pa.int8(), pa.float64()), 53)],
+)
+@pytest.mark.parametrize("categorical", [(), ("x",)])
+def test_a_sketch_is_as_precise_as_its_coarsest_part(kinds, bits, categorical):
+    sketch = TableSketch(categorical)
+    for kind in (*kinds, pa.null()):
+        part = TableSketch(categorical)
+        part.add(pa.table({"x": pa.array([None, *([] if kind == pa.null() else [1])], kind)}))
+        sketch.merge(part)
+    found = sketch.summaries()["x"]
+    assert (found.numbers if categorical else found.precision).bits == bits
 
 
 def test_a_sketch_survives_pickling_in_every_state():

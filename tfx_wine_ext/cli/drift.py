@@ -192,7 +192,12 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
         after = _summarized(paths[1], tables[1], config, lambda done: show(tables[0].size + done))
     _check_names(options, config, tables)
     samples = (before.sample, after.sample) if config.classifier else None
-    result = compare(before.summaries, after.summaries, config, samples)
+    try:
+        result = compare(
+            before.summaries, after.summaries, config, samples, (before.rows, after.rows)
+        )
+    except ValueError as error:
+        raise CommandError(f"{' and '.join(paths)}: {error}") from error
     return report_document(
         result,
         baseline=_side(paths[0], splits[0], options.baseline_name, before.rows),
@@ -240,7 +245,9 @@ def _check_names(
     for where, names, expected in [
         ("--columns", options.columns, known),
         ("--exclude", options.exclude, known),
+        (f"{options.config}: ignore", config.ignore, known),
         ("--categorical", options.categorical, compared),
+        (f"{options.config}: categorical", config.categorical, known),
         ("--critical", options.critical, compared),
         (f"{options.config}: critical", config.critical, compared),
         (f"{options.config}: importances", config.importances, compared),

@@ -15,8 +15,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from scipy import special, stats
 
+from tfx_wine_ext.drift.alignment import on_common_values
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.metric import Verdict
+from tfx_wine_ext.drift.precision import Precision
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.summaries import Floats, as_floats, is_bytes, is_list
 
@@ -255,7 +257,7 @@ def _columns(before: pa.ChunkedArray, after: pa.ChunkedArray, name: str) -> list
         return []
     if is_bytes(old.type) is not is_bytes(new.type):
         return []
-    values = _codes(old, new) if is_bytes(old.type) else [_floats(x, name) for x in (old, new)]
+    values = _codes(old, new) if is_bytes(old.type) else _numbers(old, new, name)
     parts = [np.concatenate(values)]
     # A list on one side and a scalar on the other is a list of one value.
     for depth in range(max(len(lengths), len(new_lengths))):
@@ -284,12 +286,23 @@ def _scalars(column: pa.ChunkedArray) -> list[Any]:
     return [array, *lengths]
 
 
+def _numbers(old: pa.Array, new: pa.Array, name: str) -> list[Floats]:
+    """Numbers that are the same but for their rounding are the same for the trees, too.
+
+    Infinities become the largest numbers whose differences are still numbers.
+    """
+    aligned = on_common_values(
+        _floats(old, name), _floats(new, name), Precision.of(old.type), Precision.of(new.type)
+    )
+    return [np.clip(x, -1e300, 1e300) for x in aligned]
+
+
 def _floats(array: pa.Array, name: str) -> Floats:
-    """NaN for null; infinities as the largest numbers whose differences are still numbers."""
+    """NaN for null."""
     found = np.full(len(array), np.nan)
     present = array.is_valid().to_numpy(zero_copy_only=False)
     found[present] = as_floats(pa.chunked_array([array.drop_null()]), name)
-    return np.clip(found, -1e300, 1e300)
+    return found
 
 
 def _codes(old: pa.Array, new: pa.Array) -> list[Floats]:

@@ -9,7 +9,7 @@ others keep small ones, in which everything varies, from crying wolf.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Union
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ import pyarrow as pa
 from tfx_wine_ext.drift import bins, counted, ordered, shares
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
 from tfx_wine_ext.drift.aggregates import histogram, statistics
+from tfx_wine_ext.drift.alignment import on_common_numbers
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.summaries import (
@@ -24,6 +25,7 @@ from tfx_wine_ext.drift.summaries import (
     CategoricalPair,
     Distribution,
     NumericDistribution,
+    is_numeric,
     summarize,
     table_of,
     without_values,
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 
 # A pandas DataFrame too, which is not imported here to be named.
 Side = Union[pa.Table, pa.RecordBatch, Mapping[str, Distribution], Any]
+# So many columns are named in a message.
+_MOST_NAMES = 10
 OK, WARN, DRIFT = Verdict.OK, Verdict.WARN, Verdict.DRIFT
 INCONCLUSIVE, NO_BASELINE = Verdict.INCONCLUSIVE, Verdict.NO_BASELINE
 
@@ -128,6 +132,7 @@ def compare(
     current: Side,
     config: DriftConfig | None = None,
     samples: tuple[pa.Table, pa.Table] | None = None,
+    rows: tuple[int | None, int] | None = None,
 ) -> DriftResult:
     """Says whether `current` is still the data that `baseline` was.
 
@@ -138,11 +143,16 @@ def compare(
         config: Thresholds and more; the defaults if None.
         samples: Rows of the baseline and of the current data for the classifier of
             `config.classifier`, see `RowSample`; needed where a side is given as summaries.
+        rows: How many rows the baseline and the current data have, where they are given as
+            summaries: of a side without columns, these do not know. Default: as the summaries say.
 
     Raises:
         TypeError: A side is something else, or a column is of a type with no single value.
-        ValueError: `config` names, as critical or with an importance, a feature that neither side
-            has; or it asks for the classifier, and there are no rows.
+        ValueError: There is nothing to compare: the current data have no rows, a side has no column
+            that `config.ignore` does not name, or the sides have none in common. Or `config` names,
+            as critical or with thresholds or an importance of its own, a feature that neither side
+            has, or that it ignores; where both sides are tables, also one to be ignored, or of
+            codes. Or it asks for the classifier, and there are no rows to draw from.
 
     Example:
         >>> before = pa.table({"x": list(range(100)), "kind": ["a", "b"] * 50})
@@ -156,17 +166,33 @@ def compare(
         'psi is 2.28, and its limit is 0.25'
     """
     config = config or DriftConfig()
+    given = baseline, current
     baseline, current = _as_table(baseline, config), _as_table(current, config)
+    names_of_both = [_names(side) for side in given]
+    if None not in names_of_both:
+        check_names(config, [name for names in names_of_both for name in names or ()])
+    counts = [_rows(side) for side in given] if rows is None else rows
     new = _summaries(current, config)
     old = None if baseline is None else _summaries(baseline, config)
+    if not counts[1]:
+        raise ValueError(
+            "the current data have no rows, so that there is nothing to compare: check what should "
+            "have written them, or compare other data"
+        )
+    _check_left(new, "the current data have", config)
     names = list(dict.fromkeys([*(old or {}), *new]))
-    names = [name for name in names if name not in config.ignore]
-    if old is None or (old and not any(summary.n for summary in old.values())):
+    if old is None or not counts[0]:
         why = "there is no baseline" if old is None else "the baseline has no rows"
         features = tuple(_without_baseline(name, new[name]) for name in names if name in new)
         return DriftResult(NO_BASELINE, (why,), 0.0, None, features, config)
 
-    _check_names(config, [*old, *new])
+    _check_left(old, "the baseline has", config)
+    if not old.keys() & new.keys():
+        raise ValueError(
+            f"the sides have no column in common: the baseline has {_some(old)}, the current data "
+            f"{_some(new)}; compare data of one kind, or rename the columns of one side"
+        )
+    _check_known(config, ("critical", "importances", "features"), names)
     measured = [_measure(name, old.get(name), new.get(name), config) for name in names]
     results = tuple(_judge(feature, config) for feature in _adjusted(measured))
     found = _overall(results, config)
@@ -177,7 +203,10 @@ def compare(
 
 @dataclasses.dataclass(frozen=True)
 class _Measured:
-    """The metrics of one feature, and what was decided without them."""
+    """The metrics of one feature, and what was decided without them.
+
+    `old` and `new` are as they were given, for the statistics; `drawn` is on common numbers.
+    """
 
     name: str
     kind: str
@@ -185,6 +214,60 @@ class _Measured:
     new: Distribution | None
     metrics: Mapping[str, Metric]
     settled: Mapping[Verdict, str]
+    drawn: tuple[Distribution | None, Distribution | None]
+
+
+def check_names(config: DriftConfig, names: Iterable[str]) -> None:
+    """Refuses a name in the config that no side has: a typing error would go unnoticed.
+
+    Args:
+        config: What is judged by.
+        names: All columns of both sides, those that are ignored included.
+
+    Raises:
+        ValueError: A name is not among them. The message has the field, the name and the columns.
+
+    Example:
+        >>> check_names(DriftConfig(ignore=("idd",)), ["id", "x"])
+        Traceback (most recent call last):
+        ...
+        ValueError: ignore of the drift config names 'idd', which neither side has: expected one \
+of id, x
+    """
+    _check_known(config, ("ignore", "categorical"), names)
+    compared = [name for name in names if name not in config.ignore]
+    _check_known(config, ("critical", "importances", "features"), compared)
+
+
+def _check_known(config: DriftConfig, fields: Iterable[str], names: Iterable[str]) -> None:
+    known = set(names)
+    for field in fields:
+        for name in getattr(config, field):
+            if name in known:
+                continue
+            if name in config.ignore and field not in ("ignore", "categorical"):
+                raise ValueError(
+                    f"{field} of the drift config names {name!r}, which ignore names as well: take "
+                    "it out of one of them"
+                )
+            raise ValueError(
+                f"{field} of the drift config names {name!r}, which neither side has: expected "
+                f"one of {', '.join(sorted(known))}"
+            )
+
+
+def _check_left(side: Mapping[str, Distribution], has: str, config: DriftConfig) -> None:
+    if not side:
+        why = f"ignore of the drift config names {_some(config.ignore)}: take out what is to be"
+        remedy = f"{why} compared" if config.ignore else "check what should have written them"
+        raise ValueError(f"{has} no column that is left to compare; {remedy}")
+
+
+def _some(names: Iterable[str]) -> str:
+    """The first few of many names."""
+    names = list(names)
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _as_table(side: Side | None, config: DriftConfig) -> Side | None:
@@ -201,8 +284,29 @@ def _as_table(side: Side | None, config: DriftConfig) -> Side | None:
     return table_of(side)
 
 
+def _names(side: Side | None) -> list[str] | None:
+    """All columns, those included that are ignored; None where that is not known."""
+    if side is None or isinstance(side, Mapping):
+        return None
+    if isinstance(side, (pa.Table, pa.RecordBatch)):
+        return list(side.schema.names)
+    return [str(name) for name in side.columns]
+
+
+def _rows(side: Side | None) -> int | None:
+    if side is None:
+        return None
+    if isinstance(side, Mapping):
+        return max((summary.n for summary in side.values()), default=0)
+    if isinstance(side, (pa.Table, pa.RecordBatch)):
+        return int(side.num_rows)
+    return len(side)
+
+
 def _summaries(side: Side, config: DriftConfig) -> Mapping[str, Distribution]:
-    return side if isinstance(side, Mapping) else summarize(side, config.categorical)
+    if isinstance(side, Mapping):
+        return {name: found for name, found in side.items() if name not in config.ignore}
+    return summarize(side, config.categorical)
 
 
 def _rows_of_both(
@@ -244,20 +348,10 @@ def _with_classifier(
     return dataclasses.replace(result, verdict=verdict, reasons=reasons, multivariate=test)
 
 
-def _check_names(config: DriftConfig, names: list[str]) -> None:
-    for field in ("critical", "importances", "features"):
-        for name in getattr(config, field):
-            if name not in names:
-                raise ValueError(
-                    f"{field} of the drift config names {name!r}, which neither side has: "
-                    f"expected one of {', '.join(sorted(set(names)))}"
-                )
-
-
 def _kind(summary: Distribution) -> str:
     if summary.n == summary.missing:
         return "unknown"
-    return "numeric" if isinstance(summary, NumericDistribution) else "categorical"
+    return "numeric" if is_numeric(summary) else "categorical"
 
 
 def _without_baseline(name: str, summary: Distribution) -> FeatureResult:
@@ -282,16 +376,18 @@ def _measure(
         present = new if old is None else old
         assert present is not None
         settled = {DRIFT: "the column is gone"} if new is None else {WARN: "the column is new"}
-        return _Measured(name, _kind(present), old, new, {}, settled)
+        return _Measured(name, _kind(present), old, new, {}, settled, (old, new))
     old = without_values(old, like=new)
     new = without_values(new, like=old)
-    if isinstance(old, NumericDistribution) is not isinstance(new, NumericDistribution):
+    given = old, new
+    if is_numeric(old) is not is_numeric(new):
         settled = {DRIFT: f"the column was {_kind(old)} and is {_kind(new)}"}
-        return _Measured(name, _kind(new), old, new, {}, settled)
+        return _Measured(name, _kind(new), *given, {}, settled, given)
+    old, new = on_common_numbers(old, new)
     kind = _kind(old) if _kind(old) != "unknown" else _kind(new)
     if min(old.n, new.n) < config.min_count:
         few = f"{old.n} and {new.n} values, and at least {config.min_count} are needed"
-        return _Measured(name, kind, old, new, {}, {INCONCLUSIVE: few})
+        return _Measured(name, kind, *given, {}, {INCONCLUSIVE: few}, (old, new))
     absent = [_absent(old), _absent(new)]
     metrics = {"missing_rate": shares.share_change(absent[0], old.n, absent[1], new.n)}
     present_counts = [old.n - absent[0], new.n - absent[1]]
@@ -299,7 +395,7 @@ def _measure(
     if max(old.error, new.error) >= 1:
         found = {INCONCLUSIVE: "only the number of values is known"}
     elif min(present_counts) >= config.min_count:
-        if isinstance(old, NumericDistribution) and isinstance(new, NumericDistribution):
+        if is_numeric(old) and is_numeric(new):
             metrics.update(_numeric(old, new))
         elif isinstance(old, CategoricalDistribution) and isinstance(new, CategoricalDistribution):
             metrics.update(_categorical(old, new))
@@ -313,8 +409,7 @@ def _measure(
     return _Measured(
         name,
         kind,
-        old,
-        new,
+        *given,
         {
             metric: dataclasses.replace(
                 value, threshold=levels[metric].fail, warn=levels[metric].warn
@@ -322,11 +417,12 @@ def _measure(
             for metric, value in metrics.items()
         },
         found,
+        (old, new),
     )
 
 
 def _absent(summary: Distribution) -> int:
-    return summary.missing + (summary.nan if isinstance(summary, NumericDistribution) else 0)
+    return summary.missing + (summary.nan if is_numeric(summary) else 0)
 
 
 def _js(found: bins.Bins) -> Metric:
@@ -410,7 +506,7 @@ def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
         None if feature.new is None else feature.new.n,
         None if feature.old is None else statistics(feature.old),
         None if feature.new is None else statistics(feature.new),
-        histogram(feature.old, feature.new),
+        histogram(*feature.drawn),
     )
 
 
@@ -444,7 +540,7 @@ def _reason(name: str, metric: Metric, verdict: Verdict) -> str:
 def _overall(features: tuple[FeatureResult, ...], config: DriftConfig) -> DriftResult:
     drifted = [feature for feature in features if feature.verdict is DRIFT]
     unclear = [feature for feature in features if feature.verdict is INCONCLUSIVE]
-    share = len(drifted) / len(features) if features else 0.0
+    share = len(drifted) / len(features)
     aggregate = _aggregate(features, config)
     of_all = f"of {len(features)} features"
     reasons = [f"{name}, which is critical, drifted" for name in _critical(drifted, config)]
@@ -460,8 +556,6 @@ def _overall(features: tuple[FeatureResult, ...], config: DriftConfig) -> DriftR
     ]
     if unclear and (len(drifted) + len(unclear)) / len(features) >= config.share:
         reasons.append(f"{len(unclear)} {of_all} cannot be judged")
-    if not features:
-        reasons.append("there are no features to compare")
     if reasons:
         return DriftResult(INCONCLUSIVE, tuple(reasons), share, aggregate, features, config)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from tfx_wine_ext.drift.precision import EXACT, Precision
 from tfx_wine_ext.drift.sketches import SketchedCategories, SketchedNumbers
 from tfx_wine_ext.drift.summaries import Counts, Distribution, Floats, Moments, Steps, last_of_equal
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 # TFDV's sketches: the default of `StatsOptions.epsilon`, and the buckets of its Misra-Gries sketch.
 QUANTILE_ERROR, FREQUENCY_BUCKETS = 0.01, 16_384
+# FLOAT features of Examples are float32; of what the statistics are, they do not say.
+FLOATS = Precision(24)
 # Places at which the values of one bucket are put.
 _PLACES = 16
 
@@ -79,7 +82,8 @@ def statistics_summaries(
         if kind == "num_stats":
             found[name] = _numbers(name, feature)
         elif kind == "string_stats":
-            found[name] = _categories(feature.string_stats)
+            numbers = EXACT if feature.type == feature.INT else None
+            found[name] = _categories(feature.string_stats, numbers)
         else:
             found[name] = _lengths_only(feature.bytes_stats)
         _check_counts(name, found[name])
@@ -147,6 +151,7 @@ def _numbers(name: str, feature: statistics_pb2.FeatureNameStatistics) -> Sketch
         error=min(error / finite + QUANTILE_ERROR, 1.0),
         distance_error=distance / finite + QUANTILE_ERROR * (high - low),
         exact_moments=moments,
+        precision=EXACT if whole else FLOATS,
     )
 
 
@@ -253,7 +258,9 @@ def _spread(
     return everywhere[last], cumulative[last], float(error), float(distance)
 
 
-def _categories(stats: statistics_pb2.StringStatistics) -> SketchedCategories:
+def _categories(
+    stats: statistics_pb2.StringStatistics, numbers: Precision | None
+) -> SketchedCategories:
     missing, total = _missing(stats.common_stats), int(stats.common_stats.tot_num_values)
     buckets = stats.rank_histogram.buckets
     counts: Counts = np.array([round(bucket.sample_count) for bucket in buckets], np.int64)
@@ -271,6 +278,7 @@ def _categories(stats: statistics_pb2.StringStatistics) -> SketchedCategories:
         min((lacking + unlisted) / total, 1.0) if total else 0.0,
         int(stats.unique),
         True,
+        numbers,
     )
 
 

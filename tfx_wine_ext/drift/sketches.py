@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tfx_wine_ext.drift.precision import DOUBLE, EXACT, Precision
 from tfx_wine_ext.drift.summaries import (
     CategoricalSummary,
     Counts,
@@ -92,6 +93,7 @@ class SketchedNumbers:
         error: Largest error of a cumulative share, 0 to 1.
         distance_error: Largest Wasserstein distance from the true values, in the column's unit.
         exact_moments: Range, mean and spread of the true values; None: those of `finite`.
+        precision: How exactly the values are known, apart from what the sketch lost.
     """
 
     finite: Steps
@@ -102,6 +104,7 @@ class SketchedNumbers:
     error: float = 0.0
     distance_error: float = 0.0
     exact_moments: Moments | None = None
+    precision: Precision = DOUBLE
 
     @property
     def n(self) -> int:
@@ -132,6 +135,7 @@ class SketchedCategories:
         error: Largest error of the share of one value, those that were not kept included.
         distinct: How many distinct values there are.
         distinct_is_estimate: Whether `distinct` is an estimate.
+        numbers: How exactly the values are known, if they are numbers in text; None: they are text.
     """
 
     n: int
@@ -141,6 +145,7 @@ class SketchedCategories:
     error: float
     distinct: int
     distinct_is_estimate: bool
+    numbers: Precision | None = None
 
 
 class TableSketch:
@@ -177,6 +182,12 @@ class TableSketch:
         self._limits = limits or SketchLimits()
         self._columns: dict[str, _Column] = {}
         self._rows = 0
+        self._names: frozenset[str] = frozenset()
+
+    @property
+    def names(self) -> frozenset[str]:
+        """All columns that were seen, those included that are ignored."""
+        return self._names
 
     @property
     def rows(self) -> int:
@@ -205,6 +216,7 @@ class TableSketch:
         if len(set(names)) < len(names):
             twice = sorted(name for name, count in Counter(names).items() if count > 1)
             raise ValueError(f"column names must be distinct, found {twice} more than once: rename")
+        self.add_names(names)
         for index, name in enumerate(names):
             if name not in self._ignore:
                 codes = name in self._categorical
@@ -213,6 +225,17 @@ class TableSketch:
         for name in self._columns.keys() - set(names):
             self._columns[name].missing += batch.num_rows
         self._rows += batch.num_rows
+
+    def add_names(self, names: Iterable[str]) -> None:
+        """Says which columns there are besides, of which a reader has passed over the values.
+
+        Example:
+            >>> sketch = TableSketch(ignore=("id",))
+            >>> sketch.add_names(["id"])
+            >>> sketch.names
+            frozenset({'id'})
+        """
+        self._names = self._names.union(names)
 
     def merge(self, other: TableSketch) -> TableSketch:
         """Adds the rows of another sketch to this one, and returns this one.
@@ -228,6 +251,7 @@ class TableSketch:
                     f"sketches of one table must have the same {name[1:]}, found {mine} "
                     f"and {theirs}"
                 )
+        self.add_names(other._names)
         for name, column in other._columns.items():
             self._column(name, self._rows).merge(column)
         for name in self._columns.keys() - other._columns.keys():
@@ -268,7 +292,7 @@ class _Column:
         elif isinstance(summary, NumericSummary):
             self._of_kind(_Numbers).add(summary)
         else:
-            self._of_kind(_Categories).add(summary.values, summary.counts)
+            self._of_kind(_Categories).add(summary.values, summary.counts, summary.numbers)
 
     def merge(self, other: _Column) -> None:
         self.missing += other.missing
@@ -280,7 +304,7 @@ class _Column:
         if self.sketch is not None:
             return self.sketch.distribution(self.missing)
         if self.seems_numeric:
-            return NumericSummary(np.zeros(0), self.missing)
+            return NumericSummary(np.zeros(0), self.missing, precision=EXACT)
         return CategoricalSummary.of(pa.array([], pa.large_binary()), self.missing)
 
     def _of_kind(self, kind: Any) -> Any:
@@ -307,6 +331,7 @@ class _Numbers:
     def __init__(self, limits: SketchLimits) -> None:
         self.limits = limits
         self.nan = self.negative_infinity = self.positive_infinity = 0
+        self.precision = EXACT
         self.pending: list[Floats] = []
         self.pending_size = 0
         self.exact: Steps | None = Steps(np.zeros(0), np.zeros(0, np.int64))
@@ -351,7 +376,7 @@ class _Numbers:
         self._flush()
         rest = (missing, self.nan, self.negative_infinity, self.positive_infinity)
         if self.exact is not None:
-            return SketchedNumbers(self.exact, *rest)
+            return SketchedNumbers(self.exact, *rest, precision=self.precision)
         points = np.concatenate(self.levels)
         weights = np.repeat(
             2 ** np.arange(len(self.levels), dtype=np.int64), [len(x) for x in self.levels]
@@ -365,12 +390,14 @@ class _Numbers:
             distance_error=min(self.moved / steps.total, sys.float_info.max),
             # Where nothing was lost, they come from the same values as those of an exact summary.
             exact_moments=self.moments if self.lossy else None,
+            precision=self.precision,
         )
 
     def _add_counts(self, other: NumericSummary | _Numbers) -> None:
         self.nan += other.nan
         self.negative_infinity += other.negative_infinity
         self.positive_infinity += other.positive_infinity
+        self.precision = self.precision.coarser(other.precision)
 
     def _add_moments(self, count: int, moments: Moments) -> None:
         self.moments = (
@@ -462,19 +489,24 @@ class _Categories:
         self.pending: list[tuple[pa.LargeBinaryArray, Counts]] = []
         self.pending_size = self.pending_bytes = 0
         self.distinct: _Distinct | None = None
+        self.numbers: Precision | None = EXACT  # Unless a value says otherwise.
 
     @property
     def lossy(self) -> bool:
         self._flush()
         return self.distinct is not None
 
-    def add(self, values: pa.LargeBinaryArray, counts: Counts) -> None:
+    def add(
+        self, values: pa.LargeBinaryArray, counts: Counts, numbers: Precision | None = None
+    ) -> None:
+        self._add_numbers(numbers)
         self.present += int(counts.sum())
         self._queue(values, counts)
 
     def merge(self, other: _Categories) -> None:
         self._flush()
         other._flush()
+        self._add_numbers(other.numbers)
         self.present += other.present
         self.taken_off += other.taken_off
         if other.distinct is not None:
@@ -496,7 +528,12 @@ class _Categories:
             self.taken_off / self.present,
             len(self.values) if self.distinct is None else self.distinct.estimate(),
             not exact,
+            self.numbers,
         )
+
+    def _add_numbers(self, other: Precision | None) -> None:
+        if self.numbers is not None:
+            self.numbers = None if other is None else self.numbers.coarser(other)
 
     def _queue(self, values: pa.LargeBinaryArray, counts: Counts) -> None:
         self.pending.append((values, counts))
@@ -574,6 +611,7 @@ PARTS_OF_SKETCHES: tuple[type, ...] = (
     _Numbers,
     _Categories,
     _Distinct,
+    Precision,
 )
 
 

@@ -27,8 +27,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tfx_wine_ext.columnar.arrow_types import (
+    MICROSECONDS,
+    NANOSECONDS_PER_MICROSECOND,
+    temporal_unit,
+)
+from tfx_wine_ext.drift.precision import DOUBLE, EXACT, Precision
+
 if TYPE_CHECKING:
     import pandas as pd
+    from typing_extensions import TypeGuard
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -126,6 +134,10 @@ class NumericDistribution(Protocol):
     """
 
     @property
+    def precision(self) -> Precision:
+        """How exactly the values are known."""
+
+    @property
     def n(self) -> int:
         """Number of values, missing ones included."""
 
@@ -197,6 +209,10 @@ class CategoricalDistribution(Protocol):
     def distinct_is_estimate(self) -> bool:
         """Whether `distinct` is an estimate."""
 
+    @property
+    def numbers(self) -> Precision | None:
+        """How exactly the values are known, if they are numbers in text; None: they are text."""
+
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class NumericSummary:
@@ -211,6 +227,7 @@ class NumericSummary:
         nan: Number of NaN.
         negative_infinity: Number of values that are minus infinity.
         positive_infinity: Number of values that are plus infinity.
+        precision: How exactly the values are known.
 
     Example:
         >>> one = NumericSummary.of(np.array([3.0, 1.0, np.nan]), missing=2)
@@ -224,15 +241,23 @@ class NumericSummary:
     nan: int = 0
     negative_infinity: int = 0
     positive_infinity: int = 0
+    precision: Precision = DOUBLE
 
     @classmethod
-    def of(cls, values: Floats, missing: int = 0) -> NumericSummary:
-        """Summarises `values`, in any order, NaN and infinities among them, and some nulls."""
+    def of(
+        cls, values: npt.NDArray[Any], missing: int = 0, precision: Precision | None = None
+    ) -> NumericSummary:
+        """Summarises `values`, in any order, NaN and infinities among them, and some nulls.
+
+        `precision` is that of the array's type unless it is given.
+        """
+        if precision is None:
+            precision = Precision.of(pa.from_numpy_dtype(np.asarray(values).dtype))
         ordered = np.sort(np.asarray(values, np.float64))  # NaN go to the end.
         real = len(ordered) - int(np.count_nonzero(np.isnan(ordered)))
         low = int(np.searchsorted(ordered[:real], -np.inf, "right"))
         high = int(np.searchsorted(ordered[:real], np.inf, "left"))
-        return cls(ordered[low:high], missing, len(ordered) - real, low, real - high)
+        return cls(ordered[low:high], missing, len(ordered) - real, low, real - high, precision)
 
     def merge(self, other: NumericSummary) -> NumericSummary:
         """The summary of both sets of values together."""
@@ -243,6 +268,7 @@ class NumericSummary:
             self.nan + other.nan,
             self.negative_infinity + other.negative_infinity,
             self.positive_infinity + other.positive_infinity,
+            self.precision.coarser(other.precision),
         )
 
     @property
@@ -282,7 +308,8 @@ class CategoricalSummary:
     Args:
         values: Distinct values as bytes ``[k]``; text is held in UTF-8.
         counts: int64 ``[k]``, each at least 1.
-        missing: Number of nulls.
+        missing: Number of nulls; of numbers, NaN too.
+        numbers: How exactly the values are known, if they are numbers in text; None: they are text.
 
     Example:
         >>> one = CategoricalSummary.of(pa.array(["a", "b", "a", None]))
@@ -294,6 +321,7 @@ class CategoricalSummary:
     values: pa.LargeBinaryArray
     counts: Counts
     missing: int = 0
+    numbers: Precision | None = None
 
     @classmethod
     def of(cls, values: pa.Array | pa.ChunkedArray, missing: int = 0) -> CategoricalSummary:
@@ -309,7 +337,8 @@ class CategoricalSummary:
     def merge(self, other: CategoricalSummary) -> CategoricalSummary:
         """The summary of both sets of values together."""
         values, mine, others = aligned(self, other)
-        return CategoricalSummary(values, mine + others, self.missing + other.missing)
+        numbers = coarser_numbers(self, other)
+        return CategoricalSummary(values, mine + others, self.missing + other.missing, numbers)
 
     @property
     def n(self) -> int:
@@ -338,6 +367,32 @@ class CategoricalSummary:
 
 Summary = Union[NumericSummary, CategoricalSummary]
 Distribution = Union[NumericDistribution, CategoricalDistribution]
+
+
+def is_numeric(summary: Distribution) -> TypeGuard[NumericDistribution]:
+    """Whether a summary is one of numbers, at a hundredth of the price of ``isinstance``.
+
+    Example:
+        >>> is_numeric(NumericSummary.of(np.array([1.0])))
+        True
+    """
+    return hasattr(summary, "steps")
+
+
+def coarser_numbers(
+    one: CategoricalDistribution, other: CategoricalDistribution
+) -> Precision | None:
+    """How exactly the numbers are known that the values of both are; None: they are not numbers.
+
+    A side without values says nothing of the other's.
+    """
+    if not len(one.values):
+        return other.numbers
+    if not len(other.values):
+        return one.numbers
+    if one.numbers is None or other.numbers is None:
+        return None
+    return one.numbers.coarser(other.numbers)
 
 
 def last_of_equal(ordered: Floats) -> Counts:
@@ -502,12 +557,38 @@ def summarize_column(
         return CategoricalSummary.of(column, missing)
     values = pc.drop_null(column)
     missing += column.null_count
-    numbers = as_floats(values, name)
-    if not categorical:
-        return NumericSummary.of(numbers, missing)
-    distinct, counts = np.unique(numbers, return_counts=True)
-    names = [repr(int(x)) if x.is_integer() else repr(x) for x in distinct.tolist()]
-    return CategoricalSummary(pa.array(names).cast(pa.large_binary()), counts, missing)
+    if categorical:
+        return _codes(values, name, missing)
+    return NumericSummary.of(as_floats(values, name), missing, Precision.of(kind))
+
+
+def _codes(values: pa.ChunkedArray, name: str, missing: int) -> CategoricalSummary:
+    """Counts numbers as categories; NaN are missing, as they are in a numeric column."""
+    kind = values.type
+    if pa.types.is_integer(kind):  # Not as floats, which do not tell all of them apart.
+        counted = pc.value_counts(values)
+        names = counted.field("values").cast(pa.string())
+        counts = counted.field("counts").to_numpy(zero_copy_only=False).astype(np.int64)
+    else:
+        numbers = as_floats(values, name)
+        absent = np.isnan(numbers)
+        missing += int(np.count_nonzero(absent))
+        distinct, counts = np.unique(numbers[~absent], return_counts=True)
+        names = pa.array(numbers_as_text(distinct, Precision.of(kind)), pa.string())
+    return CategoricalSummary(names.cast(pa.large_binary()), counts, missing, Precision.of(kind))
+
+
+def numbers_as_text(values: Floats, precision: Precision) -> list[str]:
+    """Writes numbers as short as their precision allows: whole ones without a fraction.
+
+    Example:
+        >>> numbers_as_text(np.float32([0.1, 3.0]).astype(np.float64), Precision(24))
+        ['0.1', '3']
+        >>> numbers_as_text(np.array([0.1 + 0.2, np.inf]), DOUBLE)
+        ['0.30000000000000004', 'inf']
+    """
+    short = precision.shortest(values)
+    return [str(int(x)) if x.is_integer() else text for x, text in zip(values.tolist(), short)]
 
 
 def summarize(
@@ -589,7 +670,7 @@ def without_values(summary: Distribution, like: Distribution) -> Distribution:
     if summary.n > summary.missing:
         return summary
     if isinstance(like, NumericDistribution):
-        return NumericSummary(np.zeros(0), summary.missing)
+        return NumericSummary(np.zeros(0), summary.missing, precision=EXACT)
     none = np.zeros(0, np.int64)
     return CategoricalSummary(pa.array([], pa.large_binary()), none, summary.missing)
 
@@ -619,7 +700,7 @@ def is_bytes(kind: pa.DataType) -> bool:
 
 
 def as_floats(values: pa.ChunkedArray, name: str) -> Floats:
-    """Casts a column without nulls to float64, times to microseconds.
+    """Casts a column without nulls to float64, times to whole microseconds, rounded down.
 
     Raises:
         TypeError: The column, of that name, is of a type with no single value.
@@ -629,13 +710,14 @@ def as_floats(values: pa.ChunkedArray, name: str) -> Floats:
         array([1., 0.])
     """
     types, kind = pa.types, values.type
-    if types.is_timestamp(kind) or types.is_date(kind):
-        values = values.cast(pa.timestamp("us"), safe=False).cast(pa.int64())
-    elif types.is_duration(kind):
-        values = values.cast(pa.duration("us"), safe=False).cast(pa.int64())
-    elif types.is_time(kind):
-        values = values.cast(pa.time64("us"), safe=False).cast(pa.int64())
-    elif types.is_decimal(kind):
+    unit = temporal_unit(kind)
+    if unit is not None:
+        # By hand: Arrow's casts wrap around beyond some 292,000 years, and round up before 1970.
+        ticks = values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).to_numpy()
+        if unit == "ns":
+            ticks = ticks // NANOSECONDS_PER_MICROSECOND
+        return np.asarray(ticks, np.float64) * MICROSECONDS.get(unit, 1)
+    if types.is_decimal(kind):
         values = values.cast(pa.float64())
     elif not (types.is_boolean(kind) or types.is_integer(kind) or types.is_floating(kind)):
         raise TypeError(

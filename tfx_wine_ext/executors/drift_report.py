@@ -30,7 +30,7 @@ from tfx_wine_ext.columnar.parquet_table import ParquetTable
 from tfx_wine_ext.columnar.shard_files import LostRowsError, check_shards
 from tfx_wine_ext.columnar.table_source import TableFileError, TableSource
 from tfx_wine_ext.drift.anomalies import anomalies_proto
-from tfx_wine_ext.drift.compare import compare
+from tfx_wine_ext.drift.compare import DriftResult, check_names, compare
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.document import DataSource, report_document
 from tfx_wine_ext.drift.from_statistics import statistics_summaries
@@ -100,15 +100,14 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             DriftDetectedError: the data drifted, and the mode is ``fail``.
             TableFileError: a file of the examples cannot be read, is missing (`LostRowsError`), or
                 the examples are not as many as were written.
-            ValueError: a column is of two kinds, or the configuration names a feature that neither
-                side has.
+            ValueError: a column is of two kinds, there is nothing to compare (no rows, no column
+                that is not ignored, or none in common), or the configuration names a column that
+                neither side has.
             RuntimeError: the Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        config = _with_schema(
-            DriftConfig.from_dict(json.loads(exec_properties[keys.DRIFT_CONFIG_KEY])),
-            input_dict.get(keys.SCHEMA_KEY) or (),
-        )
+        given = DriftConfig.from_dict(json.loads(exec_properties[keys.DRIFT_CONFIG_KEY]))
+        config = _with_schema(given, input_dict.get(keys.SCHEMA_KEY) or ())
         report, anomalies, blessing = (
             artifact_utils.get_single_instance(output_dict[key])
             for key in (keys.REPORT_KEY, keys.ANOMALIES_KEY, keys.BLESSING_KEY)
@@ -123,12 +122,14 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             method = "exact" if methods == {"exact"} else "sketch"
         current, baseline = summarized
         assert current is not None
-        samples = None
-        if config.classifier and baseline is not None:
-            samples = baseline.sample, current.sample
-        result = compare(
-            None if baseline is None else baseline.summaries, current.summaries, config, samples
-        )
+        try:
+            if baseline is not None:
+                # Not what the schema adds, which need not be in the data.
+                check_names(given, sorted(baseline.names | current.names))
+            result = _compared(baseline, current, config)
+        except ValueError as error:
+            between = [side.source.uri for side in (baseline, current) if side is not None]
+            raise ValueError(f"{' and '.join(between)}: {error}") from error
         document = report_document(
             result,
             baseline=None if baseline is None else baseline.source,
@@ -271,6 +272,7 @@ class _Summarized:
     summaries: Mapping[str, Any]
     source: DataSource
     method: str
+    names: frozenset[str]
     sample: pa.Table | None = None
 
 
@@ -324,11 +326,14 @@ class _Reading:
             self.sample.merge(other.sample)
 
     def summarized(self, side: _Side) -> _Summarized:
-        side.check_rows(self.sketch.rows)
+        # Of batches without columns, the rows are not known.
+        if self.sketch.summaries():
+            side.check_rows(self.sketch.rows)
         return _Summarized(
             self.sketch.summaries(),
             side.source(self.sketch.rows),
             self.sketch.method,
+            self.sketch.names,
             self.sample.table() if self.sample is not None else None,
         )
 
@@ -360,7 +365,25 @@ def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
         except (ValueError, TypeError) as error:
             raise type(error)(f"{task.path}: {error}") from error
         del batch  # Before the next one is read.
+    reading.sketch.add_names(table.names)
     return reading.to_bytes()
+
+
+def _rows(side: _Summarized) -> int:
+    """How many rows there are; where no column was read, none was counted, and there are some."""
+    return side.source.rows if side.summaries else len(side.names)
+
+
+def _compared(
+    baseline: _Summarized | None, current: _Summarized, config: DriftConfig
+) -> DriftResult:
+    if baseline is None:
+        return compare(None, current.summaries, config, rows=(None, _rows(current)))
+    samples = None
+    if baseline.sample is not None and current.sample is not None:
+        samples = baseline.sample, current.sample
+    rows = _rows(baseline), _rows(current)
+    return compare(baseline.summaries, current.summaries, config, samples, rows)
 
 
 def _of_statistics(side: _Side) -> _Summarized:
@@ -386,7 +409,7 @@ def _of_statistics(side: _Side) -> _Summarized:
         )
     source = side.source(int(datasets[0].num_examples))
     try:
-        return _Summarized(statistics_summaries(datasets[0]), source, "coarse")
+        summaries = statistics_summaries(datasets[0])
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
     except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
@@ -394,6 +417,7 @@ def _of_statistics(side: _Side) -> _Summarized:
             f"{path}: expected statistics of StatisticsGen, found numbers that contradict each "
             f"other ({type(error).__name__}: {error}); {_AS_IT_WAS_WRITTEN}"
         ) from error
+    return _Summarized(summaries, source, "coarse", frozenset(summaries))
 
 
 def _with_schema(config: DriftConfig, schemas: Sequence[types.Artifact]) -> DriftConfig:

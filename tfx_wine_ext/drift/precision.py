@@ -1,0 +1,195 @@
+"""How exactly a side knows its numbers, and which numbers of two sides count as the same one.
+
+The same data are rounded differently by whoever stores or computes them: a ``tf.train.Example``
+holds float32 where the Parquet file has doubles, one writer's times are in seconds and another's in
+microseconds, and ``v * 1.1 / 1.1`` is ``v`` but for the last digit. To a metric of ties, of bins or
+of distinct values each of these is another distribution. So before two sides are compared,
+
+1. both are rounded to the precision of the coarser one, exactly as storing them there does, and
+2. numbers that are too near to each other for arithmetic to tell them apart become one.
+
+What is the same then is compared exactly. See docs/adr/0014-precision-of-the-coarser-side.md.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from tfx_wine_ext.columnar.arrow_types import MICROSECONDS, temporal_unit
+
+Floats = npt.NDArray[np.float64]
+
+# More bits than any float has: whole numbers, which no one rounds.
+EXACT_BITS = 64
+_DTYPES: Mapping[int, npt.DTypeLike] = {11: np.float16, 24: np.float32, 53: np.float64}
+# Relative distance at which numbers are the same: what a few operations, or being written with 7
+# and 15 digits, may do to float32 and to double; and the distance near 0, where floats are
+# equidistant: four of them. Nobody computes in float16, which is for storing.
+TOLERANCES: Mapping[int, tuple[float, float]] = {
+    24: (2.0**-20, 4 * 2.0**-149),
+    53: (2.0**-40, 4 * 2.0**-1074),
+}
+_FLOAT32 = 24
+# A fraction of more binary digits is a rounded one, and not one like 0.25 or 1.5.
+_DIGITS = 16
+_FIRST = 64
+# Numbers in a row, each near to the next, are one if all of them lie within two tolerances. Where
+# they go on for longer, the column is dense there; only those that are nearer still are one.
+_NEARER = (1.0, 1 / 4, 1 / 16)
+
+
+@dataclasses.dataclass(frozen=True)
+class Precision:
+    """How exactly numbers are known.
+
+    Args:
+        bits: Significant binary digits: 11 for float16, 24 for float32, 53 for double; 64 for what
+            is never rounded (whole numbers, times).
+        unit: Of times, their smallest step in microseconds; 0: they are no times.
+
+    Example:
+        >>> Precision.of(pa.float32()), Precision.of(pa.timestamp("s"))
+        (Precision(bits=24, unit=0), Precision(bits=64, unit=1000000))
+        >>> Precision.of(pa.float32()).coarser(Precision.of(pa.int64()))
+        Precision(bits=24, unit=0)
+    """
+
+    bits: int = EXACT_BITS
+    unit: int = 0
+
+    @classmethod
+    def of(cls, kind: pa.DataType) -> Precision:
+        """That of an Arrow type; of a decimal, that of the doubles that it becomes."""
+        types = pa.types
+        if types.is_floating(kind):
+            return cls({16: 11, 32: 24, 64: 53}[kind.bit_width])
+        if types.is_decimal(kind):
+            return DOUBLE
+        if types.is_date(kind):
+            return cls(unit=MICROSECONDS["D"])
+        unit = temporal_unit(kind)
+        # Nanoseconds are rounded down to microseconds where they are read.
+        return EXACT if unit is None else cls(unit=MICROSECONDS.get(unit, 1))
+
+    def coarser(self, other: Precision) -> Precision:
+        """What both sides can tell apart: the fewer digits, and the larger unit."""
+        return Precision(min(self.bits, other.bits), max(self.unit, other.unit))
+
+    def shown_by(self, values: Floats) -> Precision:
+        """The precision that numbers have in truth: doubles may hold what was float32 before.
+
+        They did if all are float32 to the last digit, and fractions among them use so many of its
+        digits that this is no chance.
+
+        Args:
+            values: float64, finite.
+
+        Example:
+            >>> DOUBLE.shown_by(np.array([0.1, 0.3]).astype(np.float32).astype(np.float64))
+            Precision(bits=24, unit=0)
+            >>> DOUBLE.shown_by(np.array([0.1, 0.3])).bits, DOUBLE.shown_by(np.array([0.5])).bits
+            (53, 53)
+        """
+        if self.bits != DOUBLE.bits or not len(values):
+            return self
+        # Most doubles show by the first few that they are some.
+        if not (_is_float32(values[:_FIRST]) and _is_float32(values)):
+            return self
+        digits = np.ldexp(np.frexp(values)[0], _DIGITS)
+        long = (digits != np.floor(digits)) & (values != np.floor(values))
+        return Precision(_FLOAT32, self.unit) if long.any() else self
+
+    def rounded(self, values: Floats, known: Precision) -> Floats:
+        """Rounds numbers to this precision, to nearest; times are rounded down.
+
+        Numbers beyond the range become infinities, as they do where they are stored.
+
+        Args:
+            values: float64, in any order.
+            known: How exactly they are known already.
+
+        Example:
+            >>> Precision(24).rounded(np.array([0.1, 1e300]), DOUBLE)
+            array([0.1, inf])
+        """
+        if known.unit < self.unit:
+            values = np.floor(values / self.unit) * self.unit
+        if known.bits > self.bits and self.bits in _DTYPES:
+            with np.errstate(over="ignore", under="ignore"):
+                values = values.astype(_DTYPES[self.bits]).astype(np.float64)
+        return values
+
+    def shortest(self, values: Floats) -> list[str]:
+        """Writes each number with as few digits as tell it apart in this precision."""
+        dtype = _DTYPES.get(self.bits)
+        if dtype is None or dtype is np.float64:
+            return [repr(x) for x in values.tolist()]
+        with np.errstate(over="ignore"):
+            return [str(x) for x in values.astype(dtype)]
+
+    def tolerance(self, x: Floats) -> Floats:
+        """How far from each of `x` a number may lie that is the same but for its rounding."""
+        relative, least = TOLERANCES.get(self.bits, (0.0, 0.0))
+        return np.abs(x) * relative + least
+
+
+EXACT, DOUBLE = Precision(), Precision(53)
+
+
+def representatives(points: Floats, precision: Precision) -> Floats:
+    """Returns, for each of some numbers, the one that stands for it: the least of its group.
+
+    Numbers are one group if each is within the tolerance of the next and all are within two of
+    them. Where such a chain is longer, as in a dense column, the same is asked of numbers that are
+    four times nearer, then sixteen times; what is in no group then stays as it is. So no number
+    moves by more than two tolerances, the order stays, and the set of the numbers alone decides.
+    Where there are whole numbers only, they are counts or codes, and each stays what it is.
+
+    Args:
+        points: float64, finite, strictly ascending: those of both sides together.
+        precision: That of both sides together.
+
+    Example:
+        >>> representatives(np.array([0.3, 0.1 + 0.2, 0.7]), DOUBLE)
+        array([0.3, 0.3, 0.7])
+    """
+    if len(points) < 2 or precision.bits not in TOLERANCES:
+        return points
+    with np.errstate(over="ignore"):
+        gaps = np.diff(points)
+    # Of the larger one in size of two neighbours, so that the sign makes no difference.
+    sizes = np.abs(points)
+    tolerance = precision.tolerance(np.maximum(sizes[1:], sizes[:-1]))
+    if not (gaps <= tolerance).any() or _are_whole(points, precision):
+        return points
+    found = points.copy()
+    for nearer in _NEARER:
+        near = gaps <= tolerance * nearer
+        edges = np.flatnonzero(np.diff(near, prepend=False, append=False))
+        starts, ends = edges[::2], edges[1::2]
+        narrow = points[ends] - points[starts] <= 2 * tolerance[starts]
+        firsts, followers = starts[narrow], (ends - starts)[narrow]
+        before = np.cumsum(followers) - followers
+        members = np.repeat(firsts + 1 - before, followers) + np.arange(followers.sum())
+        found[members] = np.repeat(points[firsts], followers)
+        if narrow.all():
+            break
+        # Whoever has found its group is not looked at again.
+        gaps[members - 1] = np.inf
+    return found
+
+
+def _is_float32(values: Floats) -> bool:
+    with np.errstate(over="ignore", under="ignore"):
+        return bool((values.astype(np.float32) == values).all())
+
+
+def _are_whole(points: Floats, precision: Precision) -> bool:
+    """Whether all are whole numbers that the precision tells apart."""
+    largest = max(-points[0], points[-1])
+    return bool(largest <= 2.0**precision.bits and (points == np.floor(points)).all())
