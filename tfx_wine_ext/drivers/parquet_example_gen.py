@@ -16,9 +16,11 @@ from tfx_wine_ext.columnar.ingest import IngestOptions, plan_schema
 from tfx_wine_ext.columnar.parquet_source import content_fingerprint, find_files, read_footers
 from tfx_wine_ext.columnar.partition import check_partition_feature
 from tfx_wine_ext.executors.beam_files import BeamFiles
+from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 
+@records_failures
 class ParquetExampleGenDriver(driver.FileBasedDriver):
     """Finds span and version as TFX does, then looks into the files before anything else runs.
 

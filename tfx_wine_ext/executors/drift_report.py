@@ -31,16 +31,23 @@ from tfx_wine_ext.columnar.table_source import TableFileError, TableSource
 from tfx_wine_ext.drift.anomalies import anomalies_proto
 from tfx_wine_ext.drift.compare import compare
 from tfx_wine_ext.drift.config import DriftConfig
-from tfx_wine_ext.drift.document import DataSource, report_document
+from tfx_wine_ext.drift.document import DataSource, LostSource, report_document
 from tfx_wine_ext.drift.from_statistics import statistics_summaries
 from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import TableSketch
-from tfx_wine_ext.drivers.drift_report import describe, sides_of, span_of
+from tfx_wine_ext.drivers.drift_report import (
+    LostBaseline,
+    describe,
+    lost_baseline,
+    sides_of,
+    span_of,
+)
 from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.publishers.drift_report import publish, worst_features
+from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.drift_page import render_drift_page
 from tfx_wine_ext.types import drift_report as keys
 
@@ -67,6 +74,7 @@ class DriftDetectedError(RuntimeError):
     """The data drifted, and the mode is `fail`; the message names the worst features."""
 
 
+@records_failures
 class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
     """Summarises the files of both sides on Beam's workers, and compares the summaries.
 
@@ -93,6 +101,8 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             Outputs and execution properties, for the launchers that read them from here.
 
         Raises:
+            ArtifactGoneError: the files of the current data, of the schema, or of a baseline that
+                the author chose are not there.
             DriftDetectedError: the data drifted, and the mode is ``fail``.
             TableFileError: a file of the examples cannot be read.
             ValueError: a column is of two kinds, or the configuration names a feature that neither
@@ -100,6 +110,11 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             RuntimeError: the Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
+        # Here too, as there are runners without drivers, and files that vanish meanwhile.
+        lost = lost_baseline(input_dict, exec_properties)
+        if lost is not None:
+            baseline_key = sides_of(input_dict, exec_properties)[1]
+            input_dict = {**input_dict, baseline_key: []}
         config = _with_schema(
             DriftConfig.from_dict(json.loads(exec_properties[keys.DRIFT_CONFIG_KEY])),
             input_dict.get(keys.SCHEMA_KEY) or (),
@@ -130,6 +145,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             current=current.source,
             method=method,
             created=_iso(datetime.datetime.now(datetime.timezone.utc)),
+            lost=lost and _lost_source(lost),
         )
         self._gate(document, exec_properties[keys.MODE_KEY], report.uri)
         write_report(document, report.uri)
@@ -260,6 +276,19 @@ def _sides(
     ]
 
 
+def _lost_source(lost: LostBaseline) -> LostSource:
+    """Returns what the report says of a baseline that is not there."""
+    return LostSource(
+        name=describe(lost.artifact, lost.split),
+        uri=lost.artifact.uri,
+        split=lost.split,
+        span=span_of(lost.artifact),
+        path=lost.gone.path,
+        found=lost.gone.found,
+        reason=lost.reason,
+    )
+
+
 class _Reading:
     """What is kept of rows: a sketch, and a sample if the classifier wants one."""
 
@@ -316,7 +345,7 @@ def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
 
 def _of_statistics(side: _Side) -> _Summarized:
     """Reads what StatisticsGen wrote of a split."""
-    path = os.path.join(side.uri, "FeatureStats.pb")
+    path = os.path.join(side.uri, keys.STATISTICS_FILE)
     datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
         io_utils.read_bytes_file(path)
     ).datasets

@@ -19,6 +19,7 @@ from tfx_wine_ext.lineage.scores import (
 )
 from tfx_wine_ext.lineage.snapshot import Artifact, Execution
 from tfx_wine_ext.types import drift_report as drift_keys
+from tfx_wine_ext.types import execution as execution_keys
 from tfx_wine_ext.types import parquet_example_gen as example_keys
 from tfx_wine_ext.types import warm_start_trainer as model_keys
 
@@ -28,7 +29,6 @@ STOPPED_FOLDER = "stopped"
 
 _RESOLVERS = ("Resolver", "ResolverNode")
 _IMPORTERS = ("Importer", "ImporterNode")
-_EXECUTION_RESULT = "__execution_result__"
 # Execution properties that no author of a pipeline set: drivers did, and TFX's notebook path.
 _NO_SETTINGS = {
     example_keys.SPAN_KEY,
@@ -45,6 +45,8 @@ _NO_SETTINGS = {
     "pipeline_root",
     "checksum_md5",
 }
+# Of Python's tracebacks. TFX raises errors of its own over those of a Resolver's strategy.
+_CHAINED = "The above exception was the direct cause of the following exception"
 _HYPERPARAMETERS_FILE = "best_hyperparameters.txt"
 _ANOMALIES_FILE = "SchemaDiff.pb"
 
@@ -80,12 +82,28 @@ def state_of(executions: Sequence[Execution]) -> str:
 
 
 def error_of(execution: Execution) -> str | None:
-    """Returns the last line of what TFX recorded of a failure: the error itself, not the stack."""
+    """Returns the line of what was recorded of a failure that says what it was."""
     try:
-        message = json.loads(execution.properties.get(_EXECUTION_RESULT, ""))["resultMessage"]
-        return str(message).strip().splitlines()[-1]
-    except (ValueError, KeyError, TypeError, IndexError):
+        message = json.loads(execution.properties.get(execution_keys.RESULT_KEY, ""))[
+            "resultMessage"
+        ]
+        return line_of(str(message))
+    except (ValueError, KeyError, TypeError):
         return None
+
+
+def line_of(message: str) -> str | None:
+    r"""Returns the error itself, not the stack: of a chain of errors, the one that began it.
+
+    Args:
+        message: A line, or a traceback as TFX records it.
+
+    Example:
+        >>> line_of("Traceback ...\n  File ...\nKeyError: 'x'\n")
+        "KeyError: 'x'"
+    """
+    lines = message.partition(_CHAINED)[0].strip().splitlines()
+    return lines[-1] if lines else None
 
 
 def settings(execution: Execution) -> dict[str, Any]:
@@ -192,6 +210,7 @@ def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
         "share_drifted": finite(found.get(drift_keys.SHARE_DRIFTED_KEY)),
         "reasons": (),
         "scores": scores_of_properties(found),
+        "lost_baseline": found.get(drift_keys.LOST_BASELINE_KEY),
     }
 
 
@@ -231,6 +250,7 @@ def _of_document(
         "share_drifted": finite(document.get("share_drifted")),
         "reasons": tuple(document.get("reasons", ())),
         "scores": scores_of_report(document),
+        "lost_baseline": (document.get("lost_baseline") or {}).get("uri"),
     }
 
 

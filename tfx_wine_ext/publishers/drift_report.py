@@ -50,6 +50,7 @@ def publish(
             keys.SPAN_KEY: current["span"],
             keys.BASELINE_ROWS_KEY: baseline and baseline["rows"],
             keys.BASELINE_SPAN_KEY: baseline and baseline["span"],
+            keys.LOST_BASELINE_KEY: (document.get("lost_baseline") or {}).get("uri"),
         },
     )
     for rank, feature in enumerate(worst_features(document), 1):

@@ -40,7 +40,8 @@ OUTCOMES: Mapping[str, Outcome] = {
     "stopped": Outcome("Stopped by the drift gate", "DRIFT", "the data drifted; nothing trained"),
     "failed": Outcome("Failed", "DRIFT", "a component ended with an error"),
     "canceled": Outcome("Canceled", "WARN", "ended by hand"),
-    "running": Outcome("Running", "NO_BASELINE", "not ended yet"),
+    "running": Outcome("Running", "NO_BASELINE", "no end is recorded"),
+    "died": Outcome("Died", "DRIFT", "its process ended and recorded no result"),
     "cached": Outcome("Cached", "NO_BASELINE", "nothing was new; earlier results hold"),
     "done": Outcome("Complete", "NO_BASELINE", "ended without an evaluation"),
 }
@@ -66,6 +67,8 @@ def outcome(run: Json, trains: bool = True) -> str:
         failed = [part for part in run["components"] if part["state"] == "FAILED"]
         by_gate = any(part["type"].rpartition(".")[2] == "DriftReport" for part in failed)
         return "stopped" if closed and by_gate else "failed"
+    if state == "RUNNING" and run.get("process") == "ended":
+        return "died"
     if state in ("RUNNING", "CANCELED", "CACHED"):
         return str(state.lower())
     if run["blessed"] is False:
@@ -252,6 +255,8 @@ def drift_words(drift: Json) -> str:
         >>> words.replace("\u2068", "").replace("\u2069", "")
         '3 of 12 features drifted from span 1; pH most'
     """
+    if drift.get("lost_baseline"):
+        return "nothing was compared: the files of the baseline were gone"
     if drift["verdict"] == "NO_BASELINE":
         return "the data were the first of their kind: there was no baseline"
     span = drift["baseline_span"]

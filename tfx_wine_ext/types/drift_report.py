@@ -22,6 +22,9 @@ SKEW_KEY = "skew"
 MODE_KEY = "mode"
 # `tfx_wine_ext.drift.DriftConfig` as JSON text, all defaults written out: the thresholds in force
 DRIFT_CONFIG_KEY = "drift_config"
+# 1: the author chose the baseline, so that it is an error if its files are gone; 0: a Resolver finds
+# one, and there is none then
+BASELINE_PINNED_KEY = "baseline_pinned"
 
 # Property of the execution, set by the driver: what is compared with what, as a sentence
 DECISION_KEY = "decision"
@@ -40,6 +43,8 @@ ROWS_KEY = "rows"
 BASELINE_ROWS_KEY = "baseline_rows"
 SPAN_KEY = "span"
 BASELINE_SPAN_KEY = "baseline_span"
+# ... only where a Resolver found a baseline whose files were gone: its URI
+LOST_BASELINE_KEY = "lost_baseline_uri"
 # ... and of the worst features, numbered from 1: `worst_1`, `worst_1_verdict`, ...
 MOST_WORST_FEATURES = 10
 WORST_KEY = "worst"
@@ -52,6 +57,7 @@ WORST_THRESHOLD = "threshold"
 REPORT_JSON = "drift_report.json"
 REPORT_HTML = "drift_report.html"
 ANOMALIES_FILE = "SchemaDiff.pb"
+STATISTICS_FILE = "FeatureStats.pb"
 BLESSED_FILE = "BLESSED"
 NOT_BLESSED_FILE = "NOT_BLESSED"
 
