@@ -72,7 +72,7 @@ LOSSES = {
 losses = pytest.mark.parametrize("lose", list(LOSSES), ids=lambda lose: lose.__name__)
 
 
-def spans(tmp_path, metadata, span, strategy=PreviousSpanStrategy, **config):
+def spans(tmp_path, metadata, span, strategy=PreviousSpanStrategy, config=None):
     """Runs example_gen >> resolver >> drift report on one more span."""
     parquet_file(tmp_path / "data" / f"span-{span}" / "a.parquet", pa.table(ROWS))
     pattern = example_gen_pb2.Input.Split(name="train", pattern="span-{SPAN}/*")
@@ -85,7 +85,7 @@ def spans(tmp_path, metadata, span, strategy=PreviousSpanStrategy, **config):
             type=standard_artifacts.Examples, producer_component_id="ParquetExampleGen"
         ),
     }
-    resolver = Resolver(strategy_class=strategy, config=config or None, **channels)
+    resolver = Resolver(strategy_class=strategy, config=config, **channels)
     drift = DriftReport(
         examples=example_gen.outputs["examples"],
         baseline=resolver.outputs["baseline"],
@@ -139,11 +139,11 @@ def test_a_previous_span_whose_files_are_gone_is_no_baseline_with_reason_and_pat
 def test_a_pinned_span_whose_files_are_gone_fails_and_blesses_nothing(tmp_path):
     with SqliteMetadata(tmp_path / "metadata.db") as metadata:
         for span in (1, 2):
-            spans(tmp_path, metadata, span, PinnedSpanStrategy, span=1)
+            spans(tmp_path, metadata, span, PinnedSpanStrategy, {"span": 1})
         lost = metadata.artifacts("Examples")[0].uri
         shutil.rmtree(lost)
         with pytest.raises(ArtifactGoneError) as raised:
-            spans(tmp_path, metadata, 3, PinnedSpanStrategy, span=1)
+            spans(tmp_path, metadata, 3, PinnedSpanStrategy, {"span": 1})
         execution = metadata.executions("tfx_wine_ext.components.drift_report.DriftReport")[-1]
         blessings = metadata.artifacts("DriftBlessing")
     assert str(raised.value) == (
@@ -164,7 +164,9 @@ def test_what_the_author_chose_must_be_there(tmp_path, path, lose, side):
     lose(tmp_path / side)
     component = DriftReport(**{key: as_channel(each) for key, each in sides.items()})
     with FakeMetadata() as store:
-        with pytest.raises(ArtifactGoneError, match=f"^{side}, split train .*{LOSSES[lose]}: "):
+        with pytest.raises(
+            ArtifactGoneError, match=f"^{side}, span 0, split train .*{LOSSES[lose]}: "
+        ):
             launch(component, path=path, store=store, pipeline_root=tmp_path / "root")
         [execution] = store.executions()
     assert execution.state == "FAILED"
@@ -186,7 +188,9 @@ def test_statistics_that_are_gone_are_named(tmp_path, path, lose, side):
     }
     lose(tmp_path / side)
     component = DriftReport(**{key: as_channel(each) for key, each in sides.items()})
-    with pytest.raises(ArtifactGoneError, match=rf"^{side}, split train .*{tmp_path / side}"):
+    with pytest.raises(
+        ArtifactGoneError, match=rf"^{side}, span 0, split train .*{tmp_path / side}"
+    ):
         launch(component, path=path, pipeline_root=tmp_path / "root")
 
 
@@ -209,7 +213,7 @@ def test_the_other_split_of_the_same_examples_must_be_there(tmp_path, path):
     channel = as_channel(examples_artifact(tmp_path / "examples", splits))
     shutil.rmtree(tmp_path / "examples" / "Split-train")
     component = DriftReport(channel, split="eval", baseline_split="train")
-    with pytest.raises(ArtifactGoneError, match="^examples, split train .*no such folder: "):
+    with pytest.raises(ArtifactGoneError, match=r"^examples, span 0, split train .*no such"):
         launch(component, path=path, pipeline_root=tmp_path / "root")
 
 
@@ -246,3 +250,8 @@ def test_in_a_notebook_a_found_baseline_that_is_gone_is_no_baseline(tmp_path):
     [report] = drift.outputs["report"].get()
     assert report.get_string_custom_property("verdict") == "NO_BASELINE"
     assert report.get_string_custom_property("lost_baseline_uri") == baseline.uri
+    document = json.loads(pathlib.Path(report.uri, "drift_report.json").read_text())
+    assert document["reasons"] == [
+        f"the files of the baseline, span 1, split train ({baseline.uri}), are gone: "
+        f"{baseline.uri}: no such folder"
+    ]

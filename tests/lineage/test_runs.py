@@ -666,6 +666,7 @@ def test_a_component_that_does_not_record_its_process_is_in_that_of_the_others(t
 @pytest.mark.parametrize(
     ("legacy", "found"),
     [(True, {"Gen": KILLED}), (False, {"Gen": KILLED, "Drift": HERE}), (False, {})],
+    ids=["Airflow", "two processes", "none"],
 )
 def test_what_is_not_known_of_a_process_is_not_said(tmp_path, legacy, found):
     """Each task of Airflow is a process; and of several processes nobody knows which one it was."""

@@ -1,9 +1,10 @@
-"""A failure is a FAILED execution with its message, wherever it was raised, by both launch paths."""
+"""A failure is a FAILED execution with its message, wherever it is raised, by both paths."""
 
 from __future__ import annotations
 
 import json
 import pathlib
+from typing import ClassVar
 
 import pyarrow as pa
 import pytest
@@ -62,15 +63,18 @@ class FailingDriver(DecidingDriver):
 class FailingExecutor(base_executor.BaseExecutor):
     """Raises what the component asks for, or leaves a file."""
 
-    def Do(self, input_dict, output_dict, exec_properties):
+    def Do(self, input_dict, output_dict, exec_properties):  # noqa: N802 (TFX's name)
         if exec_properties["where"] == "executor":
             raise RAISED[exec_properties["what"]]()
 
 
 class FailingSpec(ComponentSpec):
-    PARAMETERS = {"where": ExecutionParameter(type=str), "what": ExecutionParameter(type=str)}
-    INPUTS = {}
-    OUTPUTS = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
+    PARAMETERS: ClassVar = {
+        "where": ExecutionParameter(type=str),
+        "what": ExecutionParameter(type=str),
+    }
+    INPUTS: ClassVar = {}
+    OUTPUTS: ClassVar = {"examples": ChannelParameter(type=standard_artifacts.Examples)}
 
 
 class Failing(base_component.BaseComponent):
@@ -122,11 +126,11 @@ def test_a_long_message_keeps_its_beginning_and_its_end():
 
 
 def test_an_error_that_cannot_say_what_it_is_has_its_name():
-    class Faulty(Exception):
+    class FaultyError(Exception):
         def __str__(self):
             raise RuntimeError("no")
 
-    assert failure_message(Faulty()) == "Faulty: (its message cannot be read)"
+    assert failure_message(FaultyError()) == "FaultyError: (its message cannot be read)"
 
 
 @both_paths

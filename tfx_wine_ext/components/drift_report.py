@@ -63,8 +63,8 @@ class DriftReport(base_beam_component.BaseBeamComponent):
     What the metrics are, and when they fail, stands in docs/drift-metrics.md.
 
     Without a baseline (a first run, or a Resolver that finds none) the verdict is NO_BASELINE,
-    which is no error and is blessed. So it is, with the reason and the path, where the files of what
-    a Resolver found are gone. Where the author chose the baseline (`PinnedSpanStrategy`, or a
+    which is no error and is blessed. So it is, with the reason and the path, where the files of
+    what a Resolver found are gone. Where the author chose the baseline (`PinnedSpanStrategy`, or a
     channel that is no Resolver's) and its files are gone, the component fails.
 
     Outputs:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import json
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,34 +21,12 @@ from tfx_wine_ext.artifacts.presence import (
     missing_file,
     missing_files,
 )
+from tfx_wine_ext.drift.document import LostSource
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
 from tfx_wine_ext.types import drift_report as keys
 from tfx_wine_ext.types import parquet_example_gen as examples_keys
 
 READABLE_PAYLOADS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)
-
-
-@dataclasses.dataclass(frozen=True)
-class LostBaseline:
-    """A baseline that a Resolver found in the metadata, and whose files are gone.
-
-    Attributes:
-        artifact: The baseline.
-        split: The split that was to be read.
-        gone: What is missing.
-    """
-
-    artifact: types.Artifact
-    split: str
-    gone: Gone
-
-    @property
-    def reason(self) -> str:
-        """Why there is no baseline, in a clause."""
-        return (
-            f"the files of the baseline, {describe(self.artifact, self.split)} "
-            f"({self.artifact.uri}), are gone: {self.gone}"
-        )
 
 
 class DriftReportDriver(DecidingDriver):
@@ -75,10 +53,13 @@ class DriftReportDriver(DecidingDriver):
         lost = lost_baseline(inputs, exec_properties)
         if lost is None:
             logging.info("%s", decision)
-        else:
-            decision = f"No baseline for {_subject(inputs, exec_properties)}: {lost.reason}"
-            logging.warning("%s", decision)
-        return {keys.DECISION_KEY: decision}
+            return {keys.DECISION_KEY: decision}
+        decision = f"No baseline for {_subject(inputs, exec_properties)}: {lost.reason}"
+        logging.warning("%s", decision)
+        return {
+            keys.DECISION_KEY: decision,
+            keys.LOST_KEY: json.dumps(lost.to_dict(), sort_keys=True),
+        }
 
     def resolve_input_artifacts(
         self,
@@ -91,8 +72,7 @@ class DriftReportDriver(DecidingDriver):
         found = super().resolve_input_artifacts(
             input_dict, exec_properties, driver_args, pipeline_info
         )
-        lost = lost_baseline(found, exec_properties)
-        if lost is not None:
+        if keys.LOST_KEY in exec_properties:
             found[sides_of(found, exec_properties)[1]] = []
         return found
 
@@ -131,7 +111,7 @@ def _subject(
 
 def lost_baseline(
     inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
-) -> LostBaseline | None:
+) -> LostSource | None:
     """Looks whether the files of all inputs are there.
 
     Args:
@@ -173,11 +153,24 @@ def lost_baseline(
             elif exec_properties.get(keys.BASELINE_PINNED_KEY, 1):
                 remedy = "bring the folder back, or choose another baseline"
             else:
-                return LostBaseline(artifact, split, gone)
+                return _lost(artifact, split, gone)
             raise ArtifactGoneError(
                 f"{key}, {describe(artifact, split)} ({artifact.uri})", gone, remedy
             )
     return None
+
+
+def _lost(artifact: types.Artifact, split: str, gone: Gone) -> LostSource:
+    name = describe(artifact, split)
+    return LostSource(
+        name=name,
+        uri=artifact.uri,
+        split=split,
+        span=span_of(artifact),
+        path=gone.path,
+        found=gone.found,
+        reason=f"the files of the baseline, {name} ({artifact.uri}), are gone: {gone}",
+    )
 
 
 def _missing_of(artifact: types.Artifact, split: str) -> Gone | None:

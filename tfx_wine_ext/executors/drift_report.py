@@ -38,7 +38,6 @@ from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import TableSketch
 from tfx_wine_ext.drivers.drift_report import (
-    LostBaseline,
     describe,
     lost_baseline,
     sides_of,
@@ -112,6 +111,9 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         self._log_startup(input_dict, output_dict, exec_properties)
         # Here too, as there are runners without drivers, and files that vanish meanwhile.
         lost = lost_baseline(input_dict, exec_properties)
+        if lost is None and exec_properties.get(keys.LOST_KEY):
+            # By the notebook path the driver has had to leave it out.
+            lost = LostSource(**json.loads(exec_properties[keys.LOST_KEY]))
         if lost is not None:
             baseline_key = sides_of(input_dict, exec_properties)[1]
             input_dict = {**input_dict, baseline_key: []}
@@ -145,7 +147,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             current=current.source,
             method=method,
             created=_iso(datetime.datetime.now(datetime.timezone.utc)),
-            lost=lost and _lost_source(lost),
+            lost=lost,
         )
         self._gate(document, exec_properties[keys.MODE_KEY], report.uri)
         write_report(document, report.uri)
@@ -274,19 +276,6 @@ def _sides(
         None if artifact is None else _Side(artifact, split)
         for [artifact], split in zip(found, splits)
     ]
-
-
-def _lost_source(lost: LostBaseline) -> LostSource:
-    """Returns what the report says of a baseline that is not there."""
-    return LostSource(
-        name=describe(lost.artifact, lost.split),
-        uri=lost.artifact.uri,
-        split=lost.split,
-        span=span_of(lost.artifact),
-        path=lost.gone.path,
-        found=lost.gone.found,
-        reason=lost.reason,
-    )
 
 
 class _Reading:

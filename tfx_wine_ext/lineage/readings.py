@@ -36,6 +36,7 @@ _NO_SETTINGS = {
     example_keys.INPUT_FINGERPRINT_KEY,
     example_keys.INPUT_FILES_KEY,
     drift_keys.DECISION_KEY,
+    drift_keys.LOST_KEY,
     model_keys.BASE_ID_KEY,
     model_keys.WARM_START_REQUEST_KEY,
     "state",

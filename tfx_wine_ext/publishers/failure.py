@@ -134,7 +134,7 @@ def failure_message(error: BaseException) -> str:
 
 
 def _shortened(text: str, most: int) -> str:
-    """Keeps the beginning of a text, which says what happened, and its end, which says what to do."""
+    """Keeps the beginning of a text, which says what happened, and the end: what to do."""
     return text if len(text) <= most else f"{text[: most // 2]}{_CUT}{text[-most // 4 :]}"
 
 

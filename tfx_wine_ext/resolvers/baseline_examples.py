@@ -3,9 +3,9 @@
 Each resolves the channel that the Resolver calls ``baseline``; where there is no baseline, it is
 empty, which `DriftReport` takes for a first run.
 
-They go by the metadata alone. Where the files of what they pick are gone, nothing else is picked in
-its stead, which would be another comparison than the one asked for: `DriftReport` says that there is
-no baseline, and why.
+They go by the metadata alone. Where the files of what they pick are gone, nothing else is picked
+in its stead, which would be another comparison than the one asked for: `DriftReport` says that
+there is no baseline, and why.
 """
 
 from __future__ import annotations

@@ -22,12 +22,14 @@ SKEW_KEY = "skew"
 MODE_KEY = "mode"
 # `tfx_wine_ext.drift.DriftConfig` as JSON text, all defaults written out: the thresholds in force
 DRIFT_CONFIG_KEY = "drift_config"
-# 1: the author chose the baseline, so that it is an error if its files are gone; 0: a Resolver finds
-# one, and there is none then
+# 1: the author chose the baseline, so that it is an error if its files are gone; 0: there is none,
+# or a Resolver finds it, and there is none then
 BASELINE_PINNED_KEY = "baseline_pinned"
 
 # Property of the execution, set by the driver: what is compared with what, as a sentence
 DECISION_KEY = "decision"
+# ... and only where a Resolver found a baseline whose files are gone: which one, as JSON text
+LOST_KEY = "lost_baseline"
 
 # Custom properties of the report and of the blessing, set by the publisher
 BLESSED_KEY = "blessed"
