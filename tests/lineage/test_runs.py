@@ -230,6 +230,34 @@ def test_a_stopped_notebook_is_read_from_the_folder_beside_the_output_that_it_re
     )
 
 
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [("DriftDetectedError: x drifted", "DRIFT"), ("ValueError: split: no such split", None)],
+)
+def test_a_report_of_an_older_store_is_not_taken_for_that_of_another_failure(
+    tmp_path, error, verdict
+):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    store.component(
+        "DriftReport",
+        DRIFT,
+        outputs={"report": ("ExampleDriftReport", {})},
+        properties={
+            "mode": "fail",
+            "drift_config": "{}",
+            "__execution_result__": json.dumps({"resultMessage": error}),
+        },
+        state="FAILED",
+    )
+    document = drift_document({"x": ramp(0.0)}, {"x": ramp(9.0)})
+    write_drift(f"{store.root}/DriftReport/stopped/1", document)
+    [run] = read(store)
+    assert (run.drift and run.drift.verdict) == verdict
+    expected = "The data drifted from " if verdict else error
+    assert run.components[0].error.startswith(expected)
+
+
 def test_files_that_are_gone_leave_what_the_store_knows(tmp_path):
     store = TfxStore(tmp_path)
     document = drift_document({"x": ramp(0.0)}, {"x": ramp(9.0)})

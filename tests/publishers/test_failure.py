@@ -252,3 +252,21 @@ def test_a_component_behind_a_resolver_that_failed_does_not_take_it_for_a_first_
         assert store.artifacts("DriftBlessing") == []
         assert [each.state for each in store.executions()] == ["COMPLETE", "FAILED", "FAILED"]
         assert "current: expected a channel of this name" in states_and_messages(store)[2][1]
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("where", ["driver", "executor"])
+def test_beam_dag_runner_leaves_the_same(tmp_path, where):
+    from tfx.orchestration import pipeline as pipeline_lib
+    from tfx.orchestration.beam import beam_dag_runner
+
+    with SqliteMetadata(tmp_path / "metadata.db") as store:
+        pipeline = pipeline_lib.Pipeline(
+            pipeline_name="beam",
+            pipeline_root=str(tmp_path / "root"),
+            components=[Failing(where)],
+            metadata_connection_config=store.connection_config,
+        )
+        with pytest.raises(Exception, match="found words"):
+            beam_dag_runner.BeamDagRunner().run(pipeline)
+        assert states_and_messages(store)[-1] == ("FAILED", RECORDED["ValueError"])

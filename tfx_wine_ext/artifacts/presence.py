@@ -11,6 +11,9 @@ from tfx.dsl.io import fileio
 
 from tfx_wine_ext.columnar.parquet_source import is_hidden
 
+# Of each split of TFX's ExampleStatistics.
+STATISTICS_FILE = "FeatureStats.pb"
+
 _T = TypeVar("_T")
 
 

@@ -16,6 +16,7 @@ from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
 from tfx_wine_ext.artifacts.presence import (
+    STATISTICS_FILE,
     ArtifactGoneError,
     Gone,
     missing_file,
@@ -24,7 +25,6 @@ from tfx_wine_ext.artifacts.presence import (
 from tfx_wine_ext.drift.document import LostSource
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
 from tfx_wine_ext.types import drift_report as keys
-from tfx_wine_ext.types import parquet_example_gen as examples_keys
 
 READABLE_PAYLOADS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)
 
@@ -178,11 +178,8 @@ def _missing_of(artifact: types.Artifact, split: str) -> Gone | None:
     folder = str(artifact_utils.get_split_uri([artifact], split))
     if artifact.type_name == standard_artifacts.ExampleStatistics.TYPE_NAME:
         return missing_files(folder, artifact.uri) or missing_file(
-            os.path.join(folder, keys.STATISTICS_FILE)
+            os.path.join(folder, STATISTICS_FILE)
         )
-    rows = examples_keys.of_split(examples_keys.ROWS_KEY, split)
-    if artifact.has_custom_property(rows) and not artifact.get_int_custom_property(rows):
-        return missing_files(artifact.uri)  # An empty split may have no file.
     return missing_files(folder, artifact.uri)
 
 

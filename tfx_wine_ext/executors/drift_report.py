@@ -24,6 +24,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from tfx_wine_ext.artifacts.presence import STATISTICS_FILE
 from tfx_wine_ext.columnar.example_table import ExampleTable
 from tfx_wine_ext.columnar.parquet_source import is_hidden
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
@@ -334,7 +335,7 @@ def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
 
 def _of_statistics(side: _Side) -> _Summarized:
     """Reads what StatisticsGen wrote of a split."""
-    path = os.path.join(side.uri, keys.STATISTICS_FILE)
+    path = os.path.join(side.uri, STATISTICS_FILE)
     datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
         io_utils.read_bytes_file(path)
     ).datasets

@@ -46,6 +46,8 @@ _NO_SETTINGS = {
     "pipeline_root",
     "checksum_md5",
 }
+# The class of what DriftReport raises then.
+_DRIFT_DETECTED = "DriftDetectedError:"
 # Of Python's tracebacks. TFX raises errors of its own over those of a Resolver's strategy.
 _CHAINED = "The above exception was the direct cause of the following exception"
 _HYPERPARAMETERS_FILE = "best_hyperparameters.txt"
@@ -65,6 +67,18 @@ def is_resolver(execution: Execution) -> bool:
 def is_drift_report(execution: Execution) -> bool:
     """Tells whether an execution was a drift report, by its parameters: it may be a subclass."""
     return drift_keys.DRIFT_CONFIG_KEY in execution.properties
+
+
+def may_have_stopped(execution: Execution) -> bool:
+    """Tells whether a drift report may have kept a report of drift that stopped its run.
+
+    Folders are named by the numbers of executions, which begin anew in a new store: one that failed
+    for another reason must not take an older store's report for its own.
+    """
+    if execution.state not in ("FAILED", "RUNNING"):
+        return False
+    error = error_of(execution)
+    return error is None or error.startswith(_DRIFT_DETECTED)
 
 
 def state_of(executions: Sequence[Execution]) -> str:

@@ -499,7 +499,7 @@ class _Reader:
         ]
         stopped: dict[int, str] = {}
         for execution in self._executions:
-            if readings.is_drift_report(execution) and execution.state in ("FAILED", "RUNNING"):
+            if readings.is_drift_report(execution) and readings.may_have_stopped(execution):
                 found = readings.stopped_drift(self._stopped_folders(execution), self._files)
                 if found is not None:
                     reports.append((execution, found))

@@ -59,7 +59,6 @@ WORST_THRESHOLD = "threshold"
 REPORT_JSON = "drift_report.json"
 REPORT_HTML = "drift_report.html"
 ANOMALIES_FILE = "SchemaDiff.pb"
-STATISTICS_FILE = "FeatureStats.pb"
 BLESSED_FILE = "BLESSED"
 NOT_BLESSED_FILE = "NOT_BLESSED"
 
