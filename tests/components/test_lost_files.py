@@ -255,3 +255,22 @@ def test_in_a_notebook_a_found_baseline_that_is_gone_is_no_baseline(tmp_path):
         f"the files of the baseline, span 1, split train ({baseline.uri}), are gone: "
         f"{baseline.uri}: no such folder"
     ]
+
+
+@both_paths
+def test_a_schema_that_is_gone_stops_a_training_before_it_begins(tmp_path, path):
+    from tfx_wine_ext import WarmStartTrainer
+
+    schema = schema_artifact(tmp_path / "schema", 'feature { name: "x" type: FLOAT }')
+    shutil.rmtree(tmp_path / "schema")
+    splits = {"train": pa.table(ROWS), "eval": pa.table(ROWS)}
+    base = standard_artifacts.Model()
+    base.uri = str(tmp_path / "model")
+    component = WarmStartTrainer(
+        examples=as_channel(examples_artifact(tmp_path / "examples", splits)),
+        run_fn="tests.components.warm_run_fn.run_fn",
+        schema=as_channel(schema),
+        base_model=as_channel(base),
+    )
+    with pytest.raises(ArtifactGoneError, match=rf"^schema \({tmp_path}/schema\): expected its f"):
+        launch(component, path=path, pipeline_root=tmp_path / "root")
