@@ -34,8 +34,8 @@ class Gone:
         return f"{self.path}: {self.found}"
 
 
-class ArtifactGoneError(FileNotFoundError):
-    """The files of an artifact that is needed are not there.
+class ArtifactGoneError(FileNotFoundError, ValueError):
+    """The files of an artifact that is needed are not there: an input that is no use.
 
     Attributes:
         artifact: What it is, for people, with the name of the input.
