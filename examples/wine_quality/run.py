@@ -27,6 +27,7 @@ from examples.wine_quality.console import (
     warn_of_sample,
 )
 from examples.wine_quality.data import WineData, WineDataError, cut, load, write_spans
+from examples.wine_quality.output_lock import OutputFolderError, OutputInUseError, OutputLock
 
 _DESCRIPTION = """\
 Trains, evaluates and pushes a model of wine quality with TensorFlow Extended: Parquet files ->
@@ -35,7 +36,8 @@ evaluate against the model in production -> push if it is good enough. Every res
 recorded in ML Metadata; a second run on the same data takes from there what has not changed.
 """
 _EPILOG = """\
-The exit status is 0 when the pipeline ran to its end, blessed or not, and 1 when it could not.
+The exit status is 0 when the pipeline ran to its end, blessed or not, 1 when it could not, and 2
+when the arguments are wrong or another run is using OUTPUT.
 Afterwards OUTPUT holds summary.json (the table as data), serving/ (the pushed models, one
 numbered folder each), metadata.db (ML Metadata in SQLite), pipeline/ (all artifacts), data/ (the
 Parquet spans) and logs/.
@@ -145,7 +147,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     started = time.monotonic()
     options = parse_arguments(arguments)
-    options.output.mkdir(parents=True, exist_ok=True)
+    try:
+        lock = OutputLock(options.output)
+    except (OutputInUseError, OutputFolderError) as error:
+        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        return 2
+    with lock:
+        return _main(options, started)
+
+
+def _main(options: argparse.Namespace, started: float) -> int:
+    """Runs the pipeline once, in a folder that no other run is using."""
     log = new_log(options.output)
     try:
         if options.infra_validator:
@@ -202,15 +214,17 @@ def _run(
     )
     imported = time.monotonic()
     progress = ComponentProgress(terminal, len(pipeline.components))
-    error = run_locally(pipeline, progress, log)
-    if error is not None:
-        terminal.print(f"[bold red]{progress.running or 'The pipeline'} failed:[/] {first(error)}")
+    ended = run_locally(pipeline, progress, log)
+    if ended.error is not None:
+        failed = progress.running or "The pipeline"
+        terminal.print(f"[bold red]{failed} failed:[/] {first(ended.error)}")
         return None
+    [own] = output.runs_of([str(ended.run)])
     return {
         "data_source": data.source,
         "data_path": data.path,
         "model": options.model,
-        **summary(output.runs()[-1]),
+        **summary(own),
         "seconds": {
             "imports": round(imported - started, 2),
             **{name: round(seconds, 2) for name, seconds in progress.seconds.items()},
@@ -278,7 +292,9 @@ def _table(summary: dict[str, Any]) -> Table:
 def _drift(drift: dict[str, Any]) -> str:
     """Returns the verdict of the drift report and where it is, in two lines."""
     verdict = drift["verdict"]
-    if verdict == "NO_BASELINE":
+    if drift.get("lost_baseline"):
+        found = f"not compared: the baseline is gone ({escape(short(drift['lost_baseline']))})"
+    elif verdict == "NO_BASELINE":
         found = "nothing to compare with: no earlier span has been read"
     else:
         found = (

@@ -28,6 +28,12 @@ from examples.wine_quality.console import (
     warn_of_sample,
 )
 from examples.wine_quality.data import WineData, WineDataError, cut, load, write_spans
+from examples.wine_quality.output_lock import (
+    LOCK_FILE,
+    OutputFolderError,
+    OutputInUseError,
+    OutputLock,
+)
 
 if TYPE_CHECKING:
     from examples.wine_quality.local_run import Output
@@ -41,12 +47,15 @@ anything is trained on them. Writes a page with the history of all runs, and pri
 """
 _EPILOG = """\
 The exit status is 0 if the story ended as it should: three models trained, the gate closed on the
-red wines, and nothing made of them. Otherwise it is 1. What an earlier story left in OUTPUT is
+red wines, and nothing made of them. It is 2 if the arguments are wrong or another run is using
+OUTPUT, and otherwise 1. What an earlier story left in OUTPUT is
 removed first.
 """
 WHITE_PARTS = 3
 GATE = "DriftReport"
-_MADE = ("data", "history.html", "logs", "metadata.db", "pipeline", "serving")
+_STORE = "metadata.db"
+# SQLite's journal is there if a story was killed.
+_MADE = ("data", "history.html", "logs", _STORE, f"{_STORE}-journal", "pipeline", "serving")
 
 
 @dataclass(frozen=True)
@@ -132,6 +141,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     started = time.monotonic()
     options = parse_arguments(arguments)
+    try:
+        check_own(options.output)
+        lock = OutputLock(options.output)
+    except (FileExistsError, OutputInUseError, OutputFolderError) as error:
+        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        return 1 if isinstance(error, FileExistsError) else 2
+    with lock:
+        return _main(options, started)
+
+
+def _main(options: argparse.Namespace, started: float) -> int:
+    """Tells the story once, in a folder that no other run is using."""
     log = new_log(options.output)
     try:
         white, red = load_both(options.data)
@@ -148,14 +169,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if "sample" in (white.source, red.source):
             warn_of_sample(terminal)
         try:
-            found = run_all(terminal, spans, options, log)
+            output, found = run_all(terminal, spans, options, log)
         except KeyboardInterrupt:
             terminal.print("[bold red]interrupted[/]")
             return 130
-        page = write_history(found, options.output)
-        terminal.print(table(found.runs(), spans))
-        say_where(terminal, found.runs(), options.output, page)
-        wrong = what_went_wrong(found.runs())
+        page = write_history(found, output, options.output)
+        terminal.print(table(found, spans))
+        say_where(terminal, found, options.output, page)
+        wrong = what_went_wrong(found)
         for sentence in wrong:
             terminal.print(f"[bold red]{escape(sentence)}[/] The whole story is in {log}")
         terminal.print(f"{time.monotonic() - started:.0f} s in all")
@@ -191,20 +212,29 @@ def deliveries(white: pa.Table, red: pa.Table) -> list[Span]:
     return [*parts, Span("red wine", red)]
 
 
+def check_own(output: Path) -> None:
+    """Checks that a folder holds nothing but what an earlier story left, if it is there at all.
+
+    Raises:
+        FileExistsError: There is a folder of something else.
+    """
+    if not output.is_dir():
+        return
+    strange = sorted({path.name for path in output.iterdir()} - {*_MADE, LOCK_FILE})
+    if strange:
+        raise FileExistsError(
+            f"--output {output}: expected a new folder or one of an earlier story, found "
+            f"{', '.join(strange[:3])} in it. Name another folder."
+        )
+
+
 def start_afresh(output: Path) -> None:
     """Removes what an earlier story left: a store that has seen the spans would tell another one.
 
     Raises:
         FileExistsError: There is a folder of something else.
     """
-    if not output.exists():
-        return
-    strange = sorted({path.name for path in output.iterdir()} - set(_MADE))
-    if strange:
-        raise FileExistsError(
-            f"--output {output}: expected a new folder or one of an earlier story, found "
-            f"{', '.join(strange[:3])} in it. Name another folder."
-        )
+    check_own(output)
     for name in _MADE:
         path = output / name
         if path.is_dir():
@@ -215,33 +245,34 @@ def start_afresh(output: Path) -> None:
 
 def run_all(
     terminal: Console, spans: Sequence[Span], options: argparse.Namespace, log: Path
-) -> Output:
-    """Runs the pipeline on each span, until one ends otherwise than by its drift gate."""
+) -> tuple[Output, list[Run]]:
+    """Runs the pipeline on each span, until one fails, and returns these runs."""
     say_loading(terminal)
     from examples.wine_quality.local_run import Output, run_locally
 
     output = Output(options.output.absolute())
+    ids: list[str] = []
     for number, span in enumerate(spans, start=1):
         pipeline = output.pipeline(
             model=options.model, span=number, drift_mode="fail", warm_start=True
         )
         progress = SpanProgress(terminal, f"span {number}: {span.name}")
-        error = run_locally(pipeline, progress, log)
-        if error is not None:
+        ended = run_locally(pipeline, progress, log)
+        ids += [ended.run] if ended.run is not None else []
+        if ended.error is not None:
             progress.close(f"stopped by {progress.running}")
-            terminal.print(f"[bold]{progress.running}:[/] {first(error)}", soft_wrap=True)
+            terminal.print(f"[bold]{progress.running}:[/] {first(ended.error)}", soft_wrap=True)
             break
         progress.close("ran to its end")
-    return output
+    return output, output.runs_of(ids)
 
 
-def write_history(output: Output, folder: Path) -> Path:
-    """Writes the page of all runs, and returns its path."""
+def write_history(found: Sequence[Run], output: Output, folder: Path) -> Path:
+    """Writes the page of the story's runs, and returns its path."""
     from tfx_wine_ext.lineage.history import history_document
     from tfx_wine_ext.lineage.store import store_name
     from tfx_wine_ext.report.history_page import render_history_page
 
-    found = output.runs()
     document = history_document(found, found[-1].pipeline, store_name(output.store))
     page = folder / "history.html"
     page.write_text(render_history_page(document), encoding="utf-8")
@@ -304,6 +335,8 @@ def what_went_wrong(found: Sequence[Run]) -> list[str]:
 def _drift(run: Run) -> str:
     if run.drift is None:
         return "not compared"
+    if run.drift.lost_baseline is not None:
+        return "baseline gone"
     if run.drift.verdict == "NO_BASELINE":
         return "nothing before"
     return f"{run.drift.verdict}, {run.drift.features_drifted} of {run.drift.features}"

@@ -44,6 +44,7 @@ def _drift(drift: Drift) -> dict[str, Any]:
         "features": drift.features,
         "features_drifted": drift.features_drifted,
         "report": drift.report,
+        **({} if drift.lost_baseline is None else {"lost_baseline": drift.lost_baseline}),
     }
 
 

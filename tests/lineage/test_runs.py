@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
+import sys
+import traceback
 
 import pytest
 
@@ -28,6 +30,7 @@ from tests.lineage.stores import (
     write_evaluation,
     write_statistics,
 )
+from tfx_wine_ext.lineage.process import Process, this_process
 from tfx_wine_ext.lineage.runs import Run, find_run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
@@ -66,6 +69,7 @@ def test_a_whole_run_is_read(five: Five):
                 "started": f"2023-11-14T22:13:{20 + number}+00:00",
                 "seconds": 0.5,
                 "error": None,
+                "process": None,
             }
             for number, (id_, type_) in enumerate(components, 10)
         ],
@@ -119,6 +123,7 @@ def test_a_whole_run_is_read(five: Five):
                     "after": pytest.approx(4.975),
                 },
             ],
+            "lost_baseline": None,
         },
         "model": {
             "id": ids["model"],
@@ -158,6 +163,7 @@ def test_a_whole_run_is_read(five: Five):
             "Evaluator": {},
             "Pusher": {},
         },
+        "process": None,
     }
 
 
@@ -224,6 +230,34 @@ def test_a_stopped_notebook_is_read_from_the_folder_beside_the_output_that_it_re
         None,
         "DRIFT",
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "verdict"),
+    [("DriftDetectedError: x drifted", "DRIFT"), ("ValueError: split: no such split", None)],
+)
+def test_a_report_of_an_older_store_is_not_taken_for_that_of_another_failure(
+    tmp_path, error, verdict
+):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    store.component(
+        "DriftReport",
+        DRIFT,
+        outputs={"report": ("ExampleDriftReport", {})},
+        properties={
+            "mode": "fail",
+            "drift_config": "{}",
+            "__execution_result__": json.dumps({"resultMessage": error}),
+        },
+        state="FAILED",
+    )
+    document = drift_document({"x": ramp(0.0)}, {"x": ramp(9.0)})
+    write_drift(f"{store.root}/DriftReport/stopped/1", document)
+    [run] = read(store)
+    assert (run.drift and run.drift.verdict) == verdict
+    expected = "The data drifted from " if verdict else error
+    assert run.components[0].error.startswith(expected)
 
 
 def test_files_that_are_gone_leave_what_the_store_knows(tmp_path):
@@ -614,3 +648,97 @@ def test_many_digits_are_a_number_unless_an_id_begins_with_them(five: Five):
 def test_a_run_that_is_not_there_or_not_the_only_one_is_an_error(five: Five, text, message):
     with pytest.raises(ValueError, match=message):
         find_run(five.runs, text)
+
+
+def processes(store: TfxStore, **found: str | Process) -> None:
+    """Leaves beside the run which process ran which node, as the drivers do."""
+    [context] = store.store.get_contexts_by_type("run" if store.legacy else "pipeline_run")
+    for node, process in found.items():
+        text = process if isinstance(process, str) else process.to_json()
+        context.custom_properties[f"tfx_wine_ext_process:{node}"].string_value = text
+    store.store.put_contexts([context])
+
+
+HERE = this_process()
+KILLED = dataclasses.replace(HERE, started=(HERE.started or 0) - 1)
+ELSEWHERE = dataclasses.replace(HERE, boot="another machine")
+linux = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells by /proc")
+
+
+@linux
+@pytest.mark.parametrize("legacy", [False, True])
+@pytest.mark.parametrize(
+    ("process", "known"), [(HERE, "alive"), (KILLED, "ended"), (ELSEWHERE, None), ("rubbish", None)]
+)
+def test_a_run_whose_process_ended_is_told_from_one_that_runs(tmp_path, legacy, process, known):
+    store = TfxStore(tmp_path)
+    store.run("monday", legacy=legacy)
+    store.component("Gen", PARQUET, state="RUNNING")
+    processes(store, Gen=process)
+    [run] = read(store)
+    assert (run.state, run.process, run.finished) == ("RUNNING", known, None)
+    assert (run.components[0].state, run.components[0].process) == ("RUNNING", known)
+
+
+@linux
+def test_a_component_that_does_not_record_its_process_is_in_that_of_the_others(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    store.component("Gen", PARQUET)
+    store.component("Trainer", TRAINER, state="RUNNING")
+    processes(store, Gen=KILLED)
+    [run] = read(store)
+    assert run.process == "ended"
+    assert [each.process for each in run.components] == [None, "ended"]
+
+
+@linux
+@pytest.mark.parametrize(
+    ("legacy", "found"),
+    [(True, {"Gen": KILLED}), (False, {"Gen": KILLED, "Drift": HERE}), (False, {})],
+    ids=["Airflow", "two processes", "none"],
+)
+def test_what_is_not_known_of_a_process_is_not_said(tmp_path, legacy, found):
+    """Each task of Airflow is a process; and of several processes nobody knows which one it was."""
+    store = TfxStore(tmp_path)
+    store.run("monday", legacy=legacy)
+    for node in found:
+        store.component(node, PARQUET)
+    store.component("Trainer", TRAINER, state="RUNNING")
+    processes(store, **found)
+    assert [run.process for run in read(store)][-1] is None
+
+
+@linux
+def test_a_run_that_ended_has_no_process(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    store.component("Gen", PARQUET)
+    processes(store, Gen=KILLED)
+    [run] = read(store)
+    assert (run.state, run.process, run.components[0].process) == ("COMPLETE", None, None)
+
+
+def test_the_error_of_an_earlier_try_is_none_of_one_that_succeeded(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    result = json.dumps({"resultMessage": "ValueError: no", "code": 2})
+    store.component("Gen", PARQUET, properties={"__execution_result__": result})
+    [run] = read(store)
+    assert (run.state, run.components[0].error) == ("COMPLETE", None)
+
+
+def test_of_a_chain_of_errors_the_one_that_began_it_is_the_error(tmp_path):
+    try:
+        try:
+            raise ValueError("baseline: expected a channel")
+        except ValueError as error:
+            raise RuntimeError("Internal error occurred during evaluating op_1") from error
+    except RuntimeError:
+        message = traceback.format_exc()
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    result = json.dumps({"resultMessage": message})
+    store.component("Latest", RESOLVER, state="FAILED", properties={"__execution_result__": result})
+    [run] = read(store)
+    assert run.components[0].error == "ValueError: baseline: expected a channel"

@@ -87,6 +87,16 @@ def said(text):
             history([run(1, state="RUNNING", components=[component("Trainer", 1)])]),
             "Run 1 is running: 1 component done so far.",
         ),
+        (
+            history([run(1, state="RUNNING", process=None)]),
+            "Run 1 has no recorded end: 0 components done so far.",
+        ),
+        (
+            history(
+                [run(1, state="RUNNING", process="ended", components=[component("Trainer", 1)])]
+            ),
+            "Run 1 died, its process having ended without a result: 1 component done so far.",
+        ),
         (history([run(1, state="CANCELED")]), "Run 1 was canceled."),
         (history([run(1, state="FAILED")]), "Run 1 failed."),
         (

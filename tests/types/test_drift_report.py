@@ -21,7 +21,9 @@ def test_no_key_was_renamed():
         "SKEW_KEY": "skew",
         "MODE_KEY": "mode",
         "DRIFT_CONFIG_KEY": "drift_config",
+        "BASELINE_PINNED_KEY": "baseline_pinned",
         "DECISION_KEY": "decision",
+        "LOST_KEY": "lost_baseline",
         "BLESSED_KEY": "blessed",
         "VERDICT_KEY": "verdict",
         "METHOD_KEY": "method",
@@ -36,6 +38,7 @@ def test_no_key_was_renamed():
         "BASELINE_SPAN_KEY": "baseline_span",
         "SPAN_DATE_KEY": "span_date",
         "BASELINE_SPAN_DATE_KEY": "baseline_span_date",
+        "LOST_BASELINE_KEY": "lost_baseline_uri",
         "WORST_KEY": "worst",
     }
 

@@ -8,9 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
+from tfx_wine_ext.lineage.process import ALIVE, ENDED
 from tfx_wine_ext.report.text import number, pair, percent
 
 Json = Mapping[str, Any]
+
+UNFINISHED = ("RUNNING", "NEW")
+_DIED = "its process ended, by a signal or with the machine, and recorded no result"
+_UNKNOWN = "no end is recorded; whether it still runs cannot be told from here"
 
 MOST_FEATURES = 50
 SETTING_LENGTH = 300
@@ -34,9 +39,32 @@ def utc(iso: str) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def state_cell(state: str) -> Cell:
-    """A run's or component's state in its colour."""
-    return Cell(state, STATE_STYLES.get(state, ""))
+def state_cell(of: Json) -> Cell:
+    """The state of a run or a component in its colour; of one without an end, as far as is known.
+
+    Example:
+        >>> [state_cell({"state": "RUNNING", "process": x}).text for x in ("alive", "ended", None)]
+        ['RUNNING', 'DIED', 'RUNNING?']
+    """
+    state = str(of["state"])
+    style = STATE_STYLES.get(state, "")
+    if state in UNFINISHED:
+        if of["process"] == ENDED:
+            return Cell("DIED", STATE_STYLES["FAILED"])
+        return Cell(state if of["process"] == ALIVE else f"{state}?", style)
+    return Cell(state, style)
+
+
+def end_words(of: Json) -> str:
+    """What is known of the end of a component: its error, or why there is none.
+
+    Example:
+        >>> end_words({"state": "RUNNING", "process": "ended", "error": None})
+        'its process ended, by a signal or with the machine, and recorded no result'
+    """
+    if of["state"] in UNFINISHED and not of["error"]:
+        return {ENDED: _DIED, ALIVE: "", None: _UNKNOWN}[of["process"]]
+    return of["error"] or ""
 
 
 def verdict_cell(verdict: str | None, more: str = "") -> Cell:

@@ -16,7 +16,9 @@ DEFAULT_LAST = 20
 
 _EPILOG = f"""
 Model says whether training went on from an earlier model (warm, and how many warm starts are
-behind it) or began anew (cold). What is not known is left empty.
+behind it) or began anew (cold). What is not known is left empty. Of a run whose end is not
+recorded, the state is RUNNING if its process is there, DIED if it is there no more, and RUNNING? if
+that cannot be told, as on another machine than the pipeline's.
 {STORE_HELP}
 examples:
   tfx-wine-ext runs --store build/wine/metadata.db
@@ -103,7 +105,7 @@ def _print(document: Mapping[str, Any]) -> None:
             (
                 str(each["number"]),
                 utc(each["started"]),
-                state_cell(each["state"]),
+                state_cell(each),
                 *_data(each["examples"]),
                 _drift(each["drift"]),
                 _model(each["model"]),

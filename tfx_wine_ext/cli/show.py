@@ -61,10 +61,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(run: Mapping[str, Any]) -> None:
-    from tfx_wine_ext.cli.run_tables import utc
+    from tfx_wine_ext.cli.run_tables import state_cell, utc
 
     ended = f" to {utc(run['finished'])}" if run["finished"] else ""
-    print_line(f"Run {run['number']} of {run['pipeline']}: {run['state']}")
+    print_line(f"Run {run['number']} of {run['pipeline']}: {state_cell(run).text}")
     print_line(f"  {run['run']}, {utc(run['started'])}{ended} (UTC)")
     _print_components(run)
     _print_data(run["examples"])
@@ -75,7 +75,7 @@ def _print(run: Mapping[str, Any]) -> None:
 
 
 def _print_components(run: Mapping[str, Any]) -> None:
-    from tfx_wine_ext.cli.run_tables import state_cell
+    from tfx_wine_ext.cli.run_tables import end_words, state_cell
     from tfx_wine_ext.report.text import duration
 
     print_table(
@@ -83,10 +83,10 @@ def _print_components(run: Mapping[str, Any]) -> None:
         [
             (
                 each["id"],
-                state_cell(each["state"]),
+                state_cell(each),
                 "" if each["seconds"] is None else duration(each["seconds"]),
                 str(each["execution"]),
-                each["error"] or "",
+                end_words(each),
             )
             for each in run["components"]
         ],

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Literal
 from tfx import types
 from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
+from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
@@ -31,6 +32,7 @@ class DriftReportSpec(ComponentSpec):
         keys.SKEW_KEY: ExecutionParameter(type=int),
         keys.MODE_KEY: ExecutionParameter(type=str),
         keys.DRIFT_CONFIG_KEY: ExecutionParameter(type=str),
+        keys.BASELINE_PINNED_KEY: ExecutionParameter(type=int),
     }
     INPUTS: ClassVar[Mapping[str, ChannelParameter]] = {
         keys.EXAMPLES_KEY: ChannelParameter(
@@ -61,7 +63,9 @@ class DriftReport(base_beam_component.BaseBeamComponent):
     What the metrics are, and when they fail, stands in docs/drift-metrics.md.
 
     Without a baseline (a first run, or a Resolver that finds none) the verdict is NO_BASELINE,
-    which is no error and is blessed.
+    which is no error and is blessed. So it is, with the reason and the path, where the files of
+    what a Resolver found are gone. Where the author chose the baseline (`PinnedSpanStrategy`, or a
+    channel that is no Resolver's) and its files are gone, the component fails.
 
     Outputs:
         report: `tfx_wine_ext.types.artifacts.ExampleDriftReport`: ``drift_report.html`` and
@@ -166,11 +170,21 @@ class DriftReport(base_beam_component.BaseBeamComponent):
             skew=int(not has_baseline and baseline_split not in (None, split)),
             mode=mode,
             drift_config=json.dumps(judged_by.to_dict(), sort_keys=True),
+            baseline_pinned=int(_is_pinned(baseline or baseline_statistics)),
             report=types.Channel(type=ExampleDriftReport),
             anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
             blessing=types.Channel(type=DriftBlessing),
         )
         super().__init__(spec=spec)
+
+
+def _is_pinned(baseline: types.BaseChannel | None) -> bool:
+    """Tells whether the author chose the baseline, and not a Resolver by what it finds."""
+    producer = getattr(baseline, "producer_component", None)
+    if baseline is None or not isinstance(producer, resolver.Resolver):
+        return baseline is not None
+    strategy = producer.exec_properties.get(resolver.RESOLVER_STRATEGY_CLASS)
+    return bool(getattr(strategy, "PINS", strategy is None))
 
 
 def _as_config(config: DriftConfig | Mapping[str, Any] | None) -> DriftConfig:

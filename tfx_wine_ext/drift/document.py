@@ -61,6 +61,33 @@ class DataSource:
         return found
 
 
+@dataclasses.dataclass(frozen=True)
+class LostSource:
+    """A baseline that was found in the metadata, and whose files were gone.
+
+    Args:
+        name: What a person calls it, such as "span 1, split train".
+        uri: Where it should have been.
+        split: Name of the split.
+        span: TFX's number of the span.
+        path: What was looked for in vain.
+        found: What is there instead, such as "no such folder".
+        reason: All of that in a clause.
+    """
+
+    name: str
+    uri: str
+    split: str
+    span: int | None
+    path: str
+    found: str
+    reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """The source as a JSON object."""
+        return dataclasses.asdict(self)
+
+
 def report_document(
     result: DriftResult,
     *,
@@ -68,6 +95,7 @@ def report_document(
     current: DataSource,
     method: str,
     created: str,
+    lost: LostSource | None = None,
 ) -> dict[str, Any]:
     """Puts a result and what it is about into one JSON object.
 
@@ -78,6 +106,7 @@ def report_document(
         method: "exact": every value was kept; "sketch": memory was bounded, and each metric states
             its error; "coarse": from the histograms of TFX's ExampleStatistics.
         created: When the comparison was made, ISO 8601 with an offset from UTC.
+        lost: The baseline that there should have been; None if there was one, or never was.
 
     Returns:
         A JSON object without NaN and infinities.
@@ -105,12 +134,13 @@ def report_document(
     return {
         "format_version": FORMAT_VERSION,
         "verdict": found["verdict"],
-        "reasons": found["reasons"],
+        "reasons": found["reasons"] if lost is None else [lost.reason],
         "share_drifted": found["share_drifted"],
         "aggregate": found["aggregate"],
         "method": method,
         "created": created,
         "baseline": None if baseline is None else baseline.to_dict(),
+        **({} if lost is None else {"lost_baseline": lost.to_dict()}),
         "current": current.to_dict(),
         "multivariate": found["multivariate"],
         "features": found["features"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -9,9 +11,18 @@ from absl import logging
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
 from tfx.components.util import examples_utils
+from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2
-from tfx.types import artifact_utils
+from tfx.types import artifact_utils, standard_artifacts
 
+from tfx_wine_ext.artifacts.presence import (
+    STATISTICS_FILE,
+    ArtifactGoneError,
+    Gone,
+    missing_file,
+    missing_files,
+)
+from tfx_wine_ext.drift.document import LostSource
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
 from tfx_wine_ext.report.text import span_text
 from tfx_wine_ext.types import drift_report as keys
@@ -26,6 +37,8 @@ class DriftReportDriver(DecidingDriver):
     execution, as the sentence `decision`, beside the thresholds in force.
 
     Raises:
+        ArtifactGoneError: the files of the current data, of the schema, or of a baseline that the
+            author chose are not there.
         ValueError: an artifact lacks the split that is to be read, is of a payload that cannot be
             read, or there are several where one is due. The message names the input.
     """
@@ -37,13 +50,38 @@ class DriftReportDriver(DecidingDriver):
         store: metadata_store.MetadataStore,
     ) -> Mapping[str, str]:
         """Says what is compared with what."""
-        return {keys.DECISION_KEY: decide(inputs, exec_properties)}
+        decision = decide(inputs, exec_properties)
+        lost = lost_baseline(inputs, exec_properties)
+        if lost is None:
+            logging.info("%s", decision)
+            return {keys.DECISION_KEY: decision}
+        decision = f"No baseline for {_subject(inputs, exec_properties)}: {lost.reason}"
+        logging.warning("%s", decision)
+        return {
+            keys.DECISION_KEY: decision,
+            keys.LOST_KEY: json.dumps(lost.to_dict(), sort_keys=True),
+        }
+
+    def resolve_input_artifacts(
+        self,
+        input_dict: dict[str, types.BaseChannel],
+        exec_properties: dict[str, Any],
+        driver_args: data_types.DriverArgs,
+        pipeline_info: data_types.PipelineInfo,
+    ) -> dict[str, list[types.Artifact]]:
+        """Decides; and leaves out a baseline that is gone, over which TFX would fail."""
+        found = super().resolve_input_artifacts(
+            input_dict, exec_properties, driver_args, pipeline_info
+        )
+        if keys.LOST_KEY in exec_properties:
+            found[sides_of(found, exec_properties)[1]] = []
+        return found
 
 
 def decide(
     inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
 ) -> str:
-    """Says in a sentence what is compared with what.
+    """Says in a sentence what is compared with what, by the metadata alone.
 
     Raises:
         ValueError: see `DriftReportDriver`.
@@ -57,14 +95,93 @@ def decide(
     baseline = _checked(inputs, baseline_key, keys.BASELINE_SPLIT_KEY, baseline_split)
     if current is None:
         raise ValueError(f"{current_key}: expected an artifact, found none: nothing to look at")
-    subject = f"{describe(current, split)} ({current.uri})"
-    decision = (
+    subject = _subject(inputs, exec_properties)
+    return (
         f"No baseline for {subject}: the input {baseline_key!r} has no artifact, as on a first run"
         if baseline is None
         else f"Comparing {subject} with {describe(baseline, baseline_split)} ({baseline.uri})"
     )
-    logging.info("%s", decision)
-    return decision
+
+
+def _subject(
+    inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
+) -> str:
+    [current] = inputs[sides_of(inputs, exec_properties)[0]]
+    return f"{describe(current, exec_properties[keys.SPLIT_KEY])} ({current.uri})"
+
+
+def lost_baseline(
+    inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
+) -> LostSource | None:
+    """Looks whether the files of all inputs are there.
+
+    Args:
+        inputs: The artifacts of each input, which `decide` has not refused.
+        exec_properties: The parameters of the component.
+
+    Returns:
+        The baseline, if a Resolver found it and its files are gone; None if all are there.
+
+    Raises:
+        ArtifactGoneError: What is gone is the current data, the schema, or a baseline that the
+            author chose.
+        ArtifactAccessError: Access is denied.
+    """
+    for schema in inputs.get(keys.SCHEMA_KEY) or ():
+        gone = missing_files(schema.uri)
+        if gone is not None:
+            raise ArtifactGoneError(
+                f"{keys.SCHEMA_KEY} ({schema.uri})",
+                gone,
+                "bring the folder back, or let the component that makes it run again, "
+                "without the cache",
+            )
+    current_key, baseline_key = sides_of(inputs, exec_properties)
+    sides = (
+        (current_key, exec_properties[keys.SPLIT_KEY]),
+        (baseline_key, exec_properties[keys.BASELINE_SPLIT_KEY]),
+    )
+    for (key, split), is_current in zip(sides, (True, False)):
+        for artifact in inputs.get(key) or ():
+            gone = _missing_of(artifact, split)
+            if gone is None:
+                continue
+            if is_current or key == current_key:
+                remedy = (
+                    "bring the folder back, or let the component that makes it run again, "
+                    "without the cache"
+                )
+            elif exec_properties.get(keys.BASELINE_PINNED_KEY, 1):
+                remedy = "bring the folder back, or choose another baseline"
+            else:
+                return _lost(artifact, split, gone)
+            raise ArtifactGoneError(
+                f"{key}, {describe(artifact, split)} ({artifact.uri})", gone, remedy
+            )
+    return None
+
+
+def _lost(artifact: types.Artifact, split: str, gone: Gone) -> LostSource:
+    name = describe(artifact, split)
+    return LostSource(
+        name=name,
+        uri=artifact.uri,
+        split=split,
+        span=span_of(artifact),
+        path=gone.path,
+        found=gone.found,
+        reason=f"the files of the baseline, {name} ({artifact.uri}), are gone: {gone}",
+    )
+
+
+def _missing_of(artifact: types.Artifact, split: str) -> Gone | None:
+    """Looks for the files of a split of Examples or ExampleStatistics."""
+    folder = str(artifact_utils.get_split_uri([artifact], split))
+    if artifact.type_name == standard_artifacts.ExampleStatistics.TYPE_NAME:
+        return missing_files(folder, artifact.uri) or missing_file(
+            os.path.join(folder, STATISTICS_FILE)
+        )
+    return missing_files(folder, artifact.uri)
 
 
 def sides_of(

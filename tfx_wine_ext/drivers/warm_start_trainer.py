@@ -15,6 +15,7 @@ from tfx.dsl.io import fileio
 from tfx.orchestration import data_types
 from tfx.utils import io_utils
 
+from tfx_wine_ext.artifacts.presence import ArtifactGoneError, missing_files
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
 from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import warm_start_trainer as keys
@@ -141,10 +142,22 @@ def schema_fingerprint(inputs: Mapping[str, Sequence[types.Artifact]]) -> str | 
 
     Returns:
         32 hexadecimal digits; None without a schema.
+
+    Raises:
+        ArtifactGoneError: the schema's file is gone.
+        ArtifactAccessError: access to it is denied.
     """
     schemas = inputs.get(keys.SCHEMA_KEY) or ()
     if not schemas:
         return None
+    gone = missing_files(schemas[0].uri)
+    if gone is not None:
+        raise ArtifactGoneError(
+            f"{keys.SCHEMA_KEY} ({schemas[0].uri})",
+            gone,
+            "bring the folder back, or let the component that makes it run again, without the "
+            "cache",
+        )
     schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schemas[0].uri))
     features = sorted((feature.name, int(feature.type)) for feature in schema.feature)
     return hashlib.sha256(json.dumps(features).encode()).hexdigest()[:32]

@@ -24,6 +24,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
+from tfx_wine_ext.artifacts.presence import STATISTICS_FILE
 from tfx_wine_ext.columnar.example_table import ExampleTable
 from tfx_wine_ext.columnar.layout import is_hidden
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
@@ -32,17 +33,24 @@ from tfx_wine_ext.columnar.table_source import TableFileError, TableSource
 from tfx_wine_ext.drift.anomalies import anomalies_proto
 from tfx_wine_ext.drift.compare import DriftResult, check_names, compare
 from tfx_wine_ext.drift.config import DriftConfig
-from tfx_wine_ext.drift.document import DataSource, report_document
+from tfx_wine_ext.drift.document import DataSource, LostSource, report_document
 from tfx_wine_ext.drift.from_statistics import statistics_summaries
 from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.drift.plain import from_bytes, to_bytes
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import TableSketch
-from tfx_wine_ext.drivers.drift_report import describe, sides_of, span_date_of, span_of
+from tfx_wine_ext.drivers.drift_report import (
+    describe,
+    lost_baseline,
+    sides_of,
+    span_date_of,
+    span_of,
+)
 from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.publishers.drift_report import publish, worst_features
+from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.drift_page import render_drift_page
 from tfx_wine_ext.types import drift_report as keys
 from tfx_wine_ext.types import parquet_example_gen as example_gen_keys
@@ -71,6 +79,7 @@ class DriftDetectedError(RuntimeError):
     """The data drifted, and the mode is `fail`; the message names the worst features."""
 
 
+@records_failures
 class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
     """Summarises the files of both sides on Beam's workers, and compares the summaries.
 
@@ -97,6 +106,8 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             Outputs and execution properties, for the launchers that read them from here.
 
         Raises:
+            ArtifactGoneError: the files of the current data, of the schema, or of a baseline that
+                the author chose are not there.
             DriftDetectedError: the data drifted, and the mode is ``fail``.
             TableFileError: a file of the examples cannot be read, is missing (`LostRowsError`), or
                 the examples are not as many as were written.
@@ -106,6 +117,14 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             RuntimeError: the Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
+        # Here too, as there are runners without drivers, and files that vanish meanwhile.
+        lost = lost_baseline(input_dict, exec_properties)
+        if lost is None and exec_properties.get(keys.LOST_KEY):
+            # By the notebook path the driver has had to leave it out.
+            lost = LostSource(**json.loads(exec_properties[keys.LOST_KEY]))
+        if lost is not None:
+            baseline_key = sides_of(input_dict, exec_properties)[1]
+            input_dict = {**input_dict, baseline_key: []}
         given = DriftConfig.from_dict(json.loads(exec_properties[keys.DRIFT_CONFIG_KEY]))
         config = _with_schema(given, input_dict.get(keys.SCHEMA_KEY) or ())
         report, anomalies, blessing = (
@@ -136,6 +155,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             current=current.source,
             method=method,
             created=_iso(datetime.datetime.now(datetime.timezone.utc)),
+            lost=lost,
         )
         self._gate(document, exec_properties[keys.MODE_KEY], report.uri)
         write_report(document, report.uri)
@@ -388,11 +408,7 @@ def _compared(
 
 def _of_statistics(side: _Side) -> _Summarized:
     """Reads what StatisticsGen wrote of a split."""
-    path = os.path.join(side.uri, "FeatureStats.pb")
-    if not fileio.exists(path):
-        raise ValueError(
-            f"{path}: expected statistics of StatisticsGen, found none; {_AS_IT_WAS_WRITTEN}"
-        )
+    path = os.path.join(side.uri, STATISTICS_FILE)
     try:
         datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
             io_utils.read_bytes_file(path)

@@ -42,6 +42,7 @@ from tfx_wine_ext.columnar.parquet_source import (
 )
 from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
+from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
 from tfx_wine_ext.types import parquet_example_gen as keys
 
@@ -56,6 +57,7 @@ _FILE_FORMATS = {
 }
 
 
+@records_failures
 class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
     """Reads Parquet files and writes Examples, in Arrow batches.
 

@@ -17,6 +17,7 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils, json_utils, path_utils
 
 from tfx_wine_ext.drivers.warm_start_trainer import schema_fingerprint
+from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.warm_start_trainer import publish
 from tfx_wine_ext.report.warm_start_page import render_warm_start_page
 from tfx_wine_ext.types import warm_start_trainer as keys
@@ -24,6 +25,7 @@ from tfx_wine_ext.warm_start.report import TransferReport
 from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, REPORT_FILE, REQUEST_KEY
 
 
+@records_failures
 class WarmStartTrainerExecutor(executor.GenericExecutor):
     """Runs the user's run_fn as TFX's Trainer does, and records how the model started.
 

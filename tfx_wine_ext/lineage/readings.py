@@ -20,6 +20,7 @@ from tfx_wine_ext.lineage.scores import (
 )
 from tfx_wine_ext.lineage.snapshot import Artifact, Execution
 from tfx_wine_ext.types import drift_report as drift_keys
+from tfx_wine_ext.types import execution as execution_keys
 from tfx_wine_ext.types import parquet_example_gen as example_keys
 from tfx_wine_ext.types import warm_start_trainer as model_keys
 
@@ -29,7 +30,6 @@ STOPPED_FOLDER = "stopped"
 
 _RESOLVERS = ("Resolver", "ResolverNode")
 _IMPORTERS = ("Importer", "ImporterNode")
-_EXECUTION_RESULT = "__execution_result__"
 # Execution properties that no author of a pipeline set: drivers did, and TFX's notebook path.
 _NO_SETTINGS = {
     example_keys.SPAN_KEY,
@@ -37,6 +37,7 @@ _NO_SETTINGS = {
     example_keys.INPUT_FINGERPRINT_KEY,
     example_keys.INPUT_FILES_KEY,
     drift_keys.DECISION_KEY,
+    drift_keys.LOST_KEY,
     model_keys.BASE_ID_KEY,
     model_keys.WARM_START_REQUEST_KEY,
     "state",
@@ -46,6 +47,10 @@ _NO_SETTINGS = {
     "pipeline_root",
     "checksum_md5",
 }
+# The class of what DriftReport raises then.
+_DRIFT_DETECTED = "DriftDetectedError:"
+# Of Python's tracebacks. TFX raises errors of its own over those of a Resolver's strategy.
+_CHAINED = "The above exception was the direct cause of the following exception"
 _HYPERPARAMETERS_FILE = "best_hyperparameters.txt"
 _ANOMALIES_FILE = "SchemaDiff.pb"
 
@@ -65,6 +70,18 @@ def is_drift_report(execution: Execution) -> bool:
     return drift_keys.DRIFT_CONFIG_KEY in execution.properties
 
 
+def may_have_stopped(execution: Execution) -> bool:
+    """Tells whether a drift report may have kept a report of drift that stopped its run.
+
+    Folders are named by the numbers of executions, which begin anew in a new store: one that failed
+    for another reason must not take an older store's report for its own.
+    """
+    if execution.state not in ("FAILED", "RUNNING"):
+        return False
+    error = error_of(execution)
+    return error is None or error.startswith(_DRIFT_DETECTED)
+
+
 def state_of(executions: Sequence[Execution]) -> str:
     """Returns the state of a run; of components that ran several times, the last time counts."""
     last = {execution.component or execution.type: execution for execution in executions}
@@ -81,12 +98,28 @@ def state_of(executions: Sequence[Execution]) -> str:
 
 
 def error_of(execution: Execution) -> str | None:
-    """Returns the last line of what TFX recorded of a failure: the error itself, not the stack."""
+    """Returns the line of what was recorded of a failure that says what it was."""
     try:
-        message = json.loads(execution.properties.get(_EXECUTION_RESULT, ""))["resultMessage"]
-        return str(message).strip().splitlines()[-1]
-    except (ValueError, KeyError, TypeError, IndexError):
+        message = json.loads(execution.properties.get(execution_keys.RESULT_KEY, ""))[
+            "resultMessage"
+        ]
+        return line_of(str(message))
+    except (ValueError, KeyError, TypeError):
         return None
+
+
+def line_of(message: str) -> str | None:
+    r"""Returns the error itself, not the stack: of a chain of errors, the one that began it.
+
+    Args:
+        message: A line, or a traceback as TFX records it.
+
+    Example:
+        >>> line_of("Traceback ...\n  File ...\nKeyError: 'x'\n")
+        "KeyError: 'x'"
+    """
+    lines = message.partition(_CHAINED)[0].strip().splitlines()
+    return lines[-1] if lines else None
 
 
 def settings(execution: Execution) -> dict[str, Any]:
@@ -204,6 +237,7 @@ def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
         "share_drifted": finite(found.get(drift_keys.SHARE_DRIFTED_KEY)),
         "reasons": (),
         "scores": scores_of_properties(found),
+        "lost_baseline": found.get(drift_keys.LOST_BASELINE_KEY),
     }
 
 
@@ -244,6 +278,7 @@ def _of_document(
         "share_drifted": finite(document.get("share_drifted")),
         "reasons": tuple(document.get("reasons", ())),
         "scores": scores_of_report(document),
+        "lost_baseline": (document.get("lost_baseline") or {}).get("uri"),
     }
 
 

@@ -43,6 +43,9 @@ class Component:
         started: ISO 8601, UTC.
         seconds: From start to the last change; None while it runs.
         error: Why it failed, in a line, if the store or a stopped drift report says so.
+        process: Of one that the store calls unfinished: `alive` if the process that runs it is
+            there, `ended` if that is there no more, so that it will never finish; None if that
+            cannot be told, as on another machine or of a component that does not record it.
     """
 
     id: str
@@ -52,6 +55,7 @@ class Component:
     started: str
     seconds: float | None
     error: str | None
+    process: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -101,6 +105,7 @@ class Drift:
         reasons: Why, in words; empty if OK, or if the file is gone.
         scores: Of all features, or of the worst ones if the file is gone; the worst first.
         baseline_span_date: The date that their span stands for, if it was found by one.
+        lost_baseline: Folder of a baseline whose files were gone, so that nothing was compared.
     """
 
     id: int | None
@@ -116,6 +121,7 @@ class Drift:
     reasons: tuple[str, ...]
     scores: tuple[Score, ...]
     baseline_span_date: str | None = None
+    lost_baseline: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -185,6 +191,7 @@ class Run:
         blessed: Whether the Evaluator accepted the model; None: it was not asked.
         pushed: Where the model was pushed to.
         parameters: Execution properties that are settings, by component.
+        process: Of a run that is `RUNNING`, as of its unfinished components.
     """
 
     run: str
@@ -205,6 +212,7 @@ class Run:
     blessed: bool | None
     pushed: str | None
     parameters: Mapping[str, Mapping[str, Any]]
+    process: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The run as a JSON object, without NaN and infinities; every key is always there."""
@@ -336,7 +344,7 @@ class _Reader:
         context = self._snapshot.runs[self._executions[0].run or 0]
         examples = self._examples()
         stopped, drift = self._drift()
-        # A notebook leaves an execution that failed as RUNNING; the report that it kept knows more.
+        # Older versions left it as RUNNING in a notebook; the report that it kept knows more.
         executions = [
             dataclasses.replace(each, state="FAILED") if each.id in stopped else each
             for each in self._executions
@@ -344,6 +352,7 @@ class _Reader:
         state = readings.state_of(executions)
         evaluation = self._evaluation()
         model = self._model(evaluation and evaluation[1])
+        processes = self._processes(executions)
         metrics = read_metrics(evaluation[0].uri, self._files) if evaluation else Metrics({}, {})
         return Run(
             run=context.name,
@@ -354,7 +363,10 @@ class _Reader:
             if state == "RUNNING"
             else _iso(max(execution.updated for execution in executions)),
             state=state,
-            components=tuple(_component(each, stopped.get(each.id)) for each in executions),
+            components=tuple(
+                _component(each, stopped.get(each.id), processes.get(each.id))
+                for each in executions
+            ),
             examples=self._read_examples(examples) if examples else None,
             statistics=self._statistics(examples),
             drift=drift,
@@ -370,7 +382,28 @@ class _Reader:
                 for each in executions
                 if not readings.is_resolver(each)
             },
+            process=next(reversed(list(processes.values())), None) if state == "RUNNING" else None,
         )
+
+    def _processes(self, executions: Sequence[Execution]) -> dict[int, str | None]:
+        """What became of the processes of the unfinished executions, by id.
+
+        TFX's IR runners on one machine run all components of a run in one process, so that one
+        which does not record its own is taken to be in that of the others. Airflow's have one each.
+        """
+        found: dict[int, str | None] = {}
+        last = {execution.component: execution.id for execution in executions}
+        for execution in executions:
+            if not _is_unfinished(execution):
+                continue
+            run = self._snapshot.runs[execution.run or 0]
+            own = run.processes.get(execution.component or "")
+            if own is not None and last[execution.component] == execution.id:
+                found[execution.id] = own.state()
+            else:
+                others = set() if run.legacy else {each.state() for each in run.processes.values()}
+                found[execution.id] = others.pop() if len(others) == 1 else None
+        return found
 
     def _inputs(self, execution: Execution) -> list[tuple[Link, Artifact]]:
         links = self._snapshot.inputs.get(execution.id, ())
@@ -472,7 +505,7 @@ class _Reader:
         ]
         stopped: dict[int, str] = {}
         for execution in self._executions:
-            if readings.is_drift_report(execution) and execution.state in ("FAILED", "RUNNING"):
+            if readings.is_drift_report(execution) and readings.may_have_stopped(execution):
                 found = readings.stopped_drift(self._stopped_folders(execution), self._files)
                 if found is not None:
                     reports.append((execution, found))
@@ -482,7 +515,9 @@ class _Reader:
         if not reports:
             return stopped, None
         execution, found = reports[0]
-        return stopped, Drift(baseline_id=self._baseline(execution), **found)
+        # What was found gone was not compared with, although it is an input.
+        compared = found["lost_baseline"] is None
+        return stopped, Drift(baseline_id=self._baseline(execution) if compared else None, **found)
 
     def _stopped_folders(self, execution: Execution) -> list[str]:
         """Folders in which a report that stopped the run may be: beside the node's outputs."""
@@ -580,8 +615,12 @@ class _Reader:
         )
 
 
-def _component(execution: Execution, stopped: str | None) -> Component:
-    running = execution.state in readings.RUNNING_STATES and not execution.succeeded
+def _is_unfinished(execution: Execution) -> bool:
+    return execution.state in readings.RUNNING_STATES and not execution.succeeded
+
+
+def _component(execution: Execution, stopped: str | None, process: str | None) -> Component:
+    running = _is_unfinished(execution)
     return Component(
         id=execution.component or execution.type,
         type=execution.type,
@@ -589,7 +628,9 @@ def _component(execution: Execution, stopped: str | None) -> Component:
         state=execution.state,
         started=_iso(execution.created),
         seconds=None if running else (execution.updated - execution.created) / 1000,
-        error=readings.error_of(execution) or stopped,
+        # One that was tried again and succeeded keeps the message of the first try in the store.
+        error=None if execution.succeeded else stopped or readings.error_of(execution),
+        process=process,
     )
 
 

@@ -17,7 +17,9 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from tfx_wine_ext.lineage.process import Process
 from tfx_wine_ext.lineage.store import StoreError, query_sqlite
+from tfx_wine_ext.types import execution as keys
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
 
@@ -93,11 +95,13 @@ class RunContext:
         id: The store's number for it.
         name: The run's id.
         legacy: Whether it is of InteractiveContext or Airflow, which record runs another way.
+        processes: The process that ran each component last, where its driver has recorded it.
     """
 
     id: int
     name: str
     legacy: bool
+    processes: Mapping[str, Process] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -293,7 +297,18 @@ class _Context:
 
     def run(self) -> RunContext:
         # The name of a legacy one begins with the pipeline's.
-        return RunContext(self.id, self.properties.get("run_id", self.name), self.type == _RUNS[1])
+        prefix = keys.of_node("")
+        found = {
+            name[len(prefix) :]: Process.from_json(value)
+            for name, value in self.properties.items()
+            if name.startswith(prefix)
+        }
+        return RunContext(
+            self.id,
+            self.properties.get("run_id", self.name),
+            self.type == _RUNS[1],
+            {node: process for node, process in found.items() if process is not None},
+        )
 
 
 def _associations(

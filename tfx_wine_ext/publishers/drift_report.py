@@ -52,6 +52,7 @@ def publish(
             keys.BASELINE_SPAN_KEY: baseline and baseline["span"],
             keys.SPAN_DATE_KEY: current.get("span_date"),
             keys.BASELINE_SPAN_DATE_KEY: baseline and baseline.get("span_date"),
+            keys.LOST_BASELINE_KEY: (document.get("lost_baseline") or {}).get("uri"),
         },
     )
     for rank, feature in enumerate(worst_features(document), 1):

@@ -115,6 +115,8 @@ def headline(document: Json) -> str:
     drifted = sum(feature["verdict"] == "DRIFT" for feature in features)
     worth_a_look = sum(feature["verdict"] in ("DRIFT", "WARN") for feature in features)
     verdict = document["verdict"]
+    if document.get("lost_baseline"):
+        return "Not compared: the files of the baseline are gone."
     if verdict == "NO_BASELINE":
         return "First data seen: there is nothing to compare them with yet."
     if verdict == "INCONCLUSIVE":

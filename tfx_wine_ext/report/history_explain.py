@@ -8,6 +8,7 @@ from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
 from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
+from tfx_wine_ext.lineage.process import ALIVE, ENDED
 from tfx_wine_ext.report.explain import label_of, metric_number
 from tfx_wine_ext.report.glossary import EVALUATION, metric_label
 from tfx_wine_ext.report.text import count, isolated, number, pair, span_text, visible
@@ -40,7 +41,8 @@ OUTCOMES: Mapping[str, Outcome] = {
     "stopped": Outcome("Stopped by the drift gate", "DRIFT", "the data drifted; nothing trained"),
     "failed": Outcome("Failed", "DRIFT", "a component ended with an error"),
     "canceled": Outcome("Canceled", "WARN", "ended by hand"),
-    "running": Outcome("Running", "NO_BASELINE", "not ended yet"),
+    "running": Outcome("Running", "NO_BASELINE", "no end is recorded"),
+    "died": Outcome("Died", "DRIFT", "its process ended and recorded no result"),
     "cached": Outcome("Cached", "NO_BASELINE", "nothing was new; earlier results hold"),
     "done": Outcome("Complete", "NO_BASELINE", "ended without an evaluation"),
 }
@@ -66,6 +68,8 @@ def outcome(run: Json, trains: bool = True) -> str:
         failed = [part for part in run["components"] if part["state"] == "FAILED"]
         by_gate = any(part["type"].rpartition(".")[2] == "DriftReport" for part in failed)
         return "stopped" if closed and by_gate else "failed"
+    if state == "RUNNING" and run.get("process") == ENDED:
+        return "died"
     if state in ("RUNNING", "CANCELED", "CACHED"):
         return str(state.lower())
     if run["blessed"] is False:
@@ -252,6 +256,8 @@ def drift_words(drift: Json) -> str:
         >>> words.replace("\u2068", "").replace("\u2069", "")
         '3 of 12 features drifted from span 1; pH most'
     """
+    if drift.get("lost_baseline"):
+        return "nothing was compared: the files of the baseline were gone"
     if drift["verdict"] == "NO_BASELINE":
         return "the data were the first of their kind: there was no baseline"
     span = drift["baseline_span"]
@@ -339,9 +345,15 @@ def headline(document: Json) -> str:
         return f"{who} was stopped by the drift gate: {drift_words(run['drift'])}."
     if ending == "failed":
         return _failure(run)
-    if ending == "running":
+    if ending in ("running", "died"):
         done = sum(part["state"] in ("COMPLETE", "CACHED") for part in run["components"])
-        return f"{who} is running: {count(done, 'component')} done so far."
+        # Documents of older versions do not say what became of the process.
+        how = {
+            ALIVE: "is running",
+            ENDED: "died, its process having ended without a result",
+            None: "has no recorded end",
+        }[run.get("process", ALIVE)]
+        return f"{who} {how}: {count(done, 'component')} done so far."
     if ending == "canceled":
         return f"{who} was canceled{also}"
     if ending == "cached":

@@ -12,7 +12,8 @@ What differs between the two is TFX's, and is worth a test of each:
   properties of the execution). A notebook stores them as they were before the executor ran (as
   properties, and as strings). Properties of output artifacts reach it by both.
 * A failed execution ends as `FAILED` by the IR path, but stays `RUNNING` if it was the driver that
-  failed, and always in a notebook.
+  failed, and always in a notebook; but for drivers and executors that record it themselves
+  (`tfx_wine_ext.publishers.failure.records_failures`).
 * A notebook registers outputs before the executor runs, so that a failed execution leaves them
   behind, with the state `UNKNOWN`. The IR path registers them when the execution has succeeded.
 """

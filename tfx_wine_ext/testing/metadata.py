@@ -90,8 +90,8 @@ class ExecutionRecord:
         id: The store's number for it.
         type: The name of its type: the class path of the component.
         state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...: the name of the state in MLMD. A
-            failed execution stays `RUNNING` where TFX does not record the failure: in a notebook
-            always; under the IR launcher if the driver failed.
+            failed execution stays `RUNNING` where nobody records the failure. TFX does not in a
+            notebook, nor under the IR launcher if the driver failed.
         properties: What its type declares. The notebook path stores the execution properties here,
             as strings, among `state`, `run_id`, `component_id`, ...
         custom_properties: The rest. The IR path stores the execution properties here.

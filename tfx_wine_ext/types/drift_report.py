@@ -22,9 +22,14 @@ SKEW_KEY = "skew"
 MODE_KEY = "mode"
 # `tfx_wine_ext.drift.DriftConfig` as JSON text, all defaults written out: the thresholds in force
 DRIFT_CONFIG_KEY = "drift_config"
+# 1: the author chose the baseline, so that it is an error if its files are gone; 0: there is none,
+# or a Resolver finds it, and there is none then
+BASELINE_PINNED_KEY = "baseline_pinned"
 
 # Property of the execution, set by the driver: what is compared with what, as a sentence
 DECISION_KEY = "decision"
+# ... and only where a Resolver found a baseline whose files are gone: which one, as JSON text
+LOST_KEY = "lost_baseline"
 
 # Custom properties of the report and of the blessing, set by the publisher
 BLESSED_KEY = "blessed"
@@ -43,6 +48,8 @@ BASELINE_SPAN_KEY = "baseline_span"
 # as `span_date` of the Examples
 SPAN_DATE_KEY = "span_date"
 BASELINE_SPAN_DATE_KEY = "baseline_span_date"
+# ... only where a Resolver found a baseline whose files were gone: its URI
+LOST_BASELINE_KEY = "lost_baseline_uri"
 # ... and of the worst features, numbered from 1: `worst_1`, `worst_1_verdict`, ...
 MOST_WORST_FEATURES = 10
 WORST_KEY = "worst"

@@ -1,0 +1,152 @@
+"""One run at a time works on a folder of results."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import errno
+import os
+import sys
+from pathlib import Path
+from types import TracebackType
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks, and no TFX.
+    fcntl = None  # type: ignore[assignment]
+
+LOCK_FILE = ".lock"
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
+_MOST_BYTES = 1000
+
+
+class OutputInUseError(RuntimeError):
+    """Another run works on the folder.
+
+    Attributes:
+        folder: The folder.
+        holder: Who works on it, in words: its process, since when, and its command.
+    """
+
+    def __init__(self, folder: Path, holder: str) -> None:
+        """Makes the message of the two."""
+        super().__init__(
+            f"--output {folder}: expected a folder that no other run is using, found {holder}. "
+            "Wait for it to end, or name another folder with --output."
+        )
+        self.folder = folder
+        self.holder = holder
+
+
+class OutputFolderError(RuntimeError):
+    """The folder cannot be made or written to; the message says why."""
+
+
+class OutputLock:
+    """Holds a folder for this process, until it is closed or the process ends, however it ends.
+
+    The kernel keeps the lock, on an open file: what a killed process leaves behind locks nobody
+    out. On a file system without locks (some NFS mounts) a line on standard error says so, and the
+    run goes on.
+
+    Args:
+        folder: The folder; it is made.
+
+    Raises:
+        OutputInUseError: Another process holds it.
+        OutputFolderError: It cannot be made or written to.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder, OutputLock(Path(folder)):
+        ...     OutputLock(Path(folder))
+        Traceback (most recent call last):
+        ...
+        examples.wine_quality.output_lock.OutputInUseError: --output ...: expected a folder that \
+no other run is using, found it in use by process ..., since ... Wait for it to end, or name \
+another folder with --output.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        """Takes the lock, or raises at once."""
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            self._descriptor = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise OutputFolderError(
+                f"--output {folder}: expected a folder that can be written to, found: "
+                f"{error.strerror}. Name another one."
+            ) from None
+        try:
+            self._lock(folder)
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+
+    def _lock(self, folder: Path) -> None:
+        if fcntl is None:
+            return
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno in _NO_LOCKS:
+                print(
+                    f"{folder}: its file system has no locks ({error.strerror}): see to it that no "
+                    "other run uses the folder",
+                    file=sys.stderr,
+                )
+                return
+            if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
+                raise OutputFolderError(
+                    f"--output {folder}: expected a folder that can be locked, found: "
+                    f"{error.strerror}. Name another one."
+                ) from None
+            said = os.pread(self._descriptor, _MOST_BYTES, 0).decode("utf-8", "replace")
+            holder = " ".join(x for x in said.split() if x.isprintable())
+            raise OutputInUseError(folder, f"it in use by {holder or 'another process'}") from None
+        now = datetime.datetime.now().astimezone()
+        command = " ".join(sys.orig_argv) if hasattr(sys, "orig_argv") else " ".join(sys.argv)
+        text = f"process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S}, {command[:200]}\n"
+        os.ftruncate(self._descriptor, 0)
+        os.pwrite(self._descriptor, text.encode("utf-8", "replace"), 0)
+
+    def close(self) -> None:
+        """Gives the folder free; closing twice does no harm."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor != -1:
+            # What is written there is of nobody any more; the file stays, as another may have it
+            # open already.
+            with contextlib.suppress(OSError):
+                os.ftruncate(descriptor, 0)
+            os.close(descriptor)
+
+    def __enter__(self) -> OutputLock:
+        """Returns the lock, which is held already."""
+        return self
+
+    def __exit__(
+        self,
+        exc_type: type[BaseException] | None,
+        exc_value: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """Closes it."""
+        self.close()
+
+
+def hold(folder: Path) -> None:
+    """Holds a folder until this process ends; asking again does no harm, as cells run again.
+
+    Args:
+        folder: The folder; it is made.
+
+    Raises:
+        OutputInUseError: Another process holds it.
+        OutputFolderError: It cannot be made or written to.
+    """
+    place = folder.absolute()
+    if place not in _HELD:
+        _HELD[place] = OutputLock(folder)
+
+
+_HELD: dict[Path, OutputLock] = {}

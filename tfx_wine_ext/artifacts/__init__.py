@@ -1,0 +1,1 @@
+"""Facts about artifacts on disk, which drivers, executors and resolvers ask for."""

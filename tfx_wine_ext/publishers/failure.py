@@ -1,0 +1,374 @@
+"""The publisher of failures: what the metadata store learns of a component that did not succeed.
+
+TFX records the failure of an executor (by the IR path, and without its message), and that of no
+driver; in a notebook and in Airflow it records neither, and the execution stays RUNNING for ever.
+Drivers and executors with `records_failures` do it themselves, by every path.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import threading
+import weakref
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import grpc
+from absl import logging
+from ml_metadata.metadata_store import metadata_store
+from ml_metadata.proto import metadata_store_pb2
+from tfx.dsl.compiler import constants
+from tfx.orchestration import data_types, data_types_utils, metadata
+from tfx.orchestration.portable import data_types as portable_data_types
+from tfx.orchestration.portable.mlmd import execution_lib
+from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
+from tfx.types.artifact import Artifact
+
+from tfx_wine_ext.lineage.process import this_process
+from tfx_wine_ext.types import execution as keys
+
+_Class = TypeVar("_Class", bound=type)
+
+# Databases limit a property's length, some to 64 KiB; a message of this length is read by nobody.
+MOST_CHARACTERS = 4000
+_CUT = " [...] "
+
+_SUCCEEDED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
+_CANCELLED, _UNKNOWN = grpc.StatusCode.CANCELLED.value[0], grpc.StatusCode.UNKNOWN.value[0]
+
+_SECRETS = (
+    # The password of a URL. It may hold an @; the last one before the host counts.
+    (re.compile(r"(://[^\s/:@]*):[^\s/]*@"), r"\1:***@"),
+    # password=..., sig=...; and "password": "..." of JSON and of Python's dicts.
+    (
+        re.compile(
+            r"(?i)((?:passw(?:or)?d|pwd|secret|token|api[_-]?key|access[_-]?key|credential|"
+            r"signature|\bsig)[\w-]{0,40}[\"']?\s*)(=\s*[\"']?|:\s*[\"'])[^\s\"'&,;)}\]]+"
+        ),
+        r"\1\2***",
+    ),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 ***"),
+)
+
+# By the connection of the launcher that is at work: the executions of the outputs that it waits
+# for. The driver is given the connection and the executor is not; both see the same outputs.
+_LAUNCHES: weakref.WeakKeyDictionary[metadata.Metadata, dict[str, int]] = (
+    weakref.WeakKeyDictionary()
+)
+_LOCK = threading.Lock()
+
+
+def records_failures(cls: _Class) -> _Class:
+    """Makes a driver or an executor record its failures: a class decorator for both of them.
+
+    Whatever is raised, be it by Ctrl-C, ends as a FAILED execution with its message, which
+    `tfx-wine-ext show` prints, and goes on its way as it was. The message is one line; passwords in
+    URLs and what looks like a key are left out. The driver also leaves in the store which process
+    it is in, so that a run whose process was killed can be told from one that is running.
+
+    An executor records by what its driver has seen: one in another process than its driver, or
+    with a driver that has not this decorator, leaves the recording to TFX.
+
+    Args:
+        cls: A driver for both launch paths, such as a `DecidingDriver`; or an executor.
+
+    Returns:
+        The same class.
+
+    Example:
+        >>> from tfx.dsl.components.base.base_executor import BaseExecutor
+        >>> @records_failures
+        ... class Executor(BaseExecutor):
+        ...     def Do(self, input_dict, output_dict, exec_properties):
+        ...         raise ValueError("no rows")
+        >>> Executor().Do({}, {}, {})
+        Traceback (most recent call last):
+        ...
+        ValueError: no rows
+    """
+    for name, recording in (
+        ("run", _recording_run),
+        ("pre_execution", _recording_pre_execution),
+        ("Do", _recording_do),
+    ):
+        method = getattr(cls, name, None)
+        if method is not None and not hasattr(method, "records_failures"):
+            recorded = recording(method)
+            recorded.records_failures = True  # type: ignore[attr-defined]
+            setattr(cls, name, recorded)
+    return cls
+
+
+def failure_message(error: BaseException) -> str:
+    r"""Returns an error as the store keeps it: its class and its message, in one line.
+
+    Args:
+        error: Whatever was raised.
+
+    Returns:
+        At most `MOST_CHARACTERS` characters, none of which moves a cursor or hides others, and
+        no password.
+
+    Example:
+        >>> failure_message(ValueError("mysql://me:secret@db/x:\n  no table \x1b[1m"))
+        'ValueError: mysql://me:***@db/x: no table \\x1b[1m'
+        >>> failure_message(KeyboardInterrupt())
+        'KeyboardInterrupt'
+    """
+    try:
+        said = " ".join(str(error).split())
+    except Exception:  # A faulty __str__ must not hide that there was an error.
+        said = "(its message cannot be read)"
+    # Cut twice: patterns take long on a text of megabytes, and half a secret is not recognised.
+    said = _shortened(said, 4 * MOST_CHARACTERS)
+    for pattern, masked in _SECRETS:
+        said = pattern.sub(masked, said)
+    said = _shortened(said, MOST_CHARACTERS * 3 // 4)
+    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
+    escaped = "".join(
+        x if x.isprintable() else x.encode("unicode_escape", "surrogatepass").decode("ascii")
+        for x in text
+    )
+    return escaped if len(escaped) <= MOST_CHARACTERS else escaped[: MOST_CHARACTERS - 1] + "…"
+
+
+def _shortened(text: str, most: int) -> str:
+    """Keeps the beginning of a text, which says what happened, and the end: what to do."""
+    return text if len(text) <= most else f"{text[: most // 2]}{_CUT}{text[-most // 4 :]}"
+
+
+def record_failure(
+    store: metadata_store.MetadataStore, execution_id: int, error: BaseException
+) -> None:
+    """Marks an execution as failed, with its message; what the store then raises is only logged.
+
+    Args:
+        store: The metadata store.
+        execution_id: Of the execution; one that has succeeded, of an earlier try, stays so.
+        error: Why it failed.
+    """
+    try:
+        [execution] = store.get_executions_by_id([execution_id])
+        if execution.last_known_state in _SUCCEEDED:
+            return
+        execution.last_known_state = metadata_store_pb2.Execution.FAILED
+        stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
+        result = execution_result_pb2.ExecutionResult(
+            code=_CANCELLED if stopped else _UNKNOWN, result_message=failure_message(error)
+        )
+        execution_lib.set_execution_result(result, execution)
+        store.put_executions([execution])
+    except Exception:
+        logging.exception("execution %d failed, which could not be recorded", execution_id)
+
+
+def execution_of(
+    store: metadata_store.MetadataStore,
+    node: pipeline_pb2.PipelineNode,
+    other: str | None = None,
+    state: int | None = None,
+) -> metadata_store_pb2.Execution | None:
+    """Returns the execution that TFX's IR launcher has registered for a node of the current run.
+
+    Args:
+        store: The metadata store.
+        node: The node, whose contexts name pipeline and run.
+        other: Id of another node of the same pipeline, whose execution is wanted.
+        state: Only one in this state, of MLMD's; None: whatever its state.
+    """
+    contexts = {
+        (each.type.name, str(data_types_utils.get_value(each.name)))
+        for each in node.contexts.contexts
+    }
+    if other is not None:
+        kind = constants.NODE_CONTEXT_TYPE_NAME
+        own = node.node_info.id
+        contexts = {
+            (type_, name[: -len(own)] + other if type_ == kind else name)
+            for type_, name in contexts
+        }
+    run = _run_of(store, node)
+    found = store.get_executions_by_context(run.id) if run is not None else []
+    # The newest first, which is nearly always the one.
+    for execution in sorted(found, key=lambda each: each.id, reverse=True):
+        if state not in (None, execution.last_known_state):
+            continue
+        of = store.get_contexts_by_execution(execution.id)
+        if contexts <= {(context.type, context.name) for context in of}:
+            return execution
+    return None
+
+
+def _run_of(
+    store: metadata_store.MetadataStore, node: pipeline_pb2.PipelineNode
+) -> metadata_store_pb2.Context | None:
+    for each in node.contexts.contexts:
+        if each.type.name == constants.PIPELINE_RUN_CONTEXT_TYPE_NAME:
+            return store.get_context_by_type_and_name(
+                each.type.name, str(data_types_utils.get_value(each.name))
+            )
+    return None
+
+
+def _recording_run(run: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps what TFX's IR launcher calls of a driver: the connection is closed."""
+
+    @functools.wraps(run)
+    def recording(self: Any, execution_info: portable_data_types.ExecutionInfo) -> Any:
+        node = execution_info.pipeline_node
+        if node is None:  # Called by a test, not by a launcher.
+            return run(self, execution_info)
+        connection = self._metadata_handle
+        execution_id = None
+        try:
+            with connection as handle:
+                execution = execution_of(handle.store, node)
+                execution_id = execution.id if execution is not None else None
+                _note_process(handle.store, _run_of(handle.store, node), node.node_info.id)
+                if execution_id is not None:
+                    _expect(connection, execution_info.output_dict, execution_id)
+            return run(self, execution_info)
+        except BaseException as error:
+            if execution_id is not None:
+                _reopen_and_record(connection, execution_id, error)
+            raise
+
+    return recording
+
+
+def _recording_pre_execution(pre_execution: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps what notebooks and Airflow call of a driver: the connection is open."""
+
+    @functools.wraps(pre_execution)
+    def recording(
+        self: Any,
+        input_dict: Any,
+        output_dict: Any,
+        exec_properties: dict[str, Any],
+        driver_args: data_types.DriverArgs,
+        pipeline_info: data_types.PipelineInfo,
+        component_info: data_types.ComponentInfo,
+    ) -> data_types.ExecutionDecision:
+        connection = self._metadata_handle
+        given = dict(exec_properties)
+        try:
+            contexts = connection.register_pipeline_contexts_if_not_exists(pipeline_info)
+            run = contexts[1] if len(contexts) > 1 else None
+            _note_process(connection.store, run, component_info.component_id)
+            decision = pre_execution(
+                self,
+                input_dict=input_dict,
+                output_dict=output_dict,
+                exec_properties=exec_properties,
+                driver_args=driver_args,
+                pipeline_info=pipeline_info,
+                component_info=component_info,
+            )
+        except BaseException as error:
+            _record_legacy(connection, given, pipeline_info, component_info, error)
+            raise
+        if not decision.use_cached_results:
+            _expect(connection, decision.output_dict, decision.execution_id)
+        return decision
+
+    return recording
+
+
+def _recording_do(do: Callable[..., Any]) -> Callable[..., Any]:
+    """Wraps what both launchers call of an executor."""
+
+    @functools.wraps(do)
+    def recording(
+        self: Any,
+        input_dict: dict[str, list[Artifact]],
+        output_dict: dict[str, list[Artifact]],
+        exec_properties: dict[str, Any],
+    ) -> Any:
+        launch = _expected(output_dict)
+        try:
+            return do(self, input_dict, output_dict, exec_properties)
+        except BaseException as error:
+            if launch is not None:
+                connection, execution_id = launch
+                _reopen_and_record(connection, execution_id, error)
+            raise
+
+    return recording
+
+
+def _uris(output_dict: Any) -> list[str]:
+    return [each.uri for artifacts in (output_dict or {}).values() for each in artifacts]
+
+
+def _expect(connection: metadata.Metadata, output_dict: Any, execution_id: int) -> None:
+    with _LOCK:
+        launches = _LAUNCHES.setdefault(connection, {})
+        launches.update(dict.fromkeys(_uris(output_dict), execution_id))
+
+
+def _expected(output_dict: Any) -> tuple[metadata.Metadata, int] | None:
+    """Returns connection and execution of the launch that waits for these outputs."""
+    uris = _uris(output_dict)
+    found = None
+    with _LOCK:
+        for connection, launches in list(_LAUNCHES.items()):
+            for uri in uris:
+                execution_id = launches.pop(uri, None)
+                if execution_id is not None:
+                    found = connection, execution_id
+    return found
+
+
+def _reopen_and_record(
+    connection: metadata.Metadata, execution_id: int, error: BaseException
+) -> None:
+    try:
+        with connection as handle:
+            record_failure(handle.store, execution_id, error)
+    except Exception:
+        logging.exception("execution %d failed, which could not be recorded", execution_id)
+
+
+def _record_legacy(
+    connection: metadata.Metadata,
+    exec_properties: dict[str, Any],
+    pipeline_info: data_types.PipelineInfo,
+    component_info: data_types.ComponentInfo,
+    error: BaseException,
+) -> None:
+    """Records a failure before or after TFX registered the execution."""
+    try:
+        run = connection.get_component_run_context(component_info)
+        executions = connection.store.get_executions_by_context(run.id) if run is not None else []
+        if not executions:
+            executions = [
+                connection.register_execution(
+                    exec_properties=exec_properties,
+                    pipeline_info=pipeline_info,
+                    component_info=component_info,
+                    contexts=connection.register_pipeline_contexts_if_not_exists(pipeline_info),
+                )
+            ]
+        record_failure(connection.store, executions[-1].id, error)
+    except Exception:
+        logging.exception("%s failed, which could not be recorded", component_info.component_id)
+
+
+def _note_process(
+    store: metadata_store.MetadataStore, run: metadata_store_pb2.Context | None, node: str
+) -> None:
+    """Leaves beside the run which process runs a node; without it, nobody could tell a killed one.
+
+    Not as a property of the execution: TFX's cache would take two executions by different processes
+    for different work.
+    """
+    if run is None:
+        return
+    try:
+        # As others may have added to it: what is put replaces all properties.
+        [run] = store.get_contexts_by_id([run.id])
+        run.custom_properties[keys.of_node(node)].string_value = this_process().to_json()
+        store.put_contexts([run])
+    except Exception:
+        logging.exception("which process runs %s could not be recorded", node)
