@@ -14,7 +14,7 @@ import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, BinaryIO
 
 # Enough for the drift report of more than ten thousand features.
 MAX_BYTES = 128 * 2**20
@@ -72,6 +72,30 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> byte
         ...
         tfx_wine_ext.documents.DocumentError: /dev/null: expected a regular file, found a device
     """
+    with open_regular(path) as file:
+        # One more than allowed: the file may grow meanwhile, and some systems say 0 of its size.
+        data = file.read(max_bytes + 1)
+    if len(data) > max_bytes:
+        raise DocumentError(os.fspath(path), "", f"at most {max_bytes:,} bytes", "a larger file")
+    return data
+
+
+def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+    """Opens a regular file to read it; whatever else is there is refused at once.
+
+    Args:
+        path: Of the file, on this machine.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        OSError: It cannot be read.
+        DocumentError: It is no regular file, or the path holds a NUL.
+
+    Example:
+        >>> with open_regular(__file__) as file:
+        ...     file.readable()
+        True
+    """
     name = os.fspath(path)
     if "\0" in name:
         raise DocumentError(name.replace("\0", "\\0"), "", "a path", "one that holds a NUL")
@@ -79,13 +103,12 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> byte
     _check_regular(os.stat(name), name)
     # Opening a pipe without O_NONBLOCK waits for its other end.
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
-    with open(descriptor, "rb") as file:
+    try:
         _check_regular(os.fstat(descriptor), name)
-        # One more than allowed: the file may grow meanwhile, and some systems say 0 of its size.
-        data = file.read(max_bytes + 1)
-    if len(data) > max_bytes:
-        raise DocumentError(name, "", f"at most {max_bytes:,} bytes", "a larger file")
-    return data
+        return open(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
 
 
 def _check_regular(status: os.stat_result, name: str) -> None:

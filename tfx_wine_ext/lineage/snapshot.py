@@ -17,7 +17,8 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from tfx_wine_ext.lineage.store import StoreError, query_sqlite
+from tfx_wine_ext.lineage import sqlite_file
+from tfx_wine_ext.lineage.errors import StoreError
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
 
@@ -163,10 +164,8 @@ class Snapshot:
         """
         try:
             return cls._read(store, pipeline)
-        except (errors.StatusError, RuntimeError) as error:
-            name = getattr(store, "name", "the metadata store")
-            said = " ".join(str(error).split())
-            raise StoreError(f"{name}: expected answers, found: {said[:300]}: try again") from error
+        except (errors.StatusError, RuntimeError, UnicodeError) as error:
+            raise _no_answer(store, " ".join(str(error).split())) from None
 
     @classmethod
     def _read(cls, store: metadata_store.MetadataStore, pipeline: str | None) -> Snapshot:
@@ -175,8 +174,10 @@ class Snapshot:
         pipelines = sorted({c.name for c in contexts.values() if c.type == _PIPELINE})
         if pipeline is not None and pipeline not in pipelines:
             raise StoreError(
-                f"{getattr(store, 'name', 'the metadata store')}: expected the pipeline "
-                f"{pipeline!r}, found {', '.join(map(repr, pipelines)) or 'none'}"
+                _name(store),
+                f"the pipeline {pipeline!r}",
+                ", ".join(map(repr, pipelines)) or "none",
+                "name one of these" if pipelines else "run one first",
             )
         names = _type_names(store.get_execution_types())
         found = store.get_executions()
@@ -280,6 +281,16 @@ class Snapshot:
             level = following
 
 
+def _name(store: metadata_store.MetadataStore) -> str:
+    return str(getattr(store, "name", "the metadata store"))
+
+
+def _no_answer(store: metadata_store.MetadataStore, said: str) -> StoreError:
+    path = getattr(store, "sqlite_file", None)
+    found = path and sqlite_file.damaged(path, _name(store))
+    return found or StoreError(_name(store), "answers", said[:300] or "none", "try again")
+
+
 @dataclasses.dataclass(frozen=True)
 class _Context:
     id: int
@@ -304,7 +315,7 @@ def _associations(
     path = getattr(store, "sqlite_file", None)
     if path is not None:
         statement = "SELECT context_id, execution_id FROM Association ORDER BY context_id"
-        pairs: Iterable[tuple[int, ...]] = query_sqlite(path, statement)
+        pairs: Iterable[tuple[int, ...]] = sqlite_file.query(path, statement, _name(store))
     else:
         pairs = [
             (context, execution.id)
