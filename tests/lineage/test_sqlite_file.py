@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import sqlite3
@@ -273,3 +274,30 @@ def test_a_configuration_of_any_other_type_is_an_error(text, tmp_path):
     for where in ("{" + text[1:], tmp_path / "config.json"):
         with pytest.raises(StoreError, match="expected MLMD's ConnectionConfig as JSON"):
             open_store(where)
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "type_"),
+    [
+        ("Artifact", "type_id", "x'ff00fe'", "INT"),
+        ("Artifact", "uri", "x'ff'", "TEXT"),
+        ("Execution", "last_known_state", "-1.5e300", "INT"),
+        ("ArtifactProperty", "int_value", "'many'", "INT"),
+        ("ArtifactProperty", "double_value", "x''", "DOUBLE"),
+        ("ExecutionProperty", "is_custom_property", "987654", "TINYINT(1)"),
+        ("EventPath", "step_index", "NULL", "INT"),
+        ("Context", "name", "x'00'", "VARCHAR(255)"),
+        ("Context", "create_time_since_epoch", "'now'", "INT"),
+    ],
+)
+def test_a_value_of_another_type_is_an_error_before_mlmd_aborts_the_process(
+    copy, temporary, table, column, value, type_
+):
+    with contextlib.closing(sqlite3.connect(copy)) as connection:
+        one = f"rowid = (SELECT min(rowid) FROM {table})"
+        where = "is_index_step = 1" if table == "EventPath" else one
+        connection.execute(f"UPDATE {table} SET {column} = {value} WHERE {where}")
+        connection.commit()
+    message = f"expected values of the type {type_} in the column {column} of the table {table}"
+    with pytest.raises(StoreError, match=re.escape(message)):
+        open_store(copy)

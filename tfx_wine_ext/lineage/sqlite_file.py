@@ -32,6 +32,20 @@ LOCK_SECONDS = 5.0
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
 _TABLES = {"Type", "Artifact", "Execution", "Event", "Context", "Association", "MLMDEnv"}
+# Those of which MLMD reads what is asked for here.
+_READ_TABLES = _TABLES | {"ArtifactProperty", "ExecutionProperty", "ContextProperty", "EventPath"}
+# What SQLite may hold in a column of a declared type. It lets anything be stored anywhere, and MLMD
+# aborts the process, without an exception, where it reads something else.
+_STORED = {
+    "INT": ("integer",),
+    "INTEGER": ("integer",),
+    "TINYINT": ("integer",),
+    "BOOLEAN": ("integer",),
+    "DOUBLE": ("real", "integer"),
+    "VARCHAR": ("text",),
+    "TEXT": ("text",),
+}
+_TRUE_OR_FALSE = ("is_custom_property", "is_index_step", "bool_value")
 # The bytes of the file by which SQLite's processes agree: a reader takes the pending one for the
 # time it takes to get the shared ones.
 _PENDING, _SHARED, _SHARED_BYTES = 0x40000000, 0x40000002, 510
@@ -80,6 +94,7 @@ def readable_file(path: str) -> ReadableFile:
             found = _recovered(path, real, "")
         _check_size(found.path, path)
         _check_tables(found.path, path)
+        _check_values(found.path, path)
     except BaseException:
         delete(found)
         raise
@@ -246,6 +261,36 @@ def _check_tables(path: str, name: str) -> None:
         raise StoreError(
             name, "one schema version, a number, in the table MLMDEnv", found, _GIVE_ANOTHER
         )
+
+
+def _check_values(path: str, name: str) -> None:
+    """Asks of each column whether it holds only what MLMD can read: one look at each table."""
+    for table in sorted(_READ_TABLES):
+        columns = query(path, f"SELECT name, type FROM pragma_table_info({_quoted(table)})", name)
+        wrong = {
+            column: f"max(typeof({_quoted(column)}) NOT IN {(*stored, 'null')})"
+            + (f" OR max({_quoted(column)} NOT IN (0, 1))" if column in _TRUE_OR_FALSE else "")
+            + (" OR max(is_index_step AND step_index IS NULL)" if column == "step_index" else "")
+            for column, type_ in columns
+            if (stored := _STORED.get(str(type_).partition("(")[0].upper())) is not None
+        }
+        if not wrong:
+            continue
+        [found] = query(path, f"SELECT {', '.join(wrong.values())} FROM {_quoted(table)}", name)
+        for column, is_wrong in zip(wrong, found):
+            if is_wrong:
+                type_ = dict(columns)[column]
+                raise StoreError(
+                    name,
+                    f"values of the type {type_} in the column {column} of the table {table}",
+                    "others, which no MLMD has written",
+                    _RESTORE,
+                )
+
+
+def _quoted(identifier: str) -> str:
+    escaped = identifier.replace('"', '""')
+    return f'"{escaped}"'
 
 
 def _size(path: str) -> int:
