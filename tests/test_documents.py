@@ -16,10 +16,21 @@ from tfx_wine_ext.documents import (
     MAX_DEPTH,
     DocumentError,
     Part,
+    anything,
+    boolean,
+    checked,
     described,
+    list_of,
+    mapping_of,
+    number,
+    one_of,
+    optional,
     parse_json,
     read_bytes,
     read_json,
+    record,
+    text,
+    whole_number,
 )
 
 
@@ -35,7 +46,7 @@ def test_a_byte_order_mark_is_passed_over():
 
 
 @pytest.mark.parametrize(
-    ("text", "message"),
+    ("content", "message"),
     [
         (b"\xff\xfe{\x00}\x00", "a.json: expected JSON in UTF-8, found the byte 0xff at 0"),
         (b'{"a": "\xe9"}', "a.json: expected JSON in UTF-8, found the byte 0xe9 at 7"),
@@ -52,18 +63,18 @@ def test_a_byte_order_mark_is_passed_over():
         ('{"a":' * 10**5, "a.json: expected JSON nested at most 100 deep, found deeper nesting"),
     ],
 )
-def test_what_is_no_such_json_is_an_error_that_names_the_document(text, message):
+def test_what_is_no_such_json_is_an_error_that_names_the_document(content, message):
     with pytest.raises(DocumentError) as caught:
-        parse_json(text, "a.json")
+        parse_json(content, "a.json")
     assert str(caught.value).startswith(message)
     assert caught.value.path == "a.json"
 
 
 def test_an_integer_of_a_million_digits_takes_no_time():
     started = time.monotonic()
-    for text in ("1" * 10**6, f"[-{'9' * 10**6}]"):
+    for content in ("1" * 10**6, f"[-{'9' * 10**6}]"):
         with pytest.raises(DocumentError, match="integers of at most 308 digits"):
-            parse_json(text, "a.json")
+            parse_json(content, "a.json")
     assert time.monotonic() - started < 1
 
 
@@ -173,3 +184,47 @@ def test_every_package_may_import_the_guard():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("\n", "")
+
+
+FEATURE = record(
+    {
+        "name": text,
+        "kind": one_of("numeric", "categorical"),
+        "scores": list_of(optional(number)),
+        "counts": mapping_of(whole_number),
+        "pair": list_of(anything, 2),
+    },
+    {"new": boolean},
+)
+GOOD = {"name": "pH", "kind": "numeric", "scores": [1, None], "counts": {"a": 1}, "pair": (1, "x")}
+
+
+def test_a_document_that_is_as_it_should_be_passes_the_check():
+    checked([GOOD, {**GOOD, "new": True, "other": object()}], list_of(FEATURE), "a.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": 7}, "a.json: [0].name: expected a text, found 7"),
+        ({"kind": "x"}, "a.json: [0].kind: expected one of numeric, categorical, found 'x'"),
+        ({"kind": []}, "a.json: [0].kind: expected one of numeric, categorical, found a list"),
+        ({"scores": [1, True]}, "a.json: [0].scores[1]: expected a finite number, found true"),
+        ({"scores": [math.nan]}, "a.json: [0].scores[0]: expected a finite number, found nan"),
+        ({"scores": [10**400]}, "a.json: [0].scores[0]: expected a finite number, found an int"),
+        ({"scores": {}}, "a.json: [0].scores: expected a list, found an object"),
+        ({"counts": {"x y": 1.5}}, "a.json: [0].counts['x y']: expected an integer, found 1.5"),
+        ({"counts": {1: 1}}, "a.json: [0].counts: expected names that are texts, found 1"),
+        ({"pair": [1]}, "a.json: [0].pair: expected a list of 2, found one of 1"),
+        ({"new": 1}, "a.json: [0].new: expected true or false, found 1"),
+    ],
+)
+def test_what_is_otherwise_is_named_with_its_place(change, message):
+    with pytest.raises(DocumentError) as caught:
+        checked([{**GOOD, **change}], list_of(FEATURE), "a.json")
+    assert str(caught.value).startswith(message)
+
+
+def test_a_missing_key_is_named_with_those_that_are_there():
+    with pytest.raises(DocumentError, match=r"a\.json: expected the key 'name', found 'kind', 'sc"):
+        checked({key: GOOD[key] for key in GOOD if key != "name"}, FEATURE, "a.json")

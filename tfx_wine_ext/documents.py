@@ -13,8 +13,8 @@ import math
 import os
 import re
 import stat
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, NamedTuple, Optional, Union
 
 # Enough for the drift report of more than ten thousand features.
 MAX_BYTES = 128 * 2**20
@@ -383,6 +383,160 @@ class Part:
     def _below(self, name: str) -> str:
         shown = name if name.isidentifier() else f"[{_shortened(repr(name))}]"
         return f"{self.key}.{shown}" if self.key and shown[0] != "[" else f"{self.key}{shown}"
+
+
+# What a check finds wrong: the keys that lead there, what was expected, and what is there.
+Problem = tuple[tuple[Union[str, int], ...], str, Any]
+Check = Callable[[Any], Optional[Problem]]
+
+
+def checked(value: Any, check: Check, path: str) -> None:
+    """Checks a whole document at once, where `Part` would ask for each of its values.
+
+    Args:
+        value: Of the document.
+        check: What it has to be, put together from `record`, `list_of`, `mapping_of`, `optional`,
+            `one_of`, `text`, `number`, `whole_number` and `boolean`.
+        path: What to call the document.
+
+    Raises:
+        DocumentError: It is something else.
+
+    Example:
+        >>> feature = record({"name": text, "scores": list_of(optional(number))})
+        >>> checked([{"name": "pH", "scores": [0.1, None, "x"]}], list_of(feature), "a.json")
+        Traceback (most recent call last):
+        ...
+        tfx_wine_ext.documents.DocumentError: a.json: [0].scores[2]: expected a finite number, \
+found 'x'
+    """
+    found = check(value)
+    if found is not None:
+        keys, expected, instead = found
+        part = Part(value, path)
+        for key in keys:
+            below = f"{part.key}[{key}]" if isinstance(key, int) else part._below(key)
+            part = Part(None, path, below)
+        shown = instead.text if isinstance(instead, _Words) else described(instead)
+        raise part.error(expected, shown)
+
+
+class _Words(NamedTuple):
+    """What was found, in words; else the value that was found."""
+
+    text: str
+
+
+def text(value: Any) -> Problem | None:
+    """Checks for a text."""
+    return None if isinstance(value, str) else ((), "a text", value)
+
+
+def number(value: Any) -> Problem | None:
+    """Checks for a finite number; true and false are none."""
+    if type(value) is float or (isinstance(value, (int, float)) and not isinstance(value, bool)):
+        try:
+            if math.isfinite(value):
+                return None
+        except OverflowError:
+            pass
+    return (), "a finite number", value
+
+
+def whole_number(value: Any) -> Problem | None:
+    """Checks for an integer; true and false are none."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return None
+    return (), "an integer", value
+
+
+def boolean(value: Any) -> Problem | None:
+    """Checks for true or false."""
+    return None if isinstance(value, bool) else ((), "true or false", value)
+
+
+def anything(value: Any) -> Problem | None:
+    """Checks nothing."""
+    return None
+
+
+def one_of(*choices: str) -> Check:
+    """Checks for one of several texts."""
+    return lambda value: (
+        None
+        if isinstance(value, str) and value in choices
+        else ((), f"one of {', '.join(choices)}", value)
+    )
+
+
+def optional(check: Check) -> Check:
+    """Checks for null, or what another check asks for."""
+    return lambda value: None if value is None else check(value)
+
+
+def list_of(check: Check, length: int | None = None) -> Check:
+    """Checks for a list of what another check asks for.
+
+    Args:
+        check: Of each element.
+        length: How many there must be. Default: any number.
+    """
+
+    def run(value: Any) -> Problem | None:
+        if not isinstance(value, (list, tuple)):
+            return (), "a list", value
+        if length is not None and len(value) != length:
+            return (), f"a list of {length}", _Words(f"one of {len(value)}")
+        for index, each in enumerate(value):
+            found = check(each)
+            if found is not None:
+                return (index, *found[0]), found[1], found[2]
+        return None
+
+    return run
+
+
+def mapping_of(check: Check) -> Check:
+    """Checks for an object with any names, and under each what another check asks for."""
+
+    def run(value: Any) -> Problem | None:
+        if not isinstance(value, Mapping):
+            return (), "an object", value
+        for name, each in value.items():
+            if not isinstance(name, str):
+                return (), "names that are texts", name
+            found = check(each)
+            if found is not None:
+                return (name, *found[0]), found[1], found[2]
+        return None
+
+    return run
+
+
+def record(checks: Mapping[str, Check], missing: Mapping[str, Check] | None = None) -> Check:
+    """Checks for an object with certain keys; others may be there too.
+
+    Args:
+        checks: What must stand under each key.
+        missing: The same, of keys that may be missing.
+    """
+
+    def run(value: Any) -> Problem | None:
+        if not isinstance(value, Mapping):
+            return (), "an object", value
+        for name, check in checks.items():
+            if name not in value:
+                return (), f"the key {name!r}", _Words(_listed(value))
+            found = check(value[name])
+            if found is not None:
+                return (name, *found[0]), found[1], found[2]
+        for name, check in (missing or {}).items():
+            found = check(value[name]) if name in value else None
+            if found is not None:
+                return (name, *found[0]), found[1], found[2]
+        return None
+
+    return run
 
 
 def described(value: Any) -> str:
