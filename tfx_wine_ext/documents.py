@@ -46,6 +46,11 @@ class DocumentError(ValueError):
         self.path, self.key = path, key
         self.expected, self.found, self.remedy = expected, found, remedy
 
+    @property
+    def problem(self) -> str:
+        """The message without the path, for those who say it themselves."""
+        return f"{self.key}: expected {self.expected}, found {self.found}".removeprefix(": ")
+
     def __reduce__(self) -> tuple[Any, ...]:
         """Lets the error travel between processes."""
         return type(self), (self.path, self.key, self.expected, self.found, self.remedy)
