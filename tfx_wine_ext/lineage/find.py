@@ -150,18 +150,18 @@ def _named(artifact: Artifact) -> Iterator[str]:
 def _places(snapshot: Snapshot, files: SoftFiles) -> dict[str, list[int]]:
     """Artifacts by all the ways to write where they are."""
     found: dict[str, list[int]] = defaultdict(list)
-    folder = functools.lru_cache(maxsize=None)(os.path.realpath)
+    folder = functools.lru_cache(maxsize=None)(_real)
     for artifact in snapshot.artifacts.values():
         ways = set()
         for place in _named(artifact):
             ways.add(_normal(place))
             local = files.local(place)
             if not has_scheme(local):
-                absolute = _normal(os.path.abspath(local.replace("\0", "")))
+                absolute = _normal(os.path.abspath(local))
                 ways.add(absolute)
                 parent, name = os.path.split(absolute)
                 real = os.path.join(folder(parent), name)
-                ways.add(os.path.realpath(real) if os.path.islink(real) else real)
+                ways.add(_real(real) if os.path.islink(real) else real)
         for way in ways:
             found[way].append(artifact.id)
     return found
@@ -172,7 +172,7 @@ def _around(asked: str, files: SoftFiles) -> Iterator[str]:
     ways = [_normal(asked)]
     if not has_scheme(asked) or asked.startswith("file:"):
         here = SoftFiles().local(asked)
-        ways = [os.path.abspath(here), os.path.realpath(here)]
+        ways = [os.path.abspath(here), _real(here)]
         if here == asked:
             ways.append(_normal(asked))  # As the store has it.
             ways.append(os.path.abspath(files.local(asked)))
@@ -187,6 +187,14 @@ def _above(path: str) -> str:
     """The folder around a path; empty where there is none worth naming."""
     parent = path.rpartition("/")[0]
     return "" if parent in ("", ".", "..") or parent.endswith((":/", ":")) else parent
+
+
+def _real(path: str) -> str:
+    """A path without links; as it is if it can be none."""
+    try:
+        return os.path.realpath(path)
+    except (OSError, ValueError):
+        return path
 
 
 def _normal(path: str) -> str:

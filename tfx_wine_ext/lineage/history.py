@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST
-from tfx_wine_ext.lineage.files import SoftFiles, Unread
+from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.moved import (
     MIN_PAIRS,
     STATISTICS,
@@ -67,7 +67,7 @@ def history_document(
         "features": _features(runs, moved),
         "correlations": found,
         "correlation_note": _note(runs, metric, found),
-        "unread": jsonable(_unread(runs)),
+        "unread": _unread(runs, moved),
     }
 
 
@@ -104,10 +104,11 @@ def _badness(score: Score) -> tuple[int, float]:
     return WORST_FIRST.index(score.verdict), -(score.nearness or 0.0)
 
 
-def _unread(runs: Sequence[Run]) -> list[Unread]:
-    """What of all runs could not be read, each file once."""
-    found = {(each.path, each.problem): each for run in runs for each in run.unread}
-    return list(found.values())
+def _unread(runs: Sequence[Run], moved: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What could not be read of all runs and of what was compared, each file once."""
+    found = [jsonable(each) for run in runs for each in run.unread]
+    found += [each for step in moved for each in step["unread"]]
+    return list({(each["path"], each["problem"]): each for each in found}.values())
 
 
 def _note(runs: Sequence[Run], metric: str | None, found: Sequence[Mapping[str, Any]]) -> str:
