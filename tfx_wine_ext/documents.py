@@ -199,6 +199,24 @@ def parse_json(text: str | bytes, path: str, *, finite: bool = True) -> Part:
     return Part(value, path)
 
 
+def parse_message(message_class: Any, data: bytes, path: str) -> Any:
+    """Parses a protobuf message that somebody else wrote.
+
+    Args:
+        message_class: Of the message; nothing of protobuf is imported here.
+        data: Its bytes.
+        path: What to call the document in an error.
+
+    Raises:
+        DocumentError: The bytes are no such message.
+    """
+    try:
+        return message_class.FromString(data)
+    except Exception:  # Each implementation of protobuf raises others: also SystemError.
+        name = message_class.DESCRIPTOR.name
+        raise DocumentError(path, "", f"a message {name}", "other bytes") from None
+
+
 _TOO_DEEP = (f"JSON nested at most {MAX_DEPTH} deep", "deeper nesting")
 
 

@@ -98,7 +98,7 @@ def test_what_is_nowhere_is_missing_and_nothing_is_claimed(wine, tmp_path, monke
     assert document["correlation_note"] == (
         "No metric is known: the evaluation of 1 run could not be read."
     )
-    assert len(document["unread"]) == 4
+    assert len(document["unread"]) == 6  # With the statistics of both.
     [failed] = [text for text in document["moved"][0]["sentences"] if "failed" in text]
     assert failed == (
         "DriftReport failed: the store does not say why, and its folder "

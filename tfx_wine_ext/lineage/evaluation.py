@@ -15,7 +15,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from tfx_wine_ext import documents
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
@@ -236,12 +236,12 @@ def _slices(uri: str, files: SoftFiles) -> list[Any]:
             return []
         try:
             records = list(iter_records(io.BytesIO(data)))
-            found += [_message_class().FromString(each) for each in records]
+            found += [documents.parse_message(_message_class(), each, name) for each in records]
         except TFRecordError as error:
             files.note_unreadable(f"{uri}/{name}", str(error))
             return []
-        except message.DecodeError:
-            files.note_unreadable(f"{uri}/{name}", "expected TFMA's metrics, found other records")
+        except documents.DocumentError as error:
+            files.note_unreadable(f"{uri}/{name}", error.problem)
             return []
     if not of_metrics:
         parquet = [name for name in names if name.startswith("metrics") and "parquet" in name]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfx_wine_ext.documents import DocumentError, parse_json
+from tfx_wine_ext.documents import DocumentError, parse_json, parse_message
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.scores import (
     finite,
@@ -171,7 +171,6 @@ def rows_of_statistics(uri: str, files: SoftFiles) -> dict[str, int] | None:
 
 def anomalous_features(uri: str, files: SoftFiles) -> set[str] | None:
     """Returns the features with an anomaly in any split; None if a file is gone."""
-    from google.protobuf.message import DecodeError
     from tensorflow_metadata.proto.v0 import anomalies_pb2
 
     splits = [name for name in files.names(uri) if name.startswith("Split-")]
@@ -182,9 +181,9 @@ def anomalous_features(uri: str, files: SoftFiles) -> set[str] | None:
         if data is None:
             return None
         try:
-            found |= set(anomalies_pb2.Anomalies.FromString(data).anomaly_info)
-        except DecodeError:
-            files.note_unreadable(f"{uri}/{name}", "expected TFDV's anomalies, found others")
+            found |= set(parse_message(anomalies_pb2.Anomalies, data, name).anomaly_info)
+        except DocumentError as error:
+            files.note_unreadable(f"{uri}/{name}", error.problem)
             return None
     return found if splits else None
 

@@ -42,7 +42,7 @@ class Component:
         execution: Id of the execution.
         state: MLMD's name: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...
         started: ISO 8601, UTC.
-        seconds: From start to the last change; None while it runs.
+        seconds: From start to the last change; None while it runs, or if the clock went back.
         error: Why it failed, in a line, if the store or a stopped drift report says so.
     """
 
@@ -610,13 +610,14 @@ class _Reader:
 
 def _component(execution: Execution, stopped: str | None) -> Component:
     running = execution.state in readings.RUNNING_STATES and not execution.succeeded
+    seconds = (execution.updated - execution.created) / 1000
     return Component(
         id=execution.component or execution.type,
         type=execution.type,
         execution=execution.id,
         state=execution.state,
         started=_iso(execution.created),
-        seconds=None if running else (execution.updated - execution.created) / 1000,
+        seconds=None if running or seconds < 0 else seconds,
         error=readings.error_of(execution) or stopped,
     )
 

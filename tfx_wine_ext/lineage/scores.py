@@ -245,7 +245,6 @@ def statistics_splits(uri: str, files: SoftFiles) -> list[str]:
 
 def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
     """Returns the DatasetFeatureStatistics of a split; None if they are gone or sliced."""
-    from google.protobuf.message import DecodeError
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
     name = f"Split-{split}/{STATISTICS_FILE}"
@@ -253,10 +252,11 @@ def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
     if data is None:
         return None
     try:
-        datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(data).datasets
-    except DecodeError:
-        files.note_unreadable(f"{uri}/{name}", "expected TFDV's statistics, found something else")
+        of_all = documents.parse_message(statistics_pb2.DatasetFeatureStatisticsList, data, name)
+    except documents.DocumentError as error:
+        files.note_unreadable(f"{uri}/{name}", error.problem)
         return None
+    datasets = of_all.datasets
     # With slices, the first one is of the whole by TFDV's convention, and has this name.
     whole = [dataset for dataset in datasets if dataset.name in ("", "All Examples")]
     return whole[0] if len(datasets) and whole else (datasets[0] if len(datasets) == 1 else None)

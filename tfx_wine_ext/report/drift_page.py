@@ -180,7 +180,7 @@ def _check(document: Mapping[str, Any]) -> None:
     version = document.get("format_version")
     if version != FORMAT_VERSION:
         raise ValueError(
-            f"document['format_version'] must be {FORMAT_VERSION}, found {version!r}: render it "
+            f"document['format_version'] must be {FORMAT_VERSION}, found {repr(version)[:60]}: render it "
             "with the version of tfx-wine-ext that wrote it, or compare again"
         )
     checked(document, shapes.DRIFT, "document")

@@ -100,12 +100,30 @@ _METRIC = record(
     {"p_value": optional(number), "details": mapping_of(optional(number))},
 )
 _SOURCE = record(
-    {"name": text, "rows": _positive},
     {
+        "name": text,
+        "rows": _positive,
         **dict.fromkeys(("uri", "split", "created"), optional(text)),
         **dict.fromkeys(("span", "version"), optional(whole_number)),
+    }
+)
+_LEVELS = mapping_of(record({"fail": optional(_positive), "warn": optional(_positive)}))
+_KNOWN_SETTINGS = record(
+    {},
+    {
+        "thresholds": _LEVELS,
+        "features": mapping_of(_LEVELS),
+        **dict.fromkeys(("share", "aggregate", "q"), number),
+        "min_count": whole_number,
     },
 )
+
+
+def _config(value: Any) -> Problem | None:
+    """Checks the settings that a page explains; it shows others as they are."""
+    return mapping_of(anything)(value) or _KNOWN_SETTINGS(value)
+
+
 _IMPORTANCE = record({"name": text, "value": number})
 DRIFT = record(
     {
@@ -113,7 +131,7 @@ DRIFT = record(
         "reasons": list_of(text),
         "share_drifted": _share,
         "aggregate": optional(number),
-        "method": text,
+        "method": one_of("exact", "sketch", "coarse"),
         "created": text,
         "baseline": optional(_SOURCE),
         "current": _SOURCE,
@@ -132,7 +150,7 @@ DRIFT = record(
             record(
                 {
                     "name": text,
-                    "kind": text,
+                    "kind": one_of("numeric", "categorical", "unknown"),
                     "verdict": _VERDICT,
                     "metrics": mapping_of(_METRIC),
                     "baseline": optional(_STATISTICS),
@@ -146,7 +164,7 @@ DRIFT = record(
                 },
             )
         ),
-        "config": mapping_of(anything),
+        "config": _config,
     }
 )
 
@@ -169,8 +187,8 @@ WARM_START = record(
                     "reason": text,
                     "shape": _SHAPE,
                     "base_shape": _SHAPE,
-                },
-                dict.fromkeys(("kept", "added", "vanished"), whole_number),
+                    **dict.fromkeys(("kept", "added", "vanished"), whole_number),
+                }
             )
         ),
         "not_compensated": list_of(text),
@@ -230,16 +248,13 @@ _RUN = record(
             record(
                 {
                     "id": whole_number,
+                    "uri": text,
                     "span": _OPTIONAL_WHOLE,
+                    "version": _OPTIONAL_WHOLE,
                     "rows": _ROWS,
                     "content_fingerprint": _OPTIONAL_TEXT,
-                },
-                {
-                    "uri": text,
-                    "version": _OPTIONAL_WHOLE,
-                    "schema_fingerprint": _OPTIONAL_TEXT,
                     "anomalies": _OPTIONAL_WHOLE,
-                },
+                }
             )
         ),
         "drift": optional(
@@ -269,17 +284,15 @@ _RUN = record(
                     "total_steps": _OPTIONAL_WHOLE,
                     "kind": _OPTIONAL_TEXT,
                     "reason": _OPTIONAL_TEXT,
-                },
-                {
                     "logs": _OPTIONAL_TEXT,
                     "uri": text,
                     "hyperparameters": optional(mapping_of(anything)),
-                },
+                }
             )
         ),
         "metrics": _METRICS,
         "baseline_metrics": _METRICS,
-        "evaluation": optional(record({"id": whole_number})),
+        "evaluation": optional(record({"uri": text})),
         "blessed": _OPTIONAL_FLAG,
         "pushed": _OPTIONAL_TEXT,
         "parameters": mapping_of(mapping_of(anything)),
@@ -292,6 +305,7 @@ _MOVED = record(
         "after_number": whole_number,
         "source": _OPTIONAL_TEXT,
         "features": list_of(_SCORE),
+        "rows": record({"before": _ROWS, "after": _ROWS}),
         "data_changed": _OPTIONAL_FLAG,
         "settings": list_of(
             record({"component": text, "parameter": text, "before": anything, "after": anything})
