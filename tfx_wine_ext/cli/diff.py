@@ -14,6 +14,7 @@ from tfx_wine_ext.cli.store_options import (
     STORE_HELP,
     add_store_options,
     chosen_run,
+    newest_of,
     read_runs,
     value_errors,
 )
@@ -64,7 +65,9 @@ def run(options: argparse.Namespace) -> int:
     from tfx_wine_ext.report.unread import distinct
 
     with answering(options.json) as answer:
-        found, _, _ = read_runs(options)
+        named = [each for each in (options.first, options.second) if each is not None]
+        newest = newest_of(*(named or ["latest"]))
+        found, _, _ = read_runs(options, newest and newest + (len(named) < 2))
         if options.second is not None:
             before, after = (chosen_run(found, each) for each in (options.first, options.second))
         else:

@@ -229,8 +229,9 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
     """
     found: dict[str, list[list[Execution]]] = defaultdict(list)
     by_run: dict[int, list[Execution]] = defaultdict(list)
-    for execution in snapshot.executions.values():
-        if execution.run is not None and pipeline in (None, execution.pipeline):
+    for execution in list(snapshot.executions.values()):
+        is_chosen = snapshot.chosen is None or execution.run in snapshot.chosen
+        if execution.run is not None and pipeline in (None, execution.pipeline) and is_chosen:
             by_run[execution.run].append(execution)
     for run_id, executions in sorted(by_run.items(), key=lambda item: item[1][0].id):
         groups = found[executions[0].pipeline or ""]
@@ -243,7 +244,7 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
     made = [
         _Reader(snapshot, files, name, number, executions).run()
         for name, groups in found.items()
-        for number, executions in enumerate(groups, 1)
+        for number, executions in enumerate(groups, snapshot.earlier + 1)
     ]
     return sorted(made, key=lambda run: run.components[0].execution)
 

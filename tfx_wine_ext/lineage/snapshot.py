@@ -6,11 +6,12 @@ whole store is read by a handful of calls, however many runs it has.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
 
 from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
@@ -128,6 +129,8 @@ class Snapshot:
         written_by: The same as `outputs`, by id of the artifact.
         read_by: The same as `inputs`, by id of the artifact.
         folder: Folder of the store's file; None if it is none.
+        earlier: How many runs there are before those that were read.
+        chosen: Contexts of the runs that were read; None: all were.
     """
 
     artifacts: Mapping[int, Artifact]
@@ -138,9 +141,16 @@ class Snapshot:
     written_by: Mapping[int, tuple[Link, ...]]
     read_by: Mapping[int, tuple[Link, ...]]
     folder: str | None = dataclasses.field(default=None, compare=False)
+    earlier: int = dataclasses.field(default=0, compare=False)
+    chosen: frozenset[int] | None = dataclasses.field(default=None, compare=False)
 
     @classmethod
-    def read(cls, store: metadata_store.MetadataStore, pipeline: str | None = None) -> Snapshot:
+    def read(
+        cls,
+        store: metadata_store.MetadataStore,
+        pipeline: str | None = None,
+        last: int | None = None,
+    ) -> Snapshot:
         """Reads a store.
 
         On SQLite the number of calls does not depend on what is in the store. MLMD's API has no
@@ -151,6 +161,9 @@ class Snapshot:
             store: From `open_store`, or any that is open.
             pipeline: Executions of this pipeline only. The artifacts that they read are there, but
                 not the executions of others that made these. Default: the whole store.
+            last: Read only so many runs, the newest, and what lies around them when it is asked
+                for. It takes a store on SQLite with one pipeline, or its name, and without runs
+                of notebooks, which are put together of many; others are read whole. Default: all.
 
         Raises:
             StoreError: There is no such pipeline, or the store is locked or does not answer.
@@ -163,25 +176,15 @@ class Snapshot:
             >>> len(Snapshot.read(metadata_store.MetadataStore(config)).executions)
             0
         """
-        try:
-            return cls._read(store, pipeline)
-        except StoreError:
-            raise
-        except (errors.StatusError, RuntimeError, ValueError) as error:
-            raise _no_answer(store, " ".join(str(error).split())) from None
+        with _asking(store):
+            newest = None if last is None else _read_newest(store, pipeline, last)
+            return newest or cls._read(store, pipeline)
 
     @classmethod
     def _read(cls, store: metadata_store.MetadataStore, pipeline: str | None) -> Snapshot:
         # Contexts first: what a pipeline writes meanwhile is then only passed over.
         contexts = {context.id: _Context.of(context) for context in store.get_contexts()}
-        pipelines = sorted({c.name for c in contexts.values() if c.type == _PIPELINE})
-        if pipeline is not None and pipeline not in pipelines:
-            raise StoreError(
-                _name(store),
-                f"the pipeline {pipeline!r}",
-                ", ".join(map(repr, pipelines)) or "none",
-                "name one of these" if pipelines else "run one first",
-            )
+        _check_pipeline(store, contexts, pipeline)
         names = _type_names(store.get_execution_types())
         found = store.get_executions()
         belongs = _associations(store, contexts)
@@ -197,14 +200,7 @@ class Snapshot:
         )
         names = _type_names(store.get_artifact_types())
         artifacts = {proto.id: _artifact(proto, names) for proto in protos}
-        inputs, outputs = [], []
-        for event in events:
-            if event.artifact_id in artifacts:
-                link = Link(_key(event), event.artifact_id, event.execution_id)
-                if event.type in _INPUTS:
-                    inputs.append(link)
-                elif event.type in _OUTPUTS:
-                    outputs.append(link)
+        inputs, outputs = _links(event for event in events if event.artifact_id in artifacts)
         return cls(
             artifacts=artifacts,
             executions=executions,
@@ -283,6 +279,161 @@ class Snapshot:
                             seen.add(end.artifact)
                             following.append(end.artifact)
             level = following
+
+
+@contextlib.contextmanager
+def _asking(store: metadata_store.MetadataStore) -> Iterator[None]:
+    """Turns whatever MLMD raises into what is wrong with the store."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (errors.StatusError, RuntimeError, ValueError) as error:
+        raise _no_answer(store, " ".join(str(error).split())) from None
+
+
+def _check_pipeline(
+    store: metadata_store.MetadataStore, contexts: Mapping[int, _Context], pipeline: str | None
+) -> None:
+    pipelines = sorted({c.name for c in contexts.values() if c.type == _PIPELINE})
+    if pipeline is not None and pipeline not in pipelines:
+        raise StoreError(
+            _name(store),
+            f"the pipeline {pipeline!r}",
+            ", ".join(map(repr, pipelines)) or "none",
+            "name one of these" if pipelines else "run one first",
+        )
+
+
+def _links(events: Iterable[metadata_store_pb2.Event]) -> tuple[list[Link], list[Link]]:
+    """Returns what was read and what was written."""
+    inputs, outputs = [], []
+    for event in events:
+        link = Link(_key(event), event.artifact_id, event.execution_id)
+        if event.type in _INPUTS:
+            inputs.append(link)
+        elif event.type in _OUTPUTS:
+            outputs.append(link)
+    return inputs, outputs
+
+
+class _Lazy(dict[int, Any]):
+    """A dictionary that asks the store for what it lacks, once."""
+
+    def __init__(self, load: Callable[[list[int]], Mapping[int, Any]]) -> None:
+        """Holds nothing yet."""
+        super().__init__()
+        self._load = load
+        self._absent: set[int] = set()
+
+    def fill(self, ids: Iterable[int]) -> None:
+        """Asks for many at once."""
+        known = self.keys() | self._absent
+        lacking = [id_ for id_ in dict.fromkeys(ids) if id_ not in known]
+        if lacking:
+            self.update(self._load(lacking))
+            self._absent.update(set(lacking) - self.keys())
+
+    def __missing__(self, id_: int) -> Any:
+        """Asks for one."""
+        self.fill([id_])
+        if id_ in self._absent:
+            raise KeyError(id_)
+        return super().__getitem__(id_)
+
+    def get(self, id_: int, default: Any = None) -> Any:
+        """Asks, too."""
+        try:
+            return self[id_]
+        except KeyError:
+            return default
+
+    def __contains__(self, id_: object) -> bool:
+        """Asks, too."""
+        return isinstance(id_, int) and self.get(id_) is not None
+
+
+def _read_newest(
+    store: metadata_store.MetadataStore, pipeline: str | None, last: int
+) -> Snapshot | None:
+    """Reads the newest runs of a pipeline; None if that takes to read the whole store."""
+    path = getattr(store, "sqlite_file", None)
+    if path is None:
+        return None
+    contexts = {context.id: _Context.of(context) for context in store.get_contexts()}
+    _check_pipeline(store, contexts, pipeline)
+    named = [c for c in contexts.values() if c.type == _PIPELINE and pipeline in (None, c.name)]
+    if len(named) != 1 or any(c.type == _RUNS[1] for c in contexts.values()):
+        return None
+
+    def query(statement: str) -> list[tuple[Any, ...]]:
+        return sqlite_file.query(path, statement, _name(store))
+
+    in_pipeline = f"SELECT execution_id FROM Association WHERE context_id = {named[0].id}"
+    firsts = query(
+        "SELECT min(execution_id), context_id FROM Association "
+        f"WHERE execution_id IN ({in_pipeline}) GROUP BY context_id"
+    )
+    runs = sorted((first, id_) for first, id_ in firsts if _is_run(contexts.get(id_)))
+    chosen = [id_ for _, id_ in runs[-last:]]
+    listed = ", ".join(map(str, chosen))
+    rows = query(
+        f"SELECT execution_id FROM Association WHERE context_id IN ({listed}) "
+        f"AND execution_id IN ({in_pipeline})"
+    )
+    belongs: dict[int, list[int]] = {}
+    execution_types = _type_names(store.get_execution_types())
+    artifact_types = _type_names(store.get_artifact_types())
+
+    def load_executions(ids: list[int]) -> dict[int, Execution]:
+        if not belongs:  # There is no index by execution: all at once.
+            belongs.update(_associations(store, contexts))
+        with _asking(store):
+            protos = sorted(store.get_executions_by_id(ids), key=lambda proto: proto.id)
+        return {
+            proto.id: _execution(
+                proto, execution_types, [contexts[id_] for id_ in belongs.get(proto.id, ())]
+            )
+            for proto in protos
+        }
+
+    def load_artifacts(ids: list[int]) -> dict[int, Artifact]:
+        with _asking(store):
+            protos = store.get_artifacts_by_id(ids)
+        return {proto.id: _artifact(proto, artifact_types) for proto in protos}
+
+    def load_links(ids: list[int], by: str, which: int) -> dict[int, tuple[Link, ...]]:
+        ask = getattr(store, f"get_events_by_{by}_ids")
+        with _asking(store):
+            links = _links(ask(ids))[which]
+        artifacts.fill(link.artifact for link in links)
+        return _grouped([link for link in links if artifacts.get(link.artifact)], by)
+
+    def links_by(by: str, which: int) -> _Lazy:
+        return _Lazy(lambda ids: load_links(ids, by, which))
+
+    artifacts, executions = _Lazy(load_artifacts), _Lazy(load_executions)
+    found = Snapshot(
+        artifacts=artifacts,
+        executions=executions,
+        runs={c.id: c.run() for c in contexts.values() if c.type in _RUNS},
+        inputs=links_by("execution", 0),
+        outputs=links_by("execution", 1),
+        written_by=links_by("artifact", 1),
+        read_by=links_by("artifact", 0),
+        folder=getattr(store, "folder", None),
+        earlier=len(runs) - len(chosen),
+        chosen=frozenset(chosen),
+    )
+    ids = sorted(id_ for (id_,) in rows)
+    executions.fill(ids)
+    for links in (found.inputs, found.outputs):
+        cast(_Lazy, links).fill(ids)
+    return found
+
+
+def _is_run(context: _Context | None) -> bool:
+    return context is not None and context.type in _RUNS
 
 
 def _name(store: metadata_store.MetadataStore) -> str:

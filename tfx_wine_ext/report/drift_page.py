@@ -179,9 +179,10 @@ def _check(document: Mapping[str, Any]) -> None:
         raise TypeError(f"document must be a mapping, found {type(document).__name__}")
     version = document.get("format_version")
     if version != FORMAT_VERSION:
+        found = repr(version)[:60]
         raise ValueError(
-            f"document['format_version'] must be {FORMAT_VERSION}, found {repr(version)[:60]}: render it "
-            "with the version of tfx-wine-ext that wrote it, or compare again"
+            f"document['format_version'] must be {FORMAT_VERSION}, found {found}: render it with "
+            "the version of tfx-wine-ext that wrote it, or compare again"
         )
     checked(document, shapes.DRIFT, "document")
 
