@@ -212,7 +212,7 @@ def scores_of_statistics(
         if why:
             files.note_unreadable(f"{uri}/Split-{split}/{STATISTICS_FILE}", why)
             return None
-    return scores_of_report(compare(*summaries).to_dict())
+    return scores_of_report(compare(summaries[0], summaries[1]).to_dict())
 
 
 def _senseless(statistics: Any) -> str | None:
