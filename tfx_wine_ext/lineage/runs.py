@@ -354,6 +354,7 @@ class _Reader:
                     self._made[artifact.type].append((artifact, execution))
 
     def run(self) -> Run:
+        self._note_broken()
         context = self._snapshot.runs[self._executions[0].run or 0]
         examples = self._examples()
         stopped, drift = self._drift()
@@ -393,6 +394,21 @@ class _Reader:
             },
             unread=self._files.take_unread(),
         )
+
+    def _note_broken(self) -> None:
+        """Keeps whose properties MLMD cannot read: the run's own, and what it read and wrote."""
+        links = (self._snapshot.inputs, self._snapshot.outputs)
+        names = [f"execution {execution.id}" for execution in self._executions]
+        names += [
+            f"artifact {link.artifact}"
+            for execution in self._executions
+            for found in links
+            for link in found.get(execution.id, ())
+        ]
+        for name in names if self._snapshot.broken else ():
+            if name in self._snapshot.broken:
+                why = f"MLMD cannot read its properties ({self._snapshot.broken[name]})"
+                self._files.note_unreadable(name, why)
 
     def _ref(self, artifact: Artifact) -> ArtifactRef:
         return ArtifactRef(artifact.id, artifact.uri, self._files.local(artifact.uri))

@@ -10,7 +10,7 @@ import contextlib
 import dataclasses
 import functools
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from ml_metadata import errors
@@ -27,6 +27,11 @@ _INPUTS = {metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INP
 _OUTPUTS = {metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT}
 # What LocalDagRunner and what InteractiveContext and Airflow call a run and a component.
 _PIPELINE, _RUNS, _NODES = "pipeline", ("pipeline_run", "run"), ("node", "component_run")
+_TIMES = ("create_time_since_epoch", "last_update_time_since_epoch")
+_WITHOUT_PROPERTIES = {
+    "Artifact": ("id", "type_id", "uri", "state", *_TIMES),
+    "Execution": ("id", "type_id", "last_known_state", *_TIMES),
+}
 # TFX stores a JSON property that is not an object as a struct of this one field.
 _JSON_VALUE_FIELD = "__value__"
 
@@ -131,6 +136,8 @@ class Snapshot:
         folder: Folder of the store's file; None if it is none.
         earlier: How many runs there are before those that were read.
         chosen: Contexts of the runs that were read; None: all were.
+        broken: Why MLMD cannot read the properties of ``artifact 7`` or ``execution 7``, which are
+            then empty.
     """
 
     artifacts: Mapping[int, Artifact]
@@ -143,6 +150,7 @@ class Snapshot:
     folder: str | None = dataclasses.field(default=None, compare=False)
     earlier: int = dataclasses.field(default=0, compare=False)
     chosen: frozenset[int] | None = dataclasses.field(default=None, compare=False)
+    broken: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
 
     @classmethod
     def read(
@@ -186,7 +194,8 @@ class Snapshot:
         contexts = {context.id: _Context.of(context) for context in store.get_contexts()}
         _check_pipeline(store, contexts, pipeline)
         names = _type_names(store.get_execution_types())
-        found = store.get_executions()
+        broken: dict[str, str] = {}
+        found = _all(store, "Execution", broken)
         belongs = _associations(store, contexts)
         executions = {}
         for proto in sorted(found, key=lambda proto: proto.id):
@@ -195,9 +204,7 @@ class Snapshot:
                 executions[proto.id] = execution
         events = store.get_events_by_execution_ids(list(executions)) if executions else []
         wanted = None if pipeline is None else {event.artifact_id for event in events}
-        protos = (
-            store.get_artifacts() if wanted is None else store.get_artifacts_by_id(sorted(wanted))
-        )
+        protos = _all(store, "Artifact", broken, None if wanted is None else sorted(wanted))
         names = _type_names(store.get_artifact_types())
         artifacts = {proto.id: _artifact(proto, names) for proto in protos}
         inputs, outputs = _links(event for event in events if event.artifact_id in artifacts)
@@ -210,6 +217,7 @@ class Snapshot:
             written_by=_grouped(outputs, "artifact"),
             read_by=_grouped(inputs, "artifact"),
             folder=getattr(store, "folder", None),
+            broken=broken,
         )
 
     @functools.cached_property
@@ -305,6 +313,39 @@ def _check_pipeline(
         )
 
 
+def _all(
+    store: metadata_store.MetadataStore,
+    kind: str,
+    broken: dict[str, str],
+    ids: Sequence[int] | None = None,
+) -> list[Any]:
+    """Returns all artifacts or executions, or those of some ids.
+
+    MLMD fails as a whole where it cannot read one property of one of them, such as a text that
+    begins as those do in which it stores objects. On SQLite such a one comes without properties.
+    """
+    asked = f"get_{kind.lower()}s"
+    by_id = getattr(store, f"{asked}_by_id")
+    path = getattr(store, "sqlite_file", None)
+    try:
+        return list(getattr(store, asked)() if ids is None else by_id(ids) if ids else [])
+    except (errors.InternalError, errors.InvalidArgumentError, ValueError) as error:
+        if path is None:
+            raise
+        if ids is None:
+            ids = [id_ for (id_,) in sqlite_file.query(path, f"SELECT id FROM {kind} ORDER BY id")]
+        if len(ids) > 1:
+            half = len(ids) // 2
+            parts = (ids[:half], ids[half:])
+            return [each for part in parts for each in _all(store, kind, broken, part)]
+        broken[f"{kind.lower()} {ids[0]}"] = " ".join(str(error).split())[:200]
+    columns = _WITHOUT_PROPERTIES[kind]
+    statement = f"SELECT {', '.join(columns)} FROM {kind} WHERE id = {ids[0]}"
+    values = sqlite_file.query(path, statement)
+    message = getattr(metadata_store_pb2, kind)
+    return [message(**{k: v for k, v in zip(columns, row) if v is not None}) for row in values]
+
+
 def _links(events: Iterable[metadata_store_pb2.Event]) -> tuple[list[Link], list[Link]]:
     """Returns what was read and what was written."""
     inputs, outputs = [], []
@@ -381,6 +422,7 @@ def _read_newest(
         f"SELECT execution_id FROM Association WHERE context_id IN ({listed}) "
         f"AND execution_id IN ({in_pipeline})"
     )
+    broken: dict[str, str] = {}
     belongs: dict[int, list[int]] = {}
     execution_types = _type_names(store.get_execution_types())
     artifact_types = _type_names(store.get_artifact_types())
@@ -389,7 +431,7 @@ def _read_newest(
         if not belongs:  # There is no index by execution: all at once.
             belongs.update(_associations(store, contexts))
         with _asking(store):
-            protos = sorted(store.get_executions_by_id(ids), key=lambda proto: proto.id)
+            protos = sorted(_all(store, "Execution", broken, ids), key=lambda proto: proto.id)
         return {
             proto.id: _execution(
                 proto, execution_types, [contexts[id_] for id_ in belongs.get(proto.id, ())]
@@ -399,7 +441,7 @@ def _read_newest(
 
     def load_artifacts(ids: list[int]) -> dict[int, Artifact]:
         with _asking(store):
-            protos = store.get_artifacts_by_id(ids)
+            protos = _all(store, "Artifact", broken, ids)
         return {proto.id: _artifact(proto, artifact_types) for proto in protos}
 
     def load_links(ids: list[int], by: str, which: int) -> dict[int, tuple[Link, ...]]:
@@ -424,6 +466,7 @@ def _read_newest(
         folder=getattr(store, "folder", None),
         earlier=len(runs) - len(chosen),
         chosen=frozenset(chosen),
+        broken=broken,
     )
     ids = sorted(id_ for (id_,) in rows)
     executions.fill(ids)
