@@ -59,6 +59,8 @@ def test_a_byte_order_mark_is_passed_over():
         ("[[1e999]]", "a.json: expected finite numbers, found one beyond the range of a float"),
         ("1" * 309, "a.json: expected integers of at most 308 digits, found one of 309"),
         ("[" * 102 + "]" * 102, "a.json: expected JSON nested at most 100 deep, found deeper"),
+        ("[[" + "9" * 400 + ".0e10]]", "a.json: expected finite numbers, found one beyond the ran"),
+        ('{"a": 7' + "1" * 308 + "}", "a.json: expected integers of at most 308 digits, found one"),
         ("[" * 10**6, "a.json: expected JSON nested at most 100 deep, found deeper nesting"),
         ('{"a":' * 10**5, "a.json: expected JSON nested at most 100 deep, found deeper nesting"),
     ],
@@ -81,6 +83,8 @@ def test_an_integer_of_a_million_digits_takes_no_time():
 def test_what_is_allowed_is_as_it_was():
     document = {"digits": "1" * 1000, "integer": 10**307, "float": 1e308, "surrogate": "\ud800"}
     assert parse_json(json.dumps(document), "a.json").value == document
+    brackets = {"a": "[" * 1000, "digits": "9" * 5000, "exponent": "1e999"}
+    assert parse_json(json.dumps(brackets), "a.json").value == brackets
     deep = "[" * MAX_DEPTH + "7" + "]" * MAX_DEPTH
     assert json.dumps(parse_json(deep, "a.json").value) == deep
 

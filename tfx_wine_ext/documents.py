@@ -8,6 +8,7 @@ they are asked for. Pure Python: every package of this library may import it.
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import os
@@ -23,7 +24,14 @@ MAX_DEPTH = 100
 # 10^308 is the largest power of ten that a float can hold; more digits also take Python's time,
 # which is quadratic in their number.
 _MAX_DIGITS = 308
-_MANY_DIGITS = re.compile(rf"[0-9]{{{_MAX_DIGITS + 1}}}")
+_TO_NOUGHTS = bytes(ord("0") if chr(byte) in "123456789" else byte for byte in range(256))
+_MANY_DIGITS = b"0" * (_MAX_DIGITS + 1)
+# Two are faster than one with both letters.
+_LARGE_EXPONENTS = (re.compile(r"e\+?[0-9]{3}"), re.compile(r"E\+?[0-9]{3}"))
+_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_DEEPER = [0] * 256
+for _bracket, _step in zip(b"[]{}", (1, -1, 1, -1)):
+    _DEEPER[_bracket] = _step
 _FOUND_LENGTH = 60
 
 
@@ -168,11 +176,14 @@ def parse_json(text: str | bytes, path: str, *, finite: bool = True) -> Part:
         tfx_wine_ext.documents.DocumentError: a.json: expected finite numbers, found NaN
     """
     if isinstance(text, bytes):
+        data = text
         try:
-            text = text.decode("utf-8-sig")
+            text = data.decode("utf-8-sig")
         except UnicodeDecodeError as error:
-            found = f"the byte 0x{text[error.start]:02x} at {error.start}"
+            found = f"the byte 0x{data[error.start]:02x} at {error.start}"
             raise DocumentError(path, "", "JSON in UTF-8", found) from None
+    else:
+        data = text.encode("utf-8", "surrogatepass")
 
     def refuse_constant(name: str) -> float:
         raise DocumentError(path, "", "finite numbers", name)
@@ -183,8 +194,9 @@ def parse_json(text: str | bytes, path: str, *, finite: bool = True) -> Part:
             raise DocumentError(path, "", f"integers of at most {_MAX_DIGITS} digits", found)
         return int(digits)
 
-    # Hooks are slow, and such long rows of digits are rare, be they numbers or text.
-    parse_int = short_integer if _MANY_DIGITS.search(text) else None
+    # Hooks and walks are slow, and what they look for is rare: is it possible at all?
+    many_digits = _MANY_DIGITS in data.translate(_TO_NOUGHTS)
+    parse_int = short_integer if many_digits else None
     try:
         value = json.loads(
             text, parse_int=parse_int, parse_constant=refuse_constant if finite else None
@@ -195,7 +207,10 @@ def parse_json(text: str | bytes, path: str, *, finite: bool = True) -> Part:
         place = f"line {error.lineno}, column {error.colno}"
         found = f"{error.msg} at {place}" if text.strip() else "nothing"
         raise DocumentError(path, "", "JSON", found) from None
-    _check_values(value, path, finite)
+    may_be_infinite = finite and (many_digits or any(x.search(text) for x in _LARGE_EXPONENTS))
+    brackets = map(_DEEPER.__getitem__, data.translate(None, _NO_BRACKETS))
+    if may_be_infinite or max(itertools.accumulate(brackets), default=0) > MAX_DEPTH:
+        _check_values(value, path, finite)
     return Part(value, path)
 
 
@@ -444,6 +459,9 @@ found 'x'
         raise part.error(expected, shown)
 
 
+_ABSENT = object()
+
+
 class _Words(NamedTuple):
     """What was found, in words; else the value that was found."""
 
@@ -543,17 +561,19 @@ def record(checks: Mapping[str, Check], missing: Mapping[str, Check] | None = No
         checks: What must stand under each key.
         missing: The same, of keys that may be missing.
     """
+    required, others = tuple(checks.items()), tuple((missing or {}).items())
 
     def run(value: Any) -> Problem | None:
         if not isinstance(value, Mapping):
             return (), "an object", value
-        for name, check in checks.items():
-            if name not in value:
+        for name, check in required:
+            each = value.get(name, _ABSENT)
+            if each is _ABSENT:
                 return (), f"the key {name!r}", _Words(_listed(value))
-            found = check(value[name])
+            found = check(each)
             if found is not None:
                 return (name, *found[0]), found[1], found[2]
-        for name, check in (missing or {}).items():
+        for name, check in others:
             found = check(value[name]) if name in value else None
             if found is not None:
                 return (name, *found[0]), found[1], found[2]
