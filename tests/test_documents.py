@@ -26,6 +26,7 @@ from tfx_wine_ext.documents import (
     one_of,
     optional,
     parse_json,
+    parse_message,
     read_bytes,
     read_json,
     record,
@@ -232,3 +233,16 @@ def test_what_is_otherwise_is_named_with_its_place(change, message):
 def test_a_missing_key_is_named_with_those_that_are_there():
     with pytest.raises(DocumentError, match=r"a\.json: expected the key 'name', found 'kind', 'sc"):
         checked({key: GOOD[key] for key in GOOD if key != "name"}, FEATURE, "a.json")
+
+
+def test_a_message_is_read_whole_or_not_at_all():
+    from google.protobuf import wrappers_pb2
+
+    data = wrappers_pb2.StringValue(value="x").SerializeToString()
+    assert parse_message(wrappers_pb2.StringValue, data, "a.pb").value == "x"
+    # A field cut short, a text that is none, and a group that ends before it begins.
+    for wrong in (data[:-1], b"\x0a\x01\xff", data + b"\x0c"):
+        with pytest.raises(
+            DocumentError, match=r"a\.pb: expected a message StringValue, found oth"
+        ):
+            parse_message(wrappers_pb2.StringValue, wrong, "a.pb")

@@ -14,6 +14,7 @@ import math
 import os
 import re
 import stat
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, Optional, Union
 
@@ -226,7 +227,10 @@ def parse_message(message_class: Any, data: bytes, path: str) -> Any:
         DocumentError: The bytes are no such message.
     """
     try:
-        return message_class.FromString(data)
+        with warnings.catch_warnings():
+            # One implementation only warns of bytes that it could not read.
+            warnings.simplefilter("error", RuntimeWarning)
+            return message_class.FromString(data)
     except Exception:  # Each implementation of protobuf raises others: also SystemError.
         name = message_class.DESCRIPTOR.name
         raise DocumentError(path, "", f"a message {name}", "other bytes") from None
