@@ -8,7 +8,8 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests.lineage.conftest import Five
 from tests.lineage.stores import CSV, RESOLVER, STATISTICS, TRAINER, TfxStore
-from tfx_wine_ext.lineage import snapshot as snapshot_module
+from tfx_wine_ext.lineage import runs as runs_module
+from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage.snapshot import Execution, Link, RunContext, Snapshot
 from tfx_wine_ext.lineage.store import StoreError, open_store
 
@@ -123,7 +124,7 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_runs(tmp_path, mon
             store.component("Gen", CSV, outputs={"examples": ("Examples", {})})
         opened = open_store(store.path)
         counted: list[str] = []
-        call, query = type(opened)._call, snapshot_module.query_sqlite
+        call, query = type(opened)._call, sqlite_file.query
 
         def counting(self, name, *args, call=call, counted=counted):
             counted.append(name)
@@ -135,7 +136,7 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_runs(tmp_path, mon
 
         with monkeypatch.context() as patch:
             patch.setattr(type(opened), "_call", counting)
-            patch.setattr(snapshot_module, "query_sqlite", querying)
+            patch.setattr(sqlite_file, "query", querying)
             assert len(Snapshot.read(opened).runs) == (1 if runs == 1 else 10)
         calls.append(counted)
     assert calls[0] == calls[1]
@@ -145,3 +146,51 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_runs(tmp_path, mon
 def test_an_empty_store_has_no_runs(tmp_path):
     store = TfxStore(tmp_path)
     assert Snapshot.read(open_store(store.path)) == Snapshot({}, {}, {}, {}, {}, {}, {})
+
+
+@pytest.mark.parametrize("last", [None, 1])
+def test_one_property_that_mlmd_cannot_read_does_not_take_the_others_with_it(tmp_path, last):
+    store = TfxStore(tmp_path)
+    for name in ("monday", "tuesday"):
+        store.run(name)
+        ids = store.component("Gen", CSV, outputs={"examples": ("Examples", {"span": 7})})
+    [artifact] = store.store.get_artifacts_by_id([ids["examples"]])
+    # The beginning by which MLMD knows an object that it has stored as text.
+    artifact.custom_properties["poison"].string_value = "mlmd-struct::xx"
+    store.store.put_artifacts([artifact])
+    with pytest.raises(UnicodeDecodeError):  # MLMD itself reads none of them any more.
+        store.store.get_artifacts()
+
+    found = runs_module.runs(Snapshot.read(open_store(store.path), last=last))
+
+    assert [run.run for run in found] == ["monday", "tuesday"][-(last or 2) :]
+    assert found[-1].examples.uri == f"{store.root}/Gen/examples/2"
+    assert found[-1].examples.span is None
+    [unread] = found[-1].unread
+    assert (unread.path, unread.problem) == (f"artifact {ids['examples']}", "unreadable")
+    assert unread.why.startswith("MLMD cannot read its properties (")
+    if last is None:
+        assert (found[0].examples.span, found[0].unread) == (7, ())
+
+
+def test_properties_of_every_kind_are_read(tmp_path):
+    store = TfxStore(tmp_path)
+    store.run("monday")
+    ids = store.component("Gen", CSV, outputs={"examples": ("Examples", {"span": 7})})
+    [artifact] = store.store.get_artifacts_by_id([ids["examples"]])
+    properties = artifact.custom_properties
+    properties["flag"].bool_value = True
+    properties["proto"].proto_value.Pack(pb.ArtifactType(name="x"))
+    properties["infinite"].struct_value.update({"__value__": [float("inf"), {"a": None}]})
+    properties["span"].double_value = 8.0
+    properties["\x1b[2J"].string_value = "\u202e"
+    store.store.put_artifacts([artifact])
+    snapshot = Snapshot.read(open_store(store.path))
+    assert dict(snapshot.artifacts[ids["examples"]].properties) == {
+        "flag": True,
+        "infinite": [float("inf"), {"a": None}],
+        "span": 8.0,
+        "\x1b[2J": "\u202e",
+    }
+    [run] = runs_module.runs(snapshot)
+    assert run.examples.span == 8

@@ -49,7 +49,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--metric",
         metavar="NAME",
-        help="which metric to show (default: the one that the newest model was judged by)",
+        help="which metric to show (default: the one that the newest model shown was judged by)",
     )
     add_json_option(parser)
     add_store_options(parser)
@@ -67,14 +67,16 @@ def run(options: argparse.Namespace) -> int:
     if options.last < 0:
         raise CommandError(f"--last: expected a number of runs, or 0 for all, found {options.last}")
     with answering(options.json) as answer:
-        found, pipeline, store = read_runs(options)
+        found, pipeline, store = read_runs(options, options.last or None)
+        if options.metric and not any(options.metric in each.metrics for each in found):
+            found, pipeline, store = read_runs(options)  # An older run may have it.
         metric = chosen_metric(found, options.metric)
         newest = found[::-1][: options.last or None]
         document = {
             "pipeline": pipeline,
             "store": store,
             "metric": metric,
-            "total": len(found),
+            "total": max((each.number for each in found), default=0),
             "runs": [each.to_dict() for each in newest],
         }
         answer(document, lambda: _print(document))
@@ -82,10 +84,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(document: Mapping[str, Any]) -> None:
-    from tfx_wine_ext.cli.run_tables import state_cell, utc, yes_no
+    from tfx_wine_ext.cli.run_tables import print_unread, state_cell, utc, yes_no
     from tfx_wine_ext.report.glossary import metric_label
     from tfx_wine_ext.report.text import count
 
+    print_unread(each for run in document["runs"] for each in run["unread"])
     metric = document["metric"]
     heading = "metric" if metric is None else metric_label(metric)
     print_table(

@@ -12,6 +12,7 @@ from tfx_wine_ext.cli.store_options import (
     STORE_HELP,
     add_store_options,
     chosen_run,
+    newest_of,
     read_runs,
 )
 from tfx_wine_ext.cli.terminal import print_line, print_table
@@ -54,15 +55,16 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such run.
     """
     with answering(options.json) as answer:
-        found, _, _ = read_runs(options)
+        found, _, _ = read_runs(options, newest_of(options.which))
         document = chosen_run(found, options.which).to_dict()
         answer(document, lambda: _print(document))
     return 0
 
 
 def _print(run: Mapping[str, Any]) -> None:
-    from tfx_wine_ext.cli.run_tables import state_cell, utc
+    from tfx_wine_ext.cli.run_tables import print_unread, state_cell, utc
 
+    print_unread(run["unread"])
     ended = f" to {utc(run['finished'])}" if run["finished"] else ""
     print_line(f"Run {run['number']} of {run['pipeline']}: {state_cell(run).text}")
     print_line(f"  {run['run']}, {utc(run['started'])}{ended} (UTC)")

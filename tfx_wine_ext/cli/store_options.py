@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import glob
 import os
+import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -65,8 +66,12 @@ def where(options: argparse.Namespace) -> str:
     )
 
 
-def read_snapshot(options: argparse.Namespace) -> tuple[Snapshot, str]:
+def read_snapshot(options: argparse.Namespace, last: int | None = None) -> tuple[Snapshot, str]:
     """Reads the store, or what it knows of the pipeline that is named.
+
+    Args:
+        options: The command's.
+        last: How many runs are wanted, the newest; None: all.
 
     Returns:
         What is in it, and what to call it.
@@ -79,12 +84,37 @@ def read_snapshot(options: argparse.Namespace) -> tuple[Snapshot, str]:
 
     place = where(options)
     with value_errors():
-        snapshot = Snapshot.read(open_store(place), getattr(options, "pipeline", None))
+        snapshot = Snapshot.read(open_store(place), getattr(options, "pipeline", None), last)
         return snapshot, store_name(place)
 
 
-def read_runs(options: argparse.Namespace) -> tuple[list[Run], str, str]:
+def newest_of(*which: str) -> int | None:
+    """Returns how many of the newest runs have to be read to know which ones are meant.
+
+    Args:
+        which: What names a run, as for `find_run`.
+
+    Returns:
+        None: all of them.
+
+    Example:
+        >>> newest_of("latest"), newest_of("-3", "latest"), newest_of("2026-11")
+        (1, 3, None)
+    """
+    counts = [1 if text == "latest" else _from_the_end(text) for text in which]
+    return max(counts) if all(counts) else None
+
+
+def _from_the_end(text: str) -> int:
+    return int(text[1:]) if re.fullmatch("-[1-9][0-9]{0,5}", text) else 0
+
+
+def read_runs(options: argparse.Namespace, last: int | None = None) -> tuple[list[Run], str, str]:
     """Reads the runs of the pipeline that is named, or of the only one.
+
+    Args:
+        options: The command's.
+        last: How many runs are wanted, the newest; None: all.
 
     Returns:
         The runs, oldest first; the pipeline's name; and what to call the store.
@@ -94,7 +124,7 @@ def read_runs(options: argparse.Namespace) -> tuple[list[Run], str, str]:
     """
     from tfx_wine_ext.lineage.runs import runs
 
-    snapshot, name = read_snapshot(options)
+    snapshot, name = read_snapshot(options, last)
     pipelines = [options.pipeline] if options.pipeline else list(snapshot.pipelines)
     if not pipelines:
         raise CommandError(f"{name}: expected runs of a pipeline, found none; run one first")
@@ -128,12 +158,17 @@ def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
     """
     from tfx_wine_ext.cli.names import likely
     from tfx_wine_ext.lineage.moved import main_metric
+    from tfx_wine_ext.lineage.runs import metrics_are_unknown
 
     if metric is None:
         return main_metric(among)
     known = list(dict.fromkeys(name for run in among for name in run.metrics))
     if metric not in known:
-        expected = likely(metric, known) if known else "no run has any"
+        unknown = sum(map(metrics_are_unknown, among))
+        none = (
+            f"the evaluations of {unknown} runs could not be read" if unknown else "no run has any"
+        )
+        expected = likely(metric, known) if known else none
         raise CommandError(f"--metric: no run has {metric!r}; {expected}")
     return metric
 

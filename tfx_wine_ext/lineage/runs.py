@@ -15,7 +15,7 @@ from typing import Any
 
 from tfx_wine_ext.lineage import readings
 from tfx_wine_ext.lineage.evaluation import Metrics, MetricValue, read_metrics
-from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.lineage.files import SoftFiles, Unread
 from tfx_wine_ext.lineage.scores import Score
 from tfx_wine_ext.lineage.snapshot import (
     UPSTREAM,
@@ -29,6 +29,8 @@ from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 LATEST = "latest"
 # Longer ones are taken for the beginning of an id, if they are one: TFX's ids begin with a year.
 _MOST_DIGITS = 3
+# The years 1970 to 9998, in milliseconds.
+_FIRST, _LAST = 0, 253_370_764_799_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,7 +43,7 @@ class Component:
         execution: Id of the execution.
         state: MLMD's name: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...
         started: ISO 8601, UTC.
-        seconds: From start to the last change; None while it runs.
+        seconds: From start to the last change; None while it runs, or if the clock went back.
         error: Why it failed, in a line, if the store or a stopped drift report says so.
         process: Of one that the store calls unfinished: `alive` if the process that runs it is
             there, `ended` if that is there no more, so that it will never finish; None if that
@@ -161,11 +163,13 @@ class ArtifactRef:
 
     Attributes:
         id: The store's number for it.
-        uri: Where it is.
+        uri: Where it is, as the store has it.
+        path: Where that is from here, if it is there at all.
     """
 
     id: int
     uri: str
+    path: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -192,6 +196,7 @@ class Run:
         pushed: Where the model was pushed to.
         parameters: Execution properties that are settings, by component.
         process: Of a run that is `RUNNING`, as of its unfinished components.
+        unread: Files that were looked for and not read: what they hold is missing above.
     """
 
     run: str
@@ -213,6 +218,7 @@ class Run:
     pushed: str | None
     parameters: Mapping[str, Mapping[str, Any]]
     process: str | None = None
+    unread: tuple[Unread, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The run as a JSON object, without NaN and infinities; every key is always there."""
@@ -236,8 +242,9 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
     """
     found: dict[str, list[list[Execution]]] = defaultdict(list)
     by_run: dict[int, list[Execution]] = defaultdict(list)
-    for execution in snapshot.executions.values():
-        if execution.run is not None and pipeline in (None, execution.pipeline):
+    for execution in list(snapshot.executions.values()):
+        is_chosen = snapshot.chosen is None or execution.run in snapshot.chosen
+        if execution.run is not None and pipeline in (None, execution.pipeline) and is_chosen:
             by_run[execution.run].append(execution)
     for run_id, executions in sorted(by_run.items(), key=lambda item: item[1][0].id):
         groups = found[executions[0].pipeline or ""]
@@ -246,13 +253,35 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
             groups[-1].append(executions[0])
         else:
             groups.append(list(executions))
-    files = SoftFiles()
+    files = files_of(snapshot)
     made = [
         _Reader(snapshot, files, name, number, executions).run()
         for name, groups in found.items()
-        for number, executions in enumerate(groups, 1)
+        for number, executions in enumerate(groups, snapshot.earlier + 1)
     ]
     return sorted(made, key=lambda run: run.components[0].execution)
+
+
+def files_of(snapshot: Snapshot) -> SoftFiles:
+    """Returns what reads the files of a store's artifacts, wherever it is called.
+
+    Args:
+        snapshot: Of the store.
+    """
+    return SoftFiles(snapshot.folder, (each.uri for each in snapshot.artifacts.values()))
+
+
+def metrics_are_unknown(run: Run) -> bool:
+    """Tells whether a run was evaluated, and what was measured could not be read.
+
+    Args:
+        run: The run.
+    """
+    return (
+        run.evaluation is not None
+        and not run.metrics
+        and any(each.path.startswith(run.evaluation.uri) for each in run.unread)
+    )
 
 
 def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
@@ -305,10 +334,7 @@ def find_run(among: Sequence[Run], text: str) -> Run:
 
 
 def _number(text: str) -> int | None:
-    try:
-        return int(text)
-    except ValueError:
-        return None
+    return readings.whole(text)
 
 
 def _by_number(among: Sequence[Run], number: int) -> list[Run]:
@@ -341,6 +367,7 @@ class _Reader:
                     self._made[artifact.type].append((artifact, execution))
 
     def run(self) -> Run:
+        self._note_broken()
         context = self._snapshot.runs[self._executions[0].run or 0]
         examples = self._examples()
         stopped, drift = self._drift()
@@ -374,7 +401,7 @@ class _Reader:
             metrics=metrics.model,
             baseline_metrics=metrics.baseline,
             baseline_model_id=self._baseline_model(evaluation[1]) if evaluation else None,
-            evaluation=evaluation and ArtifactRef(evaluation[0].id, evaluation[0].uri),
+            evaluation=evaluation and self._ref(evaluation[0]),
             blessed=self._blessed(evaluation and evaluation[1]),
             pushed=self._pushed(),
             parameters={
@@ -383,6 +410,7 @@ class _Reader:
                 if not readings.is_resolver(each)
             },
             process=next(reversed(list(processes.values())), None) if state == "RUNNING" else None,
+            unread=self._files.take_unread(),
         )
 
     def _processes(self, executions: Sequence[Execution]) -> dict[int, str | None]:
@@ -404,6 +432,24 @@ class _Reader:
                 others = set() if run.legacy else {each.state() for each in run.processes.values()}
                 found[execution.id] = others.pop() if len(others) == 1 else None
         return found
+
+    def _note_broken(self) -> None:
+        """Keeps whose properties MLMD cannot read: the run's own, and what it read and wrote."""
+        links = (self._snapshot.inputs, self._snapshot.outputs)
+        names = [f"execution {execution.id}" for execution in self._executions]
+        names += [
+            f"artifact {link.artifact}"
+            for execution in self._executions
+            for found in links
+            for link in found.get(execution.id, ())
+        ]
+        for name in names if self._snapshot.broken else ():
+            if name in self._snapshot.broken:
+                why = f"MLMD cannot read its properties ({self._snapshot.broken[name]})"
+                self._files.note_unreadable(name, why)
+
+    def _ref(self, artifact: Artifact) -> ArtifactRef:
+        return ArtifactRef(artifact.id, artifact.uri, self._files.local(artifact.uri))
 
     def _inputs(self, execution: Execution) -> list[tuple[Link, Artifact]]:
         links = self._snapshot.inputs.get(execution.id, ())
@@ -469,14 +515,14 @@ class _Reader:
         for artifact, execution in made:
             read = self._input(execution, "Examples")
             if examples is None or (read is not None and read.id == examples.id):
-                return ArtifactRef(artifact.id, artifact.uri)
+                return self._ref(artifact)
         for link in self._snapshot.read_by.get(examples.id, ()) if examples else ():
             execution = self._snapshot.executions[link.execution]
             if execution.succeeded and not self._is_transform(execution):
                 for output in self._snapshot.outputs.get(execution.id, ()):
                     artifact = self._snapshot.artifacts[output.artifact]
                     if artifact.type == "ExampleStatistics":
-                        return ArtifactRef(artifact.id, artifact.uri)
+                        return self._ref(artifact)
         return None
 
     def _is_transform(self, execution: Execution) -> bool:
@@ -506,10 +552,14 @@ class _Reader:
         stopped: dict[int, str] = {}
         for execution in self._executions:
             if readings.is_drift_report(execution) and readings.may_have_stopped(execution):
-                found = readings.stopped_drift(self._stopped_folders(execution), self._files)
+                folders = self._stopped_folders(execution)
+                found = readings.stopped_drift(folders, self._files)
                 if found is not None:
                     reports.append((execution, found))
                     stopped[execution.id] = found.pop("why")
+                elif folders and readings.error_of(execution) is None:
+                    # Where not even the folder of all nodes is there, nobody can say.
+                    self._files.note_if_missing(readings.node_folder(folders[0]))
         # Between splits of the same examples: only if there is nothing else.
         reports.sort(key=lambda report: bool(report[0].properties.get("skew")))
         if not reports:
@@ -572,7 +622,8 @@ class _Reader:
     def _pushed(self) -> str | None:
         for artifact, _ in self._made["PushedModel"]:
             if readings.whole(artifact.properties.get("pushed")) == 1:
-                return str(artifact.properties.get("pushed_destination") or artifact.uri)
+                pushed_to = readings.text(artifact.properties.get("pushed_destination"))
+                return pushed_to or artifact.uri
         return None
 
     def _model(self, evaluator: Execution | None) -> Model | None:
@@ -605,7 +656,7 @@ class _Reader:
             uri=artifact.uri,
             kind=readings.kind_of(trainer),
             warm=None if warm is None else warm == 1,
-            reason=found.get("warm_start_reason") or None,
+            reason=readings.text(found.get("warm_start_reason")),
             base_model_id=base,
             generation=readings.whole(found.get("generation")),
             steps=readings.whole(found.get("steps")),
@@ -621,13 +672,14 @@ def _is_unfinished(execution: Execution) -> bool:
 
 def _component(execution: Execution, stopped: str | None, process: str | None) -> Component:
     running = _is_unfinished(execution)
+    seconds = (execution.updated - execution.created) / 1000
     return Component(
         id=execution.component or execution.type,
         type=execution.type,
         execution=execution.id,
         state=execution.state,
         started=_iso(execution.created),
-        seconds=None if running else (execution.updated - execution.created) / 1000,
+        seconds=None if running or seconds < 0 else seconds,
         # One that was tried again and succeeded keeps the message of the first try in the store.
         error=None if execution.succeeded else stopped or readings.error_of(execution),
         process=process,
@@ -635,6 +687,7 @@ def _component(execution: Execution, stopped: str | None, process: str | None) -
 
 
 def _iso(milliseconds: int) -> str:
-    """A time as ISO 8601 with an offset from UTC."""
+    """A time as ISO 8601 with an offset from UTC; of one that is none, the nearest that is."""
     utc = datetime.timezone.utc
-    return datetime.datetime.fromtimestamp(milliseconds / 1000, utc).isoformat()
+    seconds = min(max(milliseconds, _FIRST), _LAST) / 1000
+    return datetime.datetime.fromtimestamp(seconds, utc).isoformat()

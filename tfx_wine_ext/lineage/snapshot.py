@@ -6,19 +6,20 @@ whole store is read by a handful of calls, however many runs it has.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
-from google.protobuf import json_format
 from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from tfx_wine_ext.lineage import sqlite_file
+from tfx_wine_ext.lineage.errors import StoreError
 from tfx_wine_ext.lineage.process import Process
-from tfx_wine_ext.lineage.store import StoreError, query_sqlite
 from tfx_wine_ext.types import execution as keys
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
@@ -28,6 +29,11 @@ _INPUTS = {metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INP
 _OUTPUTS = {metadata_store_pb2.Event.OUTPUT, metadata_store_pb2.Event.DECLARED_OUTPUT}
 # What LocalDagRunner and what InteractiveContext and Airflow call a run and a component.
 _PIPELINE, _RUNS, _NODES = "pipeline", ("pipeline_run", "run"), ("node", "component_run")
+_TIMES = ("create_time_since_epoch", "last_update_time_since_epoch")
+_WITHOUT_PROPERTIES = {
+    "Artifact": ("id", "type_id", "uri", "state", *_TIMES),
+    "Execution": ("id", "type_id", "last_known_state", *_TIMES),
+}
 # TFX stores a JSON property that is not an object as a struct of this one field.
 _JSON_VALUE_FIELD = "__value__"
 
@@ -131,6 +137,11 @@ class Snapshot:
         outputs: What each execution wrote or took from the cache, by its id.
         written_by: The same as `outputs`, by id of the artifact.
         read_by: The same as `inputs`, by id of the artifact.
+        folder: Folder of the store's file; None if it is none.
+        earlier: How many runs there are before those that were read.
+        chosen: Contexts of the runs that were read; None: all were.
+        broken: Why MLMD cannot read the properties of ``artifact 7`` or ``execution 7``, which are
+            then empty.
     """
 
     artifacts: Mapping[int, Artifact]
@@ -140,9 +151,18 @@ class Snapshot:
     outputs: Mapping[int, tuple[Link, ...]]
     written_by: Mapping[int, tuple[Link, ...]]
     read_by: Mapping[int, tuple[Link, ...]]
+    folder: str | None = dataclasses.field(default=None, compare=False)
+    earlier: int = dataclasses.field(default=0, compare=False)
+    chosen: frozenset[int] | None = dataclasses.field(default=None, compare=False)
+    broken: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
 
     @classmethod
-    def read(cls, store: metadata_store.MetadataStore, pipeline: str | None = None) -> Snapshot:
+    def read(
+        cls,
+        store: metadata_store.MetadataStore,
+        pipeline: str | None = None,
+        last: int | None = None,
+    ) -> Snapshot:
         """Reads a store.
 
         On SQLite the number of calls does not depend on what is in the store. MLMD's API has no
@@ -153,6 +173,9 @@ class Snapshot:
             store: From `open_store`, or any that is open.
             pipeline: Executions of this pipeline only. The artifacts that they read are there, but
                 not the executions of others that made these. Default: the whole store.
+            last: Read only so many runs, the newest, and what lies around them when it is asked
+                for. It takes a store on SQLite with one pipeline, or its name, and without runs
+                of notebooks, which are put together of many; others are read whole. Default: all.
 
         Raises:
             StoreError: There is no such pipeline, or the store is locked or does not answer.
@@ -165,25 +188,18 @@ class Snapshot:
             >>> len(Snapshot.read(metadata_store.MetadataStore(config)).executions)
             0
         """
-        try:
-            return cls._read(store, pipeline)
-        except (errors.StatusError, RuntimeError) as error:
-            name = getattr(store, "name", "the metadata store")
-            said = " ".join(str(error).split())
-            raise StoreError(f"{name}: expected answers, found: {said[:300]}: try again") from error
+        with _asking(store):
+            newest = None if last is None else _read_newest(store, pipeline, last)
+            return newest or cls._read(store, pipeline)
 
     @classmethod
     def _read(cls, store: metadata_store.MetadataStore, pipeline: str | None) -> Snapshot:
         # Contexts first: what a pipeline writes meanwhile is then only passed over.
         contexts = {context.id: _Context.of(context) for context in store.get_contexts()}
-        pipelines = sorted({c.name for c in contexts.values() if c.type == _PIPELINE})
-        if pipeline is not None and pipeline not in pipelines:
-            raise StoreError(
-                f"{getattr(store, 'name', 'the metadata store')}: expected the pipeline "
-                f"{pipeline!r}, found {', '.join(map(repr, pipelines)) or 'none'}"
-            )
+        _check_pipeline(store, contexts, pipeline)
         names = _type_names(store.get_execution_types())
-        found = store.get_executions()
+        broken: dict[str, str] = {}
+        found = _all(store, "Execution", broken)
         belongs = _associations(store, contexts)
         executions = {}
         for proto in sorted(found, key=lambda proto: proto.id):
@@ -192,19 +208,10 @@ class Snapshot:
                 executions[proto.id] = execution
         events = store.get_events_by_execution_ids(list(executions)) if executions else []
         wanted = None if pipeline is None else {event.artifact_id for event in events}
-        protos = (
-            store.get_artifacts() if wanted is None else store.get_artifacts_by_id(sorted(wanted))
-        )
+        protos = _all(store, "Artifact", broken, None if wanted is None else sorted(wanted))
         names = _type_names(store.get_artifact_types())
         artifacts = {proto.id: _artifact(proto, names) for proto in protos}
-        inputs, outputs = [], []
-        for event in events:
-            if event.artifact_id in artifacts:
-                link = Link(_key(event), event.artifact_id, event.execution_id)
-                if event.type in _INPUTS:
-                    inputs.append(link)
-                elif event.type in _OUTPUTS:
-                    outputs.append(link)
+        inputs, outputs = _links(event for event in events if event.artifact_id in artifacts)
         return cls(
             artifacts=artifacts,
             executions=executions,
@@ -213,6 +220,8 @@ class Snapshot:
             outputs=_grouped(outputs, "execution"),
             written_by=_grouped(outputs, "artifact"),
             read_by=_grouped(inputs, "artifact"),
+            folder=getattr(store, "folder", None),
+            broken=broken,
         )
 
     @functools.cached_property
@@ -284,6 +293,206 @@ class Snapshot:
             level = following
 
 
+@contextlib.contextmanager
+def _asking(store: metadata_store.MetadataStore) -> Iterator[None]:
+    """Turns whatever MLMD raises into what is wrong with the store."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except (errors.StatusError, RuntimeError, ValueError) as error:
+        raise _no_answer(store, " ".join(str(error).split())) from None
+
+
+def _check_pipeline(
+    store: metadata_store.MetadataStore, contexts: Mapping[int, _Context], pipeline: str | None
+) -> None:
+    pipelines = sorted({c.name for c in contexts.values() if c.type == _PIPELINE})
+    if pipeline is not None and pipeline not in pipelines:
+        raise StoreError(
+            _name(store),
+            f"the pipeline {pipeline!r}",
+            ", ".join(map(repr, pipelines)) or "none",
+            "name one of these" if pipelines else "run one first",
+        )
+
+
+def _all(
+    store: metadata_store.MetadataStore,
+    kind: str,
+    broken: dict[str, str],
+    ids: Sequence[int] | None = None,
+) -> list[Any]:
+    """Returns all artifacts or executions, or those of some ids.
+
+    MLMD fails as a whole where it cannot read one property of one of them, such as a text that
+    begins as those do in which it stores objects. On SQLite such a one comes without properties.
+    """
+    asked = f"get_{kind.lower()}s"
+    by_id = getattr(store, f"{asked}_by_id")
+    path = getattr(store, "sqlite_file", None)
+    try:
+        return list(getattr(store, asked)() if ids is None else by_id(ids) if ids else [])
+    except (errors.InternalError, errors.InvalidArgumentError, ValueError) as error:
+        if path is None:
+            raise
+        if ids is None:
+            ids = [id_ for (id_,) in sqlite_file.query(path, f"SELECT id FROM {kind} ORDER BY id")]
+        if len(ids) > 1:
+            half = len(ids) // 2
+            parts = (ids[:half], ids[half:])
+            return [each for part in parts for each in _all(store, kind, broken, part)]
+        broken[f"{kind.lower()} {ids[0]}"] = " ".join(str(error).split())[:200]
+    columns = _WITHOUT_PROPERTIES[kind]
+    statement = f"SELECT {', '.join(columns)} FROM {kind} WHERE id = {ids[0]}"
+    values = sqlite_file.query(path, statement)
+    message = getattr(metadata_store_pb2, kind)
+    return [message(**{k: v for k, v in zip(columns, row) if v is not None}) for row in values]
+
+
+def _links(events: Iterable[metadata_store_pb2.Event]) -> tuple[list[Link], list[Link]]:
+    """Returns what was read and what was written."""
+    inputs, outputs = [], []
+    for event in events:
+        link = Link(_key(event), event.artifact_id, event.execution_id)
+        if event.type in _INPUTS:
+            inputs.append(link)
+        elif event.type in _OUTPUTS:
+            outputs.append(link)
+    return inputs, outputs
+
+
+class _Lazy(dict[int, Any]):
+    """A dictionary that asks the store for what it lacks, once."""
+
+    def __init__(self, load: Callable[[list[int]], Mapping[int, Any]]) -> None:
+        """Holds nothing yet."""
+        super().__init__()
+        self._load = load
+        self._absent: set[int] = set()
+
+    def fill(self, ids: Iterable[int]) -> None:
+        """Asks for many at once."""
+        known = self.keys() | self._absent
+        lacking = [id_ for id_ in dict.fromkeys(ids) if id_ not in known]
+        if lacking:
+            self.update(self._load(lacking))
+            self._absent.update(set(lacking) - self.keys())
+
+    def __missing__(self, id_: int) -> Any:
+        """Asks for one."""
+        self.fill([id_])
+        if id_ in self._absent:
+            raise KeyError(id_)
+        return super().__getitem__(id_)
+
+    def get(self, id_: int, default: Any = None) -> Any:
+        """Asks, too."""
+        try:
+            return self[id_]
+        except KeyError:
+            return default
+
+    def __contains__(self, id_: object) -> bool:
+        """Asks, too."""
+        return isinstance(id_, int) and self.get(id_) is not None
+
+
+def _read_newest(
+    store: metadata_store.MetadataStore, pipeline: str | None, last: int
+) -> Snapshot | None:
+    """Reads the newest runs of a pipeline; None if that takes to read the whole store."""
+    path = getattr(store, "sqlite_file", None)
+    if path is None:
+        return None
+    contexts = {context.id: _Context.of(context) for context in store.get_contexts()}
+    _check_pipeline(store, contexts, pipeline)
+    named = [c for c in contexts.values() if c.type == _PIPELINE and pipeline in (None, c.name)]
+    if len(named) != 1 or any(c.type == _RUNS[1] for c in contexts.values()):
+        return None
+
+    def query(statement: str) -> list[tuple[Any, ...]]:
+        return sqlite_file.query(path, statement, _name(store))
+
+    in_pipeline = f"SELECT execution_id FROM Association WHERE context_id = {named[0].id}"
+    firsts = query(
+        "SELECT min(execution_id), context_id FROM Association "
+        f"WHERE execution_id IN ({in_pipeline}) GROUP BY context_id"
+    )
+    runs = sorted((first, id_) for first, id_ in firsts if _is_run(contexts.get(id_)))
+    chosen = [id_ for _, id_ in runs[-last:]]
+    listed = ", ".join(map(str, chosen))
+    rows = query(
+        f"SELECT execution_id FROM Association WHERE context_id IN ({listed}) "
+        f"AND execution_id IN ({in_pipeline})"
+    )
+    broken: dict[str, str] = {}
+    belongs: dict[int, list[int]] = {}
+    execution_types = _type_names(store.get_execution_types())
+    artifact_types = _type_names(store.get_artifact_types())
+
+    def load_executions(ids: list[int]) -> dict[int, Execution]:
+        if not belongs:  # There is no index by execution: all at once.
+            belongs.update(_associations(store, contexts))
+        with _asking(store):
+            protos = sorted(_all(store, "Execution", broken, ids), key=lambda proto: proto.id)
+        return {
+            proto.id: _execution(
+                proto, execution_types, [contexts[id_] for id_ in belongs.get(proto.id, ())]
+            )
+            for proto in protos
+        }
+
+    def load_artifacts(ids: list[int]) -> dict[int, Artifact]:
+        with _asking(store):
+            protos = _all(store, "Artifact", broken, ids)
+        return {proto.id: _artifact(proto, artifact_types) for proto in protos}
+
+    def load_links(ids: list[int], by: str, which: int) -> dict[int, tuple[Link, ...]]:
+        ask = getattr(store, f"get_events_by_{by}_ids")
+        with _asking(store):
+            links = _links(ask(ids))[which]
+        artifacts.fill(link.artifact for link in links)
+        return _grouped([link for link in links if artifacts.get(link.artifact)], by)
+
+    def links_by(by: str, which: int) -> _Lazy:
+        return _Lazy(lambda ids: load_links(ids, by, which))
+
+    artifacts, executions = _Lazy(load_artifacts), _Lazy(load_executions)
+    found = Snapshot(
+        artifacts=artifacts,
+        executions=executions,
+        runs={c.id: c.run() for c in contexts.values() if c.type in _RUNS},
+        inputs=links_by("execution", 0),
+        outputs=links_by("execution", 1),
+        written_by=links_by("artifact", 1),
+        read_by=links_by("artifact", 0),
+        folder=getattr(store, "folder", None),
+        earlier=len(runs) - len(chosen),
+        chosen=frozenset(chosen),
+        broken=broken,
+    )
+    ids = sorted(id_ for (id_,) in rows)
+    executions.fill(ids)
+    for links in (found.inputs, found.outputs):
+        cast(_Lazy, links).fill(ids)
+    return found
+
+
+def _is_run(context: _Context | None) -> bool:
+    return context is not None and context.type in _RUNS
+
+
+def _name(store: metadata_store.MetadataStore) -> str:
+    return str(getattr(store, "name", "the metadata store"))
+
+
+def _no_answer(store: metadata_store.MetadataStore, said: str) -> StoreError:
+    path = getattr(store, "sqlite_file", None)
+    found = path and sqlite_file.damaged(path, _name(store))
+    return found or StoreError(_name(store), "answers", said[:300] or "none", "try again")
+
+
 @dataclasses.dataclass(frozen=True)
 class _Context:
     id: int
@@ -305,7 +514,7 @@ class _Context:
         }
         return RunContext(
             self.id,
-            self.properties.get("run_id", self.name),
+            _text(self.properties.get("run_id")) or self.name,
             self.type == _RUNS[1],
             {node: process for node, process in found.items() if process is not None},
         )
@@ -319,7 +528,7 @@ def _associations(
     path = getattr(store, "sqlite_file", None)
     if path is not None:
         statement = "SELECT context_id, execution_id FROM Association ORDER BY context_id"
-        pairs: Iterable[tuple[int, ...]] = query_sqlite(path, statement)
+        pairs: Iterable[tuple[int, ...]] = sqlite_file.query(path, statement, _name(store))
     else:
         pairs = [
             (context, execution.id)
@@ -339,19 +548,19 @@ def _execution(
     properties = _properties(proto)
     by_type = {context.type: context for context in contexts}
     pipeline = by_type[_PIPELINE].name if _PIPELINE in by_type else None
-    component = properties.get("component_id")
+    component = _text(properties.get("component_id"))
     if "node" in by_type:
         component = by_type["node"].name
         if pipeline and component.startswith(f"{pipeline}."):
             component = component[len(pipeline) + 1 :]
     elif "component_run" in by_type:
-        component = by_type["component_run"].properties.get("component_id", component)
+        component = _text(by_type["component_run"].properties.get("component_id"), component)
     return Execution(
         id=proto.id,
         type=names.get(proto.type_id, ""),
-        state=metadata_store_pb2.Execution.State.Name(proto.last_known_state),
+        state=_state(metadata_store_pb2.Execution.State, proto.last_known_state),
         component=component,
-        pipeline=pipeline or properties.get("pipeline_name"),
+        pipeline=pipeline or _text(properties.get("pipeline_name")),
         run=next((context.id for context in contexts if context.type in _RUNS), None),
         created=proto.create_time_since_epoch,
         updated=proto.last_update_time_since_epoch,
@@ -359,12 +568,17 @@ def _execution(
     )
 
 
+def _state(states: Any, number: int) -> str:
+    """Returns MLMD's name of a state; of one that this version does not know, UNKNOWN."""
+    return str(states.Name(number)) if number in states.values() else "UNKNOWN"
+
+
 def _artifact(proto: metadata_store_pb2.Artifact, names: Mapping[int, str]) -> Artifact:
     return Artifact(
         id=proto.id,
         type=names.get(proto.type_id, ""),
         uri=proto.uri,
-        state=metadata_store_pb2.Artifact.State.Name(proto.state),
+        state=_state(metadata_store_pb2.Artifact.State, proto.state),
         created=proto.create_time_since_epoch,
         properties=_properties(proto),
     )
@@ -377,12 +591,32 @@ def _properties(proto: Any) -> dict[str, Any]:
         for name, value in values.items():
             kind = value.WhichOneof("value")
             if kind == "struct_value":
-                decoded = json_format.MessageToDict(value.struct_value)
+                decoded = _plain_object(value.struct_value)
                 is_plain = decoded.keys() == {_JSON_VALUE_FIELD}
                 plain[name] = decoded[_JSON_VALUE_FIELD] if is_plain else decoded
             elif kind is not None and kind != "proto_value":
                 plain[name] = getattr(value, kind)
     return plain
+
+
+def _plain_object(struct: Any) -> dict[str, Any]:
+    # Not protobuf's own way to JSON, which refuses NaN and infinities.
+    return {name: _plain(value) for name, value in struct.fields.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value of protobuf's Struct, of which protobuf allows 100 levels."""
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _plain_object(value.struct_value)
+    if kind == "list_value":
+        return [_plain(each) for each in value.list_value.values]
+    return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def _text(value: Any, otherwise: str | None = None) -> str | None:
+    """Returns a text that TFX wrote; anything else was written by somebody else."""
+    return value if isinstance(value, str) and value else otherwise
 
 
 def _key(event: metadata_store_pb2.Event) -> str:

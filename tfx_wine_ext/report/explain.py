@@ -148,8 +148,10 @@ def settle(document: Json) -> tuple[str, ...]:
     advice = []
     if len(unclear) > len(by_error):
         few = count(len(unclear) - len(by_error), "feature")
+        needed = document["config"].get("min_count")
+        how_many = "" if needed is None else f": {needed} are needed on each side"
         advice.append(
-            f"{few} had too few values: {document['config']['min_count']} are needed on each side. "
+            f"{few} had too few values{how_many}. "
             "Compare more rows: a longer time, several spans together, or without sampling."
         )
     if by_error:
