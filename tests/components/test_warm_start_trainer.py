@@ -353,9 +353,10 @@ def test_a_base_whose_training_diverged_is_a_cold_start_with_a_warning(train, pa
 @both_paths
 def test_a_generation_that_is_no_count_makes_a_base_unusable(train, path):
     with FakeMetadata() as store:
-        base = train(store).outputs["model"]
-        base[0].set_int_custom_property("generation", -3)
-        result = train(store, path, base=base)
+        model = standard_artifacts.Model()
+        model.uri = train(store).outputs["model"][0].uri
+        model.set_int_custom_property("generation", -3)
+        result = train(store, path, base=[model])
     assert properties(result)["warm_start_reason"].endswith(
         "cannot be used: its property 'generation' is -3, which is no count."
     )
