@@ -25,7 +25,6 @@ from examples.wine_quality.training_data import (
     transformed_name,
 )
 from tfx_wine_ext import warm_start
-from tfx_wine_ext.warm_start.freeze import callbacks
 
 if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
@@ -62,9 +61,8 @@ def run_fn(fn_args: FnArgs) -> None:
     train, held_out = hold_out(data)
     model = untrained_network(train, hyperparameters)
     report = warm_start.restore(model, fn_args, inputs)
-    policy = warm_start.WarmStartRequest.of(fn_args).config
     for_tensorboard = keras.callbacks.TensorBoard(fn_args.model_run_dir, write_graph=False)
-    fit(model, train, held_out, hyperparameters, [for_tensorboard, *callbacks(policy, report)])
+    fit(model, train, held_out, hyperparameters, [for_tensorboard])
     save_for_serving(
         lambda features: model(features, training=False), model, graph, fn_args.serving_model_dir
     )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,6 +90,7 @@ def run_fn(fn_args: FnArgs) -> None:
             architecture=ARCHITECTURE,
             step=len(forest.root),
             generation=report.generation,
+            probe=warm_start.probe_of(predictor(forest), inputs),
         ),
         fn_args,
         dataclasses.replace(report, steps=len(forest.root) - before),
@@ -128,7 +130,22 @@ def read_earlier(
     entry = warm_start.VariableTransfer(
         "forest", "remapped", "thresholds restated for the new z-scores", trees, trees
     )
-    return forest, dataclasses.replace(report, variables=(entry,))
+    found = warm_start.verify_function(base, predictor(forest), inputs)
+    return forest, dataclasses.replace(
+        report,
+        variables=(entry,),
+        verified=found.verified,
+        verification=found.sentence,
+        not_compensated=(found.sentence,) if found.differs else (),
+    )
+
+
+def predictor(forest: Forest) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
+    """Returns what predicts from the columns by the name of the input, for `probe_of`."""
+    from examples.wine_quality.forest import ForestModel
+
+    model = ForestModel(forest)
+    return lambda inputs: model(inputs[INPUT]).numpy()
 
 
 def continue_trees(

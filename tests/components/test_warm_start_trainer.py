@@ -8,10 +8,12 @@ import pathlib
 import shutil
 
 import pytest
+from tfx.dsl.components.common.resolver import Resolver
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 
 from tfx_wine_ext.components.warm_start_trainer import WarmStartTrainer
+from tfx_wine_ext.resolvers.base_model import BaseModelStrategy
 from tfx_wine_ext.testing import (
     FakeMetadata,
     SqliteMetadata,
@@ -21,7 +23,7 @@ from tfx_wine_ext.testing import (
     schema_artifact,
 )
 from tfx_wine_ext.types.artifacts import DriftBlessing
-from tfx_wine_ext.warm_start import UnusableBaseError
+from tfx_wine_ext.warm_start import UnusableBaseError, WarmStartConfig
 
 pytestmark = pytest.mark.e2e
 both_paths = pytest.mark.parametrize("path", ["ir", "notebook"])
@@ -287,6 +289,77 @@ def test_arguments_that_do_not_go_together_are_refused(change, error):
     arguments = {"examples": Channel(type=standard_artifacts.Examples), "run_fn": RUN_FN}
     with pytest.raises(ValueError, match=error):
         WarmStartTrainer(**{**arguments, **change})
+
+
+def base_model(**config):
+    resolver = Resolver(
+        strategy_class=BaseModelStrategy,
+        config=config,
+        model=Channel(type=standard_artifacts.Model),
+        model_blessing=Channel(type=standard_artifacts.ModelBlessing),
+    ).with_id("BaseModel")
+    return resolver.outputs["model"]
+
+
+def policy_of(strategy, warm_start=None):
+    trainer = WarmStartTrainer(
+        examples=Channel(type=standard_artifacts.Examples),
+        run_fn=RUN_FN,
+        base_model=base_model(**strategy),
+        warm_start=warm_start,
+    )
+    policy = json.loads(trainer.exec_properties["warm_start_config"])
+    return policy["base"], policy["pinned"], policy["max_generations"]
+
+
+@pytest.mark.parametrize(
+    ("strategy", "warm_start", "recorded"),
+    [
+        ({}, None, ("latest_blessed", None, None)),
+        ({"base": "latest"}, None, ("latest", None, None)),
+        ({"base": "latest"}, {"max_generations": 7}, ("latest", None, 7)),
+        ({"base": "latest"}, WarmStartConfig(max_generations=7), ("latest", None, 7)),
+        ({"base": "latest"}, {"base": "latest"}, ("latest", None, None)),
+        ({"base": "pinned", "pinned": "models/7"}, None, ("pinned", "models/7", None)),
+    ],
+)
+def test_which_base_it_is_is_said_to_the_strategy_alone(strategy, warm_start, recorded):
+    assert policy_of(strategy, warm_start) == recorded
+
+
+def test_another_base_than_the_strategy_s_is_refused():
+    message = (
+        r"warm_start: base='latest', pinned=None, but base_model comes from a BaseModelStrategy "
+        r"with base='latest_blessed', pinned=None: say it to the strategy alone"
+    )
+    with pytest.raises(ValueError, match=message):
+        policy_of({}, {"base": "latest"})
+
+
+@both_paths
+def test_a_base_whose_training_diverged_is_a_cold_start_with_a_warning(train, path, caplog):
+    with FakeMetadata() as store:
+        base = train(store, run_fn=RUN_FN.replace(".run_fn", ".diverging_run_fn")).outputs["model"]
+        with caplog.at_level(logging.WARNING):
+            result = train(store, path, base=base)
+        with pytest.raises(UnusableBaseError, match="its training diverged"):
+            train(store, path, base=base, policy={"on_unusable_base": "error"})
+    reason = properties(result)["warm_start_reason"]
+    assert "expected finite weights, found NaN or infinite values in dense/" in reason
+    assert properties(result)["warm_start"] == 0
+    assert any(reason in record.getMessage() for record in caplog.records)
+
+
+@both_paths
+def test_a_generation_that_is_no_count_makes_a_base_unusable(train, path):
+    with FakeMetadata() as store:
+        model = standard_artifacts.Model()
+        model.uri = train(store).outputs["model"][0].uri
+        model.set_int_custom_property("generation", -3)
+        result = train(store, path, base=[model])
+    assert properties(result)["warm_start_reason"].endswith(
+        "cannot be used: its property 'generation' is -3, which is no count."
+    )
 
 
 def test_a_notebook_shows_what_became_of_the_variables(train, monkeypatch):

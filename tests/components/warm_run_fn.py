@@ -31,6 +31,17 @@ def run_fn(fn_args):
     warm_start.save(model, fn_args, INPUTS, report)
 
 
+def diverging_run_fn(fn_args):
+    """Trains with a learning rate that is far too large."""
+    model = network()
+    model.optimizer.learning_rate = 1e30
+    report = warm_start.restore(model, fn_args, INPUTS)
+    x = np.linspace(-1e20, 1e20, 10, dtype=np.float32)[:, None]
+    model.fit(x, 2 * x + 1, batch_size=2, epochs=3, shuffle=False, verbose=0)
+    export(fn_args.serving_model_dir)
+    warm_start.save(model, fn_args, INPUTS, report)
+
+
 def plain_run_fn(fn_args):
     """Knows nothing of warm starts."""
     export(fn_args.serving_model_dir)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from tfx_wine_ext.report.warm_start_page import render_warm_start_page
 from tfx_wine_ext.warm_start import TransferReport, VariableTransfer
 
@@ -35,6 +37,28 @@ def test_a_warm_start_is_told_variable_by_variable():
     ):
         assert text in page
     assert page.count("<tr>") == 1 + len(WARM.variables)
+
+
+def test_whether_it_was_verified_is_told():
+    checked = dataclasses.replace(
+        WARM, not_compensated=(), verified=True, verification="Verified: both predict the same."
+    )
+    page = render_warm_start_page(checked.to_dict())
+    assert "Before its first step the model predicted what its base did." in page
+    assert "Verified: both predict the same." in page
+    unchecked = dataclasses.replace(
+        checked, verified=False, verification="Not verified: the base was not run."
+    )
+    page = render_warm_start_page(unchecked.to_dict())
+    assert "Whether the model predicted what its base did, before its first step, is not" in page
+    assert "Not verified: the base was not run." in page
+    assert 'class="verdict WARN"' in page
+
+
+def test_a_page_of_an_earlier_release_s_report_can_be_made():
+    report = WARM.to_dict()
+    del report["verified"], report["verification"]
+    assert "buckets of age moved" in render_warm_start_page(report)
 
 
 def test_names_stay_text():

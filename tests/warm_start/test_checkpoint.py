@@ -1,19 +1,27 @@
 import dataclasses
+import hashlib
+import io
 import json
+import os
 import pathlib
 import pickle
+import re
 import shutil
 import signal
 import subprocess
 import sys
 import time
+import zipfile
 
 import numpy as np
 import pytest
 
+from tests.warm_start.documents import places, replaced
 from tfx_wine_ext.warm_start.checkpoint import (
     Checkpoint,
     CheckpointError,
+    Probe,
+    check_checkpoint,
     read_checkpoint,
     write_checkpoint,
 )
@@ -112,7 +120,7 @@ def test_a_truncated_index_is_named(folder, share):
     path = folder / "checkpoint.json"
     content = path.read_bytes()
     path.write_bytes(content[: int(len(content) * share)])
-    with pytest.raises(CheckpointError, match=r"checkpoint\.json: not JSON, or truncated"):
+    with pytest.raises(CheckpointError, match=r"checkpoint\.json: expected JSON, found"):
         read_checkpoint(str(folder))
 
 
@@ -150,8 +158,16 @@ def changed(folder, **keys):
     [
         ({"layout": 2}, r"checkpoint\.json: expected layout version 1, found 2: was it written by"),
         ({"layout": None}, "expected layout version 1, found None"),
-        ({"step": "140"}, "'step' must be of type int, found '140'"),
-        ({"inputs": {"x": [{"kind": "log"}]}}, "'inputs': kind must be one of affine"),
+        ({"layout": True}, "expected layout version 1, found True"),
+        ({"layout": 1.0}, r"expected layout version 1, found 1\.0"),
+        ({"step": "140"}, "step: expected an integer of at least 0 .*, found '140'"),
+        ({"step": -1}, "step: expected an integer of at least 0 .*, found -1"),
+        ({"generation": -1}, "generation: expected an integer of at least 0 .*, found -1"),
+        (
+            {"optimizer_step": 2**63},
+            "optimizer_step: expected an integer of at least 0 and at most",
+        ),
+        ({"inputs": {"x": [{"kind": "log"}]}}, "inputs: kind must be one of affine"),
         ({"files": {}}, r"'files' must name one file below the folder, found \[\]"),
         ({"files": {"../secret": {}}}, r"must name one file below the folder, found \['\.\./sec"),
         ({"files": {"/etc/secret": {}}}, "must name one file below the folder"),
@@ -161,9 +177,13 @@ def changed(folder, **keys):
                     {"role": "weight", "name": "w", "shape": [3, 2], "dtype": "float32"},
                 ]
             },
-            r"'w' must have the shape \[3, 2\] and the type float32, found \[2, 3\] and float32",
+            r"'w' must have the shape \[3, 2\] and the type float32, found the header .*\(2, 3\)",
         ),
-        ({"variables": [{"role": "weight"}]}, "not the arrays of its checkpoint: KeyError"),
+        ({"variables": [{"role": "weight"}]}, r"variables\[0\]: expected the key 'name'"),
+        (
+            {"variables": [{"role": "weight", "name": "w", "shape": [], "dtype": "object"}]},
+            r"variables\[0\]\.dtype: expected a type of numbers, found 'object'",
+        ),
     ],
 )
 def test_an_index_that_says_something_else_is_an_error(folder, keys, message):
@@ -178,8 +198,6 @@ class Bomb:
 
 
 def test_no_code_is_run_from_a_checkpoint(folder, tmp_path, monkeypatch):
-    import hashlib
-
     monkeypatch.chdir(tmp_path)
     path = arrays_file(folder)
     np.savez(path, **{"0": np.array([Bomb()], object), "1": np.array(1), "2": np.array(1)})
@@ -188,11 +206,225 @@ def test_no_code_is_run_from_a_checkpoint(folder, tmp_path, monkeypatch):
     name = str(path.relative_to(folder))
     digest = hashlib.sha256(content).hexdigest()
     changed(folder, files={name: {"bytes": len(content), "sha256": digest}})
-    with pytest.raises(CheckpointError, match=r"variables\.npz: an array cannot be read: Object"):
+    with pytest.raises(CheckpointError, match=r"variables\.npz: .*found the header .*\|O"):
         read_checkpoint(str(folder))
     assert not (tmp_path / "exploded").exists()
     pickle.loads(pickle.dumps(Bomb()))  # It would have gone off.
     assert (tmp_path / "exploded").exists()
+
+
+# --- weights that are no numbers -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_model_that_diverged_is_saved_but_is_no_base(tmp_path, value):
+    weights = {"kernel": np.ones(2, np.float32), "bias": np.array([0, value], np.float32)}
+    write_checkpoint(str(tmp_path), dataclasses.replace(CHECKPOINT, weights=weights))
+    message = "expected finite weights, found NaN or infinite values in bias: its training diverged"
+    for read in (check_checkpoint, read_checkpoint):
+        with pytest.raises(CheckpointError, match=rf"checkpoint\.json: {message}"):
+            read(str(tmp_path))
+    changed(tmp_path, not_finite=[])  # As earlier releases wrote it.
+    check_checkpoint(str(tmp_path))
+    with pytest.raises(CheckpointError, match=rf"variables\.npz: {message}"):
+        read_checkpoint(str(tmp_path))
+
+
+def test_a_state_of_the_optimizer_that_diverged_does_not_spoil_the_weights(tmp_path):
+    slots = {"velocity": {"dense/kernel": np.full((2, 3), np.inf, np.float32)}}
+    write_checkpoint(str(tmp_path), dataclasses.replace(CHECKPOINT, slots=slots))
+    assert np.isinf(read_checkpoint(str(tmp_path)).slots["velocity"]["dense/kernel"]).all()
+
+
+# --- files of others -----------------------------------------------------------------------------
+
+
+def test_what_the_model_predicted_is_kept(tmp_path):
+    probe = Probe(
+        {"x": np.ones((4, 1), np.float32), "city": np.array([["Porto"], ["Évora"], [""], ["x"]])},
+        (np.arange(4.0), np.array([b"a", b"bc", b"", b"d"])),
+    )
+    write_checkpoint(str(tmp_path), dataclasses.replace(CHECKPOINT, probe=probe))
+    found = read_checkpoint(str(tmp_path))
+    assert found.weights.keys() == CHECKPOINT.weights.keys()
+    for name, array in probe.inputs.items():
+        np.testing.assert_array_equal(found.probe.inputs[name], array)
+    for was, now in zip(probe.outputs, found.probe.outputs):
+        np.testing.assert_array_equal(was, now)
+
+
+def test_a_checkpoint_of_an_earlier_release_has_no_probe(folder):
+    index = json.loads((folder / "checkpoint.json").read_text())
+    for key in ("probe", "no_probe", "not_finite"):
+        del index[key]
+    (folder / "checkpoint.json").write_text(json.dumps(index))
+    assert read_checkpoint(str(folder)).probe is None
+
+
+def with_arrays(folder, content, **keys):
+    """The folder, with other bytes as its arrays, which the index vouches for."""
+    path = arrays_file(folder)
+    path.write_bytes(content)
+    digest = hashlib.sha256(content).hexdigest()
+    name = str(path.relative_to(folder))
+    changed(folder, files={name: {"bytes": len(content), "sha256": digest}}, **keys)
+
+
+def zipped(compression=zipfile.ZIP_STORED, **members):
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", compression) as archive:
+        for name, data in members.items():
+            archive.writestr(f"{name[1:]}.npy", data)
+    return buffer.getvalue()
+
+
+def npy(shape, descr="<f4", data=b""):
+    buffer = io.BytesIO()
+    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    np.lib.format.write_array_header_1_0(buffer, header)
+    return buffer.getvalue() + data
+
+
+def entry(shape, dtype="float32"):
+    return [{"role": "weight", "name": "w", "shape": list(shape), "dtype": dtype}]
+
+
+HUGE = 2**36  # 256 GiB of float32
+HOSTILE_ARRAYS = {
+    "claims 256 GiB in index and header": (zipped(_0=npy((HUGE,))), entry([HUGE])),
+    "claims 256 GiB in its header": (zipped(_0=npy((HUGE,), data=b"1234")), entry([1])),
+    "claims a shape whose product overflows": (
+        zipped(_0=npy((2**40, 2**40))),
+        entry([2**40, 2**40]),
+    ),
+    "is compressed": (
+        zipped(zipfile.ZIP_DEFLATED, _0=npy((10**6,), data=bytes(4 * 10**6))) + bytes(4 * 10**6),
+        entry([10**6]),
+    ),
+    "is a picture": (b"\x89PNG" + bytes(200), entry([1])),
+    "is empty": (b"", entry([0])),
+    "has no such array": (zipped(_1=npy((1,), data=bytes(4))), entry([1])),
+    "has an array of objects": (zipped(_0=npy((1,), "|O", bytes(8))), entry([1])),
+    "has a header of a million brackets": (
+        zipped(_0=b"\x93NUMPY\x02\x00" + (10**6).to_bytes(4, "little") + b"(" * 10**6),
+        entry([1]),
+    ),
+    "has more bytes than its shape": (zipped(_0=npy((1,), data=bytes(8))), entry([1])),
+    "has no header": (zipped(_0=b"abc"), entry([1])),
+}
+
+
+@pytest.mark.parametrize("what", HOSTILE_ARRAYS)
+def test_arrays_that_are_not_what_the_index_says_are_named(folder, what):
+    content, variables = HOSTILE_ARRAYS[what]
+    with_arrays(folder, content, variables=variables)
+    started = time.monotonic()
+    with pytest.raises(CheckpointError, match=re.escape(str(arrays_file(folder)))):
+        read_checkpoint(str(folder))
+    assert time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("name", ["checkpoint.json", "variables.npz"])
+def test_a_pipe_in_the_place_of_a_file_is_named_and_not_waited_for(folder, name):
+    path = arrays_file(folder) if name == "variables.npz" else folder / name
+    path.unlink()
+    os.mkfifo(path)
+    for read in (check_checkpoint, read_checkpoint):
+        with pytest.raises(CheckpointError, match=rf"{re.escape(str(path))}: expected a regular"):
+            read(str(folder))
+
+
+def test_an_index_of_gigabytes_is_refused_before_it_is_read(folder):
+    with open(folder / "checkpoint.json", "r+b") as stream:
+        stream.truncate(2**35)  # A hole: it takes no room on disk.
+    for read in (check_checkpoint, read_checkpoint):
+        with pytest.raises(
+            CheckpointError, match=r"checkpoint\.json: expected at most 134,217,728"
+        ):
+            read(str(folder))
+
+
+def test_a_folder_in_the_place_of_the_index_is_named(folder):
+    (folder / "checkpoint.json").unlink()
+    (folder / "checkpoint.json").mkdir()
+    with pytest.raises(CheckpointError, match=r"checkpoint\.json: cannot be read: .*directory"):
+        read_checkpoint(str(folder))
+
+
+ODD = [
+    "null",
+    "true",
+    "-1",
+    "1.5",
+    "1e999",
+    "NaN",
+    "9" * 400,
+    "9" * 5000,
+    str(2**40),
+    '""',
+    '"\\u0000/../x"',
+    '"\\ud800"',
+    "[]",
+    "{}",
+    '[{"a": [1]}]',
+    '{"x": [{"kind": []}]}',
+    '{"x": [{"kind": "vocabulary", "feature": "x", "tokens": [[]]}]}',
+    '{"x": [{"kind": "vocabulary", "feature": "x", "tokens": ["a"], "oov_buckets": 1e300}]}',
+    '{"x": [{"kind": "buckets", "feature": [], "boundaries": "ab"}]}',
+    '{"x": [{"kind": "affine", "feature": "x", "center": "1", "scale": {}}]}',
+    "[" * 900 + "]" * 900,
+    "[" * 10**6,
+]
+
+
+def read_or_refuse(folder):
+    """Reads a checkpoint that somebody has changed: it may be read, or refused with its path."""
+    started = time.monotonic()
+    refused = []
+    for read in (check_checkpoint, read_checkpoint):
+        try:
+            read(str(folder))
+        except CheckpointError as error:
+            refused.append(str(error))
+    assert all(message.startswith(str(folder)) for message in refused)
+    assert all(len(message) < 1000 for message in refused)
+    assert time.monotonic() - started < 5
+
+
+def test_whatever_stands_in_the_index_it_is_read_or_refused(folder):
+    path = folder / "checkpoint.json"
+    index = json.loads(path.read_text())
+    for place in places(index):
+        for odd in ODD:
+            path.write_text(replaced(index, place, odd))
+            read_or_refuse(folder)
+
+
+def test_whatever_bytes_are_changed_a_checkpoint_is_read_or_refused(folder):
+    random = np.random.default_rng(0)
+    index, arrays = (folder / "checkpoint.json").read_bytes(), arrays_file(folder).read_bytes()
+
+    def mutated(content):
+        content = bytearray(content)
+        for _ in range(random.integers(1, 4)):
+            start, kind = random.integers(len(content)), random.integers(4)
+            end = min(len(content), start + random.integers(1, 40))
+            if kind == 0:
+                content[start] = random.integers(256)
+            elif kind == 1:
+                del content[start:end]
+            elif kind == 2:
+                content[start:start] = content[start:end]
+            else:
+                content[start:end] = bytes(end - start)
+        return bytes(content)
+
+    for number in range(400):
+        (folder / "checkpoint.json").write_bytes(mutated(index) if number % 2 else index)
+        if number % 2 == 0:
+            with_arrays(folder, mutated(arrays))  # With the right sha256: zip and numpy see it.
+        read_or_refuse(folder)
+        arrays_file(folder).write_bytes(arrays)
 
 
 WRITER = """

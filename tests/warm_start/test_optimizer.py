@@ -6,7 +6,7 @@ from tests.warm_start.models import columns, randomized, spec_of, wide_and_deep
 from tfx_wine_ext.warm_start.architecture import examine
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.inputs import Affine, InputSpec, Vocabulary
-from tfx_wine_ext.warm_start.optimizer import slots_of
+from tfx_wine_ext.warm_start.optimizer import slots_of, step_of
 from tfx_wine_ext.warm_start.transfer import checkpoint_of, transfer
 
 PH = Affine.z_score("pH", 3.2, 0.25)
@@ -175,3 +175,62 @@ def test_the_factor_needs_a_learning_rate_that_is_a_number():
     base, new = compiled(spec, "adam"), compiled(spec, keras.optimizers.Adam(schedule))
     with pytest.raises(ValueError, match="learning_rate_factor needs a compiled model whose"):
         transfer(checkpoint_of(base, spec), new, spec, WarmStartConfig(learning_rate_factor=0.1))
+
+
+# --- optimizers within others --------------------------------------------------------------------
+
+
+def wrapped(optimizer, **arguments):
+    return keras.optimizers.LossScaleOptimizer(optimizer, **arguments)
+
+
+def test_steps_and_state_within_a_loss_scale_are_carried():
+    spec = spec_of(PH, CITY)
+    base = trained(spec, wrapped(keras.optimizers.Adam()))
+    checkpoint = checkpoint_of(base, spec)
+    assert (checkpoint.optimizer, checkpoint.step, checkpoint.optimizer_step) == ("Adam", 5, 5)
+    assert set(checkpoint.slots) == {"momentum", "velocity"}
+    new = compiled(spec, wrapped(keras.optimizers.Adam()), seed=2)
+    report = transfer(checkpoint, new, spec, WarmStartConfig(learning_rate_factor=0.5))
+    assert (report.optimizer_step, report.optimizer) == (5, "Kept: 10 variables, step 5.")
+    assert float(new.optimizer.inner_optimizer.learning_rate) == pytest.approx(0.0005)
+    values, label = raw(seed=3)
+    new.train_on_batch(columns(spec, values), label)
+    assert step_of(new) == 6
+
+
+def test_a_base_with_mixed_precision_counts_its_steps(tmp_path):
+    from tests.warm_start.test_run_fn import fn_args, request_for
+    from tfx_wine_ext.warm_start.run_fn import restore, save
+
+    spec = spec_of(PH, CITY)
+    values, label = raw()
+    policy = keras.config.dtype_policy()
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        for name, request in (("1", None), ("2", request_for(tmp_path))):
+            # Keras's own first scale overflows in the first steps, which do not count then.
+            model = compiled(spec, wrapped(keras.optimizers.Adam(), initial_scale=1.0))
+            args = fn_args(tmp_path / name, request)
+            report = restore(model, args, spec)
+            for _ in range(3):
+                model.train_on_batch(columns(spec, values), label)
+            report = save(model, args, spec, report)
+            assert report.steps == 3
+        assert (report.base_step, report.warm) == (3, True)
+        assert report.preserves_function, report.verification
+    finally:
+        keras.config.set_dtype_policy(policy)
+
+
+def test_a_state_that_is_not_finite_is_not_gone_on_with():
+    spec = spec_of(PH, CITY)
+    base = trained(spec, keras.optimizers.Adam())
+    checkpoint = checkpoint_of(base, spec)
+    checkpoint.slots["velocity"]["hidden/kernel"][0, 0] = np.inf
+    new = compiled(spec, "adam", seed=2)
+    report = transfer(checkpoint, new, spec)
+    assert report.optimizer == (
+        "Reset: the base's velocity of hidden/kernel has values that are not finite."
+    )
+    assert (report.optimizer_step, report.preserves_function) == (0, True)

@@ -9,13 +9,20 @@ import keras
 import numpy as np
 import pytest
 
+from tests.warm_start.documents import places, replaced
 from tests.warm_start.models import columns, predictions, randomized, spec_of, wide_and_deep
+from tfx_wine_ext import warm_start
 from tfx_wine_ext.warm_start.checkpoint import read_checkpoint, write_checkpoint
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.decision import UnusableBaseError
-from tfx_wine_ext.warm_start.freeze import FreezeLayers, callbacks
+from tfx_wine_ext.warm_start.freeze import (
+    FreezeLayers,
+    callbacks,
+    freeze_first_steps,
+    layers_named,
+)
 from tfx_wine_ext.warm_start.gfile import GFiles
-from tfx_wine_ext.warm_start.inputs import Affine, InputSpec
+from tfx_wine_ext.warm_start.inputs import Affine, InputSpec, Vocabulary
 from tfx_wine_ext.warm_start.report import TransferReport
 from tfx_wine_ext.warm_start.run_fn import REQUEST_KEY, WarmStartRequest, restore, save
 
@@ -200,6 +207,166 @@ def test_frozen_layers_keep_the_optimizer_state_of_the_base():
     names = {x.name for x in model.optimizer.variables}
     assert {"hidden_kernel_momentum", "output_kernel_momentum"} <= names
     assert isinstance(FreezeLayers(("hidden",), 1), keras.callbacks.Callback)
+
+
+def restored(tmp_path, compile_again=False, **config):
+    """A model that goes on from a base, as a run_fn without any callbacks has it."""
+    run(tmp_path / "1", BEFORE)
+    model = randomized(wide_and_deep(BEFORE), seed=2)
+    model.compile("adam", loss="mse", jit_compile=False)
+    args = fn_args(tmp_path / "2", request_for(tmp_path, **config))
+    report = restore(model, args, BEFORE)
+    if compile_again:
+        model.compile("sgd", loss="mse", jit_compile=False)
+    return model, args, report
+
+
+def moved_by(model, train):
+    before = [model.get_layer(x).get_weights()[0] for x in ("hidden", "output")]
+    train(model)
+    after = [model.get_layer(x).get_weights()[0] for x in ("hidden", "output")]
+    return [not np.array_equal(a, b) for a, b in zip(before, after)]
+
+
+def one_batch(model):
+    model.train_on_batch(columns(BEFORE, RAW), LABEL)
+
+
+def one_fit(model):
+    model.fit(columns(BEFORE, RAW), LABEL, batch_size=20, verbose=0)
+
+
+@pytest.mark.parametrize("compile_again", [False, True])
+@pytest.mark.parametrize("train", [one_batch, one_fit])
+def test_restore_freezes_what_the_policy_names_without_any_callback(tmp_path, train, compile_again):
+    frozen = {"frozen_layers": ("hidden",), "frozen_steps": 2}
+    model, args, report = restored(tmp_path, compile_again, **frozen)
+    assert [moved_by(model, train) for _ in range(4)] == [[False, True]] * 2 + [[True, True]] * 2
+    assert all(layer.trainable for layer in model.layers)
+    assert save(model, args, BEFORE, report).steps == 4
+
+
+def test_layers_thaw_in_the_midst_of_a_fit(tmp_path):
+    model, _, _ = restored(tmp_path, frozen_layers=("hidden",), frozen_steps=4)
+    seen = []
+
+    class Watch(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            seen.append(model.get_layer("hidden").trainable)
+
+    model.fit(columns(BEFORE, RAW), LABEL, batch_size=4, epochs=2, callbacks=[Watch()], verbose=0)
+    assert seen == [False] * 3 + [True] * 7
+
+
+def test_the_callbacks_take_the_place_of_what_restore_froze(tmp_path):
+    model, args, report = restored(tmp_path, frozen_layers=("hidden",), frozen_steps=4)
+    policy = WarmStartRequest.of(args).config
+    model.fit(
+        columns(BEFORE, RAW),
+        LABEL,
+        batch_size=4,
+        callbacks=warm_start.callbacks(policy, report),
+        verbose=0,
+    )
+    assert isinstance(warm_start.callbacks(policy, report)[0], warm_start.FreezeLayers)
+    assert all(layer.trainable for layer in model.layers)
+    assert moved_by(model, one_batch) == [True, True]
+
+
+def test_layers_that_stayed_frozen_are_told_of_and_thawed_when_it_is_saved(tmp_path, caplog):
+    model, args, report = restored(tmp_path, frozen_layers=("hidden",), frozen_steps=40)
+    one_batch(model)
+    export = tmp_path / "export"
+    model.export(str(export), verbose=False)  # What stands before the training is not in the way.
+    with caplog.at_level(logging.WARNING):
+        save(model, args, BEFORE, report)
+    assert "frozen until the end: fit and train_on_batch took 1 steps, and frozen_steps is 40" in (
+        caplog.text
+    )
+    assert all(layer.trainable for layer in model.layers)
+    assert moved_by(model, one_batch) == [True, True]
+
+
+@pytest.mark.parametrize("start", ["warm", "cold"])
+def test_a_frozen_layer_that_is_not_there_is_an_error_when_restore_is_called(tmp_path, start):
+    if start == "warm":
+        run(tmp_path / "1", BEFORE)
+    model = wide_and_deep(BEFORE)
+    model.compile("adam", loss="mse")
+    config = {"frozen_layers": ("hiden",), "frozen_steps": 2}
+    request = request_for(tmp_path, **config)
+    if start == "cold":
+        request = dataclasses.replace(request, base="")
+    message = r"there are no \['hiden'\]; the model has \['pH', 'hidden', 'dropout\w*', 'output'\]"
+    with pytest.raises(ValueError, match=message):
+        restore(model, fn_args(tmp_path / "2", request), BEFORE)
+
+
+def test_layers_within_models_are_frozen_too_and_what_was_frozen_before_stays_so():
+    inner = keras.Sequential(
+        [keras.Input([1]), keras.layers.Dense(2, name="a"), keras.layers.Dense(2, name="b")],
+        name="inner",
+    )
+    inner.get_layer("a").trainable = False
+    model = keras.Sequential([keras.Input([1]), inner, keras.layers.Dense(1, name="out")])
+    model.compile("sgd", "mse")
+    freeze_first_steps(model, WarmStartConfig(frozen_layers=("inner",), frozen_steps=1))
+    assert not inner.get_layer("b").trainable
+    model.train_on_batch(np.ones((2, 1)), np.ones((2, 1)))
+    assert (inner.get_layer("a").trainable, inner.get_layer("b").trainable) == (False, True)
+    assert [x.name for x in layers_named(model, ["b"])] == ["b"]
+
+
+def test_steps_of_a_model_that_is_not_compiled_cannot_be_counted():
+    config = WarmStartConfig(frozen_layers=("hidden",), frozen_steps=1)
+    with pytest.raises(ValueError, match="the steps of a model that is not compiled cannot be"):
+        freeze_first_steps(wide_and_deep(BEFORE), config)
+
+
+# --- bases that are no good ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("policy", ["cold", "error"])
+def test_a_base_whose_training_diverged_is_no_base(tmp_path, policy, caplog):
+    model = randomized(wide_and_deep(BEFORE))
+    model.compile("adam", loss="mse")
+    model.get_layer("output").bias.assign([np.nan])
+    with caplog.at_level(logging.WARNING):
+        save(model, fn_args(tmp_path / "1"), BEFORE, TransferReport(False, ""))
+    assert "The training diverged: output/bias are not finite" in caplog.text
+    request = request_for(tmp_path, on_unusable_base=policy)
+    if policy == "error":
+        with pytest.raises(UnusableBaseError, match="NaN or infinite values in output/bias"):
+            run(tmp_path / "2", BEFORE, request)
+    else:
+        _, _, report = run(tmp_path / "2", BEFORE, request)
+        assert not report.warm
+        assert "expected finite weights, found NaN or infinite values in output/bias" in (
+            report.reason
+        )
+        assert read_checkpoint(f"{tmp_path}/2/warm_start").generation == 0
+
+
+ODD = [None, True, -1, 2**40, 1.5, "", "x", [], {}, [[]], [["code", "city", 0, 2**40]], {"x": [1]}]
+
+
+def test_whatever_structure_a_checkpoint_claims_the_start_is_warm_or_cold(tmp_path):
+    spec = spec_of(
+        Affine.z_score("pH", 3.2, 0.25), Vocabulary("city", ("Porto", "Braga"), oov_buckets=2)
+    )
+    model = randomized(wide_and_deep(spec))
+    save(model, fn_args(tmp_path / "1"), spec, TransferReport(False, ""))
+    path = tmp_path / "1" / "warm_start" / "checkpoint.json"
+    index = json.loads(path.read_text())
+    args = fn_args(tmp_path / "2", request_for(tmp_path))
+    new = randomized(wide_and_deep(spec), seed=2)
+    outcomes = set()
+    for key in ("architecture", "inputs", "optimizer"):
+        for place in places(index[key], (key,)):
+            for odd in ODD:
+                path.write_text(replaced(index, place, json.dumps(odd)))
+                outcomes.add(restore(new, args, spec).warm)
+    assert outcomes == {True, False}
 
 
 # --- imports -------------------------------------------------------------------------------------

@@ -134,3 +134,13 @@ def test_the_result_is_what_a_transfer_takes(graph):
     spec = input_spec(graph, {"numbers": ["near_z"], "city": ["city"]})
     assert InputSpec.from_dict(spec.to_dict()) == spec
     assert isinstance(spec.inputs["numbers"][0], Affine)
+
+
+@pytest.mark.parametrize("nothing", [None, ""])
+def test_a_run_fn_without_transform_is_told_how_to_say_what_its_inputs_are(nothing):
+    message = (
+        r"transform_graph: expected the path of a transform graph, found (None|''). Give the "
+        r"trainer transform_graph=.* InputSpec\(\{'numbers': \[Affine.identity\('pH'\)\], 'city': "
+    )
+    with pytest.raises(ValueError, match=message):
+        input_spec(nothing, {"numbers": ["pH_z"]})

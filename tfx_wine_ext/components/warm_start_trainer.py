@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -9,6 +10,11 @@ from tfx import types
 from tfx.components.util import udf_utils
 from tfx.dsl.components.base import base_component
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
+from tfx.dsl.components.common.resolver import (
+    RESOLVER_CONFIG,
+    RESOLVER_STRATEGY_CLASS,
+    Resolver,
+)
 from tfx.orchestration import data_types
 from tfx.proto import trainer_pb2
 from tfx.types import standard_artifacts, standard_component_specs
@@ -18,6 +24,7 @@ from tfx.utils import json_utils
 from tfx_wine_ext.components import warm_start_visualization
 from tfx_wine_ext.drivers.warm_start_trainer import WarmStartTrainerDriver
 from tfx_wine_ext.executors.warm_start_trainer import WarmStartTrainerExecutor
+from tfx_wine_ext.resolvers.base_model import BaseModelStrategy
 from tfx_wine_ext.types import warm_start_trainer as keys
 from tfx_wine_ext.types.artifacts import DriftBlessing
 from tfx_wine_ext.warm_start.config import WarmStartConfig
@@ -68,7 +75,8 @@ class WarmStartTrainer(base_component.BaseComponent):
         transform_graph: A channel of a TransformGraph.
         schema: A channel of a Schema.
         base_model: A channel of the Model to go on from, as a Resolver with `BaseModelStrategy`
-            finds it; it may be empty. Default: none, a cold start.
+            finds it; it may be empty. Default: none, a cold start. Which base it is, `base` and
+            `pinned` of the policy, is said to the strategy alone.
         hyperparameters: A channel of HyperParameters, as Tuner finds them.
         drift_blessing: A channel of a `DriftBlessing`, for the policy `cold_on_drift`.
         module_file: Path of a Python file with the function ``run_fn``.
@@ -81,7 +89,8 @@ class WarmStartTrainer(base_component.BaseComponent):
         custom_executor_spec: Another executor, for tests and experiments.
 
     Raises:
-        ValueError: an argument is out of range, or arguments contradict each other.
+        ValueError: an argument is out of range, or arguments contradict each other, as where the
+            policy has another `base` than the strategy of `base_model`.
         TypeError: `warm_start` is no `WarmStartConfig` and no mapping, or has a value of the wrong
             type.
 
@@ -129,7 +138,7 @@ class WarmStartTrainer(base_component.BaseComponent):
                 f"custom_config: the key {REQUEST_KEY!r} is this component's own; the policy goes "
                 "to warm_start="
             )
-        config = _as_config(warm_start)
+        config = _with_base_of_strategy(_as_config(warm_start), base_model)
         if config.same_schema_only and schema is None:
             raise ValueError("warm_start: same_schema_only needs schema=, found none")
         if config.cold_on_drift and drift_blessing is None:
@@ -167,3 +176,30 @@ def _as_config(warm_start: WarmStartConfig | Mapping[str, Any] | None) -> WarmSt
         return WarmStartConfig.from_dict(warm_start)
     except (ValueError, TypeError) as error:
         raise type(error)(f"warm_start: {error}") from error
+
+
+def _with_base_of_strategy(
+    config: WarmStartConfig, base_model: types.BaseChannel | None
+) -> WarmStartConfig:
+    """The policy with the `base` of the `BaseModelStrategy` that finds the model.
+
+    It is said once: to the strategy. The driver judges by the same, and records it.
+    """
+    resolver = getattr(base_model, "producer_component", None)
+    if not isinstance(resolver, Resolver):
+        return config
+    properties = resolver.exec_properties
+    strategy = properties.get(RESOLVER_STRATEGY_CLASS)
+    if not (isinstance(strategy, type) and issubclass(strategy, BaseModelStrategy)):
+        return config
+    given = properties.get(RESOLVER_CONFIG) or {}
+    base, pinned = given.get("base", WarmStartConfig.base), given.get("pinned")
+    default = (WarmStartConfig.base, WarmStartConfig.pinned)
+    if (config.base, config.pinned) not in (default, (base, pinned)):
+        raise ValueError(
+            f"warm_start: base={config.base!r}, pinned={config.pinned!r}, but base_model comes "
+            f"from a BaseModelStrategy with base={base!r}, pinned={pinned!r}: say it to the "
+            f"strategy alone, Resolver(strategy_class=BaseModelStrategy, "
+            f"config={{'base': {config.base!r}}}, ...)"
+        )
+    return dataclasses.replace(config, base=base, pinned=pinned)

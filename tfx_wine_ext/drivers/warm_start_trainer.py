@@ -108,14 +108,17 @@ def _facts(artifact: types.Artifact, blessed: bool) -> BaseModel:
     except CheckpointError as error:
         problem = str(error)
     has = artifact.has_custom_property
+    generation = (
+        artifact.get_int_custom_property(keys.GENERATION_KEY) if has(keys.GENERATION_KEY) else 0
+    )
+    if generation < 0:
+        problem = f"its property {keys.GENERATION_KEY!r} is {generation}, which is no count"
     return BaseModel(
         id=artifact.id,
         uri=artifact.uri,
         created=int(artifact.mlmd_artifact.create_time_since_epoch),
         blessed=blessed,
-        generation=artifact.get_int_custom_property(keys.GENERATION_KEY)
-        if has(keys.GENERATION_KEY)
-        else 0,
+        generation=generation,
         schema=artifact.get_string_custom_property(keys.SCHEMA_FINGERPRINT_KEY) or None
         if has(keys.SCHEMA_FINGERPRINT_KEY)
         else None,

@@ -16,9 +16,11 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, json_utils, path_utils
 
+from tfx_wine_ext.documents import checked, parse_json
 from tfx_wine_ext.drivers.warm_start_trainer import schema_fingerprint
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.warm_start_trainer import publish
+from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.warm_start_page import render_warm_start_page
 from tfx_wine_ext.types import warm_start_trainer as keys
 from tfx_wine_ext.warm_start.report import TransferReport
@@ -97,7 +99,9 @@ def _report(model: types.Artifact, request: dict[str, Any]) -> TransferReport:
     """Reads what the run_fn reported; one that reported nothing started cold."""
     path = os.path.join(model.uri, CHECKPOINT_FOLDER, REPORT_FILE)
     if fileio.exists(path):
-        return TransferReport.from_dict(json.loads(io_utils.read_string_file(path)))
+        report = parse_json(io_utils.read_bytes_file(path), path).mapping()
+        checked(report, shapes.WARM_START, path)
+        return TransferReport.from_dict(report)
     reason = request["reason"]
     if request.get("base"):
         reason = (

@@ -196,7 +196,9 @@ WARM_START = record(
         "not_compensated": list_of(text),
         "counts": mapping_of(whole_number),
         "preserves_function": boolean,
-    }
+    },
+    # Earlier releases verified nothing.
+    missing={"verified": boolean, "verification": text},
 )
 
 _OPTIONAL_NUMBER, _OPTIONAL_WHOLE = optional(number), optional(whole_number)

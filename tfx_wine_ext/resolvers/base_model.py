@@ -19,7 +19,8 @@ MODEL_BLESSING_KEY = "model_blessing"
 class BaseModelStrategy(ResolverStrategy):
     """The one model that a warm start may go on from; none if there is none yet.
 
-    Whether it is gone on from is decided by `WarmStartTrainer`'s driver. Give both the same policy.
+    Whether it is gone on from is decided by `WarmStartTrainer`'s driver, which takes `base` and
+    `pinned` from here: they are said once.
 
     Args:
         base: ``latest_blessed`` (default), ``latest`` or ``pinned``; see `WarmStartConfig`.

@@ -13,16 +13,20 @@ means or another vocabulary. docs/warm-start.md says what is compensated and wha
 Importing the package does not import Keras.
 """
 
+from typing import TYPE_CHECKING, Any
+
 from tfx_wine_ext.warm_start.boosting import restate_splits
 from tfx_wine_ext.warm_start.checkpoint import (
     Checkpoint,
     CheckpointError,
+    Probe,
     read_checkpoint,
     write_checkpoint,
 )
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.decision import BaseModel, Decision, UnusableBaseError, decide
-from tfx_wine_ext.warm_start.inputs import Affine, Buckets, InputSpec, Unknown, Vocabulary
+from tfx_wine_ext.warm_start.inputs import Affine, Buckets, InputSpec, Raw, Unknown, Vocabulary
+from tfx_wine_ext.warm_start.probe import Verification, probe_of, verify_function
 from tfx_wine_ext.warm_start.report import TransferReport, VariableTransfer
 from tfx_wine_ext.warm_start.run_fn import (
     REQUEST_KEY,
@@ -36,6 +40,9 @@ from tfx_wine_ext.warm_start.run_fn import (
 from tfx_wine_ext.warm_start.transfer import MismatchError, checkpoint_of, transfer
 from tfx_wine_ext.warm_start.transform_output import input_spec
 
+if TYPE_CHECKING:
+    from tfx_wine_ext.warm_start.freeze import FreezeLayers, callbacks
+
 __all__ = [
     "REQUEST_KEY",
     "Affine",
@@ -44,18 +51,24 @@ __all__ = [
     "Checkpoint",
     "CheckpointError",
     "Decision",
+    "FreezeLayers",
     "InputSpec",
     "MismatchError",
+    "Probe",
+    "Raw",
     "TransferReport",
     "Unknown",
     "UnusableBaseError",
     "VariableTransfer",
+    "Verification",
     "Vocabulary",
     "WarmStartConfig",
     "WarmStartRequest",
+    "callbacks",
     "checkpoint_of",
     "decide",
     "input_spec",
+    "probe_of",
     "read_base",
     "read_checkpoint",
     "restate_splits",
@@ -63,6 +76,16 @@ __all__ = [
     "save",
     "transfer",
     "unusable",
+    "verify_function",
     "write_checkpoint",
     "write_result",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Loads what is made of Keras's classes when it is asked for."""
+    if name in ("FreezeLayers", "callbacks"):
+        from tfx_wine_ext.warm_start import freeze
+
+        return getattr(freeze, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

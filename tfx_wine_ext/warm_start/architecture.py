@@ -9,13 +9,28 @@ can be found again in another model by their meaning.
 from __future__ import annotations
 
 import dataclasses
+import hashlib
+import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from tfx_wine_ext.warm_start.inputs import Coded, FeatureTransform, InputSpec, Unknown, width
+from tfx_wine_ext.documents import Part
+from tfx_wine_ext.warm_start.inputs import (
+    Affine,
+    Buckets,
+    Coded,
+    FeatureTransform,
+    InputSpec,
+    Raw,
+    Unknown,
+    Vocabulary,
+    transform_from_dict,
+    transform_to_dict,
+    width,
+)
 
 
 class Label(NamedTuple):
@@ -41,11 +56,14 @@ class LayerFacts:
         kind: Its class.
         settings: What changes its function besides its weights, such as its activation.
         features: The features it depends on, through whatever layers.
+        config: What else was chosen when it was made, such as its slope or a constant; of long
+            values a digest.
     """
 
     kind: str
     settings: Mapping[str, Any]
     features: tuple[str, ...]
+    config: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -62,6 +80,8 @@ class Architecture:
         codings: By the name in a label of kind ``code``, a feature that has these codes.
         opaque: By the name of a layer, the features whose columns it takes as they are, and in
             which it is not known to be linear.
+        made: By the name of a layer that has statistics or a vocabulary of its own, what it makes
+            of its features: further features, by their names, which begin with its class.
     """
 
     walked: bool = False
@@ -70,6 +90,12 @@ class Architecture:
     biases: Mapping[str, str] = dataclasses.field(default_factory=dict)
     codings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     opaque: Mapping[str, tuple[str, ...]] = dataclasses.field(default_factory=dict)
+    made: Mapping[str, Mapping[str, FeatureTransform]] = dataclasses.field(default_factory=dict)
+
+    @property
+    def features(self) -> dict[str, FeatureTransform]:
+        """The features that its layers make."""
+        return {name: x for features in self.made.values() for name, x in features.items()}
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object that `from_dict` takes; runs of like labels are one entry.
@@ -81,41 +107,82 @@ class Architecture:
         """
         return {
             "walked": self.walked,
-            "layers": {name: dataclasses.asdict(facts) for name, facts in self.layers.items()},
+            "layers": {
+                name: {**dataclasses.asdict(facts), "features": list(facts.features)}
+                for name, facts in self.layers.items()
+            },
             "rows": {name: _runs(labels) for name, labels in self.rows.items()},
             "biases": dict(self.biases),
             "codings": dict(self.codings),
             "opaque": {name: list(features) for name, features in self.opaque.items()},
+            "made": {
+                layer: {name: transform_to_dict(x) for name, x in features.items()}
+                for layer, features in self.made.items()
+            },
         }
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> Architecture:
+    def from_dict(
+        cls, data: Mapping[str, Any], sizes: Mapping[str, int] | None = None
+    ) -> Architecture:
         """Reads what `to_dict` writes.
+
+        Args:
+            data: The JSON object, which somebody else may have written.
+            sizes: By the name of each weight, how many rows it has: the labels must be as many.
+                Default: that is not checked.
 
         Raises:
             ValueError: It is something else.
         """
-        try:
-            return cls(
-                walked=data["walked"],
-                layers={
-                    name: LayerFacts(x["kind"], x["settings"], tuple(x["features"]))
-                    for name, x in data["layers"].items()
-                },
-                rows={
-                    name: tuple(
-                        Label(kind, of, start + i)
-                        for kind, of, start, count in runs
-                        for i in range(count)
-                    )
-                    for name, runs in data["rows"].items()
-                },
-                biases=data["biases"],
-                codings=data["codings"],
-                opaque={name: tuple(features) for name, features in data["opaque"].items()},
-            )
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
-            raise ValueError(f"not the structure of a Keras model: {error!r}") from None
+        part = Part(data, "the structure of a Keras model")
+        made = part.get("made")
+        return cls(
+            walked=part["walked"].boolean(),
+            layers={name: _read_facts(x) for name, x in part["layers"].parts().items()},
+            rows={
+                name: _read_labels(x, sizes.get(name, 0) if sizes is not None else _MANY_ROWS)
+                for name, x in part["rows"].parts().items()
+            },
+            biases={name: x.text() for name, x in part["biases"].parts().items()},
+            codings={name: x.text() for name, x in part["codings"].parts().items()},
+            opaque={name: _read_texts(x) for name, x in part["opaque"].parts().items()},
+            made={
+                layer: {name: transform_from_dict(x.value) for name, x in features.parts().items()}
+                for layer, features in (made.parts() if made else {}).items()
+            },
+        )
+
+
+_MANY_ROWS = 2**24
+_LABEL_KINDS = ("column", "code", "spare", "hidden")
+
+
+def _read_texts(part: Part) -> tuple[str, ...]:
+    return tuple(item.text() for item in part.items())
+
+
+def _read_facts(part: Part) -> LayerFacts:
+    config = part.get("config")
+    return LayerFacts(
+        part["kind"].text(),
+        part["settings"].mapping(),
+        _read_texts(part["features"]),
+        config.mapping() if config else {},
+    )
+
+
+def _read_labels(part: Part, at_most: int) -> tuple[Label, ...]:
+    labels: list[Label] = []
+    for run in part.items():
+        items = run.items()
+        if len(items) != 4:
+            raise run.error("kind, name, place and count", f"{len(items)} values")
+        kind, name = items[0].one_of(_LABEL_KINDS), items[1].text()
+        start = items[2].integer(0, 2**31)
+        count = items[3].integer(0, at_most - len(labels))
+        labels += [Label(kind, name, start + i) for i in range(count)]
+    return tuple(labels)
 
 
 def _runs(labels: Iterable[Label]) -> list[list[Any]]:
@@ -129,13 +196,17 @@ def _runs(labels: Iterable[Label]) -> list[list[Any]]:
     return runs
 
 
-def examine(model: Any, inputs: InputSpec) -> tuple[Architecture, dict[str, Any]]:
+def examine(
+    model: Any, inputs: InputSpec, *, follow_made: bool = True
+) -> tuple[Architecture, dict[str, Any]]:
     """Walks a model.
 
     Args:
         model: A built Keras model. Functional and sequential ones are walked, and models within
             them; of others only the weights are named.
         inputs: What its inputs are.
+        follow_made: Whether layers with statistics and vocabularies are followed. Not where it is
+            compared with a checkpoint of an earlier release, which did not.
 
     Returns:
         Its structure, and its weights (`keras.Variable`) by the names that the structure has.
@@ -147,7 +218,7 @@ def examine(model: Any, inputs: InputSpec) -> tuple[Architecture, dict[str, Any]
         raise ValueError(
             f"model {model.name!r} has no weights yet: build it, or call it on a batch, first"
         )
-    walk = _Walk(model, inputs)
+    walk = _Walk(model, inputs, follow_made)
     return walk.architecture, walk.weights
 
 
@@ -191,11 +262,24 @@ _IDENTITY = {
 }
 
 
+# Layers that make codes of one feature, numbers or texts.
+_CODERS = {"StringLookup", "IntegerLookup", "TextVectorization", "Discretization"}
+
+
+HANDED_ON = {*_IDENTITY, *_RESHAPE, "Concatenate"}
+"""Layers and operations that change no values."""
+
+
 class _Walk:
-    def __init__(self, model: Any, inputs: InputSpec) -> None:
+    def __init__(self, model: Any, inputs: InputSpec, follow_made: bool) -> None:
         self._inputs = inputs
-        self._transforms = inputs.features
+        self._follow_made = follow_made
+        self._transforms = dict(inputs.features)
+        self._made: dict[str, dict[str, FeatureTransform]] = {}
+        self._sources: dict[str, str] = {}  # Of a feature that a layer made, the feature it took.
+        self._constants: dict[int, list[Any]] = {}
         self._names: dict[int, str] = {}
+        self._parts: dict[int, _PartNames] = {}
         self._uses: dict[int, int] = {}
         self.weights: dict[str, Any] = {}
         self._features: dict[int, set[str]] = {}
@@ -245,7 +329,9 @@ class _Walk:
                 inner = _inner_nodes(operation)
                 self._name_operations(operation, inner, f"{prefix}{name}/")
         for node in nodes:
-            self._uses[id(node.operation)] = self._uses.get(id(node.operation), 0) + 1
+            key = id(node.operation)
+            self._uses[key] = self._uses.get(key, 0) + 1
+            self._constants.setdefault(key, []).extend(_constants(node))
 
     def _name_weights(self, model: Any) -> None:
         seen: set[int] = set()
@@ -265,12 +351,14 @@ class _Walk:
                     add(weight, self._weight_name(layer, weight))
 
         descend(model)
+        names = _PartNames(model)
         for weight in model.weights:
-            add(weight, weight.path)
+            add(weight, names.of(weight.path))
 
     def _weight_name(self, layer: Any, weight: Any) -> str:
         _, found, tail = weight.path.rpartition(f"{layer.name}/")
-        return f"{self._names[id(layer)]}/{tail if found else weight.path}"
+        names = self._parts.setdefault(id(layer), _PartNames(layer))
+        return f"{self._names[id(layer)]}/{names.of(tail if found else weight.path)}"
 
     # --- the walk ------------------------------------------------------------------------------
 
@@ -331,7 +419,115 @@ class _Walk:
                 return [self._embedding(operation, taken[0], shape)]
             if kind == "Dense":
                 return [self._dense(operation, taken[0], shape)]
+            if len(taken) == 1:
+                made = self._make(operation, kind, taken[0], shape)
+                if made is not None:
+                    return [made]
         return self._unknown(node, taken)
+
+    # --- layers that make features of features -------------------------------------------------
+
+    def _make(
+        self, layer: Any, kind: str, taken: _Columns, shape: tuple[Any, ...]
+    ) -> _Columns | None:
+        """What a layer with statistics or a vocabulary makes; None if that is not known."""
+        if kind not in _CODERS and kind not in ("Normalization", "Rescaling"):
+            return None
+        if not self._follow_made:
+            return None
+        labels = None if taken.labels is None else list(taken.labels.flat)
+        if not labels or any(label.kind != "column" for label in labels):
+            return None
+        if kind not in _CODERS:
+            columns = self._scaled(layer, kind, taken.labels)
+        else:
+            columns = self._coded(layer, kind, labels, shape)
+        if columns is None:
+            return None
+        # Of what it is made nothing else may have changed.
+        name = self._names[id(layer)]
+        sources = {label.name for label in labels}
+        resolved = (Raw,) if kind in _CODERS and kind != "Discretization" else (Raw, Affine)
+        changed = {x for x in sources if not isinstance(self._transforms[x], resolved)}
+        if changed:
+            self._opaque.setdefault(name, set()).update(changed)
+        return dataclasses.replace(columns, features=taken.features)
+
+    def _scaled(self, layer: Any, kind: str, labels: Any) -> _Columns | None:
+        """Columns that a layer shifts and scales, each by its own numbers."""
+        try:
+            factor, offset = _factor_and_offset(layer, kind)
+            factor = np.broadcast_to(factor, labels.shape).ravel()
+            offset = np.broadcast_to(offset, labels.shape).ravel()
+        except (TypeError, ValueError):
+            return None
+        several = {label.name for label in labels.flat if label.place}
+        found: list[tuple[str, Affine]] = []
+        taken: dict[str, str] = {}
+        for label, a, b in zip(labels.flat, factor, offset):
+            source = self._transforms[label.name]
+            if isinstance(source, Affine):
+                center, scale, mean = source.center, source.scale, source.mean
+            else:
+                center, scale, mean = 0.0, 1.0, None
+            if isinstance(source, Coded) or not scale or not a or not np.isfinite([a, b]).all():
+                return None
+            center, scale = float(center - b * scale / a), float(scale / a)
+            if mean is None and kind == "Normalization" and not layer.invert:
+                mean = center
+            place = f"@{label.place}" if label.name in several else ""
+            name = f"{kind}({label.name}{place})"
+            found.append((name, Affine(name, center, scale, mean)))
+            taken[name] = label.name
+        renamed = self._add_made(layer, dict(found), taken)
+        made = [Label("column", renamed[name], 0) for name, _ in found]
+        direct = frozenset(label.name for label in made)
+        return _Columns(_array(made, labels.shape), direct, direct)
+
+    def _coded(
+        self, layer: Any, kind: str, labels: list[Label], shape: tuple[Any, ...]
+    ) -> _Columns | None:
+        """Codes of one feature, or their one-hot columns."""
+        sources = {label.name for label in labels}
+        if len(sources) != 1:
+            return None
+        (source,) = sources
+        name = f"{kind}({source})"
+        transform = _coding_of(layer, kind, name, self._transforms[source])
+        if transform is None:
+            return None
+        if transform.one_hot and (len(shape) != 1 or shape[0] < transform.size):
+            return None
+        name = self._add_made(layer, {name: transform}, {name: source})[name]
+        direct = frozenset([name])
+        if transform.one_hot:
+            self._codings[name] = name
+            size = transform.size
+            codes = [Label("code" if i < size else "spare", name, i) for i in range(shape[0])]
+            return _Columns(_array(codes, shape), direct, direct)
+        if None in shape:
+            return _Columns(None, direct, direct)
+        count = int(np.prod(shape, dtype=np.int64))
+        columns = [Label("column", name, i) for i in range(count)]
+        return _Columns(_array(columns, shape), direct, direct)
+
+    def _add_made(
+        self, layer: Any, made: Mapping[str, Any], taken: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Registers features, each under a name of its own; returns the names."""
+        renamed = {}
+        own = self._made.setdefault(self._names[id(layer)], {})
+        for name, transform in made.items():
+            new = name
+            while new in self._transforms:
+                new += "~"
+            renamed[name] = new
+            self._sources[new] = self._source(taken[name])
+            own[new] = self._transforms[new] = dataclasses.replace(transform, feature=new)
+        return renamed
+
+    def _source(self, feature: str) -> str:
+        return self._sources.get(feature, feature)
 
     def _of_labels(self, labels: Any, source: _Columns) -> _Columns:
         """A part of a tensor: it depends on no more than what its labels name."""
@@ -342,7 +538,7 @@ class _Walk:
             elif label.kind == "code":
                 direct.add(self._codings[label.name])
         mixed = any(label.kind == "hidden" for label in labels.flat)
-        features = source.features if mixed else frozenset(direct)
+        features = source.features if mixed else frozenset(map(self._source, direct))
         return _Columns(labels, frozenset(direct), features)
 
     def _unknown(self, node: Any, taken: list[_Columns]) -> list[_Columns]:
@@ -387,12 +583,13 @@ class _Walk:
 
     def _embedding(self, layer: Any, taken: _Columns, shape: tuple[Any, ...]) -> _Columns:
         name = self._names[id(layer)]
+        shown = ",".join(sorted(map(self._source, taken.direct)))
         if re.fullmatch(r"embedding(_\d+)?", layer.name) and taken.direct:
             stem, _, last = name.rpartition("/")
             # Of several uses the first one names it.
             if "[" not in last:
                 name = f"{stem}/" if stem else ""
-                name += f"embedding[{','.join(sorted(taken.direct))}]"
+                name += f"embedding[{shown}]"
                 while name in self._names.values():
                     name += "~"
                 self._names[id(layer)] = name
@@ -413,8 +610,7 @@ class _Walk:
         else:
             self._rows.setdefault(weight, []).append(None)
         self._row_features.setdefault(weight, set()).update(taken.direct)
-        features = ",".join(sorted(taken.direct))
-        return _hidden(f"{name}({features})", shape, taken.features)
+        return _hidden(f"{name}({shown})", shape, taken.features)
 
     def _dense(self, layer: Any, taken: _Columns, shape: tuple[Any, ...]) -> _Columns:
         name = self._names[id(layer)]
@@ -439,6 +635,7 @@ class _Walk:
                 type(operation).__name__,
                 _settings(operation),
                 tuple(sorted(self._features.get(key, ()))),
+                _config(operation, self._constants.get(key, []), self._names[key] in self._made),
             )
             for key, operation in self._operations.items()
             if type(operation).__name__ != "InputLayer"
@@ -450,7 +647,182 @@ class _Walk:
             biases=self._biases,
             codings=self._codings,
             opaque={name: tuple(sorted(features)) for name, features in self._opaque.items()},
+            made=self._made,
         )
+
+
+class _PartNames:
+    """Names of a layer's weights, with those that Keras made up for its parts counted within it.
+
+    Keras counts within the process: the LSTM of the second `Bidirectional` is `forward_lstm_1`.
+    """
+
+    def __init__(self, layer: Any) -> None:
+        self._stems: dict[str, str] = {}
+        for part in parts_of(layer):
+            stem = _snake(type(part).__name__)
+            found = re.fullmatch(rf"((?:forward_|backward_)?{re.escape(stem)})(_\d+)?", part.name)
+            if found:
+                self._stems[part.name] = found[1]
+        self._counts: dict[str, int] = {}
+        self._names: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """The path of a weight within the layer, such as `forward_lstm/lstm_cell/kernel`."""
+        *parts, last = path.split("/")
+        return "/".join([*map(self._name, parts), last])
+
+    def _name(self, part: str) -> str:
+        if part not in self._stems:
+            return part
+        if part not in self._names:
+            stem = self._stems[part]
+            count = self._counts.get(stem, 0)
+            self._counts[stem] = count + 1
+            self._names[part] = f"{stem}_{count}" if count else stem
+        return self._names[part]
+
+
+def parts_of(layer: Any) -> Iterator[Any]:
+    """A layer and the layers that it holds in its attributes, lists and mappings of them too."""
+    import keras
+
+    seen: set[int] = set()
+    waiting: list[Any] = [layer]
+    while waiting:
+        value = waiting.pop()
+        if id(value) in seen:
+            continue
+        seen.add(id(value))
+        if isinstance(value, keras.Layer):
+            yield value
+            waiting += vars(value).values()
+        elif isinstance(value, Mapping):
+            waiting += value.values()
+        elif isinstance(value, (list, tuple, set)):
+            waiting += value
+
+
+def _factor_and_offset(layer: Any, kind: str) -> tuple[Any, Any]:
+    """What a layer multiplies its input by, and what it adds then."""
+    import keras
+
+    if kind == "Rescaling":
+        return np.asarray(layer.scale, np.float64), np.asarray(layer.offset, np.float64)
+    mean = np.asarray(keras.ops.convert_to_numpy(layer.mean), np.float64)[0]
+    variance = np.asarray(keras.ops.convert_to_numpy(layer.variance), np.float64)[0]
+    deviation = np.maximum(np.sqrt(variance), keras.backend.epsilon())
+    if layer.invert:
+        return deviation, mean
+    return 1 / deviation, -mean / deviation
+
+
+def _coding_of(
+    layer: Any, kind: str, name: str, source: FeatureTransform
+) -> Vocabulary | Buckets | None:
+    """The coding that a layer makes; None where its output is something else than codes."""
+    # A hashed bucket, a weight of tf-idf or a text turned back have no row of their own.
+    modes = {"int": False, "one_hot": True, "multi_hot": True, "count": True}
+    try:
+        config = layer.get_config()
+        one_hot = modes.get(config["output_mode"])
+        if one_hot is None or config.get("invert", False):
+            return None
+        if kind == "Discretization":
+            boundaries = np.asarray(layer.bin_boundaries, np.float64)
+            if isinstance(source, Affine):
+                boundaries = boundaries * source.scale + source.center
+            return Buckets(name, tuple(boundaries.tolist()), one_hot)
+        tokens = tuple(str(token) for token in layer.get_vocabulary(include_special_tokens=False))
+        if kind == "TextVectorization":
+            return Vocabulary(name, tokens, 1, -1, 0 if one_hot else 1, one_hot, oov_first=True)
+        masked = config["mask_token"] is not None and not one_hot
+        return Vocabulary(
+            name,
+            tokens,
+            config["num_oov_indices"],
+            -1,
+            int(masked),
+            one_hot,
+            oov_first=True,
+            integers=kind == "IntegerLookup",
+        )
+    except (TypeError, ValueError, KeyError, AttributeError):
+        return None  # It was not adapted, or its boundaries do not ascend.
+
+
+# What does not matter to the function, or is compared elsewhere: as shapes, weights or positions.
+_NO_CONFIG = {
+    *_SETTINGS,
+    *("name", "trainable", "dtype", "module", "registered_name", "build_config", "seed"),
+    "function",
+    *("units", "filters", "input_dim", "output_dim", "num_tokens", "max_tokens", "num_classes"),
+    *("batch_shape", "batch_input_shape", "shape", "target_shape", "newshape", "sparse", "ragged"),
+    *("momentum", "synchronized", "vocabulary_size", "mask_value_dtype"),
+}
+_NO_CONFIG_END = ("_initializer", "_regularizer", "_constraint")
+# Statistics and vocabularies of a layer whose columns are followed.
+_OF_MADE = {"mean", "variance", "scale", "offset", "vocabulary", "bin_boundaries", "num_bins"}
+_POSITIONS = {"GetItem", "OneHot"}
+_SHORT = 200
+_UNTOLD = object()
+
+
+def _config(operation: Any, constants: list[Any], is_made: bool) -> dict[str, Any]:
+    """What was chosen besides `_SETTINGS` when a layer or an operation was made."""
+    kind = type(operation).__name__
+    if _is_model(operation) or kind in _IDENTITY | _RESHAPE | _POSITIONS:
+        return {}
+    found: dict[str, Any] = {}
+    try:
+        found.update(operation.get_config())
+    except Exception:  # A custom layer may not have one; the probe then has to tell.
+        found = {}
+    config = {
+        key: _compared(value)
+        for key, value in found.items()
+        if _is_compared(key) and not (is_made and key in _OF_MADE)
+    }
+    if constants:
+        config["constants"] = _compared(constants)
+    return {key: value for key, value in config.items() if value is not _UNTOLD}
+
+
+def _is_compared(key: Any) -> bool:
+    return isinstance(key, str) and key not in _NO_CONFIG and not key.endswith(_NO_CONFIG_END)
+
+
+def _compared(value: Any) -> Any:
+    """A value as JSON, a digest of it if it is long; `_UNTOLD` for what is no JSON."""
+    plain = _plain(value)
+    try:
+        text = json.dumps(plain, sort_keys=True)
+    except (TypeError, ValueError, RecursionError):
+        return _UNTOLD
+    if len(text) <= _SHORT:
+        return json.loads(text)
+    return f"sha256:{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(x) for key, x in value.items() if _is_compared(key)}
+    if isinstance(value, (list, tuple)):
+        return [_plain(x) for x in value]
+    if hasattr(value, "shape") and hasattr(value, "dtype"):
+        return np.asarray(value).tolist()
+    return value
+
+
+def _constants(node: Any) -> list[Any]:
+    """The arguments of an operation that are no tensors of the model: in `x * 2.0` the 2.0."""
+    import keras
+
+    if isinstance(node.operation, keras.Layer):
+        return []
+    leaves = keras.tree.flatten((node.arguments.args, node.arguments.kwargs))
+    skipped = (keras.KerasTensor, keras.Variable)
+    return [leaf for leaf in leaves if leaf is not None and not isinstance(leaf, skipped)]
 
 
 def _nodes(outputs: Iterable[Any], stop: set[int]) -> list[Any]:

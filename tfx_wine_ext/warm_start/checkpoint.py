@@ -8,6 +8,9 @@ The layout, version 1, is a folder with two files::
 ``checkpoint.json`` is written last and put in its place in one step, and it names the arrays' file
 with its sha256. Whatever moment a writer is killed at, the folder holds the earlier checkpoint or
 the new one. docs/warm-start.md lists the keys.
+
+A checkpoint may come from anybody: whatever is in its files, reading one gives a `Checkpoint` or
+raises `CheckpointError`, and takes no more memory than its files are long.
 """
 
 from __future__ import annotations
@@ -17,16 +20,27 @@ import datetime
 import hashlib
 import io
 import json
+import math
 import posixpath
+import re
+import sys
 import uuid
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from tfx_wine_ext.columnar.files import Files, LocalFiles
+from tfx_wine_ext.documents import (
+    MAX_BYTES,
+    DocumentError,
+    Part,
+    open_regular,
+    parse_json,
+    read_bytes,
+)
 from tfx_wine_ext.warm_start.inputs import InputSpec
 
 LAYOUT_VERSION = 1
@@ -36,10 +50,27 @@ INDEX_FILE = "checkpoint.json"
 ARRAYS_FILE = "variables.npz"
 
 _WEIGHT = "weight"
+# What MLMD and TensorFlow count with.
+_LARGEST_COUNT = 2**63 - 1
+_NAMED_AT_MOST = 10
 
 
 class CheckpointError(ValueError):
-    """A checkpoint cannot be read; the message names the file and the reason."""
+    """A checkpoint cannot be read, or not be used; the message names the file and the reason."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """Inputs on which a model was run, and what it predicted: what its function is compared by.
+
+    Attributes:
+        inputs: By the name of the model's input, `[rows, ...]`: numbers or texts, as the model got
+            them.
+        outputs: Its outputs, `[rows, ...]`, in the order in which `keras.tree.flatten` gives them.
+    """
+
+    inputs: Mapping[str, npt.NDArray[Any]]
+    outputs: tuple[npt.NDArray[Any], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -57,6 +88,9 @@ class Checkpoint:
         generation: How many warm starts in a row led here.
         created: When it was written, ISO 8601 in UTC.
         library: What made the weights, such as "keras 3.12.4".
+        probe: What the model predicted, and for which inputs; None: it is not known, as in
+            checkpoints of earlier releases.
+        no_probe: Why there is none, such as the error of the model.
     """
 
     weights: Mapping[str, npt.NDArray[Any]]
@@ -69,10 +103,31 @@ class Checkpoint:
     generation: int = 0
     created: str = ""
     library: str = ""
+    probe: Probe | None = None
+    no_probe: str = ""
+
+    @property
+    def diverged(self) -> tuple[str, ...]:
+        """Names of the weights that are not finite: nothing can be learnt from there on."""
+        return tuple(name for name, array in self.weights.items() if not is_finite(array))
+
+
+def is_finite(array: Any) -> bool:
+    """Whether an array has neither NaN nor an infinity.
+
+    Example:
+        >>> is_finite([1, 2]), is_finite([1.0, float("nan")])
+        (True, False)
+    """
+    array = np.asarray(array)
+    return array.dtype.kind not in "fc" or bool(np.isfinite(array).all())
 
 
 def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = None) -> None:
     """Writes a checkpoint, in place of one that is there already.
+
+    One whose weights are not finite is written too, to be looked into, but it says so in its index:
+    `read_checkpoint` and `check_checkpoint` refuse it.
 
     Args:
         folder: Where it goes; made if missing.
@@ -82,6 +137,8 @@ def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = 
 
     Raises:
         TypeError: An array holds Python objects.
+        ValueError: The index would be longer than what is read again (128 MiB, some five million
+            tokens of vocabularies).
         OSError: The folder cannot be written to.
 
     Example:
@@ -97,8 +154,13 @@ def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = 
         (slot, name, x) for slot, arrays in checkpoint.slots.items() for name, x in arrays.items()
     ]
     arrays = [_plain(name, array) for _, name, array in named]
+    probed: list[tuple[str, str, Any]] = []
+    if checkpoint.probe is not None:
+        probed += [("input", name, array) for name, array in checkpoint.probe.inputs.items()]
+        probed += [("output", str(i), array) for i, array in enumerate(checkpoint.probe.outputs)]
+    probes = [_plain(name, array) for _, name, array in probed]
     buffer = io.BytesIO()
-    np.savez(buffer, **{str(number): array for number, array in enumerate(arrays)})
+    np.savez(buffer, **{str(number): array for number, array in enumerate([*arrays, *probes])})
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
     arrays_file = f"{digest[:16]}/{ARRAYS_FILE}"
@@ -111,15 +173,26 @@ def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = 
         "generation": checkpoint.generation,
         "optimizer": checkpoint.optimizer,
         "optimizer_step": checkpoint.optimizer_step,
+        "not_finite": list(checkpoint.diverged),
         "inputs": checkpoint.inputs.to_dict(),
         "architecture": checkpoint.architecture,
         "variables": [
             {"role": role, "name": name, "shape": list(array.shape), "dtype": array.dtype.name}
             for (role, name, _), array in zip(named, arrays)
         ],
+        "probe": [
+            {"role": role, "name": name, "shape": list(array.shape), "dtype": array.dtype.str}
+            for (role, name, _), array in zip(probed, probes)
+        ],
+        "no_probe": checkpoint.no_probe,
         "files": {arrays_file: {"bytes": len(content), "sha256": digest}},
     }
     text = json.dumps(index, indent=1).encode()
+    if len(text) > MAX_BYTES:
+        raise ValueError(
+            f"{posixpath.join(folder, INDEX_FILE)}: expected at most {MAX_BYTES} bytes, found "
+            f"{len(text)}: the vocabularies of the inputs are too long for a warm start"
+        )
 
     _write(files, posixpath.join(folder, arrays_file), content)
     _write(files, posixpath.join(folder, INDEX_FILE), text)
@@ -136,32 +209,37 @@ def read_checkpoint(folder: str, files: Files | None = None) -> Checkpoint:
         files: The file system; default the local one.
 
     Raises:
-        CheckpointError: There is none, its layout is unknown, or a file is missing, truncated,
-            changed or not what it should be.
+        CheckpointError: There is none, its layout is unknown, a file is missing, truncated, changed
+            or not what it should be, or its weights are not finite.
     """
     files = files or LocalFiles()
-    path = posixpath.join(folder, INDEX_FILE)
-    index = _index(path, _read(files, path))
-    (arrays_file,) = index["files"]
-    path = posixpath.join(folder, arrays_file)
-    content = _read(files, path)
-    expected = index["files"][arrays_file]
-    _check_size(path, len(content), expected["bytes"])
-    if hashlib.sha256(content).hexdigest() != expected["sha256"]:
-        raise CheckpointError(f"{path}: the file was changed: its sha256 is not the recorded one")
-    weights, slots = _arrays(path, content, index["variables"])
-    return Checkpoint(
+    index = _Index.read(folder, files)
+    content = _read(files, index.arrays_file, index.bytes)
+    _check_size(index.arrays_file, len(content), index.bytes)
+    if hashlib.sha256(content).hexdigest() != index.sha256:
+        raise CheckpointError(
+            f"{index.arrays_file}: the file was changed: its sha256 is not the recorded one"
+        )
+    arrays = _arrays(index.arrays_file, content, [*index.variables, *index.probe])
+    weights: dict[str, npt.NDArray[Any]] = {}
+    slots: dict[str, dict[str, npt.NDArray[Any]]] = {}
+    for variable, array in zip(index.variables, arrays):
+        weight = variable.role == _WEIGHT
+        (weights if weight else slots.setdefault(variable.role, {}))[variable.name] = array
+    probed = list(zip(index.probe, arrays[len(index.variables) :]))
+    checkpoint = dataclasses.replace(
+        index.checkpoint,
         weights=weights,
-        inputs=index["inputs"],
-        architecture=index["architecture"],
         slots=slots,
-        optimizer=index["optimizer"],
-        optimizer_step=index["optimizer_step"],
-        step=index["step"],
-        generation=index["generation"],
-        created=index["created"],
-        library=index["library"],
+        probe=Probe(
+            {entry.name: array for entry, array in probed if entry.role == "input"},
+            tuple(array for entry, array in probed if entry.role == "output"),
+        )
+        if probed
+        else None,
     )
+    _check_finite(index.arrays_file, checkpoint.diverged)
+    return checkpoint
 
 
 def check_checkpoint(folder: str, files: Files | None = None) -> None:
@@ -172,19 +250,13 @@ def check_checkpoint(folder: str, files: Files | None = None) -> None:
         files: The file system; default the local one.
 
     Raises:
-        CheckpointError: There is none, its layout is unknown, or its arrays are missing or not as
-            long as they should be. That their content was changed is noticed by `read_checkpoint`.
+        CheckpointError: There is none, its layout is unknown, its arrays are missing or not as
+            long as they should be, or its weights were not finite when it was saved. That the
+            arrays' content was changed is noticed by `read_checkpoint`.
     """
     files = files or LocalFiles()
-    path = posixpath.join(folder, INDEX_FILE)
-    [(name, expected)] = _index(path, _read(files, path))["files"].items()
-    path = posixpath.join(folder, name)
-    try:
-        with files.open(path) as stream:
-            size = stream.seek(0, io.SEEK_END)
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}") from error
-    _check_size(path, size, expected["bytes"])
+    index = _Index.read(folder, files)
+    _check_size(index.arrays_file, _size(files, index.arrays_file), index.bytes)
 
 
 def _check_size(path: str, size: int, expected: int) -> None:
@@ -195,13 +267,23 @@ def _check_size(path: str, size: int, expected: int) -> None:
         )
 
 
+def _check_finite(path: str, names: Sequence[str]) -> None:
+    if names:
+        more = f" and {len(names) - _NAMED_AT_MOST} more" if names[_NAMED_AT_MOST:] else ""
+        raise CheckpointError(
+            f"{path}: expected finite weights, found NaN or infinite values in "
+            f"{', '.join(names[:_NAMED_AT_MOST])}{more}: its training diverged"
+        )
+
+
 def _plain(name: str, array: Any) -> npt.NDArray[Any]:
-    """The array in a type that numpy can write without pickle."""
-    array = np.asarray(array)
+    """The array in a type that numpy can write without pickle, and in C's order."""
+    array = np.asarray(array, order="C")
     if array.dtype.hasobject:
         raise TypeError(f"{name}: an array of Python objects cannot be saved, only numbers can")
     # Types of other packages, bfloat16 for one, have kind "V" and would come back as mere bytes.
-    plain: npt.NDArray[Any] = array.astype(np.float32) if array.dtype.kind == "V" else array
+    dtype = np.dtype(np.float32) if array.dtype.kind == "V" else array.dtype.newbyteorder("=")
+    plain: npt.NDArray[Any] = array.astype(dtype, copy=False)
     return plain
 
 
@@ -213,77 +295,213 @@ def _write(files: Files, path: str, content: bytes) -> None:
     files.rename(partial, path)
 
 
-def _read(files: Files, path: str) -> bytes:
+def _size(files: Files, path: str) -> int:
     try:
-        with files.open(path) as stream:
-            return stream.read()
+        with open_regular(path) if isinstance(files, LocalFiles) else files.open(path) as stream:
+            return stream.seek(0, io.SEEK_END)
+    except DocumentError as error:
+        raise CheckpointError(str(error)) from None
     except OSError as error:
         raise CheckpointError(f"{path}: cannot be read: {error}") from error
 
 
-_FIELDS = {
-    "created": str,
-    "library": str,
-    "step": int,
-    "generation": int,
-    "optimizer": str,
-    "optimizer_step": int,
-    "inputs": dict,
-    "architecture": dict,
-    "variables": list,
-    "files": dict,
-}
-
-
-def _index(path: str, content: bytes) -> dict[str, Any]:
+def _read(files: Files, path: str, limit: int) -> bytes:
+    """The content of a file, or of a longer one as much as shows that it is longer."""
     try:
-        index = json.loads(content)
-    except ValueError as error:
-        raise CheckpointError(f"{path}: not JSON, or truncated: {error}") from None
-    found = index.get("layout") if isinstance(index, dict) else None
-    if found != LAYOUT_VERSION:
-        raise CheckpointError(
-            f"{path}: expected layout version {LAYOUT_VERSION}, found {found!r}: was it written "
-            "by another release?"
-        )
-    for key, kind in _FIELDS.items():
-        if not isinstance(index.get(key), kind):
+        if isinstance(files, LocalFiles):
+            return read_bytes(path, limit)
+        with files.open(path) as stream:
+            return stream.read(limit + 1)
+    except DocumentError as error:
+        raise CheckpointError(str(error)) from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+    except MemoryError:
+        raise CheckpointError(f"{path}: its {limit} bytes do not fit into memory") from None
+    except Exception as error:
+        # Of TensorFlow's file systems, whose errors are no OSErrors.
+        raise CheckpointError(f"{path}: cannot be read: {error!r:.200}") from error
+
+
+# --- the index -----------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass(frozen=True)
+class _Entry:
+    """What the index says of one array."""
+
+    role: str
+    name: str
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+
+    @property
+    def bytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+_NUMBERS = ("bool", *(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64)))
+_NUMBERS += ("float16", "float32", "float64", "complex64", "complex128")
+_VARIABLE_TYPES = {name: np.dtype(name) for name in _NUMBERS}
+_PROBE_TYPES = {dtype.str: dtype for dtype in _VARIABLE_TYPES.values()}
+_TEXT_TYPE = re.compile(r"<U[0-9]{1,9}|\|S[0-9]{1,9}")
+_ARRAYS_NAME = re.compile(rf"[0-9a-f]{{16}}/{re.escape(ARRAYS_FILE)}")
+_LARGEST_RANK = 32
+
+
+@dataclasses.dataclass(frozen=True)
+class _Index:
+    """What ``checkpoint.json`` says, once all of it was checked."""
+
+    checkpoint: Checkpoint
+    variables: list[_Entry]
+    probe: list[_Entry]
+    arrays_file: str
+    bytes: int
+    sha256: str
+
+    @classmethod
+    def read(cls, folder: str, files: Files) -> _Index:
+        """Reads it; `checkpoint` has no arrays yet."""
+        path = posixpath.join(folder, INDEX_FILE)
+        try:
+            return cls._of(path, folder, parse_json(_read(files, path, MAX_BYTES), path))
+        except DocumentError as error:
+            raise CheckpointError(str(error)) from None
+
+    @classmethod
+    def _of(cls, path: str, folder: str, index: Part) -> _Index:
+        layout = index.mapping().get("layout")
+        # True and 1.0 are equal to 1, but were never written.
+        if type(layout) is not int or layout != LAYOUT_VERSION:
             raise CheckpointError(
-                f"{path}: {key!r} must be of type {kind.__name__}, found {index.get(key)!r}"
+                f"{path}: expected layout version {LAYOUT_VERSION}, found {layout!r:.60}: was it "
+                "written by another release?"
             )
-    names = list(index["files"])
-    # A name from the file is never followed out of the folder.
-    if len(names) != 1 or names[0].count("/") != 1 or names[0].startswith(("/", "..")):
-        raise CheckpointError(f"{path}: 'files' must name one file below the folder, found {names}")
-    try:
-        index["inputs"] = InputSpec.from_dict(index["inputs"])
-    except (ValueError, TypeError, AttributeError) as error:
-        raise CheckpointError(f"{path}: 'inputs': {error}") from None
-    return dict(index)
+        step, generation, optimizer_step = (
+            index[key].integer(0, _LARGEST_COUNT)
+            for key in ("step", "generation", "optimizer_step")
+        )
+        not_finite = index.get("not_finite")
+        _check_finite(path, [x.text() for x in not_finite.items()] if not_finite else [])
+        try:
+            inputs = InputSpec.from_dict(index["inputs"].mapping())
+        except ValueError as error:
+            raise CheckpointError(f"{path}: inputs: {error}") from None
+        no_probe = index.get("no_probe")
+        probe = index.get("probe")
+        files = index["files"].parts()
+        # A name from the file is never followed out of the folder.
+        if len(files) != 1 or not _ARRAYS_NAME.fullmatch(next(iter(files))):
+            raise CheckpointError(
+                f"{path}: 'files' must name one file below the folder, found {list(files)!r:.100}"
+            )
+        [(name, expected)] = files.items()
+        return cls(
+            Checkpoint(
+                weights={},
+                inputs=inputs,
+                architecture=index["architecture"].mapping(),
+                optimizer=index["optimizer"].text(),
+                created=index["created"].text(),
+                library=index["library"].text(),
+                no_probe=no_probe.text() if no_probe else "",
+                step=step,
+                generation=generation,
+                optimizer_step=optimizer_step,
+            ),
+            _entries(index["variables"], _VARIABLE_TYPES),
+            _entries(probe, _PROBE_TYPES, ("input", "output")) if probe else [],
+            posixpath.join(folder, name),
+            expected["bytes"].integer(0, _LARGEST_COUNT),
+            expected["sha256"].text(),
+        )
 
 
-def _arrays(
-    path: str, content: bytes, variables: list[dict[str, Any]]
-) -> tuple[dict[str, npt.NDArray[Any]], dict[str, dict[str, npt.NDArray[Any]]]]:
-    weights: dict[str, npt.NDArray[Any]] = {}
-    slots: dict[str, dict[str, npt.NDArray[Any]]] = {}
+def _entries(
+    part: Part, types: Mapping[str, np.dtype[Any]], roles: Sequence[str] = ()
+) -> list[_Entry]:
+    entries = []
+    seen: set[tuple[str, str]] = set()
+    for item in part.items():
+        role = item["role"].one_of(roles) if roles else item["role"].text()
+        name = item["name"].text()
+        if (role, name) in seen:
+            raise item.error("names that differ", f"{name!r} twice as {role!r}")
+        seen.add((role, name))
+        given = item["dtype"].text()
+        is_text = roles and _TEXT_TYPE.fullmatch(given)
+        dtype = np.dtype(given) if is_text else types.get(given)
+        if dtype is None:
+            raise item["dtype"].error("a type of numbers", repr(given[:60]))
+        shape = tuple(size.integer(0, _LARGEST_COUNT) for size in item["shape"].items())
+        if len(shape) > _LARGEST_RANK:
+            raise item["shape"].error(f"at most {_LARGEST_RANK} sizes", str(len(shape)))
+        entries.append(_Entry(role, name, shape, dtype))
+    return entries
+
+
+# --- the arrays ----------------------------------------------------------------------------------
+
+
+def _arrays(path: str, content: bytes, entries: Sequence[_Entry]) -> list[npt.NDArray[Any]]:
+    """The arrays of an ``.npz``, which must be what the index says of them.
+
+    numpy would believe their headers, and allocate what they claim before it reads anything.
+    """
+    needed = sum(entry.bytes for entry in entries)
+    if needed > len(content):
+        raise CheckpointError(
+            f"{path}: expected {needed} bytes of arrays, found a file of {len(content)} bytes"
+        )
     try:
-        with np.load(io.BytesIO(content), allow_pickle=False) as stored:
-            for number, variable in enumerate(variables):
-                array = stored[str(number)]
-                found = (list(array.shape), array.dtype.name)
-                if found != (variable["shape"], variable["dtype"]):
-                    raise CheckpointError(
-                        f"{path}: {variable['name']!r} must have the shape {variable['shape']} "
-                        f"and the type {variable['dtype']}, found {found[0]} and {found[1]}"
-                    )
-                role = variable["role"]
-                target = weights if role == _WEIGHT else slots.setdefault(role, {})
-                target[variable["name"]] = array
-    except (KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise CheckpointError(f"{path}: not the arrays of its checkpoint: {error!r}") from None
-    except ValueError as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(f"{path}: an array cannot be read: {error}") from None
-    return weights, slots
+        with zipfile.ZipFile(io.BytesIO(content)) as stored:
+            members = {member.filename: member for member in stored.infolist()}
+            return [
+                _array(path, stored, members.get(f"{number}.npy"), entry)
+                for number, entry in enumerate(entries)
+            ]
+    except CheckpointError:
+        raise
+    except Exception as error:
+        # What zipfile raises over damage is not told anywhere: BadZipFile, EOFError, struct.error,
+        # NotImplementedError, RuntimeError and UnicodeDecodeError were seen.
+        raise CheckpointError(f"{path}: not the arrays of its checkpoint: {error!r:.200}") from None
+
+
+def _array(
+    path: str, stored: zipfile.ZipFile, member: zipfile.ZipInfo | None, entry: _Entry
+) -> npt.NDArray[Any]:
+    what = f"{entry.name!r:.100} must have the shape {list(entry.shape)} and the type {entry.dtype}"
+    if member is None:
+        raise CheckpointError(f"{path}: {what}, found no such array")
+    if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+        raise CheckpointError(f"{path}: {what}, found a compressed array, which is never written")
+    data = stored.read(member)
+    # Magic and version, then the length of a header that is padded in other ways by other numpys.
+    start = 10 + int.from_bytes(data[8:10], "little")
+    header = data[:8] + data[10:start].rstrip()
+    fortran = header == _header(entry, True)
+    if not fortran and header != _header(entry, False):
+        raise CheckpointError(f"{path}: {what}, found the header {data[10:start].strip()!r:.200}")
+    if len(data) - start != entry.bytes:
+        raise CheckpointError(
+            f"{path}: {what}: expected {entry.bytes} bytes, found {len(data) - start}"
+        )
+    array = np.frombuffer(data, entry.dtype, math.prod(entry.shape), start)
+    if entry.dtype.kind == "U" and (array.view(np.uint32) > sys.maxunicode).any():
+        raise CheckpointError(f"{path}: {what}, found what is no text")
+    return array.reshape(entry.shape, order="F" if fortran else "C").copy()
+
+
+def _header(entry: _Entry, fortran: bool) -> bytes:
+    """What numpy writes before an array, without the padding."""
+    buffer = io.BytesIO()
+    description = {
+        "descr": entry.dtype.str,
+        "fortran_order": fortran,
+        "shape": entry.shape,
+    }
+    np.lib.format.write_array_header_1_0(buffer, description)  # type: ignore[no-untyped-call]
+    written = buffer.getvalue()
+    return written[:8] + written[10:].rstrip()

@@ -36,10 +36,17 @@ class GFiles:
 
         Raises:
             FileNotFoundError: There is none.
+            OSError: It is a folder, or cannot be reached.
         """
         # TensorFlow would tell only at the first read, and by an error that is no OSError.
-        if not tf.io.gfile.exists(path):
-            raise FileNotFoundError(path)
+        try:
+            status = tf.io.gfile.stat(path)
+        except tf.errors.NotFoundError:
+            raise FileNotFoundError(path) from None
+        except tf.errors.OpError as error:
+            raise OSError(f"{path}: {error.message}") from None
+        if status.is_directory:
+            raise IsADirectoryError(path)
         return cast(BinaryIO, tf.io.gfile.GFile(path, "rb"))
 
     def create(self, path: str) -> BinaryIO:

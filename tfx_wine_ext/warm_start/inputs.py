@@ -7,8 +7,10 @@ weights can be restated for other numbers of the same meaning.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
+import numbers
 from collections.abc import Iterable, Mapping
 from typing import Any, Union
 
@@ -44,8 +46,8 @@ class Affine:
     def __post_init__(self) -> None:
         for name in ("center", "scale", "mean"):
             value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
-                raise ValueError(f"{name} of {self.feature!r} must be finite, found {value!r}")
+            if name != "mean" or value is not None:
+                _set(self, name, _finite(value, f"{name} of {self.feature!r}"))
 
     @classmethod
     def z_score(cls, feature: str, mean: float, std: float) -> Affine:
@@ -83,7 +85,8 @@ class Vocabulary:
 
     Codes run so: `reserved` codes that the vocabulary leaves free, the tokens in their order, then
     the out-of-vocabulary buckets, by TensorFlow's `fast` hash (`tf.strings.to_hash_bucket_fast`).
-    That is what `tft.compute_and_apply_vocabulary` and `tft.apply_vocabulary` make.
+    That is what `tft.compute_and_apply_vocabulary` and `tft.apply_vocabulary` make. Keras's
+    `StringLookup` has its buckets before the tokens; those of an `IntegerLookup` are remainders.
 
     Args:
         feature: The name of the feature.
@@ -93,9 +96,11 @@ class Vocabulary:
             of zeros).
         reserved: Codes before the first token, such as 1 for a padding value.
         one_hot: Whether the input is not one integer but a vector with one column per code.
+        oov_first: Whether the buckets come before the tokens.
+        integers: Whether the tokens are integers, written as text.
 
     Raises:
-        ValueError: A token is there twice, or a count is negative.
+        ValueError: A token is there twice, or a count is negative or not a count.
     """
 
     feature: str
@@ -104,20 +109,37 @@ class Vocabulary:
     default: int = -1
     reserved: int = 0
     one_hot: bool = False
+    oov_first: bool = False
+    integers: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tokens", tuple(self.tokens))
+        _set(self, "tokens", tuple(self.tokens))
         if len(set(self.tokens)) != len(self.tokens):
-            twice = sorted({t for t in self.tokens if self.tokens.count(t) > 1})[:3]
+            counts = collections.Counter(self.tokens)
+            twice = sorted(token for token, count in counts.items() if count > 1)[:3]
             raise ValueError(f"the vocabulary of {self.feature!r} has tokens twice: {twice}")
-        for name in ("oov_buckets", "reserved"):
-            if getattr(self, name) < 0:
-                raise ValueError(f"{name} of {self.feature!r} must be 0 or more")
+        for name, least in (("oov_buckets", 0), ("reserved", 0), ("default", -1)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, numbers.Integral) or value < least:
+                raise ValueError(
+                    f"{name} of {self.feature!r} must be {least} or more, found {value!r:.60}"
+                )
+            _set(self, name, int(value))
 
     @property
     def size(self) -> int:
         """How many codes there are."""
         return self.reserved + len(self.tokens) + self.oov_buckets
+
+    @property
+    def first_token(self) -> int:
+        """The code of the first token."""
+        return self.reserved + (self.oov_buckets if self.oov_first else 0)
+
+    @property
+    def first_bucket(self) -> int:
+        """The code of the first out-of-vocabulary bucket."""
+        return self.reserved + (0 if self.oov_first else len(self.tokens))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,7 +160,8 @@ class Buckets:
     one_hot: bool = False
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "boundaries", tuple(self.boundaries))
+        where = f"boundaries of {self.feature!r}"
+        _set(self, "boundaries", tuple(_finite(value, where) for value in self.boundaries))
         if any(a >= b for a, b in zip(self.boundaries, self.boundaries[1:])):
             raise ValueError(f"boundaries of {self.feature!r} must ascend, found {self.boundaries}")
 
@@ -149,27 +172,62 @@ class Buckets:
 
 
 @dataclasses.dataclass(frozen=True)
+class Raw:
+    """The raw value as it is, which no statistics of the data have touched.
+
+    For models without Transform, and for texts that the model itself looks up. For a number
+    `Affine.identity` says the same, and stays the same feature where a z-score takes its place.
+
+    Args:
+        feature: The name of the feature.
+
+    Example:
+        >>> InputSpec({"city": [Raw("city")]}).features
+        {'city': Raw(feature='city')}
+    """
+
+    feature: str
+
+
+@dataclasses.dataclass(frozen=True)
 class Unknown:
     """Anything else: it is passed on as it is, and reported if it may have changed.
 
     Args:
         feature: The name of the feature.
-        fingerprint: Says whether it is still the same; empty: that cannot be told.
+        fingerprint: Says whether it is still the same; empty: that cannot be told, and it is
+            reported as possibly changed. For a raw value see `Raw`.
     """
 
     feature: str
     fingerprint: str = ""
 
 
-FeatureTransform = Union[Affine, Vocabulary, Buckets, Unknown]
+FeatureTransform = Union[Affine, Vocabulary, Buckets, Raw, Unknown]
 Coded = (Vocabulary, Buckets)
 
 _KINDS: dict[str, type] = {
     "affine": Affine,
     "vocabulary": Vocabulary,
     "buckets": Buckets,
+    "raw": Raw,
     "unknown": Unknown,
 }
+
+
+def _set(transform: Any, name: str, value: Any) -> None:
+    object.__setattr__(transform, name, value)
+
+
+def _finite(value: Any, where: str) -> float:
+    """The number as a plain float: numpy's, which statistics are made of, are not JSON."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if isinstance(value, (str, bytes, bool)) or not math.isfinite(number):
+        raise ValueError(f"{where} must be finite, found {value!r:.60}")
+    return number
 
 
 def width(transform: FeatureTransform) -> int:
@@ -213,8 +271,8 @@ class InputSpec:
             for column in columns:
                 if not isinstance(column, tuple(_KINDS.values())):
                     raise TypeError(
-                        f"input {name!r} must be a list of Affine, Vocabulary, Buckets or "
-                        f"Unknown, found {column!r}"
+                        f"input {name!r} must be a list of Affine, Vocabulary, Buckets, Raw or "
+                        f"Unknown, found {column!r:.200}"
                     )
             inputs[name] = columns
         object.__setattr__(self, "inputs", inputs)
@@ -237,9 +295,8 @@ class InputSpec:
 
     def to_dict(self) -> dict[str, Any]:
         """A JSON object that `from_dict` takes."""
-        names = {kind: name for name, kind in _KINDS.items()}
         return {
-            name: [{"kind": names[type(x)], **dataclasses.asdict(x)} for x in columns]
+            name: [transform_to_dict(column) for column in columns]
             for name, columns in self.inputs.items()
         }
 
@@ -250,16 +307,69 @@ class InputSpec:
         Raises:
             ValueError: A kind or a key is unknown, or a value is wrong.
         """
-        return cls({name: tuple(map(_transform, columns)) for name, columns in data.items()})
+        inputs = {}
+        for name, columns in data.items():
+            if not isinstance(columns, list):
+                raise ValueError(f"input {name!r:.60} must be a list, found {columns!r:.60}")
+            inputs[name] = tuple(map(transform_from_dict, columns))
+        return cls(inputs)
 
 
-def _transform(data: Mapping[str, Any]) -> FeatureTransform:
+def transform_to_dict(transform: FeatureTransform) -> dict[str, Any]:
+    """One transform as a JSON object that `transform_from_dict` takes.
+
+    Example:
+        >>> transform_to_dict(Raw("city"))
+        {'kind': 'raw', 'feature': 'city'}
+    """
+    (kind,) = [kind for kind, known in _KINDS.items() if type(transform) is known]
+    fields = {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in dataclasses.asdict(transform).items()
+    }
+    # Earlier releases do not know these, and need not where they are as they always were.
+    later = [key for key in ("oov_first", "integers") if fields.get(key) is False]
+    return {"kind": kind, **{key: x for key, x in fields.items() if key not in later}}
+
+
+def transform_from_dict(data: Any) -> FeatureTransform:
+    """Reads what `transform_to_dict` writes.
+
+    Raises:
+        ValueError: The kind or a key is unknown, or a value is wrong.
+    """
+    if not isinstance(data, Mapping):
+        raise ValueError(f"a transform must be an object, found {data!r:.60}")
     fields = dict(data)
     kind = fields.pop("kind", None)
-    if kind not in _KINDS:
-        raise ValueError(f"kind must be one of {', '.join(_KINDS)}, found {kind!r} in {data!r}")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ValueError(
+            f"kind must be one of {', '.join(_KINDS)}, found {kind!r:.60} in {data!r:.200}"
+        )
+    for name, value in fields.items():
+        expected = _JSON_TYPES.get(name)
+        if expected is not None and not isinstance(value, expected):
+            raise ValueError(f"{name} of the {kind} transform is {value!r:.60}, of another type")
+    if not all(isinstance(token, str) for token in fields.get("tokens", ())):
+        raise ValueError(f"the tokens of {fields.get('feature')!r:.60} must be texts")
     try:
         transform: FeatureTransform = _KINDS[kind](**fields)
     except TypeError as error:
-        raise ValueError(f"cannot read the {kind} transform {data!r}: {error}") from None
+        raise ValueError(f"cannot read the {kind} transform {data!r:.200}: {error}") from None
+    if isinstance(transform, Vocabulary) and transform.size > _MANY_CODES:
+        raise ValueError(f"{transform.feature!r:.60} has {transform.size} codes: too many")
     return transform
+
+
+_MANY_CODES = 2**24
+
+
+_JSON_TYPES: Mapping[str, Any] = {
+    "feature": str,
+    "fingerprint": str,
+    "tokens": list,
+    "boundaries": list,
+    "one_hot": bool,
+    "oov_first": bool,
+    "integers": bool,
+}

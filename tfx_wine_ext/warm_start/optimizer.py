@@ -32,6 +32,26 @@ def power_of(optimizer: str, slot: str) -> int | None:
     return POWERS.get(optimizer, {}).get(slot)
 
 
+def optimizer_of(model: Any) -> Any:
+    """The optimizer that counts the steps and has the slots; None without one.
+
+    A model with mixed precision, for one, has it within a `LossScaleOptimizer`, whose own state,
+    the factor of the loss, adapts itself anew.
+
+    Args:
+        model: A Keras model.
+    """
+    import keras
+
+    optimizer = getattr(model, "optimizer", None)
+    while optimizer is not None:
+        inner = [x for x in vars(optimizer).values() if isinstance(x, keras.optimizers.Optimizer)]
+        if len(inner) != 1 or inner[0] is optimizer:
+            break
+        optimizer = inner[0]
+    return optimizer
+
+
 def slots_of(model: Any, weights: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Finds the optimizer's variables by slot and by the weight that they belong to.
 
@@ -46,7 +66,7 @@ def slots_of(model: Any, weights: Mapping[str, Any]) -> dict[str, dict[str, Any]
         By slot, such as ``"velocity"``, then by the weight's name, the optimizer's variable. Those
         that belong to no weight, such as Nadam's product, are numbered under `NO_WEIGHT`.
     """
-    optimizer = getattr(model, "optimizer", None)
+    optimizer = optimizer_of(model)
     if optimizer is None or not optimizer.built:
         return {}
     prefixes: dict[str, list[str]] = {}
@@ -73,11 +93,11 @@ def slots_of(model: Any, weights: Mapping[str, Any]) -> dict[str, dict[str, Any]
 
 def set_step(model: Any, step: int) -> None:
     """Sets the optimizer's own count of steps."""
-    counter = model.optimizer._iterations  # `iterations` is not the variable with accumulation.
+    counter = optimizer_of(model)._iterations  # `iterations` is not the variable with accumulation.
     counter.assign(step)
 
 
 def step_of(model: Any) -> int:
     """The optimizer's own count of steps; 0 without an optimizer."""
-    optimizer = getattr(model, "optimizer", None)
+    optimizer = optimizer_of(model)
     return 0 if optimizer is None else int(optimizer._iterations.numpy())

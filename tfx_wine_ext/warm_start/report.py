@@ -52,6 +52,9 @@ class TransferReport:
         not_compensated: Why the model may not predict as the base did: a sentence per reason.
         optimizer_step: The optimizer's own count when training begins.
         steps: Training steps of this run, once it is saved.
+        verified: Whether base and model were both run, on the same raw values, and predicted the
+            same.
+        verification: What was compared and found, or why nothing was compared, a sentence.
 
     Example:
         >>> report = TransferReport(warm=False, reason="Cold start: there is no model yet.")
@@ -71,15 +74,18 @@ class TransferReport:
     not_compensated: tuple[str, ...] = ()
     optimizer_step: int = 0
     steps: int = 0
+    verified: bool = False
+    verification: str = ""
 
     @property
     def preserves_function(self) -> bool:
-        """Whether the model predicts as the base did before its first step.
+        """Whether the model was found to predict as the base did, before its first step.
 
-        It holds for raw examples that both can tell apart: for tokens that vanished, features
+        Nothing is known that speaks against it, and both were run and compared. It holds for raw
+        examples that both can tell apart: for tokens that vanished, features
         that were removed, and gaps that are filled with a mean, the new inputs say less.
         """
-        return self.warm and not self.not_compensated
+        return self.warm and self.verified and not self.not_compensated
 
     def counts(self) -> dict[str, int]:
         """How many variables were restored, remapped, initialised and skipped."""
@@ -109,8 +115,8 @@ class TransferReport:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TransferReport:
-        """Reads what `to_dict` writes."""
-        fields = {field.name: data[field.name] for field in dataclasses.fields(cls)}
+        """Reads what `to_dict` writes, in earlier releases too, which verified nothing."""
+        fields = {x.name: data[x.name] for x in dataclasses.fields(cls) if x.name in data}
         fields["variables"] = tuple(
             VariableTransfer(
                 **{

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import collections
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,7 @@ from tfx_wine_ext.warm_start.inputs import (
     Buckets,
     FeatureTransform,
     InputSpec,
+    Unknown,
     Vocabulary,
 )
 
@@ -24,12 +25,12 @@ class Side(NamedTuple):
     """One of the two models, as far as its rows go."""
 
     architecture: Architecture
-    features: Mapping[str, FeatureTransform]
+    features: dict[str, FeatureTransform]
 
     @classmethod
     def of(cls, architecture: Architecture, inputs: InputSpec) -> Side:
-        """Takes the features of the specification."""
-        return cls(architecture, inputs.features)
+        """Takes the features of the specification, and those that layers make."""
+        return cls(architecture, {**inputs.features, **architecture.features})
 
     def coding(self, label: Label) -> FeatureTransform | None:
         """What decides what the code of a label means."""
@@ -224,7 +225,7 @@ def _plan_codes(
         else:
             plan.notes.append(f"feature {feature} is new: its rows are 0")
         return
-    codes = _Codes(old, own, is_table)
+    codes = CodeMap(old, is_table)
     for row, label in rows:
         if label.kind == "spare":
             source = spare.get(label.place)
@@ -234,9 +235,10 @@ def _plan_codes(
                 used.add(source)
             continue
         sources, exact = codes.find(now, label.place)
-        plan.sources[row] = tuple(own[code] for code in sources)
-        plan.own[row] = exact
-        if exact:
+        found = all(code in own for code in sources)
+        plan.sources[row] = tuple(own[code] for code in sources) if found else ()
+        plan.own[row] = exact and found
+        if plan.own[row]:
             used.update(plan.sources[row] or ())
     if isinstance(old, Buckets) and isinstance(now, Buckets) and old.boundaries != now.boundaries:
         plan.not_compensated.append(
@@ -247,18 +249,22 @@ def _plan_codes(
         plan.notes.append(f"feature {feature}: {new_tokens} new codes {codes.stand_in}")
 
 
-class _Codes:
-    """Where the codes of a new coding are in an old one."""
+class CodeMap:
+    """Where the codes of a new coding are in an old one.
 
-    def __init__(self, old: FeatureTransform | None, rows: dict[int, int], is_table: bool) -> None:
+    Args:
+        old: The old coding.
+        is_table: Whether the rows are those of an embedding, where no code is looked up as zeros.
+    """
+
+    def __init__(self, old: FeatureTransform | None, is_table: bool) -> None:
         self._old = old
-        self._rows = rows
         self._is_table = is_table
         self._place: dict[str, int] = {}
         self.stand_in = ""
         if isinstance(old, Vocabulary):
-            self._place = {token: old.reserved + i for i, token in enumerate(old.tokens)}
-            self._oov = tuple(range(old.reserved + len(old.tokens), old.size))
+            self._place = {token: old.first_token + i for i, token in enumerate(old.tokens)}
+            self._oov = tuple(range(old.first_bucket, old.first_bucket + old.oov_buckets))
             if self._oov:
                 self.stand_in = "begin as the bucket of unknown tokens that they were in"
             elif old.default >= 0:
@@ -279,13 +285,13 @@ class _Codes:
             return (), False
         if code < now.reserved:
             return ((code,), True) if code < old.reserved else (self._unknown(), False)
-        place = code - now.reserved
-        if place < len(now.tokens):
+        place = code - now.first_token
+        if 0 <= place < len(now.tokens):
             token = now.tokens[place]
             if token in self._place:
                 return (self._place[token],), True
             return self._unknown_token(token, now), False
-        bucket = place - len(now.tokens)
+        bucket = code - now.first_bucket
         if self._oov and now.oov_buckets % len(self._oov) == 0:
             # Where the hash modulo 6 is 5, it is 1 modulo 2.
             same = now.oov_buckets == len(self._oov)
@@ -306,12 +312,18 @@ class _Codes:
             return self._unknown()
         if not self._buckets:
             fresh = [x for x in now.tokens if x not in self._place]
-            self._buckets = dict(zip(fresh, hash_buckets(fresh, len(self._oov))))
+            buckets = hash_buckets(fresh, len(self._oov), now.integers)
+            self._buckets = dict(zip(fresh, buckets))
         return (self._oov[self._buckets[token]],)
 
 
-def hash_buckets(tokens: Sequence[str], count: int) -> list[int]:
+def hash_buckets(tokens: Sequence[str], count: int, integers: bool = False) -> list[int]:
     """The out-of-vocabulary bucket of each token, as TensorFlow's lookup tables hash it.
+
+    Args:
+        tokens: Texts.
+        count: How many buckets there are.
+        integers: Whether the tokens are integers, whose bucket is the remainder.
 
     Example:
         >>> hash_buckets(["Porto", "Braga"], 1)
@@ -319,6 +331,8 @@ def hash_buckets(tokens: Sequence[str], count: int) -> list[int]:
     """
     if count == 1:
         return [0] * len(tokens)
+    if integers:
+        return [int(token) % count for token in tokens]
     import tensorflow as tf
 
     encoded = [token.encode("utf-8", "surrogateescape") for token in tokens]
@@ -366,14 +380,22 @@ def differ(old: FeatureTransform | None, now: FeatureTransform | None) -> bool:
         return True
     if isinstance(old, Affine) and isinstance(now, Affine):
         return (old.center, old.scale) != (now.center, now.scale)
-    return old != now
+    return old != now or _is_blind(old)
+
+
+def _is_blind(transform: FeatureTransform) -> bool:
+    return isinstance(transform, Unknown) and not transform.fingerprint
 
 
 def change(old: FeatureTransform | None, now: FeatureTransform | None) -> str:
     """What changed between two transforms, for messages."""
+    if old is None and now is None:
+        return "nothing tells whether its transform changed, as the specification does not name it"
     if old is None or now is None or type(old) is not type(now):
         before, after = (type(x).__name__ if x else "nothing" for x in (old, now))
         return f"its transform was {before} and is {after}"
+    if _is_blind(old) or _is_blind(now):
+        return "nothing tells whether its transform changed, as it is Unknown without a fingerprint"
     if isinstance(old, Buckets):
         return "its boundaries moved"
     if isinstance(old, Vocabulary):

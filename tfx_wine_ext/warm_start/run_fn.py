@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import posixpath
+import weakref
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,7 +24,7 @@ from tfx_wine_ext.warm_start.checkpoint import (
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.decision import UnusableBaseError
 from tfx_wine_ext.warm_start.inputs import InputSpec
-from tfx_wine_ext.warm_start.optimizer import step_of
+from tfx_wine_ext.warm_start.optimizer import optimizer_of, step_of
 from tfx_wine_ext.warm_start.report import TransferReport
 from tfx_wine_ext.warm_start.transfer import MismatchError, checkpoint_of, transfer
 
@@ -37,6 +38,10 @@ CHECKPOINT_FOLDER = "warm_start"
 
 REPORT_FILE = "warm_start.json"
 """The report of the transfer, in the checkpoint's folder."""
+
+
+# The optimizer that each model had when it was restored.
+_restored: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -116,6 +121,8 @@ def restore(model: Any, fn_args: Any, inputs: InputSpec) -> TransferReport:
     """Makes a new model go on from the base, if that was decided.
 
     Call it after `compile` and before training. What it does to the variables stands at `transfer`.
+    Where the policy names `frozen_layers`, they are frozen from here on, and thaw by themselves
+    when `fit` or `train_on_batch` have taken `frozen_steps` steps.
 
     Args:
         model: The new Keras model, built and compiled.
@@ -128,9 +135,14 @@ def restore(model: Any, fn_args: Any, inputs: InputSpec) -> TransferReport:
     Raises:
         UnusableBaseError: The base is damaged or another architecture, and the policy is
             `on_unusable_base="error"`. Otherwise the start is cold then, with a warning in the log.
-        ValueError: `inputs` does not fit the model, or the request is not one.
+        ValueError: `inputs` does not fit the model, the request is not one, or the policy's
+            `frozen_layers` names a layer that the model does not have, also before a cold start.
     """
     request = WarmStartRequest.of(fn_args)
+    if request.config.frozen_layers:
+        from tfx_wine_ext.warm_start.freeze import layers_named
+
+        layers_named(model, request.config.frozen_layers)
     checkpoint, report = read_base(fn_args)
     if checkpoint is None:
         return report
@@ -138,12 +150,18 @@ def restore(model: Any, fn_args: Any, inputs: InputSpec) -> TransferReport:
         done = transfer(checkpoint, model, inputs, request.config)
     except MismatchError as error:
         return unusable(fn_args, error)
+    _restored[model] = optimizer_of(model)
     done = dataclasses.replace(
         done, reason=report.reason, base=report.base, generation=report.generation
     )
     _log.info("%s %s %s", done.reason, done.counts(), done.optimizer)
     for sentence in done.not_compensated:
         _log.warning("Not compensated by the warm start: %s", sentence)
+    (_log.info if done.verified else _log.warning)("%s", done.verification)
+    if request.config.frozen_layers:
+        from tfx_wine_ext.warm_start.freeze import freeze_first_steps
+
+        freeze_first_steps(model, request.config)
     return done
 
 
@@ -163,11 +181,29 @@ def save(model: Any, fn_args: Any, inputs: InputSpec, report: TransferReport) ->
         ValueError: As for `checkpoint_of`.
         OSError: The folder cannot be written to.
     """
-    # A reset counts from 0 on, a kept optimizer from where the base was.
-    steps = step_of(model) - report.optimizer_step
+    from tfx_wine_ext.warm_start.freeze import thaw
+
+    # A reset counts from 0 on, a kept optimizer from where the base was, and one that the run_fn
+    # has made after `restore` from 0, too.
+    steps = step_of(model)
+    if _restored.get(model) in (None, optimizer_of(model)) and steps >= report.optimizer_step:
+        steps -= report.optimizer_step
+    if thaw(model):
+        _log.warning(
+            "The layers of frozen_layers were frozen until the end: fit and train_on_batch took %d "
+            "steps, and frozen_steps is %d",
+            steps,
+            WarmStartRequest.of(fn_args).config.frozen_steps,
+        )
     checkpoint = checkpoint_of(
         model, inputs, step=report.base_step + steps, generation=report.generation
     )
+    if checkpoint.diverged:
+        _log.warning(
+            "The training diverged: %s are not finite. The checkpoint says so, and no later run "
+            "goes on from it",
+            ", ".join(checkpoint.diverged[:10]),
+        )
     return write_result(checkpoint, fn_args, dataclasses.replace(report, steps=steps))
 
 

@@ -9,11 +9,25 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfx_wine_ext.warm_start.architecture import Architecture, LayerFacts, examine
-from tfx_wine_ext.warm_start.checkpoint import Checkpoint
+from tfx_wine_ext.warm_start.architecture import (
+    HANDED_ON,
+    Architecture,
+    LayerFacts,
+    examine,
+    parts_of,
+)
+from tfx_wine_ext.warm_start.checkpoint import Checkpoint, is_finite
 from tfx_wine_ext.warm_start.config import WarmStartConfig
-from tfx_wine_ext.warm_start.inputs import InputSpec
-from tfx_wine_ext.warm_start.optimizer import NO_WEIGHT, power_of, set_step, slots_of, step_of
+from tfx_wine_ext.warm_start.inputs import Coded, InputSpec
+from tfx_wine_ext.warm_start.optimizer import (
+    NO_WEIGHT,
+    optimizer_of,
+    power_of,
+    set_step,
+    slots_of,
+    step_of,
+)
+from tfx_wine_ext.warm_start.probe import make_probe, verify
 from tfx_wine_ext.warm_start.report import TransferReport, VariableTransfer
 from tfx_wine_ext.warm_start.rows import RowPlan, Side, change, differ, plan_rows
 
@@ -39,7 +53,8 @@ def checkpoint_of(
     import keras
 
     architecture, weights = examine(model, inputs)
-    optimizer = getattr(model, "optimizer", None)
+    probe, no_probe = make_probe(model, inputs)
+    optimizer = optimizer_of(model)
     slots = slots_of(model, weights)
     return Checkpoint(
         weights={name: _value(weight) for name, weight in weights.items()},
@@ -54,6 +69,8 @@ def checkpoint_of(
         step=step_of(model) if step is None else step,
         generation=generation,
         library=f"keras {keras.__version__}",
+        probe=probe,
+        no_probe=no_probe,
     )
 
 
@@ -123,13 +140,20 @@ class _Transfer:
         self._checkpoint = checkpoint
         self._model = model
         self._config = config
-        architecture, self._weights = examine(model, inputs)
+        self._inputs = inputs
+        sizes = {name: len(x) if x.ndim else 0 for name, x in checkpoint.weights.items()}
         try:
-            known = Architecture.from_dict(checkpoint.architecture)
+            known = Architecture.from_dict(checkpoint.architecture, sizes)
         except ValueError as error:
-            raise MismatchError(f"the base is {error}: was it trained by another run_fn?") from None
+            raise MismatchError(
+                f"the base is not one of a Keras model ({error}): was it trained by another run_fn?"
+            ) from None
+        self._check_codings(known, checkpoint.inputs)
+        follow_made = "made" in checkpoint.architecture
+        architecture, self._weights = examine(model, inputs, follow_made=follow_made)
         self._base = Side.of(known, checkpoint.inputs)
         self._new = Side.of(architecture, inputs)
+        self._kept = self._kept_statistics()
         self._not_compensated: list[str] = []
         self._mismatches: list[str] = []
 
@@ -153,7 +177,21 @@ class _Transfer:
         self._shrink_and_perturb(planned)
         for name, plan in planned.items():
             self._weights[name].assign(plan.value)
+        finalize_statistics(self._model)
         optimizer = self._carry_optimizer(planned)
+        checkpoint = self._checkpoint
+        verification = verify(
+            checkpoint.probe,
+            checkpoint.no_probe,
+            self._model,
+            self._inputs,
+            self._new,
+            checkpoint.inputs,
+            self._base,
+        )
+        if verification.differs:
+            explained = [*self._not_compensated, *self._only_in_one()]
+            self._not_compensated = explained or [verification.sentence]
         return TransferReport(
             warm=True,
             reason="Warm start.",
@@ -163,13 +201,30 @@ class _Transfer:
             optimizer=optimizer,
             not_compensated=tuple(dict.fromkeys(self._not_compensated)),
             optimizer_step=step_of(self._model),
+            verified=verification.verified,
+            verification=verification.sentence,
         )
+
+    @staticmethod
+    def _check_codings(base: Architecture, inputs: InputSpec) -> None:
+        """Looks whether the base says what its codes are: somebody else may have written it."""
+        features = {**inputs.features, **base.features}
+        for name, labels in base.rows.items():
+            for of in {label.name for label in labels if label.kind == "code"}:
+                if not isinstance(features.get(base.codings.get(of, "")), Coded):
+                    raise MismatchError(
+                        f"the base does not say what the codes {of!r:.60} of {name!r:.60} are, so "
+                        "it is damaged"
+                    )
 
     # --- weights -------------------------------------------------------------------------------
 
     def _plan(self, name: str) -> _Planned:
         fresh = _value(self._weights[name])
         base = self._checkpoint.weights.get(name)
+        if _layer(name) in self._kept:
+            reason = "its statistics are those of the new data, which is compensated"
+            return _Planned(fresh, _entry(name, "initialised", reason, fresh, base))
         if base is None:
             reason = "the base has no such variable"
             if self._is_added(name):
@@ -188,6 +243,16 @@ class _Transfer:
         base_labels = self._base.architecture.rows.get(name)
         new_labels = self._new.architecture.rows.get(name)
         if base_labels is None or new_labels is None or base.ndim != fresh.ndim:
+            return None
+        theirs, ours = ({(x.kind, x.name) for x in labels} for labels in (base_labels, new_labels))
+        again = {x for _, x in theirs} & set(self._new.features) or {x for _, x in ours} & set(
+            self._base.features
+        )
+        if base.shape == fresh.shape and not theirs & ours and again:
+            # Another layer came between, or went: the rows are what they were, as far as is known.
+            self._not_compensated.append(
+                f"{name}: its rows are {_listed(ours)}, in the base {_listed(theirs)}"
+            )
             return None
         return plan_rows(name, self._base, self._new, base_labels, new_labels)
 
@@ -257,7 +322,9 @@ class _Transfer:
                 continue
             reason = "the new model has no such variable"
             facts = self._facts(self._base, name)
-            if facts and facts.features and not set(facts.features) & set(self._new.features):
+            if _layer(name) in self._base.architecture.made:
+                reason = "its statistics are those of the new data, which is compensated"
+            elif facts and facts.features and not set(facts.features) & set(self._new.features):
                 reason += ": it belonged to a feature that was removed"
             else:
                 self._mismatches.append(f"{name} {list(base.shape)} is only in the base")
@@ -279,6 +346,29 @@ class _Transfer:
                 return facts
         return None
 
+    def _kept_statistics(self) -> set[str]:
+        """The layers that keep their own mean and variance, as the next kernel takes them up.
+
+        Others get the base's, as all weights do, and so keep their function.
+        """
+        new, base = self._new.architecture, self._base.architecture
+        blurred = {x for side in (new, base) for names in side.opaque.values() for x in names}
+        kept = set()
+        for layer, features in new.made.items():
+            if not blurred & set(features) and set(features) <= set(base.features):
+                kept.add(layer)
+            elif (
+                any(_layer(name) == layer for name in self._weights)
+                and layer in base.made
+                and set(features) == set(base.made[layer])
+            ):
+                facts = new.layers[layer].features
+                if not any(
+                    differ(self._base.features.get(x), self._new.features.get(x)) for x in facts
+                ):
+                    self._new.features.update(base.made[layer])
+        return kept
+
     # --- what is not compensated ---------------------------------------------------------------
 
     def _compare_layers(self) -> None:
@@ -289,6 +379,24 @@ class _Transfer:
             if (base.kind, base.settings) != (new.kind, new.settings):
                 was, now = (f"{x.kind} {dict(x.settings)}" for x in (base, new))
                 self._mismatches.append(f"layer {name} is {now}, in the base {was}")
+            for key in sorted(set(base.config) & set(new.config)):
+                if base.config[key] != new.config[key]:
+                    self._not_compensated.append(
+                        f"layer {name} ({new.kind}): its {key} was {base.config[key]!r} and is "
+                        f"{new.config[key]!r}"
+                    )
+
+    def _only_in_one(self) -> list[str]:
+        """Layers without weights, such as an activation, that only one of the models has."""
+        found = []
+        for side, other, where in (
+            (self._new, self._base, "only in the new model"),
+            (self._base, self._new, "only in the base"),
+        ):
+            for name, facts in side.architecture.layers.items():
+                if name not in other.architecture.layers and facts.kind not in HANDED_ON:
+                    found.append(f"layer {name} ({facts.kind}) is {where}")
+        return found
 
     def _compare_opaque(self) -> None:
         """Reports the features that changed and that reach a layer that was not compensated."""
@@ -329,7 +437,7 @@ class _Transfer:
     def _check_learning_rate(self) -> None:
         if self._config.learning_rate_factor == 1:
             return
-        optimizer = getattr(self._model, "optimizer", None)
+        optimizer = optimizer_of(self._model)
         rate = getattr(optimizer, "_learning_rate", None)
         if rate is None or not hasattr(rate, "assign"):
             raise ValueError(
@@ -338,7 +446,7 @@ class _Transfer:
             )
 
     def _carry_optimizer(self, planned: Mapping[str, _Planned]) -> str:
-        optimizer = getattr(self._model, "optimizer", None)
+        optimizer = optimizer_of(self._model)
         if optimizer is None:
             return "The model has no optimizer."
         if self._config.learning_rate_factor != 1:
@@ -351,8 +459,12 @@ class _Transfer:
         if kind != self._checkpoint.optimizer:
             before = self._checkpoint.optimizer or "none"
             return f"Reset: it is {kind}, the base's was {before}."
-        if not optimizer.built:
-            optimizer.build(self._model.trainable_variables)
+        for slot, arrays in self._checkpoint.slots.items():
+            for name, array in arrays.items():
+                if not is_finite(array):
+                    return f"Reset: the base's {slot} of {name} has values that are not finite."
+        if not self._model.optimizer.built:
+            self._model.optimizer.build(self._model.trainable_variables)
         kept, reset = 0, []
         for slot, variables in slots_of(self._model, self._weights).items():
             stored = self._checkpoint.slots.get(slot, {})
@@ -409,6 +521,25 @@ class _Transfer:
             share = np.multiply.outer(rows.offset**power, np.asarray(bias, np.float64))
             value[:, : share.shape[1]] += sign * share[:, : value.shape[1]]
         return _like(value, fresh)
+
+
+def finalize_statistics(model: Any) -> None:
+    """Makes Normalization layers use the weights that they have now: they compute with copies."""
+    import keras
+
+    for part in parts_of(model):
+        if isinstance(part, keras.layers.Normalization) and part.built:
+            part.finalize_state()
+
+
+def _listed(rows: set[tuple[str, str]]) -> str:
+    what = {"hidden": "outputs of", "column": "columns of", "code": "codes of", "spare": "rows of"}
+    names = sorted(f"{what[kind]} {name}" for kind, name in rows)
+    return ", ".join(names[:5]) + (", ..." if names[5:] else "")
+
+
+def _layer(weight: str) -> str:
+    return weight.rpartition("/")[0]
 
 
 def _merged(

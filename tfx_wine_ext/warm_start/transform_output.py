@@ -31,7 +31,7 @@ _UNKNOWN_TOKENS = 512
 """So many tokens that no vocabulary has: enough to fall into each of up to 64 buckets."""
 
 
-def input_spec(transform_graph: str, inputs: Mapping[str, Iterable[str]]) -> InputSpec:
+def input_spec(transform_graph: str | None, inputs: Mapping[str, Iterable[str]]) -> InputSpec:
     """Finds out what the columns of a model's inputs are.
 
     Each transformed feature is found to be one of these: affine in one raw number (a z-score, a
@@ -41,15 +41,24 @@ def input_spec(transform_graph: str, inputs: Mapping[str, Iterable[str]]) -> Inp
 
     Args:
         transform_graph: Path of Transform's `transform_graph`; in a run_fn
-            `fn_args.transform_graph_path`.
+            `fn_args.transform_graph_path`. A run_fn without Transform has none, and says itself
+            what its inputs are: `InputSpec({"numbers": [Affine.identity("pH")],
+            "city": [Raw("city")]})` for raw features.
         inputs: By the name of the Keras input, the names of the transformed features that are its
             columns, in their order.
 
     Raises:
-        ValueError: The transform graph has no such transformed feature.
+        ValueError: The transform graph has no such transformed feature, or none was given.
         OSError: There is no transform graph.
     """
     inputs = {key: tuple(columns) for key, columns in inputs.items()}
+    if not transform_graph:
+        raise ValueError(
+            f"transform_graph: expected the path of a transform graph, found {transform_graph!r}. "
+            "Give the trainer transform_graph=transform.outputs['transform_graph'], or, where the "
+            "model takes raw features, say so: InputSpec({'numbers': [Affine.identity('pH')], "
+            "'city': [Raw('city')]})"
+        )
     graph = _Graph(transform_graph)
     names = sorted({name for columns in inputs.values() for name in columns})
     absent = [name for name in names if name not in graph.outputs]
