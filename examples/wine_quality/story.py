@@ -145,8 +145,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for data in (white, red):
             terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows)")
         say_places(terminal, options.output, log)
-        if "sample" in (white.source, red.source):
-            warn_of_sample(terminal)
+        warn_of_sample(terminal, white, red)
         try:
             found = run_all(terminal, spans, options, log)
         except KeyboardInterrupt:
