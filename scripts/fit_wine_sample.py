@@ -157,7 +157,7 @@ def compact(value: Any, indent: int = 0, depth: int = 0) -> str:
 
 def document(found: dict[Kind, pa.Table]) -> dict[str, Any]:
     """Returns all that the file of statistics holds."""
-    described = {kind: describe(kind, table) for kind, table in found.items()}
+    described: dict[str, Any] = {kind: describe(kind, table) for kind, table in found.items()}
     return {"source": SOURCE, "how": HOW, "levels": LEVELS, **described}
 
 

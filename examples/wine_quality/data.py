@@ -394,7 +394,7 @@ def _download(
     for address, file in zip(addresses, files):
         if file.is_file() and pooch.file_hash(str(file)) == address.sha256:
             return (file, address.url), []
-    failures = []
+    failures: list[str] = []
     for address, file in zip(addresses, files):
         error = _retrieve(address, file, seconds)
         if error is None:
