@@ -1,6 +1,11 @@
+import gc
 import gzip
 import re
+import struct
+import sys
+import tracemalloc
 
+import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -123,6 +128,21 @@ def flipped(content, index):
     return content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :]
 
 
+def front(length):
+    """The front of a record that claims to be so long, with the right checksum."""
+    data = struct.pack("<Q", length)
+    crc = google_crc32c.value(data)
+    masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    return data + struct.pack("<I", masked)
+
+
+def example(name):
+    """An example of one feature, an empty list of integers, of this name (bytes)."""
+    entry = b"\x0a" + bytes([len(name)]) + name + b"\x12\x02\x1a\x00"
+    features = b"\x0a" + bytes([len(entry)]) + entry
+    return b"\x0a" + bytes([len(features)]) + features
+
+
 ONE = len(framed({"x": [1]}))
 THREE = framed({"x": [1, 2, 3]})
 ZIPPED = gzip.compress(THREE)
@@ -135,6 +155,18 @@ BAD = {
     "cut gzip": (ZIPPED[:-12], r"after record \d: cannot be unpacked \(Compressed file ended"),
     "no gzip": (ZIPPED[:10] + b"\xff" * 9, "after record 0: cannot be unpacked"),
     "no example": (framed_bytes(b"\x0a\x00", b"abc"), "record 2: expected a tf.train.Example, f"),
+    "a length of 2^40": (THREE + front(2**40), "record 4: claims 1099511627776 bytes, more than p"),
+    "a length of 2^64 - 1": (front(2**64 - 1), "record 1: claims 18446744073709551615 bytes, more"),
+    "a length of 2 GiB": (front(2**31 - 1) + bytes(99), "record 1: is cut short: 2147483651 bytes"),
+    "a length, zipped": (
+        gzip.compress(THREE + front(2**31 - 1) + bytes(99)),
+        "record 4: is cut short: 2147483651 bytes expected, 99 found",
+    ),
+    "2^40, zipped": (gzip.compress(front(2**40)), "record 1: claims 1099511627776 bytes, more tha"),
+    "no UTF-8 in a name": (
+        framed_bytes(example(b"x"), example(b"\xff")),
+        "record 2: expected a tf.train.Example, found 11 bytes that are none; read the file as",
+    ),
     "two kinds": (
         framed({"x": [1, 2]}) + framed({"x": ["a"]}),
         "record 3: expected feature 'x' as int64_list, as in earlier records, found bytes_list; w",
@@ -165,3 +197,48 @@ def test_a_file_that_is_gone_is_an_error_that_says_so(write, tmp_path):
     (tmp_path / "a.tfrecord").unlink()
     with pytest.raises(TableFileError, match=r"a.tfrecord: cannot be opened \(No such file or dir"):
         list(table.batches())
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_no_memory_is_asked_for_by_a_length_that_is_not_true(write, zipped):
+    content = THREE + front(2**31 - 1) + bytes(99)
+    path = write(gzip.compress(content) if zipped else content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TableFileError, match="record 4: is cut short"):
+            ExampleTable([path], everything)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_batch_ends_where_it_has_its_bytes(write, monkeypatch, zipped):
+    monkeypatch.setattr(example_table, "DECODED_BYTES", 3_000_000)
+    content = framed({"x": ["a" * n for n in (5, 2_000_000, 2_000_000, 1_100_000, 7)]})
+    path = write(gzip.compress(content) if zipped else content)
+    sizes = [[len(v[0]) for v in batch["x"]] for batch in read(path)]
+    assert sizes == [[5, 2_000_000, 2_000_000], [1_100_000, 7]]
+
+
+def test_rows_are_counted_though_none_of_their_features_is_read(write):
+    table = ExampleTable([write(framed(WINES))], lambda name: name == "other")
+    assert [batch.num_rows for batch in table.batches()] == [3]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_whoever_stops_early_or_reads_to_the_end_leaves_nothing_open(write, monkeypatch, zipped):
+    faults = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda fault: faults.append(fault.exc_value))
+    content = framed({"x": np.arange(20_000)})
+    path = write(gzip.compress(content, 1) if zipped else content)
+    table = ExampleTable([path, path], everything)
+    assert sum(batch.num_rows for batch in table.batches()) == 40_000
+    for batch in table.batches():
+        assert batch.num_rows == 2048
+        break
+    batches = table.batches()
+    next(batches)
+    del batch, batches, table
+    gc.collect()
+    assert faults == []

@@ -1,9 +1,11 @@
 import os
 import pickle
+import re
+import socket
 
 import pytest
 
-from tfx_wine_ext.columnar.files import LocalFiles
+from tfx_wine_ext.columnar.files import IrregularFileError, LocalFiles, check_regular_file
 
 FILES = LocalFiles()
 
@@ -31,6 +33,59 @@ def test_glob_lists_a_link_to_a_file_that_is_gone_so_that_it_is_not_passed_over(
 def test_a_folder_is_told_from_a_file_and_from_nothing(tmp_path):
     path = put(tmp_path / "a")
     assert [FILES.is_dir(p) for p in (str(tmp_path), path, f"{path}x")] == [True, False, False]
+
+
+def pipe(folder):
+    os.mkfifo(folder / "pipe")
+    return folder / "pipe"
+
+
+def bound_socket(folder):
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "socket"))
+    return folder / "socket"
+
+
+IRREGULAR = {
+    "a folder": lambda folder: folder,
+    "a pipe": pipe,
+    "a socket": bound_socket,
+    "a device": lambda folder: "/dev/null",
+}
+
+
+@pytest.mark.parametrize("kind", IRREGULAR)
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, kind):
+    path = IRREGULAR[kind](tmp_path)
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    for each in (str(path), str(link)):
+        message = f"^{re.escape(each)}: expected a regular file, found {kind}; "
+        with pytest.raises(IrregularFileError, match=message):
+            check_regular_file(each)
+        with pytest.raises(IrregularFileError, match=message) as caught:
+            FILES.open(each)
+        restored = pickle.loads(pickle.dumps(caught.value))
+        assert (restored.path, restored.found) == (each, kind)
+
+
+def test_a_substituted_process_is_a_pipe():
+    reader, writer = os.pipe()
+    try:
+        with pytest.raises(IrregularFileError, match="found a pipe; write its content to a file"):
+            check_regular_file(f"/dev/fd/{reader}")
+    finally:
+        os.close(reader)
+        os.close(writer)
+
+
+def test_a_regular_file_and_a_link_to_one_are_no_fault(tmp_path):
+    path = put(tmp_path / "a")
+    (tmp_path / "link").symlink_to(path)
+    check_regular_file(path)
+    check_regular_file(tmp_path / "link")
+    with pytest.raises(FileNotFoundError):
+        check_regular_file(tmp_path / "gone")
 
 
 def test_create_makes_folders_and_replaces_what_is_there(tmp_path):

@@ -137,12 +137,13 @@ def test_a_file_that_cannot_be_opened_is_an_error_that_says_why(tmp_path):
         ("gone", "No such file"),
         ("link", "No such file"),
         ("file/below", "Not a directory"),
-        ("", "Is a directory"),
     ]:
         path = f"{tmp_path}/{name}"
         message = f"^Parquet file {re.escape(path)}: cannot be opened .*{reason}.*; check that it"
         with pytest.raises(ParquetFileError, match=message):
             read_footer(path, FILES)
+    with pytest.raises(ParquetFileError, match="is a folder, no regular file; name a file in it"):
+        read_footer(f"{tmp_path}/", FILES)
 
 
 def test_an_error_keeps_its_parts_when_it_crosses_processes():

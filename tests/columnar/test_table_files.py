@@ -49,6 +49,13 @@ def found(pattern, folder):
     return [os.path.relpath(path, folder) for path in find_table_files(str(pattern))]
 
 
+@pytest.mark.parametrize("kind", [None, "csv", "parquet", "tfrecord"])
+def test_a_pipe_is_refused_at_once_whatever_it_is_said_to_hold(folder, kind):
+    os.mkfifo(folder / "a.csv")
+    with pytest.raises(TableFileError, match=r"a\.csv: .*a pipe.*; write its content to a file"):
+        open_table(str(folder / "a.csv"), kind=kind)
+
+
 # Which files.
 
 
@@ -183,3 +190,51 @@ def test_a_split_that_is_not_there_is_refused(folder):
         open_table(str(folder))
     with pytest.raises(TableFileError, match=r"expected a folder of TFX Examples .* Split-eval, f"):
         open_table(str(folder / "Split-all"), split="eval")
+
+
+def shards(folder, *numbers, content=TFRECORD, name="data_tfrecord-{:05d}-of-00003.gz"):
+    for number in numbers:
+        write(folder, **{name.format(number).replace(".", "__"): gzip.compress(content)})
+
+
+def test_a_lost_shard_of_a_folder_or_a_pattern_is_missed(folder):
+    shards(folder / "Split-train", 0, 2)
+    for path in (folder, folder / "Split-train", f"{folder}/*/data*", f"{folder}/**/*.gz"):
+        with pytest.raises(TableFileError, match=r"found 2: data_tfrecord-00001-of-.* is missi"):
+            open_table(str(path))
+
+
+def test_who_names_some_shards_gets_them(folder):
+    shards(folder, 0, 2)
+    for path, rows in [("data_tfrecord-00002-of-00003.gz", 2), ("data_tfrecord-0000[02]-*", 4)]:
+        table = open_table(str(folder / path))
+        assert sum(batch.num_rows for batch in table.batches()) == rows
+
+
+@pytest.mark.parametrize("kind", ["parquet", "csv"])
+def test_a_lost_file_of_another_format_is_missed_too(folder, kind):
+    content = {"parquet": PARQUET, "csv": CSV}[kind]
+    write(folder, **{f"part-00000-of-00002__{kind}": content})
+    with pytest.raises(TableFileError, match=f"part-00001-of-00002.{kind} is missing"):
+        open_table(str(folder))
+
+
+def test_a_gzip_file_without_a_byte_has_lost_its_content(folder):
+    shards(folder, 0, 1, 2)
+    (folder / "data_tfrecord-00001-of-00003.gz").write_bytes(b"")
+    for path in (folder, folder / "data_tfrecord-00001-of-00003.gz"):
+        with pytest.raises(TableFileError, match=r"00001-of-.*: expected a gzip .* found 0 b"):
+            open_table(str(path))
+
+
+def test_a_shard_that_never_had_a_row_is_no_loss(folder):
+    shards(folder, 0, 2)
+    shards(folder, 1, content=b"")
+    assert sum(batch.num_rows for batch in open_table(str(folder)).batches()) == 4
+
+
+def test_what_beam_left_of_a_write_that_was_stopped_is_passed_over(folder):
+    shards(folder, 0, 1, 2)
+    write(folder / "beam-temp-data_tfrecord-1f", x=TFRECORD)
+    write(folder, **{"beam-temp-data_tfrecord-2f": TFRECORD})
+    assert len(open_table(str(folder)).paths) == 3

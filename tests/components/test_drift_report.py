@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import logging
+import os
 import pathlib
+import pickle
+import shutil
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +19,9 @@ from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 
 from examples.wine_quality.data import load
+from tfx_wine_ext.columnar.shard_files import LostRowsError
 from tfx_wine_ext.components.drift_report import DriftReport
+from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.drift import DriftConfig
 from tfx_wine_ext.executors.drift_report import DriftDetectedError
 from tfx_wine_ext.testing import (
@@ -24,6 +30,8 @@ from tfx_wine_ext.testing import (
     as_channel,
     examples_artifact,
     launch,
+    parquet_file,
+    read_examples,
     schema_artifact,
     statistics_artifact,
 )
@@ -567,3 +575,159 @@ def test_the_real_wines(tmp_path, sides, expected):
         found[feature["name"]] = (feature["verdict"], metric, pytest.approx(value, abs=2e-4))
     assert expected == found
     assert list(expected) == list(found)
+
+
+# Files that are not as they were written.
+
+
+def three_shards(folder, store, payload="FORMAT_TF_EXAMPLE"):
+    """Ingests 300 rows into three shards of one split, by ParquetExampleGen."""
+    parquet_file(folder / "data" / "a.parquet", pa.table({"x": range(300)}), row_group_size=100)
+    pattern = example_gen_pb2.Input.Split(name="train", pattern="*.parquet")
+    component = ParquetExampleGen(
+        str(folder / "data"),
+        input_config=example_gen_pb2.Input(splits=[pattern]),
+        output_config=example_gen_pb2.Output(
+            split_config=example_gen_pb2.SplitConfig(
+                splits=[example_gen_pb2.SplitConfig.Split(name="train", hash_buckets=1)]
+            )
+        ),
+        output_data_format=example_gen_pb2.PayloadFormat.Value(payload),
+        num_shards=3,
+    )
+    result = launch(component, store=store, pipeline_root=folder / "root")
+    [artifact] = result.outputs["examples"]
+    return artifact, sorted((pathlib.Path(artifact.uri) / "Split-train").iterdir())
+
+
+def of_two(path):
+    """Adds a shard of another run, of two shards."""
+    shutil.copy(path, str(path).replace("00001-of-00003", "00001-of-00002"))
+
+
+DAMAGE = {
+    "deleted": (os.unlink, "expected 3 files .*, found 2: data_.*-00001-of-00003.* is missing"),
+    "emptied": (lambda path: path.write_bytes(b""), "00001-of-00003.*0 bytes"),
+    "without a record": (
+        lambda path: path.write_bytes(gzip.compress(b"")),
+        "expected 300 examples in split train, as the artifact's property rows_train says, found "
+        "200; its files were cut or replaced: copy the artifact anew",
+    ),
+    "of another run": (of_two, "expected the files of one run, .*-of-00002 and -of-00003"),
+    "a whole split": (
+        lambda path: [os.unlink(each) for each in path.parent.iterdir()],
+        "Split-train: expected the files of split train, found none; copy the artifact anew",
+    ),
+    "a folder": (
+        lambda path: shutil.rmtree(path.parent),
+        "Split-train: expected the files of split train, found none; copy the artifact anew",
+    ),
+    "a pipe": (
+        lambda path: (os.unlink(path), os.mkfifo(path)),
+        "00001-of-00003.*expected a regular file, found a pipe|is a pipe, no regular file",
+    ),
+}
+
+
+@pytest.mark.parametrize("side", ["examples", "baseline"])
+@pytest.mark.parametrize("payload", ["FORMAT_TF_EXAMPLE", "FORMAT_PARQUET"])
+def test_a_shard_that_is_lost_is_an_error_that_names_the_folder(tmp_path, side, payload):
+    with FakeMetadata() as store:
+        artifact, [_, path, _] = three_shards(tmp_path, store, payload)
+        whole = tmp_path / "whole"
+        shutil.copytree(artifact.uri, whole)
+        sound = examples(tmp_path / "sound", {"x": range(300)})
+        sides = {"examples": sound, "baseline": sound, side: as_channel(artifact)}
+        assert len(read_examples(artifact, "train")) == 300
+        for name, (damage, message) in DAMAGE.items():
+            if name == "without a record" and payload == "FORMAT_PARQUET":
+                continue
+            shutil.rmtree(artifact.uri)
+            shutil.copytree(whole, artifact.uri)
+            damage(path)
+            root = tmp_path / name
+            with pytest.raises(ValueError, match=message) as caught:
+                launch(DriftReport(**sides), store=store, pipeline_root=root)
+            assert artifact.uri in str(caught.value)
+            if name != "a pipe":
+                with pytest.raises(ValueError, match=f"0 bytes|expected .*, found|{message}"):
+                    read_examples(artifact, "train")
+        shutil.rmtree(artifact.uri)
+        shutil.copytree(whole, artifact.uri)
+        (path.parent / "beam-temp-data-1f").mkdir()
+        (path.parent / "beam-temp-data-1f" / "x").write_bytes(b"cut")
+        result = launch(DriftReport(**sides), store=store, pipeline_root=tmp_path / "root")
+    assert document_of(result)["verdict"] == "OK"
+
+
+def test_rows_that_a_parquet_shard_lost_are_missed(tmp_path):
+    with FakeMetadata() as store:
+        artifact, [path, *_] = three_shards(tmp_path, store, "FORMAT_PARQUET")
+        import pyarrow.parquet as pq
+
+        pq.write_table(pq.read_table(path).slice(1), path)
+        with pytest.raises(LostRowsError, match=r"expected 300 examples .*, found 299") as caught:
+            launch(DriftReport(as_channel(artifact)), store=store, pipeline_root=tmp_path / "root")
+    assert caught.value.path == str(path.parent)
+
+
+def test_a_split_that_never_had_a_row_is_no_loss(tmp_path):
+    none = pa.table({"x": pa.array([], pa.int64())})
+    with FakeMetadata() as store:
+        parquet_file(tmp_path / "data" / "a.parquet", none)
+        pattern = example_gen_pb2.Input.Split(name="train", pattern="*.parquet")
+        component = ParquetExampleGen(
+            str(tmp_path / "data"), input_config=example_gen_pb2.Input(splits=[pattern])
+        )
+        made = launch(component, store=store, pipeline_root=tmp_path / "root")
+        channel = as_channel(made.outputs["examples"][0])
+        result = launch(DriftReport(channel), store=store, pipeline_root=tmp_path / "root")
+    assert document_of(result)["current"]["rows"] == 0
+
+
+class Runs:
+    """Pickled, it makes a folder when it is read."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return os.mkdir, (str(self.path),)
+
+
+def test_what_lies_in_its_future_folder_is_neither_run_nor_believed(tmp_path):
+    with FakeMetadata() as store:
+        component = DriftReport(
+            examples=examples(tmp_path / "current", AFTER, span=2),
+            baseline=examples(tmp_path / "baseline", BEFORE, span=1),
+        )
+        # The number of the execution, and so the folder, can be guessed.
+        for number in range(1, 9):
+            planted = tmp_path / "root" / "DriftReport" / "report" / str(number) / ".tasks"
+            planted.mkdir(parents=True)
+            for name in ("00000", "00001", "00000.error", "00001.error"):
+                (planted / name).write_bytes(pickle.dumps(Runs(tmp_path / "made")))
+        result = launch(component, store=store, pipeline_root=tmp_path / "root")
+    assert verdicts(result) == {"x": "DRIFT", "kind": "OK"}
+    assert not (tmp_path / "made").exists()
+    report = pathlib.Path(result.outputs["report"][0].uri)
+    assert report.parent == tmp_path / "root" / "DriftReport" / "report"
+    assert not (report / ".tasks").exists()
+
+
+def test_statistics_that_cannot_be_read_are_refused_by_path(tmp_path):
+    current = statistics_artifact(tmp_path / "current", {"train": pa.table(AFTER)})
+    path = pathlib.Path(current.uri) / "Split-train" / "FeatureStats.pb"
+    whole = path.read_bytes()
+    for name, content in {
+        "no protobuf": b"\xff" * 40,
+        "text": b"datasets { num_examples: 3 }",
+        "half": whole[: len(whole) // 2],
+        "nothing": b"",
+    }.items():
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"FeatureStats\.pb: expected statistics of"):
+            launch(DriftReport(statistics=as_channel(current)), pipeline_root=tmp_path / name)
+    path.unlink()
+    with pytest.raises(ValueError, match=r"FeatureStats\.pb: .* found none; "):
+        launch(DriftReport(statistics=as_channel(current)), pipeline_root=tmp_path / "gone")

@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import csv
 import io
 import os
 import re
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from tfx_wine_ext.columnar.csv_quotes import BYTE_ORDER_MARK, QuoteCheck, longest_row
 from tfx_wine_ext.columnar.table_source import (
     GZIP_ERRORS,
     SchemaChangedError,
     TableFileError,
+    damaged,
     one_line,
     opened,
 )
 
 DELIMITERS = ",;\t|"
-# Arrow parses so much at a time; the first block of each file suggests the types.
+# Arrow parses so much at a time; the first block of each file suggests the types. Of a file with a
+# row that is longer, more: a row has to be in one block.
 BLOCK_BYTES = 1024 * 1024
+MOST_BLOCK_BYTES = 2**31 - 1
 _CONTRADICTION = re.compile(r"In CSV column #(\d+): CSV conversion error to ([^:]+): (.*)", re.S)
+# What Arrow says of a row, or of the line of names, that is longer than a block.
+_STRADDLING, _NO_LINE = "straddling object", "cannot infer number of columns"
 
 
 class CsvTable:
@@ -32,7 +42,8 @@ class CsvTable:
 
     The separator is whichever of comma, semicolon, tab and bar the line of names has most of. An
     empty cell, and one that holds ``NA``, ``NaN``, ``null`` or what else Arrow takes for missing,
-    is null unless it is in quotes.
+    is null unless it is in quotes. A cell in quotes may have line breaks, and quotes that are
+    doubled; see `QuoteCheck` for what is refused.
 
     The types come from the first megabyte of every file, together: numbers are float64, whole ones
     too; booleans, dates and times are what Arrow says; all else is bytes. What the files disagree
@@ -70,11 +81,16 @@ class CsvTable:
         self.names: Sequence[str] = list(names)
         self._types: dict[str, pa.DataType] = {}
         self._looked_at: set[str] = set()
+        self._blocks = dict.fromkeys(paths, BLOCK_BYTES)
+        self._checked: set[str] = set()
+        self._without_rows: set[str] = set()
         any_rows = False
         wanted = [name for name in self.names if reads(name)]
         for path in paths:
             types, has_rows = self._first_types(path)
             any_rows |= has_rows
+            if not has_rows:
+                self._without_rows.add(path)
             for name in wanted:
                 if name in types and has_rows:
                     known = self._types.get(name, types[name])
@@ -107,7 +123,8 @@ class CsvTable:
         Raises:
             SchemaChangedError: A column was not of the type that its first values had suggested;
                 it now has one that fits. Read again from the start.
-            TableFileError: A row has too few or too many cells, or a file cannot be unpacked.
+            TableFileError: A row has too few or too many cells, a quote is not closed, or a file
+                cannot be unpacked.
         """
         self.position = 0
         if self._types:
@@ -124,15 +141,31 @@ class CsvTable:
         )
         done = 0
         for path in self.paths:
+            if path in self._without_rows:
+                done += os.path.getsize(path)
+                continue
             try:
-                file, stream = _arrow_stream(path)
-                for batch in self._open(path, stream, options):
-                    self.position = done + file.tell()
-                    yield batch
+                with contextlib.ExitStack() as stack:
+                    file, batches = stack.enter_context(self._reader(path, options))
+                    check = None
+                    if path not in self._checked:
+                        delimiter = self._headers[path].delimiter
+                        check = stack.enter_context(QuoteCheck(path, delimiter))
+                    for batch in batches:
+                        position = file.tell()
+                        if check:
+                            check.upto(position)
+                        self.position = done + position
+                        yield batch
+                        del batch
+                    if check:
+                        check.finish()
+                        self._checked.add(path)
             except pa.ArrowInvalid as error:
                 contradiction = _CONTRADICTION.match(str(error))
                 if contradiction is None:
                     self._explain(path, error)
+                    raise SchemaChangedError from error
                 column = self._headers[path].names[int(contradiction.group(1))]
                 if column in self._looked_at:  # Arrow is stricter here than in casts.
                     self._types[column] = pa.binary()
@@ -140,31 +173,43 @@ class CsvTable:
                     self._look_at_all([column])
                 raise SchemaChangedError from error
             except GZIP_ERRORS as error:
-                raise _damaged(path, error) from error
+                raise damaged(path, error) from error
             done += os.path.getsize(path)
             self.position = done
 
-    def _open(
-        self, path: str, stream: pa.NativeFile, options: pa_csv.ConvertOptions
-    ) -> Iterator[pa.RecordBatch]:
-        reader = pa_csv.open_csv(
-            stream,
-            pa_csv.ReadOptions(block_size=BLOCK_BYTES),
-            pa_csv.ParseOptions(delimiter=self._headers[path].delimiter, newlines_in_values=True),
-            options,
-        )
-        with reader:
-            yield from (batch for batch in reader if batch.num_rows)
+    @contextlib.contextmanager
+    def _reader(
+        self, path: str, options: pa_csv.ConvertOptions
+    ) -> Iterator[tuple[pa.NativeFile, Iterator[pa.RecordBatch]]]:
+        """Opens a file with Arrow: the file, whose position shows the progress, and its batches."""
+        file, stream = _arrow_stream(path)
+        with file, stream:
+            reader = pa_csv.open_csv(
+                stream,
+                pa_csv.ReadOptions(block_size=self._blocks[path]),
+                pa_csv.ParseOptions(
+                    delimiter=self._headers[path].delimiter, newlines_in_values=True
+                ),
+                options,
+            )
+            with reader:
+                yield file, (batch for batch in reader if batch.num_rows)
 
     def _first_types(self, path: str) -> tuple[dict[str, pa.DataType], bool]:
         """Returns the types that the first block of a file suggests, and whether it has rows."""
         options = pa_csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
-        try:
-            batch = next(self._open(path, _arrow_stream(path)[1], options), None)
-        except pa.ArrowInvalid as error:
-            self._explain(path, error)
-        except GZIP_ERRORS as error:
-            raise _damaged(path, error) from error
+        while True:
+            try:
+                with self._reader(path, options) as (_, batches):
+                    batch = next(batches, None)
+                break
+            except pa.ArrowInvalid as error:
+                if _NO_LINE in str(error) and self._blocks[path] >= longest_row(path):
+                    batch = None  # One without an end, so that Arrow takes it for none.
+                    break
+                self._explain(path, error)
+            except GZIP_ERRORS as error:
+                raise damaged(path, error) from error
         if batch is None:
             return dict.fromkeys(self._headers[path].names, pa.null()), False
         return {field.name: _inferred(field.type) for field in batch.schema}, True
@@ -186,25 +231,52 @@ class CsvTable:
                 pa.null() if empty[name] else pa.float64() if numbers[name] else pa.binary()
             )
 
-    def _explain(self, path: str, error: pa.ArrowInvalid) -> NoReturn:
+    def _explain(self, path: str, error: pa.ArrowInvalid) -> None:
+        """Raises the error of a file that Arrow cannot read, or returns where it now can."""
+        header = self._headers[path]
+        with QuoteCheck(path, header.delimiter) as check:
+            check.finish()
+        if _STRADDLING in str(error) or _NO_LINE in str(error):  # A row is longer than a block.
+            longest = longest_row(path)
+            if self._blocks[path] < longest <= MOST_BLOCK_BYTES:
+                self._blocks[path] = longest
+                return
+            if longest > MOST_BLOCK_BYTES:
+                raise TableFileError(
+                    f"{path}: expected rows of at most 2 GiB, found one of {longest} bytes; leave "
+                    "out what is so large, or write the table as Parquet"
+                ) from error
+        self._explain_by_rows(path, error)
+
+    def _explain_by_rows(self, path: str, error: pa.ArrowInvalid) -> NoReturn:
         """Raises the error of the first row that has not as many cells as there are names."""
         header = self._headers[path]
-        with opened(path) as (_, stream):
+        with opened(path) as (_, stream), _cells_of_any_length():
             text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
             reader = csv.reader(text, delimiter=header.delimiter)
             line = 1
             for row in reader:
                 if row and len(row) != len(header.names):
+                    shown = header.delimiter.join(cell[:80] for cell in row[:80])[:80]
                     raise TableFileError(
                         f"{path}: line {line}: expected {len(header.names)} cells as in the line "
-                        f"of names, found {len(row)}: {header.delimiter.join(row)[:80]!r}; correct "
-                        "the line"
+                        f"of names, found {len(row)}: {shown!r}; correct the line"
                     ) from error
                 line = reader.line_num + 1
         raise TableFileError(
-            f"{path}: expected a CSV file, found: {one_line(error)}; correct the file, or say what "
-            "kind it is of"
+            f"{path}: expected a CSV file, found: {one_line(error)[:300]}; correct the file, or "
+            "say what kind it is of"
         ) from error
+
+
+@contextlib.contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    """Lifts the limit that Python's csv has for a cell, 131,072 characters."""
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
 
 
 def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
@@ -232,38 +304,73 @@ def _header(path: str, reads: Callable[[str], bool]) -> _Header:
     with opened(path) as (_, stream):
         try:
             head = stream.read(BLOCK_BYTES)
+            _check_head(path, head)
+            start = head.removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n")
+            line = re.split(rb"[\r\n]", start, maxsplit=1)[0]
+            outside_quotes = re.sub(rb'"[^"]*"', b"", line)
+            delimiter = max(DELIMITERS, key=lambda each: outside_quotes.count(each.encode()))
+            row = _first_row(path, start, stream, delimiter)
         except GZIP_ERRORS as error:
-            raise _damaged(path, error) from error
-    found = None
-    if not head.strip():
-        raise TableFileError(
-            f"{path}: expected a line of column names, found an empty file; write it again, or "
-            "leave it out"
-        )
-    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
-        found, remedy = "UTF-16 text", "save it as UTF-8"
-    elif b"\0" in head:
-        found, remedy = "binary data", "say what kind of file it is, or leave it out"
-    elif head.removeprefix(b"\xef\xbb\xbf").lstrip().startswith((b"<", b"{", b"[")):
-        found, remedy = "a web page, XML or JSON", "write the table as CSV or Parquet"
-    if found:
-        raise TableFileError(f"{path}: line 1: expected CSV, found {found}; {remedy}")
+            raise damaged(path, error) from error
     try:
-        # A block may end within a character.
-        text = head.decode("utf-8-sig", "ignore" if len(head) == BLOCK_BYTES else "replace")
-        line = text.lstrip("\r\n").splitlines()[0]
-        outside_quotes = re.sub(r'"[^"]*"', "", line)
-        delimiter = max(DELIMITERS, key=outside_quotes.count)
-        names = next(csv.reader(io.StringIO(text.lstrip("\r\n"), newline=""), delimiter=delimiter))
-    except csv.Error as error:
-        raise TableFileError(f"{path}: line 1: expected column names, found: {error}") from error
+        text = row.decode()
+    except UnicodeDecodeError as error:
+        found = row[max(error.start - 20, 0) : error.start + 20]
+        raise TableFileError(
+            f"{path}: line 1: expected column names in UTF-8, found the byte "
+            f"0x{row[error.start]:02x} in {found!r}; save the file as UTF-8"
+        ) from error
+    with _cells_of_any_length():
+        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
     _check_names(path, names, reads)
     return _Header(delimiter, names)
 
 
+def _check_head(path: str, head: bytes) -> None:
+    """Refuses what is no CSV by its first bytes."""
+    text = head.removeprefix(BYTE_ORDER_MARK)
+    if not text.strip():
+        raise TableFileError(
+            f"{path}: expected a line of column names, found an empty file; write it again, or "
+            "leave it out"
+        )
+    found = None
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        found, remedy = "UTF-16 text", "save it as UTF-8"
+    elif b"\0" in head:
+        found, remedy = "binary data", "say what kind of file it is, or leave it out"
+    elif text.startswith(BYTE_ORDER_MARK):
+        found, remedy = "two byte order marks", "save it as UTF-8 anew"
+    elif text.lstrip().startswith((b"<", b"{", b"[")):
+        found, remedy = "a web page, XML or JSON", "write the table as CSV or Parquet"
+    if found:
+        raise TableFileError(f"{path}: line 1: expected CSV, found {found}; {remedy}")
+
+
+def _first_row(path: str, start: bytes, stream: BinaryIO, delimiter: str) -> bytes:
+    """Returns the first row; it may have line breaks in quotes, and be longer than `start`."""
+    pieces: list[bytes] = []
+    quotes, block = 0, start
+    while block:
+        begin = 0
+        for end in re.finditer(rb"[\r\n]", block):
+            quotes += block.count(b'"', begin, end.start())
+            begin = end.start()
+            if quotes % 2 == 0:
+                return b"".join([*pieces, block[:begin]])
+        quotes += block.count(b'"', begin)
+        if quotes % 2 and not pieces:  # It may reach to the end of a large file.
+            with QuoteCheck(path, delimiter) as check:
+                check.finish()
+        pieces.append(block)
+        block = stream.read(BLOCK_BYTES)
+    return b"".join(pieces)
+
+
 def _check_names(path: str, names: list[str], reads: Callable[[str], bool]) -> None:
-    twice = sorted({name for name in names if names.count(name) > 1 and reads(name)})
-    if "" in twice or ("" in names and reads("")):
+    counts = Counter(names)
+    twice = sorted(name for name in counts if counts[name] > 1 and reads(name))
+    if "" in twice or ("" in counts and reads("")):
         raise TableFileError(
             f"{path}: line 1: column {names.index('') + 1} has no name; name it, or leave it out "
             "by excluding the empty name '' (pandas writes its index so: use index=False)"
@@ -272,12 +379,13 @@ def _check_names(path: str, names: list[str], reads: Callable[[str], bool]) -> N
     counting = [str(i) for i in range(len(names))]
     if names != counting and all(map(_is_number, names)):
         raise TableFileError(
-            f"{path}: line 1: expected column names, found only numbers: {', '.join(names)[:80]}; "
-            "add a line of names"
+            f"{path}: line 1: expected column names, found only numbers: "
+            f"{', '.join(names[:80])[:80]}; add a line of names"
         )
     if twice:
+        shown = f"{twice[:10]}{' and more' if len(twice) > 10 else ''}"
         raise TableFileError(
-            f"{path}: line 1: expected every column once, found {twice} more than once; rename or "
+            f"{path}: line 1: expected every column once, found {shown} more than once; rename or "
             "drop one of them"
         )
 
@@ -288,13 +396,6 @@ def _is_number(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-def _damaged(path: str, error: BaseException) -> TableFileError:
-    return TableFileError(
-        f"{path}: cannot be unpacked ({one_line(error)}); it is truncated or corrupt: write or "
-        "copy it again"
-    )
 
 
 def _inferred(type_: pa.DataType) -> pa.DataType:

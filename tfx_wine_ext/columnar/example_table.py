@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import itertools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -20,6 +21,8 @@ from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
 
 # Decoding takes twice as long for each record in batches of 10,000 as in these.
 DECODED_RECORDS = 2048
+# Fewer where they are large: a batch ends with the record that makes it so many bytes.
+DECODED_BYTES = 32 * 1024 * 1024
 # The first records of so many files make the schema that reading starts with.
 SAMPLED_FILES = 8
 
@@ -59,13 +62,11 @@ class ExampleTable:
         self._reads = reads
         self._decode = ExamplesToRecordBatchDecoder().DecodeBatch
         self._types: dict[str, pa.DataType] = {}
-        found = (self._decoded(path) for path in paths)
-        first = (next(batches, None) for batches in found)
-        seen = list(itertools.islice((batch for batch in first if batch), SAMPLED_FILES))
+        seen = list(itertools.islice(filter(None, map(self._first, paths)), SAMPLED_FILES))
         self.rows = None if seen else 0
         self.names_are_complete = False
-        for batch in seen:
-            self._learn(batch)
+        for schema in seen:
+            self._learn(schema)
 
     @property
     def names(self) -> Sequence[str]:
@@ -95,9 +96,11 @@ class ExampleTable:
         done = 0
         for path, size in zip(self.paths, self._sizes):
             self.position = done
-            for batch in self._decoded(path, done):
-                self._learn(batch)
-                yield _conformed(batch, self.schema)
+            with contextlib.closing(self._decoded(path, done)) as decoded:
+                for batch in decoded:
+                    self._learn(batch.schema)
+                    yield _conformed(batch, self.schema)
+                    del batch
             done += size
         self.position = done
         self.names_are_complete = True
@@ -106,20 +109,30 @@ class ExampleTable:
         with opened(path, self._files) as (file, _):
             return file.seek(0, io.SEEK_END)
 
-    def _learn(self, batch: pa.RecordBatch) -> None:
+    def _first(self, path: str) -> pa.Schema | None:
+        """Returns what features the first records of a file have; None if it has no record."""
+        with contextlib.closing(self._decoded(path)) as batches:
+            batch = next(batches, None)
+            return None if batch is None else batch.schema
+
+    def _learn(self, schema: pa.Schema) -> None:
         """Takes new features, and the types of those that had none, from a batch."""
-        for field in batch.schema:
+        for field in schema:
             if pa.types.is_null(self._types.get(field.name, pa.null())):
                 self._types[field.name] = field.type
 
-    def _decoded(self, path: str, done: int = 0) -> Iterator[pa.RecordBatch]:
+    def _decoded(self, path: str, done: int = 0) -> Generator[pa.RecordBatch, None, None]:
         """Yields the batches of one file, with whatever features are in each; none is empty."""
         first = 1
-        with opened(path, self._files) as (file, stream):
-            records = iter_records(stream)
+        with contextlib.ExitStack() as stack:
+            file, stream = stack.enter_context(opened(path, self._files))
+            size = file.seek(0, io.SEEK_END) if stream is file else None
+            file.seek(0)
+            # Closed before the stream is, also where the reading ends early.
+            records = stack.enter_context(contextlib.closing(iter_records(stream, size)))
             while True:
                 try:
-                    some = list(itertools.islice(records, DECODED_RECORDS))
+                    some = _some(records)
                 except TFRecordError as error:
                     raise TableFileError(
                         f"TFRecord file {path}: {error}; it is truncated, corrupt or no TFRecord "
@@ -133,16 +146,21 @@ class ExampleTable:
                 if not some:
                     return
                 self.position = done + file.tell()
-                try:
-                    batch = self._decode(some)
-                except RuntimeError as error:
-                    raise self._explained(path, first, some, error) from error
-                self._check_kinds(path, first, batch)
-                yield batch
+                yield self._batch(path, first, some)
                 first += len(some)
 
-    def _check_kinds(self, path: str, first: int, batch: pa.RecordBatch) -> None:
-        for field in batch.schema:
+    def _batch(self, path: str, first: int, records: list[bytes | None]) -> pa.RecordBatch:
+        """Decodes records, and lets go of them."""
+        try:
+            batch = self._decode(records)
+        except RuntimeError as error:
+            raise self._explained(path, first, records, error) from error
+        self._check_kinds(path, first, batch.schema)
+        records[:] = [None] * len(records)
+        return batch
+
+    def _check_kinds(self, path: str, first: int, schema: pa.Schema) -> None:
+        for field in schema:
             known = self._types.get(field.name, field.type)
             if known != field.type and not pa.types.is_null(known) and not _is_null(field.type):
                 raise TableFileError(
@@ -152,28 +170,43 @@ class ExampleTable:
                 )
 
     def _explained(
-        self, path: str, first: int, records: list[bytes], error: RuntimeError
+        self, path: str, first: int, records: Sequence[bytes | None], error: RuntimeError
     ) -> TableFileError:
         """Returns the error of the first record of a batch that cannot be decoded."""
         for number, record in enumerate(records, first):
             try:
-                batch = self._decode([record])
-                self._check_kinds(path, number, batch)
-                self._learn(batch)
+                schema = self._decode([record]).schema
+                self._check_kinds(path, number, schema)
+                self._learn(schema)
             except TableFileError as found:
                 return found
             except RuntimeError:
                 return TableFileError(
                     f"TFRecord file {path}: record {number}: expected a tf.train.Example, found "
-                    f"{len(record)} bytes that are none; read the file as what it is, or leave it "
-                    "out"
+                    f"{len(record or b'')} bytes that are none; read the file as what it is, or "
+                    "leave it out"
                 )
         return TableFileError(f"TFRecord file {path}: from record {first} on: {one_line(error)}")
+
+
+def _some(records: Iterator[bytes]) -> list[bytes | None]:
+    """Takes as many records as make a batch; none where there is none left."""
+    taken: list[bytes | None] = []
+    room = DECODED_BYTES
+    for record in itertools.islice(records, DECODED_RECORDS):
+        taken.append(record)
+        room -= len(record)
+        if room <= 0:
+            break
+    return taken
 
 
 def _conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     if batch.schema.equals(schema):
         return batch
+    if not len(schema):  # Rows all the same.
+        rows = pa.Array.from_buffers(pa.struct([]), batch.num_rows, [None])
+        return pa.RecordBatch.from_struct_array(rows)
     arrays = []
     for field in schema:
         index = batch.schema.get_field_index(field.name)

@@ -9,7 +9,66 @@ from __future__ import annotations
 import glob
 import os
 import shutil
+import stat
 from typing import BinaryIO, Protocol, cast
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder", "name a file in it"),
+    (stat.S_ISFIFO, "a pipe", "write its content to a file first, and name that"),
+    (stat.S_ISSOCK, "a socket", "write its content to a file first, and name that"),
+    (stat.S_ISCHR, "a device", "write its content to a file first, and name that"),
+    (stat.S_ISBLK, "a device", "write its content to a file first, and name that"),
+)
+
+
+class IrregularFileError(ValueError):
+    """A path leads to something that is no regular file: opening it would fail, or wait for ever.
+
+    Attributes:
+        path: The path.
+        found: What is there: ``a folder``, ``a pipe``, ``a socket``, ``a device``.
+        remedy: What to do.
+    """
+
+    def __init__(self, path: str, found: str, remedy: str) -> None:
+        """Composes the message ``PATH: expected a regular file, found FOUND; REMEDY``."""
+        super().__init__(f"{path}: expected a regular file, found {found}; {remedy}")
+        self.path = path
+        self.found = found
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type[IrregularFileError], tuple[str, str, str]]:
+        """Lets the error cross process boundaries whole."""
+        return IrregularFileError, (self.path, self.found, self.remedy)
+
+
+def check_regular_file(path: str | os.PathLike[str]) -> None:
+    """Refuses what cannot be read more than once and from its end: all but regular files.
+
+    A pipe, ``/dev/stdin`` behind one, or the shell's ``<(command)`` would make whoever opens it
+    wait for a writer, and give its bytes only once. Links are followed.
+
+    Args:
+        path: On the local file system.
+
+    Raises:
+        IrregularFileError: It is a folder, a pipe, a socket or a device.
+        OSError: It is not there, or its folder may not be looked into.
+
+    Example:
+        >>> check_regular_file("/dev/null")
+        Traceback (most recent call last):
+        ...
+        tfx_wine_ext.columnar.files.IrregularFileError: /dev/null: expected a regular file, found \
+a device; write its content to a file first, and name that
+    """
+    mode = os.stat(path).st_mode
+    if stat.S_ISREG(mode):
+        return
+    for is_kind, found, remedy in _KINDS:
+        if is_kind(mode):
+            raise IrregularFileError(os.fspath(path), found, remedy)
+    raise IrregularFileError(os.fspath(path), "something else", "name a file")
 
 
 class Files(Protocol):
@@ -63,7 +122,8 @@ class LocalFiles:
         return os.path.isdir(path)
 
     def open(self, path: str) -> BinaryIO:
-        """Opens a file for reading."""
+        """Opens a regular file for reading; see `check_regular_file`."""
+        check_regular_file(path)
         return open(path, "rb")
 
     def create(self, path: str) -> BinaryIO:

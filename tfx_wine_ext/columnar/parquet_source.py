@@ -17,7 +17,7 @@ from typing import BinaryIO
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfx_wine_ext.columnar.files import Files
+from tfx_wine_ext.columnar.files import Files, IrregularFileError
 
 MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"
@@ -117,11 +117,13 @@ def find_files(pattern: str, files: Files) -> list[str]:
 def is_hidden(path: str) -> bool:
     """Tells whether the last part of a path is a name that marks what is not data.
 
+    Beam writes to a folder ``beam-temp-...`` first, and leaves it where it was stopped.
+
     Example:
         >>> is_hidden("data/_SUCCESS"), is_hidden("data/part-0.parquet")
         (True, False)
     """
-    return path.rpartition("/")[2].startswith(("_", "."))
+    return path.rpartition("/")[2].startswith(("_", ".", "beam-temp-"))
 
 
 def read_footer(path: str, files: Files) -> Footer:
@@ -140,6 +142,8 @@ def read_footer(path: str, files: Files) -> Footer:
     """
     try:
         stream = files.open(path)
+    except IrregularFileError as error:
+        raise ParquetFileError(path, f"is {error.found}, no regular file", error.remedy) from error
     except Exception as error:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and may be read"

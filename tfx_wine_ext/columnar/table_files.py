@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fnmatch
 import glob
 import os
 from collections.abc import Callable, Sequence
@@ -12,6 +13,7 @@ from tfx_wine_ext.columnar.example_table import ExampleTable
 from tfx_wine_ext.columnar.files import LocalFiles
 from tfx_wine_ext.columnar.parquet_source import MAGIC, is_hidden
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
+from tfx_wine_ext.columnar.shard_files import check_shards
 from tfx_wine_ext.columnar.table_source import GZIP_ERRORS, TableFileError, TableSource, opened
 from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
 
@@ -59,7 +61,8 @@ def open_table(
 
     Raises:
         TableFileError: There is no such file, the files are of several kinds or of none that is
-            known, or one of them cannot be used.
+            known, one of them cannot be used, or one of a numbered set (``-00001-of-00003``) is
+            missing; of a set that `path` does not mean as a whole, none is missed.
 
     Example:
         >>> import pyarrow as pa, pyarrow.parquet as pq, tempfile
@@ -69,7 +72,11 @@ def open_table(
         ...     table.kind, table.rows, table.names
         ('parquet', 2, ['x'])
     """
-    paths = find_table_files(split_folder(path, split))
+    folder = split_folder(path, split)
+    paths = find_table_files(folder)
+    if not os.path.lexists(folder) or os.path.isdir(folder):  # A file by its name is just that.
+        wanted = "*" if os.path.isdir(folder) else os.path.basename(folder)
+        check_shards(paths, lambda name: fnmatch.fnmatchcase(name, wanted))
     source = _CLASSES[kind or _common_kind(paths)](paths, reads)
     if source.rows == 0:
         raise TableFileError(f"{path}: expected at least one row, found none")
@@ -164,7 +171,11 @@ def find_table_files(path: str) -> list[str]:
 def _common_kind(paths: Sequence[str]) -> Kind:
     kinds: dict[Kind, list[str]] = {}
     for path in paths:
-        kinds.setdefault(_kind_of(path), []).append(path)
+        kind = _kind_of(path)
+        if kind:
+            kinds.setdefault(kind, []).append(path)
+    if not kinds:
+        raise _unknown_kind(paths[0])
     if len(kinds) > 1:
         found = " and ".join(
             f"{len(of_kind)} of {kind} ({of_kind[0]})" for kind, of_kind in sorted(kinds.items())
@@ -175,15 +186,21 @@ def _common_kind(paths: Sequence[str]) -> Kind:
     return next(iter(kinds))
 
 
-def _kind_of(path: str) -> Kind:
-    """Tells the format of a file by its extension and first bytes, which must not disagree."""
+def _kind_of(path: str) -> Kind | None:
+    """Tells the format of a file by its extension and first bytes, which must not disagree.
+
+    Returns:
+        None of a file without content whose name does not tell: a shard that got no row.
+    """
     stem, extension = os.path.splitext(path)
     if extension == ".gz":
         extension = os.path.splitext(stem)[1]
     named = KIND_OF_EXTENSION.get(extension.lower())
+    is_empty = False
     with opened(path) as (_, stream):
         try:
             head = stream.read(LENGTH_BYTES + CRC_BYTES)
+            is_empty = not head
         except GZIP_ERRORS:
             head = b""  # Whoever reads it in earnest says what is wrong with it.
     for magic, what in _COMPRESSED.items():
@@ -197,9 +214,13 @@ def _kind_of(path: str) -> Kind:
             f"{path}: is called {extension} and holds {held}; rename it, or say --format {held}"
         )
     kind = named or held
-    if kind is None:
-        raise TableFileError(
-            f"{path}: neither its name nor its first bytes tell what kind of file it is; call it "
-            f"{', '.join(KIND_OF_EXTENSION)}, or say --format {'|'.join(KINDS)}"
-        )
+    if kind is None and not is_empty:
+        raise _unknown_kind(path)
     return kind
+
+
+def _unknown_kind(path: str) -> TableFileError:
+    return TableFileError(
+        f"{path}: neither its name nor its first bytes tell what kind of file it is; call it "
+        f"{', '.join(KIND_OF_EXTENSION)}, or say --format {'|'.join(KINDS)}"
+    )

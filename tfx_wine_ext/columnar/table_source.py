@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, Protocol, cast
 import pyarrow as pa
 from isal import igzip, igzip_lib
 
-from tfx_wine_ext.columnar.files import Files, LocalFiles
+from tfx_wine_ext.columnar.files import Files, IrregularFileError, LocalFiles
 
 # Values in one batch: 4 MiB numbers of 8 bytes are 32 MB, whether a table is long or wide.
 BATCH_VALUES = 4 * 1024 * 1024
@@ -105,17 +105,25 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
         The file, whose `tell` shows the progress, and the stream of its content.
 
     Raises:
-        TableFileError: The file cannot be opened.
+        TableFileError: The file cannot be opened, or is called ``.gz`` and has not one byte.
     """
     try:
         file = (files or LocalFiles()).open(path)
+    except IrregularFileError as error:
+        raise TableFileError(str(error)) from error
     except OSError as error:
         raise TableFileError(
             f"{path}: cannot be opened ({error.strerror or error}); check that it exists and may "
             "be read"
         ) from error
     with file:
-        zipped = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
+        head = file.read(len(GZIP_MAGIC))
+        if not head and path.endswith(".gz"):
+            raise TableFileError(
+                f"{path}: expected a gzip file, which has 20 bytes even without content, found 0 "
+                "bytes; its content is lost: write or copy it again"
+            )
+        zipped = head == GZIP_MAGIC
         file.seek(0)
         if zipped:
             unzipped: Any = igzip.open  # Which has no annotations.
@@ -123,6 +131,14 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
                 yield file, stream
         else:
             yield file, file
+
+
+def damaged(path: str, error: BaseException) -> TableFileError:
+    """Returns the error of a file that cannot be unpacked."""
+    return TableFileError(
+        f"{path}: cannot be unpacked ({one_line(error)}); it is truncated or corrupt: write or "
+        "copy it again"
+    )
 
 
 def batch_rows(columns: int) -> int:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import io
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from typing import BinaryIO, cast
 
 import google_crc32c
@@ -27,6 +27,9 @@ MASK_DELTA = 0xA282EAD8
 
 _FRONT = np.dtype([("length", "<u8"), ("crc", "<u4")])
 _READ_BYTES = 1024 * 1024
+# What protobuf can parse: a record that claims more is none, and no memory is asked for it.
+MOST_RECORD_BYTES = 2**31 - 1
+_MOST_KNOWN_LENGTHS = 65_536
 
 
 class TFRecordError(ValueError):
@@ -92,14 +95,20 @@ def is_front(data: bytes) -> bool:
     return len(data) >= size and _masked_crc(data[:LENGTH_BYTES]) == data[LENGTH_BYTES:size]
 
 
-def iter_records(stream: BinaryIO) -> Iterator[bytes]:
+def iter_records(stream: BinaryIO, size: int | None = None) -> Generator[bytes, None, None]:
     """Yields the records of a TFRecord file, uncompressed, each one checked.
+
+    No more memory is asked for than there are bytes to read, whatever a length claims. Close the
+    generator, or read it to its end, before the stream is closed.
 
     Args:
         stream: The file; of a compressed one, what it contains.
+        size: How many bytes the stream has, if that is known; a large record then takes its own
+            size in memory while it is read, and twice that otherwise.
 
     Raises:
-        TFRecordError: The file ends within a record, or a checksum is wrong.
+        TFRecordError: The file ends within a record, a checksum is wrong, or a record claims more
+            bytes than protobuf can parse, 2 GiB.
 
     Example:
         >>> framed = bytes.fromhex("03000000 00000000 b099490e 616263 6e57f121")
@@ -113,15 +122,15 @@ def iter_records(stream: BinaryIO) -> Iterator[bytes]:
     """
     buffered = io.BufferedReader(cast(io.RawIOBase, stream), _READ_BYTES)
     try:
-        yield from _records(buffered.read)
+        yield from _records(buffered.read, size)
     finally:
         buffered.detach()  # Or it would close the stream, which is not ours.
 
 
-def _records(read: Callable[[int], bytes]) -> Iterator[bytes]:
+def _records(read: Callable[[int], bytes], size: int | None) -> Iterator[bytes]:
     front_bytes = LENGTH_BYTES + CRC_BYTES
     lengths: dict[bytes, int] = {}  # Of fronts that were checked: most records are of few lengths.
-    number = 1
+    number, done = 1, 0
     while front := read(front_bytes):
         length = lengths.get(front)
         if length is None:
@@ -129,15 +138,53 @@ def _records(read: Callable[[int], bytes]) -> Iterator[bytes]:
                 raise TFRecordError(number, _cut_short(front_bytes, len(front)))
             if not is_front(front):
                 raise TFRecordError(number, "the checksum of its length is wrong")
-            length = lengths[front] = struct.unpack_from("<Q", front)[0]
-        body = read(length + CRC_BYTES)
-        if len(body) < length + CRC_BYTES:
-            raise TFRecordError(number, _cut_short(length + CRC_BYTES, len(body)))
-        record = body[:length]
-        if _masked_crc(record) != body[length:]:
-            raise TFRecordError(number, "its checksum is wrong")
-        yield record
+            length = struct.unpack_from("<Q", front)[0]
+            if length > MOST_RECORD_BYTES:
+                raise TFRecordError(
+                    number, f"claims {length} bytes, more than protobuf can parse (2 GiB)"
+                )
+            if len(lengths) == _MOST_KNOWN_LENGTHS:
+                lengths.clear()
+            lengths[front] = length
+        framed = length + CRC_BYTES
+        if framed > _READ_BYTES:
+            rest = None if size is None else size - done - front_bytes
+            # Not held here while others work with it.
+            yield _large_record(read, number, length, rest)
+        else:
+            body = read(framed)
+            if len(body) < framed:
+                raise TFRecordError(number, _cut_short(framed, len(body)))
+            record = body[:length]
+            if _masked_crc(record) != body[length:]:
+                raise TFRecordError(number, "its checksum is wrong")
+            yield record
+        done += front_bytes + framed
         number += 1
+
+
+def _large_record(
+    read: Callable[[int], bytes], number: int, length: int, rest: int | None
+) -> bytes:
+    """Reads a record and its checksum; of a stream of unknown size, piece by piece."""
+    framed = length + CRC_BYTES
+    if rest is not None:
+        if framed > rest:
+            raise TFRecordError(number, _cut_short(framed, max(rest, 0)))
+        record = read(length)
+    else:
+        pieces, left = [], length
+        while left and (piece := read(min(left, _READ_BYTES))):
+            pieces.append(piece)
+            left -= len(piece)
+        record = b"".join(pieces)
+        del pieces
+    crc = read(CRC_BYTES) if len(record) == length else b""
+    if len(crc) < CRC_BYTES:
+        raise TFRecordError(number, _cut_short(framed, len(record) + len(crc)))
+    if _masked_crc(record) != crc:
+        raise TFRecordError(number, "its checksum is wrong")
+    return record
 
 
 def _cut_short(expected: int, found: int) -> str:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from tfx_wine_ext.drift.summaries import Counts, Floats
+from tfx_wine_ext.drift.summaries import Counts, Floats, is_bytes, shortened
 
 # A table takes memory even without rows.
 _MOST_PARTS = 64
@@ -56,6 +57,7 @@ class RowSample:
         """Adds the rows of a batch."""
         table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
         table = table.select([name for name in table.schema.names if name not in self.ignore])
+        table = _shortened(table)
         self._rows += table.num_rows
         checksum = 0
         for part in table.combine_chunks().to_batches():
@@ -101,6 +103,40 @@ class RowSample:
         self._parts = [(keys[order], _taken(stacked([table for _, table in self._parts]), order))]
         if len(order) == self.size:
             self._largest = float(keys[order[-1]])
+
+
+def _shortened(table: pa.Table) -> pa.Table:
+    """Shortens long strings and bytes, alone and in lists, and keeps their types."""
+    for index, field in enumerate(table.schema):
+        column, types = table.column(index), pa.types
+        if is_bytes(field.type) and not types.is_fixed_size_binary(field.type):
+            found = shortened(column)
+        elif types.is_list(field.type) or types.is_large_list(field.type):
+            found = _shortened_lists(column)
+        else:
+            continue
+        if found is not column:
+            table = table.set_column(index, field, found.cast(field.type))
+    return table
+
+
+def _shortened_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    kind = column.type.value_type
+    if not is_bytes(kind) or pa.types.is_fixed_size_binary(kind):
+        return column
+    values = pc.list_flatten(column)
+    found = shortened(values)
+    if found is values:
+        return column
+    lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
+    ends = np.concatenate([[0], np.cumsum(lengths)])
+    # A null list is one whose place begins with a null.
+    absent = np.append(pc.is_null(column).to_numpy(), False)
+    large = pa.types.is_large_list(column.type)
+    offsets = pa.array(ends, pa.int64() if large else pa.int32(), mask=absent)
+    whole = pa.concat_arrays(found.cast(kind).chunks)
+    lists = pa.LargeListArray if large else pa.ListArray
+    return pa.chunked_array([lists.from_arrays(offsets, whole)])
 
 
 def _taken(table: pa.Table, rows: Counts) -> pa.Table:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -44,8 +45,9 @@ class SketchLimits:
         categories: Distinct categories up to which a column is exact, 100,000.
         kept: Categories that are kept where there are more, 50,000. The error of a share is at
             most ``1 / kept``.
-        category_bytes: Bytes that the categories of a column may take, 64 MiB. Where they are long
-            (images, documents), fewer are kept, and the error is accordingly larger.
+        category_bytes: Bytes that the categories of a column may take, 64 MiB. Where they are long,
+            fewer are kept, and the error is accordingly larger. One of more than 1,024 bytes (an
+            image, a document) takes 160: its beginning, its length and its digest.
 
     Raises:
         ValueError: A limit is too small, or `kept` is not below `categories`.
@@ -142,7 +144,7 @@ class SketchedCategories:
 
 
 class TableSketch:
-    """A table in bounded memory, whatever its number of rows: fed by batches, merged, pickled.
+    """A table in bounded memory, whatever its number of rows: fed by batches, merged.
 
     Batches need not have the same columns: where one lacks a column, its rows count as missing
     there. A column without any value in one batch takes its kind from others.
@@ -201,7 +203,7 @@ class TableSketch:
             )
         names = batch.schema.names
         if len(set(names)) < len(names):
-            twice = sorted({name for name in names if names.count(name) > 1})
+            twice = sorted(name for name, count in Counter(names).items() if count > 1)
             raise ValueError(f"column names must be distinct, found {twice} more than once: rename")
         for index, name in enumerate(names):
             if name not in self._ignore:
@@ -561,6 +563,18 @@ class _Distinct:
         from tfx_bsl.sketches import KmvSketch
 
         self.sketch = KmvSketch.Deserialize(state)
+
+
+# What a `TableSketch` is made of; see tfx_wine_ext/drift/plain.py.
+PARTS_OF_SKETCHES: tuple[type, ...] = (
+    SketchLimits,
+    Steps,
+    Moments,
+    _Column,
+    _Numbers,
+    _Categories,
+    _Distinct,
+)
 
 
 def _bytes(values: pa.LargeBinaryArray) -> int:

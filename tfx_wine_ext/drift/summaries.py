@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import math
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Union, overload, runtime_checkable
@@ -30,6 +31,10 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+
+# Texts and images of more bytes than this are told apart by their digests.
+LONG_BYTES = 1024
+_SHOWN_BYTES = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -270,6 +275,9 @@ class NumericSummary:
 class CategoricalSummary:
     """How often each value of a categorical column occurs: exact, memory grows with the values.
 
+    Of a value of more than `LONG_BYTES` only the beginning, the length and the digest are kept, so
+    that it takes little memory and is still told from all others; see `shortened`.
+
     Args:
         values: Distinct values as bytes ``[k]``; text is held in UTF-8.
         counts: int64 ``[k]``, each at least 1.
@@ -290,7 +298,7 @@ class CategoricalSummary:
     def of(cls, values: pa.Array | pa.ChunkedArray, missing: int = 0) -> CategoricalSummary:
         """Counts strings or bytes; nulls add to `missing`."""
         nulls = values.null_count
-        counted = pc.value_counts(pc.drop_null(values).cast(pa.large_binary()))
+        counted = pc.value_counts(pc.drop_null(shortened(values)).cast(pa.large_binary()))
         return cls(
             counted.field("values"),
             counted.field("counts").to_numpy(zero_copy_only=False).astype(np.int64),
@@ -397,6 +405,64 @@ class CategoricalPair:
         return round(self.reference.error * n), round(self.current.error * m)
 
 
+def shortened(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Puts something short in the place of long strings or bytes: equal ones stay equal.
+
+    A value of more than `LONG_BYTES` becomes its beginning, its length and its SHA-256, which no
+    two values share. The others are as they were, and nothing is copied where none is long.
+
+    Args:
+        values: Strings or bytes, nulls among them.
+
+    Example:
+        >>> [text] = shortened(pa.array(["a" * 2000])).to_pylist()
+        >>> text[60:120].decode()
+        'aaaa... (2000 bytes, SHA-256 c4a700f85b7e9e5cdbdc51170409ee2'
+    """
+    if isinstance(values, pa.ChunkedArray):
+        chunks = [shortened(chunk) for chunk in values.chunks]
+        if all(new is old for new, old in zip(chunks, values.chunks)):
+            return values
+        return pa.chunked_array([chunk.cast(pa.large_binary()) for chunk in chunks])
+    lengths = pc.binary_length(values)
+    if (pc.max(lengths).as_py() or 0) <= LONG_BYTES:
+        return values
+    is_long = pc.fill_null(pc.greater(lengths, LONG_BYTES), False)
+    at = np.flatnonzero(is_long.to_numpy(zero_copy_only=False))
+    short = values.filter(pc.invert(is_long)).cast(pa.large_binary())
+    digests = pa.array([_digest(values[i].as_buffer()) for i in at.tolist()], pa.large_binary())
+    order = np.empty(len(values), np.int64)
+    order[at] = len(short) + np.arange(len(at))
+    order[np.delete(np.arange(len(values)), at)] = np.arange(len(short))
+    return pa.concat_arrays([short, digests]).take(pa.array(order))
+
+
+def _digest(value: pa.Buffer) -> bytes:
+    start = value.slice(0, _SHOWN_BYTES).to_pybytes()
+    for cut in range(4):  # Not within a character.
+        try:
+            start[: _SHOWN_BYTES - cut].decode()
+        except UnicodeDecodeError:
+            continue
+        start = start[: _SHOWN_BYTES - cut]
+        break
+    digest = hashlib.sha256(memoryview(value)).hexdigest()
+    return start + f"... ({value.size} bytes, SHA-256 {digest})".encode()
+
+
+def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The values of a column of dictionaries; long ones are shortened before they are repeated."""
+    kind = column.type.value_type
+    chunks = []
+    for chunk in column.chunks:
+        values = shortened(chunk.dictionary) if is_bytes(kind) else chunk.dictionary
+        if values is not chunk.dictionary:
+            chunk = pa.DictionaryArray.from_arrays(chunk.indices, values)
+            kind = values.type
+        chunks.append(chunk.dictionary_decode())
+    return pa.chunked_array([chunk.cast(kind) for chunk in chunks], kind)
+
+
 def summarize_column(
     column: pa.Array | pa.ChunkedArray, name: str = "column", categorical: bool = False
 ) -> Summary:
@@ -426,9 +492,7 @@ def summarize_column(
         missing += column.null_count + empty
         column = pc.list_flatten(filled)
     if pa.types.is_dictionary(column.type):
-        column = pa.chunked_array(
-            [chunk.dictionary_decode() for chunk in column.chunks], column.type.value_type
-        )
+        column = _decoded(column)
     kind = column.type
     if pa.types.is_null(kind):
         return CategoricalSummary.of(pa.array([], pa.large_binary()), missing + len(column))

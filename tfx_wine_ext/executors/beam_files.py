@@ -7,7 +7,7 @@ from typing import BinaryIO, cast
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
-from tfx_wine_ext.columnar.files import LocalFiles
+from tfx_wine_ext.columnar.files import LocalFiles, check_regular_file
 
 
 class BeamFiles:
@@ -29,7 +29,9 @@ class BeamFiles:
         return bool(FileSystems.exists(path))
 
     def open(self, path: str) -> BinaryIO:
-        """Opens a file for reading."""
+        """Opens a file for reading; on this machine only a regular one."""
+        if FileSystems.get_scheme(path) is None:
+            check_regular_file(path)
         return cast(
             BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
         )

@@ -6,13 +6,13 @@ import datetime
 import functools
 import json
 import os
-import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow as pa
 from absl import logging
+from google.protobuf import message as protobuf_message
 from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx import types
 from tfx.components.util import examples_utils
@@ -27,6 +27,7 @@ from tfx.utils import io_utils
 from tfx_wine_ext.columnar.example_table import ExampleTable
 from tfx_wine_ext.columnar.parquet_source import is_hidden
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
+from tfx_wine_ext.columnar.shard_files import LostRowsError, check_shards
 from tfx_wine_ext.columnar.table_source import TableFileError, TableSource
 from tfx_wine_ext.drift.anomalies import anomalies_proto
 from tfx_wine_ext.drift.compare import compare
@@ -34,6 +35,7 @@ from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.document import DataSource, report_document
 from tfx_wine_ext.drift.from_statistics import statistics_summaries
 from tfx_wine_ext.drift.metric import Verdict
+from tfx_wine_ext.drift.plain import from_bytes, to_bytes
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import TableSketch
@@ -43,6 +45,7 @@ from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.publishers.drift_report import publish, worst_features
 from tfx_wine_ext.report.drift_page import render_drift_page
 from tfx_wine_ext.types import drift_report as keys
+from tfx_wine_ext.types import parquet_example_gen as example_gen_keys
 
 REPORT, WARN, FAIL = MODES = ("report", "warn", "fail")
 
@@ -61,6 +64,7 @@ _PASSED_OVER = (
 # Where `fail` keeps the report, beside the folders of artifacts, which TFX deletes.
 STOPPED_FOLDER = "stopped"
 MOST_IN_MESSAGE = 3
+_AS_IT_WAS_WRITTEN = "copy the artifact anew from where it is whole, or run what wrote it again"
 
 
 class DriftDetectedError(RuntimeError):
@@ -94,7 +98,8 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
 
         Raises:
             DriftDetectedError: the data drifted, and the mode is ``fail``.
-            TableFileError: a file of the examples cannot be read.
+            TableFileError: a file of the examples cannot be read, is missing (`LostRowsError`), or
+                the examples are not as many as were written.
             ValueError: a column is of two kinds, or the configuration names a feature that neither
                 side has.
             RuntimeError: the Beam runner lost work.
@@ -169,7 +174,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
                 (TableFileError, ValueError, TypeError),
             )
             for task, result in zip(tasks, results):
-                _merge(readings[task.side], task, result)
+                _merge(readings[task.side], config, task, result)
         finally:
             BeamFiles().remove_tree(folder)
         return [
@@ -207,9 +212,38 @@ class _Side:
         return int(examples_utils.get_payload_format(self.artifact))
 
     def paths(self) -> list[str]:
-        """Returns the files of the split, by name; no pattern, as the path may have brackets."""
-        names = sorted(name for name in fileio.listdir(self.uri) if not is_hidden(name))
-        return [os.path.join(self.uri, name) for name in names]
+        """Returns the files of the split, by name; no pattern, as the path may have brackets.
+
+        Raises:
+            LostRowsError: There is none, or one of them is missing.
+        """
+        listed = fileio.listdir(self.uri) if fileio.isdir(self.uri) else []
+        names = sorted(name for name in (each.rstrip("/") for each in listed) if name)
+        paths = [os.path.join(self.uri, name) for name in names if not is_hidden(name)]
+        if not paths:
+            raise LostRowsError(
+                self.uri, f"the files of split {self.split}", "none", _AS_IT_WAS_WRITTEN
+            )
+        check_shards(paths)
+        return paths
+
+    def check_rows(self, rows: int) -> None:
+        """Compares what was read with what ParquetExampleGen recorded, if it made the artifact.
+
+        Raises:
+            LostRowsError: The files have fewer examples, or more, than when they were written.
+        """
+        key = example_gen_keys.of_split(example_gen_keys.ROWS_KEY, self.split)
+        if not self.artifact.has_custom_property(key):
+            return
+        expected = self.artifact.get_int_custom_property(key)
+        if rows != expected:
+            raise LostRowsError(
+                self.uri,
+                f"{expected} examples in split {self.split}, as the artifact's property {key} says",
+                str(rows),
+                f"its files were cut or replaced: {_AS_IT_WAS_WRITTEN}",
+            )
 
     def source(self, rows: int) -> DataSource:
         """Returns what the report says of this side."""
@@ -269,6 +303,15 @@ class _Reading:
             RowSample(config.classifier_rows, ignore=config.ignore) if config.classifier else None
         )
 
+    @classmethod
+    def from_bytes(cls, config: DriftConfig, data: bytes) -> _Reading:
+        reading = cls(config)
+        reading.sketch, reading.sample = from_bytes(data)
+        return reading
+
+    def to_bytes(self) -> bytes:
+        return to_bytes(self.sketch, self.sample)
+
     def add(self, batch: pa.RecordBatch) -> None:
         self.sketch.add(batch)
         if self.sample is not None:
@@ -280,6 +323,7 @@ class _Reading:
             self.sample.merge(other.sample)
 
     def summarized(self, side: _Side) -> _Summarized:
+        side.check_rows(self.sketch.rows)
         return _Summarized(
             self.sketch.summaries(),
             side.source(self.sketch.rows),
@@ -288,7 +332,9 @@ class _Reading:
         )
 
 
-def _merge(reading: _Reading | None, task: _FileTask, result: bytes | None) -> None:
+def _merge(
+    reading: _Reading | None, config: DriftConfig, task: _FileTask, result: bytes | None
+) -> None:
     """Adds what a worker has read of a file to what is known of its side."""
     if result is None:
         raise RuntimeError(
@@ -297,7 +343,7 @@ def _merge(reading: _Reading | None, task: _FileTask, result: bytes | None) -> N
         )
     assert reading is not None
     try:
-        reading.merge(pickle.loads(result))
+        reading.merge(_Reading.from_bytes(config, result))
     except ValueError as error:
         raise ValueError(f"{task.path}: {error}") from error
 
@@ -311,22 +357,40 @@ def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
             reading.add(batch)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{task.path}: {error}") from error
-    return pickle.dumps(reading)
+    return reading.to_bytes()
 
 
 def _of_statistics(side: _Side) -> _Summarized:
     """Reads what StatisticsGen wrote of a split."""
     path = os.path.join(side.uri, "FeatureStats.pb")
-    datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
-        io_utils.read_bytes_file(path)
-    ).datasets
+    if not fileio.exists(path):
+        raise ValueError(
+            f"{path}: expected statistics of StatisticsGen, found none; {_AS_IT_WAS_WRITTEN}"
+        )
+    try:
+        datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
+            io_utils.read_bytes_file(path)
+        ).datasets
+    except (protobuf_message.DecodeError, SystemError) as error:  # By its version.
+        raise ValueError(
+            f"{path}: expected statistics of StatisticsGen, found other or damaged bytes; "
+            f"{_AS_IT_WAS_WRITTEN}"
+        ) from error
     if len(datasets) != 1:
         raise ValueError(
             f"{path}: expected statistics of one dataset without slices, found {len(datasets)}; "
             "give examples instead, or run StatisticsGen without slices"
         )
     source = side.source(int(datasets[0].num_examples))
-    return _Summarized(statistics_summaries(datasets[0]), source, "coarse")
+    try:
+        return _Summarized(statistics_summaries(datasets[0]), source, "coarse")
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+    except (ArithmeticError, LookupError, TypeError) as error:
+        raise ValueError(
+            f"{path}: expected statistics of StatisticsGen, found numbers that contradict each "
+            f"other ({type(error).__name__}: {error}); {_AS_IT_WAS_WRITTEN}"
+        ) from error
 
 
 def _with_schema(config: DriftConfig, schemas: Sequence[types.Artifact]) -> DriftConfig:

@@ -26,8 +26,12 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 from tfx_bsl.coders import example_coder
 
+from tfx_wine_ext.columnar.parquet_source import is_hidden
+from tfx_wine_ext.columnar.shard_files import LostRowsError, check_shards
+from tfx_wine_ext.columnar.table_source import opened
 from tfx_wine_ext.testing.metadata import ArtifactRecord
 from tfx_wine_ext.testing.tables import Rows, as_table, parquet_file
+from tfx_wine_ext.types import parquet_example_gen as keys
 
 if TYPE_CHECKING:
     from tfx.types.artifact import Artifact
@@ -150,7 +154,9 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
         (a null in Parquet) is not in the dict.
 
     Raises:
-        ValueError: There is no such split on disk; the message lists those that are.
+        ValueError: There is no such split on disk (the message lists those that are); one of its
+            files is missing, or a gzip file without a byte (`LostRowsError`); or there are not as
+            many examples as ParquetExampleGen recorded.
 
     Example:
         See `examples_artifact`.
@@ -159,7 +165,8 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
     if not folder.is_dir():
         found = sorted(path.name for path in Path(artifact.uri).glob("Split-*"))
         raise ValueError(f"{artifact.uri}: expected a folder Split-{split}, found {found}")
-    paths = sorted(folder.iterdir())
+    paths = sorted(path for path in folder.iterdir() if not is_hidden(path.name))
+    check_shards(map(str, paths))
     examples: list[dict[str, list[Any]]] = []
     for path in paths:
         if path.suffix == ".parquet":
@@ -172,6 +179,8 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
                 for row in pq.ParquetFile(path).read().to_pylist()
             )
             continue
+        with opened(str(path)):
+            pass  # Refused if it is called .gz and has not one byte, which TensorFlow takes.
         compression = "GZIP" if path.suffix == ".gz" else ""
         for record in tf.data.TFRecordDataset(str(path), compression).as_numpy_iterator():
             features = tf.train.Example.FromString(record).features.feature
@@ -181,6 +190,19 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
                     for name, feature in sorted(features.items())
                     if (kind := feature.WhichOneof("kind"))
                 }
+            )
+    key = keys.of_split(keys.ROWS_KEY, split)
+    recorded = (
+        artifact.to_tfx() if isinstance(artifact, ArtifactRecord) else artifact
+    ).mlmd_artifact
+    if key in recorded.custom_properties:
+        expected = recorded.custom_properties[key].int_value
+        if len(examples) != expected:
+            raise LostRowsError(
+                str(folder),
+                f"{expected} examples, as the artifact's property {key} says",
+                str(len(examples)),
+                "its files were cut or replaced",
             )
     return examples
 
