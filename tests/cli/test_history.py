@@ -23,7 +23,7 @@ def test_the_document_is_the_history(document_of, five):
     document = document_of("history")
     assert list(document) == [
         *("pipeline", "store", "created", "library", "metric", "runs", "moved", "features"),
-        *("correlations", "correlation_note"),
+        *("correlations", "correlation_note", "unread"),
     ]
     assert document["runs"] == [run.to_dict() for run in five.runs]
     assert document["store"] == five.store.path

@@ -46,6 +46,7 @@ class TfxStore:
         pipeline: Name of the pipeline.
         database: Another place for the file.
         config: Another store than the file.
+        root: Where artifacts are, as the store has it: it may be relative to the current folder.
     """
 
     def __init__(
@@ -54,9 +55,10 @@ class TfxStore:
         pipeline: str = "wine",
         database: pathlib.Path | None = None,
         config: pb.ConnectionConfig | None = None,
+        root: str | None = None,
     ) -> None:
         self.path = str(database or folder / "metadata.db")
-        self.root = str(folder / "root")
+        self.root = root or str(folder / "root")
         self.pipeline = pipeline
         self._in_file = config is None
         if config is None:
@@ -377,6 +379,8 @@ def wine_run(
             arguments["cached"] = {key: before[key] for key in arguments.pop("outputs")}
         made = store.component(component, type_name, **arguments)
         ids.update(made)
+        for id_ in made.values() if files else ():
+            os.makedirs(store.uri(id_), exist_ok=True)
         return made
 
     rows = {"rows": 150, "rows_train": 100 + span, "rows_eval": 50}

@@ -49,6 +49,7 @@ def test_the_document_holds_runs_moves_features_and_correlations(five: Five):
         ],
         "correlation_note": "No correlation: 3 pairs of neighbouring runs have drift scores and r2 "
         "in both; at least 4 are needed.",
+        "unread": [],
     }
 
 

@@ -78,6 +78,7 @@ def test_the_whole_of_what_moved_between_two_runs(five: Five):
         ],
         "blessed": {"before": True, "after": False},
         "pushed": {"before": "/serving/1", "after": None},
+        "unread": [],
         "sentences": [
             "The data changed: span 1 to span 2; 151 rows before, 152 now.",
             "1 of 2 features drifted; most: alcohol up (mean 4.97 to 9.97).",

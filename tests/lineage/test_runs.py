@@ -28,6 +28,7 @@ from tests.lineage.stores import (
     write_evaluation,
     write_statistics,
 )
+from tfx_wine_ext.lineage.files import Unread
 from tfx_wine_ext.lineage.runs import Run, find_run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
@@ -82,6 +83,7 @@ def test_a_whole_run_is_read(five: Five):
         "statistics": {
             "id": ids["statistics"],
             "uri": f"{root}/StatisticsGen/statistics/12",
+            "path": f"{root}/StatisticsGen/statistics/12",
         },
         "drift": {
             "id": ids["report"],
@@ -140,7 +142,11 @@ def test_a_whole_run_is_read(five: Five):
             "mse": {"value": 0.875, "lower": None, "upper": None},
         },
         "baseline_model_id": five.ids[0]["model"],
-        "evaluation": {"id": ids["evaluation"], "uri": f"{root}/Evaluator/evaluation/17"},
+        "evaluation": {
+            "id": ids["evaluation"],
+            "uri": f"{root}/Evaluator/evaluation/17",
+            "path": f"{root}/Evaluator/evaluation/17",
+        },
         "blessed": False,
         "pushed": None,
         "parameters": {
@@ -156,6 +162,7 @@ def test_a_whole_run_is_read(five: Five):
             "Evaluator": {},
             "Pusher": {},
         },
+        "unread": [],
     }
 
 
@@ -237,6 +244,9 @@ def test_files_that_are_gone_leave_what_the_store_knows(tmp_path):
     assert (run.drift.report, run.drift.reasons, run.drift.scores) == (None, (), ())
     assert (run.metrics, run.evaluation) == ({}, with_files.evaluation)
     assert (run.model.id, run.model.logs) == (ids["model"], None)
+    assert run.unread == tuple(
+        Unread(store.uri(ids[name]), "missing") for name in ("report", "evaluation", "found")
+    )
     json.dumps(run.to_dict(), allow_nan=False)
 
 
@@ -250,6 +260,20 @@ def test_files_that_are_broken_are_as_good_as_gone(tmp_path):
     [run] = read(store)
     assert (run.drift.verdict, run.drift.reasons, run.metrics) == ("DRIFT", (), {})
     assert run.examples.anomalies is None
+    assert {(each.path, each.problem): each.why for each in run.unread} == {
+        (
+            f"{store.uri(ids['report'])}/drift_report.json",
+            "unreadable",
+        ): "expected the key 'verdict', found none",
+        (
+            f"{store.uri(ids['evaluation'])}/metrics-00000-of-00001.tfrecord",
+            "unreadable",
+        ): "record 1: the checksum of its length is wrong",
+        (
+            f"{store.uri(ids['found'])}/Split-train/SchemaDiff.pb",
+            "unreadable",
+        ): "expected TFDV's anomalies, found others",
+    }
 
 
 def plain_run(store: TfxStore, name: str, span: int, values: list[float]) -> dict[str, int]:

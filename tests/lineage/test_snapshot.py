@@ -8,7 +8,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests.lineage.conftest import Five
 from tests.lineage.stores import CSV, RESOLVER, STATISTICS, TRAINER, TfxStore
-from tfx_wine_ext.lineage import snapshot as snapshot_module
+from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage.snapshot import Execution, Link, RunContext, Snapshot
 from tfx_wine_ext.lineage.store import StoreError, open_store
 
@@ -123,7 +123,7 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_runs(tmp_path, mon
             store.component("Gen", CSV, outputs={"examples": ("Examples", {})})
         opened = open_store(store.path)
         counted: list[str] = []
-        call, query = type(opened)._call, snapshot_module.query_sqlite
+        call, query = type(opened)._call, sqlite_file.query
 
         def counting(self, name, *args, call=call, counted=counted):
             counted.append(name)
@@ -135,7 +135,7 @@ def test_the_number_of_calls_does_not_depend_on_the_number_of_runs(tmp_path, mon
 
         with monkeypatch.context() as patch:
             patch.setattr(type(opened), "_call", counting)
-            patch.setattr(snapshot_module, "query_sqlite", querying)
+            patch.setattr(sqlite_file, "query", querying)
             assert len(Snapshot.read(opened).runs) == (1 if runs == 1 else 10)
         calls.append(counted)
     assert calls[0] == calls[1]

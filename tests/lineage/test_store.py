@@ -19,6 +19,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 
 from tests.lineage.conftest import Five
 from tests.lineage.stores import TfxStore
+from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage import store as store_module
 from tfx_wine_ext.lineage.runs import runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
@@ -175,7 +176,7 @@ def locked(path):
 
 
 def test_a_locked_store_is_an_error_in_bounded_time(copy, monkeypatch):
-    monkeypatch.setattr(store_module, "LOCK_SECONDS", 0.5)
+    monkeypatch.setattr(sqlite_file, "LOCK_SECONDS", 0.5)
     with locked(copy):
         started = time.monotonic()
         with pytest.raises(StoreError, match=r"locked by another process for more than 0\.5 s"):

@@ -182,7 +182,7 @@ def test_a_page_of_12_features_is_below_300_kb():
         (
             {key: OK[key] for key in OK if key not in ("verdict", "config")},
             ValueError,
-            "document must have the keys verdict, config, which are missing",
+            "document: expected the key 'verdict', found 'format_version', 'reasons', ",
         ),
     ],
 )

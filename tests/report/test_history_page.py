@@ -318,14 +318,14 @@ def without(document, key):
     ("wrong", "error", "message"),
     [
         ([], TypeError, "document must be a mapping, found list"),
-        ({}, ValueError, "document must have the keys pipeline, store, created, .*missing"),
-        (without(STOPPED, "moved"), ValueError, "document must have the keys moved, which are"),
-        ({**STOPPED, "runs": "abc"}, ValueError, r"\['runs'\] must be a list, found str"),
-        ({**STOPPED, "runs": ["abc"]}, ValueError, r"\['runs'\]\[0\] must be a mapping, found str"),
+        ({}, ValueError, "document: expected the key 'pipeline', found none"),
+        (without(STOPPED, "moved"), ValueError, "document: expected the key 'moved', found 'pi"),
+        ({**STOPPED, "runs": "abc"}, ValueError, "document: runs: expected a list, found 'abc'"),
+        ({**STOPPED, "runs": ["abc"]}, ValueError, r"runs\[0\]: expected an object, found 'abc'"),
         (
             history([without(RUN_1, "drift")]),
             ValueError,
-            r"document\['runs'\]\[0\] must have the keys drift, which are missing",
+            r"document: runs\[0\]: expected the key 'drift', found 'run', 'number'",
         ),
         (
             history([RUN_1, RUN_1]),
@@ -345,7 +345,7 @@ def without(document, key):
         (
             {**FIRST, "features": [{"name": "pH"}]},
             ValueError,
-            r"\['features'\]\[0\] must have the keys scores, limits, verdicts, metrics, which",
+            r"features\[0\]: expected the key 'scores', found 'name'",
         ),
     ],
 )

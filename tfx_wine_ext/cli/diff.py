@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -60,6 +61,7 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such runs.
     """
     from tfx_wine_ext.lineage.moved import what_moved
+    from tfx_wine_ext.report.unread import distinct
 
     with answering(options.json) as answer:
         found, _, _ = read_runs(options)
@@ -70,6 +72,8 @@ def run(options: argparse.Namespace) -> int:
             before = _predecessor(found, after)
         with value_errors():
             document = what_moved(before, after)
+        sides = (each.to_dict()["unread"] for each in (before, after))
+        document["unread"] = distinct(itertools.chain(*sides, document["unread"]))
         answer(document, lambda: _print(document))
     return 0
 
@@ -85,8 +89,15 @@ def _predecessor(among: list[Run], run: Run) -> Run:
 
 
 def _print(moved: Mapping[str, Any]) -> None:
-    from tfx_wine_ext.cli.run_tables import interval, print_scores, print_section, setting
+    from tfx_wine_ext.cli.run_tables import (
+        interval,
+        print_scores,
+        print_section,
+        print_unread,
+        setting,
+    )
 
+    print_unread(moved["unread"])
     print_line(
         f"From run {moved['before_number']} ({moved['before']}) to run "
         f"{moved['after_number']} ({moved['after']})"

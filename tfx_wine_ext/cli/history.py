@@ -62,6 +62,7 @@ def run(options: argparse.Namespace) -> int:
     if not (options.html or options.json):
         raise CommandError("--html and --json: expected one of them at least, found neither")
     check_html(options.html, options.json)
+    from tfx_wine_ext.cli.run_tables import print_unread
     from tfx_wine_ext.report.text import count
 
     with answering(options.json) as answer:
@@ -76,7 +77,12 @@ def run(options: argparse.Namespace) -> int:
 
         runs = f"{count(len(document['runs']), 'run')} of {document['pipeline']}"
         written = " and ".join(name for name in (options.html, options.json) if name)
-        answer(document, lambda: print_line(f"{written}: {runs}"))
+
+        def show() -> None:
+            print_unread(document["unread"])
+            print_line(f"{written}: {runs}")
+
+        answer(document, show)
     return 0
 
 

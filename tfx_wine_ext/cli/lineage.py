@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
@@ -14,20 +13,22 @@ from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, read_s
 from tfx_wine_ext.cli.terminal import print_line
 
 if TYPE_CHECKING:
+    from tfx_wine_ext.lineage.files import SoftFiles
     from tfx_wine_ext.lineage.graph import Subgraph
-    from tfx_wine_ext.lineage.snapshot import Artifact, Execution, Snapshot
+    from tfx_wine_ext.lineage.snapshot import Artifact, Execution
 
 DEFAULT_DEPTH = 8
 
 _EPILOG = f"""
-ARTIFACT is the number of an artifact in the store, as 'show' prints them, or its URI.
+ARTIFACT is the number of an artifact in the store, as 'show' prints them, its URI or path, the
+path of something in it, or the folder that a model was pushed to.
 
 Each line of the tree is an artifact, or the execution of a component between two; what has been
 shown above is not shown again. --json, --dot and --mermaid have everything, however deep.
 {STORE_HELP}
 examples:
   tfx-wine-ext lineage 24 --store build/wine/metadata.db
-  tfx-wine-ext lineage serving/model/17 --up --down
+  tfx-wine-ext lineage serving/1795614296 --up --down
   tfx-wine-ext lineage 24 --dot | dot -Tsvg > lineage.svg
 
 exit status: 0, 2 error.
@@ -44,7 +45,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("artifact", metavar="ARTIFACT", help="a number or a URI")
+    parser.add_argument("artifact", metavar="ARTIFACT", help="a number, a path or a URI")
     parser.add_argument("--up", action="store_true", help="from what it was made (the default)")
     parser.add_argument("--down", action="store_true", help="what was made from it")
     parser.add_argument(
@@ -71,17 +72,24 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such artifact.
     """
     from tfx_wine_ext.lineage import graph
+    from tfx_wine_ext.lineage.find import ArtifactNotFoundError, find_artifact
+    from tfx_wine_ext.lineage.runs import files_of
     from tfx_wine_ext.lineage.snapshot import DOWNSTREAM, UPSTREAM
 
     if options.depth < 1:
         raise CommandError(f"--depth: expected at least 1, found {options.depth}")
     with answering(options.json) as answer:
         snapshot, store = read_snapshot(options)
-        id_ = _artifact_id(snapshot, options.artifact, store)
+        files = files_of(snapshot)
+        try:
+            id_ = find_artifact(snapshot, options.artifact, files).id
+        except ArtifactNotFoundError as error:
+            raise CommandError(f"ARTIFACT {error} ({store})") from error
         direction = DOWNSTREAM if options.down else UPSTREAM
         if options.up and options.down:
             direction = graph.BOTH
         found = graph.subgraph(snapshot, id_, direction)
+        missing = [each.id for each in found.artifacts if _is_missing(each, files)]
 
         def show() -> None:
             if options.dot:
@@ -89,40 +97,32 @@ def run(options: argparse.Namespace) -> int:
             elif options.mermaid:
                 print(graph.to_mermaid(found), end="")
             else:
+                if missing:
+                    print_line(_note(missing, found))
                 for up in (True, False):
                     if direction in (graph.BOTH, UPSTREAM if up else DOWNSTREAM):
                         for line in tree(found, options.depth, up=up):
                             print_line(line)
 
-        answer(graph.to_dict(found), show)
+        answer({**graph.to_dict(found), "missing": missing}, show)
     return 0
 
 
-def _artifact_id(snapshot: Snapshot, text: str, store: str) -> int:
-    """Returns the artifact of a number or URI."""
-    if text.isdigit():
-        if int(text) not in snapshot.artifacts:
-            known = (
-                f"{min(snapshot.artifacts)} to {max(snapshot.artifacts)}"
-                if (snapshot.artifacts)
-                else "none"
-            )
-            raise CommandError(
-                f"ARTIFACT: expected the number of an artifact of {store}, which has {known}, "
-                f"found {text}"
-            )
-        return int(text)
-    wanted = {text.rstrip("/"), os.path.abspath(text)}
-    found = [each for each in snapshot.artifacts.values() if each.uri.rstrip("/") in wanted]
-    if not found:
-        raise CommandError(
-            f"ARTIFACT: {store} has no artifact of the URI {text!r}; 'tfx-wine-ext show' lists the "
-            "numbers and URIs of a run's artifacts"
-        )
-    if len(found) > 1:
-        listed = ", ".join(f"{each.id} ({each.type})" for each in found)
-        raise CommandError(f"ARTIFACT: {text!r} is the URI of {listed}; give a number")
-    return found[0].id
+def _is_missing(artifact: Artifact, files: SoftFiles) -> bool:
+    """Tells whether the files of an artifact are gone, where that can be seen at once."""
+    from tfx_wine_ext.lineage.files import has_scheme
+
+    is_local = not has_scheme(artifact.uri) or artifact.uri.startswith("file:")
+    return is_local and artifact.state != "DELETED" and files.existing(artifact.uri) is None
+
+
+def _note(missing: Sequence[int], graph: Subgraph) -> str:
+    some = [each for each in graph.artifacts if each.id in missing[:3]]
+    more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
+    return (
+        f"Note: the files of {len(missing)} of {len(graph.artifacts)} artifacts are not there: "
+        f"{', '.join(each.uri for each in some)}{more}. What the store knows of them is below."
+    )
 
 
 def tree(graph: Subgraph, depth: int, *, up: bool) -> Iterator[str]:

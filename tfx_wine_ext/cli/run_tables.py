@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
+from tfx_wine_ext.documents import DocumentError, parse_json
 from tfx_wine_ext.report.text import number, pair, percent
+from tfx_wine_ext.report.unread import unread_sentences
 
 Json = Mapping[str, Any]
 
@@ -80,6 +83,15 @@ def print_section(
         print_line("")
 
 
+def print_unread(unread: Iterable[Json]) -> None:
+    """Says first what could not be read, of what follows; nothing if all was."""
+    sentences = unread_sentences(unread)
+    for sentence in sentences:
+        print_line(f"Note: {sentence}")
+    if sentences:
+        print_line("")
+
+
 def print_scores(scores: Sequence[Json]) -> None:
     """Prints the scores of features, which come the worst first."""
     print_table(
@@ -136,12 +148,9 @@ def setting(value: Any) -> str:
         return "none"
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     if text[:1] in ("{", "["):
-        try:
-            compact = json.dumps(json.loads(text), ensure_ascii=False, separators=(",", ":"))
-        except ValueError:
-            pass
-        else:
-            text = compact
+        with contextlib.suppress(DocumentError):
+            parsed = parse_json(text, "", finite=False).value
+            text = json.dumps(parsed, ensure_ascii=False, separators=(",", ":"))
     return text if len(text) <= SETTING_LENGTH else text[: SETTING_LENGTH - 1] + "…"
 
 

@@ -79,10 +79,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(document: Mapping[str, Any]) -> None:
-    from tfx_wine_ext.cli.run_tables import state_cell, utc, yes_no
+    from tfx_wine_ext.cli.run_tables import print_unread, state_cell, utc, yes_no
     from tfx_wine_ext.report.glossary import metric_label
     from tfx_wine_ext.report.text import count
 
+    print_unread(each for run in document["runs"] for each in run["unread"])
     metric = document["metric"]
     heading = "metric" if metric is None else metric_label(metric)
     print_table(

@@ -60,8 +60,9 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _print(run: Mapping[str, Any]) -> None:
-    from tfx_wine_ext.cli.run_tables import utc
+    from tfx_wine_ext.cli.run_tables import print_unread, utc
 
+    print_unread(run["unread"])
     ended = f" to {utc(run['finished'])}" if run["finished"] else ""
     print_line(f"Run {run['number']} of {run['pipeline']}: {run['state']}")
     print_line(f"  {run['run']}, {utc(run['started'])}{ended} (UTC)")

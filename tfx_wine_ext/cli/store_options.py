@@ -128,12 +128,17 @@ def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
     """
     from tfx_wine_ext.cli.names import likely
     from tfx_wine_ext.lineage.moved import main_metric
+    from tfx_wine_ext.lineage.runs import metrics_are_unknown
 
     if metric is None:
         return main_metric(among)
     known = list(dict.fromkeys(name for run in among for name in run.metrics))
     if metric not in known:
-        expected = likely(metric, known) if known else "no run has any"
+        unknown = sum(map(metrics_are_unknown, among))
+        none = (
+            f"the evaluations of {unknown} runs could not be read" if unknown else "no run has any"
+        )
+        expected = likely(metric, known) if known else none
         raise CommandError(f"--metric: no run has {metric!r}; {expected}")
     return metric
 

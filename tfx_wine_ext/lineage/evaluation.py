@@ -11,13 +11,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import io
-import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message, message_factory
 
+from tfx_wine_ext import documents
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.scores import finite
@@ -26,6 +26,35 @@ _METRICS_FILE = re.compile(r"metrics(-\d+-of-\d+)?(\.tfrecord)?")
 _CONFIG_FILE = "eval_config.json"
 # What TFX's Evaluator calls the model in production, if the EvalConfig is gone.
 _BASELINE = "baseline"
+_METRIC = documents.record(
+    {},
+    {
+        "className": documents.text,
+        "config": documents.text,
+        "perSliceThresholds": documents.anything,
+    },
+)
+_EVAL_CONFIG = documents.record(
+    {
+        "evalConfig": documents.record(
+            {},
+            {
+                "modelSpecs": documents.list_of(
+                    documents.record({}, {"name": documents.text, "isBaseline": documents.boolean})
+                ),
+                "metricsSpecs": documents.list_of(
+                    documents.record(
+                        {},
+                        {
+                            "metrics": documents.list_of(_METRIC),
+                            "thresholds": documents.mapping_of(documents.anything),
+                        },
+                    )
+                ),
+            },
+        )
+    }
+)
 # BoundedValue.Methodology: bounds of an approximated sum, which say nothing about other data.
 _RIEMANN_SUM = 1
 
@@ -117,7 +146,7 @@ def read_metrics(uri: str, files: SoftFiles | None = None) -> Metrics:
         files: How to read it. Default: from where it is.
 
     Returns:
-        Both empty if the files are gone, or are Parquet files.
+        Both empty if a file is gone, or is something else; `files` has kept which.
 
     Example:
         >>> read_metrics("no/such/folder").model
@@ -166,18 +195,26 @@ def gated_metrics(uri: str, files: SoftFiles | None = None) -> list[str]:
 
 def _eval_config(uri: str, files: SoftFiles) -> dict[str, Any]:
     """Returns the EvalConfig as JSON; empty if it is gone or something else."""
-    try:
-        found = json.loads(files.read(f"{uri}/{_CONFIG_FILE}") or b"{}")["evalConfig"]
-    except (ValueError, KeyError, TypeError):
+    data = files.read(uri, _CONFIG_FILE)
+    if data is None:
         return {}
-    return found if isinstance(found, dict) else {}
+    path = f"{uri}/{_CONFIG_FILE}"
+    try:
+        value = documents.parse_json(data, path, finite=False).value
+        documents.checked(value, _EVAL_CONFIG, path)
+    except documents.DocumentError as error:
+        files.note_unreadable(path, error.problem)
+        return {}
+    config: dict[str, Any] = value["evalConfig"]
+    return config
 
 
 def _name_of(metric: Mapping[str, Any]) -> str:
     """Returns the name under which a metric of an EvalConfig is recorded."""
     try:
-        name = json.loads(metric.get("config") or "{}").get("name")
-    except (ValueError, AttributeError):
+        found = documents.parse_json(metric.get("config") or "{}", "", finite=False).get("name")
+        name = found and found.text()
+    except documents.DocumentError:
         name = None
     return str(name or _snake_case(metric.get("className", "")))
 
@@ -188,16 +225,31 @@ def _snake_case(name: str) -> str:
     return spaced.lower().lstrip("_")
 
 
-def _slices(uri: str, files: SoftFiles) -> Iterator[Any]:
-    for name in files.names(uri):
-        if not _METRICS_FILE.fullmatch(name):
-            continue
-        data = files.read(f"{uri}/{name}")
+def _slices(uri: str, files: SoftFiles) -> list[Any]:
+    """Returns the metrics of all slices; none if a file is damaged, as there may have been more."""
+    found = []
+    names = files.names(uri)
+    of_metrics = [name for name in names if _METRICS_FILE.fullmatch(name)]
+    for name in of_metrics:
+        data = files.read(uri, name)
+        if data is None:
+            return []
         try:
-            for record in iter_records(io.BytesIO(data or b"")):
-                yield _message_class().FromString(record)
-        except (TFRecordError, message.DecodeError):
-            return
+            records = list(iter_records(io.BytesIO(data)))
+            found += [_message_class().FromString(each) for each in records]
+        except TFRecordError as error:
+            files.note_unreadable(f"{uri}/{name}", str(error))
+            return []
+        except message.DecodeError:
+            files.note_unreadable(f"{uri}/{name}", "expected TFMA's metrics, found other records")
+            return []
+    if not of_metrics:
+        parquet = [name for name in names if name.startswith("metrics") and "parquet" in name]
+        if parquet:
+            files.note_unreadable(f"{uri}/{parquet[0]}", "expected TFRecords, found Parquet")
+        else:
+            files.read(uri, "metrics")
+    return found
 
 
 def _is_ordinary(key: Any) -> bool:

@@ -1,80 +1,264 @@
-"""Reads the files of artifacts where they are still there, and says None where they are not.
+"""Reads the files of artifacts where they are still there, and keeps what could not be read.
 
-A metadata store outlives the files that it knows of: they are deleted, or on another machine.
+A metadata store outlives the files that it knows of: they are deleted, or on another machine. And
+where a pipeline was given relative paths, its store holds URIs that are relative to the folder in
+which it ran.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
+import urllib.parse
+from collections.abc import Iterable
 from typing import Any, cast
 from urllib.parse import urlsplit
+
+from tfx_wine_ext.documents import DocumentError, read_bytes
+
+MISSING, UNREADABLE, AMBIGUOUS = "missing", "unreadable", "ambiguous"
+# So many relative paths, the newest, say in which folder a pipeline ran.
+_ASKED = 500
+
+
+@dataclasses.dataclass(frozen=True)
+class Unread:
+    """A file or folder that a store names, and that was not read; or not without doubt.
+
+    Attributes:
+        path: As the store has it: of a folder of which nothing is there, else of the file.
+        problem: ``missing``: it is not there; ``unreadable``: it is, but cannot be read, or holds
+            something else than it should; ``ambiguous``: a relative path is there in several of
+            the folders, and that in the first was read.
+        why: What is wrong with one that is unreadable.
+        searched: Folders in which a relative path was looked for.
+    """
+
+    path: str
+    problem: str
+    why: str | None = None
+    searched: tuple[str, ...] = ()
 
 
 class SoftFiles:
     """Files that may be gone, on this machine or on any file system that TensorFlow knows.
 
-    Paths are read locally. A path with a scheme (``gs://``, ``hdfs://``) is read by TensorFlow's
-    file systems, which take seconds to import; where one fails, its server is not asked again.
+    Paths are read locally. Relative ones are looked for in the folder of the store and the folders
+    above it, and in the current folder: the first of these in which anything is that the store
+    names is the one in which the pipeline ran, and all are read there. A path with a scheme
+    (``gs://``, ``hdfs://``) is read by TensorFlow's file systems, which take seconds to import;
+    where one fails, its server is not asked again. ``file://`` is local.
 
     Example:
-        >>> SoftFiles().read("no/such/file") is None
+        >>> files = SoftFiles()
+        >>> files.read("no/such/file") is None
         True
+        >>> files.take_unread()[0].problem
+        'missing'
     """
 
-    def __init__(self) -> None:
-        """Knows of no server that has failed."""
-        self._failed: set[str] = set()
+    def __init__(self, store_folder: str | None = None, uris: Iterable[str] = ()) -> None:
+        """Finds the folder to which relative paths are relative.
 
-    def read(self, path: str) -> bytes | None:
-        """Returns the content of a file, or None if it cannot be read."""
-        if _has_scheme(path):
-            return cast("bytes | None", self._remote(path, _read_remote))
-        try:
-            with open(path, "rb") as file:
-                return file.read()
-        except (OSError, ValueError):  # ValueError: a NUL in the path.
-            return None
+        Args:
+            store_folder: Of the store's own file, if it is one.
+            uris: What the store names, the newest last.
+        """
+        self._failed: dict[str, str] = {}
+        self._unread: dict[str, Unread] = {}
+        self._searched = _bases(store_folder)
+        relative = [uri for uri in uris if uri and not has_scheme(uri) and not os.path.isabs(uri)]
+        newest = relative[-_ASKED:]
+        self._base = next(
+            (
+                base
+                for base in self._searched
+                if any(os.path.lexists(os.path.join(base, uri)) for uri in newest)
+            ),
+            os.curdir,
+        )
 
-    def names(self, folder: str) -> list[str]:
-        """Returns the names in a folder, sorted; none if it cannot be read."""
-        if _has_scheme(folder):
-            found = cast("list[str] | None", self._remote(folder, _names_remote))
-            return sorted(name.rstrip("/") for name in found or [])
+    def take_unread(self) -> tuple[Unread, ...]:
+        """Returns what could not be read since this was asked the last time."""
+        found = tuple(self._unread.values())
+        self._unread = {}
+        return found
+
+    def note_unreadable(self, path: str, why: str) -> None:
+        """Keeps that a file was read, and holds something else than it should.
+
+        Args:
+            path: Of the file, as the store has it.
+            why: What is wrong with it.
+        """
+        self._unread[path] = Unread(path, UNREADABLE, " ".join(why.split())[:300])
+
+    def local(self, path: str) -> str:
+        """Returns where a path of the store is from here; one with another scheme as it is.
+
+        Args:
+            path: As the store has it.
+
+        Example:
+            >>> SoftFiles().local("file:///data/a%20b")
+            '/data/a b'
+        """
+        if path.startswith("file:"):
+            path = _of_file_uri(path)
+        if not path or has_scheme(path) or os.path.isabs(path) or self._base == os.curdir:
+            return path
+        if os.path.realpath(self._base) == os.path.realpath(os.curdir):
+            return path
+        return os.path.join(self._base, path)
+
+    def read(self, folder: str, name: str = "", *, expected: bool = True) -> bytes | None:
+        """Returns the content of a file, or None if it cannot be read, which is kept.
+
+        Args:
+            folder: As the store has it; "" is not there.
+            name: Of the file in it; "": the first is the path of the file.
+            expected: Whether it is worth telling if it is not there.
+        """
+        path = f"{folder}/{name}" if name else folder
         try:
-            return sorted(os.listdir(folder))
-        except (OSError, ValueError):
-            return []
+            if not folder:
+                raise FileNotFoundError
+            if has_scheme(path) and not path.startswith("file:"):
+                return cast("bytes | None", self._remote(path, _read_remote, expected))
+            self._check_ambiguous(path)
+            return read_bytes(self.local(path))
+        except FileNotFoundError:
+            if expected:
+                self._note_missing(folder, path)
+        except NotADirectoryError:
+            self._note_missing(folder, path)
+        except DocumentError as error:
+            self.note_unreadable(path, f"expected {error.expected}, found {error.found}")
+        except (OSError, ValueError) as error:
+            self.note_unreadable(path, getattr(error, "strerror", None) or str(error))
+        return None
+
+    def names(self, folder: str, *, expected: bool = True) -> list[str]:
+        """Returns the names in a folder, sorted; none if it cannot be read, which is kept.
+
+        Args:
+            folder: As the store has it; "" is not there.
+            expected: Whether it is worth telling if it is not there.
+        """
+        try:
+            if not folder:
+                raise FileNotFoundError
+            if has_scheme(folder) and not folder.startswith("file:"):
+                found = cast("list[str] | None", self._remote(folder, _names_remote, expected))
+                return sorted(name.rstrip("/") for name in found or [])
+            self._check_ambiguous(folder)
+            return sorted(os.listdir(self.local(folder)))
+        except (FileNotFoundError, NotADirectoryError):
+            if expected:
+                self._note_missing(folder, folder)
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path.
+            self.note_unreadable(folder, getattr(error, "strerror", None) or str(error))
+        return []
 
     def existing(self, path: str) -> str | None:
-        """Returns the path if there is such a file or folder, else None."""
-        if _has_scheme(path):
-            return path if self._remote(path, _exists_remote) else None
+        """Returns where a path is from here, if there is such a file or folder, else None.
+
+        Args:
+            path: As the store has it.
+        """
+        if not path:
+            return None
+        if has_scheme(path) and not path.startswith("file:"):
+            return path if self._remote(path, _exists_remote, False) else None
+        local = self.local(path)
         try:
-            mode = os.stat(path).st_mode
+            mode = os.stat(local).st_mode
         except (OSError, ValueError):
             return None
-        return path if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
+        return local if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
 
-    def _remote(self, path: str, ask: Any) -> Any:
+    def note_if_missing(self, folder: str) -> None:
+        """Keeps that a folder is not there, if so.
+
+        Args:
+            folder: As the store has it.
+        """
+        if self.existing(folder) is None and folder not in self._unread:
+            self._note_missing(folder, folder)
+
+    def _note_missing(self, folder: str, path: str) -> None:
+        """Of a folder that is gone, says so once, and not of each file in it."""
+        gone = path if folder and self.existing(folder) else folder
+        is_relative = not has_scheme(gone) and not os.path.isabs(gone)
+        searched = self._searched if gone and is_relative else ()
+        self._unread[gone] = Unread(gone, MISSING, None, searched)
+
+    def _check_ambiguous(self, path: str) -> None:
+        if has_scheme(path) or os.path.isabs(path):
+            return
+        found = [base for base in self._searched if os.path.exists(os.path.join(base, path))]
+        if len(found) > 1:
+            mine = os.path.realpath(os.path.join(self._base, path))
+            others = [x for x in found if os.path.realpath(os.path.join(x, path)) != mine]
+            if others and os.path.exists(mine):
+                self._unread.setdefault(
+                    path, Unread(path, AMBIGUOUS, None, (os.path.abspath(self._base), *others))
+                )
+
+    def _remote(self, path: str, ask: Any, expected: bool) -> Any:
         parts = urlsplit(path)
         server = f"{parts.scheme}://{parts.netloc}"
-        if server in self._failed:
-            return None
-        try:
-            import tensorflow as tf
-
+        if server not in self._failed:
             try:
-                return ask(tf.io.gfile, path)
-            except tf.errors.NotFoundError:
-                return None
-        except Exception:  # Whatever a file system raises: it cannot be read from here.
-            self._failed.add(server)
-            return None
+                import tensorflow as tf
+
+                try:
+                    return ask(tf.io.gfile, path)
+                except tf.errors.NotFoundError:
+                    if expected:
+                        self._unread[path] = Unread(path, MISSING)
+                    return None
+            except Exception as error:  # Whatever a file system raises: it cannot be read.
+                said = getattr(error, "message", None) or str(error) or type(error).__name__
+                self._failed[server] = f"{server} cannot be read from here: {said}"
+        self.note_unreadable(path, self._failed[server])
+        return None
 
 
-def _has_scheme(path: str) -> bool:
-    return "://" in path
+def _bases(store_folder: str | None) -> tuple[str, ...]:
+    """Folders that relative paths may be relative to: of the store and above it, and the current.
+
+    The store's come first: where two copies of a project lie side by side, the one to which the
+    store belongs is meant, wherever one is.
+    """
+    found = []
+    if store_folder is not None:
+        folder = os.path.abspath(store_folder)
+        while os.path.dirname(folder) != folder:
+            found.append(folder)
+            folder = os.path.dirname(folder)
+    return tuple(dict.fromkeys([*found, os.path.realpath(os.curdir)]))
+
+
+def has_scheme(path: str) -> bool:
+    """Tells whether a path is a URI with a scheme.
+
+    Args:
+        path: Any.
+
+    Example:
+        >>> has_scheme("gs://wine/model"), has_scheme("build/model")
+        (True, False)
+    """
+    return "://" in path or path.startswith("file:/")
+
+
+def _of_file_uri(uri: str) -> str:
+    """Returns the path that a ``file:`` URI means; also one whose percent signs mean themselves."""
+    path = urlsplit(uri.replace("?", "%3F").replace("#", "%23")).path
+    literal = path.replace("%3F", "?").replace("%23", "#")
+    return literal if os.path.lexists(literal.partition("\0")[0]) else urllib.parse.unquote(path)
 
 
 def _read_remote(gfile: Any, path: str) -> bytes:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST
-from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.lineage.files import SoftFiles, Unread
 from tfx_wine_ext.lineage.moved import (
     MIN_PAIRS,
     STATISTICS,
@@ -15,7 +15,8 @@ from tfx_wine_ext.lineage.moved import (
     main_metric,
     what_moved,
 )
-from tfx_wine_ext.lineage.runs import Run
+from tfx_wine_ext.lineage.readings import jsonable
+from tfx_wine_ext.lineage.runs import Run, metrics_are_unknown
 from tfx_wine_ext.lineage.scores import Score
 
 
@@ -52,6 +53,7 @@ def history_document(
         )
     files = SoftFiles()  # One for all: it remembers which servers do not answer.
     metric = metric or main_metric(runs, files)
+    files.take_unread()  # The runs know of them.
     moved = [what_moved(before, after, files) for before, after in zip(runs, runs[1:])]
     found = correlations(runs, metric, moved)
     return {
@@ -64,7 +66,8 @@ def history_document(
         "moved": moved,
         "features": _features(runs, moved),
         "correlations": found,
-        "correlation_note": _note(metric, found),
+        "correlation_note": _note(runs, metric, found),
+        "unread": jsonable(_unread(runs)),
     }
 
 
@@ -101,9 +104,19 @@ def _badness(score: Score) -> tuple[int, float]:
     return WORST_FIRST.index(score.verdict), -(score.nearness or 0.0)
 
 
-def _note(metric: str | None, found: Sequence[Mapping[str, Any]]) -> str:
+def _unread(runs: Sequence[Run]) -> list[Unread]:
+    """What of all runs could not be read, each file once."""
+    found = {(each.path, each.problem): each for run in runs for each in run.unread}
+    return list(found.values())
+
+
+def _note(runs: Sequence[Run], metric: str | None, found: Sequence[Mapping[str, Any]]) -> str:
     if metric is None:
-        return "No metric was measured."
+        unknown = sum(metrics_are_unknown(run) for run in runs)
+        if not unknown:
+            return "No metric was measured."
+        of = "1 run" if unknown == 1 else f"{unknown:,} runs"
+        return f"No metric is known: the evaluation of {of} could not be read."
     pairs = max((each["n"] for each in found), default=0)
     if pairs < MIN_PAIRS:
         return (

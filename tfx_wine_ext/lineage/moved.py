@@ -6,6 +6,7 @@ Nothing here says that one caused the other: two runs differ in many ways at onc
 from __future__ import annotations
 
 import itertools
+import posixpath
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,9 +14,9 @@ import numpy as np
 
 from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.lineage.evaluation import MetricValue, gated_metrics
-from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.lineage.files import MISSING, SoftFiles
 from tfx_wine_ext.lineage.readings import jsonable
-from tfx_wine_ext.lineage.runs import Run
+from tfx_wine_ext.lineage.runs import Component, Run
 from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
 from tfx_wine_ext.report.glossary import COUNTS, metric_label
 from tfx_wine_ext.report.text import count, number, pair, visible
@@ -48,6 +49,7 @@ def what_moved(before: Run, after: Run, files: SoftFiles | None = None) -> dict[
     Returns:
         A JSON object, described in docs/lineage.md.
     """
+    files = files or SoftFiles()
     same = same_data(before, after)
     source, scores = _scores(before, after, same, files)
     metrics = _metrics(before, after)
@@ -66,6 +68,7 @@ def what_moved(before: Run, after: Run, files: SoftFiles | None = None) -> dict[
         "metrics": metrics,
         "blessed": {side: run.blessed for side, run in _sides(before, after)},
         "pushed": {side: run.pushed for side, run in _sides(before, after)},
+        "unread": files.take_unread(),
     }
     parts["sentences"] = _sentences(before, after, parts, scores)
     found: dict[str, Any] = jsonable(parts)
@@ -96,7 +99,8 @@ def _scores(
     if drift is not None and drift.baseline_id == before.examples.id and drift.scores:
         return DRIFT_REPORT, drift.scores
     if before.statistics is not None and after.statistics is not None:
-        scores = scores_of_statistics(before.statistics.uri, after.statistics.uri, files)
+        old, new = before.statistics.path, after.statistics.path
+        scores = scores_of_statistics(old, new, files)
         if scores is not None:
             return STATISTICS, scores
     return None, ()
@@ -208,8 +212,7 @@ def _sentences(
     before: Run, after: Run, parts: Mapping[str, Any], scores: Sequence[Score]
 ) -> list[str]:
     found = [
-        f"{_shown(component.id)} failed: "
-        f"{visible(component.error or 'the store does not say why', _ERROR_LENGTH)}."
+        f"{_shown(component.id)} failed: {visible(_why(component, after), _ERROR_LENGTH)}."
         for component in after.components
         if component.state == "FAILED"
     ]
@@ -232,6 +235,19 @@ def _sentences(
     elif after.pushed and not before.pushed:
         found.append("A model was pushed.")
     return found
+
+
+def _why(component: Component, run: Run) -> str:
+    """Why a component failed: the store may not know, and a report that did may be gone."""
+    if component.error:
+        return component.error
+    gone = [
+        each.path
+        for each in run.unread
+        if each.problem == MISSING and posixpath.basename(each.path) == component.id
+    ]
+    also = f", and its folder {gone[0]} is not there" if gone else ""
+    return f"the store does not say why{also}"
 
 
 def _about_data(
@@ -356,7 +372,8 @@ def main_metric(among: Sequence[Run], files: SoftFiles | None = None) -> str | N
     """
     for run in reversed(among):
         if run.metrics:
-            gated = gated_metrics(run.evaluation.uri, files) if run.evaluation else []
+            evaluation = run.evaluation and run.evaluation.path
+            gated = gated_metrics(evaluation, files) if evaluation else []
             ordinary = [name for name in run.metrics if name not in _NO_QUALITY]
             candidates = [name for name in gated if name in run.metrics] or ordinary
             return next(iter(candidates or run.metrics))

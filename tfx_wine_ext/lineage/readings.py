@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import posixpath
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext.documents import DocumentError, parse_json
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.lineage.scores import (
     finite,
@@ -45,6 +46,8 @@ _NO_SETTINGS = {
     "pipeline_root",
     "checksum_md5",
 }
+# More digits than an integer of MLMD or of a file has.
+_INTEGER = re.compile(r"[-+]?[0-9]{1,30}")
 _HYPERPARAMETERS_FILE = "best_hyperparameters.txt"
 _ANOMALIES_FILE = "SchemaDiff.pb"
 
@@ -81,10 +84,19 @@ def state_of(executions: Sequence[Execution]) -> str:
 
 def error_of(execution: Execution) -> str | None:
     """Returns the last line of what TFX recorded of a failure: the error itself, not the stack."""
+    found = _json(execution.properties.get(_EXECUTION_RESULT))
+    message = found.get("resultMessage") if isinstance(found, dict) else None
+    lines = message.strip().splitlines() if isinstance(message, str) else []
+    return lines[-1] if lines else None
+
+
+def _json(value: Any) -> Any:
+    """Returns what a property holds that is JSON, as text or as MLMD's own; None if it is not."""
+    if not isinstance(value, str):
+        return value
     try:
-        message = json.loads(execution.properties.get(_EXECUTION_RESULT, ""))["resultMessage"]
-        return str(message).strip().splitlines()[-1]
-    except (ValueError, KeyError, TypeError, IndexError):
+        return parse_json(value, "", finite=False).value
+    except DocumentError:
         return None
 
 
@@ -98,35 +110,45 @@ def settings(execution: Execution) -> dict[str, Any]:
 
 
 def whole(value: Any) -> int | None:
-    """Returns an integer, which older versions of TFX store as text.
+    """Returns an integer, which older versions of TFX store as text, and others as a double.
 
     Example:
-        >>> whole(3), whole("3"), whole(True), whole("x"), whole(None)
-        (3, 3, 1, None, None)
+        >>> whole(3), whole("3"), whole(3.0), whole(True), whole(3.5), whole("x"), whole(None)
+        (3, 3, 3, 1, None, None, None)
     """
-    try:
-        return None if value is None or value == "" else int(value)
-    except (TypeError, ValueError):
-        return None
+    if isinstance(value, str):
+        return int(value) if _INTEGER.fullmatch(value.strip()) else None
+    if isinstance(value, float):
+        return int(value) if value.is_integer() else None
+    return int(value) if isinstance(value, int) else None
+
+
+def text(value: Any) -> str | None:
+    """Returns a text, or None for what is none or is empty.
+
+    Example:
+        >>> text("a"), text(""), text(7), text({})
+        ('a', None, None, None)
+    """
+    return value if isinstance(value, str) and value else None
 
 
 def content_fingerprint(examples: Artifact) -> str | None:
     """Returns the fingerprint of the content read, or of the input files of a plain ExampleGen."""
     found = examples.properties
-    content = found.get(example_keys.CONTENT_FINGERPRINT_KEY)
-    return content or found.get(example_keys.INPUT_FINGERPRINT_KEY) or None
+    content = text(found.get(example_keys.CONTENT_FINGERPRINT_KEY))
+    return content or text(found.get(example_keys.INPUT_FINGERPRINT_KEY))
 
 
 def schema_fingerprint(examples: Artifact) -> str | None:
     """Returns the fingerprint of the schema that ParquetExampleGen read."""
-    return examples.properties.get(example_keys.SCHEMA_FINGERPRINT_KEY) or None
+    return text(examples.properties.get(example_keys.SCHEMA_FINGERPRINT_KEY))
 
 
 def rows_of(examples: Artifact) -> dict[str, int] | None:
     """Returns the rows of each split, which ParquetExampleGen writes; None for others."""
-    try:
-        splits = json.loads(examples.properties.get("split_names") or "[]")
-    except ValueError:
+    splits = _json(examples.properties.get("split_names") or "[]")
+    if not isinstance(splits, list) or not all(isinstance(split, str) for split in splits):
         return None
     rows = {
         split: whole(examples.properties.get(example_keys.of_split(example_keys.ROWS_KEY, split)))
@@ -155,12 +177,14 @@ def anomalous_features(uri: str, files: SoftFiles) -> set[str] | None:
     splits = [name for name in files.names(uri) if name.startswith("Split-")]
     found: set[str] = set()
     for split in splits:
-        data = files.read(f"{uri}/{split}/{_ANOMALIES_FILE}")
+        name = f"{split}/{_ANOMALIES_FILE}"
+        data = files.read(uri, name)
         if data is None:
             return None
         try:
             found |= set(anomalies_pb2.Anomalies.FromString(data).anomaly_info)
         except DecodeError:
+            files.note_unreadable(f"{uri}/{name}", "expected TFDV's anomalies, found others")
             return None
     return found if splits else None
 
@@ -184,7 +208,7 @@ def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
         "id": report.id,
         "uri": report.uri,
         "report": files.existing(f"{report.uri}/{drift_keys.REPORT_HTML}"),
-        "verdict": found.get(drift_keys.VERDICT_KEY),
+        "verdict": text(found.get(drift_keys.VERDICT_KEY)),
         "blessed": None if blessed is None else blessed == 1,
         "baseline_span": whole(found.get(drift_keys.BASELINE_SPAN_KEY)),
         "features": whole(found.get(drift_keys.FEATURES_KEY)),
@@ -207,10 +231,10 @@ def stopped_drift(folders: Sequence[str], files: SoftFiles) -> dict[str, Any] | 
         sentence without its full stop. None if there is no report.
     """
     for folder in folders:
-        document = read_report(folder, files)
+        document = read_report(folder, files, expected=False)
         if document is not None:
-            baseline = (document.get("baseline") or {}).get("name", "the baseline")
-            why = f"The data drifted from {baseline}: {'; '.join(document.get('reasons', ()))}"
+            baseline = (document["baseline"] or {}).get("name", "the baseline")
+            why = f"The data drifted from {baseline}: {'; '.join(document['reasons'])}"
             return {**_of_document(document, None, folder, files), "why": why}
     return None
 
@@ -223,13 +247,13 @@ def _of_document(
         "id": id_,
         "uri": folder,
         "report": files.existing(f"{folder}/{drift_keys.REPORT_HTML}"),
-        "verdict": document.get("verdict"),
-        "blessed": document.get("verdict") != "DRIFT",
-        "baseline_span": (document.get("baseline") or {}).get("span"),
+        "verdict": document["verdict"],
+        "blessed": document["verdict"] != "DRIFT",
+        "baseline_span": (document["baseline"] or {}).get("span"),
         "features": len(features),
         "features_drifted": sum(feature["verdict"] == "DRIFT" for feature in features),
-        "share_drifted": finite(document.get("share_drifted")),
-        "reasons": tuple(document.get("reasons", ())),
+        "share_drifted": finite(document["share_drifted"]),
+        "reasons": tuple(document["reasons"]),
         "scores": scores_of_report(document),
     }
 
@@ -266,22 +290,22 @@ def kind_of(trainer: Execution) -> str | None:
 
 def hyperparameters(uri: str, files: SoftFiles) -> dict[str, Any] | None:
     """Returns the values of a HyperParameters artifact, as KerasTuner writes them."""
-    data = files.read(f"{uri}/{_HYPERPARAMETERS_FILE}")
-    try:
-        values = json.loads(data or b"null")
-    except ValueError:
+    data = files.read(uri, _HYPERPARAMETERS_FILE)
+    if data is None:
         return None
-    if isinstance(values, dict) and isinstance(values.get("values"), dict):
-        values = values["values"]
-    return values if isinstance(values, dict) else None
+    path = f"{uri}/{_HYPERPARAMETERS_FILE}"
+    try:
+        found = parse_json(data, path, finite=False)
+        values = found.mapping().get("values")
+        return values if isinstance(values, dict) else found.mapping()
+    except DocumentError as error:
+        files.note_unreadable(path, error.problem)
+        return None
 
 
 def custom_config(trainer: Execution) -> dict[str, Any] | None:
     """Returns a Trainer's `custom_config`, if it is a dictionary with something in it."""
-    try:
-        found = json.loads(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY) or "null")
-    except (ValueError, TypeError):
-        return None
+    found = _json(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY))
     return found if isinstance(found, dict) and found else None
 
 

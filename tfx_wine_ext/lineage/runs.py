@@ -15,7 +15,7 @@ from typing import Any
 
 from tfx_wine_ext.lineage import readings
 from tfx_wine_ext.lineage.evaluation import Metrics, MetricValue, read_metrics
-from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.lineage.files import SoftFiles, Unread
 from tfx_wine_ext.lineage.scores import Score
 from tfx_wine_ext.lineage.snapshot import (
     UPSTREAM,
@@ -28,6 +28,8 @@ from tfx_wine_ext.lineage.snapshot import (
 LATEST = "latest"
 # Longer ones are taken for the beginning of an id, if they are one: TFX's ids begin with a year.
 _MOST_DIGITS = 3
+# The years 1970 to 9998, in milliseconds.
+_FIRST, _LAST = 0, 253_370_764_799_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -150,11 +152,13 @@ class ArtifactRef:
 
     Attributes:
         id: The store's number for it.
-        uri: Where it is.
+        uri: Where it is, as the store has it.
+        path: Where that is from here, if it is there at all.
     """
 
     id: int
     uri: str
+    path: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -180,6 +184,7 @@ class Run:
         blessed: Whether the Evaluator accepted the model; None: it was not asked.
         pushed: Where the model was pushed to.
         parameters: Execution properties that are settings, by component.
+        unread: Files that were looked for and not read: what they hold is missing above.
     """
 
     run: str
@@ -200,6 +205,7 @@ class Run:
     blessed: bool | None
     pushed: str | None
     parameters: Mapping[str, Mapping[str, Any]]
+    unread: tuple[Unread, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """The run as a JSON object, without NaN and infinities; every key is always there."""
@@ -233,13 +239,35 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
             groups[-1].append(executions[0])
         else:
             groups.append(list(executions))
-    files = SoftFiles()
+    files = files_of(snapshot)
     made = [
         _Reader(snapshot, files, name, number, executions).run()
         for name, groups in found.items()
         for number, executions in enumerate(groups, 1)
     ]
     return sorted(made, key=lambda run: run.components[0].execution)
+
+
+def files_of(snapshot: Snapshot) -> SoftFiles:
+    """Returns what reads the files of a store's artifacts, wherever it is called.
+
+    Args:
+        snapshot: Of the store.
+    """
+    return SoftFiles(snapshot.folder, (each.uri for each in snapshot.artifacts.values()))
+
+
+def metrics_are_unknown(run: Run) -> bool:
+    """Tells whether a run was evaluated, and what was measured could not be read.
+
+    Args:
+        run: The run.
+    """
+    return (
+        run.evaluation is not None
+        and not run.metrics
+        and any(each.path.startswith(run.evaluation.uri) for each in run.unread)
+    )
 
 
 def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
@@ -292,10 +320,7 @@ def find_run(among: Sequence[Run], text: str) -> Run:
 
 
 def _number(text: str) -> int | None:
-    try:
-        return int(text)
-    except ValueError:
-        return None
+    return readings.whole(text)
 
 
 def _by_number(among: Sequence[Run], number: int) -> list[Run]:
@@ -357,7 +382,7 @@ class _Reader:
             metrics=metrics.model,
             baseline_metrics=metrics.baseline,
             baseline_model_id=self._baseline_model(evaluation[1]) if evaluation else None,
-            evaluation=evaluation and ArtifactRef(evaluation[0].id, evaluation[0].uri),
+            evaluation=evaluation and self._ref(evaluation[0]),
             blessed=self._blessed(evaluation and evaluation[1]),
             pushed=self._pushed(),
             parameters={
@@ -365,7 +390,11 @@ class _Reader:
                 for each in executions
                 if not readings.is_resolver(each)
             },
+            unread=self._files.take_unread(),
         )
+
+    def _ref(self, artifact: Artifact) -> ArtifactRef:
+        return ArtifactRef(artifact.id, artifact.uri, self._files.local(artifact.uri))
 
     def _inputs(self, execution: Execution) -> list[tuple[Link, Artifact]]:
         links = self._snapshot.inputs.get(execution.id, ())
@@ -430,14 +459,14 @@ class _Reader:
         for artifact, execution in made:
             read = self._input(execution, "Examples")
             if examples is None or (read is not None and read.id == examples.id):
-                return ArtifactRef(artifact.id, artifact.uri)
+                return self._ref(artifact)
         for link in self._snapshot.read_by.get(examples.id, ()) if examples else ():
             execution = self._snapshot.executions[link.execution]
             if execution.succeeded and not self._is_transform(execution):
                 for output in self._snapshot.outputs.get(execution.id, ()):
                     artifact = self._snapshot.artifacts[output.artifact]
                     if artifact.type == "ExampleStatistics":
-                        return ArtifactRef(artifact.id, artifact.uri)
+                        return self._ref(artifact)
         return None
 
     def _is_transform(self, execution: Execution) -> bool:
@@ -467,10 +496,14 @@ class _Reader:
         stopped: dict[int, str] = {}
         for execution in self._executions:
             if readings.is_drift_report(execution) and execution.state in ("FAILED", "RUNNING"):
-                found = readings.stopped_drift(self._stopped_folders(execution), self._files)
+                folders = self._stopped_folders(execution)
+                found = readings.stopped_drift(folders, self._files)
                 if found is not None:
                     reports.append((execution, found))
                     stopped[execution.id] = found.pop("why")
+                elif folders and readings.error_of(execution) is None:
+                    # Where not even the folder of all nodes is there, nobody can say.
+                    self._files.note_if_missing(readings.node_folder(folders[0]))
         # Between splits of the same examples: only if there is nothing else.
         reports.sort(key=lambda report: bool(report[0].properties.get("skew")))
         if not reports:
@@ -531,7 +564,8 @@ class _Reader:
     def _pushed(self) -> str | None:
         for artifact, _ in self._made["PushedModel"]:
             if readings.whole(artifact.properties.get("pushed")) == 1:
-                return str(artifact.properties.get("pushed_destination") or artifact.uri)
+                pushed_to = readings.text(artifact.properties.get("pushed_destination"))
+                return pushed_to or artifact.uri
         return None
 
     def _model(self, evaluator: Execution | None) -> Model | None:
@@ -564,7 +598,7 @@ class _Reader:
             uri=artifact.uri,
             kind=readings.kind_of(trainer),
             warm=None if warm is None else warm == 1,
-            reason=found.get("warm_start_reason") or None,
+            reason=readings.text(found.get("warm_start_reason")),
             base_model_id=base,
             generation=readings.whole(found.get("generation")),
             steps=readings.whole(found.get("steps")),
@@ -588,6 +622,7 @@ def _component(execution: Execution, stopped: str | None) -> Component:
 
 
 def _iso(milliseconds: int) -> str:
-    """A time as ISO 8601 with an offset from UTC."""
+    """A time as ISO 8601 with an offset from UTC; of one that is none, the nearest that is."""
     utc = datetime.timezone.utc
-    return datetime.datetime.fromtimestamp(milliseconds / 1000, utc).isoformat()
+    seconds = min(max(milliseconds, _FIRST), _LAST) / 1000
+    return datetime.datetime.fromtimestamp(seconds, utc).isoformat()

@@ -3,16 +3,53 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
+from tfx_wine_ext import documents
 from tfx_wine_ext.drift.ranking import WORST_FIRST, deciding_metric, nearness, severity
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.types import drift_report as keys
 
 STATISTICS_FILE = "FeatureStats.pb"
+# StatisticsGen makes ten, and a thousand ranks; the time to compare them is quadratic.
+_MOST_BUCKETS = 10_000
+_MOST_ROWS = 2**62
+
+_NUMBER, _TEXT = documents.number, documents.text
+_SIDE = documents.record({}, {"mean": documents.optional(_NUMBER)})
+# What is read here of a report; the page asks for all of it.
+_REPORT = documents.record(
+    {
+        "verdict": documents.one_of(*WORST_FIRST),
+        "reasons": documents.list_of(_TEXT),
+        "features": documents.list_of(
+            documents.record(
+                {
+                    "name": _TEXT,
+                    "verdict": documents.one_of(*WORST_FIRST),
+                    "metrics": documents.mapping_of(
+                        documents.record(
+                            {
+                                "value": _NUMBER,
+                                "threshold": documents.optional(_NUMBER),
+                                "warn": documents.optional(_NUMBER),
+                                "verdict": documents.optional(documents.one_of(*WORST_FIRST)),
+                            }
+                        )
+                    ),
+                    "baseline": documents.optional(_SIDE),
+                    "current": documents.optional(_SIDE),
+                }
+            )
+        ),
+        "baseline": documents.optional(
+            documents.record({"name": _TEXT}, {"span": documents.optional(documents.whole_number)})
+        ),
+        "share_drifted": documents.optional(_NUMBER),
+    }
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,8 +167,9 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
         name = str(properties[keys.of_worst(rank)])
         if verdict == "WARN":  # Recorded is the level of warning.
             threshold = None
-        if verdict in WORST_FIRST:
-            found.append(Score(name, verdict, metric, finite(score), finite(threshold)))
+        if isinstance(verdict, str) and verdict in WORST_FIRST:
+            decided = metric if isinstance(metric, str) else None
+            found.append(Score(name, verdict, decided, finite(score), finite(threshold)))
     return tuple(found)
 
 
@@ -161,14 +199,43 @@ def scores_of_statistics(
     if not common:
         return None
     split = "train" if "train" in common else common[0]
-    before, after = (read_statistics(uri, split, files) for uri in (before_uri, after_uri))
-    if before is None or after is None:
-        return None
-    try:
-        result = compare(statistics_summaries(before), statistics_summaries(after))
-    except ValueError:  # Statistics without the histograms that are compared.
-        return None
-    return scores_of_report(result.to_dict())
+    summaries = []
+    for uri in (before_uri, after_uri):
+        statistics = read_statistics(uri, split, files)
+        if statistics is None:
+            return None
+        why = _senseless(statistics)
+        try:
+            summaries.append({} if why else statistics_summaries(statistics))
+        except (ValueError, ArithmeticError, LookupError) as error:
+            why = str(error)
+        if why:
+            files.note_unreadable(f"{uri}/Split-{split}/{STATISTICS_FILE}", why)
+            return None
+    return scores_of_report(compare(*summaries).to_dict())
+
+
+def _senseless(statistics: Any) -> str | None:
+    """Says what in statistics cannot be of any data: it would be compared all the same."""
+    for feature in statistics.features:
+        name = ".".join(feature.path.step) or feature.name
+        found = [*feature.num_stats.histograms, feature.string_stats.rank_histogram]
+        found += [
+            getattr(feature, kind).common_stats.num_values_histogram
+            for kind in ("num_stats", "string_stats", "bytes_stats")
+        ]
+        for histogram in found:
+            if len(histogram.buckets) > _MOST_BUCKETS:
+                return f"feature {name!r} has {len(histogram.buckets):,} buckets"
+            counts = [bucket.sample_count for bucket in histogram.buckets]
+            if not all(0 <= count <= _MOST_ROWS for count in (*counts, _nan_of(histogram))):
+                return f"feature {name!r} has counts that are none"
+    return None
+
+
+def _nan_of(histogram: Any) -> float:
+    """Ranks have no number of NaN."""
+    return float(getattr(histogram, "num_nan", 0))
 
 
 def statistics_splits(uri: str, files: SoftFiles) -> list[str]:
@@ -181,29 +248,39 @@ def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
     from google.protobuf.message import DecodeError
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    data = files.read(f"{uri}/Split-{split}/{STATISTICS_FILE}")
+    name = f"Split-{split}/{STATISTICS_FILE}"
+    data = files.read(uri, name)
     if data is None:
         return None
     try:
         datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(data).datasets
     except DecodeError:
+        files.note_unreadable(f"{uri}/{name}", "expected TFDV's statistics, found something else")
         return None
     # With slices, the first one is of the whole by TFDV's convention, and has this name.
     whole = [dataset for dataset in datasets if dataset.name in ("", "All Examples")]
     return whole[0] if len(datasets) and whole else (datasets[0] if len(datasets) == 1 else None)
 
 
-def read_report(folder: str, files: SoftFiles) -> dict[str, Any] | None:
-    """Returns the document of a drift report; None if it is gone or is none."""
-    data = files.read(f"{folder}/{keys.REPORT_JSON}")
+def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict[str, Any] | None:
+    """Returns the document of a drift report; None if it is gone or is none, which `files` keeps.
+
+    Args:
+        folder: Of the report.
+        files: How to read it.
+        expected: Whether it is worth telling if it is not there.
+    """
+    data = files.read(folder, keys.REPORT_JSON, expected=expected)
     if data is None:
         return None
+    path = f"{folder}/{keys.REPORT_JSON}"
     try:
-        document = json.loads(data)
-        complete = isinstance(document, dict) and isinstance(document["features"], list)
-    except (ValueError, KeyError):
+        document: dict[str, Any] = documents.parse_json(data, path).value
+        documents.checked(document, _REPORT, path)
+    except documents.DocumentError as error:
+        files.note_unreadable(path, error.problem)
         return None
-    return document if complete else None
+    return document
 
 
 def finite(value: Any) -> float | None:
@@ -213,6 +290,9 @@ def finite(value: Any) -> float | None:
         >>> finite(1), finite(float("nan")), finite("x")
         (1.0, None, None)
     """
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
-    return float(value)
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # An integer that no float can hold.
+        return None

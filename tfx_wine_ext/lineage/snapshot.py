@@ -12,12 +12,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from google.protobuf import json_format
 from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from tfx_wine_ext.lineage.store import StoreError, query_sqlite
+from tfx_wine_ext.lineage import sqlite_file
+from tfx_wine_ext.lineage.errors import StoreError
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
 
@@ -127,6 +127,7 @@ class Snapshot:
         outputs: What each execution wrote or took from the cache, by its id.
         written_by: The same as `outputs`, by id of the artifact.
         read_by: The same as `inputs`, by id of the artifact.
+        folder: Folder of the store's file; None if it is none.
     """
 
     artifacts: Mapping[int, Artifact]
@@ -136,6 +137,7 @@ class Snapshot:
     outputs: Mapping[int, tuple[Link, ...]]
     written_by: Mapping[int, tuple[Link, ...]]
     read_by: Mapping[int, tuple[Link, ...]]
+    folder: str | None = dataclasses.field(default=None, compare=False)
 
     @classmethod
     def read(cls, store: metadata_store.MetadataStore, pipeline: str | None = None) -> Snapshot:
@@ -163,10 +165,10 @@ class Snapshot:
         """
         try:
             return cls._read(store, pipeline)
-        except (errors.StatusError, RuntimeError) as error:
-            name = getattr(store, "name", "the metadata store")
-            said = " ".join(str(error).split())
-            raise StoreError(f"{name}: expected answers, found: {said[:300]}: try again") from error
+        except StoreError:
+            raise
+        except (errors.StatusError, RuntimeError, ValueError) as error:
+            raise _no_answer(store, " ".join(str(error).split())) from None
 
     @classmethod
     def _read(cls, store: metadata_store.MetadataStore, pipeline: str | None) -> Snapshot:
@@ -175,8 +177,10 @@ class Snapshot:
         pipelines = sorted({c.name for c in contexts.values() if c.type == _PIPELINE})
         if pipeline is not None and pipeline not in pipelines:
             raise StoreError(
-                f"{getattr(store, 'name', 'the metadata store')}: expected the pipeline "
-                f"{pipeline!r}, found {', '.join(map(repr, pipelines)) or 'none'}"
+                _name(store),
+                f"the pipeline {pipeline!r}",
+                ", ".join(map(repr, pipelines)) or "none",
+                "name one of these" if pipelines else "run one first",
             )
         names = _type_names(store.get_execution_types())
         found = store.get_executions()
@@ -209,6 +213,7 @@ class Snapshot:
             outputs=_grouped(outputs, "execution"),
             written_by=_grouped(outputs, "artifact"),
             read_by=_grouped(inputs, "artifact"),
+            folder=getattr(store, "folder", None),
         )
 
     @functools.cached_property
@@ -280,6 +285,16 @@ class Snapshot:
             level = following
 
 
+def _name(store: metadata_store.MetadataStore) -> str:
+    return str(getattr(store, "name", "the metadata store"))
+
+
+def _no_answer(store: metadata_store.MetadataStore, said: str) -> StoreError:
+    path = getattr(store, "sqlite_file", None)
+    found = path and sqlite_file.damaged(path, _name(store))
+    return found or StoreError(_name(store), "answers", said[:300] or "none", "try again")
+
+
 @dataclasses.dataclass(frozen=True)
 class _Context:
     id: int
@@ -293,7 +308,8 @@ class _Context:
 
     def run(self) -> RunContext:
         # The name of a legacy one begins with the pipeline's.
-        return RunContext(self.id, self.properties.get("run_id", self.name), self.type == _RUNS[1])
+        name = _text(self.properties.get("run_id")) or self.name
+        return RunContext(self.id, name, self.type == _RUNS[1])
 
 
 def _associations(
@@ -304,7 +320,7 @@ def _associations(
     path = getattr(store, "sqlite_file", None)
     if path is not None:
         statement = "SELECT context_id, execution_id FROM Association ORDER BY context_id"
-        pairs: Iterable[tuple[int, ...]] = query_sqlite(path, statement)
+        pairs: Iterable[tuple[int, ...]] = sqlite_file.query(path, statement, _name(store))
     else:
         pairs = [
             (context, execution.id)
@@ -324,19 +340,19 @@ def _execution(
     properties = _properties(proto)
     by_type = {context.type: context for context in contexts}
     pipeline = by_type[_PIPELINE].name if _PIPELINE in by_type else None
-    component = properties.get("component_id")
+    component = _text(properties.get("component_id"))
     if "node" in by_type:
         component = by_type["node"].name
         if pipeline and component.startswith(f"{pipeline}."):
             component = component[len(pipeline) + 1 :]
     elif "component_run" in by_type:
-        component = by_type["component_run"].properties.get("component_id", component)
+        component = _text(by_type["component_run"].properties.get("component_id"), component)
     return Execution(
         id=proto.id,
         type=names.get(proto.type_id, ""),
-        state=metadata_store_pb2.Execution.State.Name(proto.last_known_state),
+        state=_state(metadata_store_pb2.Execution.State, proto.last_known_state),
         component=component,
-        pipeline=pipeline or properties.get("pipeline_name"),
+        pipeline=pipeline or _text(properties.get("pipeline_name")),
         run=next((context.id for context in contexts if context.type in _RUNS), None),
         created=proto.create_time_since_epoch,
         updated=proto.last_update_time_since_epoch,
@@ -344,12 +360,17 @@ def _execution(
     )
 
 
+def _state(states: Any, number: int) -> str:
+    """Returns MLMD's name of a state; of one that this version does not know, UNKNOWN."""
+    return str(states.Name(number)) if number in states.values() else "UNKNOWN"
+
+
 def _artifact(proto: metadata_store_pb2.Artifact, names: Mapping[int, str]) -> Artifact:
     return Artifact(
         id=proto.id,
         type=names.get(proto.type_id, ""),
         uri=proto.uri,
-        state=metadata_store_pb2.Artifact.State.Name(proto.state),
+        state=_state(metadata_store_pb2.Artifact.State, proto.state),
         created=proto.create_time_since_epoch,
         properties=_properties(proto),
     )
@@ -362,12 +383,32 @@ def _properties(proto: Any) -> dict[str, Any]:
         for name, value in values.items():
             kind = value.WhichOneof("value")
             if kind == "struct_value":
-                decoded = json_format.MessageToDict(value.struct_value)
+                decoded = _plain_object(value.struct_value)
                 is_plain = decoded.keys() == {_JSON_VALUE_FIELD}
                 plain[name] = decoded[_JSON_VALUE_FIELD] if is_plain else decoded
             elif kind is not None and kind != "proto_value":
                 plain[name] = getattr(value, kind)
     return plain
+
+
+def _plain_object(struct: Any) -> dict[str, Any]:
+    # Not protobuf's own way to JSON, which refuses NaN and infinities.
+    return {name: _plain(value) for name, value in struct.fields.items()}
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value of protobuf's Struct, of which protobuf allows 100 levels."""
+    kind = value.WhichOneof("kind")
+    if kind == "struct_value":
+        return _plain_object(value.struct_value)
+    if kind == "list_value":
+        return [_plain(each) for each in value.list_value.values]
+    return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def _text(value: Any, otherwise: str | None = None) -> str | None:
+    """Returns a text that TFX wrote; anything else was written by somebody else."""
+    return value if isinstance(value, str) and value else otherwise
 
 
 def _key(event: metadata_store_pb2.Event) -> str:

@@ -6,18 +6,15 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext.documents import checked
 from tfx_wine_ext.drift.ranking import WORST_FIRST, severity
-from tfx_wine_ext.report import explain, glossary, plots
+from tfx_wine_ext.report import explain, glossary, plots, shapes
 from tfx_wine_ext.report.page import NAME_LIMIT, render
 from tfx_wine_ext.report.text import count, number, pair, percent, probability, visible
 
 FORMAT_VERSION = 1
 # Of the first screen; the others are found below.
 _MOST_MOVED = 10
-_KEYS = (
-    *("verdict", "reasons", "share_drifted", "aggregate", "method", "created", "baseline"),
-    *("current", "multivariate", "features", "config"),
-)
 _STATISTICS = {
     "min": "Minimum",
     "p25": "Lower quartile",
@@ -133,7 +130,8 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
 
     Raises:
         TypeError: `document` is no mapping.
-        ValueError: It is of another format version, or a key is missing.
+        ValueError: It is of another format version, or something else than expected stands at
+            some place of it, which the message names.
 
     Example:
         >>> page = render_drift_page({
@@ -185,9 +183,7 @@ def _check(document: Mapping[str, Any]) -> None:
             f"document['format_version'] must be {FORMAT_VERSION}, found {version!r}: render it "
             "with the version of tfx-wine-ext that wrote it, or compare again"
         )
-    lacking = [key for key in _KEYS if key not in document]
-    if lacking:
-        raise ValueError(f"document must have the keys {', '.join(lacking)}, which are missing")
+    checked(document, shapes.DRIFT, "document")
 
 
 def _feature(column: int, feature: Mapping[str, Any]) -> FeatureView:

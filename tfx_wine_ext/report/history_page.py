@@ -10,12 +10,15 @@ import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext import documents
 from tfx_wine_ext.report import history_explain as explain
 from tfx_wine_ext.report import history_plot as plot
+from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.explain import label_of, metric_number
 from tfx_wine_ext.report.glossary import COUNTS, metric_label
 from tfx_wine_ext.report.page import NAME_LIMIT, SENTENCE_LIMIT, render
 from tfx_wine_ext.report.text import count, moment, number, pair, visible
+from tfx_wine_ext.report.unread import unread_sentences
 
 Json = Mapping[str, Any]
 
@@ -36,15 +39,6 @@ _PARTS = 12
 _REASONS = 4
 # A reason of the drift report that the headline says anyway.
 _SAID = re.compile(r"\d+ of \d+ features drifted( or came near it)?|there is no baseline")
-_KEYS = (
-    *("pipeline", "store", "created", "library", "metric", "runs", "moved", "features"),
-    *("correlations", "correlation_note"),
-)
-_RUN_KEYS = (
-    *("run", "number", "pipeline", "started", "finished", "state", "components", "examples"),
-    *("drift", "model", "metrics", "baseline_metrics", "evaluation", "blessed", "pushed"),
-    "parameters",
-)
 _PER_RUN = ("scores", "limits", "verdicts", "metrics")
 
 
@@ -122,6 +116,7 @@ class RunView:
         seconds: Of all components together.
         longest: Of the slowest one; 1 where no time is known.
         report_link: Address of its drift report, if that is a page on this machine.
+        unread: What could not be read of its files, in words.
     """
 
     run: Json
@@ -140,6 +135,7 @@ class RunView:
     seconds: float | None
     longest: float
     report_link: str | None
+    unread: tuple[str, ...]
 
 
 def render_history_page(document: Json) -> str:
@@ -158,7 +154,8 @@ def render_history_page(document: Json) -> str:
 
     Raises:
         TypeError: `document` is no mapping.
-        ValueError: A key is missing, or its parts do not belong together.
+        ValueError: Something else than expected stands at some place of it, which the message
+            names, or its parts do not belong together.
 
     Example:
         >>> page = render_history_page({
@@ -187,6 +184,7 @@ def render_history_page(document: Json) -> str:
         headline=explain.headline(document),
         tone=explain.OUTCOMES[outcomes[-1]].tone if runs else "NO_BASELINE",
         reasons=_reasons(document, outcomes[-1]) if runs else (),
+        unread=unread_sentences(document.get("unread", ())),
         latest=views[-1] if runs else None,
         production=None if production is None else views[production],
         production_at=None if production is None else plot.place(production, len(runs)),
@@ -219,14 +217,10 @@ def render_history_page(document: Json) -> str:
 def _check(document: Json) -> None:
     if not isinstance(document, Mapping):
         raise TypeError(f"document must be a mapping, found {type(document).__name__}")
-    _require(document, _KEYS, "document")
+    documents.checked(document, shapes.HISTORY, "document")
     runs = document["runs"]
-    if not isinstance(runs, Sequence) or isinstance(runs, str):
-        raise ValueError(f"document['runs'] must be a list, found {type(runs).__name__}")
-    for i, run in enumerate(runs):
-        _require(run, _RUN_KEYS, f"document['runs'][{i}]")
     numbers = [run["number"] for run in runs]
-    if any(not isinstance(n, int) for n in numbers) or len(set(numbers)) < len(numbers):
+    if len(set(numbers)) < len(numbers):
         raise ValueError(
             f"document['runs'] must have different whole numbers, found {numbers[:20]}"
         )
@@ -237,21 +231,12 @@ def _check(document: Json) -> None:
         )
     for i, feature in enumerate(document["features"]):
         where = f"document['features'][{i}]"
-        _require(feature, ("name", *_PER_RUN), where)
         for key in _PER_RUN:
             if len(feature[key]) != len(runs):
                 raise ValueError(
                     f"{where}[{key!r}] must have one entry for each of {len(runs)} runs, found "
                     f"{len(feature[key])}: make the document anew"
                 )
-
-
-def _require(part: Any, keys: Sequence[str], where: str) -> None:
-    if not isinstance(part, Mapping):
-        raise ValueError(f"{where} must be a mapping, found {type(part).__name__}")
-    lacking = [key for key in keys if key not in part]
-    if lacking:
-        raise ValueError(f"{where} must have the keys {', '.join(lacking)}, which are missing")
 
 
 def _metric_names(document: Json) -> list[str]:
@@ -323,6 +308,7 @@ def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
         sum(seconds) if seconds else None,
         max(seconds, default=0.0) or 1.0,
         _link(run["drift"]["report"]) if run["drift"] else None,
+        tuple(unread_sentences(run.get("unread", ()))) if detailed else (),
     )
 
 
@@ -388,8 +374,8 @@ def _settings(moved: Json) -> Iterator[Setting]:
 def _parsed(value: Any) -> Any:
     if isinstance(value, str) and value[:1] in ("{", "["):
         try:
-            return json.loads(value)
-        except (ValueError, RecursionError):
+            return documents.parse_json(value, "", finite=False).value
+        except documents.DocumentError:
             return value
     return value
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from tfx_wine_ext.documents import checked
+from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.page import render
 
 
@@ -18,12 +20,17 @@ def render_warm_start_page(report: Mapping[str, Any]) -> str:
     Returns:
         A whole HTML document that needs no network; write it as UTF-8.
 
+    Raises:
+        ValueError: Something else than expected stands at some place of it, which the message
+            names.
+
     Example:
         >>> from tfx_wine_ext.warm_start import TransferReport
         >>> cold = TransferReport(warm=False, reason="Cold start: there is no model yet.")
         >>> "there is no model yet" in render_warm_start_page(cold.to_dict())
         True
     """
+    checked(report, shapes.WARM_START, "report")
     return render(
         "warm_start.html",
         title="Warm start" if report["warm"] else "Cold start",

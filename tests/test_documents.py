@@ -1,0 +1,230 @@
+"""A document that somebody else wrote gives values of the expected types, or one error."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import pickle
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tfx_wine_ext.documents import (
+    MAX_DEPTH,
+    DocumentError,
+    Part,
+    anything,
+    boolean,
+    checked,
+    described,
+    list_of,
+    mapping_of,
+    number,
+    one_of,
+    optional,
+    parse_json,
+    read_bytes,
+    read_json,
+    record,
+    text,
+    whole_number,
+)
+
+
+def test_a_document_is_read_from_a_file(tmp_path):
+    path = tmp_path / "a b.json"
+    path.write_text('{"name": "wörd", "steps": 200}', encoding="utf-8")
+    document = read_json(path)
+    assert (document["name"].text(), document["steps"].integer()) == ("wörd", 200)
+
+
+def test_a_byte_order_mark_is_passed_over():
+    assert parse_json(b"\xef\xbb\xbf{}", "a.json").mapping() == {}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"\xff\xfe{\x00}\x00", "a.json: expected JSON in UTF-8, found the byte 0xff at 0"),
+        (b'{"a": "\xe9"}', "a.json: expected JSON in UTF-8, found the byte 0xe9 at 7"),
+        ("", "a.json: expected JSON, found nothing"),
+        ("{", "a.json: expected JSON, found Expecting property name"),
+        ("[1] [2]", "a.json: expected JSON, found Extra data at line 1, column 5"),
+        ("\x00", "a.json: expected JSON, found Expecting value at line 1, column 1"),
+        ("[NaN]", "a.json: expected finite numbers, found NaN"),
+        ('{"a": -Infinity}', "a.json: expected finite numbers, found -Infinity"),
+        ("[[1e999]]", "a.json: expected finite numbers, found one beyond the range of a float"),
+        ("1" * 309, "a.json: expected integers of at most 308 digits, found one of 309"),
+        ("[" * 102 + "]" * 102, "a.json: expected JSON nested at most 100 deep, found deeper"),
+        ("[" * 10**6, "a.json: expected JSON nested at most 100 deep, found deeper nesting"),
+        ('{"a":' * 10**5, "a.json: expected JSON nested at most 100 deep, found deeper nesting"),
+    ],
+)
+def test_what_is_no_such_json_is_an_error_that_names_the_document(content, message):
+    with pytest.raises(DocumentError) as caught:
+        parse_json(content, "a.json")
+    assert str(caught.value).startswith(message)
+    assert caught.value.path == "a.json"
+
+
+def test_an_integer_of_a_million_digits_takes_no_time():
+    started = time.monotonic()
+    for content in ("1" * 10**6, f"[-{'9' * 10**6}]"):
+        with pytest.raises(DocumentError, match="integers of at most 308 digits"):
+            parse_json(content, "a.json")
+    assert time.monotonic() - started < 1
+
+
+def test_what_is_allowed_is_as_it_was():
+    document = {"digits": "1" * 1000, "integer": 10**307, "float": 1e308, "surrogate": "\ud800"}
+    assert parse_json(json.dumps(document), "a.json").value == document
+    deep = "[" * MAX_DEPTH + "7" + "]" * MAX_DEPTH
+    assert json.dumps(parse_json(deep, "a.json").value) == deep
+
+
+def test_python_writes_numbers_that_are_not_finite_and_they_can_be_asked_for():
+    value = parse_json("[NaN, Infinity]", "a.json", finite=False).value
+    assert math.isnan(value[0])
+    assert value[1] == math.inf
+
+
+@pytest.mark.parametrize(
+    ("ask", "message"),
+    [
+        (lambda d: d["b"], r"a\.json: expected the key 'b', found 'a', 'x y'"),
+        (lambda d: d["a"]["c"], r"a\.json: a: expected an object, found a list"),
+        (lambda d: d["a"].items()[1].text(), r"a\.json: a\[1\]: expected a text, found 7"),
+        (lambda d: d["a"].items()[0].number(), r"a\[0\]: expected a number, found 'x'"),
+        (lambda d: d["a"].items()[2].number(), r"a\[2\]: expected a number, found true"),
+        (lambda d: d["a"].items()[3].integer(), r"a\[3\]: expected an integer, found 0\.5"),
+        (lambda d: d["a"].items()[1].integer(8), r"expected an integer of at least 8, found 7"),
+        (lambda d: d["a"].items()[1].number(0, 1), r"of at least 0 and at most 1, found 7"),
+        (lambda d: d["a"].items()[1].boolean(), r"expected true or false, found 7"),
+        (lambda d: d["a"].items()[0].one_of(["y", "z"]), r"expected one of y, z, found 'x'"),
+        (lambda d: d["x y"].items(), r"a\.json: \['x y'\]: expected a list, found an object"),
+        (lambda d: d["x y"]["k"].text(), r"a\.json: \['x y'\]\.k: expected a text, found null"),
+    ],
+)
+def test_a_wrong_type_is_named_with_its_place(ask, message):
+    document = parse_json('{"a": ["x", 7, true, 0.5], "x y": {"k": null}}', "a.json")
+    with pytest.raises(DocumentError, match=message):
+        ask(document)
+
+
+def test_the_right_types_are_returned():
+    document = parse_json('{"i": 3.0, "f": 2, "t": "x", "b": false, "n": null}', "a.json")
+    assert document["i"].integer() == 3
+    assert type(document["i"].integer()) is int
+    assert document["f"].number(2, 2) == 2.0
+    assert document["t"].one_of(["x"]) == "x"
+    assert document["b"].boolean() is False
+    assert (document.get("n"), document.get("gone")) == (None, None)
+    assert list(document.parts()) == ["i", "f", "t", "b", "n"]
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, 10**400])
+def test_what_no_float_can_hold_is_no_number_wherever_it_came_from(value):
+    with pytest.raises(DocumentError, match=r"p: k: expected a finite number, found "):
+        Part(value, "p", "k").number()
+
+
+def test_what_was_found_is_described_in_few_words():
+    deep: list = []
+    for _ in range(10**5):
+        deep = [deep]
+    for value in (deep, "x" * 10**6, b"x" * 10**6, 10**5000, {"a": deep}, object()):
+        assert len(described(value)) < 70
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: os.symlink("/dev/zero", path)])
+def test_what_is_no_regular_file_is_refused_at_once(tmp_path, make):
+    path = tmp_path / "there"
+    make(path)
+    with pytest.raises(DocumentError, match=r"there: expected a regular file, found a (pipe|dev)"):
+        read_bytes(path)
+
+
+def test_a_folder_and_a_missing_file_stay_the_systems_errors(tmp_path):
+    with pytest.raises(IsADirectoryError):
+        read_bytes(tmp_path)
+    with pytest.raises(FileNotFoundError):
+        read_bytes(tmp_path / "gone")
+    with pytest.raises(DocumentError, match="expected a path, found one that holds a NUL"):
+        read_bytes("a\0b")
+
+
+def test_a_file_that_is_too_large_is_not_read_whole(tmp_path):
+    path = tmp_path / "large.json"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # It takes no room.
+    with pytest.raises(DocumentError, match=r"large\.json: expected at most 10 bytes, found a la"):
+        read_bytes(path, 10)
+    (tmp_path / "small").write_bytes(b"x")
+    assert read_bytes(tmp_path / "small", 1) == b"x"
+
+
+def test_the_error_travels_between_processes():
+    error = DocumentError("a.json", "x", "a text", "7", "write it anew")
+    copy = pickle.loads(pickle.dumps(error))
+    assert (str(copy), vars(copy)) == (str(error), vars(error))
+    assert str(copy) == "a.json: x: expected a text, found 7: write it anew"
+
+
+def test_every_package_may_import_the_guard():
+    program = (
+        "import sys; before = set(sys.modules); import tfx_wine_ext.documents;"
+        "print(*(x for x in set(sys.modules) - before"
+        " if not x.startswith('tfx_wine_ext') and x.partition('.')[0] not in"
+        " sys.stdlib_module_names))"
+        if sys.version_info >= (3, 10)
+        else "print()"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("\n", "")
+
+
+FEATURE = record(
+    {
+        "name": text,
+        "kind": one_of("numeric", "categorical"),
+        "scores": list_of(optional(number)),
+        "counts": mapping_of(whole_number),
+        "pair": list_of(anything, 2),
+    },
+    {"new": boolean},
+)
+GOOD = {"name": "pH", "kind": "numeric", "scores": [1, None], "counts": {"a": 1}, "pair": (1, "x")}
+
+
+def test_a_document_that_is_as_it_should_be_passes_the_check():
+    checked([GOOD, {**GOOD, "new": True, "other": object()}], list_of(FEATURE), "a.json")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": 7}, "a.json: [0].name: expected a text, found 7"),
+        ({"kind": "x"}, "a.json: [0].kind: expected one of numeric, categorical, found 'x'"),
+        ({"kind": []}, "a.json: [0].kind: expected one of numeric, categorical, found a list"),
+        ({"scores": [1, True]}, "a.json: [0].scores[1]: expected a finite number, found true"),
+        ({"scores": [math.nan]}, "a.json: [0].scores[0]: expected a finite number, found nan"),
+        ({"scores": [10**400]}, "a.json: [0].scores[0]: expected a finite number, found an int"),
+        ({"scores": {}}, "a.json: [0].scores: expected a list, found an object"),
+        ({"counts": {"x y": 1.5}}, "a.json: [0].counts['x y']: expected an integer, found 1.5"),
+        ({"counts": {1: 1}}, "a.json: [0].counts: expected names that are texts, found 1"),
+        ({"pair": [1]}, "a.json: [0].pair: expected a list of 2, found one of 1"),
+        ({"new": 1}, "a.json: [0].new: expected true or false, found 1"),
+    ],
+)
+def test_what_is_otherwise_is_named_with_its_place(change, message):
+    with pytest.raises(DocumentError) as caught:
+        checked([{**GOOD, **change}], list_of(FEATURE), "a.json")
+    assert str(caught.value).startswith(message)
+
+
+def test_a_missing_key_is_named_with_those_that_are_there():
+    with pytest.raises(DocumentError, match=r"a\.json: expected the key 'name', found 'kind', 'sc"):
+        checked({key: GOOD[key] for key in GOOD if key != "name"}, FEATURE, "a.json")

@@ -1,0 +1,195 @@
+"""Which artifact a person means: by its number, or by a path or URI that they have in hand."""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import Any
+
+from tfx_wine_ext.lineage.files import SoftFiles, has_scheme
+from tfx_wine_ext.lineage.snapshot import Artifact, Snapshot
+
+_DESTINATION = "pushed_destination"
+_SHOWN = 5
+# Below the folder of a node, by execution: not in the store, as no artifact came of it.
+_STOPPED = re.compile(r"/([^/]+)/stopped/([0-9]{1,18})(/|$)")
+
+
+class ArtifactNotFoundError(ValueError):
+    """No artifact is meant, or several are.
+
+    Attributes:
+        asked: What was asked for.
+        found: What there is instead, in words.
+        candidates: Ids of artifacts that may be meant.
+        remedy: What to do.
+    """
+
+    def __init__(
+        self, asked: str, found: str, candidates: tuple[int, ...] = (), remedy: str = ""
+    ) -> None:
+        """Words the message from the fields."""
+        super().__init__(
+            f"{asked!r}: expected the number, URI or path of an artifact, found {found}: {remedy}"
+        )
+        self.asked, self.found, self.candidates, self.remedy = asked, found, candidates, remedy
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Lets the error travel between processes."""
+        return type(self), (self.asked, self.found, self.candidates, self.remedy)
+
+
+def find_artifact(snapshot: Snapshot, asked: str, files: SoftFiles) -> Artifact:
+    """Returns the artifact that a person means.
+
+    Args:
+        snapshot: Of a store.
+        asked: A number; or the URI or path of an artifact, of something in it, or of the folder
+            that a model was pushed to. Relative paths are relative to the current folder, or are
+            as the store has them; links are followed. The nearest artifact around a path is meant.
+        files: Knows to which folder relative URIs of the store are relative.
+
+    Raises:
+        ArtifactNotFoundError: There is none, or there are several of the same place.
+
+    Example:
+        >>> find_artifact(Snapshot({}, {}, {}, {}, {}, {}, {}), "serving/17", SoftFiles())
+        Traceback (most recent call last):
+        ...
+        tfx_wine_ext.lineage.find.ArtifactNotFoundError: 'serving/17': expected the number, URI or \
+path of an artifact, found none of this store: 'tfx-wine-ext show' lists the numbers and URIs of \
+a run's artifacts
+    """
+    if re.fullmatch("[0-9]{1,18}", asked):
+        artifact = snapshot.artifacts.get(int(asked))
+        if artifact is not None:
+            return artifact
+        if not os.path.lexists(asked):
+            known = sorted(snapshot.artifacts)
+            has = f"that the store has {known[0]} to {known[-1]}" if known else "an empty store"
+            raise ArtifactNotFoundError(asked, has, (), "'tfx-wine-ext show' lists those of a run")
+    places = _places(snapshot, files)
+    for place in _around(asked, files):
+        found = places.get(place, ())
+        if len(found) == 1:
+            return snapshot.artifacts[found[0]]
+        if found:
+            raise ArtifactNotFoundError(
+                asked, f"that it is of {_listed(snapshot, found)}", tuple(found), "give a number"
+            )
+    raise _not_found(snapshot, places, asked, files)
+
+
+def _not_found(
+    snapshot: Snapshot, places: dict[str, list[int]], asked: str, files: SoftFiles
+) -> ArtifactNotFoundError:
+    whole = next(_around(asked, files), asked)
+    below = {
+        id_: None
+        for place, ids in places.items()
+        if place.startswith(f"{whole.rstrip('/')}/")
+        for id_ in ids
+    }
+    if below:
+        some = tuple(sorted(below, reverse=True))
+        return ArtifactNotFoundError(
+            asked, f"a folder above {_listed(snapshot, some)}", some, "give one of them"
+        )
+    stopped = _STOPPED.search(f"/{whole}")
+    execution = snapshot.executions.get(int(stopped[2])) if stopped else None
+    if execution is not None and stopped is not None and execution.component == stopped[1]:
+        return ArtifactNotFoundError(
+            asked,
+            f"the report by which {stopped[1]} stopped its run in execution {execution.id}, of "
+            "which no artifact came",
+            (),
+            "'tfx-wine-ext show RUN' shows that run",
+        )
+    # The same below another root: the project was moved, or is another one.
+    tail = "/".join(whole.rstrip("/").split("/")[-3:])
+    alike = tuple(
+        each.id
+        for each in snapshot.artifacts.values()
+        if tail.count("/") == 2 and each.uri.rstrip("/").endswith(f"/{tail}")
+    )
+    if alike:
+        return ArtifactNotFoundError(
+            asked,
+            f"one that lies elsewhere and ends alike: {_listed(snapshot, alike)}",
+            alike,
+            "give its number if that is meant",
+        )
+    return ArtifactNotFoundError(
+        asked,
+        "none of this store",
+        (),
+        "'tfx-wine-ext show' lists the numbers and URIs of a run's artifacts",
+    )
+
+
+def _listed(snapshot: Snapshot, ids: tuple[int, ...] | list[int]) -> str:
+    shown = [f"{snapshot.artifacts[id_].type} {id_}, {_place_of(snapshot, id_)}" for id_ in ids]
+    more = f", and {len(shown) - _SHOWN:,} more" if len(shown) > _SHOWN else ""
+    return f"{'; '.join(shown[:_SHOWN])}{more}"
+
+
+def _place_of(snapshot: Snapshot, id_: int) -> str:
+    return next(iter([*_named(snapshot.artifacts[id_])][::-1]), "without a URI")
+
+
+def _named(artifact: Artifact) -> Iterator[str]:
+    """The places that the store has of an artifact; a pushed model's last is where it serves."""
+    for place in (artifact.uri, artifact.properties.get(_DESTINATION)):
+        if isinstance(place, str) and place.strip("/."):
+            yield place
+
+
+def _places(snapshot: Snapshot, files: SoftFiles) -> dict[str, list[int]]:
+    """Artifacts by all the ways to write where they are."""
+    found: dict[str, list[int]] = defaultdict(list)
+    folder = functools.lru_cache(maxsize=None)(os.path.realpath)
+    for artifact in snapshot.artifacts.values():
+        ways = set()
+        for place in _named(artifact):
+            ways.add(_normal(place))
+            local = files.local(place)
+            if not has_scheme(local):
+                absolute = _normal(os.path.abspath(local.replace("\0", "")))
+                ways.add(absolute)
+                parent, name = os.path.split(absolute)
+                real = os.path.join(folder(parent), name)
+                ways.add(os.path.realpath(real) if os.path.islink(real) else real)
+        for way in ways:
+            found[way].append(artifact.id)
+    return found
+
+
+def _around(asked: str, files: SoftFiles) -> Iterator[str]:
+    """The ways to write a path, and then those around it, the nearest first."""
+    ways = [_normal(asked)]
+    if not has_scheme(asked) or asked.startswith("file:"):
+        here = SoftFiles().local(asked)
+        ways = [os.path.abspath(here), os.path.realpath(here)]
+        if here == asked:
+            ways.append(_normal(asked))  # As the store has it.
+            ways.append(os.path.abspath(files.local(asked)))
+    ways = list(dict.fromkeys(ways))
+    while ways:
+        yield from ways
+        above = [_above(way) for way in ways]
+        ways = list(dict.fromkeys(way for way in above if way))
+
+
+def _above(path: str) -> str:
+    """The folder around a path; empty where there is none worth naming."""
+    parent = path.rpartition("/")[0]
+    return "" if parent in ("", ".", "..") or parent.endswith((":/", ":")) else parent
+
+
+def _normal(path: str) -> str:
+    if has_scheme(path):
+        return path.rstrip("/")
+    return os.path.normpath(path) if path else path

@@ -1,0 +1,433 @@
+"""A store in an SQLite file, made ready to be read: nothing is written to it or beside it.
+
+SQLite itself writes where one only wants to read. What a process that was killed in a transaction
+has left half changed, the next one to open it rolls back, by the journal beside the file; and a
+write-ahead log is read by way of a third file. Such a store is copied, with its journal or log,
+into a private folder, where SQLite may do all of that. Sources: https://www.sqlite.org/lockingv3.html
+("hot journals", and the bytes that are locked), https://www.sqlite.org/walformat.html,
+https://www.sqlite.org/fileformat.html ("the database header").
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import errno
+import fcntl
+import os
+import shutil
+import sqlite3
+import tempfile
+import time
+import urllib.parse
+from collections.abc import Iterator
+from typing import Any
+
+from tfx_wine_ext.documents import DocumentError, open_regular
+from tfx_wine_ext.lineage.errors import StoreError
+
+# TFX holds a lock for milliseconds.
+LOCK_SECONDS = 5.0
+
+_MAGIC = b"SQLite format 3\x00"
+_HEADER_BYTES = 100
+_TABLES = {"Type", "Artifact", "Execution", "Event", "Context", "Association", "MLMDEnv"}
+# Those of which MLMD reads what is asked for here.
+_READ_TABLES = _TABLES | {"ArtifactProperty", "ExecutionProperty", "ContextProperty", "EventPath"}
+# What SQLite may hold in a column of a declared type. It lets anything be stored anywhere, and MLMD
+# aborts the process, without an exception, where it reads something else.
+_STORED = {
+    "INT": ("integer",),
+    "INTEGER": ("integer",),
+    "TINYINT": ("integer",),
+    "BOOLEAN": ("integer",),
+    "DOUBLE": ("real", "integer"),
+    "VARCHAR": ("text",),
+    "TEXT": ("text",),
+}
+_TRUE_OR_FALSE = ("is_custom_property", "is_index_step", "bool_value")
+# The bytes of the file by which SQLite's processes agree: a reader takes the pending one for the
+# time it takes to get the shared ones.
+_PENDING, _SHARED, _SHARED_BYTES = 0x40000000, 0x40000002, 510
+# The beginning of a write-ahead log, which changes whenever it is begun anew.
+_LOG_HEADER_BYTES = 32
+_GIVE_ANOTHER = "give the file that a pipeline wrote"
+_RESTORE = (
+    "restore it from a backup, or copy it anew, with the files -journal and -wal beside it, while "
+    "no pipeline runs"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class ReadableFile:
+    """An SQLite file that can be read without writing.
+
+    Attributes:
+        path: Of the file to read.
+        folder: The private folder in which it is a copy, to be deleted after use; None if it is
+            the store's own file.
+    """
+
+    path: str
+    folder: str | None
+
+
+def readable_file(path: str) -> ReadableFile:
+    """Checks that a file is a metadata store, and copies it if it cannot be read as it is.
+
+    Args:
+        path: Of the store.
+
+    Raises:
+        StoreError: There is no such file, it is no metadata store, it is damaged, locked for longer
+            than `LOCK_SECONDS`, or there is no room for the copy.
+    """
+    _check_header(path)
+    real = os.path.realpath(path)
+    found = ReadableFile(path, None)
+    try:
+        if _size(f"{real}-wal"):
+            found = _recovered(path, real, "-wal")
+        elif _is_hot(path, real):
+            found = _recovered(path, real, "-journal")
+        elif not _is_unicode(path):  # MLMD takes its name as a text.
+            found = _recovered(path, real, "")
+        _check_size(found.path, path)
+        _check_tables(found.path, path)
+        _check_values(found.path, path)
+    except BaseException:
+        delete(found)
+        raise
+    return found
+
+
+def delete(file: ReadableFile) -> None:
+    """Deletes the copy, if there is one.
+
+    Args:
+        file: From `readable_file`.
+    """
+    if file.folder is not None:
+        shutil.rmtree(file.folder, ignore_errors=True)
+
+
+def query(path: str, statement: str, name: str | None = None) -> list[tuple[Any, ...]]:
+    """Runs a query on a file, read only, whatever characters are in its path.
+
+    Args:
+        path: Of the file.
+        statement: A SELECT statement.
+        name: What to call the store. Default: the path.
+
+    Raises:
+        StoreError: The file is locked for longer than `LOCK_SECONDS`, or is damaged.
+
+    Example:
+        >>> query("gone.db", "SELECT 1")
+        Traceback (most recent call last):
+        ...
+        tfx_wine_ext.lineage.errors.StoreError: gone.db: expected an SQLite database that can be \
+read, found that it cannot be: unable to open database file: try again
+    """
+    name = path if name is None else name
+    try:
+        return _query(path, statement)
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(name, error) from None
+
+
+def damaged(path: str, name: str) -> StoreError | None:
+    """Returns what is wrong with the pages of a file; None if nothing is. It reads all of them.
+
+    Args:
+        path: Of the file.
+        name: What to call the store.
+    """
+    try:
+        [[found]] = _query(path, "PRAGMA quick_check(1)")
+    except sqlite3.DatabaseError as error:
+        return _unreadable(name, error)
+    if found == "ok":
+        return None
+    return _unreadable(name, sqlite3.DatabaseError(f"malformed: {' '.join(str(found).split())}"))
+
+
+def uri(path: str) -> str:
+    """Returns the URI by which SQLite opens a file read only.
+
+    In its mode "WAL" it makes two files beside it even then, unless nothing is said to change.
+
+    Args:
+        path: Of the file.
+    """
+    how = "&immutable=1" if is_idle_wal(path) else ""
+    quoted = urllib.parse.quote(os.fsencode(os.path.abspath(path)))
+    return f"file:{quoted}?mode=ro{how}"
+
+
+def _query(path: str, statement: str) -> list[tuple[Any, ...]]:
+    opened = sqlite3.connect(uri(path), uri=True, timeout=LOCK_SECONDS)
+    with contextlib.closing(opened) as connection:
+        return connection.execute(statement).fetchall()
+
+
+def _unreadable(name: str, error: sqlite3.DatabaseError) -> StoreError:
+    said = str(error)
+    if "locked" in said:
+        return StoreError(
+            name,
+            "a metadata store that can be read",
+            f"it locked by another process for more than {LOCK_SECONDS:g} s",
+            "try again when that has ended, or read a copy of the file",
+        )
+    if "malformed" in said or "not a database" in said:
+        return StoreError(
+            name, "an SQLite database that can be read", f"it damaged ({said})", _RESTORE
+        )
+    return StoreError(
+        name, "an SQLite database that can be read", f"that it cannot be: {said}", "try again"
+    )
+
+
+def _header(path: str) -> bytes:
+    with open_regular(path) as file:
+        return file.read(_HEADER_BYTES)
+
+
+def _check_header(path: str) -> None:
+    expected = "a metadata store"
+    try:
+        header = _header(path)
+    except FileNotFoundError:
+        dangling = os.path.islink(path)
+        raise StoreError(
+            path,
+            expected,
+            f"a link to {os.readlink(path)}, which is not there" if dangling else "no such file",
+            "give the path that the pipeline's metadata_connection_config names",
+        ) from None
+    except IsADirectoryError:
+        raise StoreError(
+            path,
+            expected,
+            "a folder",
+            "give the file in it, which TFX usually calls metadata.db or metadata.sqlite",
+        ) from None
+    except DocumentError as error:
+        raise StoreError(
+            path, f"{expected} in {error.expected}", error.found, _GIVE_ANOTHER
+        ) from None
+    except OSError as error:
+        raise StoreError(
+            path, f"{expected} that can be read", str(error.strerror), "check its rights"
+        ) from None
+    if not header.startswith(_MAGIC):
+        found = "a file of another kind, or an encrypted one" if header else "an empty file"
+        if header and _MAGIC.startswith(header):
+            found = "only its beginning"
+        raise StoreError(path, "an SQLite database with a metadata store", found, _GIVE_ANOTHER)
+
+
+def _check_size(path: str, name: str) -> None:
+    """Compares the size with what the header says, where that is valid: a copy may be cut short."""
+    header = _header(path)
+    size = os.path.getsize(path)
+    page = int.from_bytes(header[16:18], "big")
+    page = 65536 if page == 1 else page
+    pages = int.from_bytes(header[28:32], "big")
+    is_valid = (
+        len(header) == _HEADER_BYTES
+        and page in {2**power for power in range(9, 17)}
+        and header[24:28] == header[92:96]
+    )
+    if len(header) < _HEADER_BYTES or (is_valid and size < page * pages):
+        whole = f"{page * pages:,} bytes, as its header says" if is_valid else "a whole database"
+        raise StoreError(name, whole, f"{size:,}: it was cut short", _RESTORE)
+
+
+def _check_tables(path: str, name: str) -> None:
+    tables = query(path, "SELECT name FROM sqlite_master WHERE type = 'table'", name)
+    missing = sorted(_TABLES - {row[0] for row in tables})
+    if missing:
+        raise StoreError(
+            name,
+            "the tables of MLMD",
+            f"an SQLite database without {', '.join(missing)}",
+            _GIVE_ANOTHER,
+        )
+    versions = query(path, "SELECT schema_version FROM MLMDEnv", name)
+    if len(versions) != 1 or not isinstance(versions[0][0], int):
+        found = f"{len(versions)} of them" if len(versions) != 1 else f"{versions[0][0]!r:.60}"
+        raise StoreError(
+            name, "one schema version, a number, in the table MLMDEnv", found, _GIVE_ANOTHER
+        )
+
+
+def _check_values(path: str, name: str) -> None:
+    """Asks of each column whether it holds only what MLMD can read: one look at each table."""
+    for table in sorted(_READ_TABLES):
+        columns = query(path, f"SELECT name, type FROM pragma_table_info({_quoted(table)})", name)
+        wrong = {
+            column: f"max(typeof({_quoted(column)}) NOT IN {(*stored, 'null')})"
+            + (f" OR max({_quoted(column)} NOT IN (0, 1))" if column in _TRUE_OR_FALSE else "")
+            + (" OR max(is_index_step AND step_index IS NULL)" if column == "step_index" else "")
+            for column, type_ in columns
+            if (stored := _STORED.get(str(type_).partition("(")[0].upper())) is not None
+        }
+        if not wrong:
+            continue
+        [found] = query(path, f"SELECT {', '.join(wrong.values())} FROM {_quoted(table)}", name)
+        for column, is_wrong in zip(wrong, found):
+            if is_wrong:
+                type_ = dict(columns)[column]
+                raise StoreError(
+                    name,
+                    f"values of the type {type_} in the column {column} of the table {table}",
+                    "others, which no MLMD has written",
+                    _RESTORE,
+                )
+
+
+def _quoted(identifier: str) -> str:
+    escaped = identifier.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except OSError:
+        return 0
+
+
+def _is_unicode(path: str) -> bool:
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def is_idle_wal(path: str) -> bool:
+    """Tells whether a file is in SQLite's mode "WAL" and has nothing in its log.
+
+    Args:
+        path: Of the file.
+    """
+    try:
+        header = _header(path)
+    except (OSError, DocumentError):
+        return False  # SQLite says what is wrong.
+    return header[18:20] == b"\x02\x02" and not _size(f"{os.path.realpath(path)}-wal")
+
+
+def _is_hot(path: str, real: str) -> bool:
+    """Tells whether the journal beside a file must be rolled back first: SQLite alone can say."""
+    if not _size(f"{real}-journal"):
+        return False
+    try:
+        _query(path, "SELECT count(*) FROM sqlite_master")
+    except sqlite3.OperationalError as error:
+        # "attempt to write a readonly database", or "unable to open database file".
+        if "readonly" in str(error) or "unable to open" in str(error):
+            return True
+        raise _unreadable(path, error) from None
+    except sqlite3.DatabaseError as error:
+        raise _unreadable(path, error) from None
+    return False
+
+
+def _recovered(path: str, real: str, suffix: str) -> ReadableFile:
+    """Copies a store with its journal or log, and lets SQLite recover the copy."""
+    needed = _size(real) + 2 * _size(f"{real}{suffix}")
+    folder = tempfile.mkdtemp(prefix="tfx-wine-ext-store-")
+    copy = os.path.join(folder, "metadata.db")
+    found = ReadableFile(copy, folder)
+    try:
+        free = shutil.disk_usage(folder).free
+        if free < needed:
+            raise _no_room(path, needed, folder, f"{free:,} bytes")
+        with _shared_lock(real, path):
+            _copy(real, copy, suffix)
+        connection = sqlite3.connect(copy, isolation_level=None)
+        with contextlib.closing(connection):
+            connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
+            connection.execute("PRAGMA journal_mode = DELETE").fetchall()
+    except sqlite3.DatabaseError as error:
+        delete(found)
+        raise _unreadable(path, error) from None
+    except OSError as error:
+        delete(found)
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _no_room(path, needed, folder, "less") from None
+        raise StoreError(
+            path,
+            f"to copy it with the file {os.path.basename(real)}{suffix} beside it, which a process "
+            "that was killed has left",
+            f"that this cannot be done: {error.strerror or error}",
+            "give the right to read both files",
+        ) from None
+    except BaseException:
+        delete(found)
+        raise
+    return found
+
+
+def _no_room(path: str, needed: int, folder: str, found: str) -> StoreError:
+    parent = os.path.dirname(folder)
+    return StoreError(
+        path,
+        f"{needed:,} bytes free in {parent} for a copy, as a process that writes it was killed or "
+        "has it open",
+        found,
+        "name a folder with more room in $TMPDIR, or let the pipeline run once, which recovers it",
+    )
+
+
+def _copy(real: str, copy: str, suffix: str) -> None:
+    """Copies the file first and then what stands beside it.
+
+    What another process moves meanwhile from the log to the file is still in the log, unless the
+    log is begun anew, which its header tells.
+    """
+    for _ in range(10):
+        before = _log_header(f"{real}{suffix}") if suffix == "-wal" else b""
+        shutil.copyfile(real, copy)
+        if suffix:
+            with contextlib.suppress(FileNotFoundError):  # Gone: then all of it is in the file.
+                shutil.copyfile(f"{real}{suffix}", f"{copy}{suffix}")
+        if suffix != "-wal" or before == _log_header(f"{real}{suffix}"):
+            return
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(f"{copy}{suffix}")
+    raise OSError(errno.EBUSY, "it is written all the time")
+
+
+def _log_header(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read(_LOG_HEADER_BYTES)
+    except FileNotFoundError:
+        return b""
+
+
+@contextlib.contextmanager
+def _shared_lock(real: str, name: str) -> Iterator[None]:
+    """Holds the lock of a reader, during which no process changes the file but by its log."""
+    with open_regular(real) as file:
+        deadline = time.monotonic() + LOCK_SECONDS
+        while True:
+            try:
+                fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, 1, _PENDING)
+                try:
+                    fcntl.lockf(file, fcntl.LOCK_SH | fcntl.LOCK_NB, _SHARED_BYTES, _SHARED)
+                finally:
+                    fcntl.lockf(file, fcntl.LOCK_UN, 1, _PENDING)
+                break
+            except OSError as error:
+                if error.errno not in (errno.EACCES, errno.EAGAIN):
+                    break  # A file system without locks, where writers have none either.
+                if time.monotonic() > deadline:
+                    raise _unreadable(name, sqlite3.OperationalError("locked")) from None
+            time.sleep(0.02)
+        yield
