@@ -16,10 +16,10 @@ from tfx_wine_ext.cli.answer import (
     add_json_option,
     check_html,
     json_text,
-    readers_may_leave,
 )
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import likely, names_in
+from tfx_wine_ext.cli.process import printing, say
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -119,8 +119,8 @@ def run(options: argparse.Namespace) -> int:
             json_.write(json_text(document))
     to_stdout = options.json == STDOUT
     if to_stdout and not options.quiet:
-        print(drift_table.sentence(document), file=sys.stderr)
-    with readers_may_leave():
+        say(drift_table.sentence(document))
+    with printing():
         if to_stdout:
             sys.stdout.write(json_text(document, sys.stdout.encoding or "utf-8"))
         elif not options.quiet:

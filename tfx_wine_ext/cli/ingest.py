@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.conditions import condition_in
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import names_in
+from tfx_wine_ext.cli.staging import staged
 
 if TYPE_CHECKING:
     from tfx_wine_ext.columnar.ingest import IngestOptions, OutputSplit, ShardFile
@@ -213,7 +213,7 @@ def _destination(path: str) -> Iterator[str]:
     if "://" in path:
         raise CommandError(f"{path}: expected a path on this machine, found an address")
     target = os.path.realpath(path)
-    parent, name = os.path.split(target)
+    parent = os.path.dirname(target)
     if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
         found = "a folder that is not empty" if os.path.isdir(target) else "a file"
         raise CommandError(
@@ -221,19 +221,21 @@ def _destination(path: str) -> Iterator[str]:
         )
     if not os.path.isdir(parent):
         raise CommandError(f"{path}: the folder {parent} is not there; make it first")
-    temporary = os.path.join(parent, f".{name}.{os.getpid()}.part")
-    try:
-        os.mkdir(temporary)
-    except OSError as error:
-        raise CommandError(
-            f"{path}: cannot be written ({error.strerror}); name another path"
-        ) from error
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(staged(target, folder=True))
+        except OSError as error:
+            raise CommandError(
+                f"{path}: cannot be written ({error.strerror}); name another path"
+            ) from error
         yield temporary
-        os.rename(temporary, target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        try:
+            os.rename(temporary, target)
+        except OSError as error:
+            raise CommandError(
+                f"{path}: expected a path where nothing is, found that another process made it "
+                f"meanwhile ({error.strerror}); name another, or remove it"
+            ) from error
 
 
 def _ingested(
