@@ -84,6 +84,7 @@ found nothing there; check the path
     try:
         with ended_by_signals(), printing():
             options = build_parser().parse_args(arguments)
+            _check_values(options)
             status: int = options.run(options)
             return status
     except KeyboardInterrupt:
@@ -94,8 +95,18 @@ found nothing there; check the path
         # Asked of the arguments, since the error may be that they cannot be read.
         if arguments[:1] == ["--traceback"]:
             say("\n".join(map(printable, traceback.format_exc().splitlines())))
-        say(f"{PROGRAM}: error: {printable(_message(error))}")
+        say(f"{PROGRAM}: error: {printable(_cut(_message(error)))}")
         return ERROR_STATUS
+
+
+def _check_values(options: argparse.Namespace) -> None:
+    """Refuses empty texts: they come of a shell's variable that is not set."""
+    for name, value in vars(options).items():
+        if value == "" or (isinstance(value, list) and "" in value):
+            raise CommandError(
+                f"{name.replace('_', '-')}: expected a value, found an empty text; is a variable "
+                "of the shell not set?"
+            )
 
 
 def _message(error: Exception) -> str:
@@ -118,6 +129,13 @@ def _message(error: Exception) -> str:
         f"with what {PROGRAM} --traceback ... prints"
     )
 
+
+def _cut(text: str) -> str:
+    """Returns a message that fits on a screen, whatever the data made of it: its two ends."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN * 3 // 4]} ... {text[-400:]}"
+
+
+_MOST_SHOWN = 4_000
 
 # What no program can foresee, and no report will mend.
 _OF_THE_MACHINE = {

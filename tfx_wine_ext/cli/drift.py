@@ -311,13 +311,14 @@ def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSour
 @contextlib.contextmanager
 def _naming(path: str | None = None) -> Iterator[None]:
     """Turns what readers and sketches say about the data into what ends the command."""
+    from tfx_wine_ext.cli.spelling import for_users
     from tfx_wine_ext.columnar.table_source import TableFileError
 
     try:
         yield
     except TableFileError as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(for_users(error)) from error
     except (TypeError, ValueError) as error:
         if path is None:
             raise
-        raise CommandError(f"{path}: {error}") from error
+        raise CommandError(f"{path}: {for_users(error)}") from error

@@ -21,18 +21,6 @@ if TYPE_CHECKING:
 
 DEFAULT_SPLITS = "train:2,eval:1"
 
-# What the arguments of ParquetExampleGen, which messages name, are called here.
-_OPTION_OF_ARGUMENT = {
-    r"(?:with |\()?\bexclude_columns=\)?(\('[^)]*\))?": "--exclude",
-    r"(?:with )?\bcolumns=\(\.\.\.\)": "--columns",
-    r"\bunify_schemas=True": "--unify-schemas",
-    r"\bpartition_feature_name is\b": "--partition-by is",
-    r"\bexclude_columns names\b": "--exclude names",
-    r"\bcolumns names\b": "--columns names",
-    r"\bcast names\b": "--cast names",
-    r"^filters:": "--filter:",
-}
-
 _EPILOG = """
 IN is a Parquet file, a folder of them, or a quoted pattern ('data/2026-*.parquet'). OUT must not
 be there yet, or be an empty folder; it appears when everything is written, and not before.
@@ -152,7 +140,7 @@ def splits_in(text: str) -> list[OutputSplit]:
 
     splits = []
     for part in names_in(text):
-        found = re.fullmatch(r"\s*(\w[\w.-]*)(?::0*([1-9]\d*))?\s*", part)
+        found = re.fullmatch(r"\s*(\w[\w.-]*)(?::0*([1-9][0-9]{0,9}))?\s*", part)
         if not found:
             raise CommandError(
                 "--splits: expected names with their shares, as in 'train:2,eval:1', found "
@@ -196,15 +184,12 @@ def _ingest_options(options: argparse.Namespace) -> IngestOptions:
 @contextlib.contextmanager
 def _named_errors() -> Iterator[None]:
     """Turns what is wrong with the files or the options into what ends the command."""
-    from tfx_wine_ext.columnar.table_source import TableFileError
+    from tfx_wine_ext.cli.spelling import for_users
 
     try:
         yield
-    except (TableFileError, ValueError, OSError) as error:
-        message = " ".join(str(error).split())
-        for pattern, option in _OPTION_OF_ARGUMENT.items():
-            message = re.sub(pattern, option, message)
-        raise CommandError(message) from error
+    except (ValueError, OSError) as error:
+        raise CommandError(for_users(error)) from error
 
 
 @contextlib.contextmanager

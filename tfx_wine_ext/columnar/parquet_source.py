@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfx_wine_ext.columnar.files import Files, IrregularFileError
+from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 
 MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"
@@ -37,14 +38,16 @@ _CHECK_PAGES = {
 class ParquetFileError(ValueError):
     """A Parquet file cannot be used; the message names the file, the cause and the remedy."""
 
-    def __init__(self, path: str, found: str, remedy: str) -> None:
+    def __init__(self, path: str, found: str | Message, remedy: str | Message) -> None:
         """Composes the message ``Parquet file PATH: FOUND; REMEDY``."""
-        super().__init__(f"Parquet file {path}: {found}; {remedy}")
+        super().__init__(Message(f"Parquet file {path}: ", found, "; ", remedy))
         self.path = path
         self.found = found
         self.remedy = remedy
 
-    def __reduce__(self) -> tuple[type[ParquetFileError], tuple[str, str, str]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type[ParquetFileError], tuple[str, str | Message, str | Message]]:
         """Lets the error cross process boundaries whole."""
         return ParquetFileError, (self.path, self.found, self.remedy)
 
@@ -359,6 +362,10 @@ def _conform(path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBa
                     path,
                     f"column {column.name!r} is {array.type}, with a value that cannot be read as "
                     f"{column.type}, the type that holds all files' ({_one_line(error)})",
-                    "convert the column, or leave it out (exclude_columns=)",
+                    Message(
+                        "convert the column, or leave it out (",
+                        Setting(Argument.EXCLUDE_COLUMNS),
+                        ")",
+                    ),
                 ) from error
     return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -10,6 +10,7 @@ from tfx_wine_ext.columnar.files import Files, LocalFiles
 from tfx_wine_ext.columnar.parquet_source import ParquetFileError, iter_row_groups, read_footers
 from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
+from tfx_wine_ext.columnar.wording import Message
 
 # A column that is being read takes its pages and its dictionary, 1 MB and more, whatever the batch.
 COLUMNS_A_PASS = 64
@@ -55,7 +56,7 @@ class ParquetTable:
             self._footers = read_footers(paths, self._files)
             whole = unified_schema(self._footers, reads)
         except ParquetFileError as error:
-            raise TableFileError(str(error)) from error
+            raise TableFileError(Message.of(error)) from error
         except NoCommonTypeError as error:
             raise TableFileError(
                 f"{error.other_path}: column {error.column!r} is {error.other_type}, and "
@@ -109,4 +110,4 @@ class ParquetTable:
                     self.position = self.size * done // self.rows
                     yield batch
             except ParquetFileError as error:
-                raise TableFileError(str(error)) from error
+                raise TableFileError(Message.of(error)) from error
