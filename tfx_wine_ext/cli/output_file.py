@@ -77,12 +77,9 @@ class OutputFile:
             CommandError: It cannot be written, for instance because the disk is full.
         """
         try:
-            with open(
-                self._temporary if self._stream is None else os.dup(self._stream),
-                "w",
-                encoding="utf-8",
-                errors="backslashreplace",
-            ) as file:
+            where = self._temporary if self._stream is None else os.dup(self._stream)
+            assert where is not None, "written once, between entering and leaving"
+            with open(where, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
             if self._temporary:
                 os.replace(self._temporary, self._target)
