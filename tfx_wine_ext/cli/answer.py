@@ -56,10 +56,8 @@ def json_text(document: Mapping[str, Any], encoding: str = "utf-8") -> str:
         encoding: What the text must be possible to write in.
 
     Example:
-        >>> print(json_text({"caf\u00e9": "a\x9b31m\u202e"}), end="")
-        {
-          "caf\u00e9": "a\u009b31m\u202e"
-        }
+        >>> json_text({"name": "a\x9b31m\u202e"})
+        '{\n  "name": "a\\u009b31m\\u202e"\n}\n'
     """
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     try:

@@ -188,7 +188,13 @@ def _named_errors() -> Iterator[None]:
 
     try:
         yield
-    except (ValueError, OSError) as error:
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise CommandError(
+            f"{place}{error.strerror or error}; check that it is there and may be used, and that "
+            "the disk has room"
+        ) from error
+    except ValueError as error:
         raise CommandError(for_users(error)) from error
 
 
