@@ -347,3 +347,81 @@ def test_the_classifier_sees_columns_together_however_many_there_are(run, here):
     assert (status, document["verdict"]) == (1, "DRIFT")
     assert document["multivariate"]["verdict"] == "DRIFT"
     assert {each["verdict"] for each in document["features"]} == {"OK"}
+
+
+# Files of others.
+
+UNCLOSED = "alcohol,colour\n" + "9.5,red\n" * 5 + '9.5,"red\n' + "9.5,white\n" * 494
+
+
+def test_an_error_of_a_file_names_it_and_the_place_in_one_line(run, here):
+    folder = here / "examples" / "Split-train"
+    folder.mkdir(parents=True)
+    for number in (0, 2):
+        write_as("tfrecord", drinks(0), folder / f"data_tfrecord-{number:05d}-of-00003.gz")
+    (here / "open.csv").write_text(UNCLOSED)
+    (here / "latin.csv").write_bytes("crémant,y\n1,2\n".encode("latin-1"))
+    (here / "mark.csv").write_bytes(b"\xef\xbb\xbf")
+    (here / "empty.tfrecord.gz").write_bytes(b"")
+    os.mkfifo(here / "pipe.csv")
+    for path, message in {
+        "examples": "examples/Split-train: expected 3 files data_tfrecord-*-of-00003.gz, found 2: "
+        "data_tfrecord-00001-of-00003.gz is missing; ",
+        "examples/*/*": "examples/Split-train: expected 3 files",
+        "open.csv": "open.csv: line 7: expected a quote that closes the cell '\"red', found none",
+        "latin.csv": "latin.csv: line 1: expected column names in UTF-8, found the byte 0xe9",
+        "mark.csv": "mark.csv: expected a line of column names, found an empty file",
+        "empty.tfrecord.gz": "empty.tfrecord.gz: expected a gzip file",
+        "pipe.csv": "pipe.csv: expected a regular file, found a pipe; write its content to a file",
+        "/dev/null": "/dev/null: expected a regular file, found a device",
+    }.items():
+        for arguments in (f"old.csv {path}", f"{path} old.csv"):
+            found = error(run, arguments)
+            assert found.startswith(message), found
+
+
+def test_reading_examples_says_nothing_of_what_python_ignores(here):
+    folder = here / "examples" / "Split-train"
+    folder.mkdir(parents=True)
+    table = pa.table({"x": np.random.default_rng(1).normal(size=30_000)})
+    write_as("tfrecord", table, folder / "data_tfrecord-00000-of-00001.gz")
+    command = [sys.executable, "-m", "tfx_wine_ext.cli", "drift", "examples", "examples"]
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=here)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+MEMORY = """
+import resource, sys
+from tfx_wine_ext.cli import main
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+status = main(["drift", sys.argv[1], sys.argv[1], "--quiet"])
+print(status, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * 1024)
+"""
+VALUE = 24 * 1024 * 1024
+
+
+@pytest.mark.parametrize(("kind", "times"), [("parquet", 6), ("tfrecord", 6), ("csv", 10)])
+def test_memory_is_a_few_times_the_largest_value_however_many_there_are(here, kind, times):
+    values = [bytes([97 + i]) * VALUE for i in range(8)]
+    path = str(here / f"big.{kind}")
+    if kind == "parquet":
+        schema = pa.schema([("x", pa.binary())])
+        with pq.ParquetWriter(path, schema, compression="none", use_dictionary=False) as writer:
+            for value in values:
+                writer.write_table(pa.table({"x": [value]}, schema))
+    else:
+        with open(path, "wb") as file:
+            file.write(b"x,n\n" if kind == "csv" else b"")
+            for value in values:
+                if kind == "csv":
+                    file.write(value + b",1\n")
+                else:
+                    write_as(kind, pa.table({"x": [value]}), here / "one")
+                    file.write((here / "one").read_bytes())
+    env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
+    command = [sys.executable, "-c", MEMORY, path]
+    done = subprocess.run(command, capture_output=True, text=True, env=env, cwd=here)
+    status, peak = map(int, done.stdout.split())
+    # What the modules take is some 100 MB.
+    assert (status, peak < times * VALUE + 150_000_000) == (0, True), (peak / VALUE, done.stderr)

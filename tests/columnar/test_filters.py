@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.columnar.shards import ingest
 from tfx_wine_ext.columnar.filters import RowFilter, to_json_value
 from tfx_wine_ext.columnar.ingest import IngestOptions
 
@@ -191,3 +192,16 @@ def test_row_groups_are_ruled_out_by_their_statistics(tmp_path, filters, groups,
     schema = pa.schema({"n": wider, "text": pa.string()})
     with open(tmp_path / "a", "rb") as stream:
         assert RowFilter(filters).row_groups(stream, schema) == groups
+
+
+@pytest.mark.parametrize("type_", [pa.float32(), pa.float64()])
+@pytest.mark.parametrize(("op", "value"), [("!=", 0.5), ("not in", [0.5, 1.5])])
+def test_a_nan_among_equal_values_keeps_its_row_group(tmp_path, type_, op, value):
+    values = pa.array([0.5, float("nan"), 0.5, 0.5, None, None, 0.5, 2.5], type_)
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": values}), path, row_group_size=2)
+    row_filter = RowFilter([("x", op, value)])
+    with open(path, "rb") as stream:
+        assert row_filter.row_groups(stream, pa.schema({"x": type_})) >= {0, 3}
+    (file,) = ingest(path, tmp_path / "out", filters=[("x", op, value)])
+    assert file.rows == 2  # the NaN and 2.5

@@ -1,4 +1,5 @@
 import pathlib
+import time
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -95,3 +96,22 @@ def test_a_bad_footer_is_refused_at_once_and_a_bad_row_group_by_its_number(write
     table = ParquetTable([str(path)], everything)
     with pytest.raises(TableFileError, match=r"a.parquet: row group 0 cannot be decoded \("):
         list(table.batches())
+
+
+def test_many_columns_are_opened_in_time_by_their_number(tmp_path):
+    names = [f"c{i}" for i in range(20_000)]
+    table = pa.table([pa.array([1], pa.int8())] * len(names), names=names)
+    pq.write_table(table, tmp_path / "a.parquet")
+    started = time.process_time()
+    assert len(ParquetTable([str(tmp_path / "a.parquet")], lambda name: True).names) == len(names)
+    assert time.process_time() - started < 10
+
+
+def test_a_batch_has_few_rows_where_they_are_large(tmp_path, monkeypatch):
+    monkeypatch.setattr(parquet_table, "BATCH_BYTES", 100_000)
+    texts = [chr(97 + i) * 40_000 for i in range(7)]
+    path = str(tmp_path / "a.parquet")
+    pq.write_table(pa.table({"x": texts, "n": range(7)}), path, use_dictionary=False)
+    batches = list(ParquetTable([path], lambda name: True).batches())
+    assert [batch.num_rows for batch in batches] == [2, 2, 2, 1]
+    assert [text for batch in batches for text in batch.column(0).to_pylist()] == texts

@@ -1,4 +1,5 @@
 import pickle
+import time
 
 import pyarrow as pa
 import pytest
@@ -171,3 +172,13 @@ def test_errors_survive_pickling():
     error = EncodeError("a", 3, "why")
     copy = pickle.loads(pickle.dumps(error))
     assert (str(copy), copy.row) == ("column 'a', row 3: why", 3)
+
+
+def test_many_columns_are_planned_in_time_by_their_number():
+    names = [f"column {i}" for i in range(20_000)]
+    schema = pa.schema([(name, pa.int64()) for name in names])
+    options = EncodeOptions(columns=tuple(names[::2]), exclude_columns=tuple(names[::4]))
+    started = time.process_time()
+    plan = plan_features(schema, options)
+    assert len(plan.features) == 5000
+    assert time.process_time() - started < 5

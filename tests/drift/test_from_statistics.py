@@ -173,3 +173,16 @@ def test_large_drift_is_certain_and_small_drift_is_not():
         Verdict.DRIFT,
         Verdict.INCONCLUSIVE,
     ]
+
+
+@pytest.mark.parametrize("count", [-3, 9])
+def test_numbers_of_values_that_cannot_be_are_refused_by_feature(count):
+    text = """num_examples: 3 features { path { step: "x" } type: STRING
+      string_stats { common_stats { tot_num_values: 3 num_non_missing: 3 min_num_values: 1
+          max_num_values: 1 }
+        rank_histogram { buckets { label: "a" sample_count: COUNT } } } }"""
+    statistics = text_format.Parse(
+        text.replace("COUNT", str(count)), statistics_pb2.DatasetFeatureStatistics()
+    )
+    with pytest.raises(ValueError, match=r"feature 'x' has numbers of values .* contradict each"):
+        statistics_summaries(statistics)

@@ -2,6 +2,7 @@ import pickle
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
 from tfx_wine_ext.drift.sample import RowSample, stacked
@@ -79,3 +80,34 @@ def test_wrong_arguments_are_refused():
         RowSample(5).merge(RowSample(5, 2))
     with pytest.raises(ValueError, match="column 'x' is of type int64 in one part and string in"):
         stacked([pa.table({"x": [1]}), pa.table({"x": ["a"]})])
+
+
+def test_long_values_are_kept_short_and_keep_their_types_and_places():
+    long, other = "a" * 5000, "b" * 5000
+    table = pa.table(
+        {
+            "text": ["x", long, None, other],
+            "data": [b"x", long.encode(), None, b""],
+            "lists": [[long, "x", None], None, [], [other]],
+            "large": pa.array(
+                [[b"x"], None, [long.encode()], []], pa.large_list(pa.large_binary())
+            ),
+            "short": [["x"], [], None, ["y"]],
+        }
+    )
+    sample = RowSample(10)
+    sample.add(table.slice(0, 1).select(["text", "short"]))
+    sample.add(table)
+    found = sample.table()
+    assert found.schema.types == [
+        table.schema.field(name).type for name in ("text", "short", "data", "lists", "large")
+    ]
+    rows = found.filter(pc.is_valid(found["text"])).to_pylist()
+    [row] = [row for row in rows if row["text"].startswith("aaa")]
+    shown = "a" * 64 + "... (5000 bytes, SHA-256 "
+    assert row["text"].startswith(shown)
+    assert row["data"].decode().startswith(shown)
+    assert (row["lists"], row["large"], row["short"]) == (None, None, [])
+    [row] = [row for row in found.to_pylist() if row["lists"] and len(row["lists"]) == 3]
+    assert row["lists"][0].startswith(shown)
+    assert row["lists"][1:] == ["x", None]

@@ -1,5 +1,6 @@
 import datetime
 import decimal
+import time
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from tfx_wine_ext.drift.summaries import (
     CategoricalSummary,
     NumericSummary,
+    aligned,
     merge,
     summarize,
     summarize_column,
@@ -163,3 +165,49 @@ def test_a_million_categories_are_counted_and_merged():
     words = pa.array(np.arange(1_000_000)).cast(pa.string())
     merged = CategoricalSummary.of(words).merge(CategoricalSummary.of(words[:10]))
     assert (len(merged.values), merged.n, merged.counts.max()) == (1_000_000, 1_000_010, 2)
+
+
+# Long values.
+
+LONG = "é" * 600  # 1,200 bytes
+OTHER = "é" * 599 + "è"
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary()])
+def test_long_values_are_counted_as_what_they_are_and_kept_short(kind):
+    values = pa.array([LONG, "a", None, OTHER, LONG, "b" * 1024, "a"]).cast(kind)
+    for column in (values, pa.chunked_array([values[:3], values[3:]]), values.dictionary_encode()):
+        summary = summarize_column(column)
+        counts = summary.as_dict()
+        assert sorted(counts.values()) == [1, 1, 2, 2]
+        assert (counts["a"], counts["b" * 1024], summary.missing) == (2, 1, 1)
+        assert max(map(len, summary.values.to_pylist())) == 1024
+        [shown] = [name for name, count in counts.items() if count == 2 and name != "a"]
+        assert shown.startswith("é" * 32 + "... (1200 bytes, SHA-256 ")
+
+
+def test_long_values_in_lists_are_kept_short_too():
+    summary = summarize_column(pa.array([[LONG, None], [], None, [LONG, "a"]]))
+    assert (sorted(summary.as_dict().values()), summary.missing) == ([1, 2], 3)
+
+
+def test_a_long_value_is_the_same_on_both_sides_of_a_comparison_in_any_type():
+    text = pa.table({"x": [LONG, OTHER] * 50})
+    data = pa.table({"x": pa.array([[LONG.encode()], [OTHER.encode()]] * 50)})
+    [values, one, other] = aligned(*(summarize_column(t["x"]) for t in (text, data)))
+    assert (len(values), one.tolist(), other.tolist()) == (2, [50, 50], [50, 50])
+
+
+def test_bytes_that_are_no_text_are_kept_short_too():
+    [shown] = summarize_column(pa.array([b"\xff" * 5000])).as_dict()
+    assert shown.startswith("\\xff" * 64 + "... (5000 bytes, SHA-256 ")
+
+
+def test_names_of_many_columns_are_checked_in_time_by_their_number():
+    columns = 30_000
+    table = pa.table([pa.array([1])] * columns, names=[f"c{i}" for i in range(columns)])
+    started = time.process_time()
+    assert len(table.schema.names) == columns
+    with pytest.raises(ValueError, match=r"found \['c1'\] more than once"):
+        summarize(table.append_column("c1", pa.array([2])))
+    assert time.process_time() - started < 5

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 from pathlib import Path
+from unittest import mock
 
 import pyarrow as pa
 import pytest
@@ -14,7 +15,8 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
-from tfx_wine_ext.columnar.parquet_source import ParquetFileError
+from tfx_wine_ext.columnar import parquet_source
+from tfx_wine_ext.columnar.parquet_source import OpenParquet, ParquetFileError
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
@@ -256,3 +258,55 @@ def test_the_bytes_are_the_same_whatever_the_number_and_kind_of_workers(tmp_path
     assert len(found["default"]) == 8  # 4 shards of 2 splits
     assert found["threads"] == found["default"]
     assert found["processes"] == found["default"]
+
+
+# --- Tables that are more than their files
+
+
+def test_driver_and_executor_refuse_the_files_of_a_delta_lake_table(data):
+    exec_properties = drive(data)
+    (data / "_delta_log").mkdir()
+    (data / "_delta_log" / "00000000000000000000.json").write_text("{}")
+
+    message = r"data/a\.parquet: belongs to a Delta Lake table .*; read it with a reader of Delta"
+    with pytest.raises(ParquetFileError, match=message):
+        drive(data)
+    with pytest.raises(ParquetFileError, match=message):
+        execute(data, exec_properties)
+    assert left_in(data.parent / "examples") == []
+
+
+# --- Files that are written to
+
+
+class OverwritesAFileWhileItIsRead(ParquetExecutor):
+    """Stands for a writer that changes a file in place between two of its row groups."""
+
+    def _run(self, tasks, destination):
+        path = tasks[0].parts[0].path
+        content = Path(path).read_bytes()
+        other = content.replace((5).to_bytes(8, "little"), (7).to_bytes(8, "little"))
+        assert len(other) == len(content)
+        real = OpenParquet.with_timestamps
+
+        def overwriting(opened, batch):
+            Path(path).write_bytes(other)
+            return real(opened, batch)
+
+        with mock.patch.object(OpenParquet, "with_timestamps", overwriting):
+            return super()._run(tasks, destination)
+
+
+def test_a_large_file_overwritten_in_place_while_it_is_read_publishes_nothing(data, monkeypatch):
+    monkeypatch.setattr(parquet_source, "WHOLE_FILE_FINGERPRINT_BYTES", 100)
+    exec_properties = drive(data)
+
+    with pytest.raises(ParquetFileError, match=r"data/a\.parquet: it was .* while it was read"):
+        execute(data, exec_properties, OverwritesAFileWhileItIsRead)
+    assert left_in(data.parent / "examples") == []
+
+
+def test_a_small_file_overwritten_in_place_while_it_is_read_is_what_it_was(data):
+    exec_properties = drive(data)
+    examples = execute(data, exec_properties, OverwritesAFileWhileItIsRead)
+    assert read(examples) == list(range(9))

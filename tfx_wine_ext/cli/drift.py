@@ -165,8 +165,10 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
     from tfx_wine_ext.drift import compare
     from tfx_wine_ext.drift.document import report_document
 
+    ignored, wanted = frozenset(config.ignore), frozenset(options.columns)
+
     def reads(name: str) -> bool:
-        return name not in config.ignore and (not options.columns or name in options.columns)
+        return name not in ignored and (not wanted or name in wanted)
 
     paths = (options.baseline, options.current)
     splits = _splits(paths, options.split)
@@ -231,8 +233,9 @@ def _check_names(
         (f"{options.config}: importances", config.importances, compared),
         (f"{options.config}: features", config.features, compared),
     ]:
+        there = set(expected)
         for name in names:
-            if name not in expected:
+            if name not in there:
                 raise CommandError(
                     f"{where}: {name!r} is not among the columns; {likely(name, expected)}"
                 )
@@ -296,6 +299,7 @@ def _read(
             sketch.add(batch)
             if sample is not None:
                 sample.add(batch)
+            del batch  # Before the next one is read.
             show((number * table.size + table.position) // len(passes))
         sketches.append(sketch)
     return sketches, sample

@@ -9,6 +9,7 @@ which they are used::
     framed = frame_records(encoded, indices)    # the records of one split, as a file holds them
 """
 
+from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module of ours opens a file)
 from tfx_wine_ext.columnar.encode import EncodedExamples, encode_examples
 from tfx_wine_ext.columnar.partition import example_buckets, feature_buckets
 from tfx_wine_ext.columnar.plan import (

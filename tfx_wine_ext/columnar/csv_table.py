@@ -32,6 +32,10 @@ DELIMITERS = ",;\t|"
 # row that is longer, more: a row has to be in one block.
 BLOCK_BYTES = 1024 * 1024
 MOST_BLOCK_BYTES = 2**31 - 1
+# Where a block is larger, all values are looked at instead of the first ones.
+MOST_GUESSED_BYTES = 16 * 1024 * 1024
+# What is longer is no number, but digits.
+MOST_NUMBER_BYTES = 1000
 _CONTRADICTION = re.compile(r"In CSV column #(\d+): CSV conversion error to ([^:]+): (.*)", re.S)
 # What Arrow says of a row, or of the line of names, that is longer than a block.
 _STRADDLING, _NO_LINE = "straddling object", "cannot infer number of columns"
@@ -197,8 +201,15 @@ class CsvTable:
 
     def _first_types(self, path: str) -> tuple[dict[str, pa.DataType], bool]:
         """Returns the types that the first block of a file suggests, and whether it has rows."""
-        options = pa_csv.ConvertOptions(strings_can_be_null=True, quoted_strings_can_be_null=False)
+        names = self._headers[path].names
         while True:
+            # Arrow takes seconds to find out what a cell of some megabytes is not.
+            guesses = self._blocks[path] <= MOST_GUESSED_BYTES
+            options = pa_csv.ConvertOptions(
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                column_types=None if guesses else dict.fromkeys(names, pa.binary()),
+            )
             try:
                 with self._reader(path, options) as (_, batches):
                     batch = next(batches, None)
@@ -210,8 +221,8 @@ class CsvTable:
                 self._explain(path, error)
             except GZIP_ERRORS as error:
                 raise damaged(path, error) from error
-        if batch is None:
-            return dict.fromkeys(self._headers[path].names, pa.null()), False
+        if batch is None or not guesses:
+            return dict.fromkeys(names, pa.null()), batch is not None
         return {field.name: _inferred(field.type) for field in batch.schema}, True
 
     def _look_at_all(self, names: Sequence[str]) -> None:
@@ -225,6 +236,8 @@ class CsvTable:
                 values = pc.drop_null(batch.column(batch.schema.get_field_index(name)))
                 empty[name] &= not len(values)
                 numbers[name] = numbers[name] and _are_numbers(values)
+                del values
+            del batch  # Before the next one is read.
         self._looked_at.update(names)
         for name in names:
             self._types[name] = (
@@ -425,6 +438,8 @@ def _common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
 
 
 def _are_numbers(values: pa.Array) -> bool:
+    if (pc.max(pc.binary_length(values)).as_py() or 0) > MOST_NUMBER_BYTES:
+        return False
     try:
         pc.utf8_trim_whitespace(values.cast(pa.string())).cast(pa.float64())
     except pa.ArrowInvalid:

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
+from tfx_wine_ext.columnar.parquet_source import READER_OPTIONS, thrift_limits
 from tfx_wine_ext.columnar.wording import Argument, Message
 
 # The longest list of values whose "in" rules out row groups, see `_is_in`.
@@ -38,6 +39,13 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     "in": lambda column, values: _is_in(column, values),
     # Arrow's is_in is false of a null, not null: by itself its opposite would keep nulls.
     "not in": lambda column, values: column.is_valid() & ~column.isin(values),
+}
+# Statistics leave NaN out, and NaN is not equal to anything: a row group whose minimum and maximum
+# are the value may hold a row to keep all the same.
+_BY_STATISTICS_OF_FLOATS: Mapping[str, Callable[[Any, Any], Any]] = {
+    **_OPERATORS,
+    "!=": lambda column, value: column.is_valid(),
+    "not in": lambda column, values: column.is_valid(),
 }
 # More digits than a datetime holds: Arrow reads these.
 _NANOSECONDS = re.compile(r"\.\d{7,9}")
@@ -89,11 +97,18 @@ class RowFilter:
         Raises:
             ValueError: a column is not in the schema, or a value does not fit its type.
         """
+        return self._expression(schema, _OPERATORS)
+
+    def _expression(
+        self, schema: pa.Schema, operators: Mapping[str, Callable[[Any, Any], Any]]
+    ) -> pc.Expression:
         any_of = None
         for conditions in self._any_of:
             all_of = None
             for name, op, value in conditions:
-                term = _OPERATORS[op](pc.field(name), _literal(schema, name, op, value))
+                literal = _literal(schema, name, op, value)
+                of_type = operators if pa.types.is_floating(schema.field(name).type) else _OPERATORS
+                term = of_type[op](pc.field(name), literal)
                 all_of = term if all_of is None else all_of & term
             any_of = all_of if any_of is None else any_of | all_of
         return any_of
@@ -102,11 +117,17 @@ class RowFilter:
         """Returns the row groups of a Parquet file that may hold a row to keep.
 
         Args:
-            stream: The open file.
+            stream: The open file, or only its footer, with the length and the magic number.
             schema: Its schema, or the wider one that it is read as.
         """
-        fragment = ds.ParquetFileFormat().make_fragment(pa.PythonFile(stream, mode="r"))
-        kept = fragment.subset(filter=self.expression(schema), schema=schema)
+        limits = thrift_limits(stream.seek(0, 2))
+        file_format = ds.ParquetFileFormat(
+            read_options=ds.ParquetReadOptions(**READER_OPTIONS),
+            default_fragment_scan_options=ds.ParquetFragmentScanOptions(**limits),
+        )
+        fragment = file_format.make_fragment(pa.PythonFile(stream, mode="r"))
+        by_statistics = self._expression(schema, _BY_STATISTICS_OF_FLOATS)
+        kept = fragment.subset(filter=by_statistics, schema=schema)
         return frozenset(group.id for group in kept.row_groups)
 
     def apply(self, batch: pa.RecordBatch) -> pa.RecordBatch:

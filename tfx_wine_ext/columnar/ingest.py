@@ -35,7 +35,14 @@ from tfx_wine_ext.columnar.encode import EncodedExamples, encode_examples
 from tfx_wine_ext.columnar.feature_batch import feature_batch, feature_schema
 from tfx_wine_ext.columnar.files import Files
 from tfx_wine_ext.columnar.filters import RowFilter, to_json_value
-from tfx_wine_ext.columnar.parquet_source import Footer, ParquetFileError, RowGroup, iter_row_groups
+from tfx_wine_ext.columnar.parquet_source import (
+    Footer,
+    OpenParquet,
+    ParquetFileError,
+    RowGroup,
+    Stamp,
+    iter_row_groups,
+)
 from tfx_wine_ext.columnar.partition import (
     check_partition_feature,
     example_buckets,
@@ -155,6 +162,7 @@ class FilePart:
     path: str
     digest: str
     row_groups: tuple[int, ...]
+    stamp: Stamp | None = None
 
 
 @dataclass(frozen=True)
@@ -339,7 +347,7 @@ def _append(parts: list[FilePart], footer: Footer, group: RowGroup) -> None:
     if parts and parts[-1].path == footer.path:
         parts[-1] = replace(parts[-1], row_groups=(*parts[-1].row_groups, group.index))
     else:
-        parts.append(FilePart(footer.path, footer.digest, (group.index,)))
+        parts.append(FilePart(footer.path, footer.digest, (group.index,), footer.stamp))
 
 
 def _kept_row_groups(
@@ -351,8 +359,9 @@ def _kept_row_groups(
     row_filter = RowFilter(options.filters)
     if any(footer.schema.get_field_index(name) < 0 for name in row_filter.columns):
         return footer.row_groups  # the column comes from unify_schemas: no statistics here
-    with files.open(footer.path) as stream:
-        kept = row_filter.row_groups(stream, schema)
+    with OpenParquet(footer.path, files) as opened:
+        opened.check(footer.digest, footer.stamp)
+        kept = row_filter.row_groups(opened.footer_stream(), schema)
     return [group for group in footer.row_groups if group.index in kept]
 
 
@@ -419,7 +428,7 @@ def _batches(task: ShardTask, files: Files) -> Iterator[tuple[str, int, pa.Recor
     schema = pa.schema([task.schema.field(name) for name in wanted])
     for part in task.parts:
         batches = iter_row_groups(
-            part.path, part.digest, part.row_groups, schema, BATCH_ROWS, files
+            part.path, part.digest, part.row_groups, schema, BATCH_ROWS, files, part.stamp
         )
         if task.options.shuffle_seed is None or not wanted:  # rows without columns are all alike
             for row_group, batch in batches:

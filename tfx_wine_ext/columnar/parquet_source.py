@@ -8,17 +8,28 @@ from __future__ import annotations
 
 import hashlib
 import inspect
+import io
+import os
+import re
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfx_wine_ext.columnar.files import Files, IrregularFileError
+from tfx_wine_ext import safe_arrow
+from tfx_wine_ext.columnar.files import Files, IrregularFileError, check_regular_file
+from tfx_wine_ext.columnar.int96 import Int96Error, footer_of_bytes, with_timestamps
+from tfx_wine_ext.columnar.managed_tables import managed_table_of
 from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+
+# See `ParquetFileError`.
+ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
+# See `Footer`.
+Stamp = tuple[int, int, int]
 
 MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"
@@ -33,23 +44,52 @@ _CHECK_PAGES = {
     for option in inspect.signature(pq.ParquetFile).parameters
     if option == "page_checksum_verification"
 }
+# One way for every reader, that of the footer included, so that all see the same types.
+# INT96 is read as bytes and decoded by us, see int96.py; this is for the types in the schema.
+READER_OPTIONS: dict[str, Any] = {"coerce_int96_timestamp_unit": "us"}
+# What pyarrow says, as a plain OSError, of what is sound and it cannot do.
+_UNSUPPORTED = re.compile(
+    "not (yet |currently )?(implemented|supported)|only supports|unsupported|not recognized"
+    "|unknown encoding",
+    re.IGNORECASE,
+)
+_ENCRYPTED = re.compile("decrypt", re.IGNORECASE)
+_ADD_FILES = "let writers add new files instead of changing old ones, then run again"
 
 
 class ParquetFileError(ValueError):
-    """A Parquet file cannot be used; the message names the file, the cause and the remedy."""
+    """A Parquet file cannot be used; the message names the file, the cause and the remedy.
 
-    def __init__(self, path: str, found: str | Message, remedy: str | Message) -> None:
+    Attributes:
+        path: The file.
+        found: What is wrong with it.
+        remedy: What to do.
+        kind: ``damaged``: another copy may be sound. ``unsupported``: sound as far as is known,
+            but not for this library, or not for this version of pyarrow. ``memory``: nothing is
+            wrong with it, memory has run out. ``changed``: it is not what the run had begun with.
+            ``unreadable``: a disk or a connection failed. ``unusable``: anything else, such as a
+            path that is not there.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        found: str | Message,
+        remedy: str | Message,
+        kind: ErrorKind = "unusable",
+    ) -> None:
         """Composes the message ``Parquet file PATH: FOUND; REMEDY``."""
         super().__init__(Message(f"Parquet file {path}: ", found, "; ", remedy))
         self.path = path
         self.found = found
         self.remedy = remedy
+        self.kind: ErrorKind = kind
 
     def __reduce__(
         self,
-    ) -> tuple[type[ParquetFileError], tuple[str, str | Message, str | Message]]:
+    ) -> tuple[type[ParquetFileError], tuple[str, str | Message, str | Message, ErrorKind]]:
         """Lets the error cross process boundaries whole."""
-        return ParquetFileError, (self.path, self.found, self.remedy)
+        return ParquetFileError, (self.path, self.found, self.remedy, self.kind)
 
 
 @dataclass(frozen=True)
@@ -72,6 +112,8 @@ class Footer:
             `WHOLE_FILE_FINGERPRINT_BYTES`, of size and footer above.
         schema: The Arrow schema of the file.
         row_groups: In file order.
+        stamp: Of a local file, what notices that it was written to later in the run: its device,
+            its number there, and the time of its last modification in nanoseconds.
     """
 
     path: str
@@ -79,6 +121,7 @@ class Footer:
     digest: str
     schema: pa.Schema
     row_groups: tuple[RowGroup, ...]
+    stamp: Stamp | None = None
 
     @property
     def rows(self) -> int:
@@ -143,31 +186,270 @@ def read_footer(path: str, files: Files) -> Footer:
         ParquetFileError: if the file cannot be opened, is empty, truncated, encrypted, not
             Parquet, or its footer cannot be decoded.
     """
+    with OpenParquet(path, files) as opened:
+        return opened.footer
+
+
+class OpenParquet:
+    """One Parquet file, open once: what is read from it is what its digest was made of.
+
+    A file of up to `WHOLE_FILE_FINGERPRINT_BYTES` is read into memory at once, and decoded from
+    there: whatever happens to the file meanwhile, the digest is that of what is decoded. Of a
+    larger one the footer is kept and never read again, and `verify` compares the file with it
+    after the last read. Use it as a context manager.
+
+    Args:
+        path: The file.
+        files: The file system it lies on.
+
+    Attributes:
+        footer: What the footer says.
+
+    Raises:
+        ParquetFileError: see `read_footer`.
+
+    Example:
+        >>> import tempfile
+        >>> from tfx_wine_ext.columnar.files import LocalFiles
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pq.write_table(pa.table({"x": [1, 2]}), f"{folder}/a.parquet")
+        ...     with OpenParquet(f"{folder}/a.parquet", LocalFiles()) as opened:
+        ...         rows = opened.reader().read().to_pylist()
+        ...         opened.verify()
+        >>> rows
+        [{'x': 1}, {'x': 2}]
+    """
+
+    def __init__(self, path: str, files: Files) -> None:
+        self._path = path
+        self._files = files
+        self._stream = _opened(path, files)
+        try:
+            self._stamp = _stamp(self._stream)
+            size, content = _whole_or_footer(path, self._stream)
+            self._whole = content if len(content) == size else None
+            if self._whole is None:
+                self._footer_bytes = len(content)
+            digest = _digest(size, content)
+            self._footer_only = content if self._whole else MAGIC + content
+            self._metadata, schema, row_groups = _decoded(path, self._footer_only)
+            leaves = self._metadata.schema
+            self._has_int96 = any(
+                leaves.column(i).physical_type == "INT96" for i in range(len(leaves))
+            )
+            if self._has_int96:
+                length = (
+                    _footer_bytes(path, size, content[:4], content[-8:])
+                    if self._whole
+                    else len(content)
+                )
+                self._metadata = _with_int96_as_bytes(path, content[-length:-8])
+        except BaseException:
+            self._stream.close()
+            raise
+        self.footer = Footer(path, size, digest, schema, row_groups, self._stamp)
+
+    def __enter__(self) -> OpenParquet:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
+    def reader(self) -> pq.ParquetFile:
+        """Returns a reader of the rows, in which INT96 is 12 bytes; see `with_timestamps`."""
+        source = self._stream if self._whole is None else pa.BufferReader(self._whole)
+        return pq.ParquetFile(source, metadata=self._metadata, **_CHECK_PAGES)
+
+    def with_timestamps(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns a batch of the reader's with the types of the footer's schema.
+
+        Raises:
+            Int96Error: An INT96 timestamp does not fit.
+        """
+        if not self._has_int96 or not batch.num_columns:
+            return batch
+        columns = []
+        for name, array in zip(batch.schema.names, batch.columns):
+            try:
+                columns.append(with_timestamps(array, self.footer.schema.field(name).type))
+            except Int96Error as error:
+                raise Int96Error(f"column {name!r}: {error}") from None
+        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+    def footer_stream(self) -> BinaryIO:
+        """Returns a file of the footer alone, for what looks at nothing else."""
+        return io.BytesIO(self._footer_only)
+
+    def check(self, digest: str, stamp: Stamp | None) -> None:
+        """Makes sure that this is the file that was seen before, with this digest and stamp.
+
+        Raises:
+            ParquetFileError: it is not.
+        """
+        if self.footer.digest != digest or _rewritten(stamp, self._stamp):
+            raise ParquetFileError(
+                self._path, "it changed after the run had begun", _ADD_FILES, "changed"
+            )
+
+    def verify(self) -> None:
+        """Makes sure, after the last read, that all that was read is of one content.
+
+        A local file is asked through the handle that it was read with: size, footer, and time of
+        modification. A handle on a remote file may answer from its buffer, so that a new one is
+        asked for size and footer.
+
+        Raises:
+            ParquetFileError: the file is no longer the one that was opened.
+        """
+        if self._whole is not None:
+            return
+        if self._stamp is None:
+            with _opened(self._path, self._files) as stream:
+                size = stream.seek(0, 2)
+                stream.seek(max(size - self._footer_bytes, 0))
+                footer = stream.read(self._footer_bytes)
+        else:
+            # Past Python's buffer, which may still hold what was there before.
+            descriptor = self._stream.fileno()
+            size = os.fstat(descriptor).st_size
+            footer = os.pread(descriptor, self._footer_bytes, max(size - self._footer_bytes, 0))
+        if _digest(size, footer) != self.footer.digest:
+            found = "it was overwritten while it was read"
+        elif _stamp(self._stream) != self._stamp:
+            found = "it was written to while it was read (its time of modification has changed)"
+        else:
+            return
+        raise ParquetFileError(self._path, found, _ADD_FILES, "changed")
+
+
+def _opened(path: str, files: Files) -> BinaryIO:
     try:
-        stream = files.open(path)
+        if "://" not in path:
+            check_regular_file(path)  # Not every file system's `open` looks.
+        return files.open(path)
     except IrregularFileError as error:
         raise ParquetFileError(path, f"is {error.found}, no regular file", error.remedy) from error
     except Exception as error:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and may be read"
         ) from error
-    with stream:
-        size = stream.seek(0, 2)
-        digest = hashlib.sha256(struct.pack("<Q", size))
-        digest.update(_footer_or_whole_file(path, stream, size))
-        try:
-            stream.seek(0)
-            parquet = pq.ParquetFile(stream)
-            metadata, schema = parquet.metadata, parquet.schema_arrow
-            row_groups = tuple(
-                RowGroup(i, group.num_rows, group.total_byte_size)
-                for i, group in ((i, metadata.row_group(i)) for i in range(metadata.num_row_groups))
-            )
-        except Exception as error:
-            raise ParquetFileError(
-                path, f"its footer cannot be decoded ({_one_line(error)})", "write the file again"
-            ) from error
-    return Footer(path, size, digest.hexdigest()[:32], schema, row_groups)
+
+
+def _stamp(stream: BinaryIO) -> Stamp | None:
+    """Returns device, number and time of modification of a local file; None of a remote one."""
+    try:
+        status = os.fstat(stream.fileno())
+    except (AttributeError, OSError):
+        return None
+    return status.st_dev, status.st_ino, status.st_mtime_ns
+
+
+def _rewritten(before: Stamp | None, now: Stamp | None) -> bool:
+    """Tells whether two stamps are of one file that was written to in between."""
+    return before is not None and now is not None and before[:2] == now[:2] and before != now
+
+
+def _digest(size: int, content: bytes) -> str:
+    digest = hashlib.sha256(struct.pack("<Q", size))
+    digest.update(content)
+    return digest.hexdigest()[:32]
+
+
+def _decoded(
+    path: str, footer_only: bytes
+) -> tuple[pq.FileMetaData, pa.Schema, tuple[RowGroup, ...]]:
+    """Decodes a footer; it is at the end of the bytes, with the length and the magic number."""
+    try:
+        parquet = pq.ParquetFile(
+            pa.BufferReader(footer_only), **READER_OPTIONS, **thrift_limits(len(footer_only))
+        )
+        metadata = parquet.metadata
+        row_groups = tuple(
+            RowGroup(i, group.num_rows, group.total_byte_size)
+            for i, group in ((i, metadata.row_group(i)) for i in range(metadata.num_row_groups))
+        )
+        return metadata, parquet.schema_arrow, row_groups
+    except Exception as error:
+        raise _failure(
+            path, "its footer cannot be decoded", error, "write the file again"
+        ) from error
+
+
+def _with_int96_as_bytes(path: str, metadata: bytes) -> pq.FileMetaData:
+    try:
+        edited = footer_of_bytes(metadata)
+    except Exception as error:
+        raise _failure(
+            path, "its footer cannot be decoded", error, "write the file again"
+        ) from error
+    end = struct.pack("<I", len(edited)) + MAGIC
+    return _decoded(path, MAGIC + edited + end)[0]
+
+
+def thrift_limits(footer_bytes: int) -> dict[str, int]:
+    """Returns options of pyarrow's for the metadata of a footer of this length.
+
+    No list in it can have more elements, and no text more bytes, than it has bytes. So a very wide
+    table is read, where pyarrow stops at a million elements, and a small file that claims to be one
+    is not.
+    """
+    limit = min(footer_bytes, 2**31 - 1)
+    return {"thrift_string_size_limit": limit, "thrift_container_size_limit": limit}
+
+
+def _failure(
+    path: str, what: str, error: Exception, remedy: str, column: str | None = None
+) -> ParquetFileError:
+    """Tells what an error means that came while a file was decoded.
+
+    Args:
+        path: The file.
+        what: What could not be done, such as ``its footer cannot be decoded``.
+        error: What was raised.
+        remedy: What to do if the file is damaged.
+        column: Where it was.
+    """
+    says = _one_line(error) if column is None else f"column {column!r}: {_one_line(error)}"
+    if isinstance(error, MemoryError):
+        return ParquetFileError(
+            path,
+            f"{what}: memory has run out ({says})",
+            "give it more memory, or write the file with smaller row groups; the file may be "
+            "sound, unless the number is absurd",
+            "memory",
+        )
+    if safe_arrow.UNSAFE_TYPE in says:
+        return ParquetFileError(
+            path,
+            f"it has a column of the type {safe_arrow.UNSAFE_TYPE}, which runs code that the file "
+            "brings",
+            "write it again without that type (with the storage type of the column)",
+            "unsupported",
+        )
+    outside = type(error).__module__.partition(".")[0] not in ("builtins", "pyarrow")
+    if outside or (isinstance(error, OSError) and (error.errno or type(error) is not OSError)):
+        return ParquetFileError(
+            path,
+            f"it cannot be read ({says or type(error).__name__})",
+            "check the disk or the connection, then run again",
+            "unreadable",
+        )
+    if _ENCRYPTED.search(says):
+        return ParquetFileError(
+            path,
+            f"{what}: it is encrypted ({says})",
+            "decrypt it first, as keys are not supported, or leave the column out",
+            "unsupported",
+        )
+    if isinstance(error, (NotImplementedError, pa.ArrowCapacityError)) or _UNSUPPORTED.search(says):
+        return ParquetFileError(
+            path,
+            f"{what} by pyarrow {pa.__version__} ({says})",
+            "if other readers take it, the file is sound: use a newer pyarrow, or have it written "
+            "with types, encodings and compression that this one knows",
+            "unsupported",
+        )
+    return ParquetFileError(path, f"{what} ({says})", remedy, "damaged")
 
 
 def _one_line(error: Exception) -> str:
@@ -175,21 +457,48 @@ def _one_line(error: Exception) -> str:
     return " ".join(str(error).split())
 
 
-def _footer_or_whole_file(path: str, stream: BinaryIO, size: int) -> bytes:
-    """Returns the bytes that make the digest, after checking the ends of the file."""
+def _whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
+    """Returns the size and the bytes that make the digest, after checking the ends of the file."""
+    try:
+        return _read_whole_or_footer(path, stream)
+    except ParquetFileError:
+        raise
+    except Exception as error:
+        raise _failure(
+            path, "it cannot be read", error, "check the disk, then run again"
+        ) from error
+
+
+def _read_whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
+    size = stream.seek(0, 2)
+    if size <= WHOLE_FILE_FINGERPRINT_BYTES:
+        stream.seek(0)
+        content = stream.read()
+        _footer_bytes(path, len(content), content[:4], content[-8:])
+        return len(content), content
+    stream.seek(0)
+    head = stream.read(4)
+    stream.seek(size - 8)
+    footer_bytes = _footer_bytes(path, size, head, stream.read(8))
+    stream.seek(size - footer_bytes)
+    return size, stream.read(footer_bytes)
+
+
+def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
+    """Returns the length of the footer with its end, as the last 8 bytes of the file claim it."""
     if size < 12:
         raise ParquetFileError(
             path,
             f"has {size} bytes, a Parquet file has at least 12",
             "it is empty or truncated: write or copy it again",
+            "damaged",
         )
-    stream.seek(0)
-    head = stream.read(4)
-    stream.seek(size - 8)
-    tail = stream.read(8)
     if ENCRYPTED_MAGIC in (head, tail[4:]):
         raise ParquetFileError(
-            path, "is encrypted (magic PARE)", "decrypt it first: keys are not supported"
+            path,
+            "is encrypted (magic PARE)",
+            "decrypt it first: keys are not supported",
+            "unsupported",
         )
     if head != MAGIC:
         raise ParquetFileError(
@@ -202,17 +511,17 @@ def _footer_or_whole_file(path: str, stream: BinaryIO, size: int) -> bytes:
             path,
             f"ends with {tail[4:]!r}, a Parquet file with {MAGIC!r}",
             "it is truncated or still being written: write or copy it again",
+            "damaged",
         )
-    footer_bytes = struct.unpack("<I", tail[:4])[0] + 8
+    footer_bytes = int(struct.unpack("<I", tail[:4])[0]) + 8
     if footer_bytes > size - 4:
         raise ParquetFileError(
             path,
             f"its footer claims {footer_bytes} bytes of {size}",
             "it is truncated or corrupt: write or copy it again",
+            "damaged",
         )
-    wanted = size if size <= WHOLE_FILE_FINGERPRINT_BYTES else footer_bytes
-    stream.seek(size - wanted)
-    return stream.read(wanted)
+    return footer_bytes
 
 
 def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
@@ -226,8 +535,21 @@ def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
         One footer a file.
 
     Raises:
-        ParquetFileError: of the first file, in the order of `paths`, that cannot be used.
+        ParquetFileError: of the first file, in the order of `paths`, that cannot be used, or that
+            belongs to a Delta Lake, Iceberg, Hudi or transactional Hive table.
     """
+    table = managed_table_of(paths, files)
+    if table is not None:
+        article = "an" if table.format[0] in "AEIOU" else "a"
+        raise ParquetFileError(
+            table.path,
+            f"belongs to {article} {table.format} table ({table.folder}), whose folder also holds "
+            "rows that were deleted or replaced",
+            f"read it with a reader of {table.format} tables (Spark, Trino, DuckDB, its own "
+            "library), write the rows wanted to plain Parquet files outside of the table's folder, "
+            "and name those",
+            "unsupported",
+        )
     with ThreadPoolExecutor(FOOTER_READERS) as pool:
         return list(pool.map(lambda path: read_footer(path, files), paths))
 
@@ -284,7 +606,8 @@ def iter_row_groups(
     schema: pa.Schema,
     batch_rows: int,
     files: Files,
-) -> Iterator[tuple[int, pa.RecordBatch]]:
+    stamp: Stamp | None = None,
+) -> Generator[tuple[int, pa.RecordBatch], None, None]:
     """Yields row groups of one file as Arrow batches of at most `batch_rows` rows, in file order.
 
     Args:
@@ -295,53 +618,84 @@ def iter_row_groups(
             narrower type is cast. A name stands for one column of the file.
         batch_rows: Rows in every batch but the last of a row group.
         files: The file system of the file.
+        stamp: Of the same footer. Default: None, only the digest is compared.
 
     Yields:
         Number of the row group, and a batch of it; where a row group is cut depends on the
-        file and `batch_rows` alone.
+        file and `batch_rows` alone. Whoever takes all of them knows that they are of the file
+        that `digest` is of: that is verified after the last one.
 
     Raises:
         ParquetFileError: if the file is no longer the one the footer was read from, a page
             cannot be decoded, or a value does not fit the type that its column is cast to.
     """
-    if read_footer(path, files).digest != digest:
-        raise ParquetFileError(
-            path,
-            "it changed after the run had begun",
-            "let writers add new files instead of changing old ones, then run again",
-        )
-    with files.open(path) as stream:
-        parquet = pq.ParquetFile(stream, **_CHECK_PAGES)
+    with OpenParquet(path, files) as opened:
+        opened.check(digest, stamp)
+        parquet = opened.reader()
         in_file = set(parquet.schema_arrow.names)
         columns = [name for name in schema.names if name in in_file]
         for row_group in row_groups:
-            batches = parquet.iter_batches(
-                batch_size=batch_rows,
-                row_groups=[row_group],
-                columns=columns,
-                use_threads=False,
-            )
             rows = 0
-            while True:
-                try:
-                    batch = next(batches, None)
-                except Exception as error:
+            try:
+                for batch in _batches(opened, parquet, row_group, columns, batch_rows):
+                    rows += batch.num_rows
+                    yield row_group, _conform(path, batch, schema)
+                    del batch  # Before the next one is read.
+                expected_rows = parquet.metadata.row_group(row_group).num_rows
+                if rows != expected_rows:
                     raise ParquetFileError(
                         path,
-                        f"row group {row_group} cannot be decoded ({_one_line(error)})",
+                        f"row group {row_group} has {rows} rows, its footer says {expected_rows}",
                         "it is corrupt: write or copy it again",
-                    ) from error
-                if batch is None:
-                    break
-                rows += batch.num_rows
-                yield row_group, _conform(path, batch, schema)
-            expected_rows = parquet.metadata.row_group(row_group).num_rows
-            if rows != expected_rows:
-                raise ParquetFileError(
-                    path,
-                    f"row group {row_group} has {rows} rows, its footer says {expected_rows}",
-                    "it is corrupt: write or copy it again",
-                )
+                        "damaged",
+                    )
+            except ParquetFileError:
+                opened.verify()  # An overwritten file is not a corrupt one.
+                raise
+        opened.verify()
+
+
+def _batches(
+    opened: OpenParquet,
+    parquet: pq.ParquetFile,
+    row_group: int,
+    columns: Sequence[str],
+    batch_rows: int,
+) -> Iterator[pa.RecordBatch]:
+    """Yields one row group as it is in the file."""
+    options = {"batch_size": batch_rows, "row_groups": [row_group], "use_threads": False}
+    try:
+        for batch in parquet.iter_batches(columns=columns, **options):
+            yield opened.with_timestamps(batch)
+            del batch  # Before the next one is read.
+    except Int96Error as error:
+        raise ParquetFileError(
+            opened.footer.path,
+            f"row group {row_group}, {error}",
+            "correct the value, or leave the column out",
+        ) from error
+    except Exception as error:
+        failing = None if isinstance(error, MemoryError) else _failing(parquet, columns, options)
+        raise _failure(
+            opened.footer.path,
+            f"row group {row_group} cannot be decoded",
+            error,
+            "it is corrupt: write or copy it again",
+            failing,
+        ) from error
+
+
+def _failing(
+    parquet: pq.ParquetFile, columns: Sequence[str], options: Mapping[str, Any]
+) -> str | None:
+    """Returns the first column that cannot be decoded by itself."""
+    for name in columns:
+        try:
+            for _ in parquet.iter_batches(columns=[name], **options):
+                pass
+        except Exception:
+            return name
+    return None
 
 
 def _conform(path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.files import Files, LocalFiles
-from tfx_wine_ext.columnar.parquet_source import ParquetFileError, iter_row_groups, read_footers
+from tfx_wine_ext.columnar.parquet_source import (
+    Footer,
+    ParquetFileError,
+    iter_row_groups,
+    read_footers,
+)
 from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
 from tfx_wine_ext.columnar.wording import Message
 
+# A batch has so many bytes, by what the rows of the file have on average.
+BATCH_BYTES = 64 * 1024 * 1024
 # A column that is being read takes its pages and its dictionary, 1 MB and more, whatever the batch.
 COLUMNS_A_PASS = 64
 
@@ -64,7 +73,8 @@ class ParquetTable:
                 "the column out"
             ) from error
         for footer in self._footers:
-            twice = sorted({n for n in footer.schema.names if footer.schema.names.count(n) > 1})
+            counts = Counter(footer.schema.names)
+            twice = sorted(name for name in counts if counts[name] > 1)
             if any(map(reads, twice)):
                 raise TableFileError(
                     f"Parquet file {footer.path}: expected every column once, found {twice} more "
@@ -101,13 +111,27 @@ class ParquetTable:
                 footer.digest,
                 groups,
                 schema,
-                batch_rows(len(schema)),
+                min(batch_rows(len(schema)), _rows_of_bytes(footer, len(schema))),
                 self._files,
+                footer.stamp,
             )
             try:
-                for _, batch in read:
-                    done += batch.num_rows
-                    self.position = self.size * done // self.rows
-                    yield batch
+                # Closed, and with it the file, also where the reading ends early.
+                with contextlib.closing(read):
+                    for _, batch in read:
+                        done += batch.num_rows
+                        self.position = self.size * done // self.rows
+                        yield batch
+                        del batch
             except ParquetFileError as error:
                 raise TableFileError(Message.of(error)) from error
+
+
+def _rows_of_bytes(footer: Footer, columns: int) -> int:
+    """Returns how many rows have `BATCH_BYTES` in so many columns of a file; 1 or more.
+
+    By the row group with the largest rows, as if all columns took the same.
+    """
+    size = max((g.uncompressed_bytes / max(g.rows, 1) for g in footer.row_groups), default=0)
+    share = min(columns / max(len(footer.schema), 1), 1.0)
+    return max(1, int(BATCH_BYTES / max(size * share, 1)))

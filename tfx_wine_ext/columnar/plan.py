@@ -227,7 +227,11 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
     leaves = [leaf for column in schema for leaf in _leaves(column.type, (column.name,))]
     _check_known(Argument.COLUMNS, options.columns or (), schema, leaves)
     _check_known(Argument.EXCLUDE_COLUMNS, options.exclude_columns, schema, leaves)
-    chosen = [(path, type_) for path, type_ in leaves if _is_chosen(path, options)]
+    columns = None if options.columns is None else frozenset(options.columns)
+    excluded = frozenset(options.exclude_columns)
+    chosen = [
+        (path, type_) for path, type_ in leaves if _is_chosen(_names_of(path), columns, excluded)
+    ]
     names = Counter(".".join(path) for path, _ in chosen)
     unknown = tuple(name for name in options.cast if name not in names)
     if unknown:
@@ -240,10 +244,11 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
         )
     problems: list[tuple[str, str]] = []
     features: list[Feature] = []
-    for name, count in names.items():
-        paths = [path for path, _ in chosen if ".".join(path) == name]
-        if count > 1:
-            problems.append((name, _clash(paths)))
+    clashing: dict[str, list[tuple[str, ...]]] = {}
+    for path, _ in chosen:
+        if names[".".join(path)] > 1:
+            clashing.setdefault(".".join(path), []).append(path)
+    problems += [(name, _clash(paths)) for name, paths in clashing.items()]
     for path, type_ in chosen:
         name = ".".join(path)
         try:
@@ -280,11 +285,11 @@ def _names_of(path: tuple[str, ...]) -> set[str]:
     return {".".join(path[: depth + 1]) for depth in range(len(path))}
 
 
-def _is_chosen(path: tuple[str, ...], options: EncodeOptions) -> bool:
-    names = _names_of(path)
-    if options.columns is not None and names.isdisjoint(options.columns):
-        return False
-    return names.isdisjoint(options.exclude_columns)
+def _is_chosen(names: set[str], columns: frozenset[str] | None, excluded: frozenset[str]) -> bool:
+    """Whether a leaf is chosen; by its few names, not by the many that may have been given."""
+    return (columns is None or any(name in columns for name in names)) and not any(
+        name in excluded for name in names
+    )
 
 
 def _check_known(

@@ -11,6 +11,7 @@ which they are used::
 What each metric is, sees and does not see stands in docs/drift-metrics.md.
 """
 
+from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module of ours opens a file)
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
 from tfx_wine_ext.drift.compare import DriftResult, FeatureResult, compare
 from tfx_wine_ext.drift.config import DEFAULT_THRESHOLDS, DriftConfig, Threshold

@@ -52,8 +52,8 @@ def statistics_summaries(
         By feature; names of nested ones are joined by dots.
 
     Raises:
-        ValueError: Two features have the same name, or a numeric feature with values has no
-            histogram.
+        ValueError: Two features have the same name, a numeric feature with values has no
+            histogram, or numbers of values contradict each other.
 
     Example:
         >>> from google.protobuf import text_format
@@ -68,7 +68,7 @@ def statistics_summaries(
         >>> found.n, found.missing, found.steps().points, round(found.error, 2)
         (4, 1, array([1., 2., 3.]), 0.68)
     """
-    found: dict[str, Distribution] = {}
+    found: dict[str, SketchedNumbers | SketchedCategories] = {}
     for feature in statistics.features:
         name = ".".join(feature.path.step) or feature.name
         kind = feature.WhichOneof("stats")
@@ -82,7 +82,20 @@ def statistics_summaries(
             found[name] = _categories(feature.string_stats)
         else:
             found[name] = _lengths_only(feature.bytes_stats)
-    return found
+        _check_counts(name, found[name])
+    return dict(found)
+
+
+def _check_counts(name: str, found: SketchedNumbers | SketchedCategories) -> None:
+    """Refuses numbers of values that cannot be: the file is damaged, or not StatisticsGen's."""
+    known = found.steps().counts if isinstance(found, SketchedNumbers) else found.counts
+    present = found.n - found.missing
+    too_many = known.sum() > present + len(known)  # Each was rounded.
+    if found.missing < 0 or present < 0 or known.min(initial=0) < 0 or too_many:
+        raise ValueError(
+            f"feature {name!r} has numbers of values in the statistics that contradict each "
+            "other: they are damaged; run StatisticsGen again"
+        )
 
 
 def _missing(common: statistics_pb2.CommonStatistics) -> int:

@@ -18,6 +18,7 @@ import dataclasses
 import functools
 import hashlib
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Union, overload, runtime_checkable
 
@@ -447,7 +448,8 @@ def _digest(value: pa.Buffer) -> bytes:
         start = start[: _SHOWN_BYTES - cut]
         break
     digest = hashlib.sha256(memoryview(value)).hexdigest()
-    return start + f"... ({value.size} bytes, SHA-256 {digest})".encode()
+    shown: bytes = start
+    return shown + f"... ({value.size} bytes, SHA-256 {digest})".encode()
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
@@ -529,7 +531,7 @@ def summarize(
     """
     table = table_of(table)
     names = list(table.schema.names)
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = sorted(name for name, count in Counter(names).items() if count > 1)
     if twice:
         raise ValueError(f"column names must be distinct, found {twice} more than once: rename")
     codes = set(categorical)

@@ -351,12 +351,14 @@ def _merge(
 def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
     """Summarises one file, on a worker."""
     reading = _Reading(config)
-    table = _TABLES[task.payload]([task.path], lambda name: name not in config.ignore, BeamFiles())
+    ignored = frozenset(config.ignore)
+    table = _TABLES[task.payload]([task.path], lambda name: name not in ignored, BeamFiles())
     for batch in table.batches():
         try:
             reading.add(batch)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{task.path}: {error}") from error
+        del batch  # Before the next one is read.
     return reading.to_bytes()
 
 
@@ -386,7 +388,7 @@ def _of_statistics(side: _Side) -> _Summarized:
         return _Summarized(statistics_summaries(datasets[0]), source, "coarse")
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from error
-    except (ArithmeticError, LookupError, TypeError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
         raise ValueError(
             f"{path}: expected statistics of StatisticsGen, found numbers that contradict each "
             f"other ({type(error).__name__}: {error}); {_AS_IT_WAS_WRITTEN}"

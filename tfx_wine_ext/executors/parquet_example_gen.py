@@ -201,17 +201,22 @@ def _check_unchanged(footers: Sequence[Footer], exec_properties: dict[str, Any])
         gone.discard(path)
         if path not in seen:
             raise ParquetFileError(
-                footer.path, "it came after the driver had looked at the folder", "run again"
+                footer.path,
+                "it came after the driver had looked at the folder",
+                "run again",
+                "changed",
             )
         if seen[path] != footer.digest:
             raise ParquetFileError(
                 footer.path,
                 "it changed after the driver had looked at it",
                 "let writers add new files instead of changing old ones, then run again",
+                "changed",
             )
     for path in sorted(gone):
         raise ParquetFileError(
             os.path.join(input_base, path),
             "it is gone since the driver looked at it",
             "put it back, then run again",
+            "changed",
         )

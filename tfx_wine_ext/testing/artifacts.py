@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Union
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 import tensorflow as tf
 import tensorflow_data_validation as tfdv
 from google.protobuf import text_format
@@ -26,7 +25,8 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 from tfx_bsl.coders import example_coder
 
-from tfx_wine_ext.columnar.parquet_source import is_hidden
+from tfx_wine_ext.columnar.files import LocalFiles
+from tfx_wine_ext.columnar.parquet_source import OpenParquet, is_hidden
 from tfx_wine_ext.columnar.shard_files import LostRowsError, check_shards
 from tfx_wine_ext.columnar.table_source import opened
 from tfx_wine_ext.testing.metadata import ArtifactRecord
@@ -170,13 +170,15 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
     examples: list[dict[str, list[Any]]] = []
     for path in paths:
         if path.suffix == ".parquet":
+            with OpenParquet(str(path), LocalFiles()) as parquet:
+                rows = parquet.reader().read().to_pylist()
             examples.extend(
                 {
                     name: value if isinstance(value, list) else [value]
                     for name, value in sorted(row.items())
                     if value is not None
                 }
-                for row in pq.ParquetFile(path).read().to_pylist()
+                for row in rows
             )
             continue
         with opened(str(path)):

@@ -10,6 +10,8 @@ from typing import Any, Union
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from tfx_wine_ext import safe_arrow  # noqa: F401 (before a file is opened)
+
 Rows = Union[pa.Table, Iterable[Mapping[str, Any]]]
 
 
