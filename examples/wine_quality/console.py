@@ -15,6 +15,8 @@ from typing import TextIO
 from rich.console import Console
 from rich.markup import escape
 
+from examples.wine_quality.data import SAMPLE_WARNING, WineData
+
 
 @contextlib.contextmanager
 def noise_to_file(log: Path) -> Iterator[Console]:
@@ -88,12 +90,19 @@ def command(name: str) -> str:
     return short(str(beside)) if beside.exists() else name
 
 
-def warn_of_sample(terminal: Console) -> None:
-    """Says that these are not the real wine data."""
-    terminal.print(
-        "[bold red]WARNING: these are not the real wine data[/] but a sample drawn from their "
-        "published statistics; the metrics say nothing about wine. Give the real ones with --data."
-    )
+def warn_of_sample(terminal: Console, *found: WineData) -> None:
+    """Says so where data are a sample, in one line on the terminal; the reasons go to the log.
+
+    Args:
+        terminal: From `noise_to_file`, in whose block this is called.
+        found: What was loaded.
+    """
+    if all(data.source == "real" for data in found):
+        return
+    terminal.print(f"[bold red]{SAMPLE_WARNING}[/]", soft_wrap=True)
+    for data in found:
+        for sentence in data.missing:
+            print(sentence, file=sys.stderr)
 
 
 class ComponentProgress:

@@ -62,6 +62,12 @@ MISSING = ("", "NA", "NaN", "nan", "NULL", "null")
 """The cells that count as missing: empty ones, and what R, pandas and SQL write for them."""
 
 
+SAMPLE_WARNING = (
+    "THESE ARE NOT THE REAL WINES but a sample like them: what comes out says nothing about wine."
+)
+"""What everything that shows results of the sample says, once."""
+
+
 class WineDataError(ValueError):
     """The wine data are missing or cannot be used; the message says where and what to do."""
 
@@ -76,11 +82,13 @@ class WineData:
         source: `real` if read from a file, `sample` if drawn from published statistics.
         path: For people: the file, the address that it was downloaded from, or a description of
             the sample.
+        missing: Why this is not the real data, in sentences; empty where it is.
     """
 
     table: pa.Table
     source: Literal["real", "sample"]
     path: str
+    missing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -145,8 +153,8 @@ def load(
     3. `data/` in the checkout;
     4. `shared/data/` beside the checkout;
     5. the user's cache, else a download from `addresses` into it, checked by its sha256;
-    6. a sample drawn from published statistics (see `sample_statistics.draw`), with a warning in
-       the log that these are not the real data.
+    6. a sample drawn from published statistics (see `sample_statistics.draw`). `missing` then says
+       why; who shows results of it shows `SAMPLE_WARNING`.
 
     A path that was named (1, 2) must be usable, and so must a file that was found (3, 4): no
     error is passed over in silence by going on to the next place.
@@ -181,30 +189,26 @@ def load(
     if path is not None:
         return WineData(read_csv(path), "real", str(path))
 
+    missing = [
+        f"No file with the {kind} wines was found: put {FILE_NAMES[kind][0]} "
+        f"({ADDRESSES[kind][0].url}) into {checkout / 'data'}, or name it with --data or "
+        f"${ENVIRONMENT_VARIABLE}."
+    ]
     if download:
-        found = _download(
+        found, failures = _download(
             ADDRESSES[kind] if addresses is None else addresses, cache, download_seconds
         )
         if found is not None:
+            for failure in failures:
+                _log.warning("%s", failure)
             path, url = found
             return WineData(read_csv(path), "real", f"{url} (cached in {path})")
-
-    _log.warning(
-        "THESE ARE NOT THE REAL DATA. No file with the %s wines was found%s, so a sample is drawn "
-        "from their published statistics instead: means, deviations, ranges and correlations are "
-        "about right, everything else is made up, and so are all results. To use the real data, "
-        "put %s (%s) into %s, or name it with --data or $%s.",
-        kind,
-        " or could be downloaded" if download else "",
-        FILE_NAMES[kind][0],
-        ADDRESSES[kind][0].url,
-        checkout / "data",
-        ENVIRONMENT_VARIABLE,
-    )
+        missing += failures
     return WineData(
         sample_statistics.draw(kind),
         "sample",
         f"sample drawn from published statistics of the {kind} wines, not real data",
+        tuple(missing),
     )
 
 
@@ -372,14 +376,13 @@ def _file_in(folder: Path, kind: Kind) -> Path | None:
 
 def _download(
     addresses: Sequence[Address], cache: Path | None, seconds: float
-) -> tuple[Path, str] | None:
-    """Returns the cached or downloaded file and its address, None if no address gives it."""
+) -> tuple[tuple[Path, str] | None, list[str]]:
+    """Returns the cached or downloaded file and its address, and why those before gave none."""
     # Half a second of imports that only a user without the data pays.
     try:
         import pooch
     except ImportError:
-        _log.warning("Cannot download the wine data: expected pooch, found it is not installed.")
-        return None
+        return None, ["Cannot download the wine data: expected pooch, found it is not installed."]
 
     folder = Path(pooch.os_cache("tfx_wine_ext")) if cache is None else cache
     # The checksum in the name keeps two versions of one name apart.
@@ -390,13 +393,14 @@ def _download(
     # its time limit in every run.
     for address, file in zip(addresses, files):
         if file.is_file() and pooch.file_hash(str(file)) == address.sha256:
-            return file, address.url
+            return (file, address.url), []
+    failures: list[str] = []
     for address, file in zip(addresses, files):
         error = _retrieve(address, file, seconds)
         if error is None:
-            return file, address.url
-        _log.warning("Cannot download the wine data from %s: %s", address.url, error)
-    return None
+            return (file, address.url), failures
+        failures.append(f"Cannot download the wine data from {address.url}: {error}")
+    return None, failures
 
 
 def _retrieve(address: Address, file: Path, seconds: float) -> str | None:
@@ -406,6 +410,8 @@ def _retrieve(address: Address, file: Path, seconds: float) -> str | None:
     """
     import pooch
 
+    # What it has to say about each file, `load` says in the end.
+    pooch.get_logger().setLevel(logging.WARNING)
     errors: list[Exception] = []
 
     def work() -> None:

@@ -180,8 +180,6 @@ def _main(options: argparse.Namespace, started: float) -> int:
         path = options.output / "summary.json"
         path.write_text(json.dumps(summary, indent=2) + "\n")
         terminal.print(_table(summary))
-        if data.source == "sample":
-            warn_of_sample(terminal)
         terminal.print(f"As data: {path}")
         logs = Path(summary["logs"]).parent
         terminal.print(
@@ -257,8 +255,7 @@ def _say_what_runs(
     span = f", span {options.span or options.spans} of {options.spans}" if options.spans > 1 else ""
     terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows{span})")
     say_places(terminal, options.output, log)
-    if data.source == "sample":
-        warn_of_sample(terminal)
+    warn_of_sample(terminal, data)
 
 
 def _table(summary: dict[str, Any]) -> Table:

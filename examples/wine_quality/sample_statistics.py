@@ -1,31 +1,51 @@
-"""A stand-in for the wine data, drawn from the statistics of the published data set.
+"""A stand-in for the wine data, drawn from statistics of the published data set.
 
-It lets the pipeline run where the real files can neither be found nor downloaded. It has the
-shape of the real data: as many rows, every column's mean, deviation and range, and every pair's
-correlation. It is not the real data: whatever these statistics do not say (clusters,
-interactions, exact zeros) is lost, so a model learns less from it.
+It lets the pipeline run, and the story be told, where the real files can neither be found nor
+downloaded. It has the shape of the real data: as many rows; in each part of the file (thirds of the
+white wines, all of the red ones) the quantiles of every measurement, their correlations and the
+number of wines of each grade; and grades that hang on the measurements about as closely, and with
+as much interaction, as the real ones. So a model of the sample is about as good as one of the real
+data, the parts drift as the real ones do, and the red wines are far from the white ones. It is not
+the real data, and nothing that is found in it holds for wine.
+
+The statistics are computed from the real files by `python scripts/fit_wine_sample.py`. No row can
+be had back from them.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
-from typing import Any, Literal
+from statistics import NormalDist
+from typing import Any, Literal, Union
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from examples.wine_quality.constants import COLUMNS, LABEL
+from examples.wine_quality.constants import COLUMNS, FEATURES, LABEL
 
 STATISTICS_FILE = Path(__file__).with_name("sample_statistics.json")
-"""Per kind of wine: `rows`, `columns` and the lower triangle of `correlations`."""
+"""What `scripts/fit_wine_sample.py` writes: see `published`."""
 
 SEED = 2009
 """The year of the publication. Any other number does as well: the sample only has to be fixed."""
 
 Kind = Literal["white", "red"]
 """The two files of the data set: 4,898 white and 1,599 red vinho verde wines."""
+
+Tree = Union[float, list[Any]]
+"""A leaf's value, or `[feature, threshold, no, yes]`: which tree goes on, by whether the feature of
+this index in `FEATURES` is at least the threshold."""
+
+Floats = npt.NDArray[np.float64]
+
+
+@functools.cache
+def _document() -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(STATISTICS_FILE.read_text(encoding="utf-8"))
+    return document
 
 
 def published(kind: Kind = "white") -> dict[str, Any]:
@@ -35,29 +55,35 @@ def published(kind: Kind = "white") -> dict[str, Any]:
         kind: Which of the two data sets.
 
     Returns:
-        `rows` (int); `columns`: per column a dict of `mean`, `deviation`, `minimum`, `maximum`
-        and `decimals`; `correlations`: the lower triangle, one list per row, in the order of
-        the columns.
+        `decimals`, by feature; `trees`, whose sum says which wines are better; and `parts`, each
+        part of the file in order, with its `rows`, its `grades` (number of wines by grade), the
+        `quantiles` of each feature at the levels of `levels`, the lower triangle of the
+        `correlations` of the features' normal scores, `trees` that are added to those of all
+        parts, and `signal`, the correlation of that sum with what the grades are dealt by.
 
     Example:
-        >>> published("white")["columns"]["pH"]["mean"]
-        3.18827
+        >>> [part["rows"] for part in published("white")["parts"]]
+        [1632, 1633, 1633]
+        >>> published("red")["parts"][0]["grades"]["8"]
+        18
     """
-    statistics: dict[str, Any] = json.loads(STATISTICS_FILE.read_text(encoding="utf-8"))[kind]
+    statistics: dict[str, Any] = _document()[kind]
     return statistics
 
 
-def draw(kind: Kind = "white") -> pa.Table:
-    """Draws the sample: the same table at every call, on every machine.
+def levels() -> list[float]:
+    """Returns the levels of the quantiles, from 0 (the smallest value) to 1 (the largest)."""
+    found: list[float] = _document()["levels"]
+    return found
 
-    A Gaussian copula over shifted log-normal columns. A column starts at its smallest published
-    value `a`; `x - a` is log-normal with the published mean and deviation, which gives the right
-    skew that most of these measurements have. The correlation `r` of two such columns is reached
-    exactly by normal scores with the correlation `ln(1 + r c_i c_j) / (s_i s_j)`, where
-    `c = deviation / (mean - a)` and `s^2 = ln(1 + c^2)` (moments of the multivariate log-normal
-    distribution, e.g. Johnson, Kotz, Balakrishnan: Continuous Univariate Distributions 1, ch. 14).
-    Values are then clipped to the published range and rounded to the published decimals, which
-    also hides the last bits in which linear algebra differs between machines.
+
+def draw(kind: Kind = "white") -> pa.Table:
+    """Draws the sample: the same table at every call, on every machine, under every NumPy.
+
+    The features are a Gaussian copula: normal scores with the correlations of the real ones, whose
+    ranks are then given the real quantiles, rounded to the real decimals. The sum of the trees plus
+    normal noise orders the wines of a part by merit, and the grades are dealt in that order: as
+    many of each as the real part has.
 
     Args:
         kind: Which of the two data sets to imitate.
@@ -71,40 +97,73 @@ def draw(kind: Kind = "white") -> pa.Table:
         1599
     """
     statistics = published(kind)
-    columns = [statistics["columns"][name] for name in COLUMNS]
-    mean, deviation, minimum, maximum = (
-        np.array([column[key] for column in columns], dtype=np.float64)
-        for key in ("mean", "deviation", "minimum", "maximum")
+    decimals = [statistics["decimals"][name] for name in FEATURES]
+    generator = np.random.Generator(np.random.PCG64(SEED))
+    parts = [_features(part, decimals, generator) for part in statistics["parts"]]
+    label = np.concatenate(
+        [
+            _label(part, statistics["trees"], rows, generator)
+            for part, rows in zip(statistics["parts"], parts)
+        ]
     )
-    decimals = [int(column["decimals"]) for column in columns]
+    features = np.concatenate(parts)
+    columns = {name: features[:, index] for index, name in enumerate(FEATURES)}
+    return pa.table({**columns, LABEL: label}).select(COLUMNS)
 
-    # Rounding to a step h adds h^2 / 12 to a variance (Sheppard's correction) and nothing to a
-    # covariance. It matters for the label alone, whose step of 1 is as wide as its deviation.
-    before_rounding = np.sqrt(deviation**2 - np.power(10.0, [-2 * d for d in decimals]) / 12)
-    shrinkage = deviation / before_rounding
 
-    variation = before_rounding / (mean - minimum)
-    spread = np.sqrt(np.log1p(variation**2))
-    wanted = _symmetric(statistics["correlations"]) * np.outer(shrinkage, shrinkage)
-    scores_correlation = np.log1p(wanted * np.outer(variation, variation)) / np.outer(
-        spread, spread
-    )
-    np.fill_diagonal(scores_correlation, 1.0)
+def evaluate(tree: Tree, features: Floats) -> Floats:
+    """Returns what a tree says of each row, `[rows]`.
 
-    scores = _normal_scores(statistics["rows"], scores_correlation)
-    location = np.log(mean - minimum) - spread**2 / 2
-    values = np.clip(minimum + np.exp(location + spread * scores), minimum, maximum)
-    return pa.table(
-        {
-            name: np.round(values[:, i], decimals[i]).astype(
-                np.int64 if name == LABEL else np.float64
-            )
-            for i, name in enumerate(COLUMNS)
-        }
+    Args:
+        tree: See `Tree`.
+        features: `[rows, len(FEATURES)]`.
+
+    Example:
+        >>> alcohol = FEATURES.index("alcohol")
+        >>> evaluate([alcohol, 10.5, -1.0, 1.0], np.array([[9.0] * 11, [12.0] * 11])).tolist()
+        [-1.0, 1.0]
+    """
+    if not isinstance(tree, list):
+        return np.full(len(features), float(tree))
+    feature, threshold, no, yes = tree
+    return np.where(
+        features[:, feature] >= threshold, evaluate(yes, features), evaluate(no, features)
     )
 
 
-def _symmetric(lower: list[list[float]]) -> npt.NDArray[np.float64]:
+def _features(part: dict[str, Any], decimals: list[int], generator: np.random.Generator) -> Floats:
+    """Draws the features of a part, `[rows, len(FEATURES)]`."""
+    rows = part["rows"]
+    scores = _normal(generator, rows * len(FEATURES)).reshape(rows, len(FEATURES))
+    correlated = scores @ np.linalg.cholesky(_symmetric(part["correlations"])).T
+    # The rank, and not the score itself, is looked up among the quantiles: no chance is left in a
+    # column by itself.
+    ranks = np.argsort(np.argsort(correlated, axis=0, kind="stable"), axis=0, kind="stable")
+    shares = ranks / (rows - 1)
+    # Rounding also hides the last bits in which linear algebra differs between machines.
+    return np.column_stack(
+        [
+            np.round(np.interp(shares[:, i], levels(), part["quantiles"][name]), decimals[i])
+            for i, name in enumerate(FEATURES)
+        ]
+    )
+
+
+def _label(
+    part: dict[str, Any], trees: list[Tree], features: Floats, generator: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Returns a grade for each wine of a part: the better ones have the higher grades."""
+    told = np.sum([evaluate(tree, features) for tree in (*trees, *part["trees"])], axis=0)
+    told = (told - told.mean()) / told.std()
+    signal = part["signal"]
+    merit = signal * told + np.sqrt(1 - signal**2) * _normal(generator, len(features))
+    grades = np.repeat([int(grade) for grade in part["grades"]], list(part["grades"].values()))
+    dealt = np.empty(len(merit), np.int64)
+    dealt[np.argsort(merit, kind="stable")] = grades
+    return dealt
+
+
+def _symmetric(lower: list[list[float]]) -> Floats:
     """Returns the whole correlation matrix, given its lower triangle."""
     matrix = np.zeros((len(lower), len(lower)))
     for i, row in enumerate(lower):
@@ -113,21 +172,12 @@ def _symmetric(lower: list[list[float]]) -> npt.NDArray[np.float64]:
     return matrix
 
 
-def _normal_scores(rows: int, correlation: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """Draws `rows` standard normal vectors whose sample correlation is `correlation`.
+def _normal(generator: np.random.Generator, count: int) -> Floats:
+    """Draws standard normal numbers.
 
-    A plain draw misses the wanted correlations by about 1 / sqrt(rows). The draw is therefore
-    whitened with its own covariance first.
+    NumPy promises that the bits of PCG64 stay as they are, and may change how normal numbers are
+    made of them. `random()` is those bits over 2^53; what is made of it here is our own.
     """
-    generator = np.random.Generator(np.random.PCG64(SEED))
-    raw = generator.standard_normal((rows, len(correlation)))
-    raw -= raw.mean(axis=0)
-    whitened = np.linalg.solve(np.linalg.cholesky(np.cov(raw, rowvar=False)), raw.T)
-    # Pairs that no log-normal vector can have together leave a slightly negative eigenvalue:
-    # cut it off and bring the variances back to 1. The symmetric root, unlike a triangular one,
-    # exists then, and does not depend on the signs of the eigenvectors.
-    eigenvalues, vectors = np.linalg.eigh(correlation)
-    root = (vectors * np.sqrt(np.maximum(eigenvalues, 0.0))) @ vectors.T
-    root /= np.linalg.norm(root, axis=1, keepdims=True)
-    scores: npt.NDArray[np.float64] = (root @ whitened).T
-    return scores
+    inverse = NormalDist().inv_cdf
+    # The middle of the step that a number stands for: never 0, at which the inverse is infinite.
+    return np.array([inverse(share + 2.0**-54) for share in generator.random(count).tolist()])

@@ -166,8 +166,7 @@ def _main(options: argparse.Namespace, started: float) -> int:
         for data in (white, red):
             terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows)")
         say_places(terminal, options.output, log)
-        if "sample" in (white.source, red.source):
-            warn_of_sample(terminal)
+        warn_of_sample(terminal, white, red)
         try:
             output, found = run_all(terminal, spans, options, log)
         except KeyboardInterrupt:

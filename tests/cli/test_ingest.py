@@ -236,6 +236,42 @@ def test_errors_speak_of_the_options_and_not_of_the_components_arguments(run, he
     assert "exclude_columns" not in err
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "exclude_columns=('x',)",
+        "with exclude_columns=",
+        "columns=(...)",
+        "unify_schemas=True",
+        "partition_feature_name is",
+        "filters: x",
+    ],
+)
+def test_a_path_or_a_column_that_is_called_like_an_argument_keeps_its_name(run, here, name):
+    folder = here / name
+    folder.mkdir()
+    pq.write_table(pa.table({name: [[[1]]]}), folder / "a.parquet")
+    pq.write_table(pa.table({name: [1]}), folder / "b.parquet")
+    one, two = f"{name}/a.parquet", f"{name}/b.parquet"
+
+    err = run(f'"{one}" out')[2]
+    assert f"error: {one}: 1 column(s) cannot become features" in err
+    assert repr(name) in err
+    assert "Leave them out with --exclude, or name the columns to keep with --columns." in err
+    err = run(f'"{two}" out --filter "none > 1"')[2]
+    assert (
+        err == f"tfx-wine-ext: error: --filter: there is no column 'none'; the columns are {name}\n"
+    )
+    err = run(f'"{two}" out --partition-by none')[2]
+    assert err.endswith(f"error: --partition-by is 'none', but the features are ({name!r},)\n")
+    err = run(f'"{two}" out --cast none=bytes')[2]
+    assert f"error: {two}: --cast names ('none',), but the features are ({name!r},): " in err
+    err = run(f'"{name}" out --unify-schemas')[2]
+    assert f"--unify-schemas: column {name!r} is " in err
+    assert f"{one} and int64 in {two}; no type holds both" in err
+    assert err.endswith("or leave the column out (--exclude)\n")
+
+
 def test_a_name_in_the_data_cannot_move_the_cursor(run, here):
     pq.write_table(pa.table({"x\x1b[2J": [[[1]]]}), here / "a.parquet")
     assert "\x1b" not in run("a.parquet out")[2]
@@ -244,7 +280,14 @@ def test_a_name_in_the_data_cannot_move_the_cursor(run, here):
 def start(here, *arguments, **options):
     env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
     command = [sys.executable, "-m", "tfx_wine_ext.cli", "ingest", *arguments]
-    return subprocess.Popen(command, cwd=here, env=env, **options)
+    # A parent that ignores Ctrl-C, such as a shell's job in the background, hands that on.
+    return subprocess.Popen(
+        command,
+        cwd=here,
+        env=env,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        **options,
+    )
 
 
 @pytest.mark.e2e
@@ -253,8 +296,7 @@ def test_an_interrupted_run_leaves_nothing_under_the_final_name(here, how):
     table = pa.table({f"x{i}": range(300_000) for i in range(20)})
     pq.write_table(table, here / "long.parquet", row_group_size=20_000)
     process = start(here, "long.parquet", "out", stderr=subprocess.PIPE)
-    staged = f".out.{process.pid}.part"
-    while not list(here.glob(f"{staged}/.staging/Split-train/*")):
+    while not list(here.glob(".out.*.part/.staging/Split-train/*")):
         assert process.poll() is None
         time.sleep(0.01)
 
@@ -267,6 +309,7 @@ def test_an_interrupted_run_leaves_nothing_under_the_final_name(here, how):
     else:
         assert not (here / "out").exists()
     assert start(here, "long.parquet", "out", "--quiet").wait() == 0
+    assert list(here.glob(".*")) == []
     assert len(rows_of(here / "out")) + len(rows_of(here / "out", "eval")) == 300_000
 
 

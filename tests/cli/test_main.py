@@ -54,17 +54,6 @@ def test_the_version_is_the_packages(capsys):
     assert capsys.readouterr().out == f"tfx-wine-ext {tfx_wine_ext.__version__}\n"
 
 
-def test_a_defect_is_shown_whole_and_is_never_taken_for_drift(capsys, monkeypatch):
-    def broken(options):
-        raise ZeroDivisionError("division by zero")
-
-    monkeypatch.setattr(drift, "run", broken)
-    assert main(["drift", "a", "b"]) == 2
-    err = capsys.readouterr().err
-    assert "ZeroDivisionError: division by zero\n" in err
-    assert err.endswith("tfx-wine-ext: error: this is a defect of tfx-wine-ext; please report it\n")
-
-
 def test_an_interruption_is_the_status_that_shells_give_it(monkeypatch):
     def interrupted(options):
         raise KeyboardInterrupt

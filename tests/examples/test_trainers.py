@@ -423,15 +423,17 @@ def test_a_warm_start_goes_on_from_a_checkpoint_and_fits_the_new_span(
 
 
 @pytest.mark.e2e
-def test_continued_trees_beat_their_base_on_each_new_third_of_the_wines() -> None:
+@pytest.mark.parametrize("source", ["real", "sample"])
+def test_continued_trees_beat_their_base_on_each_new_third_of_the_wines(source: str) -> None:
     from examples.wine_quality import data as wine_data
+    from examples.wine_quality import sample_statistics
     from examples.wine_quality.forest import Forest, ForestModel
     from examples.wine_quality.trees_trainer import continue_trees, train_trees
 
     found = wine_data.load(download=False)
-    if found.source != "real":
+    if source == "real" and found.source != "real":
         pytest.skip("the real wine data are not there")
-    table = found.table
+    table = found.table if source == "real" else sample_statistics.draw("white")
     raw = np.column_stack([table[name].to_numpy() for name in FEATURES]).astype(np.float32)
     label = table[LABEL].to_numpy().astype(np.float32)
     forest = None
@@ -447,7 +449,7 @@ def test_continued_trees_beat_their_base_on_each_new_third_of_the_wines() -> Non
             np.mean((ForestModel(x)(rows.features[held_out])[:, 0] - rows.label[held_out]) ** 2)
             for x in (base, forest)
         )
-        assert after < 0.95 * before
+        assert after < (0.95 if source == "real" else 0.99) * before
         assert len(forest.root) == len(base.root) + 200
 
 

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tfx.dsl.io import fileio
 
-from tfx_wine_ext.columnar.parquet_source import is_hidden
+from tfx_wine_ext.columnar.layout import is_hidden
 
 # Of each split of TFX's ExampleStatistics.
 STATISTICS_FILE = "FeatureStats.pb"

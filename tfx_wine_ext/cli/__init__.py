@@ -8,7 +8,7 @@ imported in `run`, so that ``--help`` comes at once.
 from __future__ import annotations
 
 import argparse
-import io
+import errno
 import sys
 import traceback
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from typing import NoReturn
 from tfx_wine_ext import __version__
 from tfx_wine_ext.cli import diff, doctor, drift, history, ingest, lineage, runs, show, specs
 from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.process import Ended, ended_by_signals, prepare_streams, printing, say
 from tfx_wine_ext.cli.terminal import printable
 
 PROGRAM = "tfx-wine-ext"
@@ -43,6 +44,11 @@ def build_parser() -> argparse.ArgumentParser:
         description="Tools beside a TFX pipeline.",
         epilog=f"'{PROGRAM} COMMAND --help' tells all of a command, with examples.",
     )
+    parser.add_argument(
+        "--traceback",
+        action="store_true",
+        help="after an error, show where in the program it came up: for a report of a defect",
+    )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for command in (drift, ingest, runs, show, diff, history, lineage, specs, doctor):
@@ -57,9 +63,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; None: those of the process.
 
     Returns:
-        The exit status: 0 if all is well, 1 if a check failed (drift: the data
-        drifted; doctor: something is broken), 2 if there was an error,
-        which has been printed as one line on stderr.
+        The exit status: 0 if all is well, 1 if a check failed (drift: the data drifted; doctor:
+        something is broken), 2 if there was an error, which has been printed as one line on
+        stderr; 130, 143 or 129 if Ctrl-C, SIGTERM or SIGHUP ended it. Whatever the error, no file
+        is left half-written.
 
     Raises:
         SystemExit: with the status 0, after ``--help`` and ``--version``.
@@ -72,20 +79,74 @@ def main(argv: Sequence[str] | None = None) -> int:
 found nothing there; check the path
         2
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # A terminal that cannot show a character must not end the command.
-        sys.stdout.reconfigure(errors="backslashreplace")
+    prepare_streams()
+    arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        options = build_parser().parse_args(argv)
-        status: int = options.run(options)
-        return status
-    except CommandError as error:
-        print(f"{PROGRAM}: error: {printable(str(error))}", file=sys.stderr)
-        return ERROR_STATUS
+        with ended_by_signals(), printing():
+            options = build_parser().parse_args(arguments)
+            _check_values(options)
+            status: int = options.run(options)
+            return status
     except KeyboardInterrupt:
         return INTERRUPTED_STATUS
-    except Exception:
-        # Python's own status for an exception is 1, which is drift's.
-        traceback.print_exc()
-        print(f"{PROGRAM}: error: this is a defect of {PROGRAM}; please report it", file=sys.stderr)
+    except Ended as ended:
+        return ended.status
+    except Exception as error:  # Python's own status for one is 1, which is drift's.
+        # Asked of the arguments, since the error may be that they cannot be read.
+        if arguments[:1] == ["--traceback"]:
+            say("\n".join(map(printable, traceback.format_exc().splitlines())))
+        say(f"{PROGRAM}: error: {printable(_cut(_message(error)))}")
         return ERROR_STATUS
+
+
+def _check_values(options: argparse.Namespace) -> None:
+    """Refuses empty texts: they come of a shell's variable that is not set."""
+    for name, value in vars(options).items():
+        if value == "" or (isinstance(value, list) and "" in value):
+            raise CommandError(
+                f"{name.replace('_', '-')}: expected a value, found an empty text; is a variable "
+                "of the shell not set?"
+            )
+
+
+def _message(error: Exception) -> str:
+    """Says in one line what happened, and what to do about it."""
+    text = " ".join(str(error).split())
+    if isinstance(error, CommandError):
+        return text
+    if isinstance(error, MemoryError):
+        return (
+            "there is not enough memory for this"
+            + (f" ({text})" if text else "")
+            + "; run it where there is more, or on less data"
+        )
+    if isinstance(error, OSError) and error.errno in _OF_THE_MACHINE:
+        place = f"{error.filename}: " if error.filename else ""
+        return f"{place}{error.strerror}; {_OF_THE_MACHINE[error.errno]}"
+    kind = type(error).__name__
+    return (
+        f"{kind}{f': {text}' if text else ''}; this is a defect of {PROGRAM}: please report it, "
+        f"with what {PROGRAM} --traceback ... prints"
+    )
+
+
+def _cut(text: str) -> str:
+    """Returns a message that fits on a screen, whatever the data made of it: its two ends."""
+    return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN * 3 // 4]} ... {text[-400:]}"
+
+
+_MOST_SHOWN = 4_000
+
+# What no program can foresee, and no report will mend.
+_OF_THE_MACHINE = {
+    errno.ENOSPC: "free some space, or write elsewhere",
+    errno.EDQUOT: "free some space, or write elsewhere",
+    errno.EFBIG: "write elsewhere, or raise the limit (ulimit -f)",
+    errno.EROFS: "write elsewhere",
+    errno.EMFILE: "raise the limit (ulimit -n)",
+    errno.ENFILE: "close other programs",
+    errno.ENOMEM: "run it where there is more memory",
+    errno.EIO: "check the disk",
+    errno.EACCES: "ask for the permission, or name another path",
+    errno.EPERM: "ask for the permission, or name another path",
+}

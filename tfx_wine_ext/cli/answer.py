@@ -12,6 +12,8 @@ from typing import Any
 
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.output_file import OutputFile, same_file
+from tfx_wine_ext.cli.process import printing
+from tfx_wine_ext.cli.terminal import is_visible
 
 STDOUT = "-"
 
@@ -45,18 +47,31 @@ def check_html(html: str | None, json_: str | None) -> None:
 
 
 def json_text(document: Mapping[str, Any], encoding: str = "utf-8") -> str:
-    """Returns a document as JSON text, for people too.
+    r"""Returns a document as JSON text, for people too: nothing in it moves a terminal's cursor.
+
+    What is no visible character, or none that the encoding has, is escaped; it is the same JSON.
 
     Args:
         document: Without NaN and infinities.
-        encoding: What the text must be possible to write in; what is not is escaped.
+        encoding: What the text must be possible to write in.
+
+    Example:
+        >>> json_text({"name": "a\x9b31m\u202e"})
+        '{\n  "name": "a\\u009b31m\\u202e"\n}\n'
     """
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(encoding)
     except UnicodeEncodeError:  # A path may be no text at all.
-        text = json.dumps(document, indent=2, allow_nan=False)
-    return f"{text}\n"
+        return json.dumps(document, indent=2, allow_nan=False) + "\n"
+    # What JSON itself leaves as it is stands within texts only, apart from its own line breaks.
+    return "\n".join(map(_shown, text.split("\n"))) + "\n"
+
+
+def _shown(line: str) -> str:
+    if line.isprintable():
+        return line
+    return "".join(c if is_visible(c) else json.dumps(c)[1:-1] for c in line)
 
 
 @contextlib.contextmanager
@@ -87,21 +102,10 @@ def answering(
         def answer(document: Mapping[str, Any], show: Callable[[], None]) -> None:
             if file:
                 file.write(json_text(document))
-            with readers_may_leave():
+            with printing():
                 if path == STDOUT:
                     sys.stdout.write(json_text(document, sys.stdout.encoding or "utf-8"))
                 else:
                     show()
 
         yield answer
-
-
-@contextlib.contextmanager
-def readers_may_leave() -> Iterator[None]:
-    """Lets what is printed be cut short (``| head``) without an error or another exit status."""
-    try:
-        yield
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Python flushes stdout once more at its end, and would complain then.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

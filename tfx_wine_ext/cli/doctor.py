@@ -139,7 +139,7 @@ def _print(document: Mapping[str, Any]) -> None:
     width = max(len(each["name"]) for each in document["checks"])
     for each in document["checks"]:
         state = "ok" if each["state"] == checks.OK else each["state"].upper()
-        print(f"{state:8} {each['name']:{width}}  {printable(each['found'])}")
+        print(f"{state:8} {printable(each['name']):{width}}  {printable(each['found'])}")
         if each["state"] == checks.OK:
             continue
         for what in ("expected", "why", "repair", "remedy"):
@@ -149,7 +149,8 @@ def _print(document: Mapping[str, Any]) -> None:
     broken, warnings = document["broken"], document["warnings"]
     print(
         f"\n{broken} broken, {warnings} warning{'' if warnings == 1 else 's'}, in "
-        f"{document['executable']}."
+        f"{printable(document['executable'])}."
     )
     if document["repair"]:
-        print(f"All that packages can repair, in one command:\n\n  {document['repair']}")
+        repair = printable(document["repair"])
+        print(f"All that packages can repair, in one command:\n\n  {repair}")

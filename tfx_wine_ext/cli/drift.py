@@ -16,10 +16,10 @@ from tfx_wine_ext.cli.answer import (
     add_json_option,
     check_html,
     json_text,
-    readers_may_leave,
 )
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import likely, names_in
+from tfx_wine_ext.cli.process import printing, say
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -124,8 +124,8 @@ def run(options: argparse.Namespace) -> int:
             json_.write(json_text(document))
     to_stdout = options.json == STDOUT
     if to_stdout and not options.quiet:
-        print(drift_table.sentence(document), file=sys.stderr)
-    with readers_may_leave():
+        say(drift_table.sentence(document))
+    with printing():
         if to_stdout:
             sys.stdout.write(json_text(document, sys.stdout.encoding or "utf-8"))
         elif not options.quiet:
@@ -335,13 +335,14 @@ def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSour
 @contextlib.contextmanager
 def _naming(path: str | None = None) -> Iterator[None]:
     """Turns what readers and sketches say about the data into what ends the command."""
+    from tfx_wine_ext.cli.spelling import for_users
     from tfx_wine_ext.columnar.table_source import TableFileError
 
     try:
         yield
     except TableFileError as error:
-        raise CommandError(str(error)) from error
+        raise CommandError(for_users(error)) from error
     except (TypeError, ValueError) as error:
         if path is None:
             raise
-        raise CommandError(f"{path}: {error}") from error
+        raise CommandError(f"{path}: {for_users(error)}") from error

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import os
 import re
-import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,24 +14,12 @@ from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.conditions import condition_in
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import names_in
+from tfx_wine_ext.cli.staging import staged
 
 if TYPE_CHECKING:
     from tfx_wine_ext.columnar.ingest import IngestOptions, OutputSplit, ShardFile
 
 DEFAULT_SPLITS = "train:2,eval:1"
-
-# What the arguments of ParquetExampleGen, which messages name, are called here.
-_OPTION_OF_ARGUMENT = {
-    r"(?:with |\()?\bexclude_columns=\)?(\('[^)]*\))?": "--exclude",
-    r"(?:with )?\bcolumns=\(\.\.\.\)": "--columns",
-    r"\bunify_schemas=True": "--unify-schemas",
-    r"\bhive_partitioning=False": "--no-hive-partitioning",
-    r"\bpartition_feature_name is\b": "--partition-by is",
-    r"\bexclude_columns names\b": "--exclude names",
-    r"\bcolumns names\b": "--columns names",
-    r"\bcast names\b": "--cast names",
-    r"^filters:": "--filter:",
-}
 
 _EPILOG = """
 IN is a Parquet file, a folder of them, or a quoted pattern ('data/2026-*.parquet'). OUT must not
@@ -158,7 +145,7 @@ def splits_in(text: str) -> list[OutputSplit]:
 
     splits = []
     for part in names_in(text):
-        found = re.fullmatch(r"\s*(\w[\w.-]*)(?::0*([1-9]\d*))?\s*", part)
+        found = re.fullmatch(r"\s*(\w[\w.-]*)(?::0*([1-9][0-9]{0,9}))?\s*", part)
         if not found:
             raise CommandError(
                 "--splits: expected names with their shares, as in 'train:2,eval:1', found "
@@ -203,15 +190,18 @@ def _ingest_options(options: argparse.Namespace) -> IngestOptions:
 @contextlib.contextmanager
 def _named_errors() -> Iterator[None]:
     """Turns what is wrong with the files or the options into what ends the command."""
-    from tfx_wine_ext.columnar.table_source import TableFileError
+    from tfx_wine_ext.cli.spelling import for_users
 
     try:
         yield
-    except (TableFileError, ValueError, OSError) as error:
-        message = " ".join(str(error).split())
-        for pattern, option in _OPTION_OF_ARGUMENT.items():
-            message = re.sub(pattern, option, message)
-        raise CommandError(message) from error
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        raise CommandError(
+            f"{place}{error.strerror or error}; check that it is there and may be used, and that "
+            "the disk has room"
+        ) from error
+    except ValueError as error:
+        raise CommandError(for_users(error)) from error
 
 
 @contextlib.contextmanager
@@ -220,7 +210,7 @@ def _destination(path: str) -> Iterator[str]:
     if "://" in path:
         raise CommandError(f"{path}: expected a path on this machine, found an address")
     target = os.path.realpath(path)
-    parent, name = os.path.split(target)
+    parent = os.path.dirname(target)
     if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
         found = "a folder that is not empty" if os.path.isdir(target) else "a file"
         raise CommandError(
@@ -228,19 +218,21 @@ def _destination(path: str) -> Iterator[str]:
         )
     if not os.path.isdir(parent):
         raise CommandError(f"{path}: the folder {parent} is not there; make it first")
-    temporary = os.path.join(parent, f".{name}.{os.getpid()}.part")
-    try:
-        os.mkdir(temporary)
-    except OSError as error:
-        raise CommandError(
-            f"{path}: cannot be written ({error.strerror}); name another path"
-        ) from error
-    try:
+    with contextlib.ExitStack() as stack:
+        try:
+            temporary = stack.enter_context(staged(target, folder=True))
+        except OSError as error:
+            raise CommandError(
+                f"{path}: cannot be written ({error.strerror}); name another path"
+            ) from error
         yield temporary
-        os.rename(temporary, target)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+        try:
+            os.rename(temporary, target)
+        except OSError as error:
+            raise CommandError(
+                f"{path}: expected a path where nothing is, found that another process made it "
+                f"meanwhile ({error.strerror}); name another, or remove it"
+            ) from error
 
 
 def _ingested(

@@ -94,10 +94,10 @@ def run(options: argparse.Namespace) -> int:
         missing = [each.id for each in found.artifacts if _is_missing(each, files)]
 
         def show() -> None:
-            if options.dot:
-                print(graph.to_dot(found), end="")
-            elif options.mermaid:
-                print(graph.to_mermaid(found), end="")
+            if options.dot or options.mermaid:
+                text = graph.to_dot(found) if options.dot else graph.to_mermaid(found)
+                for line in text.rstrip("\n").split("\n"):
+                    print_line(line)
             else:
                 if missing:
                     print_line(_note(missing, found))

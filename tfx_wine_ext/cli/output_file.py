@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
+import stat
 import types
 
 from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.staging import staged
 
 
 class OutputFile:
@@ -13,14 +17,15 @@ class OutputFile:
 
     Entering makes a file of a temporary name in the folder, so that a path that cannot be written
     is refused before the work; `write` fills it and gives it its name, in one step; leaving removes
-    it where that has not happened. What is there and no plain file, such as ``/dev/stderr``, is
-    written to directly.
+    it where that has not happened. What is there and is a pipe or a terminal, such as
+    ``/dev/stderr`` or the shell's ``>(command)``, is opened on entering, and written to directly.
 
     Args:
         path: Where to write; an existing file is replaced, links are followed.
 
     Raises:
-        CommandError: On entering: the path cannot be written.
+        CommandError: On entering: the path cannot be written; or it is a pipe that nobody reads,
+            which would be waited for without end.
 
     Example:
         >>> import pathlib, tempfile
@@ -33,38 +38,48 @@ class OutputFile:
     def __init__(self, path: str) -> None:
         self._path = path
         self._target = os.path.realpath(path)
+        self._stack = contextlib.ExitStack()
         self._temporary: str | None = None
+        self._stream: int | None = None
 
     def __enter__(self) -> OutputFile:
-        folder, name = os.path.split(self._target)
+        folder = os.path.dirname(self._target)
         if os.path.isdir(self._target):
             raise CommandError(
                 f"{self._path}: expected a file to write, found a folder; name one in it"
             )
-        if not os.path.isdir(folder):
-            raise CommandError(f"{self._path}: the folder {folder} is not there; make it first")
-        if os.path.exists(self._target) and not os.path.isfile(self._target):
-            return self
-        temporary = os.path.join(folder, f".{name}.{os.getpid()}.part")
         try:
-            # Not by tempfile: its files are for their owner's eyes only, and would stay so.
-            with open(temporary, "x", encoding="utf-8"):
-                pass
+            # Of the path itself: the shell's /dev/fd/63 leads to a name that no folder has.
+            if _is_stream(self._path):
+                self._stream = _opened(self._path)
+                self._stack.callback(os.close, self._stream)
+                return self
+            if not os.path.isdir(folder):
+                raise CommandError(f"{self._path}: the folder {folder} is not there; make it first")
+            self._temporary = self._stack.enter_context(staged(self._target, folder=False))
         except OSError as error:
+            if error.errno == errno.ENXIO:
+                raise CommandError(
+                    f"{self._path}: expected a pipe that is read, found no reader; start it first, "
+                    "or name a file"
+                ) from error
             raise CommandError(
                 f"{self._path}: cannot be written ({error.strerror}); name another path"
             ) from error
-        self._temporary = temporary
         return self
 
     def write(self, text: str) -> None:
         """Writes the text as UTF-8, and gives the file its name.
 
+        What is no text, such as half of a surrogate pair from a name of a file, is escaped.
+
         Raises:
             CommandError: It cannot be written, for instance because the disk is full.
         """
         try:
-            with open(self._temporary or self._target, "w", encoding="utf-8") as file:
+            where = self._temporary if self._stream is None else os.dup(self._stream)
+            assert where is not None, "written once, between entering and leaving"
+            with open(where, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
             if self._temporary:
                 os.replace(self._temporary, self._target)
@@ -78,8 +93,33 @@ class OutputFile:
         error: BaseException | None,
         trace: types.TracebackType | None,
     ) -> None:
-        if self._temporary:
-            os.unlink(self._temporary)
+        self._stack.close()
+
+
+def _is_stream(path: str) -> bool:
+    """Tells whether a path is written to directly.
+
+    Raises:
+        OSError: It is something that should not be, such as a disk.
+    """
+    try:
+        mode = os.stat(path).st_mode
+    except FileNotFoundError:
+        return False
+    if stat.S_ISBLK(mode):
+        raise OSError(errno.EINVAL, "it is a disk")
+    return not stat.S_ISREG(mode)
+
+
+def _opened(path: str) -> int:
+    # With O_NONBLOCK, opening a pipe that nobody reads is an error; what is written later may wait.
+    descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    try:
+        os.set_blocking(descriptor, True)
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def same_file(one: str, other: str) -> bool:

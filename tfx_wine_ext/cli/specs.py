@@ -16,7 +16,7 @@ from typing import Any
 from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import likely
-from tfx_wine_ext.cli.terminal import Cell, print_line, print_table
+from tfx_wine_ext.cli.terminal import Cell, print_line, print_table, printable
 
 GROUP = "tfx_wine_ext.component_specs"
 
@@ -71,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
         with _quietly():
             for entry, package, version in registered:
                 if sys.stderr.isatty():
-                    print(f"\r\x1b[2Kloading {entry.name}", end="", file=sys.__stderr__, flush=True)
+                    name = printable(entry.name)
+                    print(f"\r\x1b[2Kloading {name}", end="", file=sys.__stderr__, flush=True)
                 specs.append(_loaded(entry, package, version))
             if sys.stderr.isatty():
                 print("\r\x1b[2K", end="", file=sys.__stderr__, flush=True)

@@ -98,9 +98,22 @@ def printable(text: str) -> str:
         >>> printable("caf\u00e9 \x1b[31m\n")
         'café \\x1b[31m\\n'
     """
-    return "".join(
-        c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text
-    )
+    if text.isprintable():
+        return text
+    return "".join(c if is_visible(c) else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def is_visible(character: str) -> bool:
+    r"""Tells whether a character shows as itself and leaves its neighbours where they are.
+
+    None of these does: controls, marks that turn the direction of text or have no width, separators
+    of lines, spaces other than the plain one, halves of pairs, characters for private use.
+
+    Example:
+        >>> [is_visible(c) for c in "é \u202e\u2028\x9b"]
+        [True, True, False, False, False]
+    """
+    return character.isprintable()
 
 
 @contextlib.contextmanager

@@ -35,6 +35,7 @@ from tfx_wine_ext.columnar.wire import (
     varint_groups,
     varint_lengths,
 )
+from tfx_wine_ext.columnar.wording import Argument, Message
 
 # Rows that are encoded at a time, so that memory does not grow with the batch. Measured on tables
 # of 12 columns: half the rows take a fifth longer, for the calls into numpy.
@@ -327,8 +328,11 @@ def _assemble(
     if count and int((sizes + heads).max()) > MAX_MESSAGE_BYTES:
         row = int(np.argmax(sizes))
         raise ValueError(
-            f"row {first_row + row} takes {sizes[row]} bytes as an example, but a protobuf message "
-            f"holds at most {MAX_MESSAGE_BYTES}: leave columns out with exclude_columns"
+            Message(
+                f"row {first_row + row} takes {sizes[row]} bytes as an example, but a protobuf "
+                f"message holds at most {MAX_MESSAGE_BYTES}: leave columns out with ",
+                Argument.EXCLUDE_COLUMNS,
+            )
         )
     data = np.empty(offsets[-1], np.uint8)
     starts = offsets[:-1].copy()

@@ -15,6 +15,7 @@ import pyarrow.dataset as ds
 
 from tfx_wine_ext.columnar.casts import parsed_value
 from tfx_wine_ext.columnar.parquet_source import READER_OPTIONS, thrift_limits
+from tfx_wine_ext.columnar.wording import Argument, Message
 
 # The longest list of values whose "in" rules out row groups, see `_is_in`.
 _FEW_VALUES = 64
@@ -77,7 +78,7 @@ class RowFilter:
     def __init__(self, filters: Sequence[Any]) -> None:
         """Reads either form."""
         if not _is_list(filters) or not filters:
-            raise ValueError(f"filters: {_FORM}; found {filters!r}")
+            raise ValueError(Message(Argument.FILTERS, f": {_FORM}; found {filters!r}"))
         nested = all(_is_list(f) and f and _is_list(f[0]) for f in filters)
         self._any_of = [
             list(map(_condition, all_of)) for all_of in (filters if nested else [filters])
@@ -183,7 +184,10 @@ def to_json_value(value: object) -> object:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
     raise TypeError(
-        f"filters: a value of type {type(value).__name__} cannot be recorded: {value!r}"
+        Message(
+            Argument.FILTERS,
+            f": a value of type {type(value).__name__} cannot be recorded: {value!r}",
+        )
     )
 
 
@@ -194,18 +198,21 @@ def _is_list(value: Any) -> bool:
 def _condition(condition: Any) -> tuple[str, str, Any]:
     """Checks one ``(column, op, value)``."""
     if not (_is_list(condition) and len(condition) == 3):
-        raise ValueError(f"filters: {_FORM}; found {condition!r}")
+        raise ValueError(Message(Argument.FILTERS, f": {_FORM}; found {condition!r}"))
     name, op, value = condition
     if not (isinstance(name, str) and isinstance(op, str) and op in _OPERATORS):
-        raise ValueError(f"filters: {_FORM}; found {condition!r}")
+        raise ValueError(Message(Argument.FILTERS, f": {_FORM}; found {condition!r}"))
     takes_many = op in ("in", "not in")
     if takes_many != isinstance(value, (list, tuple, set, frozenset)):
         form = "a list of values" if takes_many else "one value"
-        raise ValueError(f"filters: {op!r} takes {form}; found {condition!r}")
+        raise ValueError(Message(Argument.FILTERS, f": {op!r} takes {form}; found {condition!r}"))
     if None in value if takes_many else value is None:
         raise ValueError(
-            "filters: expected values other than None, as rows in which the column is null are "
-            f"always dropped; found {condition!r}"
+            Message(
+                Argument.FILTERS,
+                ": expected values other than None, as rows in which the column is null are always "
+                f"dropped; found {condition!r}",
+            )
         )
     return name, op, value
 
@@ -214,7 +221,10 @@ def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
     """Casts the value of a condition to the type of its column."""
     if schema.get_field_index(name) < 0:
         raise ValueError(
-            f"filters: there is no column {name!r}; the columns are {', '.join(schema.names)}"
+            Message(
+                Argument.FILTERS,
+                f": there is no column {name!r}; the columns are {', '.join(schema.names)}",
+            )
         )
     data_type = schema.field(name).type
     if pa.types.is_dictionary(data_type):
@@ -225,6 +235,9 @@ def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
         values = values.cast(data_type)
     except (pa.ArrowException, ArithmeticError, TypeError, ValueError) as error:
         raise ValueError(
-            f"filters: {value!r} is not a value of column {name!r}, which is {data_type} ({error})"
+            Message(
+                Argument.FILTERS,
+                f": {value!r} is not a value of column {name!r}, which is {data_type} ({error})",
+            )
         ) from error
     return values if many else values[0]

@@ -57,6 +57,7 @@ from tfx_wine_ext.columnar.plan import EncodeOptions, FeaturePlan, plan_features
 from tfx_wine_ext.columnar.schemas import schema_difference, unified_schema, with_partitions
 from tfx_wine_ext.columnar.tfrecord import frame_records
 from tfx_wine_ext.columnar.values import EncodeError
+from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 
 _logger = logging.getLogger(__name__)
 
@@ -278,7 +279,7 @@ def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.S
             raise ParquetFileError(
                 footer.path,
                 f"has more than one column of the name {', '.join(map(repr, repeated))}",
-                "rename them, or leave them out (exclude_columns=)",
+                Message("rename them, or leave them out (", Setting(Argument.EXCLUDE_COLUMNS), ")"),
             )
     first = footers[0]
     schema = first.schema.remove_metadata()
@@ -287,7 +288,7 @@ def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.S
     try:
         plan = plan_features(schema, options.encode)
     except ValueError as error:
-        raise ValueError(f"{first.path}: {error}") from error
+        raise ValueError(Message(f"{first.path}: ", Message.of(error))) from error
     wanted = _columns_to_read(plan, options)
     if options.filters:
         RowFilter(options.filters).expression(schema)
@@ -295,9 +296,13 @@ def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.S
         difference = schema_difference(schema, footer.schema, wanted, options.encode)
         if difference:
             raise ValueError(
-                f"the schemas of {first.path} and {footer.path} differ: {difference}; bring the "
-                "files to one schema, leave the columns out (exclude_columns=), or set "
-                "unify_schemas=True"
+                Message(
+                    f"the schemas of {first.path} and {footer.path} differ: {difference}; bring "
+                    "the files to one schema, leave the columns out (",
+                    Setting(Argument.EXCLUDE_COLUMNS),
+                    "), or set ",
+                    Setting(Argument.UNIFY_SCHEMAS, "True"),
+                )
             )
     return schema, plan
 
@@ -336,8 +341,12 @@ def plan_shards(
     schema, plan = plan_schema(footers, options)
     if payload == PARQUET_PAYLOAD and not plan.features and any(f.rows for f in footers):
         raise ValueError(
-            f"{footers[0].path}: no column is selected, and Parquet cannot hold rows without "
-            "columns: name some with columns=(...), or write TFRecords"
+            Message(
+                f"{footers[0].path}: no column is selected, and Parquet cannot hold rows without "
+                "columns: name some with ",
+                Setting(Argument.COLUMNS, "(...)"),
+                ", or write TFRecords",
+            )
         )
     if partition_feature is not None:
         check_partition_feature(plan, partition_feature)
@@ -533,13 +542,13 @@ def _split_batch(task: ShardTask, path: str, row_group: int, batch: pa.RecordBat
         rows_of_split = _rows_of_splits(task, batch, encoded)
     except ValueError as error:
         # An EncodeError's row counts within the batch: of no use to anyone who has the file.
-        found = str(error)
+        found = Message.of(error)
         if isinstance(error, EncodeError):
-            found = f"column {error.column!r}: {error.reason}"
+            found = Message(f"column {error.column!r}: {error.reason}")
         raise ParquetFileError(
             path,
-            f"row group {row_group}, {found}",
-            "or leave the column out (exclude_columns=)",
+            Message(f"row group {row_group}, ", found),
+            Message("or leave the column out (", Setting(Argument.EXCLUDE_COLUMNS), ")"),
         ) from error
     if task.payload == TFRECORD_PAYLOAD:
         return [

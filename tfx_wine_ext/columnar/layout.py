@@ -11,6 +11,8 @@ from collections.abc import Sequence
 from typing import Optional
 from urllib.parse import unquote
 
+from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+
 # What Hive and Spark write for a null, and Arrow reads as one.
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
 # Beam writes to a folder ``beam-temp-...`` first, and leaves it where it was stopped.
@@ -32,8 +34,11 @@ class PartitionError(ValueError):
     def __init__(self, path: str, found: str, remedy: str) -> None:
         """Composes the message, which is for authors of pipelines."""
         super().__init__(
-            f"{path}: {found}; {remedy}, or read the folders' names as no columns "
-            "(hive_partitioning=False)"
+            Message(
+                f"{path}: {found}; {remedy}, or read the folders' names as no columns (",
+                Setting(Argument.HIVE_PARTITIONING, "False"),
+                ")",
+            )
         )
         self.path = path
         self.found = found

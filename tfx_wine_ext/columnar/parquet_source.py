@@ -32,6 +32,7 @@ from tfx_wine_ext.columnar.layout import NULL_PARTITION, Partitions, visible
 from tfx_wine_ext.columnar.managed_tables import managed_table_of
 from tfx_wine_ext.columnar.values import unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
+from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 
 # See `ParquetFileError`.
 ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
@@ -80,15 +81,23 @@ class ParquetFileError(ValueError):
             path that is not there.
     """
 
-    def __init__(self, path: str, found: str, remedy: str, kind: ErrorKind = "unusable") -> None:
+    def __init__(
+        self,
+        path: str,
+        found: str | Message,
+        remedy: str | Message,
+        kind: ErrorKind = "unusable",
+    ) -> None:
         """Composes the message ``Parquet file PATH: FOUND; REMEDY``."""
-        super().__init__(f"Parquet file {path}: {found}; {remedy}")
+        super().__init__(Message(f"Parquet file {path}: ", found, "; ", remedy))
         self.path = path
         self.found = found
         self.remedy = remedy
         self.kind: ErrorKind = kind
 
-    def __reduce__(self) -> tuple[type[ParquetFileError], tuple[str, str, str, ErrorKind]]:
+    def __reduce__(
+        self,
+    ) -> tuple[type[ParquetFileError], tuple[str, str | Message, str | Message, ErrorKind]]:
         """Lets the error cross process boundaries whole."""
         return ParquetFileError, (self.path, self.found, self.remedy, self.kind)
 
@@ -744,7 +753,11 @@ def conform(
                     path,
                     f"column {column.name!r} is {array.type}, and {error.value} cannot be read as "
                     f"{column.type}, the type that holds all files'",
-                    "convert the column, or leave it out (exclude_columns=)",
+                    Message(
+                        "convert the column, or leave it out (",
+                        Setting(Argument.EXCLUDE_COLUMNS),
+                        ")",
+                    ),
                 ) from error
         else:
             value = partition_value(constants.get(column.name), column.type)
@@ -768,8 +781,13 @@ def _check_partition(path: str, column: str, array: pa.Array, text: str | None) 
     raise ParquetFileError(
         path,
         f"column {column!r} {found}, and the path says {NULL_PARTITION if text is None else text}",
-        "bring them together, leave the column out (exclude_columns=), or read only what is in "
-        "the files (hive_partitioning=False)",
+        Message(
+            "bring them together, leave the column out (",
+            Setting(Argument.EXCLUDE_COLUMNS),
+            "), or read only what is in the files (",
+            Setting(Argument.HIVE_PARTITIONING, "False"),
+            ")",
+        ),
     )
 
 

@@ -22,6 +22,7 @@ from tfx_wine_ext.columnar.plan import leaves
 from tfx_wine_ext.columnar.schemas import NoCommonTypeError, unified_schema, with_partitions
 from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
 from tfx_wine_ext.columnar.values import leaf_values
+from tfx_wine_ext.columnar.wording import Message
 
 # A column that is being read takes its pages and its dictionary, 1 MB and more, whatever the batch.
 COLUMNS_A_PASS = 64
@@ -78,13 +79,8 @@ class ParquetTable:
                 return reads(name, *around.get(name, ()))
 
             whole = unified_schema(flat, reads_field)
-        except ParquetFileError as error:
-            raise TableFileError(str(error)) from error
-        except PartitionError as error:
-            raise TableFileError(
-                f"{error.path}: {error.found}; {error.remedy}, or read the folders' names as no "
-                "columns (--no-hive-partitioning)"
-            ) from error
+        except (ParquetFileError, PartitionError) as error:
+            raise TableFileError(Message.of(error)) from error
         except NoCommonTypeError as error:
             raise TableFileError(
                 f"{error.other_path}: column {error.column!r} is {error.other_type}, and "
@@ -146,7 +142,7 @@ class ParquetTable:
                         yield conform(footer.path, flat, schema)
                         del batch, flat
             except ParquetFileError as error:
-                raise TableFileError(str(error)) from error
+                raise TableFileError(Message.of(error)) from error
 
 
 def _flattened(footers: Sequence[Footer]) -> tuple[list[Footer], dict[str, list[str]]]:

@@ -17,6 +17,7 @@ from tfx_wine_ext.columnar.encode import EncodedExamples, encode_feature
 from tfx_wine_ext.columnar.plan import FeaturePlan
 from tfx_wine_ext.columnar.values import EncodeError
 from tfx_wine_ext.columnar.wire import Ints
+from tfx_wine_ext.columnar.wording import Argument, Message
 
 
 def example_buckets(encoded: EncodedExamples, total_buckets: int) -> Ints:
@@ -88,12 +89,17 @@ def check_partition_feature(plan: FeaturePlan, feature_name: str) -> None:
     except KeyError:
         names = tuple(feature.name for feature in plan.features)
         raise ValueError(
-            f"partition_feature_name is {feature_name!r}, but the features are {names!r}"
+            Message(
+                Argument.PARTITION_FEATURE, f" is {feature_name!r}, but the features are {names!r}"
+            )
         ) from None
     if feature.kind == "float_list":
         raise ValueError(
-            f"partition_feature_name is {feature_name!r}, a column of {feature.arrow_type}: only "
-            "features of bytes or int64 can be partitioned by; cast it to 'bytes' or 'int64'"
+            Message(
+                Argument.PARTITION_FEATURE,
+                f" is {feature_name!r}, a column of {feature.arrow_type}: only features of bytes "
+                "or int64 can be partitioned by; cast it to 'bytes' or 'int64'",
+            )
         )
 
 

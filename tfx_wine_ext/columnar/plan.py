@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from tfx_wine_ext.columnar.arrow_types import Kind, UnsupportedTypeError, bare, is_list, kind_of
 from tfx_wine_ext.columnar.casts import cast_values
+from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 
 NULL_IN_LIST_POLICIES = ("error", "drop")
 KEY_ORDERS = ("bytewise", "upb")
@@ -34,9 +35,14 @@ class UnsupportedColumnsError(ValueError):
         self.columns = names = tuple(dict.fromkeys(name for name, _ in problems))
         lines = "".join(f"\n  {name!r}: {reason}" for name, reason in problems)
         super().__init__(
-            f"{len(names)} column(s) cannot become features of tf.train.Example:{lines}\n"
-            f"Leave them out with exclude_columns={names!r}, or name the columns to keep with "
-            "columns=(...)."
+            Message(
+                f"{len(names)} column(s) cannot become features of tf.train.Example:{lines}\n"
+                "Leave them out with ",
+                Setting(Argument.EXCLUDE_COLUMNS, repr(names)),
+                ", or name the columns to keep with ",
+                Setting(Argument.COLUMNS, "(...)"),
+                ".",
+            )
         )
 
     def __reduce__(
@@ -219,8 +225,8 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
         [('a', 'float_list'), ('b', 'bytes_list')]
     """
     found = [leaf for column in schema for leaf in leaves(column.type, (column.name,))]
-    _check_known("columns", options.columns or (), schema, found)
-    _check_known("exclude_columns", options.exclude_columns, schema, found)
+    _check_known(Argument.COLUMNS, options.columns or (), schema, found)
+    _check_known(Argument.EXCLUDE_COLUMNS, options.exclude_columns, schema, found)
     columns = None if options.columns is None else frozenset(options.columns)
     excluded = frozenset(options.exclude_columns)
     chosen = [
@@ -230,8 +236,11 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
     unknown = tuple(name for name in options.cast if name not in names)
     if unknown:
         raise UnknownColumnsError(
-            f"cast names {unknown!r}, but the features are {tuple(names)!r}: a cast takes the name "
-            "of a selected column, or of a field inside a struct as 'struct.field'"
+            Message(
+                Argument.CAST,
+                f" names {unknown!r}, but the features are {tuple(names)!r}: a cast takes the name "
+                "of a selected column, or of a field inside a struct as 'struct.field'",
+            )
         )
     problems: list[tuple[str, str]] = []
     features: list[Feature] = []
@@ -294,7 +303,7 @@ def _is_chosen(names: set[str], columns: frozenset[str] | None, excluded: frozen
 
 
 def _check_known(
-    option: str,
+    option: Argument,
     names: Sequence[str],
     schema: pa.Schema,
     found: Sequence[tuple[tuple[str, ...], pa.DataType]],
@@ -303,7 +312,10 @@ def _check_known(
     unknown = tuple(name for name in names if name not in known)
     if unknown:
         raise UnknownColumnsError(
-            f"{option} names {unknown!r}, but the table's columns are {tuple(schema.names)!r}"
+            Message(
+                option,
+                f" names {unknown!r}, but the table's columns are {tuple(schema.names)!r}",
+            )
         )
 
 

@@ -12,6 +12,7 @@ from tfx_wine_ext.columnar.layout import PartitionError, Partitions, partitions_
 from tfx_wine_ext.columnar.parquet_source import Footer
 from tfx_wine_ext.columnar.plan import EncodeOptions
 from tfx_wine_ext.columnar.widening import wider_type
+from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 
 
 class NoCommonTypeError(ValueError):
@@ -30,9 +31,13 @@ class NoCommonTypeError(ValueError):
     ) -> None:
         """Composes the message, which is for authors of pipelines."""
         super().__init__(
-            f"unify_schemas: column {column!r} is {type_} in {path} and {other_type} in "
-            f"{other_path}; no type holds both: convert one of them, or leave the column out "
-            "(exclude_columns=)"
+            Message(
+                Argument.UNIFY_SCHEMAS,
+                f": column {column!r} is {type_} in {path} and {other_type} in {other_path}; no "
+                "type holds both: convert one of them, or leave the column out (",
+                Setting(Argument.EXCLUDE_COLUMNS),
+                ")",
+            )
         )
         self.column = column
         self.type = type_

@@ -156,8 +156,16 @@ def find_table_files(path: str) -> list[str]:
                 f"match what is in them: {within!r}"
             )
         raise TableFileError(f"{path}: expected files in this folder, found none")
-    if os.path.lexists(path):
+    try:
+        os.lstat(path)
         return [path]
+    except PermissionError as error:
+        raise TableFileError(
+            f"{path}: cannot be looked for ({error.strerror}); ask for the permission to look into "
+            "its folder, or name another path"
+        ) from error
+    except (OSError, ValueError):
+        pass  # There is none of this name.
     matching = LocalFiles().glob(path)
     paths = visible(matching, path)
     if paths:

@@ -3,18 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import math
 import pathlib
 from collections.abc import Mapping
 from typing import Any
 
+from tfx_wine_ext.drift.config_file import read_settings
+
 
 def _number(value: Any, where: str) -> None:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{where} must be a number, found {value!r}")
-    if not math.isfinite(value):
-        raise ValueError(f"{where} must be finite, found {value!r}")
+        raise TypeError(f"{where} must be a number, found {_shown(value)}")
+    try:
+        finite = math.isfinite(value)
+    except OverflowError:  # A whole number that no float can hold.
+        finite = False
+    if not finite:
+        raise ValueError(f"{where} must be finite, found {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """Returns a value for a message, of whatever size it is."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python does not write whole numbers of thousands of digits.
+        return "a number of too many digits"
+    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
+
+
+_SHOWN_LENGTH = 200
+# What every program that reads the report as JSON can hold.
+_MOST_ROWS = 2**53
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,7 +56,7 @@ class Threshold:
             if level is not None:
                 _number(level, name)
                 if level < 0:
-                    raise ValueError(f"{name} must be a number >= 0 or None, found {level!r}")
+                    raise ValueError(f"{name} must be a number >= 0 or None, found {_shown(level)}")
         if self.fail is not None and self.warn is not None and self.warn > self.fail:
             raise ValueError(f"warn must be at most fail ({self.fail}), found {self.warn}")
 
@@ -125,18 +144,18 @@ min_count, q, share, thresholds
         for feature, weight in self.importances.items():
             _number(weight, f"importances[{feature!r}]")
             if weight < 0:
-                raise ValueError(f"importances[{feature!r}] must be >= 0, found {weight!r}")
+                raise ValueError(f"importances[{feature!r}] must be >= 0, found {_shown(weight)}")
         for name in ("q", "share", "aggregate", "classifier_auc"):
             value = getattr(self, name)
             _number(value, name)
             if not 0 < value <= 1:
-                raise ValueError(f"{name} must be above 0 and at most 1, found {value!r}")
+                raise ValueError(f"{name} must be above 0 and at most 1, found {_shown(value)}")
         for name in ("min_count", "classifier_rows"):
             count = getattr(self, name)
             if not isinstance(count, int) or isinstance(count, bool):
-                raise TypeError(f"{name} must be an int, found {count!r}")
-            if count < 1:
-                raise ValueError(f"{name} must be at least 1, found {count}")
+                raise TypeError(f"{name} must be an int, found {_shown(count)}")
+            if not 1 <= count <= _MOST_ROWS:
+                raise ValueError(f"{name} must be from 1 to 2**53, found {_shown(count)}")
         if not isinstance(self.classifier, bool):
             raise TypeError(f"classifier must be true or false, found {self.classifier!r}")
 
@@ -198,34 +217,17 @@ min_count, q, share, thresholds
         """Reads a file: JSON if it is called ``.json``, YAML (with PyYAML) if ``.yaml``, ``.yml``.
 
         Raises:
-            ValueError: The name ends otherwise, the file cannot be parsed, or a key or value is
-                wrong. The message names the file.
+            ValueError: The name ends otherwise, the file is no regular file, is too large, nested
+                too deep or cannot be parsed, or a key or value is wrong. The message names the
+                file.
             TypeError: A value is of the wrong type.
             OSError: The file cannot be read.
         """
-        path = pathlib.Path(path)
-        text = path.read_text(encoding="utf-8")
+        settings = read_settings(path)
         try:
-            return cls.from_dict(_parsed(text, path.suffix.lower()))
+            return cls.from_dict(settings)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{path}: {error}") from error
-
-
-def _parsed(text: str, suffix: str) -> Any:
-    if suffix == ".json":
-        try:
-            return json.loads(text)
-        except json.JSONDecodeError as error:
-            raise ValueError(f"not JSON: {error}") from None
-    if suffix not in (".yaml", ".yml"):
-        raise ValueError(f"a drift config must be .json, .yaml or .yml, found {suffix!r}")
-    import yaml
-
-    try:
-        data = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"not YAML: {error}") from None
-    return {} if data is None else data
 
 
 def _thresholds(data: Any, where: str) -> dict[str, Threshold]:
@@ -251,16 +253,20 @@ def _known(data: Mapping[str, Any], known: Any, where: str, what: str = "key") -
     for key in data:
         if key not in known:
             raise ValueError(
-                f"unknown {what} {key!r} in {where}: expected one of {', '.join(sorted(known))}"
+                f"unknown {what} {_shown(key)} in {where}: expected one of "
+                f"{', '.join(sorted(known))}"
             )
 
 
 def _mapping(data: Any, where: str) -> None:
     if not isinstance(data, Mapping):
-        raise TypeError(f"{where} must be a mapping, found {data!r}")
+        raise TypeError(f"{where} must be a mapping, found {_shown(data)}")
+    for name in data:
+        if not isinstance(name, str):
+            raise TypeError(f"{where} must have names as keys, found {_shown(name)}: quote it")
 
 
 def _names(data: Any, where: str) -> tuple[str, ...]:
     if not isinstance(data, (list, tuple)) or not all(isinstance(name, str) for name in data):
-        raise TypeError(f"{where} must be a list of feature names, found {data!r}")
+        raise TypeError(f"{where} must be a list of feature names, found {_shown(data)}")
     return tuple(data)

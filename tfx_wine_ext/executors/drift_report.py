@@ -147,7 +147,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
                 check_names(given, sorted(baseline.names | current.names))
             result = _compared(baseline, current, config)
         except ValueError as error:
-            between = [side.source.uri for side in (baseline, current) if side is not None]
+            between = [str(side.source.uri) for side in (baseline, current) if side is not None]
             raise ValueError(f"{' and '.join(between)}: {error}") from error
         document = report_document(
             result,

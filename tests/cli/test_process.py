@@ -1,0 +1,489 @@
+"""The command as a process: closed and full outputs, pipes, signals, terminals, hostile names."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import pathlib
+import pty
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from tfx_wine_ext.cli import drift, main
+from tfx_wine_ext.cli.staging import staged
+
+CHECKOUT = pathlib.Path(__file__).parents[2]
+SECONDS = 60
+FULL = "tfx-wine-ext: error: standard output: cannot be written (No space left on device)\n"
+# A control of eight bits, a mark that turns text around, a line separator, private use, no width.
+HOSTILE = "na\x9b31m\u202e\u2028\ue000\u200bme"
+
+
+@pytest.fixture
+def here(tmp_path: pathlib.Path) -> pathlib.Path:
+    """A folder with ``a.parquet`` and ``hostile.parquet``."""
+    pq.write_table(pa.table({"x": [1, 2, 3] * 100}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({HOSTILE: [1, 2, 3] * 100}), tmp_path / "hostile.parquet")
+    return tmp_path
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(CHECKOUT), "TERM": "xterm", **more}
+
+
+def command(*arguments: str | bytes) -> list[str | bytes]:
+    return [sys.executable, "-m", "tfx_wine_ext.cli", *arguments]
+
+
+def finished(
+    here: pathlib.Path, *arguments: str | bytes, env: Mapping[str, str] | None = None, **options
+) -> tuple[int, str, str]:
+    """Runs the command to its end; returns its status, what it printed, and its errors."""
+    done = subprocess.run(
+        command(*arguments),
+        cwd=here,
+        env=environment(**(env or {})),
+        timeout=SECONDS,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+    )
+    return done.returncode, (done.stdout or b"").decode(), (done.stderr or b"").decode()
+
+
+SAME = ["drift", "a.parquet", "a.parquet"]
+
+# Its standard output.
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        SAME,
+        [*SAME, "--json"],
+        ["drift", "a.parquet", "hostile.parquet"],
+        ["ingest", "a.parquet", "out"],
+        ["doctor", "--quick"],
+        ["--help"],
+        ["drift", "--help"],
+        ["--version"],
+    ],
+    ids=" ".join,
+)
+def test_a_full_output_is_an_error_and_never_drift(
+    here: pathlib.Path, arguments: Sequence[str]
+) -> None:
+    with open("/dev/full", "w") as full:
+        status, _, err = finished(here, *arguments, stdout=full)
+    assert status == 2
+    assert err.endswith(FULL)
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+
+
+def test_what_was_written_before_the_output_was_full_is_whole(here: pathlib.Path) -> None:
+    with open("/dev/full", "w") as full:
+        assert finished(here, *SAME, "--json", "a.json", stdout=full)[0] == 2
+    assert json.loads((here / "a.json").read_text())["verdict"] == "OK"
+
+
+def test_a_full_error_output_leaves_the_exit_status_as_it_is(here: pathlib.Path) -> None:
+    with open("/dev/full", "w") as full:
+        assert finished(here, "drift", "none", "a.parquet", stderr=full)[0] == 2
+        status, out, _ = finished(here, *SAME, "--json", stderr=full)
+    assert (status, json.loads(out)["verdict"]) == (0, "OK")
+
+
+@pytest.mark.parametrize(
+    ("closed", "arguments", "status", "said"),
+    [
+        (">&-", "a.parquet a.parquet", 2, "standard output: cannot be written (Bad file descrip"),
+        (">&-", "a.parquet a.parquet --quiet", 0, ""),
+        (">&-", "a.parquet a.parquet --quiet --json a.json --html a.html", 0, ""),
+        ("2>&-", "a.parquet none", 2, ""),
+        ("<&- >&- 2>&-", "a.parquet a.parquet --quiet --json a.json --html a.html", 0, ""),
+    ],
+)
+def test_a_closed_stream_is_not_taken_for_a_file(
+    here: pathlib.Path, closed: str, arguments: str, status: int, said: str
+) -> None:
+    done = subprocess.run(
+        f"{sys.executable} -m tfx_wine_ext.cli drift {arguments} {closed}",
+        shell=True,
+        cwd=here,
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert (done.returncode, done.stdout) == (status, "")
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+    for path in here.glob("a.[jh]*"):  # Whose number may be that of the stream.
+        assert path.read_text().startswith(("{", "<!doctype html>", "<!DOCTYPE html>"))
+
+
+@pytest.mark.parametrize("arguments", [[*SAME, "--json"], ["--help"]], ids=" ".join)
+def test_a_reader_that_leaves_is_no_error(here: pathlib.Path, arguments: Sequence[str]) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        status, _, err = finished(here, *arguments, stdout=writing)
+    finally:
+        os.close(writing)
+    assert (status, err.count("\n")) == (0, 1 if "--json" in arguments else 0)
+
+
+# Paths that are no files.
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["drift", "pipe", "a.parquet"], "pipe: expected a regular file, found a pipe; write"),
+        (["drift", "a.parquet", "pipe"], "pipe: expected a regular file, found a pipe; write"),
+        (["drift", "/dev/stdin", "a.parquet"], "/dev/stdin: expected a regular file, found a "),
+        (["drift", "/dev/zero", "a.parquet"], "/dev/zero: expected a regular file, found a dev"),
+        (["ingest", "pipe", "out"], "pipe: "),
+        (["ingest", "/dev/stdin", "out"], "/dev/stdin: "),
+        (["ingest", "a.parquet", "pipe"], "pipe: expected a path where nothing is, found a file"),
+        ([*SAME, "--json", "./pipe"], "./pipe: expected a pipe that is read, found no reader; s"),
+        ([*SAME, "--html", "pipe"], "pipe: expected a pipe that is read, found no reader; start"),
+        ([*SAME, "--json", "/dev/full"], "/dev/full: cannot be written (No space left on device"),
+        ([*SAME, "--config", "pipe.yaml"], "pipe.yaml: expected a regular file, found a pipe"),
+        (["show", "--store", "pipe"], "pipe: expected a metadata store in a regular file, found"),
+    ],
+    ids=" ".join,
+)
+def test_a_pipe_or_a_device_is_refused_at_once(
+    here: pathlib.Path, arguments: Sequence[str], message: str
+) -> None:
+    os.mkfifo(here / "pipe")
+    os.mkfifo(here / "pipe.yaml")
+    status, out, err = finished(here, *arguments, stdin=subprocess.PIPE)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert message in err
+    assert sorted(path.name for path in here.iterdir()) == [
+        *("a.parquet", "hostile.parquet", "pipe", "pipe.yaml")
+    ]
+
+
+def test_a_pipe_that_is_read_gets_the_answer(here: pathlib.Path) -> None:
+    os.mkfifo(here / "pipe")
+    reader = subprocess.Popen(["cat", "pipe"], cwd=here, stdout=subprocess.PIPE)
+    descriptor = os.open(here / "pipe", os.O_RDWR)  # Until the reader has opened it.
+    try:
+        assert finished(here, *SAME, "--quiet", "--json", "./pipe")[0] == 0
+    finally:
+        os.close(descriptor)
+    assert json.loads(reader.communicate(timeout=SECONDS)[0])["verdict"] == "OK"
+
+
+def test_the_shells_substitution_of_a_process_gets_the_answer(here: pathlib.Path) -> None:
+    words = f"{sys.executable} -m tfx_wine_ext.cli drift a.parquet a.parquet --quiet"
+    script = f"{words} --json >(cat > copy.json) && wait $! && cat copy.json"
+    done = subprocess.run(
+        ["bash", "-c", script], cwd=here, env=environment(), capture_output=True, timeout=SECONDS
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout)["verdict"] == "OK"
+
+
+@pytest.mark.skipif(
+    os.geteuid() == 0 and shutil.which("setpriv") is None,
+    reason="root may read everything, and there is no setpriv to take that away",
+)
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["drift", "closed", "a.parquet"], "closed: Permission denied; ask for the permission, o"),
+        (["drift", "closed/a.parquet", "a.parquet"], "closed/a.parquet: cannot be looked for (Pe"),
+        (["drift", "closed/*.parquet", "a.parquet"], "closed/*.parquet: cannot be looked for (Pe"),
+        (["drift", "closed.parquet", "a.parquet"], "closed.parquet: cannot be opened (Permission"),
+        (["ingest", "closed", "out"], "closed: Permission denied; check that it is there and may"),
+        (["ingest", "closed/a.parquet", "out"], "closed/a.parquet: cannot be looked for (Permiss"),
+        (["ingest", "a.parquet", "closed/out"], "closed/out: cannot be written (Permission denie"),
+        ([*SAME, "--json", "closed/a.json"], "closed/a.json: cannot be written (Permission denie"),
+        ([*SAME, "--html", "closed/a.html"], "closed/a.html: cannot be written (Permission denie"),
+        ([*SAME, "--config", "closed/a.yaml"], "closed/a.yaml: cannot be read (Permission denied"),
+        (["show", "--store", "closed/m.db"], "closed/m.db: expected a metadata store that can be"),
+    ],
+    ids=" ".join,
+)
+def test_what_may_not_be_read_or_written_is_said_to_be_just_that(
+    here: pathlib.Path, arguments: Sequence[str], message: str
+) -> None:
+    (here / "closed").mkdir()
+    (here / "closed.parquet").write_bytes((here / "a.parquet").read_bytes())
+    words = command(*arguments)
+    for name in ("closed", "closed.parquet"):
+        (here / name).chmod(0o000)
+        if os.geteuid() == 0:
+            os.chown(here / name, 65534, 65534)
+    if os.geteuid() == 0:
+        words = ["setpriv", "--inh-caps=-all", "--bounding-set=-all", *words]
+    done = subprocess.run(
+        words, cwd=here, env=environment(), capture_output=True, text=True, timeout=SECONDS
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"tfx-wine-ext: error: {message}")
+    assert done.stderr.count("\n") == 1
+
+
+# What anything may raise.
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (ZeroDivisionError("a\nb"), "ZeroDivisionError: a b; this is a defect of tfx-wine-ext: p"),
+        (RecursionError(), "RecursionError; this is a defect of tfx-wine-ext: please report it, w"),
+        (MemoryError("1 GB"), "there is not enough memory for this (1 GB); run it where there is"),
+        (OSError(28, "No space left on device", "/x"), "/x: No space left on device; free some s"),
+        (OSError(24, "Too many open files"), "Too many open files; raise the limit (ulimit -n)"),
+        (PermissionError(13, "Permission denied", "/x"), "/x: Permission denied; ask for the perm"),
+        (ValueError("\x1b[31m\u202e\x9b"), r"ValueError: \x1b[31m\u202e\x9b; this is a defect of"),
+        (KeyError("k"), "KeyError: 'k'; this is a defect of tfx-wine-ext: please report it, with "),
+        (UnicodeEncodeError("utf-8", "\udce9", 0, 1, "no"), "UnicodeEncodeError: 'utf-8' codec ca"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)
+def test_any_error_is_one_line_and_the_status_2(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    message: str,
+) -> None:
+    def broken(options: object) -> int:
+        raise error
+
+    monkeypatch.setattr(drift, "run", broken)
+    assert main(["drift", "a", "b"]) == 2
+    out, err = capsys.readouterr()
+    assert (out, err.count("\n")) == ("", 1)
+    assert err.startswith(f"tfx-wine-ext: error: {message}")
+
+    assert main(["--traceback", "drift", "a", "b"]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1] == err.rstrip("\n")
+    assert all(line.isprintable() for line in lines)
+
+
+def test_a_message_of_any_length_fits_on_a_screen(here: pathlib.Path) -> None:
+    pq.write_table(pa.table({f"column {n}": [1] for n in range(5_000)}), here / "wide.parquet")
+    status, _, err = finished(here, "ingest", "wide.parquet", "out", "--columns", "x")
+    assert status == 2
+    assert err.startswith("tfx-wine-ext: error: wide.parquet: --columns names ('x',), but the ta")
+    assert len(err) < 4_200
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["ingest", "a.parquet", "out", "--shards", "9" * 5_000], "argument --shards: invalid int"),
+        (["ingest", "a.parquet", "out", "--splits", "a:" + "9" * 5_000], "--splits: expected name"),
+        (["ingest", "a.parquet", "out", "--splits", "a:" + "9" * 400], "--splits: expected names "),
+        (["ingest", "a.parquet", "out", "--filter", "x > " + "9" * 5_000], "--filter: '999999999"),
+        (["ingest", "a.parquet", "out", "--cast", "x=" + "9" * 5_000], "a.parquet: 1 column(s) ca"),
+        (["runs", "--last", "9" * 5_000, "--store", "s"], "argument --last: invalid int value: '9"),
+        (["drift", "9" * 5_000, "a.parquet"], "9999999"),
+        (["drift", "a.parquet", ""], "current: expected a value, found an empty text; is a variab"),
+        ([*SAME, "--html", ""], "html: expected a value, found an empty text; is a variable of th"),
+        ([*SAME, "--config", ""], "config: expected a value, found an empty text; is a variable o"),
+    ],
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
+)
+def test_arguments_without_measure_are_one_line(
+    here: pathlib.Path, arguments: Sequence[str], message: str
+) -> None:
+    status, out, err = finished(here, *arguments)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert err.startswith(f"tfx-wine-ext: error: {message}")
+    assert len(err) < 4_200
+    assert "defect" not in err
+
+
+# Names that would move the cursor, or that are no text.
+
+
+def seen_on_a_terminal(here: pathlib.Path, *arguments: str) -> str:
+    """Runs the command on a terminal, and returns all that it was sent."""
+    outer, inner = pty.openpty()
+    process = subprocess.Popen(
+        command(*arguments), cwd=here, env=environment(NO_COLOR="1"), stdout=inner, stderr=inner
+    )
+    os.close(inner)
+    shown = b""
+    with contextlib.suppress(OSError), open(outer, "rb", buffering=0) as terminal:
+        while part := terminal.read(65_536):
+            shown += part
+    process.wait(SECONDS)
+    return shown.decode()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["drift", "hostile.parquet", "hostile.parquet"],
+        ["drift", "hostile.parquet", "hostile.parquet", "--json"],
+        ["drift", "hostile.parquet", "hostile.parquet", "--baseline-name", HOSTILE],
+        ["drift", "hostile.parquet", "hostile.parquet", "--columns", "x" + HOSTILE],
+        ["drift", HOSTILE, "hostile.parquet"],
+        ["ingest", "hostile.parquet", f"out{HOSTILE}"],
+        ["ingest", "hostile.parquet", "out", "--json", f"./{HOSTILE}"],
+        ["ingest", "hostile.parquet", "out", "--partition-by", HOSTILE + "x"],
+        ["show", "--store", HOSTILE],
+        ["lineage", HOSTILE, "--store", HOSTILE],
+        [HOSTILE],
+    ],
+    ids=lambda arguments: ascii(" ".join(arguments)),
+)
+def test_a_terminal_is_sent_nothing_unseen(here: pathlib.Path, arguments: Sequence[str]) -> None:
+    # Rich's own styles and cursor begin with ESC; the names have none.
+    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen_on_a_terminal(here, *arguments))
+    assert "na" in shown
+    assert [ascii(c) for c in shown if c not in "\r\n" and not c.isprintable()] == []
+
+
+def test_json_with_escapes_is_the_same_document(here: pathlib.Path) -> None:
+    _, out, _ = finished(here, "drift", "hostile.parquet", "hostile.parquet", "--json")
+    assert [feature["name"] for feature in json.loads(out)["features"]] == [HOSTILE]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_names_that_are_no_text_are_read_and_shown(here: pathlib.Path, encoding: str) -> None:
+    name = b"caf\xe9.parquet"
+    (here / os.fsdecode(name)).write_bytes((here / "a.parquet").read_bytes())
+    arguments = ["drift", name, "a.parquet", "--html", b"\xe9.html", "--json", b"\xe9.json"]
+    status, out, err = finished(here, *arguments, env={"PYTHONIOENCODING": encoding})
+    assert (status, err) == (0, "")
+    assert out.startswith(r"OK from caf\udce9.parquet (300 rows)")
+    document = json.loads((here / os.fsdecode(b"\xe9.json")).read_text())
+    assert document["baseline"]["name"] == os.fsdecode(name)
+    assert (here / os.fsdecode(b"\xe9.html")).read_text(encoding="utf-8")
+    assert finished(here, "ingest", name, b"out\xe9", "--quiet", env={"LC_ALL": "C"})[0] == 0
+
+
+# Signals.
+
+
+def restored() -> None:
+    """Runs in the child: a parent that ignores a signal hands that on."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
+@pytest.fixture
+def long(here: pathlib.Path) -> pathlib.Path:
+    """The folder, with ``long.parquet`` that takes seconds to ingest and to compare."""
+    table = pa.table({f"x{i}": range(300_000) for i in range(20)})
+    pq.write_table(table, here / "long.parquet", row_group_size=20_000)
+    return here
+
+
+def begun(folder: pathlib.Path, arguments: Sequence[str], sign: str) -> subprocess.Popen[bytes]:
+    """Starts the command, and returns when a file that matches the pattern is there."""
+    process = subprocess.Popen(
+        command(*arguments),
+        cwd=folder,
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        preexec_fn=restored,
+    )
+    deadline = time.monotonic() + SECONDS
+    while not list(folder.glob(sign)):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    return process
+
+
+INGEST = (["ingest", "long.parquet", "out"], ".out.*.part/.staging/Split-train/*")
+HTML = (["drift", "long.parquet", "long.parquet", "--html", "a.html"], ".a.html.*.part")
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("arguments", "sign"), [INGEST, HTML], ids=["ingest", "drift"])
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_cleans_up_and_is_the_status_that_shells_give_it(
+    long: pathlib.Path, number: signal.Signals, status: int, arguments: list[str], sign: str
+) -> None:
+    before = sorted(long.iterdir())
+    process = begun(long, arguments, sign)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=SECONDS)
+    assert (process.returncode, out, err) == (status, b"", b"")
+    assert sorted(long.iterdir()) == before
+
+
+@pytest.mark.e2e
+def test_an_ignored_hangup_stays_ignored(long: pathlib.Path) -> None:
+    def ignoring() -> None:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+
+    process = subprocess.Popen(
+        command("ingest", "long.parquet", "out", "--quiet"),
+        cwd=long,
+        env=environment(),
+        preexec_fn=ignoring,
+    )
+    while not list(long.glob(INGEST[1])):
+        time.sleep(0.01)
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(SECONDS) == 0
+    assert (long / "out" / "Split-train").is_dir()
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize(("arguments", "sign"), [INGEST, HTML], ids=["ingest", "drift"])
+def test_what_a_killed_process_left_is_removed_by_the_next_one_and_not_by_the_clock_or_its_number(
+    long: pathlib.Path, arguments: list[str], sign: str
+) -> None:
+    process = begun(long, arguments, sign)
+    process.kill()
+    process.communicate()
+    [left] = long.glob(".*.part")
+    # Of a name that is not ours, or in use by a process that lives: neither is touched.
+    target = arguments[-1]
+    (long / f".{target}.{process.pid}.part").mkdir()
+    alive = long / f".{target}.0123456789abcdef.part"
+    alive.mkdir()
+    lock = os.open(alive, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+
+    small = [word.replace("long", "a") for word in arguments]
+    assert finished(long, *small, "--quiet")[::2] == (0, "")
+
+    os.close(lock)
+    assert not left.exists()
+    assert sorted(path.name for path in long.glob(".*.part")) == sorted(
+        [alive.name, f".{target}.{process.pid}.part"]
+    )
+    assert (long / target).exists()
+
+
+def test_two_processes_of_one_number_do_not_meet(tmp_path: pathlib.Path) -> None:
+    target = str(tmp_path / "out")
+    with staged(target, folder=True) as one, staged(target, folder=True) as other:
+        assert one != other
+        assert sorted(map(str, tmp_path.iterdir())) == sorted([one, other])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_long_name_leaves_room_for_the_staged_one(here: pathlib.Path) -> None:
+    name = "é" * 120 + ".json"
+    assert finished(here, *SAME, "--json", f"./{name}")[0] == 0
+    assert json.loads((here / name).read_text())["verdict"] == "OK"

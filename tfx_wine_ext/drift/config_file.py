@@ -1,0 +1,100 @@
+"""Files that hold settings, as JSON or YAML that anybody may have written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from tfx_wine_ext.documents import MAX_DEPTH, DocumentError, parse_json, read_bytes
+
+if TYPE_CHECKING:
+    import yaml
+
+MAX_BYTES = 16 * 2**20
+# Enough for ten thousand features with levels of their own for every metric. Each use of an anchor
+# counts as often as it would be written out: nine lines of YAML can stand for a billion values.
+MAX_VALUES = 1_000_000
+
+
+def read_settings(path: str | os.PathLike[str]) -> Any:
+    """Reads a file: JSON if it is called ``.json``, YAML (with PyYAML) if ``.yaml`` or ``.yml``.
+
+    Args:
+        path: Of the file, on this machine. A pipe is refused, which might be waited for for ever.
+
+    Returns:
+        What it holds, nested at most `documents.MAX_DEPTH` deep; an empty YAML file is an empty
+        mapping.
+
+    Raises:
+        OSError: The file cannot be read.
+        DocumentError: It is no regular file, of another name or too large; it cannot be parsed, is
+            nested too deep, or an anchor holds itself or stands for too many values.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     file = pathlib.Path(folder, "drift.yaml")
+        ...     _ = file.write_text("thresholds: {ks: 0.15}")
+        ...     read_settings(file)
+        {'thresholds': {'ks': 0.15}}
+    """
+    name = os.fspath(path)
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix not in (".json", ".yaml", ".yml"):
+        raise DocumentError(name, "", "a name in .json, .yaml or .yml", repr(suffix))
+    data = read_bytes(name, MAX_BYTES)
+    if suffix == ".json":
+        return parse_json(data, name).value
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        found = f"the byte 0x{data[error.start]:02x} at {error.start}"
+        raise DocumentError(name, "", "YAML in UTF-8", found) from None
+    import yaml
+
+    try:
+        _check_size(yaml.parse(text, Loader=yaml.SafeLoader), name)
+        settings = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise DocumentError(name, "", "YAML", " ".join(str(error).split())) from None
+    except (ValueError, OverflowError) as error:  # A date such as 2026-13-01, a number too long.
+        if isinstance(error, DocumentError):
+            raise
+        raise DocumentError(name, "", "YAML", f"a value that is none ({error})") from None
+    return {} if settings is None else settings
+
+
+def _check_size(events: Iterable[yaml.events.Event], path: str) -> None:
+    """Looks at YAML piece by piece, before anything is made of it: PyYAML itself recurses."""
+    import yaml
+
+    sizes = [0]  # Of the collections that are open, the whole document first.
+    anchors: dict[str, int] = {}
+    names: list[str | None] = []
+    for event in events:
+        if isinstance(event, yaml.events.CollectionStartEvent):
+            if len(sizes) > MAX_DEPTH:
+                found = "deeper nesting"
+                raise DocumentError(path, "", f"YAML nested at most {MAX_DEPTH} deep", found)
+            sizes.append(1)
+            names.append(event.anchor)
+            continue
+        if isinstance(event, yaml.events.CollectionEndEvent):
+            size, anchor = sizes.pop(), names.pop()
+        elif isinstance(event, yaml.events.ScalarEvent):
+            size, anchor = 1, event.anchor
+        elif isinstance(event, yaml.events.AliasEvent):
+            if event.anchor in names and event.anchor not in anchors:
+                found = f"one in itself (*{event.anchor})"
+                raise DocumentError(path, "", "anchors that are complete where used", found)
+            size, anchor = anchors.get(event.anchor, 1), None
+        else:
+            continue
+        if anchor is not None:
+            anchors[anchor] = size
+        sizes[-1] += size
+        if sizes[-1] > MAX_VALUES:
+            found = "more, with its anchors written out"
+            raise DocumentError(path, "", f"at most {MAX_VALUES:,} values", found)
