@@ -39,11 +39,15 @@ lint: environment ## check style, layout and types
 docs: environment ## build the site into build/site/; ARGS=serve shows it while it is written
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs $(or $(ARGS),build --strict)
 
-# The resolver starts from the versions in the file, if it is there: delete it to renew them all.
-constraints: environment ## resolve constraints/tfx-1.16.txt anew from its .in and setup.cfg
-	@$(UV) pip compile setup.cfg constraints/tfx-1.16.in --extra dev --extra examples \
-		--python-version 3.10 --python-platform x86_64-manylinux_2_28 \
-		--output-file constraints/tfx-1.16.txt --quiet
+# The resolver starts from the versions in a file, if it is there: delete it to renew them all.
+constraints: environment ## resolve constraints/*.txt anew from their .in and setup.cfg
+	@set -e; for set in tfx-1.16:3.10:2_28 tfx-1.21-py310:3.10:2_39 tfx-1.21-py311:3.11:2_39 \
+		tfx-1.21-py312:3.12:2_39 tfx-1.21-py313:3.13:2_39; do \
+		name=$${set%%:*}; rest=$${set#*:}; \
+		$(UV) pip compile setup.cfg constraints/$${name%-py*}.in --extra dev --extra examples \
+			--python-version $${rest%:*} --python-platform x86_64-manylinux_$${rest#*:} \
+			--output-file constraints/$$name.txt --custom-compile-command "make constraints" --quiet; \
+	done
 
 clean: ## remove what runs and tools left behind; .venv/ and the data stay
 	rm -rf build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
