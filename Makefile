@@ -11,11 +11,11 @@ UV := .bootstrap/uv-venv/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help wine story notebook test lint docs constraints clean environment
+.PHONY: help wine story notebook test test-1.16 test-1.21 test-set lint docs constraints clean environment
 
 help: ## this list
 	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on, e.g. make wine ARGS="--tune"'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
 
 wine: environment ## run the wine-quality pipeline; ARGS="--help" shows its options
 	@$(PYTHON) -m examples.wine_quality.run --output build/wine $(ARGS)
@@ -29,6 +29,17 @@ notebook: environment ## open the pipeline as a notebook, one component at a tim
 # One process: TFX is imported once for all of the tests, which takes longer than most of them.
 test: environment ## run all tests; ARGS='-m "not e2e"' only the quick ones
 	@$(PYTHON) -m pytest $(ARGS)
+
+# For developers: each set of versions has a folder of its own beside .venv/. Where the machine's C
+# library is too old for TFX 1.21, the environment's interpreter gets a newer one (docs/versions.md).
+PYTHON_VERSION ?= 3.13
+test-1.16: SET := tfx-1.16
+test-1.21: SET := tfx-1.21-py$(subst .,,$(PYTHON_VERSION))
+test-1.16: test-set ## the tests on TFX 1.16, in an environment of its own
+test-1.21: test-set ## the tests on TFX 1.21, likewise; PYTHON_VERSION=3.10 (to 3.13) says on which
+test-set:
+	@$(PYTHON3) scripts/bootstrap.py --set $(SET) --venv .venv-$(SET) --newer-libc
+	@.venv-$(SET)/bin/python -m pytest $(ARGS)
 
 lint: environment ## check style, layout and types
 	@$(PYTHON) -m ruff check .
@@ -49,7 +60,7 @@ constraints: environment ## resolve constraints/*.txt anew from their .in and se
 			--output-file constraints/$$name.txt --custom-compile-command "make constraints" --quiet; \
 	done
 
-clean: ## remove what runs and tools left behind; .venv/ and the data stay
+clean: ## remove what runs and tools left behind; environments and the data stay
 	rm -rf build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find tfx_wine_ext examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NamedTuple
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SCRATCH = os.path.join(CHECKOUT, ".bootstrap")
@@ -30,19 +31,31 @@ LOG = os.path.join(SCRATCH, "log")
 # Known to take every option that is used here; below the next release that may change them.
 UV_REQUIREMENT = "uv>=0.5,<1"
 
-# The sets of versions, best first: the first is taken that the C library can run and whose Python
-# is there. Each is the file constraints/NAME.txt. One more set is one more row, above those it is
-# preferred to.
-#   name        the file's name
-#   tfx         the release of TFX in it, as $TFX_WINE_EXT_TFX names it
-#   python      the Python that it is resolved for and tested with
-#   glibc       the oldest C library that its wheels run on
+
+class DependencySet(NamedTuple):
+    """One tested set of versions.
+
+    Attributes:
+        name: Of its file, constraints/NAME.txt.
+        tfx: The release of TFX in it, as $TFX_WINE_EXT_TFX names it.
+        python: The Python that it is resolved for and tested with.
+        glibc: The oldest C library that its wheels run on.
+    """
+
+    name: str
+    tfx: str
+    python: tuple
+    glibc: tuple
+
+
+# Best first: the first is taken that the C library can run and whose Python is there. One more set
+# is one more row, above those it is preferred to.
 SETS = [
-    {"name": "tfx-1.21-py313", "tfx": "1.21", "python": (3, 13), "glibc": (2, 39)},
-    {"name": "tfx-1.21-py312", "tfx": "1.21", "python": (3, 12), "glibc": (2, 39)},
-    {"name": "tfx-1.21-py311", "tfx": "1.21", "python": (3, 11), "glibc": (2, 39)},
-    {"name": "tfx-1.21-py310", "tfx": "1.21", "python": (3, 10), "glibc": (2, 39)},
-    {"name": "tfx-1.16", "tfx": "1.16", "python": (3, 10), "glibc": (2, 28)},
+    DependencySet("tfx-1.21-py313", "1.21", (3, 13), (2, 39)),
+    DependencySet("tfx-1.21-py312", "1.21", (3, 12), (2, 39)),
+    DependencySet("tfx-1.21-py311", "1.21", (3, 11), (2, 39)),
+    DependencySet("tfx-1.21-py310", "1.21", (3, 10), (2, 39)),
+    DependencySet("tfx-1.16", "1.16", (3, 10), (2, 28)),
 ]
 
 # Where a Python may come from, in this order.
@@ -85,7 +98,7 @@ def wanted_stamp(dependency_set):
     for name in (constraints_file(dependency_set), "setup.cfg", "pyproject.toml", __file__):
         with open(os.path.join(CHECKOUT, name), "rb") as file:
             digest.update(file.read() + b"\0")
-    return f"{dependency_set['name']}\n{CHECKOUT}\n{digest.hexdigest()}\n"
+    return f"{dependency_set.name}\n{CHECKOUT}\n{digest.hexdigest()}\n"
 
 
 def written_stamp(venv):
@@ -107,7 +120,7 @@ def written_stamp(venv):
 
 def constraints_file(dependency_set):
     """Returns the path of the set's file, relative to the checkout."""
-    return os.path.join("constraints", dependency_set["name"] + ".txt")
+    return os.path.join("constraints", dependency_set.name + ".txt")
 
 
 def glibc_version():
@@ -131,28 +144,28 @@ def runnable_sets(sets, glibc, platform, tfx=None):
     Raises:
         BootstrapError: None of them can be run, or there is no such release.
     """
-    releases = sorted({row["tfx"] for row in sets})
+    releases = sorted({row.tfx for row in sets})
     if tfx and tfx not in releases:
         raise BootstrapError(
             "$TFX_WINE_EXT_TFX must be one of {}, or unset\n  found: {}".format(
                 ", ".join(releases), tfx
             )
         )
-    asked = [row for row in sets if not tfx or row["tfx"] == tfx]
+    asked = [row for row in sets if not tfx or row.tfx == tfx]
     if platform == ("linux", "x86_64") and glibc:
-        rows = [row for row in asked if glibc >= row["glibc"]]
+        rows = [row for row in asked if glibc >= row.glibc]
         if rows:
             return rows
     found = "{} on {}, {}".format(
         *platform, "glibc {}.{}".format(*glibc) if glibc else "a C library that is not glibc"
     )
-    oldest = min(asked, key=lambda row: row["glibc"])
+    oldest = min(asked, key=lambda row: row.glibc)
     remedies = [
         "run it in a container, for example\n"
         '          docker run --platform linux/amd64 --rm -it -v "$PWD":/src -w /src '
-        "python:{}.{} make wine".format(*oldest["python"])
+        "python:{}.{} make wine".format(*oldest.python)
     ]
-    others = sorted({row["tfx"] for row in sets if glibc and glibc >= row["glibc"]})
+    others = sorted({row.tfx for row in sets if glibc and glibc >= row.glibc})
     if tfx and platform == ("linux", "x86_64") and others:
         remedies.insert(0, "unset TFX_WINE_EXT_TFX: TFX {} runs here".format(", ".join(others)))
     if tfx == "1.21" and platform == ("linux", "x86_64"):
@@ -163,7 +176,7 @@ def runnable_sets(sets, glibc, platform, tfx=None):
         "  found:  {}\n"
         "  to do:  {}".format(
             "TFX " + tfx if tfx else "TFX",
-            *oldest["glibc"],
+            *oldest.glibc,
             found,
             "\n      or  ".join(remedies),
         )
@@ -313,7 +326,7 @@ def choose_set(rows, sources):
     if named and "variable" in sources:
         version = version_of(named)
         for row in rows:
-            if row["python"] == version:
+            if row.python == version:
                 return row, named, "$TFX_WINE_EXT_PYTHON"
         raise BootstrapError(
             "$TFX_WINE_EXT_PYTHON must be a 64-bit CPython {}\n"
@@ -323,7 +336,7 @@ def choose_set(rows, sources):
             )
         )
     for row in rows:
-        python, source = find_python(row["python"], sources)
+        python, source = find_python(row.python, sources)
         if python:
             return row, python, source
     if "uv" not in sources:
@@ -335,10 +348,10 @@ def versions_of(rows):
     """Returns the Pythons of some sets as text, the best first.
 
     Example:
-        >>> versions_of([{"python": (3, 13)}, {"python": (3, 10)}])
-        '3.13 or 3.10'
+        >>> versions_of(SETS[:2])
+        '3.13 or 3.12'
     """
-    names = ["{}.{}".format(*row["python"]) for row in rows]
+    names = ["{}.{}".format(*row.python) for row in rows]
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
@@ -353,10 +366,10 @@ def no_python(rows, sources, why):
         "    export TFX_WINE_EXT_PYTHON=/path/to/python{4}.{5}   (if it is somewhere else)\n"
         "  then the same command again.".format(
             versions_of(rows),
-            " or ".join(sorted({row["tfx"] for row in rows})),
+            " or ".join(sorted({row.tfx for row in rows})),
             ", ".join(sources),
             f"\n  uv's download: {why}" if why else "",
-            *rows[0]["python"],
+            *rows[0].python,
         )
     )
 
@@ -467,7 +480,7 @@ def make_environment(venv, rows, sources, lock, newer_libc=False):
         chosen, python, source = reused[0], python_in(venv), shown
     else:
         chosen, python, source = choose_set(rows, sources)
-    version = "{}.{}".format(*chosen["python"])
+    version = "{}.{}".format(*chosen.python)
     uv = install_uv([sys.executable, *([python] if python and not newer_libc else [])], lock)
     env = uv_environment(uv)
     if python is None:
@@ -491,7 +504,7 @@ def make_environment(venv, rows, sources, lock, newer_libc=False):
                 os.remove(venv)
             else:
                 shutil.rmtree(venv)
-        say(f"making {shown} for TFX {chosen['tfx']} with Python {version} ({source})")
+        say(f"making {shown} for TFX {chosen.tfx} with Python {version} ({source})")
         if newer_libc:
             script = os.path.join(CHECKOUT, "scripts", "newer_libc.sh")
             sysroot = os.path.join(SCRATCH, "newer-libc")
@@ -546,7 +559,7 @@ def main(arguments):
     )
     parser.add_argument(
         "--set",
-        choices=[row["name"] for row in SETS],
+        choices=[row.name for row in SETS],
         help="which set of versions; default: the best that this machine can run",
     )
     parser.add_argument(
@@ -564,11 +577,11 @@ def main(arguments):
     if unknown:
         parser.error(f"--python-from: {unknown[0]!r} is none of {', '.join(SOURCES)}")
     venv = os.path.join(CHECKOUT, options.venv)
-    sets = [row for row in SETS if options.set in (None, row["name"])]
+    sets = [row for row in SETS if options.set in (None, row.name)]
     tfx = None if options.set else os.environ.get("TFX_WINE_EXT_TFX")
     try:
         glibc, platform = glibc_version(), (sys.platform, os.uname().machine)
-        newest = max(row["glibc"] for row in sets)
+        newest = max(row.glibc for row in sets)
         newer_libc = options.newer_libc and glibc is not None and glibc < newest
         rows = runnable_sets(sets, newest if newer_libc else glibc, platform, tfx)
         if written_stamp(venv) in map(wanted_stamp, rows):

@@ -288,11 +288,16 @@ def test_a_pyenv_version_is_found_though_no_shim_is_active(bootstrap, tmp_path, 
 
 
 LINUX = ("linux", "x86_64")
-SETS = [
-    {"name": "new-py313", "tfx": "1.21", "python": (3, 13), "glibc": (2, 39)},
-    {"name": "new-py310", "tfx": "1.21", "python": (3, 10), "glibc": (2, 39)},
-    {"name": "old", "tfx": "1.16", "python": (3, 10), "glibc": (2, 28)},
-]
+
+
+@pytest.fixture
+def sets(bootstrap):
+    """Two sets that need a newer C library, and one that does not."""
+    return [
+        bootstrap.DependencySet("new-py313", "1.21", (3, 13), (2, 39)),
+        bootstrap.DependencySet("new-py310", "1.21", (3, 10), (2, 39)),
+        bootstrap.DependencySet("old", "1.16", (3, 10), (2, 28)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -306,10 +311,10 @@ SETS = [
     ],
 )
 def test_the_c_library_and_the_release_asked_for_say_which_sets_can_be(
-    bootstrap, glibc, tfx, names
+    bootstrap, sets, glibc, tfx, names
 ):
-    rows = bootstrap.runnable_sets(SETS, glibc, LINUX, tfx)
-    assert [row["name"] for row in rows] == names
+    rows = bootstrap.runnable_sets(sets, glibc, LINUX, tfx)
+    assert [row.name for row in rows] == names
 
 
 @pytest.mark.parametrize(
@@ -321,23 +326,23 @@ def test_the_c_library_and_the_release_asked_for_say_which_sets_can_be(
     ],
 )
 def test_of_these_the_best_is_chosen_whose_python_is_there(
-    bootstrap, tmp_path, monkeypatch, pythons, chosen
+    bootstrap, sets, tmp_path, monkeypatch, pythons, chosen
 ):
     pyenv_with(monkeypatch, tmp_path, dict.fromkeys(pythons, True))
-    row, python, source = bootstrap.choose_set(SETS, ("pyenv", "uv"))
-    assert row["name"] == chosen
+    row, python, source = bootstrap.choose_set(sets, ("pyenv", "uv"))
+    assert row.name == chosen
     if source == "uv":
         assert python is None
     else:
-        assert (bootstrap.version_of(python), source) == (row["python"], "pyenv")
+        assert (bootstrap.version_of(python), source) == (row.python, "pyenv")
 
 
-def test_a_named_python_chooses_among_the_sets(bootstrap, tmp_path, monkeypatch):
+def test_a_named_python_chooses_among_the_sets(bootstrap, sets, tmp_path, monkeypatch):
     pyenv_with(monkeypatch, tmp_path, {"3.10.1": True, "3.13.0": True})
     named = str(tmp_path / "versions/3.10.1/bin/python")
     monkeypatch.setenv("TFX_WINE_EXT_PYTHON", named)
-    row, python, source = bootstrap.choose_set(SETS, bootstrap.SOURCES)
-    assert (row["name"], python, source) == ("new-py310", named, "$TFX_WINE_EXT_PYTHON")
+    row, python, source = bootstrap.choose_set(sets, bootstrap.SOURCES)
+    assert (row.name, python, source) == ("new-py310", named, "$TFX_WINE_EXT_PYTHON")
 
 
 @pytest.mark.parametrize(
@@ -349,15 +354,17 @@ def test_a_named_python_chooses_among_the_sets(bootstrap, tmp_path, monkeypatch)
         (None, ("darwin", "arm64"), "darwin on arm64, a C library that is not glibc"),
     ],
 )
-def test_a_machine_without_wheels_is_told_what_is_needed(bootstrap, glibc, platform, found):
+def test_a_machine_without_wheels_is_told_what_is_needed(bootstrap, sets, glibc, platform, found):
     with pytest.raises(bootstrap.BootstrapError, match=r"glibc 2\.28 or later") as raised:
-        bootstrap.runnable_sets(SETS, glibc, platform)
+        bootstrap.runnable_sets(sets, glibc, platform)
     assert f"found:  {found}\n" in str(raised.value)
 
 
-def test_who_asks_for_a_release_that_needs_a_newer_c_library_is_told_what_would_help(bootstrap):
+def test_who_asks_for_a_release_that_needs_a_newer_c_library_is_told_what_would_help(
+    bootstrap, sets
+):
     with pytest.raises(bootstrap.BootstrapError) as raised:
-        bootstrap.runnable_sets(SETS, (2, 36), LINUX, "1.21")
+        bootstrap.runnable_sets(sets, (2, 36), LINUX, "1.21")
     assert str(raised.value) == (
         "TFX 1.21 publishes no wheels that run here.\n"
         "  needed: linux on x86_64, glibc 2.39 or later\n"
