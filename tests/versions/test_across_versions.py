@@ -69,12 +69,12 @@ def test_each_start_is_warm_from_the_other_release_s_model(three_spans):
 def test_each_drift_report_compares_with_the_other_release_s_examples(three_spans):
     summaries, _ = three_spans
     assert [s["drift"]["baseline_span"] for s in summaries] == [None, 1, 2]
-    assert [s["drift"]["verdict"] for s in summaries][0] == "NO_BASELINE"
-    assert "NO_BASELINE" not in [s["drift"]["verdict"] for s in summaries][1:]
+    unknown = [s["drift"]["verdict"] == "NO_BASELINE" for s in summaries]
+    assert unknown == [True, False, False]
 
 
 def test_both_releases_read_the_whole_store(three_spans, checkout):
-    summaries, store = three_spans
+    _, store = three_spans
     found = runs(Snapshot.read(open_store(str(store))), "wine_quality")
     assert [run.state for run in found] == ["COMPLETE"] * 3
     assert [run.model.generation for run in found] == [0, 1, 2]
