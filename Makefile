@@ -11,11 +11,11 @@ UV := .bootstrap/uv-venv/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help wine story notebook test lint docs constraints clean environment
+.PHONY: help wine story notebook test test-1.16 test-1.21 test-set lint docs constraints clean environment
 
 help: ## this list
 	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on, e.g. make wine ARGS="--tune"'
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
 
 wine: environment ## run the wine-quality pipeline; ARGS="--help" shows its options
 	@$(PYTHON) -m examples.wine_quality.run --output build/wine $(ARGS)
@@ -30,6 +30,17 @@ notebook: environment ## open the pipeline as a notebook, one component at a tim
 test: environment ## run all tests; ARGS='-m "not e2e"' only the quick ones
 	@$(PYTHON) -m pytest $(ARGS)
 
+# For developers: each set of versions has a folder of its own beside .venv/. Where the machine's C
+# library is too old for TFX 1.21, the environment's interpreter gets a newer one (docs/versions.md).
+PYTHON_VERSION ?= 3.13
+test-1.16: SET := tfx-1.16
+test-1.21: SET := tfx-1.21-py$(subst .,,$(PYTHON_VERSION))
+test-1.16: test-set ## the tests on TFX 1.16, in an environment of its own
+test-1.21: test-set ## the tests on TFX 1.21, likewise; PYTHON_VERSION=3.10 (to 3.13) says on which
+test-set:
+	@$(PYTHON3) scripts/bootstrap.py --set $(SET) --venv .venv-$(SET) --newer-libc
+	@.venv-$(SET)/bin/python -m pytest $(ARGS)
+
 lint: environment ## check style, layout and types
 	@$(PYTHON) -m ruff check .
 	@$(PYTHON) -m ruff format --check .
@@ -39,13 +50,17 @@ lint: environment ## check style, layout and types
 docs: environment ## build the site into build/site/; ARGS=serve shows it while it is written
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs $(or $(ARGS),build --strict)
 
-# The resolver starts from the versions in the file, if it is there: delete it to renew them all.
-constraints: environment ## resolve constraints/tfx-1.16.txt anew from its .in and setup.cfg
-	@$(UV) pip compile setup.cfg constraints/tfx-1.16.in --extra dev --extra examples \
-		--python-version 3.10 --python-platform x86_64-manylinux_2_28 \
-		--output-file constraints/tfx-1.16.txt --quiet
+# The resolver starts from the versions in a file, if it is there: delete it to renew them all.
+constraints: environment ## resolve constraints/*.txt anew from their .in and setup.cfg
+	@set -e; for set in tfx-1.16:3.10:2_28 tfx-1.21-py310:3.10:2_39 tfx-1.21-py311:3.11:2_39 \
+		tfx-1.21-py312:3.12:2_39 tfx-1.21-py313:3.13:2_39; do \
+		name=$${set%%:*}; rest=$${set#*:}; \
+		$(UV) pip compile setup.cfg constraints/$${name%-py*}.in --extra dev --extra examples \
+			--python-version $${rest%:*} --python-platform x86_64-manylinux_$${rest#*:} \
+			--output-file constraints/$$name.txt --custom-compile-command "make constraints" --quiet; \
+	done
 
-clean: ## remove what runs and tools left behind; .venv/ and the data stay
+clean: ## remove what runs and tools left behind; environments and the data stay
 	rm -rf build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find tfx_wine_ext examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

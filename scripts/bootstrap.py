@@ -1,13 +1,13 @@
-"""Makes the checkout's `.venv/`: the tested set of versions, with the checkout itself installed.
+"""Makes the checkout's `.venv/`: a tested set of versions, with the checkout itself installed.
 
 Every target of the Makefile runs this first. It needs nothing but a Python of 3.8 or later, and
 does nothing when the environment is already as the checkout asks. Otherwise it
 
-1. picks the set of versions that this machine can run (`SETS`);
+1. picks the best set of versions (`SETS`) that the machine's C library can run and whose Python is
+   there (`SOURCES`, in that order); `$TFX_WINE_EXT_TFX` chooses between the releases of TFX;
 2. installs uv from PyPI for its own use (`.bootstrap/uv-venv/`);
-3. finds the Python that the set was tested with (`SOURCES`, in that order);
-4. makes `.venv/`, installs exactly the set and, editable, the checkout;
-5. writes the stamp, `.venv/tfx-wine-ext.stamp`.
+3. makes `.venv/`, installs exactly the set and, editable, the checkout;
+4. writes the stamp, `.venv/tfx-wine-ext.stamp`.
 
 The stamp is written last and removed first. A `.venv/` without one was left behind half-made, and
 is made again. A lock, which the installers inherit, keeps two runs from working on one `.venv/`.
@@ -22,24 +22,40 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NamedTuple
 
 CHECKOUT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-VENV = os.path.join(CHECKOUT, ".venv")
-VENV_PYTHON = os.path.join(VENV, "bin", "python")
-STAMP = os.path.join(VENV, "tfx-wine-ext.stamp")
 SCRATCH = os.path.join(CHECKOUT, ".bootstrap")
 LOG = os.path.join(SCRATCH, "log")
 
 # Known to take every option that is used here; below the next release that may change them.
 UV_REQUIREMENT = "uv>=0.5,<1"
 
-# The sets of versions, best first: the first that the machine can run is taken. Each is the file
-# constraints/NAME.txt. One more set is one more row, above those it is preferred to.
-#   name        the file's name
-#   python      the Python that it is resolved for and tested with
-#   glibc       the oldest C library that its wheels run on
+
+class DependencySet(NamedTuple):
+    """One tested set of versions.
+
+    Attributes:
+        name: Of its file, constraints/NAME.txt.
+        tfx: The release of TFX in it, as $TFX_WINE_EXT_TFX names it.
+        python: The Python that it is resolved for and tested with.
+        glibc: The oldest C library that its wheels run on.
+    """
+
+    name: str
+    tfx: str
+    python: tuple
+    glibc: tuple
+
+
+# Best first: the first is taken that the C library can run and whose Python is there. One more set
+# is one more row, above those it is preferred to.
 SETS = [
-    {"name": "tfx-1.16", "python": (3, 10), "glibc": (2, 28)},
+    DependencySet("tfx-1.21-py313", "1.21", (3, 13), (2, 39)),
+    DependencySet("tfx-1.21-py312", "1.21", (3, 12), (2, 39)),
+    DependencySet("tfx-1.21-py311", "1.21", (3, 11), (2, 39)),
+    DependencySet("tfx-1.21-py310", "1.21", (3, 10), (2, 39)),
+    DependencySet("tfx-1.16", "1.16", (3, 10), (2, 28)),
 ]
 
 # Where a Python may come from, in this order.
@@ -60,8 +76,18 @@ def say(text):
 # -- The way that is nearly always taken: nothing to do ------------------------------------------
 
 
+def python_in(venv):
+    """Returns the path of the interpreter in an environment."""
+    return os.path.join(venv, "bin", "python")
+
+
+def stamp_in(venv):
+    """Returns the path of the stamp in an environment."""
+    return os.path.join(venv, "tfx-wine-ext.stamp")
+
+
 def wanted_stamp(dependency_set):
-    """Returns what the stamp must read for `.venv/` to be used as it is.
+    """Returns what the stamp must read for an environment to be used as it is.
 
     It changes with everything that an installation depends on: the set, the package's metadata,
     this script, and the checkout's own place, since a virtual environment cannot be moved.
@@ -72,19 +98,21 @@ def wanted_stamp(dependency_set):
     for name in (constraints_file(dependency_set), "setup.cfg", "pyproject.toml", __file__):
         with open(os.path.join(CHECKOUT, name), "rb") as file:
             digest.update(file.read() + b"\0")
-    python = "python {}.{}".format(*dependency_set["python"])
-    return f"{python}\n{CHECKOUT}\n{digest.hexdigest()}\n"
+    return f"{dependency_set.name}\n{CHECKOUT}\n{digest.hexdigest()}\n"
 
 
-def written_stamp():
-    """Returns what the stamp reads, or None where `.venv/` is missing, half-made or unusable."""
-    if not os.access(VENV_PYTHON, os.X_OK):  # Also where the Python behind it was uninstalled.
-        return None
+def written_stamp(venv):
+    """Returns what the stamp reads, or "" where the environment is missing, half-made or unusable.
+
+    The Python behind an environment may have been uninstalled.
+    """
+    if not os.access(python_in(venv), os.X_OK):
+        return ""
     try:
-        with open(STAMP, encoding="utf-8") as file:
+        with open(stamp_in(venv), encoding="utf-8") as file:
             return file.read()
     except OSError:
-        return None
+        return ""
 
 
 # -- Which set -----------------------------------------------------------------------------------
@@ -92,7 +120,7 @@ def written_stamp():
 
 def constraints_file(dependency_set):
     """Returns the path of the set's file, relative to the checkout."""
-    return os.path.join("constraints", dependency_set["name"] + ".txt")
+    return os.path.join("constraints", dependency_set.name + ".txt")
 
 
 def glibc_version():
@@ -104,32 +132,54 @@ def glibc_version():
     return tuple(int(part) for part in version.split(".")[:2]) if name == "glibc" else None
 
 
-def choose_set(sets, glibc, platform):
-    """Returns the first of ``sets`` that the machine can run.
+def runnable_sets(sets, glibc, platform, tfx=None):
+    """Returns those of ``sets`` that the machine can run, given their Python; at least one.
 
     Args:
         sets: Rows as in `SETS`.
         glibc: The C library's version as `glibc_version` returns it.
         platform: Operating system and processor, such as ("linux", "x86_64").
+        tfx: The release of TFX that is asked for, such as "1.21"; None or "": any.
 
     Raises:
-        BootstrapError: None of them can be run.
+        BootstrapError: None of them can be run, or there is no such release.
     """
+    releases = sorted({row.tfx for row in sets})
+    if tfx and tfx not in releases:
+        raise BootstrapError(
+            "$TFX_WINE_EXT_TFX must be one of {}, or unset\n  found: {}".format(
+                ", ".join(releases), tfx
+            )
+        )
+    asked = [row for row in sets if not tfx or row.tfx == tfx]
     if platform == ("linux", "x86_64") and glibc:
-        for row in sets:
-            if glibc >= row["glibc"]:
-                return row
+        rows = [row for row in asked if glibc >= row.glibc]
+        if rows:
+            return rows
     found = "{} on {}, {}".format(
         *platform, "glibc {}.{}".format(*glibc) if glibc else "a C library that is not glibc"
     )
-    oldest = min(row["glibc"] for row in sets)
+    oldest = min(asked, key=lambda row: row.glibc)
+    remedies = [
+        "run it in a container, for example\n"
+        '          docker run --platform linux/amd64 --rm -it -v "$PWD":/src -w /src '
+        "python:{}.{} make wine".format(*oldest.python)
+    ]
+    others = sorted({row.tfx for row in sets if glibc and glibc >= row.glibc})
+    if tfx and platform == ("linux", "x86_64") and others:
+        remedies.insert(0, "unset TFX_WINE_EXT_TFX: TFX {} runs here".format(", ".join(others)))
+    if tfx == "1.21" and platform == ("linux", "x86_64"):
+        remedies.insert(0, "a newer system: Debian 13 or Ubuntu 24.04 have it")
     raise BootstrapError(
-        "TFX publishes no wheels that run here.\n"
+        "{} publishes no wheels that run here.\n"
         "  needed: linux on x86_64, glibc {}.{} or later\n"
         "  found:  {}\n"
-        "  to do:  run it in a container, for example\n"
-        '          docker run --platform linux/amd64 --rm -it -v "$PWD":/src -w /src '
-        "python:3.10 make wine".format(*oldest, found)
+        "  to do:  {}".format(
+            "TFX " + tfx if tfx else "TFX",
+            *oldest.glibc,
+            found,
+            "\n      or  ".join(remedies),
+        )
     )
 
 
@@ -205,12 +255,16 @@ DESCRIBE = (
 )
 
 
-def is_python(path, version):
-    """Tells whether ``path`` runs and is a 64-bit CPython of ``version``, such as (3, 10).
+def version_of(path):
+    """Returns the version of a 64-bit CPython, such as (3, 10), or None where ``path`` is none.
 
     It is run, not believed: pyenv's shims exist for every version and fail for the inactive ones.
     """
-    return answer([path, "-c", DESCRIBE]) == "CPython {} {} True".format(*version)
+    name, _, rest = (answer([path, "-c", DESCRIBE]) or "").partition(" ")
+    parts = rest.split()
+    if name != "CPython" or parts[2:] != ["True"]:
+        return None
+    return int(parts[0]), int(parts[1])
 
 
 def pyenv_pythons(version):
@@ -242,45 +296,80 @@ def find_python(version, sources):
 
     Args:
         version: Such as (3, 10).
-        sources: Which of `SOURCES` to look in; "uv" is not looked in here, since what it has is
-            yet to be downloaded.
-
-    Raises:
-        BootstrapError: ``$TFX_WINE_EXT_PYTHON`` is set, and is not such a Python.
+        sources: Which of `SOURCES` to look in: pyenv and PATH. What uv has is yet to be downloaded.
     """
-    named = os.environ.get("TFX_WINE_EXT_PYTHON")
-    if named and "variable" in sources:
-        if not is_python(named, version):
-            raise BootstrapError(
-                "$TFX_WINE_EXT_PYTHON must be a 64-bit CPython {}.{}\n"
-                "  found: {} ({})\n"
-                "  to do: name another, or unset it to have one looked for".format(
-                    *version, named, answer([named, "-V"]) or "which cannot be run"
-                )
-            )
-        return named, "$TFX_WINE_EXT_PYTHON"
     if "pyenv" in sources:
         for path in pyenv_pythons(version):
-            if is_python(path, version):
+            if version_of(path) == version:
                 return path, "pyenv"
     if "path" in sources:
         for path in path_pythons(version):
-            if is_python(path, version):
+            if version_of(path) == version:
                 return path, "PATH"
     return None, None
 
 
-def no_python(version, sources, why):
-    """Returns the error for a machine on which no Python of ``version`` is to be had."""
+def choose_set(rows, sources):
+    """Returns the best of ``rows`` whose Python is there, that Python, and where it comes from.
+
+    Where none is there, the best row whose Python uv can download, and None for the Python.
+
+    Args:
+        rows: What `runnable_sets` returns.
+        sources: Which of `SOURCES` to look in.
+
+    Raises:
+        BootstrapError: No Python of these rows is to be had; or ``$TFX_WINE_EXT_PYTHON`` is set,
+            and is no such Python.
+    """
+    named = os.environ.get("TFX_WINE_EXT_PYTHON")
+    if named and "variable" in sources:
+        version = version_of(named)
+        for row in rows:
+            if row.python == version:
+                return row, named, "$TFX_WINE_EXT_PYTHON"
+        raise BootstrapError(
+            "$TFX_WINE_EXT_PYTHON must be a 64-bit CPython {}\n"
+            "  found: {} ({})\n"
+            "  to do: name another, or unset it to have one looked for".format(
+                versions_of(rows), named, answer([named, "-V"]) or "which cannot be run"
+            )
+        )
+    for row in rows:
+        python, source = find_python(row.python, sources)
+        if python:
+            return row, python, source
+    if "uv" not in sources:
+        raise no_python(rows, sources, None)
+    return rows[0], None, "uv"
+
+
+def versions_of(rows):
+    """Returns the Pythons of some sets as text, the best first.
+
+    Example:
+        >>> versions_of(SETS[:2])
+        '3.13 or 3.12'
+    """
+    names = ["{}.{}".format(*row.python) for row in rows]
+    return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
+
+
+def no_python(rows, sources, why):
+    """Returns the error for a machine on which no Python of the sets ``rows`` is to be had."""
     return BootstrapError(
-        "no Python {0}.{1}, and TFX's wheels for this machine need just that.\n"
+        "no Python {0}, and TFX {1} for this machine needs one of these.\n"
         "  looked in: {2}{3}\n"
         "  to do, one of:\n"
-        "    apt install python{0}.{1} python{0}.{1}-venv   (Ubuntu 22.04; others: your system's)\n"
-        "    pyenv install {0}.{1}\n"
-        "    export TFX_WINE_EXT_PYTHON=/path/to/python{0}.{1}   (if it is somewhere else)\n"
+        "    apt install python{4}.{5} python{4}.{5}-venv   (where the system has that version)\n"
+        "    pyenv install {4}.{5}\n"
+        "    export TFX_WINE_EXT_PYTHON=/path/to/python{4}.{5}   (if it is somewhere else)\n"
         "  then the same command again.".format(
-            *version, ", ".join(sources), f"\n  uv's download: {why}" if why else ""
+            versions_of(rows),
+            " or ".join(sorted({row.tfx for row in rows})),
+            ", ".join(sources),
+            f"\n  uv's download: {why}" if why else "",
+            *rows[0].python,
         )
     )
 
@@ -369,60 +458,73 @@ def uv_environment(uv):
 # -- The environment -----------------------------------------------------------------------------
 
 
-def make_environment(dependency_set, sources, lock):
-    """Makes `.venv/`, or brings an existing one up to date, and stamps it."""
+def make_environment(venv, rows, sources, lock, newer_libc=False):
+    """Makes an environment, or brings an existing one up to date, and stamps it.
+
+    Args:
+        venv: Its folder.
+        rows: What `runnable_sets` returns.
+        sources: Which of `SOURCES` a Python may come from.
+        lock: What `locked` returns.
+        newer_libc: Give its interpreter Debian 13's C library; see scripts/newer_libc.sh.
+    """
     import shutil
     import time
 
     began = time.monotonic()
-    version = dependency_set["python"]
-    stamp = wanted_stamp(dependency_set)
-    # The same Python in the same place: only the packages can differ, and uv sees to those.
-    reusable = (written_stamp() or "").split("\n")[:2] == stamp.split("\n")[:2]
-
-    python, source = (VENV_PYTHON, ".venv") if reusable else find_python(version, sources)
-    if python is None and "uv" not in sources:
-        raise no_python(version, sources, None)
-    uv = install_uv([sys.executable, *([python] if python else [])], lock)
+    shown = os.path.relpath(venv, CHECKOUT)
+    written = written_stamp(venv).split("\n")[:2]
+    # The same set in the same place: only the packages can differ, and uv sees to those.
+    reused = [row for row in rows if wanted_stamp(row).split("\n")[:2] == written]
+    if reused:
+        chosen, python, source = reused[0], python_in(venv), shown
+    else:
+        chosen, python, source = choose_set(rows, sources)
+    version = "{}.{}".format(*chosen.python)
+    uv = install_uv([sys.executable, *([python] if python and not newer_libc else [])], lock)
     env = uv_environment(uv)
     if python is None:
-        say("no Python {}.{} here: uv downloads one".format(*version))
-        wanted = "{}.{}".format(*version)
+        say(f"no Python {versions_of(rows)} here: uv downloads {version}")
         try:
-            run([uv, "python", "install", wanted], f"downloading Python {wanted}", lock, env)
+            run([uv, "python", "install", version], f"downloading Python {version}", lock, env)
         except BootstrapError as error:
-            raise no_python(version, sources, error) from None
-        python = answer([uv, "python", "find", "--python-preference", "only-managed", wanted])
-        source = "uv"
+            raise no_python(rows, sources, error) from None
+        python = answer([uv, "python", "find", "--python-preference", "only-managed", version])
         if not python:
-            raise no_python(version, sources, "it reports success, but has no such Python")
+            raise no_python(rows, sources, "it reports success, but has no such Python")
 
-    if os.path.lexists(STAMP):
-        os.remove(STAMP)
-    if reusable:
-        say("something it was made from has changed: bringing .venv up to date")
+    if os.path.lexists(stamp_in(venv)):
+        os.remove(stamp_in(venv))
+    if reused:
+        say(f"something it was made from has changed: bringing {shown} up to date")
     else:
-        if os.path.lexists(VENV):
-            say("the .venv that is there is half-made or of another checkout: making it anew")
-            if os.path.islink(VENV):
-                os.remove(VENV)
+        if os.path.lexists(venv):
+            say(f"the {shown} that is there is half-made or another one: making it anew")
+            if os.path.islink(venv):
+                os.remove(venv)
             else:
-                shutil.rmtree(VENV)
-        say("making .venv with Python {}.{} ({})".format(*version, source))
-        run([uv, "venv", "--python", python, VENV], "making .venv", lock, env)
-    name = constraints_file(dependency_set)
+                shutil.rmtree(venv)
+        say(f"making {shown} for TFX {chosen.tfx} with Python {version} ({source})")
+        if newer_libc:
+            script = os.path.join(CHECKOUT, "scripts", "newer_libc.sh")
+            sysroot = os.path.join(SCRATCH, "newer-libc")
+            command = [script, sysroot, python, venv, uv]
+            run(command, f"making {shown} with a newer C library", lock, env)
+        else:
+            run([uv, "venv", "--python", python, venv], f"making {shown}", lock, env)
+    name = constraints_file(chosen)
     say(f"installing {name} (once; 3 GB, from under a minute to several)")
     pip = [uv, "pip"]
-    to_venv = ["--python", VENV_PYTHON]
+    to_venv = ["--python", python_in(venv)]
     run([*pip, "sync", *to_venv, name], f"installing {name}", lock, env)
     # Nothing is fetched here: what setup.cfg asks for, and what builds it, is in the set.
     editable = ["install", *to_venv, "--no-deps", "--no-build-isolation", "--editable", CHECKOUT]
     run([*pip, *editable], "installing the checkout", lock, env)
 
-    partial = STAMP + ".partial"
+    partial = stamp_in(venv) + ".partial"
     with open(partial, "w", encoding="utf-8") as file:
-        file.write(stamp)
-    os.replace(partial, STAMP)
+        file.write(wanted_stamp(chosen))
+    os.replace(partial, stamp_in(venv))
     say(f"ready in {time.monotonic() - began:.0f} s")
 
 
@@ -444,31 +546,52 @@ def locked():
 
 
 def main(arguments):
-    """Makes sure of `.venv/`; returns the exit status."""
-    sources = SOURCES
-    if arguments:
-        import argparse
+    """Makes sure of the environment; returns the exit status."""
+    import argparse
 
-        parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-        parser.add_argument(
-            "--python-from",
-            default=",".join(SOURCES),
-            metavar="LIST",
-            help="where Python may come from, separated by commas (default: %(default)s): "
-            "$TFX_WINE_EXT_PYTHON, pyenv's versions, PATH, a download by uv",
-        )
-        sources = tuple(parser.parse_args(arguments).python_from.split(","))
-        unknown = [source for source in sources if source not in SOURCES]
-        if unknown:
-            parser.error(f"--python-from: {unknown[0]!r} is none of {', '.join(SOURCES)}")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "--python-from",
+        default=",".join(SOURCES),
+        metavar="LIST",
+        help="where Python may come from, separated by commas (default: %(default)s): "
+        "$TFX_WINE_EXT_PYTHON, pyenv's versions, PATH, a download by uv",
+    )
+    parser.add_argument(
+        "--set",
+        choices=[row.name for row in SETS],
+        help="which set of versions; default: the best that this machine can run",
+    )
+    parser.add_argument(
+        "--venv", default=".venv", metavar="FOLDER", help="where (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--newer-libc",
+        action="store_true",
+        help="for developers: where the machine's C library is too old for the set, give the "
+        "environment's interpreter one of its own (Debian and Ubuntu only)",
+    )
+    options = parser.parse_args(arguments)
+    sources = tuple(options.python_from.split(","))
+    unknown = [source for source in sources if source not in SOURCES]
+    if unknown:
+        parser.error(f"--python-from: {unknown[0]!r} is none of {', '.join(SOURCES)}")
+    venv = os.path.join(CHECKOUT, options.venv)
+    sets = [row for row in SETS if options.set in (None, row.name)]
+    tfx = None if options.set else os.environ.get("TFX_WINE_EXT_TFX")
     try:
-        chosen = choose_set(SETS, glibc_version(), (sys.platform, os.uname().machine))
-        if written_stamp() == wanted_stamp(chosen):
+        glibc, platform = glibc_version(), (sys.platform, os.uname().machine)
+        newest = max(row.glibc for row in sets)
+        newer_libc = options.newer_libc and glibc is not None and glibc < newest
+        rows = runnable_sets(sets, newest if newer_libc else glibc, platform, tfx)
+        if written_stamp(venv) in map(wanted_stamp, rows):
             return 0
         lock = locked()
-        if written_stamp() != wanted_stamp(chosen):  # Not made by whoever had the lock before.
+        if written_stamp(venv) not in map(
+            wanted_stamp, rows
+        ):  # Made while the lock was waited for.
             open(LOG, "wb").close()
-            make_environment(chosen, sources, lock)
+            make_environment(venv, rows, sources, lock, newer_libc)
     except BootstrapError as error:
         print(f"\nThe environment could not be made: {error}", file=sys.stderr)
         return 1

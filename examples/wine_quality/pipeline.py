@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import Literal
 
-import tensorflow_model_analysis as tfma
 from ml_metadata.proto import metadata_store_pb2
+from tensorflow_model_analysis.proto import config_pb2
 from tfx.components.evaluator.component import Evaluator
 from tfx.components.example_validator.component import ExampleValidator
 from tfx.components.infra_validator.component import InfraValidator
@@ -256,28 +256,28 @@ def _only(span: int | None) -> range_config_pb2.RangeConfig | None:
     )
 
 
-def _eval_config(min_r2: float, r2_margin: float) -> tfma.EvalConfig:
+def _eval_config(min_r2: float, r2_margin: float) -> config_pb2.EvalConfig:
     """Returns what the Evaluator measures, and what it asks of a model."""
-    return tfma.EvalConfig(
-        model_specs=[tfma.ModelSpec(signature_name="serving_default", label_key=LABEL)],
-        slicing_specs=[tfma.SlicingSpec()],
+    return config_pb2.EvalConfig(
+        model_specs=[config_pb2.ModelSpec(signature_name="serving_default", label_key=LABEL)],
+        slicing_specs=[config_pb2.SlicingSpec()],
         metrics_specs=[
-            tfma.MetricsSpec(
+            config_pb2.MetricsSpec(
                 metrics=[
-                    tfma.MetricConfig(
+                    config_pb2.MetricConfig(
                         class_name="SquaredPearsonCorrelation",
-                        threshold=tfma.MetricThreshold(
-                            value_threshold=tfma.GenericValueThreshold(
+                        threshold=config_pb2.MetricThreshold(
+                            value_threshold=config_pb2.GenericValueThreshold(
                                 lower_bound={"value": min_r2}
                             ),
-                            change_threshold=tfma.GenericChangeThreshold(
-                                direction=tfma.MetricDirection.HIGHER_IS_BETTER,
+                            change_threshold=config_pb2.GenericChangeThreshold(
+                                direction=config_pb2.MetricDirection.HIGHER_IS_BETTER,
                                 absolute={"value": -r2_margin},
                             ),
                         ),
                     ),
-                    tfma.MetricConfig(class_name="MeanSquaredError"),
-                    tfma.MetricConfig(class_name="ExampleCount"),
+                    config_pb2.MetricConfig(class_name="MeanSquaredError"),
+                    config_pb2.MetricConfig(class_name="ExampleCount"),
                 ]
             )
         ],

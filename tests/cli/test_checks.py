@@ -162,7 +162,7 @@ def test_a_module_tfx_of_another_package_may_be_a_fork():
     fork = without("tfx")
     [finding] = [each for each in check(fork) if each.name == "TFX"]
     assert (finding.state, finding.found) == (WARNING, "a module tfx of no package of that name")
-    assert finding.remedy == "if it is a fork of TFX 1.16 to 1.21, nothing"
+    assert finding.remedy == "if it is a fork of TFX 1.16 or 1.21, nothing"
 
 
 def test_a_bare_copy_of_the_package_is_told_from_an_installed_one():

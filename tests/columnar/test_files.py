@@ -1,3 +1,4 @@
+import errno
 import os
 import pickle
 import re
@@ -128,7 +129,7 @@ def test_remove_tree_deletes_a_folder_and_does_nothing_where_there_is_none(tmp_p
 def test_remove_tree_does_not_hide_that_a_folder_stays(tmp_path, monkeypatch):
     # Whoever runs the tests may be allowed to delete anything, so the refusal is the test's own.
     def refuse(*args, **kwargs):
-        raise PermissionError("not yours")
+        raise PermissionError(errno.EACCES, "not yours")
 
     put(tmp_path / "a" / "b")
     monkeypatch.setattr(os, "unlink", refuse)

@@ -221,6 +221,7 @@ def test_tfma_reads_the_same_from_its_own_evaluation(tmp_path, method):
     import pandas as pd
     import tensorflow_model_analysis as tfma
     from google.protobuf import text_format
+    from tensorflow_model_analysis.proto import config_pb2
 
     interval = ""
     if method:
@@ -240,7 +241,7 @@ def test_tfma_reads_the_same_from_its_own_evaluation(tmp_path, method):
         }
         """
         + interval,
-        tfma.EvalConfig(),
+        config_pb2.EvalConfig(),
     )
     random = np.random.default_rng(1)
     label = random.normal(6, 1, 2000)

@@ -56,10 +56,10 @@ class _Release:
     needs_dill_and_pkg_resources: bool
 
 
-# The newest first.
-_RELEASES = (
+# Those that are tested, the newest first.
+RELEASES = (
     _Release("tfx>=1.21,<1.22", (1, 21), ((3, 10), (3, 13)), (2, 39), False),
-    _Release("tfx>=1.16,<1.17", (1, 16), ((3, 9), (3, 10)), (2, 17), True),
+    _Release("tfx>=1.16,<1.17", (1, 16), ((3, 10), (3, 10)), (2, 17), True),
 )
 # What Beam asks for in its extra of this name, and asked for by itself before 2.69.
 _DILL = "dill>=0.3.1.1,<0.3.2"
@@ -117,9 +117,9 @@ def _tfx_release(environment: Environment) -> _Release | None:
     """Returns the release that is installed; else the best that this machine could have."""
     tfx = environment.packages.get("tfx")
     if tfx and _is_known(tfx.version):
-        return next(each for each in _RELEASES if release(tfx.version) >= each.version)
+        return next(each for each in RELEASES if release(tfx.version) >= each.version)
     python = release(environment.python)[:2]
-    for each in _RELEASES:
+    for each in RELEASES:
         low, high = each.pythons
         if low <= python <= high and environment.glibc and release(environment.glibc) >= each.glibc:
             return each
@@ -127,15 +127,15 @@ def _tfx_release(environment: Environment) -> _Release | None:
 
 
 def _is_known(tfx_version: str) -> bool:
-    return (1, 16) <= release(tfx_version) < (1, 22)
+    return any(release(tfx_version)[:2] == each.version for each in RELEASES)
 
 
 def _python(environment: Environment) -> Finding:
     chosen = _tfx_release(environment)
     python = release(environment.python)[:2]
-    rows = [chosen] if chosen else list(_RELEASES)
+    rows = [chosen] if chosen else list(RELEASES)
     expected = ", or ".join(
-        "{}.{} to {}.{}".format(*row.pythons[0], *row.pythons[1])
+        " to ".join(dict.fromkeys(".".join(map(str, python)) for python in row.pythons))
         + f" for TFX {'.'.join(map(str, row.version))}"
         for row in rows
     )
@@ -152,7 +152,7 @@ def _python(environment: Environment) -> Finding:
 
 
 def _c_library(environment: Environment) -> Finding:
-    chosen = _tfx_release(environment) or _RELEASES[-1]
+    chosen = _tfx_release(environment) or RELEASES[-1]
     expected = f"glibc {'.'.join(map(str, chosen.glibc))} or later"
     if not environment.machine.startswith("linux"):
         return Finding("C library", OK, environment.machine, expected + " on Linux")
@@ -166,7 +166,7 @@ def _c_library(environment: Environment) -> Finding:
         "the compiled libraries of this TFX do not load with an older one",
         remedy="run in a container, such as python:3.10, or on a newer system"
         + (
-            f"; TFX 1.16 ({_RELEASES[-1].requirement}) takes older ones"
+            f"; TFX 1.16 ({RELEASES[-1].requirement}) takes older ones"
             if chosen.version > (1, 16)
             else ""
         ),
@@ -194,7 +194,7 @@ def _this_package(environment: Environment) -> Finding:
 def _tfx(environment: Environment) -> Finding:
     chosen = _tfx_release(environment)
     tfx = environment.packages.get("tfx")
-    expected = "1.16 to 1.21"
+    expected = "1.16 or 1.21"
     if tfx and _is_known(tfx.version):
         return Finding("TFX", OK, tfx.version, expected)
     if not tfx and "tfx" in environment.modules:
@@ -204,7 +204,7 @@ def _tfx(environment: Environment) -> Finding:
             "a module tfx of no package of that name",
             expected,
             "whether it is a release that fits cannot be told, nor what it requires",
-            remedy="if it is a fork of TFX 1.16 to 1.21, nothing",
+            remedy="if it is a fork of TFX 1.16 or 1.21, nothing",
         )
     fitting = chosen.requirement if chosen else None
     return Finding(

@@ -89,7 +89,9 @@ def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Env
     """
     packages: dict[str, Package] = {}
     for found in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
-        name = found.metadata["Name"]
+        # Not by []: from Python 3.13 on it warns of a key that is not there.
+        [name, *_] = found.metadata.get_all("Name") or [None]
+        [requires_python, *_] = found.metadata.get_all("Requires-Python") or [None]
         if not name:
             continue  # The rest of an installation that was broken off.
         # What comes first on the path is what is imported.
@@ -99,7 +101,7 @@ def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Env
                 name,
                 found.version,
                 tuple(found.requires or ()),
-                found.metadata["Requires-Python"],
+                requires_python,
                 tuple(sorted(e.name for e in found.entry_points if e.group == specs_group)),
             ),
         )

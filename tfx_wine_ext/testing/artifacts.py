@@ -359,7 +359,9 @@ def _encoder(field: pa.Field) -> Callable[[list[Any]], tf.train.Feature]:
     is_list = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
     type_ = field.type.value_type if is_list else field.type
     if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
-        return lambda values: tf.train.Feature(int64_list=tf.train.Int64List(value=values))
+        return lambda values: tf.train.Feature(
+            int64_list=tf.train.Int64List(value=map(int, values))
+        )
     if pa.types.is_floating(type_):
         return lambda values: tf.train.Feature(float_list=tf.train.FloatList(value=values))
     if pa.types.is_string(type_) or pa.types.is_large_string(type_):
@@ -373,6 +375,10 @@ def _encoder(field: pa.Field) -> Callable[[list[Any]], tf.train.Feature]:
         f"column {field.name!r}: expected integers, floating point, booleans, strings, binary or "
         f"lists of these, found {field.type}; convert it, e.g. to seconds or to text"
     )
+
+
+def _int64_feature(values: list[int]) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
 def _bytes_feature(values: list[bytes]) -> tf.train.Feature:

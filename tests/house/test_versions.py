@@ -1,0 +1,72 @@
+"""What is said to be supported is what is tested, everywhere the same."""
+
+from __future__ import annotations
+
+import configparser
+import re
+
+import pytest
+
+from tests.house.test_bootstrap import bootstrap  # noqa: F401 (a fixture)
+from tfx_wine_ext.cli import checks
+
+SHOWN = ("tfx", "apache-beam", "tensorflow", "keras", "numpy", "pyarrow")
+
+
+@pytest.fixture
+def metadata(checkout):
+    parser = configparser.ConfigParser()
+    parser.read(checkout / "setup.cfg", encoding="utf-8")
+    return parser
+
+
+def dotted(version):
+    return ".".join(map(str, version))
+
+
+def row_of(checkout, dependency_set):
+    """The row of a set in the tables: its Python, its C library, and the versions in its file."""
+    text = (checkout / "constraints" / f"{dependency_set.name}.txt").read_text(encoding="utf-8")
+    pins = dict(re.findall(r"^([a-z0-9-]+)(?:\[[a-z,]+\])?==(\S+)$", text, re.MULTILINE))
+    cells = [pins["tfx"], dotted(dependency_set.python), *(pins[name] for name in SHOWN[1:])]
+    return "| " + " | ".join(cells) + " |"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/versions.md"])
+def test_the_tables_are_what_the_sets_of_versions_say(page, bootstrap, checkout):  # noqa: F811
+    rows = [
+        "| TFX | Python | Apache Beam | TensorFlow | Keras | numpy | pyarrow |",
+        "|---|---|---|---|---|---|---|",
+        *(row_of(checkout, row) for row in bootstrap.SETS),
+    ]
+    assert "\n".join(rows) in (checkout / page).read_text(encoding="utf-8")
+
+
+def test_the_package_names_the_pythons_and_releases_that_are_tested(
+    bootstrap,  # noqa: F811
+    metadata,
+):
+    pythons = sorted({row.python for row in bootstrap.SETS})
+    classifiers = metadata["metadata"]["classifiers"].split("\n")
+    named = [c.rpartition(" ")[2] for c in classifiers if re.search(r"Python :: 3\.\d+$", c)]
+    assert named == [dotted(python) for python in pythons]
+    low, (major, minor) = pythons[0], pythons[-1]
+    assert metadata["options"]["python_requires"] == f">={dotted(low)},<{major}.{minor + 1}"
+    releases = sorted({row.tfx for row in bootstrap.SETS})
+    assert releases == ["1.16", "1.21"]
+    assert "tfx>=1.16,<1.22,!=1.17.*" in metadata["options"]["install_requires"].split("\n")
+
+
+def test_doctor_knows_the_same_releases_and_pythons(bootstrap):  # noqa: F811
+    known = {dotted(each.version): each.pythons for each in checks.RELEASES}
+    tested = {
+        tfx: (min(pythons), max(pythons))
+        for tfx in {row.tfx for row in bootstrap.SETS}
+        if (pythons := [row.python for row in bootstrap.SETS if row.tfx == tfx])
+    }
+    assert known == tested
+
+
+def test_ci_runs_every_set(bootstrap, checkout):  # noqa: F811
+    script = (checkout / ".ci" / "run").read_text(encoding="utf-8")
+    assert all(row.name in script for row in bootstrap.SETS)
