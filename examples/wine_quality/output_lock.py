@@ -59,12 +59,11 @@ class OutputLock:
     Example:
         >>> import tempfile
         >>> with tempfile.TemporaryDirectory() as folder, OutputLock(Path(folder)):
-        ...     OutputLock(Path(folder))
-        Traceback (most recent call last):
-        ...
-        examples.wine_quality.output_lock.OutputInUseError: --output ...: expected a folder that \
-no other run is using, found it in use by process ..., since ... Wait for it to end, or name \
-another folder with --output.
+        ...     try:
+        ...         OutputLock(Path(folder))
+        ...     except OutputInUseError:
+        ...         print("another run has it")
+        another run has it
     """
 
     def __init__(self, folder: Path) -> None:

@@ -32,8 +32,9 @@ HOSTILE = "na\x9b31m\u202e\u2028\ue000\u200bme"
 
 @pytest.fixture
 def here(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A folder with ``a.parquet`` and ``hostile.parquet``."""
+    """A folder with ``a.parquet``, ``drifted.parquet`` and ``hostile.parquet``."""
     pq.write_table(pa.table({"x": [1, 2, 3] * 100}), tmp_path / "a.parquet")
+    pq.write_table(pa.table({"x": [7, 8, 9] * 100}), tmp_path / "drifted.parquet")
     pq.write_table(pa.table({HOSTILE: [1, 2, 3] * 100}), tmp_path / "hostile.parquet")
     return tmp_path
 
@@ -70,7 +71,7 @@ SAME = ["drift", "a.parquet", "a.parquet"]
     [
         SAME,
         [*SAME, "--json"],
-        ["drift", "a.parquet", "hostile.parquet"],
+        ["drift", "a.parquet", "drifted.parquet"],
         ["ingest", "a.parquet", "out"],
         ["doctor", "--quick"],
         ["--help"],
@@ -209,7 +210,7 @@ def test_the_shells_substitution_of_a_process_gets_the_answer(here: pathlib.Path
         (["drift", "closed/a.parquet", "a.parquet"], "closed/a.parquet: cannot be looked for (Pe"),
         (["drift", "closed/*.parquet", "a.parquet"], "closed/*.parquet: cannot be looked for (Pe"),
         (["drift", "closed.parquet", "a.parquet"], "closed.parquet: cannot be opened (Permission"),
-        (["ingest", "closed", "out"], "closed: Permission denied; check that it is there and may"),
+        (["ingest", "closed", "out"], "closed: cannot be listed (Permission denied); check that"),
         (["ingest", "closed/a.parquet", "out"], "closed/a.parquet: cannot be looked for (Permiss"),
         (["ingest", "a.parquet", "closed/out"], "closed/out: cannot be written (Permission denie"),
         ([*SAME, "--json", "closed/a.json"], "closed/a.json: cannot be written (Permission denie"),

@@ -10,6 +10,7 @@ from typing import Any
 
 import apache_beam as beam
 
+from tfx_wine_ext.columnar.wording import Message
 from tfx_wine_ext.executors.beam_files import BeamFiles
 
 # Errors of subclasses in here may be raised as such; others as the type that was asked for.
@@ -89,6 +90,9 @@ def _error_bytes(error: Exception, errors: Iterable[type[Exception]]) -> bytes:
     """Writes an error as the name of its type, or of the one that was asked for, and arguments."""
     known = _by_name(errors)
     cls, arguments = type(error), error.__reduce__()[1]
+    if isinstance(arguments, tuple):
+        # The front is a component here, and so its spelling of arguments is the right one.
+        arguments = tuple(str(a) if isinstance(a, Message) else a for a in arguments)
     if known.get(_name(cls)) is not cls or not _are_plain(arguments):
         cls = next(each for each in cls.__mro__ if each in errors)
         arguments = (str(error),)

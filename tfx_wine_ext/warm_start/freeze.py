@@ -39,7 +39,13 @@ def layers_named(model: Any, names: Sequence[str]) -> list[Any]:
     found = [[known[name]] if name in known else inner.get(name, []) for name in names]
     absent = [name for name, layers in zip(names, found) if not layers]
     if absent:
-        listed = [*known, *sorted(set(inner) - set(known))]
+        # Not the model that Keras makes within a Sequential, nor what has nothing to freeze.
+        within = (
+            name
+            for name, parts in inner.items()
+            if any(part.weights and not isinstance(part, keras.Model) for part in parts)
+        )
+        listed = [*known, *sorted(set(within) - set(known))]
         raise ValueError(f"frozen_layers: there are no {absent}; the model has {listed[:100]}")
     several = [name for name, layers in zip(names, found) if len(layers) > 1]
     if several:
