@@ -9,7 +9,14 @@ import shutil
 import subprocess
 import sys
 
+import hypothesis
 import pytest
+
+# How fast an example is depends on the machine and on what else it does.
+hypothesis.settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("any machine")
 
 # Said before anything imports TensorFlow, which reads them once: no banners between the tests'
 # dots, and no search for a GPU that no test needs.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -124,12 +125,17 @@ def on_a_terminal(here):
         program += f"; raise SystemExit(main({list(arguments)!r}))"
         env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
         outer, inner = pty.openpty()
-        done = subprocess.run(
+        shown = b""
+        with subprocess.Popen(
             [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=inner, env=env, cwd=here
-        )
-        os.close(inner)
-        shown = os.read(outer, 1_000_000).decode()
+        ) as process:
+            os.close(inner)
+            # A terminal takes some kilobytes, and then the command waits until they are read.
+            with contextlib.suppress(OSError):  # EIO: the command has ended.
+                while some := os.read(outer, 65_536):
+                    shown += some
+            out, _ = process.communicate()
         os.close(outer)
-        return done, shown
+        return subprocess.CompletedProcess(process.args, process.returncode, out), shown.decode()
 
     return run

@@ -78,7 +78,7 @@ def test_slices_are_converted_as_the_rows_they_hold(start, count):
     assert same(features, as_columns([wine(i) for i in range(start, start + count)], plan))
 
 
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=100, suppress_health_check=list(HealthCheck))
 @given(tables())
 def test_every_table_becomes_what_its_decoded_examples_hold(table):
     batch, _ = table

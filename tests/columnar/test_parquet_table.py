@@ -106,7 +106,7 @@ def test_many_columns_are_opened_in_time_by_their_number(tmp_path):
     pq.write_table(table, tmp_path / "a.parquet")
     started = time.process_time()
     assert len(ParquetTable([str(tmp_path / "a.parquet")], lambda name: True).names) == len(names)
-    assert time.process_time() - started < 10
+    assert time.process_time() - started < 60
 
 
 def test_a_batch_has_few_rows_where_they_are_large(tmp_path, monkeypatch):

@@ -3,7 +3,7 @@
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tfx_wine_ext.drift import DriftConfig, SketchLimits, TableSketch, Verdict, compare
@@ -213,7 +213,6 @@ PARTS = st.lists(
 )
 
 
-@settings(deadline=None)
 @given(PARTS, PARTS, st.randoms())
 def test_neither_the_order_of_parts_nor_that_of_rows_makes_a_difference(old, new, random):
     def sketch(parts):
@@ -245,7 +244,6 @@ def test_neither_the_order_of_parts_nor_that_of_rows_makes_a_difference(old, new
     assert judged() == before
 
 
-@settings(deadline=None)
 @given(PARTS, PARTS)
 def test_what_is_symmetric_stays_so(old, new):
     one = NumericSummary.of(np.concatenate(old), precision=Precision(24))

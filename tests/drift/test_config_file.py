@@ -60,7 +60,7 @@ def test_what_cannot_be_read_is_said_at_once(
     started = time.monotonic()
     with pytest.raises(DocumentError, match=rf"a\.(yaml|json): .*{message}") as raised:
         read_settings(path)
-    assert time.monotonic() - started < 20
+    assert time.monotonic() - started < 60
     assert len(str(raised.value)) < 1_000
 
 

@@ -5,7 +5,6 @@ import hashlib
 import html
 import json
 import re
-import time
 
 import pytest
 
@@ -169,12 +168,8 @@ def test_a_report_without_features_is_still_a_page():
     assert "There was no feature to compare" in text
 
 
-def test_a_page_of_100_features_is_below_1_mb_and_takes_less_than_a_second():
-    render_drift_page(OK)  # Templates are compiled at the first one.
-    started = time.perf_counter()
-    page = render_drift_page(HUNDRED)
-    assert time.perf_counter() - started < 1
-    assert len(page.encode()) < 1_000_000
+def test_a_page_of_100_features_is_below_1_mb():
+    assert len(render_drift_page(HUNDRED).encode()) < 1_000_000
 
 
 def test_a_page_of_12_features_is_below_300_kb():

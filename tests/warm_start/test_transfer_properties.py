@@ -40,7 +40,7 @@ def spans(draw):
     return spec_of(*draw(st.permutations(before))), spec_of(*draw(st.permutations(after)))
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, suppress_health_check=list(HealthCheck))
 @given(spans(), st.integers(0, 2**32 - 1))
 def test_the_prediction_stays_whatever_is_moved_grown_reordered_and_added(pair, seed):
     before, after = pair
