@@ -9,7 +9,7 @@ import shutil
 
 import pytest
 from tfx.dsl.components.common.resolver import Resolver
-from tfx.types import standard_artifacts
+from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.channel import Channel
 
 from tfx_wine_ext.components.warm_start_trainer import WarmStartTrainer
@@ -21,6 +21,7 @@ from tfx_wine_ext.testing import (
     examples_artifact,
     launch,
     schema_artifact,
+    statistics_artifact,
 )
 from tfx_wine_ext.types.artifacts import DriftBlessing
 from tfx_wine_ext.warm_start import UnusableBaseError, WarmStartConfig
@@ -374,3 +375,42 @@ def test_a_notebook_shows_what_became_of_the_variables(train, monkeypatch):
     [html] = shown
     assert html.data.startswith('<iframe title="warm start" sandbox="allow-scripts"')
     assert "no base_model was given" in html.data
+
+
+# Statistics, which TFX's Trainer takes from 1.21 on.
+
+has_statistics = "statistics" in standard_component_specs.TrainerSpec.INPUTS
+
+
+@pytest.mark.skipif(has_statistics, reason="this TFX's Trainer takes statistics")
+def test_statistics_are_refused_where_tfx_s_trainer_has_no_such_input(examples):
+    message = (
+        r"statistics: expected none, as the Trainer of this TFX \(1\.16\.0\) has no such input"
+    )
+    with pytest.raises(ValueError, match=message):
+        WarmStartTrainer(
+            examples=examples,
+            run_fn=RUN_FN,
+            statistics=Channel(type=standard_artifacts.ExampleStatistics),
+        )
+
+
+@pytest.mark.skipif(not has_statistics, reason="this TFX's Trainer takes no statistics")
+@both_paths
+def test_the_run_fn_is_told_how_many_examples_there_are(tmp_path, examples, path):
+    rows = {"train": [{"x": 1.0}] * 3, "eval": [{"x": 2.0}] * 2}
+    statistics = statistics_artifact(tmp_path / "statistics", rows)
+    module = tmp_path / "my_trainer.py"
+    module.write_text(
+        "import json, tensorflow as tf\n"
+        "def run_fn(fn_args):\n"
+        "    tf.saved_model.save(tf.Module(), fn_args.serving_model_dir)\n"
+        "    with open(fn_args.model_run_dir + '/seen.json', 'w') as f:\n"
+        "        json.dump(fn_args.num_examples, f)\n"
+    )
+    component = WarmStartTrainer(
+        examples=examples, module_file=str(module), statistics=as_channel(statistics)
+    )
+    result = launch(component, path=path, pipeline_root=tmp_path / "root")
+    seen = pathlib.Path(result.outputs["model_run"][0].uri, "seen.json").read_text()
+    assert json.loads(seen) == {"train": 3, "eval": 2}

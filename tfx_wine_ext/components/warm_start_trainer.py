@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tfx import types
+from tfx import types, version
 from tfx.components.util import udf_utils
 from tfx.dsl.components.base import base_component
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
@@ -79,6 +79,8 @@ class WarmStartTrainer(base_component.BaseComponent):
             `pinned` of the policy, is said to the strategy alone.
         hyperparameters: A channel of HyperParameters, as Tuner finds them.
         drift_blessing: A channel of a `DriftBlessing`, for the policy `cold_on_drift`.
+        statistics: A channel of the ExampleStatistics of `examples`, from TFX 1.21 on: the run_fn
+            finds the number of examples of each split as ``fn_args.num_examples``. Default: none.
         module_file: Path of a Python file with the function ``run_fn``.
         run_fn: Dotted path of the function. Either this or `module_file`.
         train_args: Splits and steps of training.
@@ -119,6 +121,7 @@ class WarmStartTrainer(base_component.BaseComponent):
         base_model: types.BaseChannel | None = None,
         hyperparameters: types.BaseChannel | None = None,
         drift_blessing: types.BaseChannel | None = None,
+        statistics: types.BaseChannel | None = None,
         module_file: str | data_types.RuntimeParameter | None = None,
         run_fn: str | data_types.RuntimeParameter | None = None,
         train_args: trainer_pb2.TrainArgs | data_types.RuntimeParameter | None = None,
@@ -143,7 +146,16 @@ class WarmStartTrainer(base_component.BaseComponent):
             raise ValueError("warm_start: same_schema_only needs schema=, found none")
         if config.cold_on_drift and drift_blessing is None:
             raise ValueError("warm_start: cold_on_drift needs drift_blessing=, found none")
+        only_newer_tfx = {}
+        if standard_component_specs.STATISTICS_KEY in WarmStartTrainerSpec.INPUTS:
+            only_newer_tfx[standard_component_specs.STATISTICS_KEY] = statistics
+        elif statistics is not None:
+            raise ValueError(
+                "statistics: expected none, as the Trainer of this TFX "
+                f"({version.__version__}) has no such input; leave it out, or take TFX 1.21"
+            )
         spec = WarmStartTrainerSpec(
+            **only_newer_tfx,
             examples=examples,
             transform_graph=transform_graph,
             schema=schema,
