@@ -442,7 +442,8 @@ def building_advice(python):
         return ""
     return (
         f"\n  missing: {missing}, by which pyfarmhash is built, which has no wheel\n"
-        "  to do:   apt install g++ python3-dev   (others: your system's), then the same command again"
+        "  to do:   apt install g++ python3-dev   (others: your system's), then the same command "
+        "again"
     )
 
 
