@@ -174,7 +174,7 @@ def test_a_pipe_or_a_device_is_refused_at_once(
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert message in err
     assert sorted(path.name for path in here.iterdir()) == [
-        *("a.parquet", "hostile.parquet", "pipe", "pipe.yaml")
+        *("a.parquet", "drifted.parquet", "hostile.parquet", "pipe", "pipe.yaml")
     ]
 
 

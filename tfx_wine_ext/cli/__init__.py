@@ -12,7 +12,7 @@ import errno
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tfx_wine_ext import __version__
 from tfx_wine_ext.cli import diff, doctor, drift, history, ingest, lineage, runs, show, specs
@@ -27,6 +27,11 @@ INTERRUPTED_STATUS = 130  # What shells report of a program that Ctrl-C ended.
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line, and exceptions that `main` prints."""
+
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Prints help and version; argparse itself passes over an output that is full."""
+        if message:
+            (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(f"{message}; see {self.prog} --help")

@@ -337,7 +337,9 @@ def run(
     """
     import keras
 
-    state = [(x, np.array(x)) for x in model.variables if not x.trainable]
+    state = [
+        (x, np.array(keras.ops.convert_to_numpy(x))) for x in model.variables if not x.trainable
+    ]
     rows = len(next(iter(values.values())))
     fixed = model.inputs[0].shape[0] if getattr(model, "inputs", None) else None
     size = fixed or _BATCH
