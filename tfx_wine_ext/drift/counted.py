@@ -226,7 +226,7 @@ def _of_cells(
 ) -> Metric:
     """A sum over bins of a convex function of both shares, which is 0 where they are equal."""
     value = float(max(cells(p, q).sum(), 0.0))
-    noise = scale * (1 / n + 1 / m)
+    noise = scale * float(1 / n + 1 / m)
     errors = np.broadcast_to(np.asarray(error, np.float64), p.shape)
     wrong = 0.0
     if errors.any():

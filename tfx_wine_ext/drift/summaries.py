@@ -109,7 +109,7 @@ class Moments:
         low, high = float(points[0]), float(points[-1])
         scale = power_of_two(points)
         scaled = points / scale
-        total = counts.sum()
+        total = int(counts.sum())
         mean = float((scaled * counts).sum()) / total
         variance = float(((scaled - mean) ** 2 * counts).sum()) / total
         # Rounding must not put the mean of equal values beside them.
