@@ -437,9 +437,7 @@ def test_a_model_that_predicts_nothing_but_nan_leaves_nothing_to_compare():
     def logarithm(of):
         return layers.Lambda(lambda x: keras.ops.log(of - x * x), name="logarithm")
 
-    base, new = (
-        trained(numbers_model(logarithm(of)), seed) for of, seed in ((-1.0, 1), (-2.0, 2))
-    )
+    base, new = (trained(numbers_model(logarithm(of)), seed) for of, seed in ((-1.0, 1), (-2.0, 2)))
     report = transfer(checkpoint_of(base, X), new, X)
     assert not report.preserves_function
     assert report.verification == (
