@@ -424,6 +424,29 @@ def install_uv(pythons, lock):
     )
 
 
+def building_advice(python):
+    """Returns what to do about a Python that cannot build packages from source, or "".
+
+    Of what TFX needs, pyfarmhash is published as source only. A built one is kept by uv, so that
+    this is asked after a failure, not before each installation.
+    """
+    program = (
+        "import os, shutil, sysconfig as s;"
+        "compiler = (s.get_config_var('CXX') or 'c++').split()[0];"
+        "header = os.path.join(s.get_paths()['include'], 'Python.h');"
+        "print(*([] if shutil.which(compiler) or shutil.which('c++') else ['a C++ compiler']),"
+        "*([] if os.path.exists(header) else ['the header files of Python']), sep=' and ')"
+    )
+    missing = answer([python, "-c", program])
+    if not missing:
+        return ""
+    return (
+        f"\n  missing: {missing}, by which pyfarmhash is built, which has no wheel\n"
+        "  to do:   apt install g++ python3-dev   (others: your system's), then the same command "
+        "again"
+    )
+
+
 def uv_environment(uv):
     """Returns the environment for uv, in which pip's settings hold as well.
 
@@ -516,7 +539,10 @@ def make_environment(venv, rows, sources, lock, newer_libc=False):
     say(f"installing {name} (once; 3 GB, from under a minute to several)")
     pip = [uv, "pip"]
     to_venv = ["--python", python_in(venv)]
-    run([*pip, "sync", *to_venv, name], f"installing {name}", lock, env)
+    try:
+        run([*pip, "sync", *to_venv, name], f"installing {name}", lock, env)
+    except BootstrapError as error:
+        raise BootstrapError(f"{error}{building_advice(python_in(venv))}") from None
     # Nothing is fetched here: what setup.cfg asks for, and what builds it, is in the set.
     editable = ["install", *to_venv, "--no-deps", "--no-build-isolation", "--editable", CHECKOUT]
     run([*pip, *editable], "installing the checkout", lock, env)

@@ -11,6 +11,7 @@ import pty
 import shlex
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pyarrow as pa
@@ -126,16 +127,20 @@ def on_a_terminal(here):
         env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
         outer, inner = pty.openpty()
         shown = b""
-        with subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=inner, env=env, cwd=here
-        ) as process:
+        command = [sys.executable, "-c", program]
+        with (
+            tempfile.TemporaryFile() as out,
+            subprocess.Popen(command, stdout=out, stderr=inner, env=env, cwd=here) as process,
+        ):
             os.close(inner)
             # A terminal takes some kilobytes, and then the command waits until they are read.
             with contextlib.suppress(OSError):  # EIO: the command has ended.
                 while some := os.read(outer, 65_536):
                     shown += some
-            out, _ = process.communicate()
+            status = process.wait()
+            out.seek(0)
+            printed = out.read()
         os.close(outer)
-        return subprocess.CompletedProcess(process.args, process.returncode, out), shown.decode()
+        return subprocess.CompletedProcess(command, status, printed), shown.decode()
 
     return run

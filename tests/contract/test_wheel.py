@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -143,7 +144,7 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
         assert archive.read(license_) == (checkout / "LICENSE").read_bytes()
         [about] = (name for name in metadata if name.endswith("/METADATA"))
         required = {
-            line.split(": ")[1].split(">")[0].split("[")[0].split("<")[0]
+            re.match(r"[\w.-]+", line.split(": ")[1])[0]
             for line in archive.read(about).decode().split("\n")
             if line.startswith("Requires-Dist: ") and "extra ==" not in line
         }

@@ -174,6 +174,35 @@ def test_a_failed_installation_is_told_and_leaves_no_stamp(small):
     assert greeting(small) == "hello"
 
 
+def test_a_python_without_compiler_and_headers_is_told_what_builds_packages(bootstrap, tmp_path):
+    python = tmp_path / "python"
+    code = (
+        "import sysconfig, sys; sysconfig.get_config_var = lambda name: 'no-such-compiler';"
+        "sysconfig.get_paths = lambda: {'include': '/no/such/folder'}; exec(sys.argv[2])"
+    )
+    python.write_text(
+        f'#!/bin/sh\nPATH=/nowhere exec "{sys.executable}" -c "{code}" "$@"\n', encoding="utf-8"
+    )
+    python.chmod(0o755)
+    assert bootstrap.building_advice(str(python)) == (
+        "\n  missing: a C++ compiler and the header files of Python, by which pyfarmhash is built, "
+        "which has no wheel\n"
+        "  to do:   apt install g++ python3-dev   (others: your system's), then the same command "
+        "again"
+    )
+
+
+def test_a_python_that_can_build_needs_no_advice(bootstrap, tmp_path):
+    python = tmp_path / "python"
+    code = (
+        "import shutil, sys, os; shutil.which = lambda name: '/bin/' + name;"
+        "os.path.exists = lambda path: True; exec(sys.argv[2])"
+    )
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n', encoding="utf-8")
+    python.chmod(0o755)
+    assert bootstrap.building_advice(str(python)) == ""
+
+
 def test_no_python_of_the_right_version_is_one_message_with_what_to_do(small):
     nothing = str(small / "empty")
     done = run(

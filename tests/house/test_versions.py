@@ -69,4 +69,4 @@ def test_doctor_knows_the_same_releases_and_pythons(bootstrap):  # noqa: F811
 
 def test_ci_runs_every_set(bootstrap, checkout):  # noqa: F811
     script = (checkout / ".ci" / "run").read_text(encoding="utf-8")
-    assert all(row.name in script for row in bootstrap.SETS)
+    assert [row.name for row in bootstrap.SETS if row.name not in script] == []
