@@ -489,10 +489,10 @@ def number(value: Any) -> Problem | None:
 
 
 def whole_number(value: Any) -> Problem | None:
-    """Checks for an integer; true and false are none."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        return None
-    return (), "an integer", value
+    """Checks for an integer of 64 bits, as MLMD has them; true and false are none."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return (), "an integer", value
+    return None if -(2**63) <= value < 2**63 else ((), "an integer of 64 bits", value)
 
 
 def boolean(value: Any) -> Problem | None:

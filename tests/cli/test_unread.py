@@ -15,7 +15,8 @@ MISSING = (
     "Note: 3 files that the store names are not there, so what they hold is not shown: "
     "build/pipeline/DriftReport/report/4, build/pipeline/Evaluator/evaluation/8, "
     "build/pipeline/Checks/found/5. Relative paths were looked for in {0}, in the folders above it "
-    "and in the current folder: call the command in the folder in which the pipeline ran.\n"
+    "and in the current folder. They were deleted, or the command has to be called in the folder "
+    "in which the pipeline ran.\n"
 )
 
 

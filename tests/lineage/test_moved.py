@@ -23,6 +23,30 @@ from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
 
 
+@pytest.mark.parametrize(
+    ("drifted", "known", "sentence"),
+    [
+        (3, ["DRIFT"], "3 of 12 features drifted; most: alcohol up (mean 4.97 to 9.97)."),
+        (1, ["DRIFT", "WARN"], "1 of 12 features drifted; most: alcohol up (mean 4.97 to 9.97); "
+         "of the worst 2, 1 came near a limit."),
+        (0, ["WARN", "OK"], "None of 12 features drifted; of the worst 2, 1 came near a limit."),
+    ],
+)  # fmt: skip
+def test_a_report_that_is_gone_counts_all_of_its_features(five: Five, drifted, known, sentence):
+    # The store itself has the totals, and the scores of the worst features.
+    before, after = five.runs[0], five.runs[1]
+    scores = [
+        dataclasses.replace(score, verdict=verdict)
+        for score, verdict in zip(after.drift.scores, known)
+    ]
+    drift = dataclasses.replace(
+        after.drift, features=12, features_drifted=drifted, scores=tuple(scores)
+    )
+    moved = what_moved(before, dataclasses.replace(after, drift=drift, statistics=None))
+    found = [text for text in moved["sentences"] if "features drifted" in text]
+    assert found == [sentence]
+
+
 def test_the_whole_of_what_moved_between_two_runs(five: Five):
     moved = what_moved(five.runs[0], five.runs[1])
     scores = moved.pop("features")

@@ -252,7 +252,9 @@ def test_a_dangling_link_is_told_from_a_wrong_path(tmp_path):
 @pytest.mark.parametrize("size", [10, 16, 50, 100, 4096, 100_000])
 def test_a_file_that_was_cut_short_is_an_error(copy, temporary, size):
     os.truncate(copy, size)
-    with pytest.raises(StoreError, match=r"metadata\.db: expected .*(cut short|its beginning)"):
+    with pytest.raises(
+        StoreError, match=r"metadata\.db: expected .*( bytes: it was cut short|its beginning)"
+    ):
         open_store(copy)
 
 
@@ -266,6 +268,14 @@ def test_a_damaged_page_is_an_error_that_says_so(copy, temporary):
         file.write(b"\xff" * size)
     with pytest.raises(StoreError, match=r"it damaged \(.*\): restore it from a backup"):
         states(copy)
+
+
+def test_a_damaged_text_in_the_schema_is_an_error_that_says_so(copy, temporary):
+    # SQLite quotes it in its message, which Python can then not decode.
+    content = copy.read_bytes()
+    copy.write_bytes(content.replace(b"PRIMARY KEY", b"PRIMARY KE\xda"))
+    with pytest.raises(StoreError, match=r"it damaged \(.*UTF-8\): restore it from a backup"):
+        open_store(copy)
 
 
 @pytest.mark.parametrize("text", ["[" * 10**5, '{"sqlite": 5}', '{"sqlite": {"filename_uri": 5}}'])

@@ -9,12 +9,16 @@ import re
 import pytest
 
 from tests.report.documents import (
+    ALCOHOL,
     ALL,
     DRIFTED,
+    GONE,
+    GRAPE,
     HOSTILE,
     HUNDRED,
     INCONCLUSIVE,
     LONG,
+    NEW,
     NO_BASELINE,
     OK,
     SPAN_2,
@@ -193,3 +197,56 @@ def test_a_page_of_12_features_is_below_300_kb():
 def test_what_is_no_report_is_refused(wrong, error, message):
     with pytest.raises(error, match=message):
         render_drift_page(wrong)
+
+
+def _each_part(value, path=()):
+    if path:
+        yield path
+    if isinstance(value, dict):
+        for key in value:
+            yield from _each_part(value[key], (*path, key))
+    elif isinstance(value, list):
+        for place in range(min(len(value), 2)):
+            yield from _each_part(value[place], (*path, place))
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_part_of_a_feature_that_is_missing_or_null_is_shown_or_refused(number):
+    # Of numbers, of categories, and of columns that came and went.
+    features = [ALCOHOL, GRAPE, GONE, NEW]
+    original = document("DRIFT", [features[number]])
+    refused = []
+    for path in _each_part(features[number]):
+        for value in ("missing", None, 10**400):
+            wrong = json.loads(json.dumps(original))
+            *above, last = ("features", 0, *path)
+            part = wrong
+            for key in above:
+                part = part[key]
+            if value == "missing":
+                del part[last]
+            else:
+                part[last] = value
+            try:
+                assert "<html" in render_drift_page(wrong)
+            except ValueError:
+                refused.append(path)
+    assert refused.count(("verdict",)) == 3
+
+
+@pytest.mark.parametrize(
+    ("part", "name", "value", "message"),
+    [
+        ("baseline", "max", None, r"baseline\.max: expected a finite number, found null"),
+        (
+            "histogram",
+            "below",
+            [None, 0],
+            r"histogram\.below\[0\]: expected a finite number, found null",
+        ),
+    ],
+)
+def test_statistics_and_counts_are_whole_or_refused(part, name, value, message):
+    wrong = {**ALCOHOL, part: {**ALCOHOL[part], name: value}}
+    with pytest.raises(ValueError, match=message):
+        render_drift_page(document("DRIFT", [wrong]))

@@ -362,3 +362,19 @@ def test_a_metric_without_a_value_is_a_gap():
         if (t, n) == ("div", "data-cells") and v.startswith("0.35 ")
     ]
     assert cells == "0.35 (0.3 to 0.4)|"
+
+
+def test_settings_may_be_any_numbers_and_counts_are_of_64_bits():
+    # JSON in a setting may say Infinity, as Python writes it.
+    setting = {"component": "Trainer", "parameter": "custom_config"}
+    settings = [
+        {**setting, "before": '{"clip": 1.5}', "after": '{"clip": Infinity}'},
+        {**setting, "parameter": "seed", "before": float("inf"), "after": 10**400},
+    ]
+    moved = [{**STOPPED["moved"][0], "settings": settings}, *STOPPED["moved"][1:]]
+    text = Page(render_history_page({**STOPPED, "moved": moved})).text
+    assert "Trainer.custom_config.clip 1.5 Infinity" in text
+    assert "Trainer.seed Infinity an integer of more than 60 digits" in text
+    runs = [{**STOPPED["runs"][0], "number": 10**400}, *STOPPED["runs"][1:]]
+    with pytest.raises(ValueError, match=r"number: expected an integer of 64 bits, found an"):
+        render_history_page({**STOPPED, "runs": runs})

@@ -433,6 +433,18 @@ def test_a_feature_that_no_longer_means_anything_leaves_nothing_to_compare():
     )
 
 
+def test_a_model_that_predicts_nothing_but_nan_leaves_nothing_to_compare():
+    def logarithm(of):
+        return layers.Lambda(lambda x: keras.ops.log(of - x * x), name="logarithm")
+
+    base, new = (trained(numbers_model(logarithm(of)), seed) for of, seed in ((-1.0, 1), (-2.0, 2)))
+    report = transfer(checkpoint_of(base, X), new, X)
+    assert not report.preserves_function
+    assert report.verification == (
+        "Not verified: the base predicts nothing but NaN on all but 0 of 256 probed inputs."
+    )
+
+
 # --- how it is compared --------------------------------------------------------------------------
 
 
@@ -468,6 +480,8 @@ def test_a_probe_covers_tokens_unknown_ones_bounds_and_gaps():
     ph = probe.inputs["pH"].ravel()
     assert np.isnan(ph).any()
     assert {-3.0, -1.0, 0.0, 1.0, 3.0} <= set(ph[~np.isnan(ph)])
+    # Tails of a distribution such as that of prices are far out.
+    assert {-10.0, 10.0} <= set(ph[~np.isnan(ph)])
     again = checkpoint_of(randomized(wide_and_deep(spec)), spec).probe
     np.testing.assert_array_equal(probe.outputs[0], again.outputs[0])
 

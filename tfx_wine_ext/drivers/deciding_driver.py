@@ -69,6 +69,22 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
             Properties of the execution, which the executor gets too.
         """
 
+    def used(
+        self,
+        inputs: Mapping[str, Sequence[types.Artifact]],
+        exec_properties: Mapping[str, Any],
+    ) -> Mapping[str, list[types.Artifact]]:
+        """Returns the inputs of which not all artifacts are used; TFX would fail over those gone.
+
+        Args:
+            inputs: The artifacts of each input.
+            exec_properties: The parameters of the component, and what was decided.
+
+        Returns:
+            Those that are used, by the name of the input; default: none is left out.
+        """
+        return {}
+
     def resolve_input_artifacts(
         self,
         input_dict: dict[str, types.BaseChannel],
@@ -76,11 +92,15 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         driver_args: data_types.DriverArgs,
         pipeline_info: data_types.PipelineInfo,
     ) -> dict[str, list[types.Artifact]]:
-        """Decides; `exec_properties` is registered after this, so it is added to."""
+        """Decides, and leaves out what is not used.
+
+        `exec_properties` is registered after this, so it is added to.
+        """
         found: dict[str, list[types.Artifact]] = super().resolve_input_artifacts(
             input_dict, exec_properties, driver_args, pipeline_info
         )
         exec_properties.update(self.decide(found, exec_properties, self._metadata_handle.store))
+        found.update(self.used(found, exec_properties))
         return found
 
     def run(

@@ -11,7 +11,6 @@ from absl import logging
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
 from tfx.components.util import examples_utils
-from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2
 from tfx.types import artifact_utils, standard_artifacts
 
@@ -62,20 +61,15 @@ class DriftReportDriver(DecidingDriver):
             keys.LOST_KEY: json.dumps(lost.to_dict(), sort_keys=True),
         }
 
-    def resolve_input_artifacts(
+    def used(
         self,
-        input_dict: dict[str, types.BaseChannel],
-        exec_properties: dict[str, Any],
-        driver_args: data_types.DriverArgs,
-        pipeline_info: data_types.PipelineInfo,
-    ) -> dict[str, list[types.Artifact]]:
-        """Decides; and leaves out a baseline that is gone, over which TFX would fail."""
-        found = super().resolve_input_artifacts(
-            input_dict, exec_properties, driver_args, pipeline_info
-        )
-        if keys.LOST_KEY in exec_properties:
-            found[sides_of(found, exec_properties)[1]] = []
-        return found
+        inputs: Mapping[str, Sequence[types.Artifact]],
+        exec_properties: Mapping[str, Any],
+    ) -> Mapping[str, list[types.Artifact]]:
+        """Leaves out a baseline that is gone."""
+        if keys.LOST_KEY not in exec_properties:
+            return {}
+        return {sides_of(inputs, exec_properties)[1]: []}
 
 
 def decide(

@@ -12,7 +12,6 @@ from absl import logging
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
 from tfx.dsl.io import fileio
-from tfx.orchestration import data_types
 from tfx.utils import io_utils
 
 from tfx_wine_ext.artifacts.presence import ArtifactGoneError, missing_files
@@ -63,21 +62,16 @@ class WarmStartTrainerDriver(DecidingDriver):
             keys.WARM_START_REQUEST_KEY: json.dumps(request.to_dict(), sort_keys=True),
         }
 
-    def resolve_input_artifacts(
+    def used(
         self,
-        input_dict: dict[str, types.BaseChannel],
-        exec_properties: dict[str, Any],
-        driver_args: data_types.DriverArgs,
-        pipeline_info: data_types.PipelineInfo,
-    ) -> dict[str, list[types.Artifact]]:
-        """Decides; and leaves out a base that is gone and not used, over which TFX would fail."""
-        found = super().resolve_input_artifacts(
-            input_dict, exec_properties, driver_args, pipeline_info
-        )
-        if not exec_properties[keys.BASE_ID_KEY] and keys.BASE_MODEL_KEY in found:
-            base = found[keys.BASE_MODEL_KEY]
-            found[keys.BASE_MODEL_KEY] = [each for each in base if fileio.exists(each.uri)]
-        return found
+        inputs: Mapping[str, Sequence[types.Artifact]],
+        exec_properties: Mapping[str, Any],
+    ) -> Mapping[str, list[types.Artifact]]:
+        """Leaves out a base that is gone and from which the training does not go on."""
+        if exec_properties[keys.BASE_ID_KEY] or keys.BASE_MODEL_KEY not in inputs:
+            return {}
+        base = inputs[keys.BASE_MODEL_KEY]
+        return {keys.BASE_MODEL_KEY: [each for each in base if fileio.exists(each.uri)]}
 
 
 def _decide(

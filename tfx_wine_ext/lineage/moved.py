@@ -16,7 +16,7 @@ from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.lineage.evaluation import MetricValue, gated_metrics
 from tfx_wine_ext.lineage.files import MISSING, SoftFiles
 from tfx_wine_ext.lineage.readings import jsonable
-from tfx_wine_ext.lineage.runs import Component, Examples, Run
+from tfx_wine_ext.lineage.runs import Component, Drift, Examples, Run
 from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
 from tfx_wine_ext.report.glossary import COUNTS, metric_label
 from tfx_wine_ext.report.text import count, number, pair, span_text, visible
@@ -271,7 +271,8 @@ def _about_data(
     if parts["schema_changed"]:
         found.append("Columns or their types changed.")
     if parts["source"] is not None:
-        found.append(_about_features(parts["source"], scores))
+        report = after.drift if parts["source"] == DRIFT_REPORT else None
+        found.append(_about_features(scores, report))
     drift = after.drift
     if drift is not None and drift.baseline_id not in (None, old.id):
         span = ""
@@ -285,18 +286,28 @@ def _span(examples: Examples) -> str:
     return "none" if examples.span is None else span_text(examples.span, examples.span_date)
 
 
-def _about_features(source: str, scores: Sequence[Score]) -> str:
-    by = "By the statistics, " if source == STATISTICS else ""
+def _about_features(scores: Sequence[Score], report: Drift | None) -> str:
+    """How far features moved, by a drift report, else by the statistics."""
+    by = "" if report else "By the statistics, "
     drifted = [score for score in scores if score.verdict == "DRIFT"]
+    total, number_drifted = len(scores), len(drifted)
+    of_them = ""
+    if report and report.features is not None and report.features > len(scores):
+        # The file is gone: its totals are in the store, and of its features the worst ones.
+        total = report.features
+        if report.features_drifted is not None:
+            number_drifted = report.features_drifted
+        of_them = f"of the worst {len(scores)}, "
     near = sum(score.verdict == "WARN" for score in scores)
     unsure = sum(score.verdict == "INCONCLUSIVE" for score in scores)
-    also = [f"{near} came near a limit"] if near else []
+    also = [f"{of_them}{near} came near a limit"] if near else []
     also += [f"of {unsure} it cannot be told"] if unsure else []
-    if not drifted:
-        text = f"{by}none of {count(len(scores), 'feature')} drifted"
+    if not number_drifted:
+        text = f"{by}none of {count(total, 'feature')} drifted"
     else:
         most = ", ".join(map(_in_words, drifted[:_MOST_IN_SENTENCE]))
-        text = f"{by}{len(drifted)} of {count(len(scores), 'feature')} drifted; most: {most}"
+        text = f"{by}{number_drifted} of {count(total, 'feature')} drifted"
+        text += f"; most: {most}" if most else ""
     text = text[0].upper() + text[1:]
     return "; ".join([text, *also]) + "."
 

@@ -31,6 +31,9 @@ LOCK_SECONDS = 5.0
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
+# SQLite's messages quote the file: where a text in it is damaged, Python has an error without a
+# message, or in later releases the other one.
+_FAULTS = (sqlite3.DatabaseError, UnicodeDecodeError)
 _TABLES = {"Type", "Artifact", "Execution", "Event", "Context", "Association", "MLMDEnv"}
 # Those of which MLMD reads what is asked for here.
 _READ_TABLES = _TABLES | {"ArtifactProperty", "ExecutionProperty", "ContextProperty", "EventPath"}
@@ -132,7 +135,7 @@ read, found that it cannot be: unable to open database file: try again
     name = path if name is None else name
     try:
         return _query(path, statement)
-    except sqlite3.DatabaseError as error:
+    except _FAULTS as error:
         raise _unreadable(name, error) from None
 
 
@@ -145,7 +148,7 @@ def damaged(path: str, name: str) -> StoreError | None:
     """
     try:
         [[found]] = _query(path, "PRAGMA quick_check(1)")
-    except sqlite3.DatabaseError as error:
+    except _FAULTS as error:
         return _unreadable(name, error)
     if found == "ok":
         return None
@@ -171,8 +174,10 @@ def _query(path: str, statement: str) -> list[tuple[Any, ...]]:
         return connection.execute(statement).fetchall()
 
 
-def _unreadable(name: str, error: sqlite3.DatabaseError) -> StoreError:
+def _unreadable(name: str, error: Exception) -> StoreError:
     said = str(error)
+    if isinstance(error, UnicodeDecodeError) or not said:
+        said = "a text in it is not UTF-8"
     if "locked" in said:
         return StoreError(
             name,
@@ -180,7 +185,7 @@ def _unreadable(name: str, error: sqlite3.DatabaseError) -> StoreError:
             f"it locked by another process for more than {LOCK_SECONDS:g} s",
             "try again when that has ended, or read a copy of the file",
         )
-    if "malformed" in said or "not a database" in said:
+    if any(word in said for word in ("malformed", "not a database", "UTF-8")):
         return StoreError(
             name, "an SQLite database that can be read", f"it damaged ({said})", _RESTORE
         )
@@ -242,7 +247,8 @@ def _check_size(path: str, name: str) -> None:
     )
     if len(header) < _HEADER_BYTES or (is_valid and size < page * pages):
         whole = f"{page * pages:,} bytes, as its header says" if is_valid else "a whole database"
-        raise StoreError(name, whole, f"{size:,}: it was cut short", _RESTORE)
+        found = f"{size:,} bytes: it was cut short"
+        raise StoreError(name, whole, found, _RESTORE)
 
 
 def _check_tables(path: str, name: str) -> None:
@@ -332,7 +338,7 @@ def _is_hot(path: str, real: str) -> bool:
         if "readonly" in str(error) or "unable to open" in str(error):
             return True
         raise _unreadable(path, error) from None
-    except sqlite3.DatabaseError as error:
+    except _FAULTS as error:
         raise _unreadable(path, error) from None
     return False
 
@@ -353,7 +359,7 @@ def _recovered(path: str, real: str, suffix: str) -> ReadableFile:
         with contextlib.closing(connection):
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
-    except sqlite3.DatabaseError as error:
+    except _FAULTS as error:
         delete(found)
         raise _unreadable(path, error) from None
     except OSError as error:

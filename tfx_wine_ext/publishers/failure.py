@@ -37,18 +37,38 @@ _CUT = " [...] "
 _SUCCEEDED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
 _CANCELLED, _UNKNOWN = grpc.StatusCode.CANCELLED.value[0], grpc.StatusCode.UNKNOWN.value[0]
 
+_NAMES = (
+    r"(?:passw(?:or)?d|passphrase|pwd|secret|token|credential|signature|\bsig|"
+    r"(?:api|access|account|private|shared|encryption)[_-]?key)[\w-]{0,40}"
+)
+
 _SECRETS = (
-    # The password of a URL. It may hold an @; the last one before the host counts.
-    (re.compile(r"(://[^\s/:@]*):[^\s/]*@"), r"\1:***@"),
-    # password=..., sig=...; and "password": "..." of JSON and of Python's dicts.
+    # The password of a URL. It may hold an @, and unescaped a slash: where the error is just that.
+    (re.compile(r"(://[^\s/:@]*):(?!\d+/)[^\s\"']*@"), r"\1:***@"),
+    # "password": "..." of JSON and of Python's dicts, password="..."; the end may be cut off.
+    (
+        re.compile(rf"(?i)({_NAMES}[\"']?\s*[=:]\s*b?)([\"'])(?:(?!\2)[^\\]|\\.)*(\2?)", re.DOTALL),
+        r"\1\2***\3",
+    ),
+    # password=..., sig=...
+    (re.compile(rf"(?i)({_NAMES}\s*=\s*)[^\s\"'&,;)}}\]]+"), r"\1***"),
+    # password: ... of YAML, but for errors about a column of that name; --password ... of commands.
     (
         re.compile(
-            r"(?i)((?:passw(?:or)?d|pwd|secret|token|api[_-]?key|access[_-]?key|credential|"
-            r"signature|\bsig)[\w-]{0,40}[\"']?\s*)(=\s*[\"']?|:\s*[\"'])[^\s\"'&,;)}\]]+"
+            r"(?i)((?:passw(?:or)?d|passphrase|api[_-]?key):\s*(?!expected\b)|"
+            rf"--{_NAMES}\s+)[^\s*\"'({{\[]\S*"
         ),
-        r"\1\2***",
+        r"\1***",
     ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 ***"),
+    (re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)"), r"\1***"),
+    # Keys that are known by how they begin: of GitHub, AWS and Google, and signed tokens.
+    (
+        re.compile(
+            r"\b(?:gh[a-z]_|github_pat_|AKIA|ASIA|AIza)[\w-]{16,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
+        ),
+        "***",
+    ),
 )
 
 # By the connection of the launcher that is at work: the executions of the outputs that it waits

@@ -219,7 +219,7 @@ def change(feature: Json) -> str:
 
 def _decision(feature: Json) -> Iterator[str]:
     verdict, deciding = feature["verdict"], deciding_metric(feature)
-    for reason in feature["reasons"]:
+    for reason in feature.get("reasons", ()):
         # Those that begin with a metric's name are said in full by the metrics themselves.
         if reason.split(" ", 1)[0] not in feature["metrics"]:
             shown = visible(reason, 400).rstrip(".")
@@ -272,7 +272,9 @@ def _numbers(feature: Json, old: Json, new: Json) -> Iterator[str]:
     if new["min"] < old["min"]:
         was, now = pair(old["min"], new["min"])
         yield f"The smallest value is {now}; it was {was}."
-    infinite = [side["negative_infinity"] + side["positive_infinity"] for side in (old, new)]
+    infinite = [
+        side.get("negative_infinity", 0) + side.get("positive_infinity", 0) for side in (old, new)
+    ]
     if any(infinite):
         yield f"Infinite values: {count(infinite[1])} now, {count(infinite[0])} before."
 
@@ -288,7 +290,7 @@ def _median(old: Json, new: Json) -> str:
         return f"The median stayed at {now}."
     word = "rose" if new["median"] > old["median"] else "fell"
     sentence = f"The median {word} from {was} to {now}"
-    sigmas = abs(new["median"] - old["median"]) / old["std"] if old["std"] else math.inf
+    sigmas = abs(new["median"] - old["median"]) / old["std"] if old.get("std") else math.inf
     if math.isfinite(sigmas):  # The difference of two floats may be too large for a float.
         sentence += f", by {number(sigmas, 2)} standard deviations of the baseline"
     return f"{sentence}."
@@ -344,7 +346,7 @@ def _categories(feature: Json, old: Json, new: Json) -> Iterator[str]:
 def _unseen(feature: Json) -> Iterator[str]:
     unseen = feature["metrics"].get("unseen_mass")
     if unseen and unseen["value"] > 0:
-        chance = unseen["details"].get("expected_by_chance")
+        chance = unseen.get("details", {}).get("expected_by_chance")
         yield f"{percent(unseen['value'])} of the values are new: the baseline has none of them" + (
             "." if chance is None else f"; chance explains {percent(chance)}."
         )

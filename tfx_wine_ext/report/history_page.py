@@ -431,8 +431,10 @@ def _shown(value: Any, limit: int = SENTENCE_LIMIT) -> str:
     """A setting or statistic as text."""
     if value is None:
         return "—"
-    if _is_number(value):
+    if documents.number(value) is None:
         return number(value)
+    if isinstance(value, int):  # Of more digits than a float can have.
+        return documents.described(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return visible(text, limit)
 

@@ -55,10 +55,16 @@ def _histogram(value: Any) -> Problem | None:
     length = len(value["edges"]) - 1 if is_numeric else len(value["values"])
     if is_numeric and (length < 1 or list(value["edges"]) != sorted(value["edges"])):
         return ("edges",), "two ascending numbers at least", value["edges"]
-    for side in ("baseline", "current"):
+    beside = ("below", "above") if is_numeric else ("other",)
+    for place, side in enumerate(("baseline", "current")):
         found = optional(list_of(_positive, length))(value[side])
         if found:
             return (side, *found[0]), found[1], found[2]
+        if value[side] is not None:
+            for name in beside:
+                found = _positive(value[name][place])
+                if found:
+                    return (name, place, *found[0]), found[1], found[2]
     return None
 
 
@@ -78,15 +84,26 @@ _NUMERIC = record(
 _CATEGORICAL = record(
     {"values": list_of(text), "baseline": _COUNTS, "current": _COUNTS, "other": _PAIR}
 )
-_STATISTICS = record(
-    {},
+_QUARTILES = ("min", "p25", "median", "p75", "max")
+_STATISTICS_FIELDS = record(
+    dict.fromkeys(("n", "missing"), _positive),
     {
-        **dict.fromkeys(("n", "missing", "distinct"), _positive),
-        **dict.fromkeys(("nan", "negative_infinity", "positive_infinity"), _positive),
-        **dict.fromkeys(("min", "p25", "median", "p75", "max", "mean", "std"), optional(number)),
+        **dict.fromkeys(("distinct", "nan", "negative_infinity", "positive_infinity"), _positive),
+        **dict.fromkeys((*_QUARTILES, "mean", "std"), optional(number)),
         "distinct_is_estimate": boolean,
     },
 )
+_NUMBERS = record(dict.fromkeys(_QUARTILES, number))
+
+
+def _statistics(value: Any) -> Problem | None:
+    """Checks the statistics of a side: of numbers all quartiles, or none where there are none."""
+    found = _STATISTICS_FIELDS(value)
+    if found or all(value.get(name) is None for name in _QUARTILES):
+        return found
+    return _NUMBERS(value)
+
+
 _METRIC = record(
     {
         "value": number,
@@ -154,8 +171,8 @@ DRIFT = record(
                     "kind": one_of("numeric", "categorical", "unknown"),
                     "verdict": _VERDICT,
                     "metrics": mapping_of(_METRIC),
-                    "baseline": optional(_STATISTICS),
-                    "current": optional(_STATISTICS),
+                    "baseline": optional(_statistics),
+                    "current": optional(_statistics),
                     "histogram": optional(_histogram),
                 },
                 {

@@ -44,7 +44,8 @@ def unread_sentences(unread: Iterable[Json]) -> list[str]:
         ...     print(sentence)
         1 file that the store names is not there, so what it holds is not shown: \
 build/Evaluator/evaluation/8. Relative paths were looked for in /data/wine, in the folders above \
-it and in the current folder: call the command in the folder in which the pipeline ran.
+it and in the current folder. It was deleted, or the command has to be called in the folder in \
+which the pipeline ran.
     """
     by_problem: dict[str, list[Json]] = {}
     for each in distinct(unread):
@@ -80,14 +81,14 @@ def _missing(missing: list[Json]) -> str:
         f"{count(len(missing), 'file')} that the store names {verb} not there, so what {holds} is "
         f"not shown: {_names(missing)}."
     )
+    gone = "It was deleted" if is_one else "They were deleted"
     searched = next((each["searched"] for each in missing if each["searched"]), None)
     if not searched:
-        gone = "It was deleted, or is" if is_one else "They were deleted, or are"
-        return f"{said} {gone} on another machine: call the command there."
+        return f"{said} {gone}, or {verb} on another machine: call the command there."
     above = f"in {_folder(searched[0])}, in the folders above it and " if len(searched) > 1 else ""
     return (
-        f"{said} Relative paths were looked for {above}in the current folder: call the command in "
-        "the folder in which the pipeline ran."
+        f"{said} Relative paths were looked for {above}in the current folder. {gone}, or the "
+        "command has to be called in the folder in which the pipeline ran."
     )
 
 
