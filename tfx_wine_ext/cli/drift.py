@@ -277,7 +277,7 @@ def _empty_sketch(columns: pa.Schema, config: DriftConfig) -> TableSketch:
     from tfx_wine_ext.drift import TableSketch
 
     sketch = TableSketch(categorical=config.categorical, ignore=config.ignore)
-    empty = [pa.array([], field.type) for field in columns]
+    empty = [pa.nulls(0, field.type) for field in columns]  # pa.array() makes no lists of uuid.
     sketch.add(pa.RecordBatch.from_arrays(empty, schema=columns))
     return sketch
 
