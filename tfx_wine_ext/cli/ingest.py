@@ -93,6 +93,16 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="write a column as int64, float32, bytes, or another Arrow type",
     )
     what.add_argument(
+        "--drop-null-in-list",
+        action="store_true",
+        help="leave a null inside a list out, and make the list shorter (default: an error)",
+    )
+    what.add_argument(
+        "--allow-float-overflow",
+        action="store_true",
+        help="write numbers beyond 3.4e38 as infinities (default: an error)",
+    )
+    what.add_argument(
         "--unify-schemas",
         action="store_true",
         help="read files of different schemas as one: a column that a file lacks is missing there",
@@ -179,6 +189,8 @@ def _ingest_options(options: argparse.Namespace) -> IngestOptions:
             columns=None if options.columns is None else tuple(options.columns),
             exclude_columns=tuple(options.exclude or ()),
             cast=casts,
+            null_in_list="drop" if options.drop_null_in_list else "error",
+            allow_float_overflow=options.allow_float_overflow,
         ),
         filters=[condition_in(text) for text in options.filter] if options.filter else None,
         unify_schemas=options.unify_schemas,
