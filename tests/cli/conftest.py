@@ -11,6 +11,7 @@ import pty
 import shlex
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pyarrow as pa
@@ -126,15 +127,21 @@ def on_a_terminal(here):
         env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2]), "TERM": "xterm"}
         outer, inner = pty.openpty()
         shown = b""
-        with subprocess.Popen(
-            [sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=inner, env=env, cwd=here
-        ) as process:
+        # Not a pipe: nobody reads that while the terminal is read, and the command would wait.
+        with (
+            tempfile.TemporaryFile() as answer,
+            subprocess.Popen(
+                [sys.executable, "-c", program], stdout=answer, stderr=inner, env=env, cwd=here
+            ) as process,
+        ):
             os.close(inner)
             # A terminal takes some kilobytes, and then the command waits until they are read.
             with contextlib.suppress(OSError):  # EIO: the command has ended.
                 while some := os.read(outer, 65_536):
                     shown += some
-            out, _ = process.communicate()
+            process.wait()
+            answer.seek(0)
+            out = answer.read()
         os.close(outer)
         return subprocess.CompletedProcess(process.args, process.returncode, out), shown.decode()
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tfx_wine_ext.cli.answer import add_json_option, answering
+from tfx_wine_ext.cli.answer import add_json_option, answering, keep_inputs
 from tfx_wine_ext.cli.conditions import condition_in
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import names_in
@@ -267,6 +267,7 @@ def _ingested(
 
     files = LocalFiles()
     footers = read_footers(find_table_files(options.input), files)
+    keep_inputs(options, (footer.path for footer in footers))
     if ingest_options.hive_partitioning:
         root = partition_root(options.input)
         [footers] = with_partitions([footers], root, ingest_options.encode.cast)
