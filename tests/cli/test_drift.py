@@ -465,6 +465,24 @@ def test_a_struct_and_its_fields_can_be_chosen_and_left_out(run, here):
     assert "'a.d' is not among the columns" in error(run, "a.parquet a.parquet --exclude a.d")
 
 
+@pytest.mark.parametrize("sides", ["a.parquet out", "out a.parquet"])
+def test_a_struct_that_is_named_is_its_fields_in_examples_too(run, here, sides):
+    columns = {"a": [{"b": {"c": 1}, "d": 2}] * 30, "ab": [1] * 30, "y": [1] * 30}
+    parquet(here / "a.parquet", columns)
+    assert main(["ingest", "a.parquet", "out", "--splits", "train", "--quiet"]) == 0
+    (here / "ignore.json").write_text('{"ignore": ["a"]}')
+    for choice, names in [
+        ("--exclude a", ["ab", "y"]),
+        ("--config ignore.json", ["ab", "y"]),
+        ("--exclude a.b", ["a.d", "ab", "y"]),
+        ("--columns a", ["a.b.c", "a.d"]),
+        ("--columns a.b,y", ["a.b.c", "y"]),
+    ]:
+        status, out, _ = run(f"{sides} {choice} --json -")
+        assert (status, sorted(features(json.loads(out)))) == (0, names)
+        assert set(features(json.loads(out)).values()) == {"OK"}
+
+
 def test_a_folder_of_files_with_times_of_several_units_is_compared(run, here):
     times = [i * 1_000_000 for i in range(40)]
     for unit, factor in [("ms", 1), ("us", 1000)]:

@@ -114,6 +114,86 @@ def test_data_without_rows_are_an_error(kind, tmp_path, capsys):
     assert re.search("no rows|at least one row", capsys.readouterr().err)
 
 
+class _Kelvin(pa.ExtensionType):
+    """Some extension type: numbers with a meaning."""
+
+    def __init__(self):
+        super().__init__(pa.float64(), "tfx_wine_ext.test_kelvin")
+
+    def __arrow_ext_serialize__(self):
+        return b""
+
+    @classmethod
+    def __arrow_ext_deserialize__(cls, storage_type, serialized):
+        return cls()
+
+
+@pytest.fixture
+def kelvin():
+    """The type, known to Arrow as one that files have."""
+    pa.register_extension_type(_Kelvin())
+    yield _Kelvin()
+    pa.unregister_extension_type("tfx_wine_ext.test_kelvin")
+
+
+def assert_same_in_files_and_examples(tmp_path, capsys, type_, values):
+    """A column alone, in lists and in a struct is the same as its storage, and as its Examples."""
+    array = pa.ExtensionArray.from_storage(type_, pa.array(values, type_.storage_type))
+    holes = [None if i % 7 == 2 else x for i, x in enumerate(values)]
+    stored_alone = pa.array(holes, type_.storage_type)
+    plain = pa.array(np.arange(len(array)))
+    offsets = pa.array([None if i % 5 == 1 else i for i in range(len(array) + 1)], pa.int32())
+    columns = {
+        "alone": pa.ExtensionArray.from_storage(type_, stored_alone),
+        "lists": pa.ListArray.from_arrays(offsets, array),
+        "struct": pa.StructArray.from_arrays([array, plain], ["x", "plain"]),
+    }
+    stored = pa.table({**columns, "alone": stored_alone})
+    paths = [
+        write_as(kind, table, tmp_path / f"{name}.{kind}")
+        for name, kind, table in [
+            ("own", "parquet", pa.table(columns)),
+            ("stored", "parquet", stored),
+            ("own", "tfrecord", pa.table(columns)),
+        ]
+    ]
+    (tmp_path / "drift.json").write_text('{"classifier": true}')
+    for one, other in itertools.permutations(paths, 2):
+        arguments = ["--config", str(tmp_path / "drift.json"), "--json", "--quiet"]
+        assert main(["drift", one, other, *arguments]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert {feature["name"]: feature["verdict"] for feature in document["features"]} == {
+            name: "OK" for name in ("alone", "lists", "struct.x", "struct.plain")
+        }
+    assert main(["drift", f"{tmp_path}/*.parquet", paths[0], "--quiet"]) == 0
+
+
+def test_an_extension_type_is_compared_by_its_storage(kelvin, tmp_path, capsys):
+    assert_same_in_files_and_examples(tmp_path, capsys, kelvin, X.tolist())
+
+
+@pytest.mark.skipif(not hasattr(pa, "bool8"), reason="pyarrow 18 and later have these types")
+@pytest.mark.parametrize("name", ["uuid", "bool8", "opaque"])
+def test_arrows_own_extension_types_are_compared_by_their_storage(name, tmp_path, capsys):
+    type_, values = {
+        "uuid": lambda: (pa.uuid(), [bytes([day] * 16) for day in DAYS.tolist()]),
+        "bool8": lambda: (pa.bool8(), (DAYS < 9).astype(np.int8).tolist()),
+        "opaque": lambda: (pa.opaque(pa.int64(), "id", "somebody"), DAYS.tolist()),
+    }[name]()
+    assert_same_in_files_and_examples(tmp_path, capsys, type_, values)
+
+
+@pytest.mark.skipif(not hasattr(pa, "fixed_shape_tensor"), reason="pyarrow 12 and later have it")
+def test_a_tensor_is_compared_as_the_list_that_it_is_stored_as(tmp_path, capsys):
+    type_ = pa.fixed_shape_tensor(pa.float32(), [2])
+    storage = pa.array([[x, x / 3] for x in X.tolist()], type_.storage_type)
+    table = pa.table({"x": pa.ExtensionArray.from_storage(type_, storage)})
+    one, other = (write_as(k, table, tmp_path / f"a.{k}") for k in ("parquet", "tfrecord"))
+    assert main(["drift", one, other, "--json", "--quiet"]) == 0
+    [feature] = json.loads(capsys.readouterr().out)["features"]
+    assert (feature["verdict"], feature["metrics"]["ks"]["value"]) == ("OK", 0.0)
+
+
 def test_tables_without_a_common_column_are_an_error(tmp_path, capsys):
     one = write_as("csv", pa.table({"x": X}), tmp_path / "a.csv")
     other = write_as("csv", pa.table({"y": X}), tmp_path / "b.csv")

@@ -1,5 +1,7 @@
 import json
 import os
+import pathlib
+import shlex
 
 import pytest
 
@@ -53,3 +55,14 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_no_file(
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"tfx-wine-ext: error: {message}")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    "arguments", ["history --html {}", "history --json {}", "runs --json {}", "show --json {}"]
+)
+def test_the_store_is_not_replaced_by_an_answer(on_store, five, arguments):
+    before = pathlib.Path(five.store.path).read_bytes()
+    status, out, err = on_store(arguments.format(shlex.quote(five.store.path)))
+    assert (status, out) == (2, "")
+    assert "expected a file to write, found one that is read; name another" in err
+    assert pathlib.Path(five.store.path).read_bytes() == before

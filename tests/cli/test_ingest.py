@@ -200,6 +200,7 @@ def test_a_split_without_rows_can_be_read_by_tensorflows_readers_too(run, here):
         ("drinks.parquet out --shards 0", "--shards: expected at least 1, found 0"),
         ("drinks.parquet out --cast bottles", "--cast: expected NAME=TYPE, as in 'zip=bytes', fou"),
         ("drinks.parquet out --columns bottle", "drinks.parquet: --columns names ('bottle',), bu"),
+        ("'part-*' out", ".: expected 2 files part-*-of-00002.parquet, found 1: part-00001-of-000"),
         ("drinks.parquet out --exclude bottle", "drinks.parquet: --exclude names ('bottle',), bu"),
         ("drinks.parquet out --columns colour --exclude colour", "--columns and --exclude: both n"),
         ("drinks.parquet out --filter 'bottle > 1'", "--filter: there is no column 'bottle'; the "),
@@ -220,6 +221,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(run, here, a
     pq.write_table(pa.table({"x": ["1"]}), here / "many" / "b.parquet")
     pq.write_table(pa.table({"x": [[[1]]]}), here / "nested.parquet")
     pq.write_table(pa.table({"x": pa.array([1, 2**63], pa.uint64())}), here / "big.parquet")
+    pq.write_table(pa.table({"x": [1]}), here / "part-00000-of-00002.parquet")
     before = everything_below(here)
 
     status, out, err = run(arguments)
@@ -234,6 +236,26 @@ def test_errors_speak_of_the_options_and_not_of_the_components_arguments(run, he
     err = run("nested.parquet out")[2]
     assert "--exclude" in err
     assert "exclude_columns" not in err
+
+
+@pytest.mark.parametrize(
+    ("column", "option", "written"),
+    [
+        ([[1, None, 2]], "--drop-null-in-list", [[1, 2]]),
+        ([1e39], "--allow-float-overflow", [[float("inf")]]),
+    ],
+)
+def test_a_value_that_an_option_lets_pass_is_refused_by_its_name(
+    run, here, column, option, written
+):
+    pq.write_table(pa.table({"x": column}), here / "a.parquet")
+    status, _, err = run("a.parquet out --splits train")
+    assert status == 2
+    assert f"set {option} " in err
+    assert "=" not in err  # The component's null_in_list= and allow_float_overflow=.
+    assert run(f"a.parquet out --splits train --quiet {option}") == (0, "", "")
+    table = open_table(str(here / "out"))
+    assert pa.Table.from_batches(table.batches())["x"].to_pylist() == written
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import json
 import os
@@ -299,8 +300,11 @@ def test_a_message_of_any_length_fits_on_a_screen(here: pathlib.Path) -> None:
         (["runs", "--last", "9" * 5_000, "--store", "s"], "argument --last: invalid int value: '9"),
         (["drift", "9" * 5_000, "a.parquet"], "9999999"),
         (["drift", "a.parquet", ""], "current: expected a value, found an empty text; is a variab"),
-        ([*SAME, "--html", ""], "html: expected a value, found an empty text; is a variable of th"),
-        ([*SAME, "--config", ""], "config: expected a value, found an empty text; is a variable o"),
+        ([*SAME, "--html", ""], "--html: expected a value, found an empty text; is a variable of "),
+        (
+            [*SAME, "--config", ""],
+            "--config: expected a value, found an empty text; is a variable ",
+        ),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
@@ -312,6 +316,60 @@ def test_arguments_without_measure_are_one_line(
     assert err.startswith(f"tfx-wine-ext: error: {message}")
     assert len(err) < 4_200
     assert "defect" not in err
+
+
+# Outputs that would replace what is read; reading that fails.
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [*SAME, "--html", "a.parquet"],
+        [*SAME, "--json", "./a.parquet"],
+        ["drift", "*.parquet", "drifted.parquet", "--html", "link.parquet"],
+        [*SAME, "--config", "drift.json", "--json", "drift.json"],
+        ["ingest", "a.parquet", "out", "--json", "./a.parquet"],
+    ],
+    ids=" ".join,
+)
+def test_an_output_does_not_replace_what_is_read(
+    here: pathlib.Path,
+    arguments: Sequence[str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(here)
+    (here / "hostile.parquet").unlink()
+    (here / "drift.json").write_text("{}")
+    (here / "link.parquet").symlink_to("a.parquet")
+    before = {path.name: path.read_bytes() for path in here.iterdir()}
+    assert main(arguments) == 2
+    found = f"{arguments[-2]} {arguments[-1]}: expected a file to write, found one that is read; "
+    assert found in capsys.readouterr().err
+    assert {path.name: path.read_bytes() for path in here.iterdir()} == before
+
+
+@pytest.mark.skipif(not os.path.exists("/proc/self/mem"), reason="a file that fails to be read")
+def test_a_file_that_cannot_be_read_is_not_a_full_output(
+    here: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(here)
+    assert main(["drift", "a.parquet", "/proc/self/mem"]) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("tfx-wine-ext: error: /proc/self/mem: cannot be read (Input/output er")
+    assert "standard output" not in err
+
+
+def test_an_error_of_the_machine_is_not_put_down_to_the_output(
+    here: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(options: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.chdir(here)
+    monkeypatch.setattr(drift, "run", fail)
+    assert main(SAME) == 2
+    assert "error: No space left on device; free some space" in capsys.readouterr().err
 
 
 # Names that would move the cursor, or that are no text.

@@ -20,6 +20,7 @@ from tfx_wine_ext.columnar.parquet_source import (
     read_footers,
     schema_fingerprint,
 )
+from tfx_wine_ext.columnar.shard_files import LostRowsError
 
 from .shards import FILES, wines, write
 
@@ -59,6 +60,28 @@ def test_what_spark_leaves_beside_the_data_is_passed_over(tmp_path):
 def test_files_are_found_in_the_order_of_their_names(tmp_path):
     b, a = write(f"{tmp_path}/b", wines(1)), write(f"{tmp_path}/a", wines(1))
     assert find_files(f"{tmp_path}/*", FILES) == [a, b]
+
+
+def test_a_lost_file_of_a_numbered_set_is_missed(tmp_path):
+    for number in (0, 2):
+        (tmp_path / f"part-{number:05d}-of-00003.parquet").touch()
+    for pattern in ("*", "part-*.parquet", "**/*"):
+        with pytest.raises(LostRowsError, match=r"part-00001-of-00003\.parquet is missing"):
+            find_files(f"{tmp_path}/{pattern}", FILES)
+    assert len(find_files(f"{tmp_path}/part-0000[02]-of-*", FILES)) == 2
+    assert len(find_files(f"{tmp_path}/part-00002-of-00003.parquet", FILES)) == 1
+
+
+def test_files_of_two_runs_are_not_mixed(tmp_path):
+    for name in (
+        "x-00000-of-00001.parquet",
+        "x-00000-of-00002.parquet",
+        "x-00001-of-00002.parquet",
+    ):
+        (tmp_path / name).touch()
+    with pytest.raises(LostRowsError, match="those of several: -of-00001 and -of-00002"):
+        find_files(f"{tmp_path}/*", FILES)
+    assert len(find_files(f"{tmp_path}/*-of-00002.parquet", FILES)) == 2
 
 
 def test_no_file_is_an_error_that_names_the_pattern(tmp_path):

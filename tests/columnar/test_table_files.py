@@ -241,6 +241,21 @@ def test_a_gzip_file_without_a_byte_has_lost_its_content(folder):
             open_table(str(path))
 
 
+@pytest.mark.parametrize("numbers", [(1,), (0, 1, 2)], ids=["alone", "among others"])
+@pytest.mark.parametrize(
+    "harm",
+    [lambda content: content[:-9], lambda content: content[:15], lambda content: content + b"x"],
+    ids=["cut at its end", "cut early", "with more behind"],
+)
+def test_a_gzip_file_is_called_damaged_whatever_its_name(folder, numbers, harm):
+    shards(folder, *numbers)
+    path = folder / "data_tfrecord-00001-of-00003.gz"
+    path.write_bytes(harm(path.read_bytes()))
+    named = folder if len(numbers) > 1 else path
+    with pytest.raises(TableFileError, match=r"00001-of-00003.gz: cannot be unpacked .* copy it a"):
+        open_table(str(named))
+
+
 def test_a_shard_that_never_had_a_row_is_no_loss(folder):
     shards(folder, 0, 2)
     shards(folder, 1, content=b"")

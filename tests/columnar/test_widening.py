@@ -9,6 +9,8 @@ import pytest
 
 from tfx_wine_ext.columnar.widening import InexactValueError, widened, wider_type
 
+from .tables import LabelType
+
 D = decimal.Decimal
 UTC = datetime.timezone.utc
 
@@ -57,6 +59,8 @@ UTC = datetime.timezone.utc
             pa.timestamp("us"),
         ),
         (pa.list_(pa.int8()), pa.large_list(pa.int64()), pa.large_list(pa.int64())),
+        (LabelType(), pa.string(), pa.string()),
+        (pa.list_(pa.large_string()), pa.list_(LabelType()), pa.list_(pa.large_string())),
         (pa.list_(pa.int8(), 3), pa.list_(pa.int8(), 2), pa.list_(pa.int8())),
         (pa.list_(pa.date32()), pa.list_(pa.timestamp("us")), pa.list_(pa.timestamp("us"))),
         (pa.list_(pa.bool_()), pa.list_(pa.int8()), None),

@@ -87,9 +87,13 @@ found nothing there; check the path
     prepare_streams()
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
-        with ended_by_signals(), printing():
-            options = build_parser().parse_args(arguments)
-            _check_values(options)
+        with ended_by_signals():
+            options = None
+            with printing():
+                options = build_parser().parse_args(arguments)
+            if options is None:  # Whoever asked for help has seen enough.
+                return 0
+            _check_values(options, arguments)
             status: int = options.run(options)
             return status
     except KeyboardInterrupt:
@@ -104,13 +108,15 @@ found nothing there; check the path
         return ERROR_STATUS
 
 
-def _check_values(options: argparse.Namespace) -> None:
+def _check_values(options: argparse.Namespace, arguments: Sequence[str]) -> None:
     """Refuses empty texts: they come of a shell's variable that is not set."""
+    given = {text.partition("=")[0] for text in arguments}
     for name, value in vars(options).items():
         if value == "" or (isinstance(value, list) and "" in value):
+            option = f"--{name.replace('_', '-')}"
             raise CommandError(
-                f"{name.replace('_', '-')}: expected a value, found an empty text; is a variable "
-                "of the shell not set?"
+                f"{option if option in given else name}: expected a value, found an empty text; "
+                "is a variable of the shell not set?"
             )
 
 

@@ -7,7 +7,7 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from tfx_wine_ext.cli.errors import CommandError
@@ -44,6 +44,26 @@ def check_html(html: str | None, json_: str | None) -> None:
         raise CommandError("--html: expected a file, found '-'; only --json goes to stdout")
     if html and json_ and same_file(html, json_):
         raise CommandError(f"--html and --json: expected two files, found {html} twice")
+
+
+def keep_inputs(options: argparse.Namespace, inputs: Iterable[str]) -> None:
+    """Refuses ``--html`` and ``--json`` where they would replace a file that is read.
+
+    Args:
+        options: The command's.
+        inputs: Paths of what is read.
+
+    Raises:
+        CommandError: One of them names such a file.
+    """
+    outputs = {f"--{name}": getattr(options, name, None) for name in ("html", "json")}
+    files = {option: path for option, path in outputs.items() if path not in (None, STDOUT)}
+    read = {os.path.realpath(path) for path in inputs} if files else set()
+    for option, path in files.items():
+        if os.path.isfile(path) and os.path.realpath(path) in read:
+            raise CommandError(
+                f"{option} {path}: expected a file to write, found one that is read; name another"
+            )
 
 
 def json_text(document: Mapping[str, Any], encoding: str = "utf-8") -> str:

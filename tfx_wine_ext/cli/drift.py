@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import dataclasses
 import datetime
+import itertools
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -16,6 +17,7 @@ from tfx_wine_ext.cli.answer import (
     add_json_option,
     check_html,
     json_text,
+    keep_inputs,
 )
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import likely, names_in
@@ -170,7 +172,7 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
     from tfx_wine_ext.drift import compare
     from tfx_wine_ext.drift.document import report_document
 
-    ignored, wanted = frozenset(config.ignore), frozenset(options.columns)
+    ignored, wanted = set(config.ignore), set(options.columns)
 
     def reads(*names: str) -> bool:
         return ignored.isdisjoint(names) and (not wanted or not wanted.isdisjoint(names))
@@ -178,6 +180,14 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
     paths = (options.baseline, options.current)
     splits = _splits(paths, options.split)
     tables = [_opened(path, split, options, reads) for path, split in zip(paths, splits)]
+    # A struct of the one side is its fields on the other, too: Examples have no structs.
+    fields = [_fields_in(names, tables) for names in (ignored, wanted)]
+    if any(fields):
+        ignored |= fields[0]
+        wanted |= fields[1]
+        tables = [_opened(path, split, options, reads) for path, split in zip(paths, splits)]
+    configs = [options.config] if options.config else []
+    keep_inputs(options, itertools.chain(configs, *(table.paths for table in tables)))
     if all(table.names_are_complete for table in tables):
         _check_names(options, config, tables)
     for path, table in zip(paths, tables):
@@ -205,6 +215,11 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
         method="exact" if {before.method, after.method} == {"exact"} else "sketch",
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )
+
+
+def _fields_in(names: Iterable[str], tables: Iterable[TableSource]) -> set[str]:
+    """Returns the features of those of the columns that are structs in a table."""
+    return {field for table in tables for name in names for field in table.structs.get(name, ())}
 
 
 def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
@@ -277,7 +292,7 @@ def _empty_sketch(columns: pa.Schema, config: DriftConfig) -> TableSketch:
     from tfx_wine_ext.drift import TableSketch
 
     sketch = TableSketch(categorical=config.categorical, ignore=config.ignore)
-    empty = [pa.array([], field.type) for field in columns]
+    empty = [pa.nulls(0, field.type) for field in columns]  # pa.array() makes no lists of uuid.
     sketch.add(pa.RecordBatch.from_arrays(empty, schema=columns))
     return sketch
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tfx_wine_ext.cli.answer import add_json_option, answering
+from tfx_wine_ext.cli.answer import add_json_option, answering, keep_inputs
 from tfx_wine_ext.cli.conditions import condition_in
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import names_in
@@ -91,6 +91,16 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         action="append",
         default=[],
         help="write a column as int64, float32, bytes, or another Arrow type",
+    )
+    what.add_argument(
+        "--drop-null-in-list",
+        action="store_true",
+        help="leave a null inside a list out, and make the list shorter (default: an error)",
+    )
+    what.add_argument(
+        "--allow-float-overflow",
+        action="store_true",
+        help="write numbers beyond 3.4e38 as infinities (default: an error)",
     )
     what.add_argument(
         "--unify-schemas",
@@ -179,6 +189,8 @@ def _ingest_options(options: argparse.Namespace) -> IngestOptions:
             columns=None if options.columns is None else tuple(options.columns),
             exclude_columns=tuple(options.exclude or ()),
             cast=casts,
+            null_in_list="drop" if options.drop_null_in_list else "error",
+            allow_float_overflow=options.allow_float_overflow,
         ),
         filters=[condition_in(text) for text in options.filter] if options.filter else None,
         unify_schemas=options.unify_schemas,
@@ -255,6 +267,7 @@ def _ingested(
 
     files = LocalFiles()
     footers = read_footers(find_table_files(options.input), files)
+    keep_inputs(options, (footer.path for footer in footers))
     if ingest_options.hive_partitioning:
         root = partition_root(options.input)
         [footers] = with_partitions([footers], root, ingest_options.encode.cast)

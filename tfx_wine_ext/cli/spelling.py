@@ -13,6 +13,8 @@ _OPTIONS: Mapping[Argument, str] = {
     Argument.FILTERS: "--filter",
     Argument.UNIFY_SCHEMAS: "--unify-schemas",
     Argument.HIVE_PARTITIONING: "--no-hive-partitioning",
+    Argument.NULL_IN_LIST: "--drop-null-in-list",
+    Argument.ALLOW_FLOAT_OVERFLOW: "--allow-float-overflow",
     Argument.PARTITION_FEATURE: "--partition-by",
 }
 

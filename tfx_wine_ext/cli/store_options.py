@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from tfx_wine_ext.cli.answer import keep_inputs
 from tfx_wine_ext.cli.errors import CommandError
 
 if TYPE_CHECKING:
@@ -84,8 +85,10 @@ def read_snapshot(options: argparse.Namespace, last: int | None = None) -> tuple
 
     place = where(options)
     with value_errors():
-        snapshot = Snapshot.read(open_store(place), getattr(options, "pipeline", None), last)
-        return snapshot, store_name(place)
+        store = open_store(place)
+        name = store_name(place)
+        keep_inputs(options, [place, name])
+        return Snapshot.read(store, getattr(options, "pipeline", None), last), name
 
 
 def newest_of(*which: str) -> int | None:

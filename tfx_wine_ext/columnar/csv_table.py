@@ -10,7 +10,8 @@ import os
 import re
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import BinaryIO, NoReturn
 
 import pyarrow as pa
@@ -73,6 +74,7 @@ class CsvTable:
     """
 
     kind = "csv"
+    structs: Mapping[str, Sequence[str]] = MappingProxyType({})
     rows = None
     names_are_complete = True
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 import itertools
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import pyarrow as pa
@@ -44,6 +45,7 @@ class ExampleTable:
     """
 
     kind = "tfrecord"
+    structs: Mapping[str, Sequence[str]] = MappingProxyType({})
 
     def __init__(
         self,

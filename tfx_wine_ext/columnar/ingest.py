@@ -544,7 +544,7 @@ def _split_batch(task: ShardTask, path: str, row_group: int, batch: pa.RecordBat
         # An EncodeError's row counts within the batch: of no use to anyone who has the file.
         found = Message.of(error)
         if isinstance(error, EncodeError):
-            found = Message(f"column {error.column!r}: {error.reason}")
+            found = Message(f"column {error.column!r}: ", error.reason)
         raise ParquetFileError(
             path,
             Message(f"row group {row_group}, ", found),

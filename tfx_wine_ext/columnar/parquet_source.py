@@ -30,6 +30,7 @@ from tfx_wine_ext.columnar.files import Files, IrregularFileError, check_regular
 from tfx_wine_ext.columnar.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.columnar.layout import NULL_PARTITION, Partitions, visible
 from tfx_wine_ext.columnar.managed_tables import managed_table_of
+from tfx_wine_ext.columnar.shard_files import check_shards_of_pattern
 from tfx_wine_ext.columnar.values import unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
 from tfx_wine_ext.columnar.wording import Argument, Message, Setting
@@ -160,10 +161,12 @@ def find_files(pattern: str, files: Files) -> list[str]:
     Raises:
         FileNotFoundError: nothing matches.
         IsADirectoryError: a folder does, and no file.
+        LostRowsError: one of a numbered set (``-00001-of-00003``) is missing, or two are mixed.
     """
     matching = files.glob(pattern)
     paths = visible(matching, pattern)
     if paths:
+        check_shards_of_pattern(paths, pattern)
         return paths
     if matching:
         raise FileNotFoundError(

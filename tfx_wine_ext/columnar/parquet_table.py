@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import pyarrow as pa
@@ -95,7 +95,11 @@ class ParquetTable:
                     f"Parquet file {footer.path}: expected every column once, found {twice} more "
                     "than once; rename or drop one of them"
                 )
-        structs = dict.fromkeys(name for names in around.values() for name in names)
+        structs: dict[str, list[str]] = {}
+        for name, names in around.items():
+            for struct in names:
+                structs.setdefault(struct, []).append(name)
+        self.structs: Mapping[str, Sequence[str]] = structs
         self.names: Sequence[str] = [*whole.names, *structs]
         self.schema: pa.Schema = pa.schema([field for field in whole if reads_field(field.name)])
         self.rows = sum(footer.rows for footer in self._footers)

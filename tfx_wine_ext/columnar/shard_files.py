@@ -6,6 +6,7 @@ file can be told from one that never was, without any record beside the files.
 
 from __future__ import annotations
 
+import fnmatch
 import os
 import re
 from collections.abc import Callable, Iterable
@@ -82,6 +83,17 @@ files that are to be read one by one
             sets.setdefault((folder, match["stem"]), []).append(shard)
     for (folder, stem), shards in sets.items():
         _check_set(folder or ".", stem, shards, is_meant)
+
+
+def check_shards_of_pattern(paths: Iterable[str], pattern: str) -> None:
+    """Refuses what `check_shards` does, of the files that a pattern matches.
+
+    Args:
+        paths: The files.
+        pattern: The pattern; a file that its last part does not match is not missed.
+    """
+    wanted = pattern.rpartition("/")[2]
+    check_shards(paths, lambda name: fnmatch.fnmatchcase(name, wanted))
 
 
 def _check_set(

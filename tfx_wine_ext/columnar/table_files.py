@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 import glob
 import os
 from collections.abc import Callable, Sequence
@@ -14,8 +13,14 @@ from tfx_wine_ext.columnar.files import LocalFiles
 from tfx_wine_ext.columnar.layout import fixed_folder, is_hidden, is_hidden_folder, visible
 from tfx_wine_ext.columnar.parquet_source import MAGIC
 from tfx_wine_ext.columnar.parquet_table import ParquetTable
-from tfx_wine_ext.columnar.shard_files import check_shards
-from tfx_wine_ext.columnar.table_source import GZIP_ERRORS, TableFileError, TableSource, opened
+from tfx_wine_ext.columnar.shard_files import check_shards, check_shards_of_pattern
+from tfx_wine_ext.columnar.table_source import (
+    GZIP_ERRORS,
+    TableFileError,
+    TableSource,
+    damaged,
+    opened,
+)
 from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
 
 Kind = Literal["parquet", "csv", "tfrecord"]
@@ -73,9 +78,6 @@ def open_table(
     """
     folder = split_folder(path, split)
     paths = find_table_files(folder)
-    if not os.path.lexists(folder) or os.path.isdir(folder):  # A file by its name is just that.
-        wanted = "*" if os.path.isdir(folder) else os.path.basename(folder)
-        check_shards(paths, lambda name: fnmatch.fnmatchcase(name, wanted))
     kind = kind or _common_kind(paths)
     if kind == "parquet":
         root = partition_root(folder) if hive_partitioning else None
@@ -138,7 +140,8 @@ def find_table_files(path: str) -> list[str]:
         path: A file, a folder, or a pattern.
 
     Raises:
-        TableFileError: There is none.
+        TableFileError: There is none, or one of a numbered set (``-00001-of-00003``) is missing; of
+            a set that `path` does not mean as a whole, none is missed.
     """
     if "://" in path:
         raise TableFileError(
@@ -148,6 +151,7 @@ def find_table_files(path: str) -> list[str]:
     if os.path.isdir(path):
         paths = _files_in(path, lambda name: "=" in name)
         if paths:
+            check_shards(paths)
             return paths
         if _files_in(path, lambda name: True):
             within = os.path.join(path, "**", "*")
@@ -169,6 +173,7 @@ def find_table_files(path: str) -> list[str]:
     matching = LocalFiles().glob(path)
     paths = visible(matching, path)
     if paths:
+        check_shards_of_pattern(paths, path)
         return paths
     if matching:
         raise TableFileError(
@@ -261,7 +266,9 @@ def _kind_of(path: str) -> Kind | None:
         try:
             head = stream.read(LENGTH_BYTES + CRC_BYTES)
             is_empty = not head
-        except GZIP_ERRORS:
+        except GZIP_ERRORS as error:
+            if named is None:
+                raise damaged(path, error) from error
             head = b""  # Whoever reads it in earnest says what is wrong with it.
     for magic, what in _COMPRESSED.items():
         if head.startswith(magic):

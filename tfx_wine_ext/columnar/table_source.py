@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, Protocol, cast
 
 import pyarrow as pa
@@ -48,6 +48,10 @@ class TableSource(Protocol):
     @property
     def names(self) -> Sequence[str]:
         """All columns of the files, those that are not read too."""
+
+    @property
+    def structs(self) -> Mapping[str, Sequence[str]]:
+        """The columns that are structs, and the features of each."""
 
     @property
     def names_are_complete(self) -> bool:
@@ -105,7 +109,8 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
         The file, whose `tell` shows the progress, and the stream of its content.
 
     Raises:
-        TableFileError: The file cannot be opened, or is called ``.gz`` and has not one byte.
+        TableFileError: The file cannot be opened or read, or is called ``.gz`` and has not one
+            byte.
     """
     try:
         file = (files or LocalFiles()).open(path)
@@ -117,7 +122,13 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
             "be read"
         ) from error
     with file:
-        head = file.read(len(GZIP_MAGIC))
+        try:
+            head = file.read(len(GZIP_MAGIC))
+        except OSError as error:
+            raise TableFileError(
+                f"{path}: cannot be read ({error.strerror or error}); check the disk, and that "
+                "this is a file of data"
+            ) from error
         if not head and path.endswith(".gz"):
             raise TableFileError(
                 f"{path}: expected a gzip file, which has 20 bytes even without content, found 0 "

@@ -25,6 +25,7 @@ from tfx_wine_ext.columnar.arrow_types import (
 )
 from tfx_wine_ext.columnar.casts import cast_values
 from tfx_wine_ext.columnar.plan import EncodeOptions, Feature
+from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -46,11 +47,11 @@ class EncodeError(ValueError):
         reason: what is wrong, and what to do.
     """
 
-    def __init__(self, column: str, row: int, reason: str) -> None:
+    def __init__(self, column: str, row: int, reason: str | Message) -> None:
         self.column, self.row, self.reason = column, row, reason
-        super().__init__(f"column {column!r}, row {row}: {reason}")
+        super().__init__(Message(f"column {column!r}, row {row}: ", reason))
 
-    def __reduce__(self) -> tuple[type[EncodeError], tuple[str, int, str]]:
+    def __reduce__(self) -> tuple[type[EncodeError], tuple[str, int, str | Message]]:
         return EncodeError, (self.column, self.row, self.reason)
 
 
@@ -107,7 +108,7 @@ def read_values(
     array = unwrap(leaf_values(column, feature.path[1:]))
     rows = np.arange(first_row, first_row + len(array))
 
-    def fail(index: int, reason: str) -> EncodeError:
+    def fail(index: int, reason: str | Message) -> EncodeError:
         return EncodeError(feature.name, int(rows[index]), reason)
 
     present = present_mask(array)
@@ -121,7 +122,11 @@ def read_values(
         if options.null_in_list == "error":
             raise fail(
                 int(np.argmin(filled)),
-                "a null inside a list: fill it, or set null_in_list='drop' to leave it out",
+                Message(
+                    "a null inside a list: fill it, or set ",
+                    Setting(Argument.NULL_IN_LIST, "'drop'"),
+                    " to leave it out",
+                ),
             )
         row_of = np.repeat(np.arange(len(counts)), counts)
         counts = np.bincount(row_of[filled], minlength=len(counts)).astype(np.int64)
@@ -209,7 +214,7 @@ def list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Array
     return counts, elements.take(pa.array(index))
 
 
-Fail = Callable[[int, str], EncodeError]
+Fail = Callable[[int, "str | Message"], EncodeError]
 
 
 def _convert(
@@ -329,8 +334,11 @@ def _floats(array: pa.Array, present: Mask | None, allow_overflow: bool, fail: F
         if index is not None:
             raise fail(
                 index,
-                f"{wide[index]!s} is beyond the range of float32 (3.4e38): set "
-                "allow_float_overflow=True for an infinity, or cast the column to 'bytes'",
+                Message(
+                    f"{wide[index]!s} is beyond the range of float32 (3.4e38): set ",
+                    Setting(Argument.ALLOW_FLOAT_OVERFLOW, "True"),
+                    " for an infinity, or cast the column to 'bytes'",
+                ),
             )
     return narrow
 

@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfx_wine_ext.columnar.arrow_types import is_list, is_run_end_encoded, is_view
+from tfx_wine_ext.columnar.arrow_types import is_list, is_list_view, is_run_end_encoded, is_view
 from tfx_wine_ext.columnar.arrow_types import temporal_unit as unit_of
 from tfx_wine_ext.columnar.values import list_elements, present_mask, struct_field, unwrap
 
@@ -83,6 +83,27 @@ def wider_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     return None
 
 
+def storage_type(type_: pa.DataType) -> pa.DataType:
+    """Returns what a type is stored as, in lists too; `widened` converts to it.
+
+    That is the type without extension, run-end and view encoding. Dictionaries stay: their values
+    may be long, and repeated often. Structs are flattened elsewhere (`leaves`).
+
+    Example:
+        >>> storage_type(pa.dictionary(pa.int8(), pa.string())), storage_type(pa.int8())
+        (DictionaryType(dictionary<values=string, indices=int8, ordered=0>), DataType(int8))
+    """
+    if pa.types.is_dictionary(type_):
+        return type_
+    plain = _plain(type_)
+    if not is_list(plain):
+        return plain
+    values = storage_type(plain.value_type)
+    if values == plain.value_type and not is_list_view(plain):
+        return plain
+    return pa.large_list(values) if _is_large(plain) else pa.list_(values)
+
+
 def widened(array: pa.Array, type_: pa.DataType) -> pa.Array:
     """Converts an array to a wider type, exactly.
 
@@ -107,7 +128,9 @@ def widened(array: pa.Array, type_: pa.DataType) -> pa.Array:
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:
-    """Returns the type of the values under dictionary, run-end and view encoding."""
+    """Returns the type of the values under extension, dictionary, run-end and view encoding."""
+    if isinstance(type_, pa.BaseExtensionType):
+        return _plain(type_.storage_type)
     if pa.types.is_dictionary(type_) or is_run_end_encoded(type_):
         return _plain(type_.value_type)
     if is_view(type_):

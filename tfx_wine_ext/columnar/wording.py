@@ -21,6 +21,8 @@ class Argument(enum.Enum):
     FILTERS = "filters"
     UNIFY_SCHEMAS = "unify_schemas"
     HIVE_PARTITIONING = "hive_partitioning"
+    NULL_IN_LIST = "null_in_list"
+    ALLOW_FLOAT_OVERFLOW = "allow_float_overflow"
     PARTITION_FEATURE = "partition_feature_name"
 
 

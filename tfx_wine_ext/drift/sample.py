@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tfx_wine_ext.drift.summaries import Counts, Floats, is_bytes, shortened
+from tfx_wine_ext.drift.summaries import Counts, Floats, is_bytes, shortened, stored
 
 # A table takes memory even without rows.
 _MOST_PARTS = 64
@@ -57,7 +57,7 @@ class RowSample:
         """Adds the rows of a batch."""
         table = batch if isinstance(batch, pa.Table) else pa.Table.from_batches([batch])
         table = table.select([name for name in table.schema.names if name not in self.ignore])
-        table = _shortened(table)
+        table = _shortened(_stored(table))
         self._rows += table.num_rows
         checksum = 0
         for part in table.combine_chunks().to_batches():
@@ -103,6 +103,11 @@ class RowSample:
         self._parts = [(keys[order], _taken(stacked([table for _, table in self._parts]), order))]
         if len(order) == self.size:
             self._largest = float(keys[order[-1]])
+
+
+def _stored(table: pa.Table) -> pa.Table:
+    columns = [stored(column) for column in table.columns]
+    return pa.Table.from_arrays(columns, names=table.schema.names) if columns else table
 
 
 def _shortened(table: pa.Table) -> pa.Table:

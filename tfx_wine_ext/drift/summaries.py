@@ -32,6 +32,7 @@ from tfx_wine_ext.columnar.arrow_types import (
     NANOSECONDS_PER_MICROSECOND,
     temporal_unit,
 )
+from tfx_wine_ext.columnar.widening import storage_type, widened
 from tfx_wine_ext.drift.precision import DOUBLE, EXACT, Precision
 
 if TYPE_CHECKING:
@@ -542,6 +543,7 @@ def summarize_column(
     """
     if isinstance(column, pa.Array):
         column = pa.chunked_array([column])
+    column = stored(column)
     missing = 0
     while is_list(column.type):
         filled = pc.drop_null(column)
@@ -673,6 +675,19 @@ def without_values(summary: Distribution, like: Distribution) -> Distribution:
         return NumericSummary(np.zeros(0), summary.missing, precision=EXACT)
     none = np.zeros(0, np.int64)
     return CategoricalSummary(pa.array([], pa.large_binary()), none, summary.missing)
+
+
+def stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Takes off extension, run-end and view encoding, as ingestion does; see `storage_type`.
+
+    Example:
+        >>> stored(pa.chunked_array([[1, 2]])).type
+        DataType(int64)
+    """
+    kind = storage_type(column.type)
+    if kind == column.type:
+        return column
+    return pa.chunked_array([widened(chunk, kind) for chunk in column.chunks], kind)
 
 
 def is_list(kind: pa.DataType) -> bool:
