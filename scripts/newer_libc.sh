@@ -15,12 +15,13 @@ if [ ! -e "$libs/libstdc++.so.6" ]; then
   keyring=/usr/share/keyrings/debian-archive-keyring.gpg
   [ -e $keyring ] || { echo "$keyring is missing: apt-get install debian-archive-keyring" >&2; exit 1; }
   # The mirror that this machine's own apt asks, if it is one of Debian's.
-  mirror=$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
-    grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 || true)
+  mirror=${DEBIAN_MIRROR:-$(cat /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
+    grep -oE 'https?://[^ ]+/debian/?( |$)' | head -n 1 || true)}
+  [ -n "$mirror" ] || { echo "apt's own sources name no mirror of Debian: export DEBIAN_MIRROR=URL" >&2; exit 1; }
   rm -rf "$sysroot"
   mkdir -p "$sysroot/apt/lists/partial" "$sysroot/apt/archives/partial" "$sysroot/debs"
   : > "$sysroot/apt/status"
-  echo "deb [signed-by=$keyring] ${mirror:-https://deb.debian.org/debian} trixie main" > "$sysroot/apt/sources.list"
+  echo "deb [signed-by=$keyring] $mirror trixie main" > "$sysroot/apt/sources.list"
   apt=(apt-get -qq
     -o Dir::Etc::SourceList="$sysroot/apt/sources.list" -o Dir::Etc::SourceParts=/dev/null
     -o Dir::State::Lists="$sysroot/apt/lists" -o Dir::State::Status="$sysroot/apt/status"
