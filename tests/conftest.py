@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import importlib.util
 import os
 import pathlib
@@ -42,6 +43,14 @@ def wheel(tmp_path_factory, checkout) -> pathlib.Path:
     assert done.returncode == 0, done.stderr[-6000:]
     [wheel] = folder.glob("*.whl")
     return wheel
+
+
+@pytest.fixture(scope="session")
+def constraints(checkout) -> pathlib.Path:
+    """The file of the set of versions that the tests run on."""
+    tfx = importlib.metadata.version("tfx").rpartition(".")[0]
+    python = "" if tfx == "1.16" else "-py{}{}".format(*sys.version_info)
+    return checkout / "constraints" / f"tfx-{tfx}{python}.txt"
 
 
 @pytest.fixture(scope="session")

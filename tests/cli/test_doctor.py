@@ -64,6 +64,11 @@ def test_the_import_is_tried_in_earnest(capsys):
     assert found["found"].startswith("imported in ")
 
 
+of_tfx_116 = pytest.mark.skipif(
+    sys.version_info[:2] != (3, 10), reason="TFX 1.16 is installed, which is for Python 3.10"
+)
+
+
 class Venv:
     """A virtual environment with this package's wheel, and whatever else a test puts there."""
 
@@ -118,6 +123,7 @@ def test_with_nothing_but_the_wheel_it_still_works(tmp_path, uv, wheel):
 
 
 @pytest.mark.e2e
+@of_tfx_116
 def test_without_dill_and_with_a_later_setuptools_the_printed_command_repairs_both(
     tmp_path, uv, wheel
 ):
@@ -141,6 +147,7 @@ def test_without_dill_and_with_a_later_setuptools_the_printed_command_repairs_bo
 
 
 @pytest.mark.e2e
+@of_tfx_116
 def test_versions_that_metadata_exclude_are_found_and_pip_is_used_where_it_is(tmp_path, uv, wheel):
     packages = ["tfx==1.16.0", "protobuf==5.29.3", "tensorflow-addons==0.23.0", "rich==12.0.0"]
     venv = Venv(tmp_path, uv, wheel, *packages, "setuptools==70.0.0", "dill==0.3.1.1", pip=True)

@@ -152,7 +152,7 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
 
 
 @pytest.fixture(scope="module")
-def other_project(tmp_path_factory, wheel, uv, checkout):
+def other_project(tmp_path_factory, wheel, uv, constraints):
     """A folder of another project, with an environment into which the wheel is installed."""
     folder = tmp_path_factory.mktemp("other") / "a bar"
     (folder / "bar").mkdir(parents=True)
@@ -163,7 +163,7 @@ def other_project(tmp_path_factory, wheel, uv, checkout):
     run(path, "venv", "--python", sys.executable, folder / "venv", env=env)
     run(
         *(path, "pip", "install", "--python", folder / "venv" / "bin" / "python"),
-        *("--constraint", checkout / "constraints" / "tfx-1.16.txt", wheel),
+        *("--constraint", constraints, wheel),
         env=env,
     )
     yield folder
