@@ -359,6 +359,7 @@ def _encoder(field: pa.Field) -> Callable[[list[Any]], tf.train.Feature]:
     is_list = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
     type_ = field.type.value_type if is_list else field.type
     if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
+        # Newer releases of protobuf refuse booleans here.
         return lambda values: tf.train.Feature(
             int64_list=tf.train.Int64List(value=map(int, values))
         )
@@ -375,10 +376,6 @@ def _encoder(field: pa.Field) -> Callable[[list[Any]], tf.train.Feature]:
         f"column {field.name!r}: expected integers, floating point, booleans, strings, binary or "
         f"lists of these, found {field.type}; convert it, e.g. to seconds or to text"
     )
-
-
-def _int64_feature(values: list[int]) -> tf.train.Feature:
-    return tf.train.Feature(int64_list=tf.train.Int64List(value=values))
 
 
 def _bytes_feature(values: list[bytes]) -> tf.train.Feature:
