@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tfx_wine_ext.cli import drift, main
+from tfx_wine_ext.cli.process import Ended, ended_by_signals
 from tfx_wine_ext.cli.staging import staged
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
@@ -486,6 +487,59 @@ def test_a_signal_cleans_up_and_is_the_status_that_shells_give_it(
     out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, out, err) == (status, b"", b"")
     assert sorted(long.iterdir()) == before
+
+
+class SignalsInItsDestructor:
+    """Python drops the exceptions of destructors, and those of weak references' callbacks."""
+
+    def __init__(self, number: signal.Signals) -> None:
+        self.number = number
+
+    def __del__(self) -> None:
+        signal.raise_signal(self.number)
+        for _ in range(100):  # Python looks for signals between instructions.
+            pass
+
+
+def work_that_signals(number: signal.Signals) -> None:
+    SignalsInItsDestructor(number)
+    time.sleep(SECONDS)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_in_a_destructor_ends_the_work_all_the_same(
+    number: signal.Signals,
+) -> None:
+    handler = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+    before = signal.signal(number, handler)
+    try:
+        with pytest.raises(Ended, match=f"^{number.name}$"), ended_by_signals():
+            work_that_signals(number)
+        assert signal.getsignal(number) is handler
+    finally:
+        signal.signal(number, before)
+
+
+def test_an_interruption_while_a_text_is_executed_has_the_status_of_an_interruption(
+    here: pathlib.Path,
+) -> None:
+    program = f"""
+import signal, sys, time
+from unittest import mock
+from tfx_wine_ext import cli
+
+def run(options):
+    exec("signal.raise_signal(signal.SIGINT); time.sleep({SECONDS})")
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with mock.patch("tfx_wine_ext.cli.drift.run", run):
+    sys.exit(cli.main(["drift", "a.parquet", "a.parquet"]))
+"""
+    (here / "program.py").write_text(program)
+    done = subprocess.run(
+        [sys.executable, "-m", "program"], cwd=here, env=environment(), capture_output=True
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, b"", b"")
 
 
 @pytest.mark.e2e

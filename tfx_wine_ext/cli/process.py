@@ -8,14 +8,19 @@ import io
 import os
 import signal
 import sys
+import threading
 import types
 from collections.abc import Iterator
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from tfx_wine_ext.cli.errors import CommandError
 
-# What asks a program to end, beside Ctrl-C, which Python turns into KeyboardInterrupt by itself.
-_ENDING = ("SIGTERM", "SIGHUP")
+# What asks a program to end. Ctrl-C is taken as well, although Python raises KeyboardInterrupt for
+# it: if that comes while `exec` runs a text, as dataclasses and templates do, Python kills the
+# process at its end, even if the exception was caught.
+_ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
+# Seconds after which a signal whose exception Python has swallowed is sent again.
+_AGAIN = 0.01
 
 
 class Ended(BaseException):
@@ -24,40 +29,66 @@ class Ended(BaseException):
     Not an `Exception`, so that nothing goes on after it.
 
     Attributes:
+        number: The signal's.
         status: What shells report of a program that the signal ended: 128 and its number.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
+        self.number = number
         self.status = 128 + number
 
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Raises `Ended` in the block where SIGTERM or SIGHUP would have ended the process at once.
+    """Raises `Ended` in the block where SIGINT, SIGTERM or SIGHUP would have ended the process.
 
     A signal that is ignored (as under ``nohup``) or that somebody else handles is left alone. Once
     one has come, more of them do not disturb the cleaning up.
     """
     numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+    before: dict[int, Any] = {}
+    timers: list[threading.Timer] = []
+    print_unraisable = sys.unraisablehook
 
     def end(number: int, frame: types.FrameType | None) -> NoReturn:
-        for each in taken:
+        for each in before:
             signal.signal(each, signal.SIG_IGN)
         raise Ended(number)
 
-    taken = []
+    def send_again(unraisable: sys.UnraisableHookArgs) -> None:
+        """Serves the signals that come in a destructor or in the callback of a weak reference.
+
+        Python drops the exceptions of both, and the work would go on as if there had been none.
+        """
+        error = unraisable.exc_value
+        if not isinstance(error, Ended):
+            print_unraisable(unraisable)
+            return
+        for each in before:
+            signal.signal(each, end)
+        # To the main thread: in another one the signal would not end a call that waits.
+        main_thread = threading.main_thread().ident
+        timers.append(threading.Timer(_AGAIN, signal.pthread_kill, [main_thread, error.number]))
+        timers[-1].daemon = True
+        timers[-1].start()
+
     try:
         for number in numbers:
-            if signal.getsignal(number) is signal.SIG_DFL:
+            handler = signal.getsignal(number)
+            if handler in (signal.SIG_DFL, signal.default_int_handler):
                 # Only possible in the main thread.
                 with contextlib.suppress(ValueError):
                     signal.signal(number, end)
-                    taken.append(number)
+                    before[number] = handler
+        sys.unraisablehook = send_again
         yield
     finally:
-        for number in taken:
-            signal.signal(number, signal.SIG_DFL)
+        sys.unraisablehook = print_unraisable
+        for timer in timers:
+            timer.cancel()
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def prepare_streams() -> None:
