@@ -1,4 +1,10 @@
-"""The metrics of drift, each in a file of its own, and the registry to which others are added."""
+"""The metrics of drift, each in a file of its own, and the registry to which others are added.
+
+Example:
+    >>> metric = registered_metrics()["ks"]
+    >>> metric.label, metric.threshold.fail
+    ('Kolmogorov-Smirnov', 0.1)
+"""
 
 import importlib
 

@@ -77,6 +77,13 @@ def checked(reference: CountsLike, current: CountsLike) -> tuple[Floats, Floats]
 
     Raises:
         ValueError: The rows are of different lengths, negative, or one of them is all 0.
+
+    Example:
+        >>> checked([1, 2], [3])
+        Traceback (most recent call last):
+        ...
+        ValueError: reference and current must be counts of the same bins, found shapes (2,) \
+and (1,)
     """
     old, new = np.asarray(reference, np.float64), np.asarray(current, np.float64)
     if old.ndim != 1 or old.shape != new.shape:

@@ -20,6 +20,15 @@ from tfx_wine_ext.drift.metrics.registry import NUMERIC, SHARE, register_metric
     source="ours",
 )
 def infinite_rate(pair: NumericPair) -> Metric:
-    """Measures a pair of columns."""
+    """Measures a pair of columns.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfx_wine_ext.drift.summaries import NumericSummary
+        >>> before = NumericSummary.of(np.array([1.0, 2.0]))
+        >>> after = NumericSummary.of(np.array([1.0, np.inf]))
+        >>> infinite_rate(NumericPair(before, after)).value
+        0.5
+    """
     old, new = pair.infinite
     return share_change(old, pair.reference.n, new, pair.current.n)

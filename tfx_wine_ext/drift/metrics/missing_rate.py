@@ -22,6 +22,15 @@ from tfx_wine_ext.drift.summaries import absent
     source="ours",
 )
 def missing_rate(pair: NumericPair | CategoricalPair) -> Metric:
-    """Measures a pair of columns; NaN counts as missing."""
+    """Measures a pair of columns; NaN counts as missing.
+
+    Example:
+        >>> import numpy as np
+        >>> from tfx_wine_ext.drift.summaries import NumericSummary
+        >>> column = np.arange(50.0)
+        >>> before, after = NumericSummary.of(column), NumericSummary.of(column, missing=50)
+        >>> missing_rate(NumericPair(before, after)).value
+        0.5
+    """
     old, new = pair.reference, pair.current
     return share_change(absent(old), old.n, absent(new), new.n)
