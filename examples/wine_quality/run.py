@@ -15,19 +15,22 @@ from rich.markup import escape
 from rich.table import Table
 
 from examples.wine_quality.console import (
-    ComponentProgress,
     command,
-    console,
     first,
+    loading,
     new_log,
     noise_to_file,
-    say_loading,
+    say,
+    say_command,
+    say_error,
     say_places,
     short,
     warn_of_sample,
 )
 from examples.wine_quality.data import WineData, WineDataError, cut, load, write_spans
 from examples.wine_quality.output_lock import OutputFolderError, OutputInUseError, OutputLock
+from tfx_wine_ext.progress import show_progress
+from tfx_wine_ext.progress.live_line import ticking
 
 _DESCRIPTION = """\
 Trains, evaluates and pushes a model of wine quality with TensorFlow Extended: Parquet files ->
@@ -150,7 +153,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         lock = OutputLock(options.output)
     except (OutputInUseError, OutputFolderError) as error:
-        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        say_error(error)
         return 2
     with lock:
         return _main(options, started)
@@ -162,29 +165,26 @@ def _main(options: argparse.Namespace, started: float) -> int:
     try:
         if options.infra_validator:
             _require_docker()
-        data = load(options.data)
+        with ticking(sys.stdout, "looking for the wine data ...", elsewhere=False):
+            data = load(options.data)
         write_spans(cut(data.table, options.spans), options.output / "data")
     except (WineDataError, _UnavailableError) as error:
-        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        say_error(error)
         return 1
     with noise_to_file(log) as terminal:
         _say_what_runs(terminal, options, data, log)
         try:
             summary = _run(terminal, options, data, log, started)
         except KeyboardInterrupt:
-            terminal.print("[bold red]interrupted[/]")
+            say(terminal, "interrupted", "bold red")
             return 130
         if summary is None:
-            terminal.print(f"The whole story is in {log}")
+            say(terminal, f"The log has the details: {log}")
             return 1
         path = options.output / "summary.json"
         path.write_text(json.dumps(summary, indent=2) + "\n")
         terminal.print(_table(summary))
-        terminal.print(f"As data: {path}")
-        logs = Path(summary["logs"]).parent
-        terminal.print(
-            f"The losses of all runs: {command('tensorboard')} --logdir {escape(short(str(logs)))}"
-        )
+        _say_where(terminal, summary, path)
     return 0
 
 
@@ -192,40 +192,40 @@ def _run(
     terminal: Console, options: argparse.Namespace, data: WineData, log: Path, started: float
 ) -> dict[str, Any] | None:
     """Runs the pipeline and returns its summary, or None when a component failed."""
-    say_loading(terminal)
-    # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
-    from examples.wine_quality.local_run import Output, run_locally
-    from examples.wine_quality.summary import summary
+    with loading(terminal):
+        # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
+        from examples.wine_quality.local_run import Output, run_locally
+        from examples.wine_quality.summary import summary
 
-    output = Output(options.output.absolute())
-    pipeline = output.pipeline(
-        model=options.model,
-        tune=options.tune,
-        schema_file=str(options.schema.absolute()) if options.schema else None,
-        span=options.span,
-        drift_mode=options.drift,
-        warm_start=options.warm_start,
-        infra_validator=options.infra_validator,
-        min_r2=options.min_r2,
-        r2_margin=options.r2_margin,
-        enable_cache=not options.no_cache,
-    )
+        output = Output(options.output.absolute())
+        pipeline = output.pipeline(
+            model=options.model,
+            tune=options.tune,
+            schema_file=str(options.schema.absolute()) if options.schema else None,
+            span=options.span,
+            drift_mode=options.drift,
+            warm_start=options.warm_start,
+            infra_validator=options.infra_validator,
+            min_r2=options.min_r2,
+            r2_margin=options.r2_margin,
+            enable_cache=not options.no_cache,
+        )
     imported = time.monotonic()
-    progress = ComponentProgress(terminal, len(pipeline.components))
-    ended = run_locally(pipeline, progress, log)
+    with show_progress(total=len(pipeline.components), file=terminal.file):
+        ended = run_locally(pipeline, log)
     if ended.error is not None:
-        failed = progress.running or "The pipeline"
-        terminal.print(f"[bold red]{failed} failed:[/] {first(ended.error)}")
+        if ended.failed is None:
+            say(terminal, f"The pipeline failed: {first(ended.error)}", "bold red")
         return None
     [own] = output.runs_of([str(ended.run)])
     return {
         "data_source": data.source,
         "data_path": data.path,
         "model": options.model,
-        **summary(own),
+        **summary(own, output.tuning_of(own)),
         "seconds": {
             "imports": round(imported - started, 2),
-            **{name: round(seconds, 2) for name, seconds in progress.seconds.items()},
+            **{each.component: round(each.seconds, 2) for each in ended.components},
             "total": round(time.monotonic() - started, 2),
         },
     }
@@ -253,7 +253,7 @@ def _say_what_runs(
 ) -> None:
     """Prints what is about to happen, before the long wait for the imports."""
     span = f", span {options.span or options.spans} of {options.spans}" if options.spans > 1 else ""
-    terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows{span})")
+    say(terminal, f"data    {short(data.path)} ({data.table.num_rows:,} rows{span})")
     say_places(terminal, options.output, log)
     warn_of_sample(terminal, data)
 
@@ -268,16 +268,15 @@ def _table(summary: dict[str, Any]) -> Table:
     table.add_row("anomalies", str(summary["anomalies"]))
     table.add_row("drift", _drift(summary["drift"]))
     table.add_row("model", summary["model"])
+    if summary["tune"]:
+        table.add_row("tuned", _tuned(summary["tune"]))
     if summary["warm_start"]:
         table.add_row("start", escape(summary["warm_start"]["reason"]))
-    table.add_row("logs", escape(short(summary["logs"])))
     table.add_row("R2 (eval)", f"{summary['r2']:.4f}")
     table.add_row("MSE (eval)", f"{summary['mse']:.4f}")
     table.add_row("blessed", "yes" if summary["blessed"] else "no")
-    table.add_row(
-        "pushed to",
-        escape(short(summary["pushed"]) if summary["pushed"] else "nowhere: it was not blessed"),
-    )
+    pushed = summary["pushed"]
+    table.add_row("pushed", escape(Path(pushed).name) if pushed else "no: it was not blessed")
     table.add_row("from cache", ", ".join(summary["cached"]) or "nothing")
     slowest = sorted(set(seconds) - {"total"}, key=seconds.__getitem__, reverse=True)[:3]
     table.add_row(
@@ -287,18 +286,31 @@ def _table(summary: dict[str, Any]) -> Table:
 
 
 def _drift(drift: dict[str, Any]) -> str:
-    """Returns the verdict of the drift report and where it is, in two lines."""
-    verdict = drift["verdict"]
+    """Returns the verdict of the drift report."""
     if drift.get("lost_baseline"):
-        found = f"not compared: the baseline is gone ({escape(short(drift['lost_baseline']))})"
-    elif verdict == "NO_BASELINE":
-        found = "nothing to compare with: no earlier span has been read"
-    else:
-        found = (
-            f"{verdict} from span {drift['baseline_span']}: "
-            f"{drift['features_drifted']} of {drift['features']} features drifted"
-        )
-    return f"{found}\n{escape(short(drift['report']))}"
+        return f"not compared: the baseline is gone ({escape(short(drift['lost_baseline']))})"
+    if drift["verdict"] == "NO_BASELINE":
+        return "nothing to compare with: no earlier span has been read"
+    return (
+        f"{drift['verdict']} from span {drift['baseline_span']}: "
+        f"{drift['features_drifted']} of {drift['features']} features drifted"
+    )
+
+
+def _tuned(tune: dict[str, Any]) -> str:
+    """Returns the best hyperparameters and how good they were."""
+    best = ", ".join(f"{name} {value}" for name, value in tune["best"].items())
+    return f"best of {tune['trials']} trials, R2 {tune['r2']:.4f} on held-out rows: {best}"
+
+
+def _say_where(terminal: Console, summary: dict[str, Any], path: Path) -> None:
+    """Prints where to find more: outside of the table, whose cells are folded."""
+    say(terminal, f"drift report    {short(summary['drift']['report'])}")
+    if summary["pushed"]:
+        say(terminal, f"pushed model    {short(summary['pushed'])}")
+    say(terminal, f"table as data   {path}")
+    logs = short(str(Path(summary["logs"]).parent))
+    say_command(terminal, "losses of all runs", command("tensorboard"), "--logdir", logs)
 
 
 if __name__ == "__main__":

@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from examples.wine_quality.console import (
     command,
-    console,
     first,
+    loading,
     new_log,
     noise_to_file,
-    say_loading,
+    say,
+    say_command,
+    say_error,
     say_places,
     short,
     warn_of_sample,
@@ -34,6 +35,9 @@ from examples.wine_quality.output_lock import (
     OutputInUseError,
     OutputLock,
 )
+from tfx_wine_ext.progress import ComponentEnded, ComponentStarted, Event, observe_progress
+from tfx_wine_ext.progress.live_line import LiveLine, duration, ticking
+from tfx_wine_ext.progress.show import count
 
 if TYPE_CHECKING:
     from examples.wine_quality.local_run import Output
@@ -72,33 +76,41 @@ class Span:
 
 
 class SpanProgress:
-    """Says which component runs, in one line that the next one replaces.
+    """An observer that shows which component of a span runs, and how long all of them took.
 
     Args:
-        terminal: Where to say it; nothing is said where lines cannot be replaced.
-        name: What runs.
+        line: Shows the running component and prints the others.
+        name: The span.
+        total: Number of components.
     """
 
-    def __init__(self, terminal: Console, name: str) -> None:
+    def __init__(self, line: LiveLine, name: str, total: int) -> None:
         """Starts the clock."""
-        self.running = ""
-        self._terminal = terminal
+        self._line = line
         self._name = name
+        self._total = total
+        self._ended = 0
         self._started = time.monotonic()
 
-    def begin(self, component: str) -> None:
-        """Notes that a component begins to run."""
-        self.running = component
-        if self._terminal.is_terminal:
-            self._terminal.print(f"{self._name}: {component:<22}", end="\r")
-
-    def end(self, outcome: str) -> None:
-        """Has nothing to add."""
+    def __call__(self, event: Event) -> None:
+        """Is told of an event."""
+        if isinstance(event, ComponentStarted):
+            number, started = count(self._ended + 1, self._total), time.monotonic()
+            # What changes comes first: the end is cut off where the terminal is narrow.
+            self._line.show(
+                lambda: (
+                    f"{number} {event.component} ... {duration(time.monotonic() - started)}"
+                    f"   {self._name}"
+                )
+            )
+        elif isinstance(event, ComponentEnded):
+            self._ended += 1
 
     def close(self, outcome: str) -> None:
-        """Says how long all of it took, and what became of it."""
+        """Says how long all of it took, and how it ended."""
         seconds = time.monotonic() - self._started
-        self._terminal.print(f"{self._name:<34} {seconds:5.1f} s  {outcome}")
+        self._line.show(None)
+        self._line.print(f"{self._name:<34} {seconds:5.1f} s  {outcome}")
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -145,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_own(options.output)
         lock = OutputLock(options.output)
     except (FileExistsError, OutputInUseError, OutputFolderError) as error:
-        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        say_error(error)
         return 1 if isinstance(error, FileExistsError) else 2
     with lock:
         return _main(options, started)
@@ -155,30 +167,31 @@ def _main(options: argparse.Namespace, started: float) -> int:
     """Tells the story once, in a folder that no other run is using."""
     log = new_log(options.output)
     try:
-        white, red = load_both(options.data)
+        with ticking(sys.stdout, "looking for the wine data ...", elsewhere=False):
+            white, red = load_both(options.data)
         spans = deliveries(white.table, red.table)
         start_afresh(options.output)
         write_spans([span.table for span in spans], options.output / "data")
     except (WineDataError, FileExistsError) as error:
-        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        say_error(error)
         return 1
     with noise_to_file(log) as terminal:
         for data in (white, red):
-            terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows)")
+            say(terminal, f"data    {short(data.path)} ({data.table.num_rows:,} rows)")
         say_places(terminal, options.output, log)
         warn_of_sample(terminal, white, red)
         try:
             output, found = run_all(terminal, spans, options, log)
         except KeyboardInterrupt:
-            terminal.print("[bold red]interrupted[/]")
+            say(terminal, "interrupted", "bold red")
             return 130
         page = write_history(found, output, options.output)
         terminal.print(table(found, spans))
         say_where(terminal, found, options.output, page)
         wrong = what_went_wrong(found)
         for sentence in wrong:
-            terminal.print(f"[bold red]{escape(sentence)}[/] The whole story is in {log}")
-        terminal.print(f"{time.monotonic() - started:.0f} s in all")
+            say(terminal, f"{sentence} The log has the details: {log}", "bold red")
+        say(terminal, f"{time.monotonic() - started:.0f} s in all")
     return 1 if wrong else 0
 
 
@@ -246,23 +259,26 @@ def run_all(
     terminal: Console, spans: Sequence[Span], options: argparse.Namespace, log: Path
 ) -> tuple[Output, list[Run]]:
     """Runs the pipeline on each span, until one fails, and returns these runs."""
-    say_loading(terminal)
-    from examples.wine_quality.local_run import Output, run_locally
+    with loading(terminal):
+        from examples.wine_quality import pipeline  # noqa: F401 (imports TFX)
+        from examples.wine_quality.local_run import Output, run_locally
 
     output = Output(options.output.absolute())
     ids: list[str] = []
-    for number, span in enumerate(spans, start=1):
-        pipeline = output.pipeline(
-            model=options.model, span=number, drift_mode="fail", warm_start=True
-        )
-        progress = SpanProgress(terminal, f"span {number}: {span.name}")
-        ended = run_locally(pipeline, progress, log)
-        ids += [ended.run] if ended.run is not None else []
-        if ended.error is not None:
-            progress.close(f"stopped by {progress.running}")
-            terminal.print(f"[bold]{progress.running}:[/] {first(ended.error)}", soft_wrap=True)
-            break
-        progress.close("ran to its end")
+    with LiveLine(terminal.file) as line:
+        for number, span in enumerate(spans, start=1):
+            made = output.pipeline(
+                model=options.model, span=number, drift_mode="fail", warm_start=True
+            )
+            progress = SpanProgress(line, f"span {number}: {span.name}", len(made.components))
+            with observe_progress(progress):
+                ended = run_locally(made, log)
+            ids += [ended.run] if ended.run is not None else []
+            if ended.error is not None:
+                progress.close(f"stopped by {ended.failed}")
+                say(terminal, f"{ended.failed}: {first(ended.error)}")
+                break
+            progress.close("ran to its end")
     return output, output.runs_of(ids)
 
 
@@ -301,16 +317,18 @@ def table(found: Sequence[Run], spans: Sequence[Span]) -> Table:
 
 def say_where(terminal: Console, found: Sequence[Run], output: Path, page: Path) -> None:
     """Prints where to see more."""
-    terminal.print(f"history of all runs        {escape(short(str(page)))}")
+    say(terminal, f"history of all runs       {short(str(page))}")
     gate = found[-1].drift
     if gate is not None and gate.report:
-        terminal.print(f"report of the last gate    {escape(short(gate.report))}")
-    store = escape(short(str(output / "metadata.db")))
-    terminal.print(f"the runs, on the terminal  {command('tfx-wine-ext')} runs --store {store}")
+        say(terminal, f"report of the last gate   {short(gate.report)}")
+    store = short(str(output / _STORE))
+    say_command(
+        terminal, "the runs, on the terminal", command("tfx-wine-ext"), "runs", "--store", store
+    )
     logs = next((run.model.logs for run in found if run.model and run.model.logs), None)
     if logs:
-        folder = escape(short(str(Path(logs).parent)))
-        terminal.print(f"the losses of all runs     {command('tensorboard')} --logdir {folder}")
+        folder = short(str(Path(logs).parent))
+        say_command(terminal, "losses of all runs", command("tensorboard"), "--logdir", folder)
 
 
 def what_went_wrong(found: Sequence[Run]) -> list[str]:
