@@ -25,7 +25,10 @@ class Screen:
 
     def read(self) -> str:
         """Reads what has been written so far; returns all that was ever written."""
-        while select.select([self._descriptor], [], [], 0.05)[0]:
+        # Only the first look waits: a line that ticks would be waited for again and again.
+        wait = 0.05
+        while select.select([self._descriptor], [], [], wait)[0]:
+            wait = 0.0
             try:
                 data = os.read(self._descriptor, 65536)
             except OSError:  # The other side is closed.
