@@ -34,13 +34,13 @@ from tfx_wine_ext.progress.live_line import ticking
 
 _DESCRIPTION = """\
 Trains, evaluates and pushes a model of wine quality with TensorFlow Extended: Parquet files ->
-examples -> statistics, schema and validation -> drift from the span before -> transform -> train ->
-evaluate against the model in production -> push if it is good enough. Every result is kept, and
-recorded in ML Metadata; a second run on the same data takes from there what has not changed.
+examples -> statistics, schema and validation -> drift from the previous span -> transform ->
+train -> evaluate against the model in production -> push if it is good enough. All results are
+kept and recorded in ML Metadata; a second run on the same data reuses what has not changed.
 """
 _EPILOG = """\
-The exit status is 0 when the pipeline ran to its end, blessed or not, 1 when it could not, and 2
-when the arguments are wrong or another run is using OUTPUT.
+The exit status is 0 if the pipeline ran to its end, whether the model was blessed or not; 1 if it
+did not; and 2 if the arguments are wrong or another run is using OUTPUT.
 Afterwards OUTPUT holds summary.json (the table as data), serving/ (the pushed models, one
 numbered folder each), metadata.db (ML Metadata in SQLite), pipeline/ (all artifacts), data/ (the
 Parquet spans) and logs/.
@@ -66,14 +66,18 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "--data",
         metavar="PATH",
         help="the wine data: a CSV file, or a folder with wine-quality.csv; without it they are "
-        "looked for in $WINE_QUALITY_DATA, data/, ../shared/data/ and at their public address, "
-        "and drawn from published statistics where all of that fails",
+        "looked for in $WINE_QUALITY_DATA, data/, ../shared/data/ and at their public addresses; "
+        "if none of these has them, a sample is drawn from published statistics",
     )
     data.add_argument(
-        "--spans", type=_positive, default=1, metavar="N", help="cut the data into N spans (1)"
+        "--spans",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="cut the data into N spans (default: 1)",
     )
     data.add_argument(
-        "--span", type=_positive, metavar="K", help="run on span K of these (the last one)"
+        "--span", type=_positive, metavar="K", help="run on span K of these (default: the last one)"
     )
     data.add_argument(
         "--schema",
@@ -89,32 +93,32 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="boosted trees, or a Keras network (%(default)s)",
     )
     model.add_argument(
-        "--tune", action="store_true", help="look for better hyperparameters first (slower)"
+        "--tune", action="store_true", help="search for better hyperparameters first (slower)"
     )
     model.add_argument(
         "--warm-start",
         action="store_true",
-        help="go on from the latest blessed model instead of training from scratch",
+        help="continue training from the latest blessed model instead of starting from scratch",
     )
     gate = parser.add_argument_group("gate")
     gate.add_argument(
         "--drift",
         choices=("report", "warn", "fail"),
         default="warn",
-        help="what happens if the span drifted from the one before, which an earlier run must have "
-        "read: fail stops here (%(default)s)",
+        help="what happens if the span drifted from the previous one, which an earlier run must "
+        "have read: fail stops the pipeline (%(default)s)",
     )
     gate.add_argument(
         "--min-r2",
         type=float,
         default=0.3,
-        help="least squared correlation on the eval split that is blessed (%(default)s)",
+        help="lowest squared correlation on the eval split that is blessed (%(default)s)",
     )
     gate.add_argument(
         "--r2-margin",
         type=float,
         default=0.02,
-        help="how much worse than the model in production it may be (%(default)s)",
+        help="how far below the model in production it may be (%(default)s)",
     )
     gate.add_argument(
         "--infra-validator",
@@ -122,7 +126,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="try the model in a TensorFlow Serving container before it is pushed (needs Docker)",
     )
     parser.add_argument(
-        "--no-cache", action="store_true", help="do all of the work again, changed or not"
+        "--no-cache", action="store_true", help="do all work again, even if nothing has changed"
     )
     options = parser.parse_args(arguments)
     if options.span and options.span > options.spans:
@@ -236,7 +240,7 @@ class _UnavailableError(RuntimeError):
 
 
 def _require_docker() -> None:
-    """Asks for a Docker engine, which InfraValidator starts TensorFlow Serving with."""
+    """Checks that a Docker engine answers: InfraValidator runs TensorFlow Serving in it."""
     import docker
 
     try:
@@ -244,7 +248,7 @@ def _require_docker() -> None:
     except docker.errors.DockerException as error:
         raise _UnavailableError(
             "--infra-validator starts TensorFlow Serving in Docker, and no Docker engine answers "
-            f"({error}). Start one (`docker info` tells), or leave the option out."
+            f"({error}). Start one (`docker info` says whether it runs), or leave the option out."
         ) from error
 
 
@@ -259,7 +263,7 @@ def _say_what_runs(
 
 
 def _table(summary: dict[str, Any]) -> Table:
-    """Returns the summary as a table for people."""
+    """Returns the summary as a table for a person."""
     seconds = summary["seconds"]
     rows = summary["rows"]
     table = Table(title="wine quality", title_justify="left", show_header=False)

@@ -45,15 +45,15 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Sends four spans through the wine pipeline, as if each were a delivery: the white wines in three
-parts, in the order of their file, then the red wines. Each model goes on from the one before. The
-red wines are other data than the model was made for: the drift gate must stop the pipeline before
-anything is trained on them. Writes a page with the history of all runs, and prints what happened.
+parts, in the order of their file, then the red wines. Training continues from one model to the
+next. The red wines are not the data that the model was made for: the drift gate must stop the
+pipeline before anything is trained on them. The story prints what happened and writes a page with
+the history of all runs.
 """
 _EPILOG = """\
-The exit status is 0 if the story ended as it should: three models trained, the gate closed on the
-red wines, and nothing made of them. It is 2 if the arguments are wrong or another run is using
-OUTPUT, and otherwise 1. What an earlier story left in OUTPUT is
-removed first.
+The exit status is 0 if the story ended as it should: three models were trained, the gate stopped
+the red wines, and no model was trained on them. It is 2 if the arguments are wrong or another run
+is using OUTPUT, and 1 otherwise. What an earlier story left in OUTPUT is removed first.
 """
 WHITE_PARTS = 3
 GATE = "DriftReport"
@@ -67,7 +67,7 @@ class Span:
     """A delivery of wine.
 
     Attributes:
-        name: For people.
+        name: What a person calls it.
         table: Its rows.
     """
 
@@ -131,7 +131,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "--data",
         metavar="FOLDER",
         help="a folder with wine-quality.csv and winequality-red.csv; without it they are looked "
-        "for where `python -m examples.wine_quality.run --help` says",
+        "for in the places that `python -m examples.wine_quality.run --help` lists",
     )
     parser.add_argument(
         "--model",
@@ -143,7 +143,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Tells the story once.
+    """Runs the story once.
 
     Args:
         arguments: The command line; default that of the process.
@@ -164,7 +164,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _main(options: argparse.Namespace, started: float) -> int:
-    """Tells the story once, in a folder that no other run is using."""
+    """Runs the story once, in a folder that no other run is using."""
     log = new_log(options.output)
     try:
         with ticking(sys.stdout, "looking for the wine data ...", elsewhere=False):
@@ -211,11 +211,11 @@ def load_both(folder: str | None) -> tuple[WineData, WineData]:
 
 
 def deliveries(white: pa.Table, red: pa.Table) -> list[Span]:
-    """Returns the spans in the order in which they come.
+    """Returns the spans in the order in which they are delivered.
 
-    The order of the file is the nearest there is to an order in time: neighbours in it are alike,
-    and each part differs a little from the one before, as deliveries do. In random order there
-    would be nothing to see but chance.
+    The order of the file comes closest to an order in time: neighbours in it are alike, and each
+    part differs a little from the previous one, as deliveries do. In random order the parts would
+    differ by chance only.
     """
     parts = [
         Span(f"white wine, part {number} of {WHITE_PARTS}", part)
@@ -225,10 +225,10 @@ def deliveries(white: pa.Table, red: pa.Table) -> list[Span]:
 
 
 def check_own(output: Path) -> None:
-    """Checks that a folder holds nothing but what an earlier story left, if it is there at all.
+    """Checks that a folder, if it exists, holds only what an earlier story left.
 
     Raises:
-        FileExistsError: There is a folder of something else.
+        FileExistsError: The folder holds something else.
     """
     if not output.is_dir():
         return
@@ -241,10 +241,10 @@ def check_own(output: Path) -> None:
 
 
 def start_afresh(output: Path) -> None:
-    """Removes what an earlier story left: a store that has seen the spans would tell another one.
+    """Removes what an earlier story left: a store that knows the spans would change the story.
 
     Raises:
-        FileExistsError: There is a folder of something else.
+        FileExistsError: The folder holds something else.
     """
     check_own(output)
     for name in _MADE:
@@ -316,7 +316,7 @@ def table(found: Sequence[Run], spans: Sequence[Span]) -> Table:
 
 
 def say_where(terminal: Console, found: Sequence[Run], output: Path, page: Path) -> None:
-    """Prints where to see more."""
+    """Prints where to find more."""
     say(terminal, f"history of all runs       {short(str(page))}")
     gate = found[-1].drift
     if gate is not None and gate.report:
@@ -345,7 +345,7 @@ def what_went_wrong(found: Sequence[Run]) -> list[str]:
     if failed != [GATE] or last.drift is None or last.drift.verdict != "DRIFT":
         wrong.append(f"The gate ({GATE}) should have stopped the red wine; failed: {failed}.")
     if last.model is not None or last.pushed is not None:
-        wrong.append("Nothing should have been made of the red wine; a model was.")
+        wrong.append("No model should have been trained on the red wine; one was.")
     return wrong
 
 
@@ -368,8 +368,8 @@ def _start(run: Run) -> str:
 def _r2(run: Run) -> str:
     """Returns R2 of the new model and of the one in production, both on the new span.
 
-    Between spans R2 goes up and down with the span; whether the new model is better, only both on
-    the same rows can tell. That is what the Evaluator compares, too.
+    R2 depends on the span. Only both models on the same rows show whether the new one is better;
+    the Evaluator compares them in the same way.
     """
     from examples.wine_quality.summary import R2, metric
 
@@ -381,7 +381,7 @@ def _r2(run: Run) -> str:
 
 
 def _blessed(run: Run) -> str:
-    """Says whether the Evaluator accepted the model, and if not, by which of its two limits."""
+    """Says whether the Evaluator accepted the model, and if not, which of its limits it missed."""
     from examples.wine_quality.pipeline import MIN_R2
     from examples.wine_quality.summary import R2, metric
 

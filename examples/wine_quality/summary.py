@@ -1,4 +1,4 @@
-"""What a run of the pipeline did, in the words of docs/summary.md."""
+"""What a run of the pipeline did, with the keys of docs/summary.md."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def summary(run: Run, tuning: Tuning | None = None) -> dict[str, Any]:
     """Returns rows, anomalies, drift, metrics, blessing, push, logs and cached components.
 
     Args:
-        run: From `tfx_wine_ext.lineage`. A part that it did not reach is None.
+        run: From `tfx_wine_ext.lineage`. A part that the run did not reach is None.
         tuning: What its Tuner found; None if it had none.
     """
     return {
