@@ -16,6 +16,7 @@ from rich.table import Table
 
 from examples.wine_quality.console import (
     command,
+    console,
     first,
     loading,
     new_log,
@@ -160,7 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say_error(error)
         return 2
     with lock:
-        return _main(options, started)
+        try:
+            return _main(options, started)
+        except KeyboardInterrupt:
+            say(console(sys.stdout), "interrupted", "bold red")
+            return 130
 
 
 def _main(options: argparse.Namespace, started: float) -> int:
@@ -177,11 +182,7 @@ def _main(options: argparse.Namespace, started: float) -> int:
         return 1
     with noise_to_file(log) as terminal:
         _say_what_runs(terminal, options, data, log)
-        try:
-            summary = _run(terminal, options, data, log, started)
-        except KeyboardInterrupt:
-            say(terminal, "interrupted", "bold red")
-            return 130
+        summary = _run(terminal, options, data, log, started)
         if summary is None:
             say(terminal, f"The log has the details: {log}")
             return 1

@@ -17,6 +17,7 @@ from rich.table import Table
 
 from examples.wine_quality.console import (
     command,
+    console,
     first,
     loading,
     new_log,
@@ -160,7 +161,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say_error(error)
         return 1 if isinstance(error, FileExistsError) else 2
     with lock:
-        return _main(options, started)
+        try:
+            return _main(options, started)
+        except KeyboardInterrupt:
+            say(console(sys.stdout), "interrupted", "bold red")
+            return 130
 
 
 def _main(options: argparse.Namespace, started: float) -> int:
@@ -180,11 +185,7 @@ def _main(options: argparse.Namespace, started: float) -> int:
             say(terminal, f"data    {short(data.path)} ({data.table.num_rows:,} rows)")
         say_places(terminal, options.output, log)
         warn_of_sample(terminal, white, red)
-        try:
-            output, found = run_all(terminal, spans, options, log)
-        except KeyboardInterrupt:
-            say(terminal, "interrupted", "bold red")
-            return 130
+        output, found = run_all(terminal, spans, options, log)
         page = write_history(found, output, options.output)
         terminal.print(table(found, spans))
         say_where(terminal, found, options.output, page)

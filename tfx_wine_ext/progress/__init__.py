@@ -43,3 +43,8 @@ __all__ = [
     "observe_progress",
     "show_progress",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names; no module that happens to be imported."""
+    return list(__all__)
