@@ -58,6 +58,8 @@ is using OUTPUT, and 1 otherwise. What an earlier story left in OUTPUT is remove
 """
 WHITE_PARTS = 3
 GATE = "DriftReport"
+# On a narrower terminal, the words in the cells of the table would be broken.
+TABLE_WIDTH = 80
 _STORE = "metadata.db"
 # SQLite's journal is there if a story was killed.
 _MADE = ("data", "history.html", "logs", _STORE, f"{_STORE}-journal", "pipeline", "serving")
@@ -187,7 +189,7 @@ def _main(options: argparse.Namespace, started: float) -> int:
         warn_of_sample(terminal, white, red)
         output, found = run_all(terminal, spans, options, log)
         page = write_history(found, output, options.output)
-        terminal.print(table(found, spans))
+        terminal.print(table(found, spans, terminal.width))
         say_where(terminal, found, options.output, page)
         wrong = what_went_wrong(found)
         for sentence in wrong:
@@ -295,16 +297,17 @@ def write_history(found: Sequence[Run], output: Output, folder: Path) -> Path:
     return page
 
 
-def table(found: Sequence[Run], spans: Sequence[Span]) -> Table:
-    """Returns what happened, a line for each run."""
-    shown = Table(title="the story", title_justify="left")
-    for heading in ("run", "span", "drift", "start", "R2", "blessed", "pushed"):
-        shown.add_column(heading)
-    shown.caption = (
-        "R2 on the span's own eval split; in brackets, that of the model in production there"
-    )
-    for run, span in zip(found, spans):
-        shown.add_row(
+def table(found: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH) -> Table:
+    """Returns what happened: a line for each run, or a block for each where there is no room.
+
+    Args:
+        found: The runs.
+        spans: What each run was on.
+        width: Columns of the terminal.
+    """
+    headings = ("run", "span", "drift", "start", "R2", "blessed", "pushed")
+    rows = [
+        (
             str(run.number),
             span.name,
             _drift(run),
@@ -313,6 +316,21 @@ def table(found: Sequence[Run], spans: Sequence[Span]) -> Table:
             _blessed(run),
             Path(run.pushed).name if run.pushed else "no",
         )
+        for run, span in zip(found, spans)
+    ]
+    wide = width >= TABLE_WIDTH
+    shown = Table(title="the story", title_justify="left", show_header=wide)
+    shown.caption = (
+        "R2 on the span's own eval split; in brackets, that of the model in production there"
+    )
+    for heading in headings if wide else ("", ""):
+        shown.add_column(heading, overflow="fold")
+    for row in rows:
+        if wide:
+            shown.add_row(*row)
+        else:
+            for heading, cell in zip(headings, row):
+                shown.add_row(heading, cell, end_section=heading == headings[-1])
     return shown
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import re
 import shlex
 
+import pyarrow as pa
 import pytest
+from rich.console import Console
 
 from examples.wine_quality import story
 from examples.wine_quality.console import console, say, say_command
+from tests.examples.test_story import GOOD
 from tests.progress.screens import terminal
 from tfx_wine_ext.progress import ComponentEnded, ComponentStarted, State
 from tfx_wine_ext.progress.live_line import LiveLine
@@ -35,6 +40,19 @@ def test_a_path_is_not_folded(columns: int) -> None:
     with terminal(columns) as (stream, screen):
         say(console(stream), "output  /a folder/[brackets]/" + "deep/" * 20)
         assert screen.read() == "output  /a folder/[brackets]/" + "deep/" * 20 + "\r\n"
+
+
+@pytest.mark.parametrize("columns", [40, 80, 120])
+def test_the_table_of_the_story_breaks_no_word_and_loses_none(columns: int) -> None:
+    spans = [story.Span(f"white wine, part {part} of 3", pa.table({})) for part in (1, 2, 3)]
+    stream = io.StringIO()
+    Console(file=stream, width=columns).print(story.table(GOOD[:3], spans, columns))
+    shown = stream.getvalue()
+    words = " ".join(re.sub("[^\\w,().]+", " ", shown).split())
+    assert "…" not in shown
+    for word in ("white", "wine,", "part", "compared", "warm,", "blessed", "pushed"):
+        assert word in words.split(" ")
+    assert max(map(len, shown.splitlines())) <= columns
 
 
 @pytest.mark.parametrize(
