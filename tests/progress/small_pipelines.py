@@ -18,15 +18,15 @@ from tfx_wine_ext.testing import parquet_file
 @component
 def Judge(model: OutputArtifact[ModelBlessing], infra: OutputArtifact[InfraBlessing]):  # noqa: N802
     """Blesses a model as Evaluator does, and not its serving."""
-    model.value.set_int_custom_property("blessed", 1)
-    infra.value.set_int_custom_property("blessed", 0)
+    model.set_int_custom_property("blessed", 1)
+    infra.set_int_custom_property("blessed", 0)
 
 
 @component
 def Push(pushed: OutputArtifact[PushedModel]):  # noqa: N802
     """Says that a model was pushed, as Pusher does."""
-    pushed.value.set_int_custom_property("pushed", 1)
-    pushed.value.set_string_custom_property("pushed_destination", "serving/1")
+    pushed.set_int_custom_property("pushed", 1)
+    pushed.set_string_custom_property("pushed_destination", "serving/1")
 
 
 @component
@@ -62,6 +62,11 @@ def gate(folder: pathlib.Path, values: list[float], span: int, mode: str = "warn
         str(folder / "data"),
         input_config=example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name="train", pattern="span-{SPAN}/*.parquet")]
+        ),
+        output_config=example_gen_pb2.Output(
+            split_config=example_gen_pb2.SplitConfig(
+                splits=[example_gen_pb2.SplitConfig.Split(name="train", hash_buckets=1)]
+            )
         ),
     )
     examples = example_gen.outputs["examples"]

@@ -129,9 +129,12 @@ from pathlib import Path
 from tests.progress.small_pipelines import Broken, Judge, Push, pipeline
 from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx_wine_ext import show_progress
+judge, push, broken = Judge(), Push(), Broken()
+push.add_upstream_node(judge)
+broken.add_upstream_node(push)
 with show_progress(total=3, log="logs/run.log"):
     print("said by the pipeline")
-    LocalDagRunner().run(pipeline(Path(), Judge(), Push(), Broken()))
+    LocalDagRunner().run(pipeline(Path(), judge, push, broken))
 """
 
 
