@@ -64,7 +64,7 @@ def test_a_run_is_told_from_the_first_component_to_the_verdicts(
         "DriftReport": (State.COMPLETE, (DriftFound("DRIFT", 1, 1, 1),)),
         "Judge": (
             State.COMPLETE,
-            (Blessing("ModelBlessing", True), Blessing("InfraBlessing", False)),
+            (Blessing("InfraBlessing", False), Blessing("ModelBlessing", True)),
         ),
         "Push": (State.COMPLETE, (Pushed("serving/1"),)),
     }
@@ -156,7 +156,7 @@ def test_an_observer_that_fails_is_logged_once_and_changes_nothing(
     with caplog.at_level(logging.WARNING), observe_progress(failing):
         events = run(pipeline(tmp_path, Judge(), Push()))
     assert [end.state for end in ends(events).values()] == [State.COMPLETE] * 2
-    assert caplog.text.count("the observer's own fault") == 1
+    assert caplog.text.count("RuntimeError: the observer's own fault") == 1
 
 
 @pytest.mark.e2e

@@ -42,7 +42,9 @@ from tfx_wine_ext.progress.show import ComponentLines, count, ended, words
         (ModelStart(True), "warm start"),
         (ModelStart(False), "cold start"),
         (Blessing("ModelBlessing", True), "blessed"),
-        (Blessing("InfraBlessing", False), "not blessed"),
+        (Blessing("ModelBlessing", False), "not blessed"),
+        (Blessing("InfraBlessing", True), "infra blessed"),
+        (Blessing("InfraBlessing", False), "infra not blessed"),
         (Pushed("serving/1"), "pushed"),
         (Pushed(None), "not pushed"),
     ],
@@ -150,13 +152,10 @@ def test_a_person_sees_the_components_and_a_file_gets_everything_else(
         text=True,
     )
     progress, traceback = done.stderr[done.stderr.index("[1/3]") :].split("Traceback", 1)
-    assert [line[:24].split()[1:] for line in progress.splitlines()] == [
-        ["Judge"],
-        ["Push"],
-        ["Broken", "failed", "after"],
-    ]
-    assert progress.splitlines()[0].endswith(" s  blessed; not blessed")
-    assert progress.splitlines()[1].endswith(" s  pushed")
+    lines = [re.sub(r" +\d+\.\d s", " 0 s", line) for line in progress.splitlines()]
+    assert lines[:2] == ["[1/3] Judge 0 s  infra not blessed; blessed", "[2/3] Push 0 s  pushed"]
+    assert lines[2].startswith("[3/3] Broken failed after 0 s: ArithmeticError: ")
+    assert len(lines) == 3
     assert "ArithmeticError: mysql://me:***@db/x: two is \\x1b[31mnot three" in progress
     # The error itself is the caller's, and comes out as always.
     assert "ArithmeticError" in traceback

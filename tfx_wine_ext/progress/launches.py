@@ -189,10 +189,12 @@ def _outcome(launcher: Launcher, execution: int | None) -> tuple[State, tuple[Re
                 for event in store.get_events_by_execution_ids([execution])
                 if event.type == metadata_store_pb2.Event.OUTPUT
             ]
-            artifacts = store.get_artifacts_by_id(written) if written else []
+            artifacts = list(store.get_artifacts_by_id(written)) if written else []
             type_ids = {each.type_id for each in artifacts}
             types = store.get_artifact_types_by_id(type_ids) if type_ids else []
         by_id = {each.id: each for each in types}
+        # The store has an order of its own, which differs from run to run.
+        artifacts.sort(key=lambda each: (by_id[each.type_id].name, each.id))
         found_results = [
             _result(artifact_utils.deserialize_artifact(by_id[each.type_id], each))
             for each in artifacts

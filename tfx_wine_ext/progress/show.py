@@ -200,7 +200,8 @@ def words(result: Result) -> str:
     if isinstance(result, ModelStart):
         return "warm start" if result.warm else "cold start"
     if isinstance(result, Blessing):
-        return "blessed" if result.blessed else "not blessed"
+        what = "infra " if result.artifact_type == "InfraBlessing" else ""
+        return f"{what}blessed" if result.blessed else f"{what}not blessed"
     return "not pushed" if result.destination is None else "pushed"
 
 
