@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     )
     from tfx_wine_ext.drift.config import DriftConfig
     from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
+    from tfx_wine_ext.progress.show import show_progress
     from tfx_wine_ext.resolvers.base_model import BaseModelStrategy
     from tfx_wine_ext.resolvers.baseline_examples import (
         BlessedModelExamplesStrategy,
@@ -52,6 +53,7 @@ _MODULE_OF = {
     "WarmStartConfig": "tfx_wine_ext.warm_start.config",
     "WarmStartTrainer": "tfx_wine_ext.components.warm_start_trainer",
     "WarmStartTrainerSpec": "tfx_wine_ext.components.warm_start_trainer",
+    "show_progress": "tfx_wine_ext.progress.show",
 }
 
 __all__ = [  # literal, as type checkers read it
@@ -69,6 +71,7 @@ __all__ = [  # literal, as type checkers read it
     "WarmStartTrainer",
     "WarmStartTrainerSpec",
     "__version__",
+    "show_progress",
 ]
 
 

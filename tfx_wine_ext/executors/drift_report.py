@@ -49,6 +49,7 @@ from tfx_wine_ext.drivers.drift_report import (
 )
 from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
+from tfx_wine_ext.progress.launches import counting_rows, rows_of
 from tfx_wine_ext.publishers.drift_report import publish, worst_features
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.drift_page import render_drift_page
@@ -187,13 +188,14 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         logging.info("%d files to read", len(tasks))
         readings = [None if side is None else _Reading(config) for side in sides]
         try:
-            results = run_on_workers(
-                self._make_beam_pipeline(),
-                functools.partial(_read_file, config),
-                tasks,
-                folder,
-                (TableFileError, ValueError, TypeError),
-            )
+            with counting_rows(None) as counter:
+                results = run_on_workers(
+                    self._make_beam_pipeline(),
+                    functools.partial(_read_file, config, counter),
+                    tasks,
+                    folder,
+                    (TableFileError, ValueError, TypeError),
+                )
             for task, result in zip(tasks, results):
                 _merge(readings[task.side], config, task, result)
         finally:
@@ -374,9 +376,10 @@ def _merge(
         raise ValueError(f"{task.path}: {error}") from error
 
 
-def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
+def _read_file(config: DriftConfig, counter: str, task: _FileTask) -> bytes:
     """Summarises one file, on a worker."""
     reading = _Reading(config)
+    rows, count = 0, rows_of(counter, f"{task.side} {task.path}")
     ignored = frozenset(config.ignore)
     table = _TABLES[task.payload]([task.path], lambda name: name not in ignored, BeamFiles())
     for batch in table.batches():
@@ -384,6 +387,8 @@ def _read_file(config: DriftConfig, task: _FileTask) -> bytes:
             reading.add(batch)
         except (ValueError, TypeError) as error:
             raise type(error)(f"{task.path}: {error}") from error
+        rows += batch.num_rows
+        count(rows)
         del batch  # Before the next one is read.
     reading.sketch.add_names(table.names)
     return reading.to_bytes()

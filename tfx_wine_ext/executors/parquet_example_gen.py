@@ -42,6 +42,7 @@ from tfx_wine_ext.columnar.parquet_source import (
 )
 from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
+from tfx_wine_ext.progress.launches import counting_rows, rows_of
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
 from tfx_wine_ext.types import parquet_example_gen as keys
@@ -159,19 +160,22 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
     def _run(self, tasks: Sequence[ShardTask], destination: str) -> list[ShardResult]:
         """Spreads the tasks over the Beam runner's workers and gathers their results."""
         logging.info("%d shards to write to %s", len(tasks), destination)
-        results = run_on_workers(
-            self._make_beam_pipeline(),
-            functools.partial(_write_shard, destination),
-            tasks,
-            f"{destination}/{STAGING_FOLDER}/results",
-            (ParquetFileError,),
-        )
+        with counting_rows(sum(task.rows for task in tasks)) as counter:
+            results = run_on_workers(
+                self._make_beam_pipeline(),
+                functools.partial(_write_shard, destination, counter),
+                tasks,
+                f"{destination}/{STAGING_FOLDER}/results",
+                (ParquetFileError,),
+            )
         # A missing one is `commit`'s to notice.
         return [ShardResult.from_json(result.decode()) for result in results if result is not None]
 
 
-def _write_shard(destination: str, task: ShardTask) -> bytes:
-    return write_shard(task, destination, BeamFiles()).to_json().encode()
+def _write_shard(destination: str, counter: str, task: ShardTask) -> bytes:
+    name = f"{'/'.join(split.name for split in task.splits)} {task.index}"
+    count = rows_of(counter, name)
+    return write_shard(task, destination, BeamFiles(), count).to_json().encode()
 
 
 def _output_splits(
