@@ -27,26 +27,28 @@ def is_real() -> bool:
 
 
 def a_checkout(folder: Path) -> None:
-    """Looks like a checkout with the data in `data/`; what is built stays in the folder."""
+    """Looks like a checkout; what is built stays in the folder.
+
+    There are no data in it: pages use what their first steps leave, wherever these got theirs from.
+    """
     for name in ("Makefile", "scripts", "tfx_wine_ext"):
         (folder / name).symlink_to(CHECKOUT / name)
     # A copy: it looks for the data beside itself.
     shutil.copytree(CHECKOUT / "examples", folder / "examples")
     (folder / ".venv").symlink_to(sys.prefix)
-    (folder / "data").mkdir()
-    pa_csv.write_csv(wine("white"), folder / "data" / "wine-quality.csv")
-    pa_csv.write_csv(wine("red"), folder / "data" / "winequality-red.csv")
+
+
+def real_wine(folder: Path) -> Path:
+    """Writes the data to where only `WINE_QUALITY_DATA` finds them, and returns that folder."""
+    folder.mkdir()
+    pa_csv.write_csv(wine("white"), folder / "wine-quality.csv")
+    pa_csv.write_csv(wine("red"), folder / "winequality-red.csv")
+    return folder
 
 
 def wine_files(folder: Path) -> None:
     pa_csv.write_csv(wine("white"), folder / "white.csv")
     pa_csv.write_csv(wine("red"), folder / "red.csv")
-
-
-def readme(folder: Path) -> None:
-    a_checkout(folder)
-    pa_csv.write_csv(wine("white"), folder / "wine-quality.csv")
-    pa_csv.write_csv(wine("red"), folder / "winequality-red.csv")
 
 
 def command_line(folder: Path) -> None:
@@ -134,7 +136,6 @@ def transform_graph(folder: Path) -> None:
 
 
 FOLDERS = {
-    "README.md": readme,
     "docs/command-line.md": command_line,
     "docs/drift-report.md": data_of_wine,
     "docs/examples-properties.md": metadata_of_spans,
