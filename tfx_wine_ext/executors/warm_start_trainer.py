@@ -55,8 +55,8 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         Raises:
             UnusableBaseError: the base cannot be used, and the policy is
                 ``on_unusable_base="error"``.
-            ValueError: ``custom_config`` is no mapping, or has the key ``warm_start``; or the run_fn
-                reads a transform graph and the component was given none.
+            ValueError: ``custom_config`` is no mapping, or has the key ``warm_start``; or the
+                run_fn reads a transform graph, and the component was given none.
             RuntimeError: the run_fn saved no model.
         """
         request = json.loads(
