@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from examples.wine_quality.data import cut, load, write_spans
+from examples.wine_quality.data import load
 from tests.cli.conftest import write_as
 from tests.docs.blocks import CHECKOUT
 
@@ -75,11 +75,6 @@ def data_of_wine(folder: Path) -> None:
     pq.write_table(wine("white"), folder / "data" / "wine.parquet")
 
 
-def spans_of_wine(folder: Path) -> None:
-    write_spans(cut(wine("white"), 6), folder / "data")
-    pq.write_table(wine("red"), folder / "red.parquet")
-
-
 def metadata_of_spans(folder: Path) -> None:
     """A store of five ingestions: two of span 2, a copy of span 1, and a new column in span 4."""
     from google.protobuf import json_format
@@ -139,7 +134,6 @@ FOLDERS = {
     "docs/command-line.md": command_line,
     "docs/drift-report.md": data_of_wine,
     "docs/examples-properties.md": metadata_of_spans,
-    "docs/how-to/drift-gate.md": spans_of_wine,
     "docs/reports.md": wine_files,
     "docs/tutorial.md": a_checkout,
     "docs/warm-start.md": transform_graph,
