@@ -47,7 +47,7 @@ EXEMPT: dict[str, dict[str, str]] = {
     },
     "README.md": {
         "pip install .": INSTALLS,
-        "make wine    # a complete pipeline on real data, from Parquet file to pushed model": (
+        "make wine    # a whole pipeline on real data, from Parquet to pushed model": (
             MAKE_TEST + "; docs/tutorial.md has the others"
         ),
     },
