@@ -32,9 +32,6 @@ GOES_ON = {
     ]
 }
 
-# What their commands end with depends on how wines really are.
-NEED_REAL_WINE = {"docs/how-to/drift-gate.md"}
-
 # Document: {first line of the block: why it is not run}.
 MAKE_TEST = "it would run this very test"
 MINUTES = "it measures for minutes what the page has the figures of"
@@ -214,8 +211,6 @@ def test_a_backslash_joins_the_lines_of_a_command():
 
 @pytest.mark.parametrize("documents", CHAINS, ids=" ".join)
 def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypatch):
-    if not is_real() and NEED_REAL_WINE.intersection(documents):
-        pytest.skip("the wine data are not at hand, and the sample differs from them")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     if FOLDERS.get(documents[0]) is a_checkout and is_real():
