@@ -275,6 +275,21 @@ def test_a_failing_run_fn_publishes_no_model(train, path):
         assert [each for each in store.artifacts("Model") if each.state == "LIVE"] == []
 
 
+@both_paths
+def test_a_run_fn_that_needs_a_transform_graph_and_gets_none_is_told_so(train, path):
+    with (
+        FakeMetadata() as store,
+        pytest.raises(
+            ValueError,
+            match=r"^transform_graph: the run_fn reads .* was given none.* Give the trainer "
+            r"transform_graph=transform.outputs\['transform_graph'\]$",
+        ) as raised,
+    ):
+        train(store, path, run_fn=RUN_FN.replace(".run_fn", ".transforming_run_fn"))
+    # What went wrong within tensorflow_transform is still to be seen.
+    assert isinstance(raised.value.__cause__, TypeError)
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [

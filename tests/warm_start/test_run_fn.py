@@ -64,6 +64,25 @@ def test_without_a_request_the_start_is_cold_and_the_checkpoint_is_saved(tmp_pat
     assert (found.step, found.generation, found.optimizer) == (3, 0, "Adam")
 
 
+@pytest.mark.parametrize(
+    ("inputs", "kind", "complaint"),
+    [
+        ({"numbers": ["pH_z"]}, TypeError, "^inputs: expected an InputSpec, found {'numbers': "),
+        (spec_of(Affine.identity("pH"), Affine.identity("fat")), ValueError, "names .'fat'"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_found_before_a_cold_start(tmp_path, inputs, kind, complaint):
+    model = wide_and_deep(BEFORE)
+    with pytest.raises(kind, match=complaint):
+        restore(model, fn_args(tmp_path / "1"), inputs)
+
+
+def test_a_model_that_is_not_built_is_found_before_a_cold_start(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="has no weights yet: build it"):
+        restore(model, fn_args(tmp_path / "1"), BEFORE)
+
+
 def test_a_second_run_goes_on_from_the_first(tmp_path):
     first, _, _ = run(tmp_path / "1", BEFORE)
     _, before, report = run(tmp_path / "2", AFTER, request_for(tmp_path), seed=2)

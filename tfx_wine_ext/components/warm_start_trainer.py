@@ -52,7 +52,7 @@ class WarmStartTrainer(base_component.BaseComponent):
 
     The run_fn stays one for TFX's Trainer, with two calls more (docs/warm-start.md)::
 
-        inputs = warm_start.input_spec(fn_args.transform_output, {"features": [...]})
+        inputs = warm_start.input_spec(fn_args.transform_graph_path, {"features": [...]})
         model = ...                                           # built and compiled
         report = warm_start.restore(model, fn_args, inputs)   # before training
         ...                                                   # trained and exported as ever
@@ -72,7 +72,8 @@ class WarmStartTrainer(base_component.BaseComponent):
 
     Args:
         examples: A channel of Examples, raw or transformed.
-        transform_graph: A channel of a TransformGraph.
+        transform_graph: A channel of a TransformGraph. A run_fn that reads it, as the one above,
+            needs it. Default: none.
         schema: A channel of a Schema.
         base_model: A channel of the Model to go on from, as a Resolver with `BaseModelStrategy`
             finds it; it may be empty. Default: none, a cold start. Which base it is, `base` and

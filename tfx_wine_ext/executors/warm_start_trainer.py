@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import posixpath
+import traceback
 from typing import Any
 
 from absl import logging
@@ -54,7 +55,8 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         Raises:
             UnusableBaseError: the base cannot be used, and the policy is
                 ``on_unusable_base="error"``.
-            ValueError: ``custom_config`` is no mapping, or has the key ``warm_start``.
+            ValueError: ``custom_config`` is no mapping, or has the key ``warm_start``; or the
+                run_fn reads a transform graph, and the component was given none.
             RuntimeError: the run_fn saved no model.
         """
         request = json.loads(
@@ -69,7 +71,16 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
             ),
         }
         base = (input_dict.get(keys.BASE_MODEL_KEY) or [None])[0]
-        super().Do(_as_tfx_wants(input_dict, request), output_dict, properties)
+        try:
+            super().Do(_as_tfx_wants(input_dict, request), output_dict, properties)
+        except Exception as error:
+            if input_dict.get(keys.TRANSFORM_GRAPH_KEY) or not _came_from_transform(error):
+                raise
+            raise ValueError(
+                "transform_graph: the run_fn reads a transform graph, but this component was given "
+                "none, so that fn_args.transform_graph_path is None. Give the trainer "
+                "transform_graph=transform.outputs['transform_graph']"
+            ) from error
 
         model = artifact_utils.get_single_instance(output_dict[keys.MODEL_KEY])
         report = _report(model, request)
@@ -81,6 +92,12 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         outputs_utils.populate_output_artifact(output, output_dict)
         outputs_utils.populate_exec_properties(output, exec_properties)
         return output
+
+
+def _came_from_transform(error: Exception) -> bool:
+    """Whether an error was raised within TensorFlow Transform, which the run_fn called."""
+    modules = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(module.startswith("tensorflow_transform.") for module in modules)
 
 
 def _as_tfx_wants(

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext.columnar.files import Files, LocalFiles
+from tfx_wine_ext.warm_start.architecture import examine
 from tfx_wine_ext.warm_start.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -118,9 +119,9 @@ class WarmStartRequest:
 
 
 def restore(model: Any, fn_args: Any, inputs: InputSpec) -> TransferReport:
-    """Makes a new model go on from the base, if that was decided.
+    """Makes a new model continue from the base, if that was decided.
 
-    Call it after `compile` and before training. What it does to the variables stands at `transfer`.
+    Call it after `compile` and before training. `transfer` says what it does to the variables.
     Where the policy names `frozen_layers`, they are frozen from here on, and thaw by themselves
     when `fit` or `train_on_batch` have taken `frozen_steps` steps.
 
@@ -135,10 +136,18 @@ def restore(model: Any, fn_args: Any, inputs: InputSpec) -> TransferReport:
     Raises:
         UnusableBaseError: The base is damaged or another architecture, and the policy is
             `on_unusable_base="error"`. Otherwise the start is cold then, with a warning in the log.
-        ValueError: `inputs` does not fit the model, the request is not one, or the policy's
-            `frozen_layers` names a layer that the model does not have, also before a cold start.
+        TypeError: `inputs` is not an `InputSpec`. Raised before a cold start as well, as is:
+        ValueError: The model is not built, `inputs` does not fit it, the request is not one, or the
+            policy's `frozen_layers` names a layer that the model does not have.
     """
+    if not isinstance(inputs, InputSpec):
+        raise TypeError(
+            f"inputs: expected an InputSpec, found {inputs!r:.200}. Make one: "
+            "input_spec(fn_args.transform_graph_path, {'numbers': ['pH_z']})"
+        )
     request = WarmStartRequest.of(fn_args)
+    # `save` would find what is wrong here, but only when the training is over.
+    examine(model, inputs)
     if request.config.frozen_layers:
         from tfx_wine_ext.warm_start.freeze import layers_named
 
