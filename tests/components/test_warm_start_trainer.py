@@ -331,7 +331,7 @@ def test_which_base_it_is_is_said_to_the_strategy_alone(strategy, warm_start, re
 def test_another_base_than_the_strategy_s_is_refused():
     message = (
         r"warm_start: base='latest', pinned=None, but base_model comes from a BaseModelStrategy "
-        r"with base='latest_blessed', pinned=None: say it to the strategy alone"
+        r"with base='latest_blessed', pinned=None: give it to the strategy only"
     )
     with pytest.raises(ValueError, match=message):
         policy_of({}, {"base": "latest"})
