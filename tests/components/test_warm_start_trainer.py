@@ -359,7 +359,7 @@ def test_a_generation_that_is_no_count_makes_a_base_unusable(train, path):
         model.set_int_custom_property("generation", -3)
         result = train(store, path, base=[model])
     assert properties(result)["warm_start_reason"].endswith(
-        "cannot be used: its property 'generation' is -3, which is no count."
+        "cannot be used: its property 'generation' is -3, which is negative."
     )
 
 
