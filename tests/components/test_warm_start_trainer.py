@@ -236,8 +236,7 @@ def test_the_generations_drift_and_the_schema_may_force_a_cold_start(tmp_path, t
         assert start(first, limit) == (1, f"Warm start from model {one}")
         assert start(second, limit) == (
             0,
-            f"Cold start: base model {two} is of generation 1, and the policy is "
-            "max_generations=1.",
+            f"Cold start: base model {two} has generation 1, and the policy is max_generations=1.",
         )
         drift = {"cold_on_drift": True}
         assert start(first, drift, **blessing(1)) == (1, f"Warm start from model {one}")
@@ -249,7 +248,7 @@ def test_the_generations_drift_and_the_schema_may_force_a_cold_start(tmp_path, t
         assert start(first, same, **schema("same", "x")) == (1, f"Warm start from model {one}")
         assert start(first, same, **schema("other", "y")) == (
             0,
-            f"Cold start: base model {one} was trained under another schema, and the policy is "
+            f"Cold start: base model {one} was trained with another schema, and the policy is "
             "same_schema_only.",
         )
 
@@ -280,7 +279,7 @@ def test_a_failing_run_fn_publishes_no_model(train, path):
     [
         ({"module_file": "a.py"}, "run_fn: expected either run_fn or module_file, found both"),
         ({"run_fn": None}, "run_fn: expected either run_fn or module_file, found neither"),
-        ({"custom_config": {"warm_start": 1}}, "custom_config: the key 'warm_start' is this"),
+        ({"custom_config": {"warm_start": 1}}, "custom_config: the key 'warm_start' is reserved"),
         ({"warm_start": {"base": "best"}}, "warm_start: base must be one of .*found 'best'"),
         ({"warm_start": {"same_schema_only": True}}, "warm_start: same_schema_only needs schema="),
         ({"warm_start": {"cold_on_drift": True}}, "warm_start: cold_on_drift needs drift_blessing"),
@@ -384,9 +383,7 @@ has_statistics = "statistics" in standard_component_specs.TrainerSpec.INPUTS
 
 @pytest.mark.skipif(has_statistics, reason="this TFX's Trainer takes statistics")
 def test_statistics_are_refused_where_tfx_s_trainer_has_no_such_input(examples):
-    message = (
-        r"statistics: expected none, as the Trainer of this TFX \(1\.16\.0\) has no such input"
-    )
+    message = r"statistics: expected none, as the Trainer of TFX 1\.16\.0 has no such input"
     with pytest.raises(ValueError, match=message):
         WarmStartTrainer(
             examples=examples,
