@@ -717,7 +717,7 @@ DAMAGE = {
     ),
     "a pipe": (
         lambda path: (os.unlink(path), os.mkfifo(path)),
-        "00001-of-00003.*expected a regular file, found a pipe|is a pipe, no regular file",
+        "00001-of-00003.*expected a regular file, found a pipe|is a pipe, not a regular file",
     ),
 }
 
