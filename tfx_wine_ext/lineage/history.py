@@ -1,4 +1,4 @@
-"""The runs of a pipeline as one JSON document: what the command line and the page read."""
+"""The runs of a pipeline as one JSON document, for the command line and the page."""
 
 from __future__ import annotations
 

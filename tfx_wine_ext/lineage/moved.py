@@ -220,7 +220,7 @@ def _sentences(
     found += _about_settings(parts)
     if after.model is not None and after.model.warm:
         found.append(
-            f"The model goes on from model {after.model.base_model_id}: warm start, generation "
+            f"The model continues from model {after.model.base_model_id}: warm start, generation "
             f"{after.model.generation}."
         )
     elif after.model is not None and after.model.warm is False:
