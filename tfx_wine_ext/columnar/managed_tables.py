@@ -1,4 +1,4 @@
-"""Detects tables whose folders hold more than their current rows: Delta Lake, Iceberg, Hudi.
+"""Detects tables whose folders hold more than their rows: Delta Lake, Iceberg, Hudi, Paimon.
 
 Such a table keeps files with deleted or replaced rows; its metadata say which files, and which of
 their rows, are current. Reading the folder as plain Parquet files would restore the others.
@@ -38,6 +38,8 @@ _FORMATS = (
     _Format("Delta Lake", "_delta_log", "*"),
     _Format("Hudi", ".hoodie", "*"),
     _Format("Iceberg", "metadata", "*.metadata.json*"),
+    _Format("Iceberg", "metadata", "version-hint.text"),
+    _Format("Paimon", "snapshot", "snapshot-*"),
 )
 # Hive's transactional tables keep every change in a separate folder.
 _HIVE_ACID = re.compile(r"(base_\d+|(delete_)?delta_\d{7}_\d{7}(_\d{4})?)(_v\d+)?")
@@ -48,7 +50,7 @@ class ManagedTable:
     """A table that a file belongs to.
 
     Attributes:
-        format: ``Delta Lake``, ``Iceberg``, ``Hudi`` or ``transactional Hive``.
+        format: ``Delta Lake``, ``Iceberg``, ``Hudi``, ``Paimon`` or ``transactional Hive``.
         folder: The folder of the table.
         path: The first of the given files that belongs to it.
     """

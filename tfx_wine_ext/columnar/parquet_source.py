@@ -545,7 +545,7 @@ def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
 
     Raises:
         ParquetFileError: for the first file, in the order of `paths`, that cannot be used, or that
-            belongs to a Delta Lake, Iceberg, Hudi or transactional Hive table.
+            belongs to a Delta Lake, Iceberg, Hudi, Paimon or transactional Hive table.
     """
     table = managed_table_of(paths, files)
     if table is not None:

@@ -22,7 +22,7 @@ class BeamFiles:
 
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is a folder, or on an object store a prefix of files."""
-        return FileSystems.exists(path.rstrip("/") + "/")
+        return bool(FileSystems.exists(path.rstrip("/") + "/"))
 
     def exists(self, path: str) -> bool:
         """Tells whether the file exists."""

@@ -76,7 +76,7 @@ class _Freeze:
             layer.trainable = trainable
 
 
-class FreezeLayers(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types.
+class FreezeLayers(keras.callbacks.Callback):  # Keras has no types.
     """Freezes layers in the first steps of `fit`, then thaws them.
 
     `restore` already freezes the policy's `frozen_layers`; use this callback in a run_fn for other

@@ -547,7 +547,7 @@ def _merged(
     plan: _Planned, base: npt.NDArray[Any], fresh: npt.NDArray[Any], scale: npt.NDArray[Any] | None
 ) -> npt.NDArray[Any]:
     """Returns the fresh values, with the part common to both models taken from the base."""
-    value = fresh.copy()
+    value: npt.NDArray[Any] = fresh.copy()
     block = plan.overlap or (slice(None),) * fresh.ndim
     if plan.rows is None or scale is None:
         value[block] = base[block]
