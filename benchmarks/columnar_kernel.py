@@ -1,10 +1,10 @@
-"""How long it takes to turn Arrow batches in memory into framed examples, on one thread.
+"""Measures the conversion of Arrow batches in memory to framed examples, on one thread.
 
 Usage: python -m benchmarks.columnar_kernel [--rows 1000000] [--batch-rows 32768] [--repeats 3]
 
-Prints, for a table of 12 numbers and for a mixed one, the seconds of processor time for encoding,
-for cutting into records and hashing into buckets, and for framing: the best of the repeats, as
-other work on the machine only ever adds.
+For a table of 12 numbers and for a mixed one, it prints the processor time in seconds of encoding,
+of cutting into records and hashing into buckets, and of framing: the best of the repeats, since
+other work on the machine only adds time.
 """
 
 from __future__ import annotations

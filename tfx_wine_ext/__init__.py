@@ -1,8 +1,8 @@
 """Components that TensorFlow Extended lacks.
 
-Importing this package is cheap: it loads neither TFX nor TensorFlow, Beam, Arrow or numpy. A public
-name is imported from its module the first time it is used (PEP 562), so a script pays only for
-the component that it names, and tools that merely look at the package pay nothing.
+Importing this package is cheap: it loads neither TFX nor TensorFlow, Beam, Arrow or numpy. Each
+public name is imported from its module on first use (PEP 562), so a script pays only for the
+components that it uses.
 
 Example:
     >>> import tfx_wine_ext
@@ -76,11 +76,11 @@ __all__ = [  # literal, as type checkers read it
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the module of the public ``name`` and returns what it names.
+    """Imports the module that defines the public ``name`` and returns the object.
 
     Raises:
-        AttributeError: ``name`` is not public here.
-        ImportError: Its module cannot be imported, as the module says.
+        AttributeError: This package has no public ``name``.
+        ImportError: The module of ``name`` cannot be imported.
     """
     try:
         module = _MODULE_OF[name]
@@ -89,12 +89,12 @@ def __getattr__(name: str) -> Any:
     try:
         value = getattr(importlib.import_module(module), name)
     except AttributeError as error:
-        # Python would take it for a name that is not there, and hide the cause.
+        # Python would report an AttributeError as a missing name and hide the cause.
         raise ImportError(f"{module} cannot be imported: {error}") from error
-    globals()[name] = value  # The next use does not come here.
+    globals()[name] = value  # Later uses bypass this function.
     return value
 
 
 def __dir__() -> list[str]:
-    """Lists what is here already and what would be loaded on use."""
+    """Lists the names that are loaded and those that are loaded on first use."""
     return sorted({*globals(), *_MODULE_OF})

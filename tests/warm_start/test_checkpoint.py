@@ -182,7 +182,7 @@ def changed(folder, **keys):
         ({"variables": [{"role": "weight"}]}, r"variables\[0\]: expected the key 'name'"),
         (
             {"variables": [{"role": "weight", "name": "w", "shape": [], "dtype": "object"}]},
-            r"variables\[0\]\.dtype: expected a type of numbers, found 'object'",
+            r"variables\[0\]\.dtype: expected a numeric type, found 'object'",
         ),
     ],
 )
