@@ -73,14 +73,17 @@ def copy_of_the_checkout() -> pathlib.Path:
 
 
 def clean_environment(name: str, distribution: pathlib.Path, extras: str = "") -> pathlib.Path:
-    """Makes an environment with a distribution and the tested versions; returns its programs."""
+    """Makes an environment with a distribution and the tested versions; returns its programs.
+
+    It has a pip, as most do; TFX calls it for a `module_file`.
+    """
     stamp = pathlib.Path(bootstrap.stamp_in(sys.prefix)).read_text(encoding="utf-8")
     constraints = CHECKOUT / "constraints" / f"{stamp.splitlines()[0]}.txt"
     venv = FOLDER / name
     run(uv(), "venv", "--quiet", "--python", sys.executable, venv)
     run(
         *(uv(), "pip", "install", "--quiet", "--python", venv / "bin" / "python"),
-        *("--constraint", constraints, f"{distribution}{extras}"),
+        *("--constraint", constraints, "pip", f"{distribution}{extras}"),
     )
     return venv / "bin"
 
