@@ -92,21 +92,21 @@ def test_the_public_address_is_the_same_wherever_it_is_given(checkout, setup):
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("[a](docs/a.md)", "[a](https://host/us/it/blob/v1/docs/a.md)"),
-        ("[a](docs/a.md#part)", "[a](https://host/us/it/blob/v1/docs/a.md#part)"),
-        ("[a](docs/adr/)", "[a](https://host/us/it/blob/v1/docs/adr/)"),
+        ("[a](guide/a.md)", "[a](https://host/us/it/blob/v1/guide/a.md)"),
+        ("[a](guide/a.md#part)", "[a](https://host/us/it/blob/v1/guide/a.md#part)"),
+        ("[a](guide/adr/)", "[a](https://host/us/it/blob/v1/guide/adr/)"),
         ("[a](#part)", "[a](https://host/us/it/blob/v1/README.md#part)"),
-        ("![a\nb](docs/a.PNG)", "![a\nb](https://host/us/it/raw/v1/docs/a.PNG)"),
+        ("![a\nb](guide/a.PNG)", "![a\nb](https://host/us/it/raw/v1/guide/a.PNG)"),
         (
-            "[![a](docs/a.svg)](docs/a.md)",
-            "[![a](https://host/us/it/raw/v1/docs/a.svg)](https://host/us/it/blob/v1/docs/a.md)",
+            "[![a](guide/a.svg)](guide/a.md)",
+            "[![a](https://host/us/it/raw/v1/guide/a.svg)](https://host/us/it/blob/v1/guide/a.md)",
         ),
         (
-            '<a href="LICENSE"><img src="docs/a.png" width="80"></a>',
+            '<a href="LICENSE"><img src="guide/a.png" width="80"></a>',
             '<a href="https://host/us/it/blob/v1/LICENSE">'
-            '<img src="https://host/us/it/raw/v1/docs/a.png" width="80"></a>',
+            '<img src="https://host/us/it/raw/v1/guide/a.png" width="80"></a>',
         ),
-        ("[a][b]\n\n[b]: docs/a.md", "[a][b]\n\n[b]: https://host/us/it/blob/v1/docs/a.md"),
+        ("[a][b]\n\n[b]: guide/a.md", "[a][b]\n\n[b]: https://host/us/it/blob/v1/guide/a.md"),
         ("<a href='LICENSE'>", "<a href='https://host/us/it/blob/v1/LICENSE'>"),
         ("[a](https://x.org/a.md)", "[a](https://x.org/a.md)"),
         ("[a](mailto:a@x.org)", "[a](mailto:a@x.org)"),
