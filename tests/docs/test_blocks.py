@@ -52,12 +52,6 @@ EXEMPT: dict[str, dict[str, str]] = {
     "docs/adr/0008-warm-start-keeps-the-function.md": {
         "z  = (s' / s) z' + (c' - c) / s": "a formula",
     },
-    "docs/adr/0019-our-own-encoder.md": {
-        "python -m benchmarks.columnar_kernel --rows 1000000 --repeats 3 --tfx-bsl": MINUTES,
-    },
-    "docs/adr/0020-our-own-sketch-of-numbers.md": {
-        "uv pip install --target build/datasketches --no-deps datasketches": MINUTES,
-    },
     "docs/benchmarks.md": {
         "python -m benchmarks.parquet_example_gen": MINUTES,
         "python -m benchmarks.columnar_kernel --repeats 3": MINUTES,
