@@ -202,7 +202,8 @@ def test_the_repair_of_requirements_resolves_them_from_what_is_installed(tmp_pat
         f"sys.path.append({str(tmp_path / 'ours')!r})\n"
         "from tfx_wine_ext.cli import checks, environment\n"
         "found = environment.this_environment('none', sys.path[1:-1])\n"
-        "print(checks.repair(found, [checks._requirements(found)]))\n"
+        "[asked] = [each for each in checks.check(found) if each.name == 'requirements']\n"
+        "print(checks.repair(found, [asked]))\n"
     )
     venv.run(venv.uv, "pip", "install", "--no-deps", "--target", tmp_path / "ours", wheel)
     venv.run(venv.uv, "pip", "install", *to_venv, tmp_path / "asking", "six==1.15.0")

@@ -75,7 +75,7 @@ _SHOWN = (
     "numpy",
     "pyarrow",
 )
-_MOST_LINES = 10
+_MOST_LINES = 3
 
 
 def check(environment: Environment) -> list[Finding]:
