@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from tfx_wine_ext.warm_start.config import WarmStartConfig
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 # The one table of public names; the imports above repeat it for type checkers only.
 _MODULE_OF = {
