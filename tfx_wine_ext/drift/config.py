@@ -61,7 +61,6 @@ class Threshold:
             raise ValueError(f"warn must be at most fail ({self.fail}), found {self.warn}")
 
 
-# Where they come from, and what each metric sees, is in docs/drift-metrics.md.
 DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
     "psi": Threshold(0.25, 0.1),
     "js": Threshold(0.1),
@@ -73,6 +72,10 @@ DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
     "missing_rate": Threshold(0.05),
     "infinite_rate": Threshold(0.05),
 }
+"""From which value on each metric fails and warns, where a `DriftConfig` says nothing else.
+
+Where the values come from, and what each metric sees: docs/drift-metrics.md.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
