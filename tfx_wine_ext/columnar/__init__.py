@@ -37,3 +37,8 @@ __all__ = [
     "frame_records",
     "plan_features",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not; no module that happens to be imported."""
+    return list(__all__)
