@@ -139,7 +139,7 @@ FOLDERS = {
     "docs/drift-report.md": data_of_wine,
     "docs/examples-properties.md": metadata_of_spans,
     "docs/how-to/drift-gate.md": spans_of_wine,
-    "docs/reports.md": wine_files,
+    "docs/reference/report.md": wine_files,
     "docs/tutorial.md": a_checkout,
     "docs/warm-start.md": transform_graph,
 }
