@@ -37,8 +37,8 @@ class _Defaults(Mapping[str, Threshold]):
 DEFAULT_THRESHOLDS: Mapping[str, Threshold] = _Defaults()
 """From which value on each metric fails and warns, where a `DriftConfig` says nothing else.
 
-It has all registered metrics; one that is registered later is there, too. Where the values come from,
-and what each metric sees: docs/drift-metrics.md.
+It has all registered metrics, also those that are registered later. Where the values come from, and
+what each metric sees: docs/drift-metrics.md.
 """
 
 
