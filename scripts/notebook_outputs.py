@@ -68,9 +68,9 @@ def cleared(text: str, checkout: Path) -> str:
     """Clears a text of what differs from run to run.
 
     Example:
-        >>> cleared("/work/wine/build/serving/1795634707 since 1.16.0", Path("/work/wine"))
+        >>> cleared("/checkout/build/serving/1795634707 since 1.16.0", Path("/checkout"))
         'build/serving/… since …'
-        >>> cleared("-0.00, -0.05 and parquet-v1:2d8926", Path("/work/wine"))
+        >>> cleared("-0.00, -0.05 and parquet-v1:2d8926", Path("/checkout"))
         '0.00, -0.05 and parquet-v1:…'
     """
     text = text.replace(f"{checkout}/", "")
