@@ -134,7 +134,7 @@ FOLDERS = {
     "docs/command-line.md": command_line,
     "docs/drift-report.md": data_of_wine,
     "docs/examples-properties.md": metadata_of_spans,
-    "docs/reports.md": wine_files,
+    "docs/reference/report.md": wine_files,
     "docs/tutorial.md": a_checkout,
     "docs/warm-start.md": transform_graph,
 }

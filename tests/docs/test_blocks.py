@@ -19,7 +19,7 @@ DOCUMENTS = sorted(
 
 # Their blocks import neither TFX nor TensorFlow.
 QUICK = {
-    "docs/reports.md",
+    "docs/reference/report.md",
 }
 
 # Pages whose readers have read another one first, and go on in its folder.

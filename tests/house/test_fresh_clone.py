@@ -65,6 +65,7 @@ def test_make_alone_lists_the_targets_and_installs_nothing(clone):
         "wine",
         "story",
         "notebook",
+        "notebook-outputs",
         "test",
         "test-1.16",
         "test-1.21",

@@ -96,3 +96,41 @@ def test_doctor_knows_the_same_releases_and_pythons(bootstrap):  # noqa: F811
 def test_ci_runs_every_set(bootstrap, checkout):  # noqa: F811
     script = (checkout / ".ci" / "run").read_text(encoding="utf-8")
     assert [row.name for row in bootstrap.SETS if row.name not in script] == []
+
+
+def test_every_page_names_the_same_pythons(bootstrap, checkout):  # noqa: F811
+    pythons = sorted({row.python for row in bootstrap.SETS})
+    pages = [checkout / "README.md", checkout / "CONTRIBUTING.md", *checkout.glob("docs/**/*.md")]
+    named = {
+        (page.relative_to(checkout).as_posix(), found)
+        for page in pages
+        for found in re.findall(
+            r"3\.\d+(?: to | ?- ?|\u2013)3\.\d+", page.read_text(encoding="utf-8")
+        )
+    }
+    range_of_all = f"{dotted(pythons[0])} to {dotted(pythons[-1])}"
+    assert {found for _, found in named} == {range_of_all}
+    assert {"README.md", "docs/index.md", "docs/versions.md"} & {page for page, _ in named}
+
+
+def test_the_package_and_the_pages_name_the_system_that_is_tested(metadata, checkout):
+    classifiers = metadata["metadata"]["classifiers"].split("\n")
+    systems = [line for line in classifiers if line.startswith("Operating System")]
+    assert systems == ["Operating System :: POSIX :: Linux"]
+    for page in ("README.md", "docs/versions.md"):
+        text = (checkout / page).read_text(encoding="utf-8")
+        assert re.search(r"Linux(?: and | \()x86-64", text), page
+
+
+def test_the_checkers_know_the_oldest_python(bootstrap, metadata):  # noqa: F811
+    assert metadata["mypy"]["python_version"] == dotted(min(row.python for row in bootstrap.SETS))
+
+
+@pytest.mark.parametrize("tool", ["jupyterlab", "mkdocs-material", "mypy", "pytest", "ruff"])
+def test_every_set_has_what_the_makefile_calls(bootstrap, checkout, tool):  # noqa: F811
+    without = [
+        row.name
+        for row in bootstrap.SETS
+        if f"\n{tool}==" not in (checkout / "constraints" / f"{row.name}.txt").read_text("utf-8")
+    ]
+    assert without == []

@@ -36,3 +36,8 @@ __all__ = [
     "frame_records",
     "plan_features",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not; no module that happens to be imported."""
+    return list(__all__)

@@ -53,3 +53,8 @@ __all__ = [
     "summarize",
     "summarize_column",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not; no module that happens to be imported."""
+    return list(__all__)

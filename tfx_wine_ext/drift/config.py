@@ -34,8 +34,12 @@ class _Defaults(Mapping[str, Threshold]):
         return repr(dict(self))
 
 
-# Of all registered metrics, as they are: one that is registered later is there, too.
 DEFAULT_THRESHOLDS: Mapping[str, Threshold] = _Defaults()
+"""From which value on each metric fails and warns, where a `DriftConfig` says nothing else.
+
+It has all registered metrics, also those that are registered later. Where the values come from, and
+what each metric sees: docs/drift-metrics.md.
+"""
 
 
 @dataclasses.dataclass(frozen=True)

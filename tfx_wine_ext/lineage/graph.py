@@ -12,6 +12,8 @@ from tfx_wine_ext.report.text import span_text
 from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 BOTH = "both"
+"""The direction of a graph that shows what an artifact was made from and what was made from it."""
+
 _DIRECTIONS = (UPSTREAM, DOWNSTREAM, BOTH)
 
 

@@ -25,8 +25,12 @@ from tfx_wine_ext.report.text import count, number, pair, span_text, visible
 
 DRIFT_REPORT, STATISTICS = "drift report", "statistics"
 
-# With fewer pairs, not even a perfect order is unlikely by chance: of four, one in 12 is.
 MIN_PAIRS = 4
+"""How many pairs of runs a correlation needs.
+
+With fewer, even a perfect order is likely by chance: of four pairs, one order in 12 is perfect.
+"""
+
 # Up to this number, p-values are computed over all orders: 7! = 5,040 of them.
 _EXACT_PAIRS = 7
 # Metrics of TFMA that do not say how good a model is.

@@ -27,6 +27,8 @@ from tfx_wine_ext.lineage.snapshot import (
 from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 LATEST = "latest"
+"""What `find_run` takes for the newest run."""
+
 # Longer ones are taken for the beginning of an id, if they are one: TFX's ids begin with a year.
 _MOST_DIGITS = 3
 # The years 1970 to 9998, in milliseconds.

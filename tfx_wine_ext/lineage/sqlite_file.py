@@ -26,8 +26,8 @@ from typing import Any
 from tfx_wine_ext.documents import DocumentError, open_regular
 from tfx_wine_ext.lineage.errors import StoreError
 
-# TFX holds a lock for milliseconds.
 LOCK_SECONDS = 5.0
+"""How long a lock on an SQLite file is waited for; TFX holds one for milliseconds."""
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100

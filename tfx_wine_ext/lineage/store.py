@@ -36,8 +36,10 @@ from tfx_wine_ext.lineage.sqlite_file import (
 __all__ = ["LOCK_SECONDS", "ReadOnlyStore", "StoreError", "open_store", "store_name"]
 
 CONNECT_SECONDS = 5.0
-# Of one call to a server, if the configuration does not say; a bulk read is one call.
+"""How long a server may take to answer at all."""
+
 CALL_SECONDS = 120.0
+"""How long one call to a gRPC server may take, unless its configuration says otherwise."""
 
 # What MLMD says, which alone knows the version that it is made for.
 _OTHER_VERSION = re.compile(r"database version (\d+) is \w+ than library version (\d+)")

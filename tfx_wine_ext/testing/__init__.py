@@ -83,5 +83,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Lists the public names, loaded or not."""
+    """Lists the public names, loaded or not; no module that happens to be imported."""
     return list(__all__)

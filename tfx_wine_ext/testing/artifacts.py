@@ -46,6 +46,7 @@ _STATISTICS_FILE = "FeatureStats.pb"
 _SCHEMA_FILE = "schema.pbtxt"
 
 AnyArtifact = Union["Artifact", ArtifactRecord]
+"""An artifact of TFX, or the record of one that a launch returned."""
 
 
 def as_channel(*artifacts: AnyArtifact) -> Channel:

@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before a file is opened)
 
 Rows = Union[pa.Table, Iterable[Mapping[str, Any]]]
+"""What a table is made from: an Arrow table, or one mapping from column to value for each row."""
 
 
 def as_table(rows: Rows) -> pa.Table:

@@ -89,3 +89,8 @@ def __getattr__(name: str) -> Any:
 
         return getattr(freeze, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not; no module that happens to be imported."""
+    return list(__all__)

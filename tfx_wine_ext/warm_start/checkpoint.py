@@ -47,7 +47,10 @@ LAYOUT_VERSION = 1
 """The only layout that is written and read."""
 
 INDEX_FILE = "checkpoint.json"
+"""The file of a checkpoint that describes the others; JSON."""
+
 ARRAYS_FILE = "variables.npz"
+"""The file of a checkpoint that holds the values of its variables; numpy's format."""
 
 _WEIGHT = "weight"
 # The largest int64, which MLMD and TensorFlow count with.

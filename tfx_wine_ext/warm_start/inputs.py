@@ -204,7 +204,10 @@ class Unknown:
 
 
 FeatureTransform = Union[Affine, Vocabulary, Buckets, Raw, Unknown]
+"""What a column of a model's input is."""
+
 Coded = (Vocabulary, Buckets)
+"""The kinds of column whose numbers are codes."""
 
 _KINDS: dict[str, type] = {
     "affine": Affine,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 ACTIONS = ("restored", "remapped", "initialised", "skipped")
+"""What a transfer can do with a variable."""
 
 
 @dataclasses.dataclass(frozen=True)

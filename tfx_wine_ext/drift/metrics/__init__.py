@@ -40,3 +40,8 @@ __all__ = [
     "registered_metrics",
     "unregister_metric",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not; no module that happens to be imported."""
+    return list(__all__)
