@@ -1,6 +1,6 @@
-"""A hook of MkDocs: CONTRIBUTING.md and CHANGELOG.md stand on the site, too.
+"""A hook of MkDocs: the documents in the top folder are pages of the site, too.
 
-GitHub, PyPI and people look for both in the top folder, and MkDocs takes pages only from `docs/`.
+Code hosts, PyPI and people look for them in the top folder, and MkDocs takes pages only from `docs/`.
 Copies would grow apart, so the files themselves become pages, with their links as a page of `docs/`
 would write them; and links of other pages to them lead to these pages.
 """
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CODE_OF_CONDUCT.md": "code-of-conduct.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+}
 """The files in the top folder, and what their pages are called."""
 
 

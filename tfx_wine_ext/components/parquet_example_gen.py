@@ -51,7 +51,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
     It takes the place of ``FileBasedExampleGen`` with TFX's ``parquet_executor`` and keeps its
     arguments, but for ``custom_config``, of which there is no use, and ``output_file_format``,
     which follows from the payload. It keeps its splits: the same rows fall into the same splits
-    wherever TFX reads them right. What differs: 0, 0.0, False and "" arrive as values instead of
+    wherever TFX reads them right (see `key_order`). What differs: 0, 0.0, False and "" arrive as values instead of
     missing ones, a null is a missing one, and every Arrow type has a documented fate
     (docs/arrow-types.md). Files are checked before any worker starts, a cached result stands as
     long as their content does, and the number of rows of each split is recorded on the artifact
@@ -88,6 +88,9 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
             ``region=north`` as columns, as Hive, Spark and Arrow do (docs/arrow-types.md).
             Default: True. That of a span (``date={YYYY}-{MM}-{DD}/*``) is another in each span:
             leave it out with `exclude_columns` where spans are compared.
+        key_order: Order of the features that is hashed for the splits; see `EncodeOptions`.
+            Default: ``"bytewise"``. ``"upb"`` gives TFX's own splits where its protobuf is 4 or
+            later (TFX 1.21) and one name begins with another (``id``, ``id_type``).
         custom_executor_spec: Another executor, for tests and experiments.
 
     Raises:
@@ -122,6 +125,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
         shuffle_seed: int | None = None,
         num_shards: int | None = None,
         hive_partitioning: bool = True,
+        key_order: Literal["bytewise", "upb"] = "bytewise",
         custom_executor_spec: BeamExecutorSpec | None = None,
     ) -> None:
         """Checks the arguments and builds the spec; reads no file."""
@@ -139,6 +143,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
                 cast=dict(cast or {}),
                 null_in_list=null_in_list,
                 allow_float_overflow=allow_float_overflow,
+                key_order=key_order,
             ),
             filters=filters,
             unify_schemas=unify_schemas,
