@@ -1,8 +1,8 @@
 """A hook of MkDocs: the documents in the top folder are pages of the site, too.
 
-Code hosts, PyPI and people look for them in the top folder, and MkDocs takes pages only from `docs/`.
-Copies would grow apart, so the files themselves become pages, with their links as a page of `docs/`
-would write them; and links of other pages to them lead to these pages.
+Code hosts, PyPI and people look for them in the top folder, and MkDocs takes pages only from
+`docs/`. Copies would grow apart, so the files themselves become pages, with their links as a page
+of `docs/` would write them; and links of other pages to them lead to these pages.
 """
 
 from __future__ import annotations
@@ -31,8 +31,13 @@ def links_from_the_top(text: str) -> str:
     Example:
         >>> links_from_the_top("[a](docs/adr/README.md#b), [c](https://example.com/docs/d.md)")
         '[a](adr/README.md#b), [c](https://example.com/docs/d.md)'
+        >>> links_from_the_top("[ours](SECURITY.md#secrets)")
+        '[ours](security.md#secrets)'
     """
-    return re.sub(r"\]\(docs/", "](", text)
+    text = re.sub(r"\]\(docs/", "](", text)
+    for file, page in PAGES.items():
+        text = text.replace(f"]({file}", f"]({page}")
+    return text
 
 
 def links_to_the_top(text: str) -> str:

@@ -51,10 +51,10 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
     It takes the place of ``FileBasedExampleGen`` with TFX's ``parquet_executor`` and keeps its
     arguments, but for ``custom_config``, of which there is no use, and ``output_file_format``,
     which follows from the payload. It keeps its splits: the same rows fall into the same splits
-    wherever TFX reads them right (see `key_order`). What differs: 0, 0.0, False and "" arrive as values instead of
-    missing ones, a null is a missing one, and every Arrow type has a documented fate
-    (docs/arrow-types.md). Files are checked before any worker starts, a cached result stands as
-    long as their content does, and the number of rows of each split is recorded on the artifact
+    wherever TFX reads them right (see `key_order`). What differs: 0, 0.0, False and "" arrive as
+    values instead of missing ones, a null is a missing one, and every Arrow type has a documented
+    fate (docs/arrow-types.md). Files are checked before any worker starts, a cached result stands
+    as long as their content does, and the number of rows of each split is recorded on the artifact
     (docs/examples-properties.md).
 
     Outputs:
