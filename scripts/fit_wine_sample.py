@@ -79,7 +79,9 @@ def describe_part(part: pa.Table) -> dict[str, Any]:
     """Returns what is known of a part of the file."""
     features = np.column_stack([part[name].to_numpy() for name in FEATURES])
     grades, counts = np.unique(part[LABEL].to_numpy(), return_counts=True)
-    correlations = np.corrcoef(np.apply_along_axis(normal_scores, 0, features), rowvar=False)
+    correlations: npt.NDArray[np.float64] = np.corrcoef(
+        np.apply_along_axis(normal_scores, 0, features), rowvar=False
+    )
     return {
         "rows": part.num_rows,
         "grades": {str(grade): int(count) for grade, count in zip(grades, counts)},

@@ -1,4 +1,4 @@
-"""Tables whose folder holds more than their rows: Delta Lake, Iceberg, Hudi.
+"""Tables whose folder holds more than their rows: Delta Lake, Iceberg, Hudi, Paimon.
 
 Such a table keeps files whose rows were deleted or replaced, and says in its own metadata which
 files, and which rows of them, are still part of it. To read the folder as plain Parquet files would
@@ -39,6 +39,8 @@ _FORMATS = (
     _Format("Delta Lake", "_delta_log", "*"),
     _Format("Hudi", ".hoodie", "*"),
     _Format("Iceberg", "metadata", "*.metadata.json*"),
+    _Format("Iceberg", "metadata", "version-hint.text"),
+    _Format("Paimon", "snapshot", "snapshot-*"),
 )
 # Hive's transactional tables keep every change in a folder of its own.
 _HIVE_ACID = re.compile(r"(base_\d+|(delete_)?delta_\d{7}_\d{7}(_\d{4})?)(_v\d+)?")
@@ -49,7 +51,7 @@ class ManagedTable:
     """A table that a file belongs to.
 
     Attributes:
-        format: ``Delta Lake``, ``Iceberg``, ``Hudi`` or ``transactional Hive``.
+        format: ``Delta Lake``, ``Iceberg``, ``Hudi``, ``Paimon`` or ``transactional Hive``.
         folder: The folder of the table.
         path: The first of the files that belongs to it.
     """

@@ -547,7 +547,7 @@ def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
 
     Raises:
         ParquetFileError: of the first file, in the order of `paths`, that cannot be used, or that
-            belongs to a Delta Lake, Iceberg, Hudi or transactional Hive table.
+            belongs to a Delta Lake, Iceberg, Hudi, Paimon or transactional Hive table.
     """
     table = managed_table_of(paths, files)
     if table is not None:

@@ -206,5 +206,6 @@ def _fronts(lengths: Ints) -> npt.NDArray[np.void]:
 
 
 def _masked(crcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
-    turned = (crcs >> np.uint32(15)) | (crcs << np.uint32(17))
-    return turned + np.uint32(MASK_DELTA)
+    masked: npt.NDArray[np.uint32] = (crcs >> np.uint32(15)) | (crcs << np.uint32(17))
+    masked += np.uint32(MASK_DELTA)
+    return masked

@@ -147,7 +147,9 @@ def copy_runs(out: Bytes, to: Ints, source: Bytes, starts: Ints, lengths: Ints) 
 
 def _windows(array: Bytes, width: int) -> Chunks:
     """Returns a view whose item ``i`` is ``array[i:i + width]`` as one value."""
-    return np.ndarray((len(array) - width + 1,), dtype=f"V{width}", buffer=array.data, strides=(1,))
+    shape = (len(array) - width + 1,)
+    windows: Chunks = np.ndarray(shape, dtype=f"V{width}", buffer=array.data, strides=(1,))
+    return windows
 
 
 class Head:

@@ -188,12 +188,14 @@ def _equal_bins(filled: list[Steps]) -> Floats:
         half = max(0.5, abs(low) * 2.0**-20)
         with np.errstate(over="ignore"):
             around = np.array([low - half, low + half])
-        return np.clip(around, -np.finfo(float).max, np.finfo(float).max)
+        edges: Floats = np.clip(around, -np.finfo(float).max, np.finfo(float).max)
+        return edges
     step = _step(filled, low, high)
     if step is not None:
         first, steps = round(low / step), round(high / step) - round(low / step) + 1
         wide = math.ceil(steps / MOST_BINS)
-        return (first - 0.5 + wide * np.arange(math.ceil(steps / wide) + 1)) * step
+        lows: Floats = first - 0.5 + wide * np.arange(math.ceil(steps / wide) + 1, dtype=float)
+        return lows * step
     # Quarters, as the difference of two floats may be too large for a float.
     edges = np.linspace(low / 4, high / 4, MOST_BINS + 1) * 4
     edges[[0, -1]] = low, high

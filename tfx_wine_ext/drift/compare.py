@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING, Any, Union
 
 import pyarrow as pa
 
-from tfx_wine_ext.drift import bins, counted, ordered, shares
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
 from tfx_wine_ext.drift.aggregates import histogram, statistics
 from tfx_wine_ext.drift.alignment import on_common_numbers
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.metric import Metric, Verdict
+from tfx_wine_ext.drift.metrics import CategoricalPair, NumericPair, registered_metrics
+from tfx_wine_ext.drift.metrics.registry import CATEGORICAL, NUMERIC
 from tfx_wine_ext.drift.summaries import (
     CategoricalDistribution,
-    CategoricalPair,
     Distribution,
-    NumericDistribution,
+    absent,
     is_numeric,
     summarize,
     table_of,
@@ -388,17 +388,20 @@ def _measure(
     if min(old.n, new.n) < config.min_count:
         few = f"{old.n} and {new.n} values, and at least {config.min_count} are needed"
         return _Measured(name, kind, *given, {}, {INCONCLUSIVE: few}, (old, new))
-    absent = [_absent(old), _absent(new)]
-    metrics = {"missing_rate": shares.share_change(absent[0], old.n, absent[1], new.n)}
-    present_counts = [old.n - absent[0], new.n - absent[1]]
+    pair: NumericPair | CategoricalPair
+    if is_numeric(old) and is_numeric(new):
+        pair = NumericPair(old, new)
+    else:
+        assert isinstance(old, CategoricalDistribution)
+        assert isinstance(new, CategoricalDistribution)
+        pair = CategoricalPair(old, new)
+    metrics = _metrics(name, pair, needs_values=False)
+    present_counts = [side.n - absent(side) for side in (old, new)]
     found: Mapping[Verdict, str] = {}
     if max(old.error, new.error) >= 1:
         found = {INCONCLUSIVE: "only the number of values is known"}
     elif min(present_counts) >= config.min_count:
-        if is_numeric(old) and is_numeric(new):
-            metrics.update(_numeric(old, new))
-        elif isinstance(old, CategoricalDistribution) and isinstance(new, CategoricalDistribution):
-            metrics.update(_categorical(old, new))
+        metrics.update(_metrics(name, pair, needs_values=True))
     elif max(present_counts) > 0:
         few = (
             f"{present_counts[0]} and {present_counts[1]} values that are not missing, and at "
@@ -421,52 +424,17 @@ def _measure(
     )
 
 
-def _absent(summary: Distribution) -> int:
-    return summary.missing + (summary.nan if is_numeric(summary) else 0)
-
-
-def _js(found: bins.Bins) -> Metric:
-    """Of present values: with a bin for missing ones, far fewer than may be missing would fail."""
-    present = found.present()
-    return counted.jensen_shannon(present.reference, present.current, present.errors)
-
-
-def _numeric(old: NumericDistribution, new: NumericDistribution) -> dict[str, Metric]:
-    found = bins.numeric_bins(old, new)
-    pair = ordered.OrderedPair(old, new)
-    infinite = [side.negative_infinity + side.positive_infinity for side in (old, new)]
-    metrics = {
-        "psi": counted.population_stability(found.reference, found.current, found.errors),
-        "js": _js(found),
-        "ks": ordered.kolmogorov_smirnov(pair),
-        "infinite_rate": shares.share_change(infinite[0], old.n, infinite[1], new.n),
+def _metrics(
+    feature: str, pair: NumericPair | CategoricalPair, *, needs_values: bool
+) -> dict[str, Metric]:
+    kind = NUMERIC if isinstance(pair, NumericPair) else CATEGORICAL
+    metrics = registered_metrics().values()
+    measured = {
+        metric.name: metric.of(feature, pair)
+        for metric in metrics
+        if kind in metric.kinds and metric.needs_values is needs_values
     }
-    if pair.finite:
-        metrics["wasserstein"] = ordered.wasserstein(pair)
-    return metrics
-
-
-def _categorical(old: CategoricalDistribution, new: CategoricalDistribution) -> dict[str, Metric]:
-    pair = CategoricalPair(old, new)
-    found = bins.categorical_bins(pair)
-    _, before, after = pair.aligned
-    rest = (pair.totals[0] - int(before.sum()), pair.totals[1] - int(after.sum()))
-    return {
-        "psi": counted.population_stability(found.reference, found.current, found.errors),
-        "js": _js(found),
-        "chi_square": _chi_square(pair, found),
-        "l_infinity": counted.l_infinity(before, after, old.error + new.error, rest),
-        "unseen_mass": shares.unseen_mass(pair),
-    }
-
-
-def _chi_square(pair: CategoricalPair, found: bins.Bins) -> Metric:
-    if not any(pair.taken_off):
-        _, before, after = pair.aligned
-        return counted.chi_square(before, after)
-    # Of values whose counts are not known well, only the sum is.
-    present = found.present()
-    return counted.chi_square(present.reference, present.current, present.errors)
+    return {name: value for name, value in measured.items() if value is not None}
 
 
 def _adjusted(measured: list[_Measured]) -> list[_Measured]:

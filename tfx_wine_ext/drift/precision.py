@@ -167,7 +167,7 @@ def representatives(points: Floats, precision: Precision) -> Floats:
     tolerance = precision.tolerance(np.maximum(sizes[1:], sizes[:-1]))
     if not (gaps <= tolerance).any() or _are_whole(points, precision):
         return points
-    found = points.copy()
+    found: Floats = points.copy()
     for nearer in _NEARER:
         near = gaps <= tolerance * nearer
         edges = np.flatnonzero(np.diff(near, prepend=False, append=False))

@@ -45,6 +45,8 @@ _NAMES = (
 _SECRETS = (
     # The password of a URL. It may hold an @, and unescaped a slash: where the error is just that.
     (re.compile(r"(://[^\s/:@]*):(?!\d+/)[^\s\"']*@"), r"\1:***@"),
+    # user:password@host without a scheme, as database drivers write it.
+    (re.compile(r"(?<![\w./:@-])([\w.-]+):[^\s:@/\"'*]+@(?=[\w\[])"), r"\1:***@"),
     # "password": "..." of JSON and of Python's dicts, password="..."; the end may be cut off.
     (
         re.compile(rf"(?i)({_NAMES}[\"']?\s*[=:]\s*b?)([\"'])(?:(?!\2)[^\\]|\\.)*(\2?)", re.DOTALL),
@@ -55,7 +57,8 @@ _SECRETS = (
     # password: ... of YAML, but for errors about a column of that name; --password ... of commands.
     (
         re.compile(
-            r"(?i)((?:passw(?:or)?d|passphrase|api[_-]?key):\s*(?!expected\b)|"
+            r"(?i)((?:passw(?:or)?d|passphrase|secret|"
+            r"(?:api|access|account|private|shared|secret)[_-]?key):\s*(?!expected\b)|"
             rf"--{_NAMES}\s+)[^\s*\"'({{\[]\S*"
         ),
         r"\1***",

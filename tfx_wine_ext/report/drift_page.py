@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.documents import checked
+from tfx_wine_ext.drift.metrics import registered_metrics
 from tfx_wine_ext.drift.ranking import WORST_FIRST, severity
 from tfx_wine_ext.report import explain, glossary, plots, shapes
 from tfx_wine_ext.report.page import NAME_LIMIT, render
@@ -162,12 +163,12 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
         verdicts=[(verdict, sum(view.verdict == verdict for view in views)) for verdict in found],
         sortable=[
             (name, explain.label_of(name))
-            for name in glossary.METRICS
+            for name in registered_metrics()
             if any(name in feature["metrics"] for feature in features)
         ],
         has_baseline=document["verdict"] != "NO_BASELINE",
         has_errors=any(m["error"] for feature in features for m in feature["metrics"].values()),
-        metrics=glossary.METRICS,
+        metrics=registered_metrics(),
         columns=glossary.COLUMNS,
         metric_number=explain.metric_number,
         label_of=explain.label_of,

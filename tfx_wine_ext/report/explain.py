@@ -9,8 +9,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfx_wine_ext.drift import ranking
+from tfx_wine_ext.drift.metrics import registered_metrics
+from tfx_wine_ext.drift.metrics.registry import SHARE
 from tfx_wine_ext.report import plots
-from tfx_wine_ext.report.glossary import METRICS
 from tfx_wine_ext.report.text import count, isolated, number, pair, percent, visible
 
 Json = Mapping[str, Any]
@@ -46,7 +47,8 @@ def label_of(metric: str) -> str:
         >>> label_of("ks"), label_of("energy")
         ('Kolmogorov-Smirnov', 'energy')
     """
-    return METRICS[metric].label if metric in METRICS else visible(metric, 60)
+    registered = registered_metrics().get(metric)
+    return registered.label if registered else visible(metric, 60)
 
 
 def metric_number(metric: str, value: float | None) -> str:
@@ -56,7 +58,8 @@ def metric_number(metric: str, value: float | None) -> str:
         >>> metric_number("ks", 0.1234), metric_number("missing_rate", 0.5).replace("\u00a0", " ")
         ('0.123', '50 %')
     """
-    if metric in METRICS and METRICS[metric].is_share:
+    registered = registered_metrics().get(metric)
+    if registered and registered.unit == SHARE:
         return percent(value)
     return number(value, 3)
 

@@ -26,7 +26,7 @@ import re
 import sys
 import uuid
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -160,7 +160,8 @@ def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = 
         probed += [("output", str(i), array) for i, array in enumerate(checkpoint.probe.outputs)]
     probes = [_plain(name, array) for _, name, array in probed]
     buffer = io.BytesIO()
-    np.savez(buffer, **{str(number): array for number, array in enumerate([*arrays, *probes])})
+    members: dict[str, Any] = {str(i): array for i, array in enumerate([*arrays, *probes])}
+    np.savez(buffer, **members)
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
     arrays_file = f"{digest[:16]}/{ARRAYS_FILE}"
@@ -492,7 +493,8 @@ def _array(
     array = np.frombuffer(data, entry.dtype, math.prod(entry.shape), start)
     if entry.dtype.kind == "U" and (array.view(np.uint32) > sys.maxunicode).any():
         raise CheckpointError(f"{path}: {what}, found what is no text")
-    return array.reshape(entry.shape, order="F" if fortran else "C").copy()
+    shaped: npt.NDArray[Any] = array.reshape(entry.shape, order="F" if fortran else "C").copy()
+    return shaped
 
 
 def _header(entry: _Entry, fortran: bool) -> bytes:
@@ -503,6 +505,7 @@ def _header(entry: _Entry, fortran: bool) -> bytes:
         "fortran_order": fortran,
         "shape": entry.shape,
     }
-    np.lib.format.write_array_header_1_0(buffer, description)  # type: ignore[no-untyped-call]
+    write_header: Callable[..., None] = np.lib.format.write_array_header_1_0
+    write_header(buffer, description)
     written = buffer.getvalue()
     return written[:8] + written[10:].rstrip()

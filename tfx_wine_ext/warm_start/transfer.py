@@ -546,7 +546,7 @@ def _merged(
     plan: _Planned, base: npt.NDArray[Any], fresh: npt.NDArray[Any], scale: npt.NDArray[Any] | None
 ) -> npt.NDArray[Any]:
     """The fresh values with what both models have in its place."""
-    value = fresh.copy()
+    value: npt.NDArray[Any] = fresh.copy()
     block = plan.overlap or (slice(None),) * fresh.ndim
     if plan.rows is None or scale is None:
         value[block] = base[block]
