@@ -294,10 +294,10 @@ def _drift(drift: dict[str, Any]) -> str:
     elif verdict == "NO_BASELINE":
         found = "nothing to compare with: no earlier span has been read"
     else:
-        found = (
-            f"{verdict} from span {drift['baseline_span']}: "
-            f"{drift['features_drifted']} of {drift['features']} features drifted"
-        )
+        from tfx_wine_ext.drift.words import changed
+
+        words = changed(drift["features_drifted"], drift["features_warned"], drift["features"])
+        found = f"{verdict} from span {drift['baseline_span']}: {words}"
     return f"{found}\n{escape(short(drift['report']))}"
 
 

@@ -88,6 +88,7 @@ def test_all_that_is_recorded_is_the_same_by_both_paths(tmp_path, store, path):
         "share_drifted": 0.5,
         "features": 2,
         "features_drifted": 1,
+        "features_warned": 0,
         "rows": 100,
         "span": 2,
         "baseline_rows": 100,

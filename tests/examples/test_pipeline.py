@@ -93,6 +93,7 @@ def test_the_first_run_pushes_a_model_and_says_how_good_it_is(
             "baseline_span": None,
             "features": 12,
             "features_drifted": 0,
+            "features_warned": 0,
         },
         "warm_start": None,
         "blessed": True,

@@ -22,7 +22,7 @@ class BeamFiles:
 
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is a folder, or a prefix of files on an object store."""
-        return FileSystems.exists(path.rstrip("/") + "/")
+        return bool(FileSystems.exists(path.rstrip("/") + "/"))
 
     def exists(self, path: str) -> bool:
         """Tells whether there is such a file."""

@@ -95,13 +95,15 @@ def _features(runs: Sequence[Run], moved: Sequence[Mapping[str, Any]]) -> list[d
                 "limits": [score and score.threshold for score in row],
                 "verdicts": [score and score.verdict for score in row],
                 "metrics": [score and score.metric for score in row],
+                "by_chance": [score and score.by_chance for score in row],
             }
         )
     return found
 
 
 def _badness(score: Score) -> tuple[int, float]:
-    return WORST_FIRST.index(score.verdict), -(score.nearness or 0.0)
+    nearness = 0.0 if score.by_chance else score.nearness or 0.0
+    return WORST_FIRST.index(score.verdict), -nearness
 
 
 def _unread(runs: Sequence[Run], moved: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

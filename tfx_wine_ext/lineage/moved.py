@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.lineage.evaluation import MetricValue, gated_metrics
 from tfx_wine_ext.lineage.files import MISSING, SoftFiles
@@ -19,6 +20,7 @@ from tfx_wine_ext.lineage.readings import jsonable
 from tfx_wine_ext.lineage.runs import Component, Drift, Examples, Run
 from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
 from tfx_wine_ext.report.glossary import COUNTS, metric_label
+from tfx_wine_ext.report.quantity import Quantity
 from tfx_wine_ext.report.text import count, number, pair, span_text, visible
 
 DRIFT_REPORT, STATISTICS = "drift report", "statistics"
@@ -299,24 +301,24 @@ def _about_features(scores: Sequence[Score], report: Drift | None) -> str:
             number_drifted = report.features_drifted
         of_them = f"of the worst {len(scores)}, "
     near = sum(score.verdict == "WARN" for score in scores)
+    warned: int | None = near
+    if of_them and report:
+        warned = report.features_warned
     unsure = sum(score.verdict == "INCONCLUSIVE" for score in scores)
-    also = [f"{of_them}{near} came near a limit"] if near else []
-    also += [f"of {unsure} it cannot be told"] if unsure else []
-    if not number_drifted:
-        text = f"{by}none of {count(total, 'feature')} drifted"
-    else:
-        most = ", ".join(map(_in_words, drifted[:_MOST_IN_SENTENCE]))
-        text = f"{by}{number_drifted} of {count(total, 'feature')} drifted"
-        text += f"; most: {most}" if most else ""
-    text = text[0].upper() + text[1:]
-    return "; ".join([text, *also]) + "."
+    text = by + changed(number_drifted, warned, total)
+    most = ", ".join(map(_in_words, drifted[:_MOST_IN_SENTENCE]))
+    text += f"; most: {most}" if most else ""
+    if near and warned is None:
+        text += f"; {of_them}{near} changed within {'its limits' if near == 1 else 'their limits'}"
+    text += f"; {of_them}{unsure} cannot be judged" if unsure else ""
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _in_words(score: Score) -> str:
     name = _shown(score.feature)
     if score.direction is None or score.before is None or score.after is None:
         return name
-    old, new = pair(score.before, score.after)
+    old, new = Quantity(score.time).pair(score.before, score.after)
     return f"{name} {score.direction} (mean {old} to {new})"
 
 

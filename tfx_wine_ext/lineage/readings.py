@@ -253,6 +253,7 @@ def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
         "baseline_span_date": day(found.get(drift_keys.BASELINE_SPAN_DATE_KEY)),
         "features": whole(found.get(drift_keys.FEATURES_KEY)),
         "features_drifted": whole(found.get(drift_keys.FEATURES_DRIFTED_KEY)),
+        "features_warned": whole(found.get(drift_keys.FEATURES_WARNED_KEY)),
         "share_drifted": finite(found.get(drift_keys.SHARE_DRIFTED_KEY)),
         "reasons": (),
         "scores": scores_of_properties(found),
@@ -294,8 +295,10 @@ def _of_document(
         "baseline_span_date": day((document["baseline"] or {}).get("span_date")),
         "features": len(features),
         "features_drifted": sum(feature["verdict"] == "DRIFT" for feature in features),
+        "features_warned": sum(feature["verdict"] == "WARN" for feature in features),
         "share_drifted": finite(document["share_drifted"]),
         "reasons": tuple(document["reasons"]),
+        "reason_kinds": tuple(document.get("reason_kinds", ())),
         "scores": scores_of_report(document),
         "lost_baseline": (document.get("lost_baseline") or {}).get("uri"),
     }

@@ -108,6 +108,9 @@ class Drift:
         scores: Of all features, or of the worst ones if the file is gone; the worst first.
         baseline_span_date: The date that their span stands for, if it was found by one.
         lost_baseline: Folder of a baseline whose files were gone, so that nothing was compared.
+        features_warned: How many features warn; None in what earlier releases recorded.
+        reason_kinds: What each of the reasons is about; empty in reports of earlier releases. See
+            `tfx_wine_ext.drift.compare.DriftResult`.
     """
 
     id: int | None
@@ -124,6 +127,8 @@ class Drift:
     scores: tuple[Score, ...]
     baseline_span_date: str | None = None
     lost_baseline: str | None = None
+    features_warned: int | None = None
+    reason_kinds: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)

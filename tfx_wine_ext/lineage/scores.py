@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext import documents
-from tfx_wine_ext.drift.ranking import WORST_FIRST, deciding_metric, nearness, severity
+from tfx_wine_ext.drift.ranking import (
+    WORST_FIRST,
+    beyond_chance,
+    deciding_metric,
+    nearness,
+    severity,
+)
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.types import drift_report as keys
 
@@ -41,14 +47,16 @@ _REPORT = documents.record(
                     ),
                     "baseline": documents.optional(_SIDE),
                     "current": documents.optional(_SIDE),
-                }
+                },
+                {"time": documents.optional(_TEXT)},
             )
         ),
         "baseline": documents.optional(
             documents.record({"name": _TEXT}, {"span": documents.optional(documents.whole_number)})
         ),
         "share_drifted": documents.optional(_NUMBER),
-    }
+    },
+    {"reason_kinds": documents.list_of(_TEXT)},
 )
 
 
@@ -66,6 +74,9 @@ class Score:
         direction: `up` or `down`, of the mean; None for categories, or if it is not known.
         before: Mean in the baseline.
         after: Mean now.
+        time: What times the means are, in microseconds: `date`, `timestamp`, `time` of day or
+            `duration`; None: numbers.
+        by_chance: Whether chance alone makes a score as high in samples of these sizes.
     """
 
     feature: str
@@ -76,6 +87,8 @@ class Score:
     direction: str | None = None
     before: float | None = None
     after: float | None = None
+    time: str | None = None
+    by_chance: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The score as a JSON object.
@@ -128,6 +141,8 @@ def _of_feature(feature: Mapping[str, Any]) -> Score:
         direction,
         before,
         after,
+        feature.get("time"),
+        metric is not None and not beyond_chance(metric),
     )
 
 

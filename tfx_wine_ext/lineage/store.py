@@ -51,7 +51,7 @@ _EXPECTED = (
 )
 
 
-class ReadOnlyStore(metadata_store.MetadataStore):  # type: ignore[misc]  # MLMD has no types.
+class ReadOnlyStore(metadata_store.MetadataStore):  # MLMD has no types.
     """MLMD's client, opened by `open_store`: for calls that read.
 
     Attributes:

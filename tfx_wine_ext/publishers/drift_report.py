@@ -36,7 +36,7 @@ def publish(
         blessing: The same.
     """
     features, baseline, current = document["features"], document["baseline"], document["current"]
-    drifted = [f for f in features if f["verdict"] == Verdict.DRIFT.value]
+    verdicts = [feature["verdict"] for feature in features]
     set_custom_properties(
         report,
         {
@@ -45,7 +45,8 @@ def publish(
             keys.AGGREGATE_KEY: document["aggregate"],
             keys.CLASSIFIER_AUC_KEY: (document["multivariate"] or {}).get("auc"),
             keys.FEATURES_KEY: len(features),
-            keys.FEATURES_DRIFTED_KEY: len(drifted),
+            keys.FEATURES_DRIFTED_KEY: verdicts.count(Verdict.DRIFT.value),
+            keys.FEATURES_WARNED_KEY: verdicts.count(Verdict.WARN.value),
             keys.ROWS_KEY: current["rows"],
             keys.SPAN_KEY: current["span"],
             keys.BASELINE_ROWS_KEY: baseline and baseline["rows"],

@@ -76,7 +76,7 @@ class _Freeze:
             layer.trainable = trainable
 
 
-class FreezeLayers(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types.
+class FreezeLayers(keras.callbacks.Callback):  # Keras has no types.
     """Freezes layers in the first steps of `fit`, then thaws them.
 
     `restore` does so by itself where the policy names `frozen_layers`; this is for other layers, or
