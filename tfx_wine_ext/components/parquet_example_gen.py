@@ -50,7 +50,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
 
     It replaces ``FileBasedExampleGen`` with TFX's ``parquet_executor``. It has the same arguments
     except ``custom_config``, which it does not need, and ``output_file_format``, which follows from
-    the payload. Rows that TFX reads correctly fall into the same splits. The differences: 0, 0.0,
+    the payload. Rows that TFX reads correctly fall into the same splits (see `key_order`). The differences: 0, 0.0,
     False and "" are values instead of missing, a null is missing, and the conversion of every Arrow
     type is documented (docs/arrow-types.md). Files are checked before any worker starts, a cached
     result stays valid as long as their content does not change, and the number of rows of each
@@ -87,6 +87,9 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
             columns, as Hive, Spark and Arrow do (docs/arrow-types.md). Default: True. The folder
             of a span (``date={YYYY}-{MM}-{DD}/*``) has another value in each span: drop it with
             `exclude_columns` if spans are compared.
+        key_order: Order in which the features are hashed for the splits; see `EncodeOptions`.
+            Default: ``"bytewise"``. ``"upb"`` gives TFX's own splits where its protobuf is 4 or
+            later (TFX 1.21) and one name begins with another (``id``, ``id_type``).
         custom_executor_spec: Another executor, for tests and experiments.
 
     Raises:
@@ -121,6 +124,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
         shuffle_seed: int | None = None,
         num_shards: int | None = None,
         hive_partitioning: bool = True,
+        key_order: Literal["bytewise", "upb"] = "bytewise",
         custom_executor_spec: BeamExecutorSpec | None = None,
     ) -> None:
         """Checks the arguments and builds the spec; reads no file."""
@@ -138,6 +142,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
                 cast=dict(cast or {}),
                 null_in_list=null_in_list,
                 allow_float_overflow=allow_float_overflow,
+                key_order=key_order,
             ),
             filters=filters,
             unify_schemas=unify_schemas,

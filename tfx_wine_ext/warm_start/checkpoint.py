@@ -301,7 +301,8 @@ def _write(files: Files, path: str, content: bytes) -> None:
 def _size(files: Files, path: str) -> int:
     try:
         with open_regular(path) if isinstance(files, LocalFiles) else files.open(path) as stream:
-            return stream.seek(0, io.SEEK_END)
+            stream.seek(0, io.SEEK_END)
+            return stream.tell()  # TensorFlow's files return nothing from `seek`.
     except DocumentError as error:
         raise CheckpointError(str(error)) from None
     except OSError as error:
