@@ -50,11 +50,11 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
 
     It replaces ``FileBasedExampleGen`` with TFX's ``parquet_executor``. It has the same arguments
     except ``custom_config``, which it does not need, and ``output_file_format``, which follows from
-    the payload. Rows that TFX reads correctly fall into the same splits (see `key_order`). The differences: 0, 0.0,
-    False and "" are values instead of missing, a null is missing, and the conversion of every Arrow
-    type is documented (docs/arrow-types.md). Files are checked before any worker starts, a cached
-    result stays valid as long as their content does not change, and the number of rows of each
-    split is recorded on the artifact (docs/examples-properties.md).
+    the payload. Rows that TFX reads correctly fall into the same splits (see `key_order`). The
+    differences: 0, 0.0, False and "" are values instead of missing, a null is missing, and the
+    conversion of every Arrow type is documented (docs/arrow-types.md). Files are checked before any
+    worker starts, a cached result stays valid as long as their content does not change, and the
+    number of rows of each split is recorded on the artifact (docs/examples-properties.md).
 
     Outputs:
         examples: ``standard_artifacts.Examples``: a folder ``Split-<name>`` for each split with
