@@ -11,7 +11,7 @@ UV := .bootstrap/uv-venv/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help wine story notebook notebook-outputs test test-1.16 test-1.21 test-set lint docs constraints clean environment
+.PHONY: help wine story notebook notebook-outputs test test-1.16 test-1.21 test-set lint docs release-check constraints clean environment
 
 help: ## this list
 	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on, e.g. make wine ARGS="--tune"'
@@ -56,6 +56,10 @@ lint: environment ## check style, layout and types
 # NO_MKDOCS_2_WARNING is read by the theme, which would print an opinion about another project.
 docs: environment ## build the site into build/site/; ARGS=serve shows it while it is written
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs $(or $(ARGS),build --strict)
+
+# Two clean environments, which are removed when all is well. ARGS goes to pytest, with `not e2e`.
+release-check: environment ## build sdist and wheel into dist/, and test both as installed
+	@$(PYTHON) scripts/release_check.py $(ARGS)
 
 # The resolver starts from the versions in a file, if it is there: delete it to renew them all.
 constraints: environment ## resolve constraints/*.txt anew from their .in and setup.cfg

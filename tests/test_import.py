@@ -93,7 +93,7 @@ def test_the_lazy_table_the_type_checkers_imports_and_all_are_the_same_names():
         for alias in statement.names
     }
     assert imported == tfx_wine_ext._MODULE_OF
-    assert tfx_wine_ext.__all__ == [*sorted(imported), "__version__"]
+    assert sorted(tfx_wine_ext.__all__) == sorted([*imported, "__version__"])
 
 
 def test_an_unknown_name_is_an_attribute_error():

@@ -61,17 +61,19 @@ def test_make_alone_lists_the_targets_and_installs_nothing(clone):
     assert done.returncode == 0
     targets = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("  make ")]
     assert targets == [
-        *(
-            "help",
-            "wine",
-            "story",
-            "notebook",
-            "notebook-outputs",
-            "test",
-            "test-1.16",
-            "test-1.21",
-        ),
-        *("lint", "docs", "constraints", "clean"),
+        "help",
+        "wine",
+        "story",
+        "notebook",
+        "notebook-outputs",
+        "test",
+        "test-1.16",
+        "test-1.21",
+        "lint",
+        "docs",
+        "release-check",
+        "constraints",
+        "clean",
     ]
     assert not (clone / ".venv").exists()
 

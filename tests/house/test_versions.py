@@ -24,6 +24,12 @@ def dotted(version):
     return ".".join(map(str, version))
 
 
+def range_of(pythons):
+    """How a page says which Pythons: `3.10 to 3.13`, or the only one."""
+    low, high = (dotted(find(pythons)) for find in (min, max))
+    return low if low == high else f"{low} to {high}"
+
+
 def row_of(checkout, dependency_set):
     """The row of a set in the tables: its Python, its C library, and the versions in its file."""
     text = (checkout / "constraints" / f"{dependency_set.name}.txt").read_text(encoding="utf-8")
@@ -32,14 +38,34 @@ def row_of(checkout, dependency_set):
     return "| " + " | ".join(cells) + " |"
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/versions.md"])
-def test_the_tables_are_what_the_sets_of_versions_say(page, bootstrap, checkout):  # noqa: F811
+def test_the_table_is_what_the_sets_of_versions_say(bootstrap, checkout):  # noqa: F811
     rows = [
         "| TFX | Python | Apache Beam | TensorFlow | Keras | numpy | pyarrow |",
         "|---|---|---|---|---|---|---|",
         *(row_of(checkout, row) for row in bootstrap.SETS),
     ]
-    assert "\n".join(rows) in (checkout / page).read_text(encoding="utf-8")
+    assert "\n".join(rows) in (checkout / "docs" / "versions.md").read_text(encoding="utf-8")
+
+
+def test_the_readme_names_the_releases_and_their_pythons(bootstrap, checkout):  # noqa: F811
+    readme = (checkout / "README.md").read_text(encoding="utf-8")
+    pythons = {
+        release: range_of([row.python for row in bootstrap.SETS if row.tfx == release])
+        for release in sorted({row.tfx for row in bootstrap.SETS})
+    }
+    sentence = " or ".join(f"{tfx} (Python {python})" for tfx, python in pythons.items())
+    assert f"It installs TFX {sentence}" in readme
+    badges = {
+        "TFX": " and ".join(pythons),
+        "Python": range_of([row.python for row in bootstrap.SETS]),
+        "licence": "Apache 2.0",
+    }
+    shown = re.findall(r"\[!\[([^:]+): ([^]]+)\]\(https://img\.shields\.io/badge/([^)]+)\)", readme)
+    # What is read aloud, and what is shown, which is within the address.
+    assert {label.replace("Licence", "licence"): text for label, text, _ in shown} == badges
+    assert {image.replace("%20", " ") for _, _, image in shown} == {
+        f"{label}-{text}-blue" for label, text in badges.items()
+    }
 
 
 def test_the_package_names_the_pythons_and_releases_that_are_tested(

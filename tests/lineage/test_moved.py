@@ -115,7 +115,7 @@ def test_the_whole_of_what_moved_between_two_runs(five: Five):
         "sentences": [
             "The data changed: span 1 to span 2; 151 rows before, 152 now.",
             "1 of 2 features drifted; most: alcohol up (mean 4.97 to 9.97).",
-            f"The model goes on from model {five.ids[0]['model']}: warm start, generation 1.",
+            f"The model continues from model {five.ids[0]['model']}: warm start, generation 1.",
             "R2 fell by 0.25 (0.5 to 0.25). The earlier model has 0.125 on the new data, which is "
             "0.375 lower; the new model is 0.125 higher.",
             "The model was not blessed.",
@@ -144,7 +144,7 @@ def test_between_runs_on_the_same_data_no_feature_moved(five: Five):
     assert moved["sentences"] == [
         "The data are the same.",
         "1 setting changed: WarmStartTrainer.run_fn.",
-        f"The model goes on from model {five.ids[1]['model']}: warm start, generation 2.",
+        f"The model continues from model {five.ids[1]['model']}: warm start, generation 2.",
         "R2 rose by 0.5 (0.25 to 0.75).",
         "Mse fell by 0.25 (0.75 to 0.5).",
         "The model was blessed.",
