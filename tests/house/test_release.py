@@ -147,6 +147,24 @@ def test_the_address_is_that_of_the_source(setup, tmp_path, monkeypatch, urls, a
     assert setup.source_address() == address
 
 
+def test_pages_that_name_a_version_of_this_library_name_this_one(checkout):
+    pages = [
+        checkout / "README.md",
+        *checkout.glob("docs/*.md"),
+        *checkout.glob("docs/how-to/*.md"),
+    ]
+    named = {
+        (page.name, version)
+        for page in pages
+        for version in re.findall(
+            r"(?:this library \| |tfx[-_]wine[-_]ext(?:==|-| ))(\d+\.\d+[.\w]*\w)",
+            page.read_text(encoding="utf-8"),
+        )
+    }
+    assert ("comparison.md", tfx_wine_ext.__version__) in named
+    assert {version for _, version in named} == {tfx_wine_ext.__version__}
+
+
 def test_what_is_missing_before_publication_is_listed(release_check):
     changelog = "# Changelog\n\n## [Unreleased]\n\n## [1.0] - {}\n"
     undated, dated = changelog.format("not yet published"), changelog.format("2030-01-31")
