@@ -522,7 +522,7 @@ def make_environment(venv, rows, lock, newer_libc):
 
 
 def locked():
-    """Returns a descriptor that holds the lock, waiting for whoever has it.
+    """Returns a descriptor that holds the lock; waits if another process holds it.
 
     The system lets go of it when the last process that has it open ends, however it ends.
     """

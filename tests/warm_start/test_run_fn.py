@@ -79,7 +79,7 @@ def test_inputs_that_do_not_fit_are_found_before_a_cold_start(tmp_path, inputs, 
 
 def test_a_model_that_is_not_built_is_found_before_a_cold_start(tmp_path):
     model = keras.Sequential([keras.layers.Dense(1)])
-    with pytest.raises(ValueError, match="has no weights yet: build it"):
+    with pytest.raises(ValueError, match="has no weights yet: first build it"):
         restore(model, fn_args(tmp_path / "1"), BEFORE)
 
 

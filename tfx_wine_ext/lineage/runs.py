@@ -538,7 +538,7 @@ class _Reader:
         return any(self._snapshot.artifacts[x.artifact].type == "TransformGraph" for x in links)
 
     def _anomalies(self) -> int | None:
-        """Features with an anomaly, by whoever looked but a drift report."""
+        """Returns features with an anomaly, from any component but a drift report."""
         names: set[str] = set()
         looked = False
         for artifact, execution in self._made["ExampleAnomalies"]:
