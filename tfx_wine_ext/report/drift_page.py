@@ -149,6 +149,7 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
     order = sorted(range(len(features)), key=lambda i: (*severity(features[i]), i))
     views = [_feature(i, features[i]) for i in order]
     found = [verdict for verdict in WORST_FIRST if any(view.verdict == verdict for view in views)]
+    has_baseline = document["verdict"] != "NO_BASELINE"
     moved = [view for view in views if view.verdict in ("DRIFT", "INCONCLUSIVE", "WARN")]
     return render(
         "drift.html",
@@ -165,9 +166,9 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
             for name in glossary.METRICS
             if any(name in feature["metrics"] for feature in features)
         ],
-        has_baseline=document["verdict"] != "NO_BASELINE",
+        has_baseline=has_baseline,
         has_errors=any(m["error"] for feature in features for m in feature["metrics"].values()),
-        metrics=glossary.METRICS,
+        terms=glossary.METRICS if has_baseline else {},
         columns=glossary.COLUMNS,
         metric_number=explain.metric_number,
         label_of=explain.label_of,

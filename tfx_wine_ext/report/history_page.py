@@ -15,7 +15,7 @@ from tfx_wine_ext.report import history_explain as explain
 from tfx_wine_ext.report import history_plot as plot
 from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.explain import label_of, metric_number
-from tfx_wine_ext.report.glossary import COUNTS, metric_label
+from tfx_wine_ext.report.glossary import COUNTS, EVALUATION, METRICS, Measure, Term, metric_label
 from tfx_wine_ext.report.page import NAME_LIMIT, SENTENCE_LIMIT, render
 from tfx_wine_ext.report.text import count, moment, number, pair, span_text, visible
 from tfx_wine_ext.report.unread import unread_sentences
@@ -65,6 +65,7 @@ class Score:
 
     name: str
     verdict: str
+    metric_name: str | None
     metric: str
     value: str
     limit: str
@@ -77,6 +78,7 @@ class Score:
 class Change:
     """One metric before and after, and of the model before on the data after."""
 
+    name: str
     label: str
     before: str
     between: str
@@ -210,8 +212,18 @@ def render_history_page(document: Json) -> str:
         present=[key for key in explain.OUTCOMES if key in outcomes],
         FIRST_FEATURES=FIRST_FEATURES,
         metric_label=metric_label,
+        terms=_terms(views, names),
         shown=_shown,
     )  # fmt: skip
+
+
+def _terms(views: Sequence[RunView], measured: Sequence[str]) -> dict[str, Term | Measure]:
+    """What is known of the metrics that the page names: those of drift, and of evaluations."""
+    drift = {score.metric_name for view in views for score in (*view.scores, *view.compared)}
+    return {
+        **{name: term for name, term in METRICS.items() if name in drift},
+        **{name: EVALUATION[name] for name in measured if name in EVALUATION},
+    }
 
 
 def _check(document: Json) -> None:
@@ -344,6 +356,7 @@ def _score(score: Json) -> Score:
     return Score(
         visible(score["feature"], NAME_LIMIT),
         score["verdict"],
+        metric,
         "—" if metric is None else label_of(metric),
         "—" if metric is None else metric_number(metric, score["score"]),
         "—" if metric is None else metric_number(metric, score["threshold"]),
@@ -398,7 +411,7 @@ def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
         return ()
     if moved is None or not moved["metrics"]:
         return tuple(
-            Change(metric_label(name), "—", "—", _number(value["value"]), "—", "—")
+            Change(name, metric_label(name), "—", "—", _number(value["value"]), "—", "—")
             for name, value in run["metrics"].items()
         )
     found = []
@@ -414,8 +427,9 @@ def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
         interval = "—"
         if low is not None and high is not None:
             interval = f"{_number(low)} to {_number(high)}"
-        label = metric_label(item["name"])
-        found.append(Change(label, texts[0], _number(between), texts[1], change, interval))
+        name = item["name"]
+        shown = (texts[0], _number(between), texts[1], change, interval)
+        found.append(Change(name, metric_label(name), *shown))
     return tuple(found)
 
 
