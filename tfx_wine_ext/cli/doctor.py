@@ -30,16 +30,18 @@ for name in {names!r}:
 """
 
 _EPILOG = """
-The installations of TFX break in ways that are known: by later releases of what it imports
-without asking for, by versions that its metadata exclude, by a Python or a C library that it is
-not built for. This looks for them, with Python alone: it works where TFX does not.
+TFX installations break in known ways: by later releases of packages that TFX
+imports without requiring them, by versions that its metadata exclude, by a
+Python or a C library that it is not built for. This command looks for them. It
+needs only Python, so it works where TFX cannot be imported.
 
 examples:
   tfx-wine-ext doctor
   tfx-wine-ext doctor --quick
   tfx-wine-ext doctor --json | jq -r '.repair // empty' | sh
 
-exit status: 0 all is well, warnings or not; 1 something is broken; 2 error.
+exit status: 0 all is well (there may be warnings), 1 something is broken,
+2 error.
 """
 
 
@@ -47,14 +49,14 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declares the arguments of the command."""
     parser = commands.add_parser(
         "doctor",
-        help="check what is installed, and say how to repair it",
-        description="Checks that what is installed fits together, and says how to repair it.",
+        help="check the installation and say how to repair it",
+        description="Checks that the installed packages fit together, and says how to repair them.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     parser.add_argument(
-        "--quick", action="store_true", help="leave out the import of TFX, which takes seconds"
+        "--quick", action="store_true", help="skip the import of TFX, which takes several seconds"
     )
     add_json_option(parser)
 

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext.drift.config_file import read_settings
+from tfx_wine_ext.suggestions import hint
 
 
 def _number(value: Any, where: str) -> None:
@@ -113,7 +114,7 @@ class DriftConfig:
         ...
         ValueError: unknown key 'treshold' in the drift config: expected one of aggregate, \
 categorical, classifier, classifier_auc, classifier_rows, critical, features, ignore, importances, \
-min_count, q, share, thresholds
+min_count, q, share, thresholds; did you mean 'thresholds'?
     """
 
     thresholds: Mapping[str, Threshold | float] = dataclasses.field(default_factory=dict)
@@ -254,7 +255,7 @@ def _known(data: Mapping[str, Any], known: Any, where: str, what: str = "key") -
         if key not in known:
             raise ValueError(
                 f"unknown {what} {_shown(key)} in {where}: expected one of "
-                f"{', '.join(sorted(known))}"
+                f"{', '.join(sorted(known))}{hint(str(key), sorted(known))}"
             )
 
 

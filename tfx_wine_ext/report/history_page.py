@@ -193,6 +193,7 @@ def render_history_page(document: Json) -> str:
         failures=sum(outcome in ("failed", "stopped") for outcome in outcomes),
         pushes=len({run["pushed"] for run in runs} - {None}),
         views=views,
+        is_whole=not runs or runs[0]["number"] == 1,
         detailed=views[:start - 1 if start else None:-1],
         older=start,
         places=[plot.place(i, len(runs)) for i in range(len(runs))],
