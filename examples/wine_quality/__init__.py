@@ -1,1 +1,1 @@
-"""The wine-quality pipeline: from measurements of a wine to the grade its tasters gave it."""
+"""The wine-quality pipeline: it predicts the grade of a wine from measurements."""

@@ -1,4 +1,4 @@
-"""What a person sees while the pipeline runs: a line per component; all other noise in a file."""
+"""What a person sees while the pipeline runs; everything else goes to a log file."""
 
 from __future__ import annotations
 
@@ -6,47 +6,32 @@ import contextlib
 import datetime
 import logging
 import os
+import shlex
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
 from rich.console import Console
-from rich.markup import escape
+from rich.text import Text
 
 from examples.wine_quality.data import SAMPLE_WARNING, WineData
+from tfx_wine_ext.progress.live_line import ticking
+from tfx_wine_ext.progress.log_file import output_to_file
 
 
 @contextlib.contextmanager
 def noise_to_file(log: Path) -> Iterator[Console]:
-    """Sends all that is written to stdout and stderr to a file, by whatever part of the process.
-
-    Python's logging, C++ code (TensorFlow, gRPC) and child processes all write to file
-    descriptors 1 and 2, so these are what is turned over; and turned back at the end.
+    """Sends everything that is written to stdout and stderr to a file: see `output_to_file`.
 
     Args:
-        log: The file; its folder is made.
+        log: The file. Its folder is created.
 
     Yields:
-        A console on what was stdout: the one way to reach the person inside the block.
+        A console on what was stdout: the only way to reach the person inside the block.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
-    sys.stdout.flush()
-    sys.stderr.flush()
-    saved = os.dup(1), os.dup(2)
-    with log.open("ab") as stream, open(saved[0], "w", closefd=False) as terminal:
-        os.dup2(stream.fileno(), 1)
-        os.dup2(stream.fileno(), 2)
-        try:
-            yield console(terminal)
-        finally:
-            terminal.flush()
-            sys.stdout.flush()
-            sys.stderr.flush()
-            for descriptor, original in zip((1, 2), saved):
-                os.dup2(original, descriptor)
-                os.close(original)
+    with output_to_file(log) as (terminal, _):
+        yield console(terminal)
 
 
 def console(stream: TextIO) -> Console:
@@ -55,22 +40,47 @@ def console(stream: TextIO) -> Console:
 
 
 def new_log(output: Path) -> Path:
-    """Returns where the log of a run that begins now goes, below the folder of all results."""
+    """Returns the path of the log of a run that starts now, below the folder of all results."""
     return output / "logs" / f"{datetime.datetime.now():%Y%m%d-%H%M%S}.log"
+
+
+def say(terminal: Console, text: str, style: str = "") -> None:
+    """Prints a line without folding it, so that a path in it can be copied."""
+    terminal.print(Text(text, style), soft_wrap=True)
+
+
+def say_error(error: Exception) -> None:
+    """Prints why a command cannot run, on stderr."""
+    terminal = console(sys.stderr)
+    terminal.print(Text.assemble(("error:", "bold red"), f" {error}"), soft_wrap=True)
+
+
+def say_command(terminal: Console, what: str, *words: str) -> None:
+    """Prints a command that can be copied: on a line of its own, not folded, and quoted.
+
+    Args:
+        terminal: Where to print it.
+        what: What the command shows.
+        words: The command and its arguments.
+    """
+    say(terminal, f"{what}:")
+    say(terminal, f"  {shlex.join(words)}")
 
 
 def say_places(terminal: Console, output: Path, log: Path) -> None:
     """Prints where the results and the log go."""
-    terminal.print(f"output  {escape(str(output))}")
-    terminal.print(f"log     {escape(str(log))}")
+    say(terminal, f"output  {output}")
+    say(terminal, f"log     {log}")
 
 
-def say_loading(terminal: Console) -> None:
-    """Says that TFX is about to be imported, and has all that it logs written to the log."""
+@contextlib.contextmanager
+def loading(terminal: Console) -> Iterator[None]:
+    """Says that TFX is imported inside the block, and has everything that it logs written."""
     # Read by TensorFlow when it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     logging.getLogger().setLevel(logging.INFO)
-    terminal.print("loading TensorFlow Extended ...", end="\r" if terminal.is_terminal else "\n")
+    with ticking(terminal.file, "loading TensorFlow Extended ..."):
+        yield
 
 
 def short(place: str) -> str:
@@ -79,9 +89,9 @@ def short(place: str) -> str:
 
 
 def first(error: Exception) -> str:
-    """Returns an error's class and the first line of its message, for `Console.print`."""
+    """Returns an error's class and the first line of its message."""
     lines = str(error).strip().splitlines() or [""]
-    return f"{type(error).__name__}: {escape(lines[0])}"
+    return f"{type(error).__name__}: {lines[0]}"
 
 
 def command(name: str) -> str:
@@ -91,7 +101,7 @@ def command(name: str) -> str:
 
 
 def warn_of_sample(terminal: Console, *found: WineData) -> None:
-    """Says so where data are a sample, in one line on the terminal; the reasons go to the log.
+    """Says so if data are a sample, in one line on the terminal; the reasons go to the log.
 
     Args:
         terminal: From `noise_to_file`, in whose block this is called.
@@ -99,47 +109,7 @@ def warn_of_sample(terminal: Console, *found: WineData) -> None:
     """
     if all(data.source == "real" for data in found):
         return
-    terminal.print(f"[bold red]{SAMPLE_WARNING}[/]", soft_wrap=True)
+    say(terminal, SAMPLE_WARNING, "bold red")
     for data in found:
         for sentence in data.missing:
             print(sentence, file=sys.stderr)
-
-
-class ComponentProgress:
-    """Says which component runs, how long each took, and how many are done.
-
-    Args:
-        terminal: Where to say it.
-        total: Number of components.
-
-    Attributes:
-        seconds: Seconds by component, in order of execution.
-        running: The component that runs now, or ran when a failure ended the pipeline.
-    """
-
-    def __init__(self, terminal: Console, total: int) -> None:
-        """Starts with no component run."""
-        self.seconds: dict[str, float] = {}
-        self.running: str | None = None
-        self._terminal = terminal
-        self._total = total
-        self._started = 0.0
-
-    def begin(self, component: str) -> None:
-        """Notes that a component begins to run."""
-        self.running = component
-        self._started = time.monotonic()
-        if self._terminal.is_terminal:
-            self._terminal.print(f"{self._count()} {component} ...", end="\r")
-
-    def end(self, outcome: str) -> None:
-        """Notes that the running component has finished, and says what became of it."""
-        count, component = self._count(), str(self.running)
-        self.running = None
-        self.seconds[component] = time.monotonic() - self._started
-        self._terminal.print(
-            f"{count} {component:<22} {self.seconds[component]:5.1f} s  {outcome}".rstrip()
-        )
-
-    def _count(self) -> str:
-        return rf"\[{len(self.seconds) + 1:>2}/{self._total}]"

@@ -40,22 +40,22 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 """The folder that holds `examples/`."""
 
 ENVIRONMENT_VARIABLE = "WINE_QUALITY_DATA"
-"""Names the file, or the folder that holds it, where no `--data` is given."""
+"""Names the file, or the folder that holds it, if `--data` is not given."""
 
 FILE_NAMES: Mapping[Kind, tuple[str, ...]] = {
     "white": ("wine-quality.csv", "winequality-white.csv"),
     "red": ("winequality-red.csv",),
 }
-"""What the file of each kind is called in a folder: MLflow's name first, then UCI's."""
+"""The names of the file of each kind in a folder: MLflow's name first, then UCI's."""
 
 SPAN_FILE = "wine-quality.parquet"
 """The one file in each `span-N/`."""
 
 DOWNLOAD_SECONDS = 6.0
-"""What one address may take in all, name look-up included, before the next one is tried.
+"""Time limit for one address, name look-up included, before the next one is tried.
 
-The file has 264 kB: 6 s do for 350 kbit/s, and a machine without a network waits no longer than
-12 s (two addresses), most often not at all, since looking up the name fails at once.
+The file has 264 kB, which takes 6 s at 350 kbit/s. A machine without a network waits at most 12 s
+(two addresses), and usually not at all, because the name look-up fails at once.
 """
 
 MISSING = ("", "NA", "NaN", "nan", "NULL", "null")
@@ -63,9 +63,9 @@ MISSING = ("", "NA", "NaN", "nan", "NULL", "null")
 
 
 SAMPLE_WARNING = (
-    "THESE ARE NOT THE REAL WINES but a sample like them: what comes out says nothing about wine."
+    "THESE ARE NOT THE REAL WINES but a sample like them: the results say nothing about wine."
 )
-"""What everything that shows results of the sample says, once."""
+"""Said once by everything that shows results of the sample."""
 
 
 class WineDataError(ValueError):
@@ -80,9 +80,9 @@ class WineData:
         table: The columns of `constants.COLUMNS` in that order: float64 features, int64 label,
             rows in the file's order. Features may have nulls, the label has none.
         source: `real` if read from a file, `sample` if drawn from published statistics.
-        path: For people: the file, the address that it was downloaded from, or a description of
-            the sample.
-        missing: Why this is not the real data, in sentences; empty where it is.
+        path: Text for a person: the file, the address that it was downloaded from, or a description
+            of the sample.
+        missing: Sentences that say why these are not the real data; empty if they are.
     """
 
     table: pa.Table
@@ -146,29 +146,29 @@ def load(
 ) -> WineData:
     """Finds and reads the wine data.
 
-    The first of these that is there is taken:
+    The first of these that exists is taken:
 
     1. `data`: a file, or a folder that holds one of `FILE_NAMES`;
-    2. the environment variable `WINE_QUALITY_DATA`, likewise (unset or empty: go on);
+    2. the environment variable `WINE_QUALITY_DATA`, likewise (ignored if it is empty);
     3. `data/` in the checkout;
     4. `shared/data/` beside the checkout;
     5. the user's cache, else a download from `addresses` into it, checked by its sha256;
     6. a sample drawn from published statistics (see `sample_statistics.draw`). `missing` then says
-       why; who shows results of it shows `SAMPLE_WARNING`.
+       why; whatever shows its results must show `SAMPLE_WARNING`.
 
-    A path that was named (1, 2) must be usable, and so must a file that was found (3, 4): no
-    error is passed over in silence by going on to the next place.
+    A path that was named (1, 2) must be usable, and so must a file that was found (3, 4): an
+    unusable file is an error, and the next place is not tried.
 
     Args:
         data: The value of `--data`. Default: not given.
         environ: The environment variables.
-        checkout: The folder whose `data/` and whose neighbour `shared/data/` are looked into.
-        download: Whether step 5 is taken. False never opens a connection or the cache.
+        checkout: The folder for steps 3 and 4.
+        download: Whether step 5 is taken. If False, neither the network nor the cache is used.
         kind: `white` (4,898 wines) or `red` (1,599 wines).
         addresses: What to download from. Default: `ADDRESSES[kind]`.
-        cache: The folder of the downloaded files. Default: `tfx_wine_ext` in the user's cache
-            folder, as the platform has it.
-        download_seconds: What one address may take in all, in seconds.
+        cache: The folder of the downloaded files. Default: `tfx_wine_ext` in the platform's cache
+            folder for the user.
+        download_seconds: Time limit for one address, in seconds.
 
     Returns:
         The table, whether it is real, and where it came from.
@@ -215,9 +215,10 @@ def load(
 def read_csv(path: str | os.PathLike[str]) -> pa.Table:
     r"""Reads and checks a file of wine data.
 
-    Comma or semicolon separated, with a line of names, quoted or not, in any order. In names,
-    spaces count as `_`. Columns that are not in `constants.COLUMNS` are dropped with a warning in
-    the log. Cells listed in `MISSING` become nulls; the label must not be missing.
+    The file is separated by commas or semicolons and starts with a line of names, quoted or not, in
+    any order. In names, spaces count as `_`. Columns that are not in `constants.COLUMNS` are
+    dropped with a warning in the log. Cells listed in `MISSING` become nulls; the label must not be
+    missing.
 
     Args:
         path: The file.
@@ -265,7 +266,7 @@ def read_csv(path: str | os.PathLike[str]) -> pa.Table:
             ),
         )
     except pa.ArrowInvalid as error:
-        # Arrow is fast but tells no line: it is looked for only once something is known to be bad.
+        # Arrow is fast but does not name the line. It is searched for only after an error.
         raise _explanation(path, text, delimiter, names, str(error)) from error
     if table[LABEL].null_count:
         raise _explanation(path, text, delimiter, names, "a missing label")
@@ -279,11 +280,11 @@ def read_csv(path: str | os.PathLike[str]) -> pa.Table:
 
 
 def cut(table: pa.Table, spans: int) -> list[pa.Table]:
-    """Cuts the data into spans in their order, which differ by one row in length at most.
+    """Cuts the data into spans, in order, whose lengths differ by at most one row.
 
     Args:
         table: The data, at least one row per span.
-        spans: How many.
+        spans: Number of spans.
 
     Raises:
         ValueError: If `spans` is less than 1.
@@ -294,7 +295,7 @@ def cut(table: pa.Table, spans: int) -> list[pa.Table]:
         [[5], [6, 7]]
     """
     if spans < 1:
-        raise ValueError(f"spans: expected a whole number from 1 on, found {spans}.")
+        raise ValueError(f"spans: expected a whole number of at least 1, found {spans}.")
     if table.num_rows < spans:
         raise WineDataError(
             f"spans: expected at most one per row, found {spans} spans for {table.num_rows} rows. "
@@ -315,7 +316,7 @@ def write_spans(spans: Sequence[pa.Table], folder: str | os.PathLike[str]) -> li
 
     Args:
         spans: The tables, in their order in time.
-        folder: Where they go; made if missing.
+        folder: Where they go. It is created if it is missing.
 
     Returns:
         The files in the order of the spans.
@@ -378,7 +379,7 @@ def _download(
     addresses: Sequence[Address], cache: Path | None, seconds: float
 ) -> tuple[tuple[Path, str] | None, list[str]]:
     """Returns the cached or downloaded file and its address, and why those before gave none."""
-    # Half a second of imports that only a user without the data pays.
+    # This import takes half a second, which only a user without the data should pay.
     try:
         import pooch
     except ImportError:
@@ -389,8 +390,8 @@ def _download(
     files = [
         folder / f"{address.sha256[:8]}-{address.url.rpartition('/')[2]}" for address in addresses
     ]
-    # All of the cache before any of the network: a first address that is down must not cost
-    # its time limit in every run.
+    # The whole cache before the network: a first address that is down must not cost its time limit
+    # in every run.
     for address, file in zip(addresses, files):
         if file.is_file() and pooch.file_hash(str(file)) == address.sha256:
             return (file, address.url), []
@@ -410,7 +411,7 @@ def _retrieve(address: Address, file: Path, seconds: float) -> str | None:
     """
     import pooch
 
-    # What it has to say about each file, `load` says in the end.
+    # `load` reports what pooch would say about each file.
     pooch.get_logger().setLevel(logging.WARNING)
     errors: list[Exception] = []
 
@@ -426,9 +427,8 @@ def _retrieve(address: Address, file: Path, seconds: float) -> str | None:
         except Exception as error:  # whatever it is, the next address is tried
             errors.append(error)
 
-    # The timeout of the HTTP client bounds neither the look-up of a name nor the number of a
-    # host's addresses nor a server that sends a byte now and then. A thread that is waited for
-    # no longer than `seconds` bounds them all.
+    # The timeout of the HTTP client limits neither the name look-up, nor the number of a host's
+    # addresses, nor a server that sends a byte now and then. Waiting for a thread limits them all.
     thread = threading.Thread(target=work, name="wine-data-download", daemon=True)
     thread.start()
     thread.join(seconds)
@@ -440,7 +440,7 @@ def _retrieve(address: Address, file: Path, seconds: float) -> str | None:
 
 
 def _content(path: Path) -> bytes:
-    """Reads the file; refuses what can be told from its first bytes not to be CSV."""
+    """Reads the file; refuses it if its first bytes show that it is not CSV."""
     advice = "Name a CSV file of wine data."
     try:
         content = path.read_bytes()

@@ -34,15 +34,15 @@ TUNER_TRIALS = 6
 """Trials of a search unless custom_config has `max_trials`."""
 
 FOLDS = 5
-"""One in so many rows is held out, to decide when training stops or how good a trial is."""
+"""One row in this many is held out, to decide when training stops or how good a trial is."""
 
 
 def run_fn(fn_args: FnArgs) -> None:
     """Trains a network on the train split and saves it for serving.
 
-    The eval split is not looked at: Evaluator alone sees it. When to stop is decided on a fifth of
-    the train split. Under WarmStartTrainer the network goes on from an earlier one; a checkpoint to
-    go on from is saved under either, and so are the losses epoch by epoch, for TensorBoard.
+    The eval split is not used: only Evaluator sees it. A fifth of the train split decides when to
+    stop. With WarmStartTrainer, training continues from an earlier network. With either trainer, a
+    checkpoint to continue from is saved, and the losses epoch by epoch, for TensorBoard.
 
     Args:
         fn_args: From Trainer. Needs transformed examples and the transform graph; uses
@@ -83,7 +83,7 @@ def build_network(hyperparameters: DnnHyperparameters, mean_label: float) -> ker
 
     Args:
         hyperparameters: Its shape and its learning rate.
-        mean_label: Where the output starts, so that no step is spent on finding the mean.
+        mean_label: The initial output, so that no training step is spent on finding the mean.
     """
     network = keras.Sequential([keras.Input([len(FEATURES)])])
     for _ in range(hyperparameters.layers):
@@ -95,14 +95,14 @@ def build_network(hyperparameters: DnnHyperparameters, mean_label: float) -> ker
         loss="mean_squared_error",
         # XLA takes longer to compile so small a network than to train it.
         jit_compile=False,
-        # Ten steps for each return to Python, which took longer than the steps themselves.
+        # Returning to Python after every step took longer than the steps themselves.
         steps_per_execution=10,
     )
     return network
 
 
 def untrained_network(train: TrainingData, hyperparameters: DnnHyperparameters) -> keras.Model:
-    """Returns the network with which training begins, the same one for the same arguments.
+    """Returns the network that training starts from: equal arguments give equal networks.
 
     Args:
         train: The rows to learn from.
@@ -153,7 +153,7 @@ def fit(
 def evaluate(data: TrainingData, hyperparameters: DnnHyperparameters) -> float:
     """Returns the R2 of the held-out fifth, for a network trained on the others.
 
-    The same fifth decides when to stop, which flatters every trial alike.
+    The same fifth decides when to stop, which favours all trials equally.
     """
     train, held_out = hold_out(data)
     network = untrained_network(train, hyperparameters)

@@ -1,4 +1,4 @@
-"""From when on a new span of wine is no longer the data that the model was made for."""
+"""The limits beyond which a new span of wine is not the data that the model was made for."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ DRIFT_GATE: Final = DriftConfig(
 """The limits of the pipeline's drift report.
 
 A gate is calibrated on how much good spans differ from each other. The library's defaults are for
-data that stay as they are; the white wines, in the order of their file, do not: by the defaults the
-second half drifts from the first, and so do all sixths from the one before. Below are the largest
-score of any feature there; the sixth largest of twelve where red wine follows a part of the white
-(from six on half of the features have drifted, and the gate closes); and the limit between, their
-geometric mean:
+data that do not change. The white wines, in the order of their file, do change: by the defaults,
+the second half drifts from the first, and each sixth from the previous one. The table has the
+largest score of any feature among white parts; the sixth largest of twelve scores when red wine
+follows a white part (with six, half of the features have drifted, and the gate closes); and the
+limit, the geometric mean of the two:
 
 | metric | white after white, largest | limit | red after white, sixth largest |
 |---|---|---|---|
@@ -31,6 +31,6 @@ geometric mean:
 | ks | 0.30 | 0.38 | 0.48 |
 | wasserstein | 0.65 | 0.84 | 1.09 |
 
-`python -m benchmarks.wine_drift_gate` measures them; docs/calibrating-a-gate.md says how to do the
-same for other data. A warning, at half the limit, is for people: the gate stays open.
+`python -m benchmarks.wine_drift_gate` measures them; docs/calibrating-a-gate.md does the same
+for other data. At half the limit there is a warning, and the gate stays open.
 """

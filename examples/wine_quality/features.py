@@ -18,12 +18,12 @@ TensorLike = Union[tf.Tensor, tf.SparseTensor]
 
 
 def preprocessing_fn(inputs: dict[str, TensorLike]) -> dict[str, tf.Tensor]:
-    """Turns raw columns into z-scores, with every gap at the mean.
+    """Turns raw columns into z-scores, with the mean in place of missing values.
 
     A z-score is `(x - mean) / standard deviation`, both over the split(s) that Transform analyses,
-    the deviation being the population's. The mean's own z-score is 0, so a gap becomes 0: that is
-    what "filled with the mean" comes to. A gap is a missing value of an optional column (one that
-    the schema reads as sparse), or NaN. A column that never varies becomes 0 throughout.
+    the deviation being the population's. The z-score of the mean is 0, so a missing value becomes
+    0. A value is missing if an optional column (one that the schema reads as sparse) lacks it, or
+    if it is NaN. A constant column becomes 0.
 
     Args:
         inputs: The eleven columns of `FEATURES`, float, and `LABEL`, any number. Each is dense,
@@ -31,7 +31,7 @@ def preprocessing_fn(inputs: dict[str, TensorLike]) -> dict[str, tf.Tensor]:
 
     Returns:
         `alcohol_z` and so on, one for each feature, and the label under its own name: all float32,
-        `[batch, 1]`. The names differ from the raw ones, so that a trainer that is handed raw
+        `[batch, 1]`. The names differ from the raw ones, so that a trainer that is given raw
         examples by mistake cannot take them for transformed ones.
 
     Raises:
@@ -55,7 +55,8 @@ def preprocessing_fn(inputs: dict[str, TensorLike]) -> dict[str, tf.Tensor]:
     # One matrix instead of eleven columns: one analysis instead of eleven, and a smaller graph.
     # TFT leaves NaN out of the mean and the deviation. It adds up in the order and the batches
     # that Beam happens to make, so in float32 the last bits differ from run to run: enough to
-    # move a value over a tree's threshold, and R2 by 0.004. In float64 they are rounded away.
+    # move a value across a tree's threshold, and R2 by 0.004. With float64 the differences vanish
+    # when the result is rounded to float32.
     z = tft.scale_to_z_score(raw, elementwise=True)
     z = tf.cast(tf.where(tf.math.is_nan(z), tf.zeros_like(z), z), tf.float32)
     outputs = {transformed_name(name): z[:, i : i + 1] for i, name in enumerate(FEATURES)}

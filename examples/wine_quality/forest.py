@@ -1,7 +1,7 @@
 """A forest of regression trees as arrays, evaluated by TensorFlow's own operations.
 
 ydf and TF-DF export their models with a custom operation, which a stock TensorFlow Serving cannot
-load. A tree is but a table of questions, so a few gathers do as well.
+load. A tree is a table of questions, which a few gathers evaluate.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Forest:
 
     All nodes of all trees lie in one table; a node is an index into it. A node asks whether
     `features[feature] >= threshold`, in float32, and sends the row to its `yes` or its `no` node.
-    A leaf sends a row to itself, so that walking on from it changes nothing.
+    A leaf sends a row to itself, so that further steps change nothing.
 
     Attributes:
         feature: `[nodes]` int32, the column that a node asks about; 0 at a leaf.
@@ -38,7 +38,7 @@ class Forest:
         value: `[nodes]` float32, what a leaf adds to the prediction; 0 elsewhere.
         root: `[trees]` int32, the first node of each tree.
         bias: What is added to the sum of all trees.
-        depth: Greatest number of questions on a way from a root to a leaf.
+        depth: Largest number of questions on a path from a root to a leaf.
         width: Number of columns of the features.
     """
 
@@ -63,8 +63,8 @@ class Forest:
             features: The names of the columns, in the order in which the forest will get them.
 
         Raises:
-            ValueError: The model is not one for regression, uses a feature that is not listed, or
-                asks something else than whether a number is at least a threshold.
+            ValueError: The model is not for regression, uses a feature that is not listed, or has a
+                condition other than "a number is at least a threshold".
         """
         import ydf
 
@@ -91,7 +91,7 @@ class Forest:
             name = names[condition.attribute]
             if name not in features:
                 raise ValueError(f"The model asks about {name!r}, which is not among {features}.")
-            nodes.append((0, 0.0, False, 0, 0, 0.0))  # takes the place until the children are known
+            nodes.append((0, 0.0, False, 0, 0, 0.0))  # a placeholder until the children are known
             no = add(node.neg_child, depth + 1)
             yes = add(node.pos_child, depth + 1)
             column = features.index(name)
@@ -130,7 +130,7 @@ class Forest:
         return cls(**rest)
 
     def to_arrays(self) -> dict[str, np.ndarray]:
-        """Returns all there is to know, as arrays by the name of the attribute."""
+        """Returns all attributes as arrays, by name."""
         return {
             field.name: np.asarray(getattr(self, field.name)) for field in dataclasses.fields(self)
         }
@@ -138,14 +138,14 @@ class Forest:
     def restated(
         self, before: Sequence[FeatureTransform], after: Sequence[FeatureTransform]
     ) -> Forest:
-        """Returns the forest that answers the same for columns of other means and deviations.
+        """Returns the forest that predicts the same from columns with other means and deviations.
 
         Args:
-            before: What the columns were.
-            after: What they are.
+            before: How the columns were transformed when the forest was trained.
+            after: How they are transformed now.
 
         Raises:
-            ValueError: A column that is asked about is gone, or cannot be restated.
+            ValueError: A column that the forest uses is gone or cannot be restated.
         """
         feature, threshold = self.feature.copy(), self.threshold.copy()
         asks = self.no != self.yes  # A leaf sends all rows to itself.
@@ -157,8 +157,8 @@ class Forest:
     def __add__(self, other: Forest) -> Forest:
         """Returns the forest whose prediction is the sum of both forests' predictions.
 
-        This is what boosting on means: a later forest trained on an earlier one's residuals is
-        added to it.
+        This is how boosting continues: a forest trained on the residuals of an earlier one is added
+        to it.
 
         Raises:
             ValueError: The forests are for different numbers of columns.

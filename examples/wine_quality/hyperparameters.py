@@ -18,7 +18,7 @@ class TreesHyperparameters:
 
     Attributes:
         num_trees: Number of trees. All of them are kept: there is no early stopping.
-        max_depth: Greatest number of nodes on a way from root to leaf, the root included (as ydf
+        max_depth: Largest number of nodes on a path from root to leaf, the root included (as ydf
             and TF-DF count: 7 means at most six questions).
         shrinkage: Learning rate: the factor on each tree's answer.
         subsample: Share of the rows, drawn anew for each tree.
@@ -45,7 +45,7 @@ class DnnHyperparameters:
         learning_rate: Adam's.
         batch_size: Rows in a step.
         max_epochs: Passes over the data at most. Training stops earlier when the held-out fifth of
-            the train split has not got better for `patience` epochs.
+            the train split has not improved for `patience` epochs.
         patience: See `max_epochs`.
     """
 
@@ -78,7 +78,7 @@ DNN_SPACE: dict[str, list[Any]] = {
 
 
 def from_tuner(kind: type[HyperparametersT], config: Mapping[str, Any] | None) -> HyperparametersT:
-    """Returns the defaults of a kind, with what Tuner chose put in their place.
+    """Returns the hyperparameters of a kind: what Tuner chose, and the defaults for the rest.
 
     Args:
         kind: `TreesHyperparameters` or `DnnHyperparameters`.

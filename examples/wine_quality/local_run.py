@@ -1,41 +1,51 @@
 """Runs the pipeline on this machine, in this process, and reads from the store what it did.
 
-TFX is imported by the functions, not by the module: that takes many seconds.
+The functions import TFX, which takes many seconds; the module does not.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
-from unittest import mock
+from typing import TYPE_CHECKING, Any
 
 from examples.wine_quality.output_lock import LOCK_FILE
 from tfx_wine_ext.lineage.runs import Run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
+from tfx_wine_ext.progress import ComponentEnded, Event, State, observe_progress
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
-    from tfx.orchestration.portable.data_types import ExecutionInfo
 
 
-class Progress(Protocol):
-    """Is told how a run goes: `console.ComponentProgress`, or what else says it to a person."""
+# What TFX's Tuner calls its files.
+BEST_FILE = "best_hyperparameters.txt"
+TRIALS_FILE = "tuner_results.json"
 
-    def begin(self, component: str) -> None:
-        """A component begins."""
 
-    def end(self, outcome: str) -> None:
-        """The component has finished; `outcome` is "from cache" or empty."""
+@dataclass(frozen=True)
+class Tuning:
+    """What Tuner found.
+
+    Attributes:
+        best: The best hyperparameters, by name.
+        score: Their R2 on rows of the train split that their model has not seen.
+        trials: How many settings were tried.
+    """
+
+    best: Mapping[str, Any]
+    score: float
+    trials: int
 
 
 @dataclass(frozen=True)
 class Output:
-    """The folder of all results, and what is where in it.
+    """The folder of all results, and where they are in it.
 
     Attributes:
         folder: Its path, absolute.
@@ -54,7 +64,7 @@ class Output:
         return self.folder / "metadata.db"
 
     def clear(self) -> None:
-        """Removes all that earlier runs left; the lock stays (`output_lock.hold`)."""
+        """Removes everything that earlier runs left, except the lock (`output_lock.hold`)."""
         for path in self.folder.iterdir():
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
@@ -82,12 +92,26 @@ class Output:
         return runs(Snapshot.read(open_store(self.store)))
 
     def runs_of(self, ids: Sequence[str]) -> list[Run]:
-        """Returns some runs, oldest first, whoever else has run on the store meanwhile.
+        """Returns some runs, oldest first, whatever else has run on the store meanwhile.
 
         Args:
-            ids: Of the runs, as `run_locally` returns them.
+            ids: Ids of the runs, as `run_locally` returns them.
         """
         return [run for run in self.runs() if run.run in ids]
+
+    def tuning_of(self, run: Run) -> Tuning | None:
+        """Returns what the Tuner of a run found, or None if the run had none."""
+        tuner = next((each for each in run.components if each.id == "Tuner"), None)
+        if tuner is None:
+            return None
+        snapshot = Snapshot.read(open_store(self.store))
+        folder = {
+            link.key: Path(snapshot.artifacts[link.artifact].uri)
+            for link in snapshot.outputs[tuner.execution]
+        }
+        best = json.loads((folder["best_hyperparameters"] / BEST_FILE).read_text())
+        trials = json.loads((folder["tuner_results"] / TRIALS_FILE).read_text())
+        return Tuning(best["values"], max(trial["score"] for trial in trials), len(trials))
 
 
 @dataclass(frozen=True)
@@ -95,55 +119,50 @@ class Ended:
     """How a run ended.
 
     Attributes:
-        run: Its id, by which `Output.runs_of` finds it; None if it has not begun.
-        error: Why the component failed that began last; None if all of them ran.
+        components: What each component did, in the order in which they ended.
+        error: Why the run failed; None if it ran to its end.
     """
 
-    run: str | None
+    components: tuple[ComponentEnded, ...]
     error: Exception | None
 
+    @property
+    def run(self) -> str | None:
+        """Id of the run, by which `Output.runs_of` finds it; None if no component ran."""
+        return self.components[0].run if self.components else None
 
-def run_locally(pipeline: Pipeline, progress: Progress, log: Path) -> Ended:
+    @property
+    def failed(self) -> str | None:
+        """The component that failed last, or None."""
+        failed = [each.component for each in self.components if each.state is State.FAILED]
+        return failed[-1] if failed else None
+
+
+def run_locally(pipeline: Pipeline, log: Path) -> Ended:
     """Runs the components one after the other.
 
     Args:
         pipeline: From `Output.pipeline`.
-        progress: Is told when a component begins and ends.
-        log: Where the traceback of a failure goes, at its end.
+        log: The traceback of a failure is appended to it.
 
     Returns:
-        The run, and its error if it had one.
+        What each component did, and the error if there was one.
     """
-    from ml_metadata.metadata_store import metadata_store
-    from ml_metadata.proto import metadata_store_pb2
-    from tfx.orchestration.local import local_dag_runner
-    from tfx.orchestration.portable import launcher
+    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 
-    store = metadata_store.MetadataStore(pipeline.metadata_connection_config)
+    components: list[ComponentEnded] = []
 
-    def is_cached(done: ExecutionInfo | None) -> bool:
-        if done is None or done.execution_id is None:
-            return False
-        [execution] = store.get_executions_by_id([done.execution_id])
-        return bool(execution.last_known_state == metadata_store_pb2.Execution.CACHED)
+    def note(event: Event) -> None:
+        if isinstance(event, ComponentEnded):
+            components.append(event)
 
-    run: str | None = None
-
-    class Launcher(launcher.Launcher):  # the runner has no hook of its own
-        def launch(self) -> ExecutionInfo | None:
-            nonlocal run
-            run = str(self._pipeline_runtime_spec.pipeline_run_id.field_value.string_value)
-            progress.begin(self._pipeline_node.node_info.id)
-            done = super().launch()
-            progress.end("from cache" if is_cached(done) else "")
-            return done
-
+    error: Exception | None = None
     try:
-        with mock.patch.object(local_dag_runner.launcher, "Launcher", Launcher):
-            local_dag_runner.LocalDagRunner().run(pipeline)
-    except Exception as error:
-        # Not by way of logging, whose handlers and levels the libraries have changed by now.
+        with observe_progress(note):
+            LocalDagRunner().run(pipeline)
+    except Exception as raised:
+        error = raised
+        # Not through logging, whose handlers and levels the libraries have changed by now.
         with log.open("a") as stream:
             traceback.print_exc(file=stream)
-        return Ended(run, error)
-    return Ended(run, None)
+    return Ended(tuple(components), error)

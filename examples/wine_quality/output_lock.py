@@ -1,4 +1,4 @@
-"""One run at a time works on a folder of results."""
+"""Makes sure that only one run at a time uses a folder of results."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ _MOST_BYTES = 1000
 
 
 class OutputInUseError(RuntimeError):
-    """Another run works on the folder.
+    """Another run uses the folder.
 
     Attributes:
         folder: The folder.
-        holder: Who works on it, in words: its process, since when, and its command.
+        holder: The run that uses it, in words: its process, its start, and its command.
     """
 
     def __init__(self, folder: Path, holder: str) -> None:
-        """Makes the message of the two."""
+        """Builds the message from both."""
         super().__init__(
             f"--output {folder}: expected a folder that no other run is using, found {holder}. "
             "Wait for it to end, or name another folder with --output."
@@ -39,22 +39,21 @@ class OutputInUseError(RuntimeError):
 
 
 class OutputFolderError(RuntimeError):
-    """The folder cannot be made or written to; the message says why."""
+    """The folder cannot be created or written to; the message says why."""
 
 
 class OutputLock:
     """Holds a folder for this process, until it is closed or the process ends, however it ends.
 
-    The kernel keeps the lock, on an open file: what a killed process leaves behind locks nobody
-    out. On a file system without locks (some NFS mounts) a line on standard error says so, and the
-    run goes on.
+    The kernel keeps the lock, on an open file, so a killed process leaves no lock behind. On a file
+    system without locks (some NFS mounts) a line on standard error says so, and the run continues.
 
     Args:
-        folder: The folder; it is made.
+        folder: The folder. It is created.
 
     Raises:
         OutputInUseError: Another process holds it.
-        OutputFolderError: It cannot be made or written to.
+        OutputFolderError: It cannot be created or written to.
 
     Example:
         >>> import tempfile
@@ -90,7 +89,7 @@ class OutputLock:
         except OSError as error:
             if error.errno in _NO_LOCKS:
                 print(
-                    f"{folder}: its file system has no locks ({error.strerror}): see to it that no "
+                    f"{folder}: its file system has no locks ({error.strerror}): make sure that no "
                     "other run uses the folder",
                     file=sys.stderr,
                 )
@@ -110,17 +109,16 @@ class OutputLock:
         os.pwrite(self._descriptor, text.encode("utf-8", "replace"), 0)
 
     def close(self) -> None:
-        """Gives the folder free; closing twice does no harm."""
+        """Releases the folder. Closing it twice does no harm."""
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor != -1:
-            # What is written there is of nobody any more; the file stays, as another may have it
-            # open already.
+            # The text in the file is no longer true. The file stays: another run may have it open.
             with contextlib.suppress(OSError):
                 os.ftruncate(descriptor, 0)
             os.close(descriptor)
 
     def __enter__(self) -> OutputLock:
-        """Returns the lock, which is held already."""
+        """Returns the lock, which is already held."""
         return self
 
     def __exit__(
@@ -134,14 +132,14 @@ class OutputLock:
 
 
 def hold(folder: Path) -> None:
-    """Holds a folder until this process ends; asking again does no harm, as cells run again.
+    """Holds a folder until this process ends. Cells run again, so a second call does no harm.
 
     Args:
-        folder: The folder; it is made.
+        folder: The folder. It is created.
 
     Raises:
         OutputInUseError: Another process holds it.
-        OutputFolderError: It cannot be made or written to.
+        OutputFolderError: It cannot be created or written to.
     """
     place = folder.absolute()
     if place not in _HELD:

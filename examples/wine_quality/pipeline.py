@@ -1,4 +1,4 @@
-"""The wine-quality pipeline: every standard component of TFX, with this library's among them."""
+"""The wine-quality pipeline: the standard components of TFX together with this library's."""
 
 from __future__ import annotations
 
@@ -52,10 +52,10 @@ MODELS = {
     "dnn": "examples.wine_quality.dnn_trainer",
 }
 
-# Blesses a model that explains three tenths of the variance: the linear model of the article
-# that the data come from is just below, a sound model of either kind well above.
+# A model must explain three tenths of the variance. The linear model of the article that published
+# the data is just below that, a good model of either kind well above.
 MIN_R2 = 0.3
-# Two trainings on equally good data differ by this much: less is no reason to hold a model back.
+# Two trainings on equally good data differ by this much: a smaller loss is no reason to reject.
 R2_MARGIN = 0.02
 
 
@@ -78,7 +78,7 @@ def create_pipeline(
     enable_cache: bool = True,
     beam_pipeline_args: list[str] | None = None,
 ) -> Pipeline:
-    """Builds the pipeline; every runner uses this one function.
+    """Builds the pipeline, for every runner.
 
     Args:
         pipeline_root: Folder of all artifacts.
@@ -87,13 +87,13 @@ def create_pipeline(
         metadata_connection_config: The metadata store.
         pipeline_name: Its name there.
         model: Kind of model, a key of `MODELS`.
-        tune: Look for better hyperparameters first.
+        tune: Search for better hyperparameters first.
         schema_file: A curated schema (text format) instead of one inferred from the data.
         span: The span to read; default the latest.
-        drift_mode: What happens if it drifted from the span before: see `DriftReport`.
-        warm_start: Go on from the latest blessed model of the same kind.
+        drift_mode: What happens if it drifted from the previous span: see `DriftReport`.
+        warm_start: Continue training from the latest blessed model of the same kind.
         infra_validator: Try the model in a TensorFlow Serving container before it is pushed.
-        min_r2: Least squared correlation on the eval split that is blessed.
+        min_r2: Lowest squared correlation on the eval split at which a model is blessed.
         r2_margin: How far below the model in production it may be.
         enable_cache: Reuse results of earlier runs with equal inputs.
         beam_pipeline_args: Passed on to Beam.
@@ -149,12 +149,12 @@ def create_pipeline(
         examples=examples,
         schema=schema,
         preprocessing_fn="examples.wine_quality.features.preprocessing_fn",
-        # StatisticsGen has them, and the z-scores' own would say nothing new.
+        # StatisticsGen computes them; those of the z-scores would say nothing new.
         disable_statistics=True,
-        # It pays where earlier spans are analysed again; each run here looks at one span.
+        # It pays off where earlier spans are analysed again; each run here reads one span.
         disable_analyzer_cache=True,
     )
-    # Nothing is learnt from data that the gate holds back, in whatever order a runner goes.
+    # Nothing is trained on data that the gate stops, whatever the order of the runner.
     transform.add_upstream_node(drift_report)
     transformed = {
         "examples": transform.outputs["transformed_examples"],
@@ -178,7 +178,7 @@ def create_pipeline(
         ).with_id("BaseModel")
         trainer = WarmStartTrainer(
             base_model=base_model.outputs["model"],
-            # On so few rows the old moments of Adam hold the network up: docs/benchmarks.md.
+            # On so few rows Adam's old moments slow the training down: docs/benchmarks.md.
             warm_start=WarmStartConfig(optimizer="reset"),
             **training,
         )
@@ -248,7 +248,7 @@ def create_pipeline(
 
 
 def _only(span: int | None) -> range_config_pb2.RangeConfig | None:
-    """Returns the range that holds one span; None, which means the latest, for None."""
+    """Returns the range of one span; for None it returns None, which means the latest span."""
     if span is None:
         return None
     return range_config_pb2.RangeConfig(
@@ -257,7 +257,7 @@ def _only(span: int | None) -> range_config_pb2.RangeConfig | None:
 
 
 def _eval_config(min_r2: float, r2_margin: float) -> config_pb2.EvalConfig:
-    """Returns what the Evaluator measures, and what it asks of a model."""
+    """Returns what the Evaluator measures, and what it demands of a model."""
     return config_pb2.EvalConfig(
         model_specs=[config_pb2.ModelSpec(signature_name="serving_default", label_key=LABEL)],
         slicing_specs=[config_pb2.SlicingSpec()],
@@ -285,7 +285,7 @@ def _eval_config(min_r2: float, r2_margin: float) -> config_pb2.EvalConfig:
 
 
 def sqlite(path: str) -> metadata_store_pb2.ConnectionConfig:
-    """Returns the configuration of a metadata store in an SQLite file, created when missing."""
+    """Returns the configuration of a metadata store in an SQLite file, created if it is missing."""
     os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
     config = metadata_store_pb2.ConnectionConfig()
     config.sqlite.filename_uri = path

@@ -15,29 +15,33 @@ from rich.markup import escape
 from rich.table import Table
 
 from examples.wine_quality.console import (
-    ComponentProgress,
     command,
     console,
     first,
+    loading,
     new_log,
     noise_to_file,
-    say_loading,
+    say,
+    say_command,
+    say_error,
     say_places,
     short,
     warn_of_sample,
 )
 from examples.wine_quality.data import WineData, WineDataError, cut, load, write_spans
 from examples.wine_quality.output_lock import OutputFolderError, OutputInUseError, OutputLock
+from tfx_wine_ext.progress import show_progress
+from tfx_wine_ext.progress.live_line import ticking
 
 _DESCRIPTION = """\
 Trains, evaluates and pushes a model of wine quality with TensorFlow Extended: Parquet files ->
-examples -> statistics, schema and validation -> drift from the span before -> transform -> train ->
-evaluate against the model in production -> push if it is good enough. Every result is kept, and
-recorded in ML Metadata; a second run on the same data takes from there what has not changed.
+examples -> statistics, schema and validation -> drift from the previous span -> transform ->
+train -> evaluate against the model in production -> push if it is good enough. All results are
+kept and recorded in ML Metadata; a second run on the same data reuses what has not changed.
 """
 _EPILOG = """\
-The exit status is 0 when the pipeline ran to its end, blessed or not, 1 when it could not, and 2
-when the arguments are wrong or another run is using OUTPUT.
+The exit status is 0 if the pipeline ran to its end, whether the model was blessed or not; 1 if it
+did not; and 2 if the arguments are wrong or another run is using OUTPUT.
 Afterwards OUTPUT holds summary.json (the table as data), serving/ (the pushed models, one
 numbered folder each), metadata.db (ML Metadata in SQLite), pipeline/ (all artifacts), data/ (the
 Parquet spans) and logs/.
@@ -63,14 +67,18 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "--data",
         metavar="PATH",
         help="the wine data: a CSV file, or a folder with wine-quality.csv; without it they are "
-        "looked for in $WINE_QUALITY_DATA, data/, ../shared/data/ and at their public address, "
-        "and drawn from published statistics where all of that fails",
+        "looked for in $WINE_QUALITY_DATA, data/, ../shared/data/ and at their public addresses; "
+        "if none of these has them, a sample is drawn from published statistics",
     )
     data.add_argument(
-        "--spans", type=_positive, default=1, metavar="N", help="cut the data into N spans (1)"
+        "--spans",
+        type=_positive,
+        default=1,
+        metavar="N",
+        help="cut the data into N spans (default: 1)",
     )
     data.add_argument(
-        "--span", type=_positive, metavar="K", help="run on span K of these (the last one)"
+        "--span", type=_positive, metavar="K", help="run on span K of these (default: the last one)"
     )
     data.add_argument(
         "--schema",
@@ -86,32 +94,32 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="boosted trees, or a Keras network (%(default)s)",
     )
     model.add_argument(
-        "--tune", action="store_true", help="look for better hyperparameters first (slower)"
+        "--tune", action="store_true", help="search for better hyperparameters first (slower)"
     )
     model.add_argument(
         "--warm-start",
         action="store_true",
-        help="go on from the latest blessed model instead of training from scratch",
+        help="continue training from the latest blessed model instead of starting from scratch",
     )
     gate = parser.add_argument_group("gate")
     gate.add_argument(
         "--drift",
         choices=("report", "warn", "fail"),
         default="warn",
-        help="what happens if the span drifted from the one before, which an earlier run must have "
-        "read: fail stops here (%(default)s)",
+        help="what happens if the span drifted from the previous one, which an earlier run must "
+        "have read: fail stops the pipeline (%(default)s)",
     )
     gate.add_argument(
         "--min-r2",
         type=float,
         default=0.3,
-        help="least squared correlation on the eval split that is blessed (%(default)s)",
+        help="lowest squared correlation on the eval split that is blessed (%(default)s)",
     )
     gate.add_argument(
         "--r2-margin",
         type=float,
         default=0.02,
-        help="how much worse than the model in production it may be (%(default)s)",
+        help="how far below the model in production it may be (%(default)s)",
     )
     gate.add_argument(
         "--infra-validator",
@@ -119,7 +127,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         help="try the model in a TensorFlow Serving container before it is pushed (needs Docker)",
     )
     parser.add_argument(
-        "--no-cache", action="store_true", help="do all of the work again, changed or not"
+        "--no-cache", action="store_true", help="do all work again, even if nothing has changed"
     )
     options = parser.parse_args(arguments)
     if options.span and options.span > options.spans:
@@ -150,10 +158,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         lock = OutputLock(options.output)
     except (OutputInUseError, OutputFolderError) as error:
-        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        say_error(error)
         return 2
     with lock:
-        return _main(options, started)
+        try:
+            return _main(options, started)
+        except KeyboardInterrupt:
+            say(console(sys.stdout), "interrupted", "bold red")
+            return 130
 
 
 def _main(options: argparse.Namespace, started: float) -> int:
@@ -162,29 +174,22 @@ def _main(options: argparse.Namespace, started: float) -> int:
     try:
         if options.infra_validator:
             _require_docker()
-        data = load(options.data)
+        with ticking(sys.stdout, "looking for the wine data ...", elsewhere=False):
+            data = load(options.data)
         write_spans(cut(data.table, options.spans), options.output / "data")
     except (WineDataError, _UnavailableError) as error:
-        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        say_error(error)
         return 1
     with noise_to_file(log) as terminal:
         _say_what_runs(terminal, options, data, log)
-        try:
-            summary = _run(terminal, options, data, log, started)
-        except KeyboardInterrupt:
-            terminal.print("[bold red]interrupted[/]")
-            return 130
+        summary = _run(terminal, options, data, log, started)
         if summary is None:
-            terminal.print(f"The whole story is in {log}")
+            say(terminal, f"The log has the details: {log}")
             return 1
         path = options.output / "summary.json"
         path.write_text(json.dumps(summary, indent=2) + "\n")
         terminal.print(_table(summary))
-        terminal.print(f"As data: {path}")
-        logs = Path(summary["logs"]).parent
-        terminal.print(
-            f"The losses of all runs: {command('tensorboard')} --logdir {escape(short(str(logs)))}"
-        )
+        _say_where(terminal, summary, path)
     return 0
 
 
@@ -192,40 +197,40 @@ def _run(
     terminal: Console, options: argparse.Namespace, data: WineData, log: Path, started: float
 ) -> dict[str, Any] | None:
     """Runs the pipeline and returns its summary, or None when a component failed."""
-    say_loading(terminal)
-    # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
-    from examples.wine_quality.local_run import Output, run_locally
-    from examples.wine_quality.summary import summary
+    with loading(terminal):
+        # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
+        from examples.wine_quality.local_run import Output, run_locally
+        from examples.wine_quality.summary import summary
 
-    output = Output(options.output.absolute())
-    pipeline = output.pipeline(
-        model=options.model,
-        tune=options.tune,
-        schema_file=str(options.schema.absolute()) if options.schema else None,
-        span=options.span,
-        drift_mode=options.drift,
-        warm_start=options.warm_start,
-        infra_validator=options.infra_validator,
-        min_r2=options.min_r2,
-        r2_margin=options.r2_margin,
-        enable_cache=not options.no_cache,
-    )
+        output = Output(options.output.absolute())
+        pipeline = output.pipeline(
+            model=options.model,
+            tune=options.tune,
+            schema_file=str(options.schema.absolute()) if options.schema else None,
+            span=options.span,
+            drift_mode=options.drift,
+            warm_start=options.warm_start,
+            infra_validator=options.infra_validator,
+            min_r2=options.min_r2,
+            r2_margin=options.r2_margin,
+            enable_cache=not options.no_cache,
+        )
     imported = time.monotonic()
-    progress = ComponentProgress(terminal, len(pipeline.components))
-    ended = run_locally(pipeline, progress, log)
+    with show_progress(total=len(pipeline.components), file=terminal.file):
+        ended = run_locally(pipeline, log)
     if ended.error is not None:
-        failed = progress.running or "The pipeline"
-        terminal.print(f"[bold red]{failed} failed:[/] {first(ended.error)}")
+        if ended.failed is None:
+            say(terminal, f"The pipeline failed: {first(ended.error)}", "bold red")
         return None
     [own] = output.runs_of([str(ended.run)])
     return {
         "data_source": data.source,
         "data_path": data.path,
         "model": options.model,
-        **summary(own),
+        **summary(own, output.tuning_of(own)),
         "seconds": {
             "imports": round(imported - started, 2),
-            **{name: round(seconds, 2) for name, seconds in progress.seconds.items()},
+            **{each.component: round(each.seconds, 2) for each in ended.components},
             "total": round(time.monotonic() - started, 2),
         },
     }
@@ -236,7 +241,7 @@ class _UnavailableError(RuntimeError):
 
 
 def _require_docker() -> None:
-    """Asks for a Docker engine, which InfraValidator starts TensorFlow Serving with."""
+    """Checks that a Docker engine answers: InfraValidator runs TensorFlow Serving in it."""
     import docker
 
     try:
@@ -244,7 +249,7 @@ def _require_docker() -> None:
     except docker.errors.DockerException as error:
         raise _UnavailableError(
             "--infra-validator starts TensorFlow Serving in Docker, and no Docker engine answers "
-            f"({error}). Start one (`docker info` tells), or leave the option out."
+            f"({error}). Start one (`docker info` says whether it runs), or leave the option out."
         ) from error
 
 
@@ -253,13 +258,13 @@ def _say_what_runs(
 ) -> None:
     """Prints what is about to happen, before the long wait for the imports."""
     span = f", span {options.span or options.spans} of {options.spans}" if options.spans > 1 else ""
-    terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows{span})")
+    say(terminal, f"data    {short(data.path)} ({data.table.num_rows:,} rows{span})")
     say_places(terminal, options.output, log)
     warn_of_sample(terminal, data)
 
 
 def _table(summary: dict[str, Any]) -> Table:
-    """Returns the summary as a table for people."""
+    """Returns the summary as a table for a person."""
     seconds = summary["seconds"]
     rows = summary["rows"]
     table = Table(title="wine quality", title_justify="left", show_header=False)
@@ -268,16 +273,15 @@ def _table(summary: dict[str, Any]) -> Table:
     table.add_row("anomalies", str(summary["anomalies"]))
     table.add_row("drift", _drift(summary["drift"]))
     table.add_row("model", summary["model"])
+    if summary["tune"]:
+        table.add_row("tuned", _tuned(summary["tune"]))
     if summary["warm_start"]:
         table.add_row("start", escape(summary["warm_start"]["reason"]))
-    table.add_row("logs", escape(short(summary["logs"])))
     table.add_row("R2 (eval)", f"{summary['r2']:.4f}")
     table.add_row("MSE (eval)", f"{summary['mse']:.4f}")
     table.add_row("blessed", "yes" if summary["blessed"] else "no")
-    table.add_row(
-        "pushed to",
-        escape(short(summary["pushed"]) if summary["pushed"] else "nowhere: it was not blessed"),
-    )
+    pushed = summary["pushed"]
+    table.add_row("pushed", escape(Path(pushed).name) if pushed else "no: it was not blessed")
     table.add_row("from cache", ", ".join(summary["cached"]) or "nothing")
     slowest = sorted(set(seconds) - {"total"}, key=seconds.__getitem__, reverse=True)[:3]
     table.add_row(
@@ -287,18 +291,31 @@ def _table(summary: dict[str, Any]) -> Table:
 
 
 def _drift(drift: dict[str, Any]) -> str:
-    """Returns the verdict of the drift report and where it is, in two lines."""
-    verdict = drift["verdict"]
+    """Returns the verdict of the drift report."""
     if drift.get("lost_baseline"):
-        found = f"not compared: the baseline is gone ({escape(short(drift['lost_baseline']))})"
-    elif verdict == "NO_BASELINE":
-        found = "nothing to compare with: no earlier span has been read"
-    else:
-        found = (
-            f"{verdict} from span {drift['baseline_span']}: "
-            f"{drift['features_drifted']} of {drift['features']} features drifted"
-        )
-    return f"{found}\n{escape(short(drift['report']))}"
+        return f"not compared: the baseline is gone ({escape(short(drift['lost_baseline']))})"
+    if drift["verdict"] == "NO_BASELINE":
+        return "nothing to compare with: no earlier span has been read"
+    from tfx_wine_ext.drift.words import changed
+
+    words = changed(drift["features_drifted"], drift["features_warned"], drift["features"])
+    return f"{drift['verdict']} from span {drift['baseline_span']}: {words}"
+
+
+def _tuned(tune: dict[str, Any]) -> str:
+    """Returns the best hyperparameters and how good they were."""
+    best = ", ".join(f"{name} {value}" for name, value in tune["best"].items())
+    return f"best of {tune['trials']} trials, R2 {tune['r2']:.4f} on held-out rows: {best}"
+
+
+def _say_where(terminal: Console, summary: dict[str, Any], path: Path) -> None:
+    """Prints where to find more: outside of the table, whose cells are folded."""
+    say(terminal, f"drift report    {short(summary['drift']['report'])}")
+    if summary["pushed"]:
+        say(terminal, f"pushed model    {short(summary['pushed'])}")
+    say(terminal, f"table as data   {path}")
+    logs = short(str(Path(summary["logs"]).parent))
+    say_command(terminal, "losses of all runs", command("tensorboard"), "--logdir", logs)
 
 
 if __name__ == "__main__":

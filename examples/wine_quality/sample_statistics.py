@@ -1,15 +1,15 @@
-"""A stand-in for the wine data, drawn from statistics of the published data set.
+"""A sample that resembles the wine data, drawn from statistics of the published data set.
 
-It lets the pipeline run, and the story be told, where the real files can neither be found nor
-downloaded. It has the shape of the real data: as many rows; in each part of the file (thirds of the
-white wines, all of the red ones) the quantiles of every measurement, their correlations and the
-number of wines of each grade; and grades that hang on the measurements about as closely, and with
-as much interaction, as the real ones. So a model of the sample is about as good as one of the real
-data, the parts drift as the real ones do, and the red wines are far from the white ones. It is not
-the real data, and nothing that is found in it holds for wine.
+The pipeline and the story use it where the real files can neither be found nor downloaded. It has
+the shape of the real data: the number of rows; in each part of the file (thirds of the white wines,
+all red ones) the quantiles of every measurement, their correlations and the number of wines of each
+grade; and grades that depend on the measurements about as closely, and with as much interaction, as
+the real ones. So a model of the sample is about as good as a model of the real data, the parts
+drift as the real ones do, and the red wines are far from the white ones. It is not the
+real data, and nothing found in it holds for wine.
 
 The statistics are computed from the real files by `python scripts/fit_wine_sample.py`. No row can
-be had back from them.
+be recovered from them.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ STATISTICS_FILE = Path(__file__).with_name("sample_statistics.json")
 """What `scripts/fit_wine_sample.py` writes: see `published`."""
 
 SEED = 2009
-"""The year of the publication. Any other number does as well: the sample only has to be fixed."""
+"""The year of the publication. Any other number would do: the sample only has to be fixed."""
 
 Kind = Literal["white", "red"]
 """The two files of the data set: 4,898 white and 1,599 red vinho verde wines."""
 
 Tree = Union[float, list[Any]]
-"""A leaf's value, or `[feature, threshold, no, yes]`: which tree goes on, by whether the feature of
-this index in `FEATURES` is at least the threshold."""
+"""A leaf's value, or `[feature, threshold, no, yes]`: `yes` follows if the feature
+of this index in `FEATURES` is at least the threshold."""
 
 Floats = npt.NDArray[np.float64]
 

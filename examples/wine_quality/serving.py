@@ -1,4 +1,4 @@
-"""Saves a model of either kind so that it takes raw examples: the transform graph goes with it."""
+"""Saves a model of either kind together with the transform graph: it takes raw examples."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def save_for_serving(
     """Saves a SavedModel whose `serving_default` takes raw serialized examples.
 
     The signature has one input, `examples`, `[n]` string: serialized `tf.Example`s with the raw
-    features (a label is not needed, and is not read). It has one output, `predictions`, `[n, 1]`
+    features (the label is not needed and not read). It has one output, `predictions`, `[n, 1]`
     float32. A required feature that an example lacks is an error that names the feature; an
     optional one is filled with the mean. Only operations of TensorFlow itself are used, so
-    TensorFlow Serving runs the model as it is.
+    TensorFlow Serving runs the model without additions.
 
     Args:
         predict: The model's function: `[n, len(FEATURES)]` float32 z-scores to `[n, 1]` float32.
-        model: Owner of the variables and constants that `predict` uses; a Keras model will do.
+        model: Owns the variables and constants that `predict` uses, as a Keras model does.
         transform_graph: Path of Transform's `transform_graph`.
         directory: Where the SavedModel goes.
     """
@@ -41,7 +41,7 @@ def save_for_serving(
     # ten times as long as all the rest, and what it adds (leaving inputs out) is one line here.
     graph = tf.saved_model.load(transform.transform_savedmodel_dir)
 
-    # AutoGraph would rewrite the source of what is called, for nothing and for seconds.
+    # AutoGraph would spend seconds on rewriting the source of what is called, to no effect.
     @tf.function(
         input_signature=[tf.TensorSpec([None], tf.string, name="examples")], autograph=False
     )
@@ -53,7 +53,7 @@ def save_for_serving(
         features = tf.concat([z_scores[transformed_name(name)] for name in FEATURES], axis=1)
         return {PREDICTIONS: predict(features)}
 
-    # SavedModel keeps what hangs on the module: a function's own captures must be found there.
+    # SavedModel saves the attributes of the module: what a function captures must be among them.
     module = tf.Module()
     module.model = model
     module.transform = graph

@@ -13,16 +13,18 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from examples.wine_quality.console import (
     command,
     console,
     first,
+    loading,
     new_log,
     noise_to_file,
-    say_loading,
+    say,
+    say_command,
+    say_error,
     say_places,
     short,
     warn_of_sample,
@@ -34,6 +36,9 @@ from examples.wine_quality.output_lock import (
     OutputInUseError,
     OutputLock,
 )
+from tfx_wine_ext.progress import ComponentEnded, ComponentStarted, Event, observe_progress
+from tfx_wine_ext.progress.live_line import LiveLine, duration, ticking
+from tfx_wine_ext.progress.show import count
 
 if TYPE_CHECKING:
     from examples.wine_quality.local_run import Output
@@ -41,18 +46,20 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = """\
 Sends four spans through the wine pipeline, as if each were a delivery: the white wines in three
-parts, in the order of their file, then the red wines. Each model goes on from the one before. The
-red wines are other data than the model was made for: the drift gate must stop the pipeline before
-anything is trained on them. Writes a page with the history of all runs, and prints what happened.
+parts, in the order of their file, then the red wines. Training continues from one model to the
+next. The red wines are not the data that the model was made for: the drift gate must stop the
+pipeline before anything is trained on them. The story prints what happened and writes a page with
+the history of all runs.
 """
 _EPILOG = """\
-The exit status is 0 if the story ended as it should: three models trained, the gate closed on the
-red wines, and nothing made of them. It is 2 if the arguments are wrong or another run is using
-OUTPUT, and otherwise 1. What an earlier story left in OUTPUT is
-removed first.
+The exit status is 0 if the story ended as it should: three models were trained, the gate stopped
+the red wines, and no model was trained on them. It is 2 if the arguments are wrong or another run
+is using OUTPUT, and 1 otherwise. What an earlier story left in OUTPUT is removed first.
 """
 WHITE_PARTS = 3
 GATE = "DriftReport"
+# On a narrower terminal, the words in the cells of the table would be broken.
+TABLE_WIDTH = 80
 _STORE = "metadata.db"
 # SQLite's journal is there if a story was killed.
 _MADE = ("data", "history.html", "logs", _STORE, f"{_STORE}-journal", "pipeline", "serving")
@@ -63,7 +70,7 @@ class Span:
     """A delivery of wine.
 
     Attributes:
-        name: For people.
+        name: What a person calls it.
         table: Its rows.
     """
 
@@ -72,33 +79,41 @@ class Span:
 
 
 class SpanProgress:
-    """Says which component runs, in one line that the next one replaces.
+    """An observer that shows which component of a span runs, and how long all of them took.
 
     Args:
-        terminal: Where to say it; nothing is said where lines cannot be replaced.
-        name: What runs.
+        line: Shows the running component and prints the others.
+        name: The span.
+        total: Number of components.
     """
 
-    def __init__(self, terminal: Console, name: str) -> None:
+    def __init__(self, line: LiveLine, name: str, total: int) -> None:
         """Starts the clock."""
-        self.running = ""
-        self._terminal = terminal
+        self._line = line
         self._name = name
+        self._total = total
+        self._ended = 0
         self._started = time.monotonic()
 
-    def begin(self, component: str) -> None:
-        """Notes that a component begins to run."""
-        self.running = component
-        if self._terminal.is_terminal:
-            self._terminal.print(f"{self._name}: {component:<22}", end="\r")
-
-    def end(self, outcome: str) -> None:
-        """Has nothing to add."""
+    def __call__(self, event: Event) -> None:
+        """Is told of an event."""
+        if isinstance(event, ComponentStarted):
+            number, started = count(self._ended + 1, self._total), time.monotonic()
+            # What changes comes first: the end is cut off where the terminal is narrow.
+            self._line.show(
+                lambda: (
+                    f"{number} {event.component} ... {duration(time.monotonic() - started)}"
+                    f"   {self._name}"
+                )
+            )
+        elif isinstance(event, ComponentEnded):
+            self._ended += 1
 
     def close(self, outcome: str) -> None:
-        """Says how long all of it took, and what became of it."""
+        """Says how long all of it took, and how it ended."""
         seconds = time.monotonic() - self._started
-        self._terminal.print(f"{self._name:<34} {seconds:5.1f} s  {outcome}")
+        self._line.show(None)
+        self._line.print(f"{self._name:<34} {seconds:5.1f} s  {outcome}")
 
 
 def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespace:
@@ -119,7 +134,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         "--data",
         metavar="FOLDER",
         help="a folder with wine-quality.csv and winequality-red.csv; without it they are looked "
-        "for where `python -m examples.wine_quality.run --help` says",
+        "for in the places that `python -m examples.wine_quality.run --help` lists",
     )
     parser.add_argument(
         "--model",
@@ -131,7 +146,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Tells the story once.
+    """Runs the story once.
 
     Args:
         arguments: The command line; default that of the process.
@@ -145,40 +160,41 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_own(options.output)
         lock = OutputLock(options.output)
     except (FileExistsError, OutputInUseError, OutputFolderError) as error:
-        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        say_error(error)
         return 1 if isinstance(error, FileExistsError) else 2
     with lock:
-        return _main(options, started)
+        try:
+            return _main(options, started)
+        except KeyboardInterrupt:
+            say(console(sys.stdout), "interrupted", "bold red")
+            return 130
 
 
 def _main(options: argparse.Namespace, started: float) -> int:
-    """Tells the story once, in a folder that no other run is using."""
+    """Runs the story once, in a folder that no other run is using."""
     log = new_log(options.output)
     try:
-        white, red = load_both(options.data)
+        with ticking(sys.stdout, "looking for the wine data ...", elsewhere=False):
+            white, red = load_both(options.data)
         spans = deliveries(white.table, red.table)
         start_afresh(options.output)
         write_spans([span.table for span in spans], options.output / "data")
     except (WineDataError, FileExistsError) as error:
-        console(sys.stderr).print(f"[bold red]error:[/] {escape(str(error))}")
+        say_error(error)
         return 1
     with noise_to_file(log) as terminal:
         for data in (white, red):
-            terminal.print(f"data    {escape(short(data.path))} ({data.table.num_rows:,} rows)")
+            say(terminal, f"data    {short(data.path)} ({data.table.num_rows:,} rows)")
         say_places(terminal, options.output, log)
         warn_of_sample(terminal, white, red)
-        try:
-            output, found = run_all(terminal, spans, options, log)
-        except KeyboardInterrupt:
-            terminal.print("[bold red]interrupted[/]")
-            return 130
+        output, found = run_all(terminal, spans, options, log)
         page = write_history(found, output, options.output)
-        terminal.print(table(found, spans))
+        terminal.print(table(found, spans, terminal.width))
         say_where(terminal, found, options.output, page)
         wrong = what_went_wrong(found)
         for sentence in wrong:
-            terminal.print(f"[bold red]{escape(sentence)}[/] The whole story is in {log}")
-        terminal.print(f"{time.monotonic() - started:.0f} s in all")
+            say(terminal, f"{sentence} The log has the details: {log}", "bold red")
+        say(terminal, f"{time.monotonic() - started:.0f} s in all")
     return 1 if wrong else 0
 
 
@@ -198,11 +214,11 @@ def load_both(folder: str | None) -> tuple[WineData, WineData]:
 
 
 def deliveries(white: pa.Table, red: pa.Table) -> list[Span]:
-    """Returns the spans in the order in which they come.
+    """Returns the spans in the order in which they are delivered.
 
-    The order of the file is the nearest there is to an order in time: neighbours in it are alike,
-    and each part differs a little from the one before, as deliveries do. In random order there
-    would be nothing to see but chance.
+    The order of the file comes closest to an order in time: neighbours in it are alike, and each
+    part differs a little from the previous one, as deliveries do. In random order the parts would
+    differ by chance only.
     """
     parts = [
         Span(f"white wine, part {number} of {WHITE_PARTS}", part)
@@ -212,10 +228,10 @@ def deliveries(white: pa.Table, red: pa.Table) -> list[Span]:
 
 
 def check_own(output: Path) -> None:
-    """Checks that a folder holds nothing but what an earlier story left, if it is there at all.
+    """Checks that a folder, if it exists, holds only what an earlier story left.
 
     Raises:
-        FileExistsError: There is a folder of something else.
+        FileExistsError: The folder holds something else.
     """
     if not output.is_dir():
         return
@@ -228,10 +244,10 @@ def check_own(output: Path) -> None:
 
 
 def start_afresh(output: Path) -> None:
-    """Removes what an earlier story left: a store that has seen the spans would tell another one.
+    """Removes what an earlier story left: a store that knows the spans would change the story.
 
     Raises:
-        FileExistsError: There is a folder of something else.
+        FileExistsError: The folder holds something else.
     """
     check_own(output)
     for name in _MADE:
@@ -246,23 +262,26 @@ def run_all(
     terminal: Console, spans: Sequence[Span], options: argparse.Namespace, log: Path
 ) -> tuple[Output, list[Run]]:
     """Runs the pipeline on each span, until one fails, and returns these runs."""
-    say_loading(terminal)
-    from examples.wine_quality.local_run import Output, run_locally
+    with loading(terminal):
+        from examples.wine_quality import pipeline  # noqa: F401 (imports TFX)
+        from examples.wine_quality.local_run import Output, run_locally
 
     output = Output(options.output.absolute())
     ids: list[str] = []
-    for number, span in enumerate(spans, start=1):
-        pipeline = output.pipeline(
-            model=options.model, span=number, drift_mode="fail", warm_start=True
-        )
-        progress = SpanProgress(terminal, f"span {number}: {span.name}")
-        ended = run_locally(pipeline, progress, log)
-        ids += [ended.run] if ended.run is not None else []
-        if ended.error is not None:
-            progress.close(f"stopped by {progress.running}")
-            terminal.print(f"[bold]{progress.running}:[/] {first(ended.error)}", soft_wrap=True)
-            break
-        progress.close("ran to its end")
+    with LiveLine(terminal.file) as line:
+        for number, span in enumerate(spans, start=1):
+            made = output.pipeline(
+                model=options.model, span=number, drift_mode="fail", warm_start=True
+            )
+            progress = SpanProgress(line, f"span {number}: {span.name}", len(made.components))
+            with observe_progress(progress):
+                ended = run_locally(made, log)
+            ids += [ended.run] if ended.run is not None else []
+            if ended.error is not None:
+                progress.close(f"stopped by {ended.failed}")
+                say(terminal, f"{ended.failed}: {first(ended.error)}")
+                break
+            progress.close("ran to its end")
     return output, output.runs_of(ids)
 
 
@@ -278,16 +297,17 @@ def write_history(found: Sequence[Run], output: Output, folder: Path) -> Path:
     return page
 
 
-def table(found: Sequence[Run], spans: Sequence[Span]) -> Table:
-    """Returns what happened, a line for each run."""
-    shown = Table(title="the story", title_justify="left")
-    for heading in ("run", "span", "drift", "start", "R2", "blessed", "pushed"):
-        shown.add_column(heading)
-    shown.caption = (
-        "R2 on the span's own eval split; in brackets, that of the model in production there"
-    )
-    for run, span in zip(found, spans):
-        shown.add_row(
+def table(found: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH) -> Table:
+    """Returns what happened: a line for each run, or a block for each where there is no room.
+
+    Args:
+        found: The runs.
+        spans: What each run was on.
+        width: Columns of the terminal.
+    """
+    headings = ("run", "span", "drift", "start", "R2", "blessed", "pushed")
+    rows = [
+        (
             str(run.number),
             span.name,
             _drift(run),
@@ -296,21 +316,38 @@ def table(found: Sequence[Run], spans: Sequence[Span]) -> Table:
             _blessed(run),
             Path(run.pushed).name if run.pushed else "no",
         )
+        for run, span in zip(found, spans)
+    ]
+    wide = width >= TABLE_WIDTH
+    shown = Table(title="the story", title_justify="left", show_header=wide)
+    shown.caption = (
+        "R2 on the span's own eval split; in brackets, that of the model in production there"
+    )
+    for heading in headings if wide else ("", ""):
+        shown.add_column(heading, overflow="fold")
+    for row in rows:
+        if wide:
+            shown.add_row(*row)
+        else:
+            for heading, cell in zip(headings, row):
+                shown.add_row(heading, cell, end_section=heading == headings[-1])
     return shown
 
 
 def say_where(terminal: Console, found: Sequence[Run], output: Path, page: Path) -> None:
-    """Prints where to see more."""
-    terminal.print(f"history of all runs        {escape(short(str(page)))}")
+    """Prints where to find more."""
+    say(terminal, f"history of all runs       {short(str(page))}")
     gate = found[-1].drift
     if gate is not None and gate.report:
-        terminal.print(f"report of the last gate    {escape(short(gate.report))}")
-    store = escape(short(str(output / "metadata.db")))
-    terminal.print(f"the runs, on the terminal  {command('tfx-wine-ext')} runs --store {store}")
+        say(terminal, f"report of the last gate   {short(gate.report)}")
+    store = short(str(output / _STORE))
+    say_command(
+        terminal, "the runs, on the terminal", command("tfx-wine-ext"), "runs", "--store", store
+    )
     logs = next((run.model.logs for run in found if run.model and run.model.logs), None)
     if logs:
-        folder = escape(short(str(Path(logs).parent)))
-        terminal.print(f"the losses of all runs     {command('tensorboard')} --logdir {folder}")
+        folder = short(str(Path(logs).parent))
+        say_command(terminal, "losses of all runs", command("tensorboard"), "--logdir", folder)
 
 
 def what_went_wrong(found: Sequence[Run]) -> list[str]:
@@ -327,7 +364,7 @@ def what_went_wrong(found: Sequence[Run]) -> list[str]:
     if failed != [GATE] or last.drift is None or last.drift.verdict != "DRIFT":
         wrong.append(f"The gate ({GATE}) should have stopped the red wine; failed: {failed}.")
     if last.model is not None or last.pushed is not None:
-        wrong.append("Nothing should have been made of the red wine; a model was.")
+        wrong.append("No model should have been trained on the red wine; one was.")
     return wrong
 
 
@@ -338,7 +375,11 @@ def _drift(run: Run) -> str:
         return "baseline gone"
     if run.drift.verdict == "NO_BASELINE":
         return "nothing before"
-    return f"{run.drift.verdict}, {run.drift.features_drifted} of {run.drift.features}"
+    from tfx_wine_ext.drift.words import tally
+
+    drift = run.drift
+    counts = tally(drift.verdict, drift.features_drifted, drift.features_warned, drift.features)
+    return ", ".join(filter(None, (drift.verdict, counts.replace("/", " of "))))
 
 
 def _start(run: Run) -> str:
@@ -350,8 +391,8 @@ def _start(run: Run) -> str:
 def _r2(run: Run) -> str:
     """Returns R2 of the new model and of the one in production, both on the new span.
 
-    Between spans R2 goes up and down with the span; whether the new model is better, only both on
-    the same rows can tell. That is what the Evaluator compares, too.
+    R2 depends on the span. Only both models on the same rows show whether the new one is better;
+    the Evaluator compares them in the same way.
     """
     from examples.wine_quality.summary import R2, metric
 
@@ -363,7 +404,7 @@ def _r2(run: Run) -> str:
 
 
 def _blessed(run: Run) -> str:
-    """Says whether the Evaluator accepted the model, and if not, by which of its two limits."""
+    """Says whether the Evaluator accepted the model, and if not, which of its limits it missed."""
     from examples.wine_quality.pipeline import MIN_R2
     from examples.wine_quality.summary import R2, metric
 

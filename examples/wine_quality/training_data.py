@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tfx.components.trainer.fn_args_utils import FnArgs
 
 ROWS_PER_BATCH = 100_000
-"""Rows of a record batch: 5 MB of features, so that few batches hold any wine data."""
+"""Rows of a record batch: 5 MB of features, so that the wine data fit into few batches."""
 
 
 class TrainingData(NamedTuple):
@@ -32,11 +32,11 @@ class TrainingData(NamedTuple):
     def folds(self, count: int) -> np.ndarray:
         """Returns the fold of each row, `[rows]` int, 0 to `count - 1`, drawn by its content.
 
-        Equal rows share a fold (in the white wines 937 rows repeat another), or a model would be
-        validated on what it has learnt by heart. The hash is CRC-32 of the row, rounded to three
-        decimals, as the last bits of a z-score may differ from one run of Transform to another.
+        Equal rows share a fold (937 of the white wines repeat another one); otherwise a model would
+        be validated on rows that it was trained on. The hash is CRC-32 of the row, rounded to three
+        decimals because the last bits of a z-score differ between runs of Transform.
         """
-        # Adding 0 turns -0.0, whose bytes are others, into 0.0.
+        # Adding 0 turns -0.0, whose bytes differ, into 0.0.
         rows = np.round(np.column_stack([self.features, self.label]), 3) + np.float32(0)
         return np.array([zlib.crc32(row.tobytes()) % count for row in rows])
 
@@ -59,8 +59,8 @@ def read_training_data(fn_args: FnArgs, files: list[str]) -> TrainingData:
         files: The split's patterns: `fn_args.train_files` or `fn_args.eval_files`.
 
     Returns:
-        The rows in an order that depends on their content alone: the order in which Beam wrote
-        them changes from run to run, and with it what a random subsample draws.
+        The rows in an order that depends only on their content: Beam writes them in an order that
+        changes from run to run, which would change random subsamples.
 
     Raises:
         ValueError: There is no transform graph, a column is missing, a row lacks a value, or there
@@ -116,7 +116,7 @@ def from_record_batches(batches: Iterable[pa.RecordBatch], source: str) -> Train
             if len(values) != batch.num_rows or values.null_count:
                 raise ValueError(
                     f"{source} need one value of {name!r} in each row; found {len(values)} values "
-                    f"in {batch.num_rows} rows. Was the examples' preprocessing_fn another one?"
+                    f"in {batch.num_rows} rows. Were the examples made by another preprocessing_fn?"
                 )
             part[:, index] = values.to_numpy(zero_copy_only=False)
         parts.append(part)

@@ -56,8 +56,8 @@ FOLDS = 5
 def run_fn(fn_args: FnArgs) -> None:
     """Trains boosted trees on the train split and saves them for serving.
 
-    The eval split is not looked at: Evaluator alone sees it. Under WarmStartTrainer the trees go on
-    from earlier ones: see `continue_trees`. What is saved to go on from is saved under either.
+    The eval split is not used: only Evaluator sees it. With WarmStartTrainer, the new trees are
+    added to earlier ones: see `continue_trees`. With either trainer, a checkpoint is saved.
 
     Args:
         fn_args: From Trainer. Needs transformed examples and the transform graph; uses
@@ -100,7 +100,7 @@ def run_fn(fn_args: FnArgs) -> None:
 def read_earlier(
     fn_args: FnArgs, inputs: warm_start.InputSpec
 ) -> tuple[Forest | None, warm_start.TransferReport]:
-    """Reads the forest to go on from, stated for the new inputs.
+    """Reads the forest to continue from, restated for the new inputs.
 
     Args:
         fn_args: From Trainer.
@@ -110,8 +110,8 @@ def read_earlier(
         The forest, None for a cold start; and what was done. Trees count as steps.
 
     Raises:
-        UnusableBaseError: The base is none of trees, or asks what the new data do not tell, and the
-            policy is `on_unusable_base="error"`.
+        UnusableBaseError: The base is not a forest, or uses a column that the new data lack, and
+            the policy is `on_unusable_base="error"`.
     """
     from examples.wine_quality.forest import Forest
 
@@ -120,7 +120,7 @@ def read_earlier(
         return None, report
     try:
         if base.architecture != ARCHITECTURE:
-            raise ValueError("it is no forest: was it trained by another run_fn?")
+            raise ValueError("it is not a forest: was it trained by another run_fn?")
         forest = Forest.from_arrays(base.weights).restated(
             base.inputs.inputs[INPUT], inputs.inputs[INPUT]
         )
@@ -151,10 +151,10 @@ def predictor(forest: Forest) -> Callable[[Mapping[str, np.ndarray]], np.ndarray
 def continue_trees(
     earlier: Forest, data: TrainingData, hyperparameters: TreesHyperparameters
 ) -> Forest:
-    """Returns the sum of an earlier forest and of new trees for what it leaves over.
+    """Returns an earlier forest plus new trees that are trained on its residuals.
 
     Args:
-        earlier: Stated for the columns of `data`.
+        earlier: Restated for the columns of `data`.
         data: The rows.
         hyperparameters: See `TreesHyperparameters`; of `num_trees`, `CONTINUED_SHARE` are added.
     """
@@ -171,8 +171,8 @@ def continue_trees(
 def losses_by_tree(forest: Forest, data: TrainingData) -> np.ndarray:
     """Returns the mean squared error of the first tree, of the first two and so on, `[trees]`.
 
-    It is that of the rows given, the train split: no tree has been trained without them, and the
-    curve falls for ever. Where it falls steeply at its end, more trees would have helped.
+    It is measured on the rows that the trees were trained on, so the curve always falls. If it
+    still falls steeply at its end, more trees would help.
 
     Args:
         forest: Stated for the columns of `data`.
@@ -202,7 +202,7 @@ def log_losses(folder: str, losses: np.ndarray) -> None:
 def train_trees(
     data: TrainingData, hyperparameters: TreesHyperparameters, seed: int = SEED
 ) -> ydf.GradientBoostedTreesModel:
-    """Returns boosted trees for the squared error, trained on all rows that are given.
+    """Returns boosted trees for the squared error, trained on all given rows.
 
     The same rows in the same order give the same trees.
 
@@ -237,7 +237,7 @@ def train_trees(
 def cross_validate(
     data: TrainingData, hyperparameters: TreesHyperparameters, seed: int = SEED
 ) -> float:
-    """Returns the R2 over all rows, each predicted by trees that have not seen its fold.
+    """Returns R2 over all rows, each predicted by trees that were trained on the other folds.
 
     Args:
         data: The rows; see `TrainingData.folds`.

@@ -28,15 +28,15 @@ def search(
 ) -> TunerFnResult:
     """Returns a random search within the train split, whose first trial is the defaults.
 
-    As the defaults compete, a search never ends with something that did worse than they did. The
-    eval split is not looked at: Evaluator alone sees it.
+    Because the defaults compete, the result of a search is never worse than they are. The eval
+    split is not used: only Evaluator sees it.
 
     Args:
         fn_args: From Tuner. `custom_config["max_trials"]` overrides `max_trials`.
-        space: The values to choose from, by name: `TREES_SPACE` or `DNN_SPACE`. What is not in it
-            keeps its default.
+        space: The values to choose from, by name: `TREES_SPACE` or `DNN_SPACE`. Settings that are
+            not in it keep their defaults.
         defaults: The settings of the first trial.
-        evaluate: Trains on a part of the rows and returns the R2 of the others.
+        evaluate: Trains on a part of the rows and returns R2 on the others.
         max_trials: Number of trials, the first included.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Folders of Delta Lake, Iceberg, Hudi and transactional Hive tables are no folders of rows."""
+"""Folders of Delta Lake, Iceberg, Hudi, Paimon and Hive ACID tables are no folders of rows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,9 @@ MARKERS = {
     "Iceberg, of a catalog": f"metadata/00004-{UUID}.metadata.json",
     "Iceberg, gzipped": "metadata/v1.gz.metadata.json",
     "Iceberg, gzipped by its name": "metadata/v1.metadata.json.gz",
+    "Iceberg, of which only the hint is left": "metadata/version-hint.text",
     "Hudi": ".hoodie/hoodie.properties",
+    "Paimon": "snapshot/snapshot-1",
 }
 # Files of a table whose folder is "table", and patterns that match them.
 PLACES = {
@@ -64,7 +66,7 @@ def test_files_of_a_managed_table_are_refused_from_wherever_the_pattern_looks(
     message = (
         rf"^Parquet file {re.escape(path)}: belongs to an? {name} table "
         rf"\({re.escape(str(tmp_path))}/table\), whose folder also holds rows that were deleted or "
-        rf"replaced; read it with a reader of {name} tables .* write the rows wanted to plain"
+        rf"replaced; read it with a reader of {name} tables .* write the required rows to plain"
     )
     with pytest.raises(ParquetFileError, match=message) as caught:
         read_footers(found, FILES)
@@ -92,6 +94,7 @@ def test_files_of_a_transactional_hive_table_are_refused(tmp_path, folder, table
     "beside",
     [
         "metadata/readme.json",
+        "snapshot/2024.parquet",
         "metadata/",
         "a.metadata.json",
         "_delta_log",
@@ -168,7 +171,7 @@ def test_on_an_object_store_every_folder_up_to_the_bucket_is_asked_for_and_no_fu
     assert {pattern.rpartition("/")[0] for pattern in store.asked} == {
         f"gs://bucket{folder}/{own}"
         for folder in ("", "/a", "/a/b")
-        for own in (".hoodie", "_delta_log", "metadata")
+        for own in (".hoodie", "_delta_log", "metadata", "snapshot")
     }
 
 
@@ -186,7 +189,7 @@ def test_a_store_is_asked_once_for_all_folders_that_are_beside_each_other():
     store = Store()
     found = managed_table_of([f"s3://bucket/t/p={n}/{n}.parquet" for n in range(1000)], store)
     assert found.path == "s3://bucket/t/p=70/70.parquet"
-    assert len(store.asked) == 9  # of three formats: the bucket, the folder, those in it
+    assert len(store.asked) == 15  # for five markers: the bucket, the folder, those in it
 
 
 def test_the_commands_refuse_it_and_ingest_writes_nothing(tmp_path, capsys):

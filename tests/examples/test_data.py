@@ -869,7 +869,7 @@ def test_a_failed_write_leaves_the_earlier_spans_and_nothing_else(
 
 
 def test_spans_must_be_at_least_one_and_at_most_the_rows() -> None:
-    with pytest.raises(ValueError, match="spans: expected a whole number from 1 on, found 0"):
+    with pytest.raises(ValueError, match="spans: expected a whole number of at least 1, found 0"):
         cut(SEVEN, 0)
     with pytest.raises(WineDataError, match=r"found 8 spans for 7 rows\. Ask for fewer spans"):
         cut(SEVEN, 8)

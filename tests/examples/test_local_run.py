@@ -11,16 +11,6 @@ from tfx_wine_ext.testing import parquet_file
 pytestmark = pytest.mark.e2e
 
 
-class Silent:
-    """Says nothing to nobody."""
-
-    def begin(self, component: str) -> None:
-        """Says nothing."""
-
-    def end(self, outcome: str) -> None:
-        """Says nothing."""
-
-
 def test_a_run_finds_itself_and_not_the_latest_one(tmp_path: pathlib.Path) -> None:
     from tfx.orchestration.pipeline import Pipeline
 
@@ -39,8 +29,8 @@ def test_a_run_finds_itself_and_not_the_latest_one(tmp_path: pathlib.Path) -> No
             metadata_connection_config=sqlite(str(output.store)),
         )
 
-    ended = run_locally(pipeline(3), Silent(), log)
-    later = run_locally(pipeline(5), Silent(), log)
+    ended = run_locally(pipeline(3), log)
+    later = run_locally(pipeline(5), log)
     assert (ended.error, later.error) == (None, None)
     [own], [other] = output.runs_of([str(ended.run)]), output.runs_of([str(later.run)])
     assert sum(own.examples.rows.values()) == 3
@@ -62,9 +52,10 @@ def test_a_run_that_failed_has_its_own_id_and_error(tmp_path: pathlib.Path) -> N
         components=[ParquetExampleGen(str(tmp_path / "nowhere"))],
         metadata_connection_config=sqlite(str(output.store)),
     )
-    ended = run_locally(pipeline, Silent(), tmp_path / "log")
+    ended = run_locally(pipeline, tmp_path / "log")
     [run] = output.runs_of([str(ended.run)])
-    assert run.state == "FAILED"
+    assert (run.state, ended.failed) == ("FAILED", "ParquetExampleGen")
+    assert "Traceback" in (tmp_path / "log").read_text()
     assert run.components[0].error == f"{type(ended.error).__name__}: {ended.error}".replace(
         "\n", " "
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -93,7 +95,9 @@ def test_the_first_run_pushes_a_model_and_says_how_good_it_is(
             "baseline_span": None,
             "features": 12,
             "features_drifted": 0,
+            "features_warned": 0,
         },
+        "tune": None,
         "warm_start": None,
         "blessed": True,
         "cached": [],
@@ -115,8 +119,13 @@ def test_the_first_run_pushes_a_model_and_says_how_good_it_is(
     assert noise == ""
     assert shown.count("\n") < 40
     assert "[11/11] Pusher" in shown
+    assert re.search(r"^\[10/11\] Evaluator +\d+\.\d s  blessed$", shown, re.MULTILINE)
     assert f"{metrics[0]:.4f}" in shown
-    assert f"tensorboard --logdir {logs.parent}" in shown
+    # On a line of its own, whole, and quoted: the path has a space in it.
+    [copied] = [line for line in shown.splitlines() if "tensorboard" in line]
+    assert shlex.split(copied)[1:] == ["--logdir", str(logs.parent)]
+    assert f"drift report    {report}" in shown.splitlines()
+    assert f"pushed model    {pushed}" in shown.splitlines()
 
 
 def test_the_second_run_on_the_same_data_takes_the_work_from_the_cache(
@@ -146,7 +155,10 @@ def test_changed_data_are_not_taken_from_the_cache(
 
 
 def test_a_tuned_network_on_the_second_of_two_spans_is_evaluated_against_the_trees(
-    data: WineData, folder: pathlib.Path, csv_file: Callable[[pa.Table], str]
+    data: WineData,
+    folder: pathlib.Path,
+    csv_file: Callable[[pa.Table], str],
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     options = ("--model", "dnn", "--tune", "--spans", "2", "--r2-margin", "1")
     summary = run_pipeline(folder, "--data", csv_file(data.table), *options)
@@ -157,6 +169,12 @@ def test_a_tuned_network_on_the_second_of_two_spans_is_evaluated_against_the_tre
     assert inputs == {"examples", "hyperparameters", "schema", "transform_graph"}
     assert summary["model"] == "dnn"
     assert "Tuner" in summary["seconds"]
+    tune = summary["tune"]
+    assert tune["trials"] == 6
+    assert 0 < tune["r2"] < 1
+    assert sorted(tune["best"]) == ["dropout", "layers", "learning_rate", "units"]
+    shown = " ".join(capfd.readouterr().out.split())
+    assert f"best of 6 trials, R2 {tune['r2']:.4f} on held-out rows" in shown
     assert sum(summary["rows"].values()) == 2449
     assert summary["r2"] > 0.1
 
@@ -176,9 +194,8 @@ def test_red_wine_after_white_wine_is_held_back_by_the_gate(
     assert run.main([*output, *spans, "--span", "2"]) == 1
 
     shown = capfd.readouterr().out
-    assert (
-        "DriftReport failed: DriftDetectedError: span 2, split train drifted from span 1" in shown
-    )
+    failure = r"DriftReport failed after \d\.\d s: DriftDetectedError: span 2, split train drifted"
+    assert re.search(failure, shown)
     assert f"Worst: {WORST[0]} (" in shown
     assert "Transform" not in shown[shown.index("DriftReport failed") :]
     [kept] = (folder / "gate").rglob("stopped/*/drift_report.html")
@@ -287,7 +304,7 @@ def test_a_failing_component_is_named_with_the_cause_and_the_log(
 
     assert status == 1
     shown = capfd.readouterr().out
-    assert "ImportSchemaGen failed: ParseError: " in shown
+    assert re.search(r"ImportSchemaGen failed after \d\.\d s: ParseError: ", shown)
     [log] = (folder / "failed" / "logs").iterdir()
-    assert shown.splitlines()[-1] == f"The whole story is in {log}"
+    assert shown.splitlines()[-1] == f"The log has the details: {log}"
     assert "Traceback" in log.read_text()

@@ -122,7 +122,7 @@ GOOD = [a_run(1), a_run(2), a_run(3), a_run(4, "FAILED", "DriftReport")]
             [*GOOD[:3], a_run(4)],
             [
                 "The gate (DriftReport) should have stopped the red wine; failed: [].",
-                "Nothing should have been made of the red wine; a model was.",
+                "No model should have been trained on the red wine; one was.",
             ],
         ),
         (
@@ -131,7 +131,7 @@ GOOD = [a_run(1), a_run(2), a_run(3), a_run(4, "FAILED", "DriftReport")]
         ),
         (
             [*GOOD[:3], dataclasses.replace(GOOD[3], model=GOOD[2].model)],
-            ["Nothing should have been made of the red wine; a model was."],
+            ["No model should have been trained on the red wine; one was."],
         ),
     ],
 )

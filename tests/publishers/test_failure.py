@@ -118,12 +118,18 @@ def test_a_message_is_one_line_of_plain_characters_without_secrets(what):
         ("key: -----BEGIN PRIVATE KEY----- MIIE", "key: -----BEGIN PRIVATE KEY-----***"),
         (f"https://{'ghp_' + 16 * 'aB'}@github.com/x", "https://***@github.com/x"),
         ("found eyJhbGciOi.eyJzdWIi.c2ln", "found ***"),
+        ("cannot reach me:hunter2@db.internal:5432/x", "cannot reach me:***@db.internal:5432/x"),
+        ("client_secret: abc", "client_secret: ***"),
+        ("aws_secret_access_key: abc/def", "aws_secret_access_key: ***"),
         # What only looks like one is left alone.
         ("column password: expected int64", "column password: expected int64"),
         ("grpc://h:8080/a@b", "grpc://h:8080/a@b"),
         ("column 'token': expected int64", "column 'token': expected int64"),
         ("s3://bucket/a@b:c/x", "s3://bucket/a@b:c/x"),
         ("tokens: expected 3", "tokens: expected 3"),
+        ("column secret: expected int64", "column secret: expected int64"),
+        ("row 12:30 of me@example.org", "row 12:30 of me@example.org"),
+        ("at host:8080/a@b", "at host:8080/a@b"),
     ],
 )
 def test_what_looks_like_a_secret_is_masked_and_ordinary_words_are_not(said, recorded):

@@ -1,0 +1,83 @@
+"""Which modules may import what, as a fresh interpreter sees it: through other modules, too."""
+
+from __future__ import annotations
+
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+# Imports each module in a process of its own, forked before anything of the package is loaded, in
+# which the modules that are forbidden cannot be imported.
+PROGRAM = """
+import importlib, json, os, sys
+import ml_metadata, numpy, pyarrow.parquet  # Not forbidden, and slow to import once for each.
+
+modules, forbidden = json.loads(sys.argv[1])
+
+class Forbidden:
+    def find_spec(self, name, path=None, target=None):
+        if any(name == each or name.startswith(each + ".") for each in forbidden):
+            raise ImportError(f"{name} is forbidden")
+
+sys.meta_path.insert(0, Forbidden())
+for module in modules:
+    child = os.fork()
+    if child == 0:
+        try:
+            importlib.import_module(module)
+        except ImportError as error:
+            print(f"{module}: {error}", flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+SKIN = ["components", "drivers", "executors", "publishers", "resolvers", "testing"]
+OUTER = [f"tfx_wine_ext.{package}" for package in [*SKIN, "cli"]]
+
+
+def modules_of(checkout: pathlib.Path, *packages: str) -> list[str]:
+    """Lists the modules of packages, and those of `tfx_wine_ext` itself for the package ``.``."""
+    root = checkout / "tfx_wine_ext"
+    paths = [
+        path
+        for package in packages
+        for path in sorted((root / package).glob("*.py" if package == "." else "**/*.py"))
+    ]
+    parts = [path.relative_to(checkout).with_suffix("").parts for path in paths]
+    return [".".join(part).removesuffix(".__init__") for part in parts]
+
+
+def offences(modules: list[str], forbidden: list[str], checkout: pathlib.Path) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps([modules, forbidden])],
+        cwd=checkout,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()
+
+
+def test_a_module_that_imports_a_forbidden_one_is_named(checkout: pathlib.Path) -> None:
+    module = "tfx_wine_ext.types.artifacts"
+    [offence] = offences([module, "tfx_wine_ext.types.execution"], ["tfx"], checkout)
+    assert offence == f"{module}: tfx is forbidden"
+
+
+@pytest.mark.parametrize(
+    "packages", [["columnar", "drift"], ["warm_start", "lineage"], ["report", "types", "."]]
+)
+def test_a_pure_module_loads_neither_tfx_nor_beam_nor_an_outer_layer(
+    packages: list[str], checkout: pathlib.Path
+) -> None:
+    modules = modules_of(checkout, *packages)
+    modules = [module for module in modules if module != "tfx_wine_ext.types.artifacts"]
+    assert len(modules) > 10
+    assert offences(modules, ["tfx", "apache_beam", *OUTER], checkout) == []
+
+
+def test_the_command_line_loads_neither_tfx_nor_tensorflow(checkout: pathlib.Path) -> None:
+    forbidden = ["tfx", "apache_beam", "tensorflow", *(f"tfx_wine_ext.{name}" for name in SKIN)]
+    assert offences(modules_of(checkout, "cli"), forbidden, checkout) == []

@@ -1,0 +1,222 @@
+"""The progress of a pipeline, in words for a person."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import IO
+
+from tfx_wine_ext.progress.events import (
+    Anomalies,
+    Blessing,
+    ComponentEnded,
+    ComponentStarted,
+    DriftFound,
+    Event,
+    ModelStart,
+    Result,
+    RowsRead,
+    RowsWritten,
+    State,
+)
+from tfx_wine_ext.progress.launches import observe_progress
+from tfx_wine_ext.progress.live_line import LiveLine, duration
+from tfx_wine_ext.progress.log_file import output_to_file
+
+# Messages of TensorFlow fill screens; the whole of it is in the traceback.
+MOST_CHARACTERS = 600
+
+
+@contextlib.contextmanager
+def show_progress(
+    *,
+    total: int | None = None,
+    log: str | os.PathLike[str] | None = None,
+    file: IO[str] | None = None,
+) -> Iterator[None]:
+    """Shows which component runs, for how long, and what each one found.
+
+    A line is printed when a component ends: its time, and what it found as far as this library
+    knows its outputs: rows, the verdict of a DriftReport, anomalies, a blessing, a push, or the
+    error. On a terminal another line shows the running component and its seconds. Where the output
+    is no terminal, there is no such line, but one about each component that runs for a minute.
+
+    It works where `observe_progress` works: with `LocalDagRunner` and `BeamDagRunner` in this
+    process. It never makes a pipeline fail.
+
+    Args:
+        total: Number of components of the pipeline, to count them as ``[ 3/11]``. Default: they
+            are counted as ``[3]``.
+        log: A file that everything is appended to that this process and its children print
+            meanwhile, so that only the progress is on the terminal. Default: it is printed as
+            always, between the lines of progress.
+        file: Where to show the progress. Default: standard error, as it was before `log`.
+
+    Yields:
+        Nothing: run the pipeline inside the block.
+
+    Raises:
+        OSError: `log` cannot be written.
+
+    Example:
+        >>> from tfx_wine_ext import show_progress
+        >>> with show_progress(log="pipeline.log"):  # doctest: +SKIP
+        ...     LocalDagRunner().run(pipeline)
+    """
+    with contextlib.ExitStack() as stack:
+        stream = file or sys.stderr
+        if log is not None:
+            # In a notebook, standard error is no file descriptor and is not redirected.
+            is_redirected = file is None and _descriptor(stream) == 2
+            _, stderr = stack.enter_context(output_to_file(log))
+            stream = stderr if is_redirected else stream
+        lines = stack.enter_context(contextlib.closing(ComponentLines(LiveLine(stream), total)))
+        stack.enter_context(observe_progress(lines))
+        yield
+
+
+class ComponentLines:
+    """An observer that prints a line for each component that has ended.
+
+    Args:
+        line: Shows the running component and prints the others.
+        total: Number of components; None if it is not known.
+    """
+
+    def __init__(self, line: LiveLine, total: int | None = None) -> None:
+        """Starts with no component run."""
+        self._line = line
+        self._total = total
+        self._ended = 0
+        self._running: dict[str, float] = {}
+        self._rows: dict[str, RowsRead] = {}
+        self._lock = threading.RLock()
+
+    def __call__(self, event: Event) -> None:
+        """Is told of an event."""
+        with self._lock:
+            if isinstance(event, ComponentStarted):
+                self._running[event.component] = time.monotonic()
+                self._line.show(self._now)
+            elif isinstance(event, RowsRead):
+                self._rows[event.component] = event
+            else:
+                self._end(event)
+
+    def close(self) -> None:
+        """Clears the line of the running component."""
+        self._line.close()
+
+    def _end(self, event: ComponentEnded) -> None:
+        self._running.pop(event.component, None)
+        self._rows.pop(event.component, None)
+        self._ended += 1
+        text = f"{count(self._ended, self._total)} {ended(event)}"
+        self._line.print(text, alarm=event.state is State.FAILED)
+        self._line.show(self._now if self._running else None)
+
+    def _now(self) -> str:
+        """Returns the line of the component that started last, of those that run now.
+
+        It takes no lock: the live line calls it under its own, which `__call__` takes as well.
+        """
+        running = list(self._running.items())
+        if not running:
+            return ""
+        component, started = running[-1]
+        rows = self._rows.get(component)
+        others = len(running) - 1
+        return (
+            f"{count(self._ended + 1, self._total)} {component} ... "
+            f"{duration(time.monotonic() - started)}{', ' + rows_read(rows) if rows else ''}"
+            f"{f' (and {others} more)' if others else ''}"
+        )
+
+
+def count(number: int, total: int | None) -> str:
+    """Returns which component it is, of how many.
+
+    Example:
+        >>> count(3, 11), count(3, None)
+        ('[ 3/11]', '[3]')
+    """
+    return f"[{number}]" if total is None else f"[{number:>{len(str(total))}}/{total}]"
+
+
+def rows_read(event: RowsRead) -> str:
+    """Returns how many rows were read.
+
+    Example:
+        >>> rows_read(RowsRead("ParquetExampleGen", 1500, 6000))
+        '1,500 of 6,000 rows'
+    """
+    of = "" if event.total is None else f" of {max(event.total, event.rows):,}"
+    return f"{event.rows:,}{of} rows"
+
+
+def ended(event: ComponentEnded) -> str:
+    """Returns what became of a component, in one line.
+
+    Example:
+        >>> from tfx_wine_ext.progress import Pushed
+        >>> ended(ComponentEnded("p", "r", "Pusher", State.CACHED, 0.04, results=(Pushed("x"),)))
+        'Pusher                   0.0 s  from cache: pushed'
+    """
+    if event.state is State.FAILED:
+        why = _message(event.error)
+        return f"{event.component} failed after {event.seconds:.1f} s: {why}"
+    said = "; ".join(map(words, event.results))
+    state = {
+        State.COMPLETE: "",
+        State.CACHED: "from cache",
+        State.SKIPPED: "skipped: a condition or an input is missing",
+        State.CANCELED: "interrupted",
+    }[event.state]
+    outcome = ": ".join(text for text in (state, said) if text)
+    return f"{event.component:<22} {event.seconds:5.1f} s  {outcome}".rstrip()
+
+
+def words(result: Result) -> str:
+    """Returns what a component found.
+
+    Example:
+        >>> words(DriftFound("DRIFT", 3, 12, 10))
+        'DRIFT from span 3: 10 of 12 features drifted'
+    """
+    if isinstance(result, RowsWritten):
+        return "rows: " + ", ".join(f"{rows:,} {split}" for split, rows in result.rows.items())
+    if isinstance(result, DriftFound):
+        if result.verdict == "NO_BASELINE":
+            return "no earlier data to compare with"
+        span = "" if result.baseline_span is None else f" from span {result.baseline_span}"
+        of = f"{result.features_drifted} of {result.features}"
+        return f"{result.verdict}{span}: {of} features drifted"
+    if isinstance(result, Anomalies):
+        return f"anomalies in {', '.join(result.splits)}" if result.splits else "no anomalies"
+    if isinstance(result, ModelStart):
+        return "warm start" if result.warm else "cold start"
+    if isinstance(result, Blessing):
+        what = "infra " if result.artifact_type == "InfraBlessing" else ""
+        return f"{what}blessed" if result.blessed else f"{what}not blessed"
+    return "not pushed" if result.destination is None else "pushed"
+
+
+def _message(error: BaseException | None) -> str:
+    if error is None:
+        return "its inputs could not be resolved; the log says why"
+    # It imports TFX, which is there if one of its components has failed.
+    from tfx_wine_ext.publishers.failure import failure_message
+
+    message = failure_message(error)
+    return message if len(message) <= MOST_CHARACTERS else f"{message[:MOST_CHARACTERS]} [...]"
+
+
+def _descriptor(stream: IO[str]) -> int | None:
+    try:
+        return stream.fileno()
+    except (OSError, AttributeError, ValueError):
+        return None
