@@ -188,10 +188,10 @@ def words(result: Result) -> str:
         'DRIFT from span 3: 10 of 12 features drifted'
     """
     if isinstance(result, RowsWritten):
-        return "rows: " + ", ".join(f"{rows:,} {split}" for split, rows in result.rows.items())
+        return ", ".join(f"{rows:,} {split}" for split, rows in result.rows.items()) + " rows"
     if isinstance(result, DriftFound):
         if result.verdict == "NO_BASELINE":
-            return "no earlier data to compare with"
+            return "nothing to compare with"
         span = "" if result.baseline_span is None else f" from span {result.baseline_span}"
         of = f"{result.features_drifted} of {result.features}"
         return f"{result.verdict}{span}: {of} features drifted"
