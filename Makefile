@@ -11,11 +11,11 @@ UV := .bootstrap/uv-venv/bin/uv
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help wine story notebook test test-1.16 test-1.21 test-set lint docs constraints clean environment
+.PHONY: help wine story notebook notebook-outputs test test-1.16 test-1.21 test-set lint docs release-check constraints clean environment
 
 help: ## this list
 	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on, e.g. make wine ARGS="--tune"'
-	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-20s%s\n", $$1, $$2}'
+	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-25s%s\n", $$1, $$2}'
 
 wine: environment ## run the wine-quality pipeline; ARGS="--help" shows its options
 	@$(PYTHON) -m examples.wine_quality.run --output build/wine $(ARGS)
@@ -23,8 +23,15 @@ wine: environment ## run the wine-quality pipeline; ARGS="--help" shows its opti
 story: environment ## four spans: three of white wine, then red wine, which the drift gate stops
 	@$(PYTHON) -m examples.wine_quality.story --output build/story $(ARGS)
 
+# Jupyter refuses to run as root unless told to, and in a container everybody is. It listens to the
+# machine itself only, and asks for the token that is in the URL.
+NOTEBOOK := examples/wine_quality/wine_quality.ipynb
+AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
 notebook: environment ## open the pipeline as a notebook, one component at a time
-	@$(PYTHON) -m jupyter lab examples/wine_quality/wine_quality.ipynb $(ARGS)
+	@$(PYTHON) -m jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(AS_ROOT) $(ARGS)
+
+notebook-outputs: environment ## run the notebook and store its outputs in it, for the code host
+	@$(PYTHON) scripts/notebook_outputs.py
 
 # One process: TFX is imported once for all of the tests, which takes longer than most of them.
 test: environment ## run all tests; ARGS='-m "not e2e"' only the quick ones
@@ -49,6 +56,10 @@ lint: environment ## check style, layout and types
 # NO_MKDOCS_2_WARNING is read by the theme, which would print an opinion about another project.
 docs: environment ## build the site into build/site/; ARGS=serve shows it while it is written
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs $(or $(ARGS),build --strict)
+
+# Two clean environments, which are removed when all is well. ARGS goes to pytest, with `not e2e`.
+release-check: environment ## build sdist and wheel into dist/, and test both as installed
+	@$(PYTHON) scripts/release_check.py $(ARGS)
 
 # The resolver starts from the versions in a file, if it is there: delete it to renew them all.
 constraints: environment ## resolve constraints/*.txt anew from their .in and setup.cfg

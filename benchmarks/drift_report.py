@@ -1,10 +1,10 @@
-"""The drift report against Evidently's, and how ours grows: `python -m benchmarks.drift_report`.
+"""Compares drift reports with Evidently's and measures growth: `python -m benchmarks.drift_report`.
 
-Side by side: each tool gets two tables in memory, as it likes them (Arrow, pandas), in a process of
-its own, and is timed from there to an HTML page on disk. Evidently is installed into an environment
-of its own, below the user's cache folder, the first time. Growth: the command line reads Parquet
-files on disk and writes the page. Component: DriftReport's executor reads Examples on disk, by
-Beam's default runner, and writes the page and all else.
+Comparison: each tool gets two tables in memory, in its own format (Arrow, pandas), in a separate
+process, and is timed from there to an HTML page on disk. The first run installs Evidently into a
+separate environment below the user's cache folder. Growth: the command line reads Parquet files on
+disk and writes the page. Component: DriftReport's executor reads Examples on disk, on Beam's
+default runner, and writes all its outputs.
 """
 
 from __future__ import annotations
@@ -140,7 +140,7 @@ def from_examples(baseline: str, current: str, output: str) -> None:
 
 
 def peer_python() -> str:
-    """Returns the interpreter of Evidently's environment, which is made the first time."""
+    """Returns the interpreter of Evidently's environment, which the first call creates."""
     cache = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache")
     folder = cache / "tfx_wine_ext" / f"evidently-{EVIDENTLY}"
     python = folder / "bin" / "python"
@@ -237,7 +237,7 @@ def grow_component(sizes: list[int], folder: pathlib.Path) -> None:
 
 
 def write_table(path: pathlib.Path, seed: int, rows: int, columns: int, shift: float) -> None:
-    """Writes a Parquet file in row groups, so that its maker's memory stays small."""
+    """Writes a Parquet file in row groups, to bound the memory of this process."""
     with contextlib.ExitStack() as stack:
         writer = None
         for first in range(0, rows, ROW_GROUP_ROWS):
@@ -253,7 +253,7 @@ def _child(what: str) -> list[str]:
 
 
 def main() -> None:
-    """Runs the parts that are asked for, by default all."""
+    """Runs the requested parts; all by default."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
         "--parts",

@@ -1,4 +1,4 @@
-"""Evidently's part of benchmarks.drift_report; runs in an environment of its own, without ours."""
+"""Evidently's part of benchmarks.drift_report; runs in a separate environment without ours."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
-"""A history read from a metadata store, against a query per node: `python -m benchmarks.lineage`.
+"""Compares reading a history with a query per node: `python -m benchmarks.lineage`.
 
 A store of N runs of the wine pipeline (all components with their events and properties; files of
 drift reports, anomalies and evaluations on disk) is made once below the user's cache folder. Ours:
-the store is opened, read, and `runs` and `history_document` are made. The peer reads the same facts
-for a table of the runs in the natural way, through MLMD's API: the contexts, then the executions of
+opens and reads the store, and makes `runs` and `history_document`. The peer reads the same facts
+for a table of the runs in the obvious way, through MLMD's API: the contexts, then the executions of
 each run, the node and the outputs of each execution, the metrics by TFMA. TFMA's import is not
-counted; its reading is.
+counted, but its reading is.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FEATURES = 12
 
 
 def store_of(runs: int) -> pathlib.Path:
-    """Makes the store, if it is not there yet, and returns its folder."""
+    """Makes the store if it does not exist, and returns its folder."""
     from tests.lineage.stores import RESOLVER, TfxStore, drift_document, wine_run
 
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")

@@ -1,8 +1,8 @@
-"""Seconds and memory of work in a process of its own, as the benchmarks here measure it.
+"""Measures seconds and memory of work in a separate process, for the benchmarks.
 
 The process imports what it needs, prints the line `BEGIN`, works, and prints `END`, a space and the
 seconds that it took. Its parent samples the memory of the whole process tree (the sum of the
-resident sets, in which a page that two processes share counts twice).
+resident sets, which counts pages shared by two processes twice).
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ SAMPLE_SECONDS = 0.05
 
 @dataclasses.dataclass(frozen=True)
 class Measured:
-    """What one process took.
+    """The measurements of one process.
 
     Attributes:
-        seconds: From `BEGIN` to `END`, as the process says.
-        peak: Of the memory of the process tree in that time, in MB.
-        above: How much of it came on top of the peak before `BEGIN`, in MB.
+        seconds: Time from `BEGIN` to `END`, as the process reports it.
+        peak: Peak memory of the process tree in that time, in MB.
+        above: The rise above the peak before `BEGIN`, in MB.
     """
 
     seconds: float
@@ -36,11 +36,11 @@ class Measured:
 
 
 def measure(command: Sequence[str], environment: Mapping[str, str] = {}) -> Measured:
-    """Runs a command that keeps to this module's protocol.
+    """Runs a command that follows this module's protocol.
 
     Args:
         command: Program and arguments.
-        environment: Variables that are set for it in addition.
+        environment: Additional environment variables.
 
     Raises:
         RuntimeError: It fails, or does not print its lines.

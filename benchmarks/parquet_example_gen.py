@@ -1,7 +1,7 @@
-"""ParquetExecutor against TFX's own Parquet executor: `python -m benchmarks.parquet_example_gen`.
+"""Compares ParquetExecutor with TFX's executor: `python -m benchmarks.parquet_example_gen`.
 
-Every measurement is a process of its own that imports TFX, then times `Do` as a whole: files on
-disk in, splits on disk out. Both executors read the same file in the same run.
+Every measurement is a separate process that imports TFX, then times the whole `Do`: it reads files
+from disk and writes splits to disk. Both executors read the same file in the same run.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ TABLES = {"12 numbers": numeric_batch, "12 mixed": mixed_batch}
 
 
 def write_table(path: pathlib.Path, kind: str, rows: int, for_tfx: bool) -> None:
-    """Writes a Parquet file in row groups, so that its maker's memory stays small."""
+    """Writes a Parquet file in row groups, to bound the memory of this process."""
     writer = None
     for first in range(0, rows, ROW_GROUP_ROWS):
         table = TABLES[kind](first, min(ROW_GROUP_ROWS, rows - first))
@@ -108,16 +108,16 @@ def child(who: str, path: pathlib.Path, output: pathlib.Path) -> None:
 
 
 def measured(who: str, path: pathlib.Path) -> Measured:
-    """Runs one executor in a process of its own."""
+    """Runs one executor in a separate process."""
     with tempfile.TemporaryDirectory() as output:
         command = [sys.executable, "-m", "benchmarks.parquet_example_gen", "--child"]
         return measure([*command, who, str(path), output])
 
 
 def floor_seconds(path: pathlib.Path) -> float:
-    """Returns the time that no executor can go below by much: decode, and gzip the output's bytes.
+    """Returns the minimum time of any executor: decoding, and compressing the output's bytes.
 
-    The bytes are those of the examples as we write them, uncompressed, on one thread.
+    The bytes are those of our uncompressed examples; one thread is used.
     """
     from isal import igzip
 

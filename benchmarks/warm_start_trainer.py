@@ -1,12 +1,12 @@
-"""What a warm start is worth: steps until the eval loss of a cold start, warm against cold.
+"""Measures the benefit of warm starts: steps to reach the eval loss of a cold start.
 
 Usage: python -m benchmarks.warm_start_trainer [--task TASK] [--seeds 5] [--data PATH], where TASK
-is wine, synthetic, trees, or overhead: what WarmStartTrainer takes beside TFX's Trainer
+is wine, synthetic, trees, or overhead (the time of WarmStartTrainer and of TFX's Trainer)
 
-Three spans in a row, each model from the one before. "naive" copies the same base by position, as
-loading its weights would: no compensation for other means and vocabularies. Every row of the
-tables, in Markdown, is the mean over seeds and spans, with the standard deviation; of the ratios
-also the median, as a few large ones carry the mean.
+Three spans in a row, each model starting from the previous one. "naive" copies the same base by
+position, like loading its weights, without compensation for other means and vocabularies. Every row
+of the Markdown tables is the mean over seeds and spans, with the standard deviation; ratios also
+have the median, as a few large ones dominate the mean.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ NUMBERS = 4
 
 
 class Span(NamedTuple):
-    """One span as a model sees it: its own means and vocabularies, a third held out."""
+    """One span, transformed with its own means and vocabularies; a third is held out."""
 
     inputs: InputSpec
     train: tuple[Any, np.ndarray]
@@ -73,11 +73,11 @@ class Run(NamedTuple):
 
     @property
     def final(self) -> float:
-        """The mean of the last ten looks, as a single one is noisy."""
+        """The mean of the last ten eval losses, since a single one is noisy."""
         return float(self.losses[-10:].mean())
 
     def steps_to(self, loss: float) -> float:
-        """Steps until the loss is reached; NaN: it never is."""
+        """Steps until the loss is reached; NaN if it never is."""
         reached = np.flatnonzero(self.losses <= loss)
         return float(reached[0] * EVERY) if len(reached) else float("nan")
 
@@ -115,8 +115,8 @@ def _wine_span(rows: TrainingData, seed: int) -> Span:
 def synthetic_spans(seed: int) -> list[Span]:
     """Rows of 20 categories and 4 numbers, whose label is the same function throughout.
 
-    From span to span a fifth of each vocabulary gives way to new tokens, the frequencies change and
-    with them the order, and so do the means and deviations of the numbers.
+    From span to span a fifth of each vocabulary is replaced by new tokens, and the frequencies, the
+    order of the tokens, and the means and deviations of the numbers change.
     """
     random = np.random.default_rng(seed)
     tokens = TOKENS + int(TOKENS * CHANGED) * (SPANS - 1)
@@ -190,7 +190,7 @@ def synthetic_model(span: Span) -> keras.Model:
 
 
 def train(model: keras.Model, span: Span, steps: int, seed: int) -> Run:
-    """Trains for so many steps, looking at the eval loss every few."""
+    """Trains for a number of steps, and measures the eval loss every few steps."""
     losses = [model.evaluate(*span.held_out, batch_size=4096, verbose=0)]
     best = [losses[0], model.get_weights()]
 
@@ -364,7 +364,7 @@ def overhead(repeats: int) -> None:
 
 
 def main() -> None:
-    """Runs what the command line asks for."""
+    """Runs the requested task."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--task", choices=TASKS, help="default: all")
     parser.add_argument("--seeds", type=int, default=5)

@@ -1,10 +1,10 @@
-"""How much spans of wine differ, and where between them the gate's limits are.
+"""Measures how much spans of wine differ, to choose the gate's limits.
 
 Usage: python -m benchmarks.wine_drift_gate [--data FOLDER]
 
-Cuts the white wines into parts in the order of their file, compares each part with the one before,
-and the red wines with each part. Prints, as tables in Markdown, the scores that decide and the
-verdicts by the library's default limits and by the example's.
+Cuts the white wines into parts in the order of their file, compares each with the previous one,
+and the red wines with each part. Prints Markdown tables of the deciding scores, and of the verdicts
+by the library's default limits and by the example's.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def bad_pairs(white: pa.Table, red: pa.Table) -> Iterator[Pair]:
 
 
 def random_pairs(white: pa.Table) -> Iterator[Pair]:
-    """White wine after white wine, in random order: what chance alone does."""
+    """White wine after white wine, in random order: the effect of chance."""
     shuffled = white.take(np.random.default_rng(0).permutation(white.num_rows))
     spans = wine_data.cut(shuffled, 3)
     for number, (before, after) in enumerate(zip(spans, spans[1:]), start=2):

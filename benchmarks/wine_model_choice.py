@@ -1,10 +1,10 @@
-"""How the wine trees' hyperparameters were chosen, and what the choice is worth.
+"""Chooses the wine trees' hyperparameters, and measures the benefit.
 
 Usage: python -m benchmarks.wine_model_choice [--data PATH] [--eval]
 
 Prints the R2 of each candidate as a table in Markdown: the mean over three seeds of a five-fold
-cross-validation within the train split. The eval split plays no part, except that `--eval` skips
-the search and prints the eval R2 of the defaults, so that it is looked at once, after the choice.
+cross-validation within the train split. The eval split is not used, except that `--eval` skips the
+search and prints the eval R2 of the defaults, to be used once, after the choice.
 With tensorflow_decision_forests installed (TFX 1.16 only), `--tf-df` compares it with ydf.
 """
 
@@ -73,7 +73,7 @@ def try_all(
 
 
 def search(train: TrainingData) -> None:
-    """Prints the search: a grid around the point of departure, then steps away from its best."""
+    """Prints the search: a grid around the starting point, then steps away from its best."""
     names = [field.name for field in dataclasses.fields(TreesHyperparameters)]
     print("|", " | ".join([*names, "R2", "spread over seeds", "seconds per fold"]), "|")
     print("|" + "---|" * (len(names) + 3))
@@ -100,7 +100,7 @@ def search(train: TrainingData) -> None:
 
 
 def evaluate(train: TrainingData, held_out: TrainingData) -> None:
-    """Prints the eval R2 of the defaults and of the point of departure."""
+    """Prints the eval R2 of the defaults and of the starting point."""
     columns = {name: held_out.features[:, index] for index, name in enumerate(FEATURES)}
     for title, chosen in (("defaults", TreesHyperparameters()), ("departure", DEPARTURE)):
         started = time.perf_counter()
@@ -111,7 +111,7 @@ def evaluate(train: TrainingData, held_out: TrainingData) -> None:
 
 
 def compare_with_tf_df(train: TrainingData) -> None:
-    """Prints the cross-validated R2 of TF-DF and of ydf at the point of departure."""
+    """Prints the cross-validated R2 of TF-DF and of ydf at the starting point."""
     import tensorflow as tf
     import tensorflow_decision_forests as tfdf
 
@@ -146,7 +146,7 @@ def compare_with_tf_df(train: TrainingData) -> None:
 
 
 def main() -> None:
-    """Runs what the command line asks for."""
+    """Runs the requested part."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="the wine data; default: where the pipeline finds them")
     group = parser.add_mutually_exclusive_group()

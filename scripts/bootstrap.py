@@ -4,7 +4,8 @@ Every target of the Makefile runs this first. It needs nothing but a Python of 3
 does nothing when the environment is already as the checkout asks. Otherwise it
 
 1. picks the best set of versions (`SETS`) that the machine's C library can run and whose Python is
-   there (`SOURCES`, in that order); `$TFX_WINE_EXT_TFX` chooses between the releases of TFX;
+   there: `$TFX_WINE_EXT_PYTHON`, pyenv's versions, PATH, or a download by uv, in this order;
+   `$TFX_WINE_EXT_TFX` chooses between the releases of TFX;
 2. installs uv from PyPI for its own use (`.bootstrap/uv-venv/`);
 3. makes `.venv/`, installs exactly the set and, editable, the checkout;
 4. writes the stamp, `.venv/tfx-wine-ext.stamp`.
@@ -15,7 +16,8 @@ is made again. A lock, which the installers inherit, keeps two runs from working
 Bytecode is not compiled here: compiling everything took four times as long as installing it, and
 most of it is never imported. The first run compiles what it imports.
 
-What is done goes to the terminal in a line per step, all the rest to `.bootstrap/log`.
+What is done goes to the terminal in a line per step, all the rest to `.bootstrap/log`. Why this is
+not plain uv: docs/adr/0018-why-bootstrap-is-not-plain-uv.md.
 """
 
 from __future__ import annotations
@@ -57,9 +59,6 @@ SETS = [
     DependencySet("tfx-1.21-py310", "1.21", (3, 10), (2, 39)),
     DependencySet("tfx-1.16", "1.16", (3, 10), (2, 28)),
 ]
-
-# Where a Python may come from, in this order.
-SOURCES = ("variable", "pyenv", "path", "uv")
 
 HEARTBEAT_SECONDS = 20
 
@@ -269,15 +268,15 @@ def version_of(path):
 
 def pyenv_pythons(version):
     """Yields the interpreters of ``version`` that pyenv has installed, newest first."""
-    roots = [os.environ.get("PYENV_ROOT"), os.path.expanduser("~/.pyenv")]
-    for root in filter(None, roots):
-        folder = os.path.join(root, "versions")
-        prefix = "{}.{}.".format(*version)
-        names = os.listdir(folder) if os.path.isdir(folder) else []
-        # "3.10.9-debug" and the like are passed over: their last part is not a number.
-        patches = [n[len(prefix) :] for n in names if n.startswith(prefix)]
-        for patch in sorted((int(p) for p in patches if p.isdigit()), reverse=True):
-            yield os.path.join(folder, f"{prefix}{patch}", "bin", "python")
+    import re
+
+    root = os.environ.get("PYENV_ROOT") or os.path.expanduser("~/.pyenv")
+    folder = os.path.join(root, "versions")
+    names = os.listdir(folder) if os.path.isdir(folder) else []
+    # "3.10.9-debug" and the like are passed over.
+    found = [re.fullmatch(r"{}\.{}\.(\d+)".format(*version), name) for name in names]
+    for match in sorted(filter(None, found), key=lambda match: int(match[1]), reverse=True):
+        yield os.path.join(folder, match[0], "bin", "python")
 
 
 def path_pythons(version):
@@ -291,39 +290,28 @@ def path_pythons(version):
     yield sys.executable
 
 
-def find_python(version, sources):
-    """Returns the path of an installed CPython of ``version`` and its source, or (None, None).
-
-    Args:
-        version: Such as (3, 10).
-        sources: Which of `SOURCES` to look in: pyenv and PATH. What uv has is yet to be downloaded.
-    """
-    if "pyenv" in sources:
-        for path in pyenv_pythons(version):
+def find_python(version):
+    """Returns the path of an installed CPython of ``version`` and its source, or (None, None)."""
+    for source, paths in (("pyenv", pyenv_pythons(version)), ("PATH", path_pythons(version))):
+        for path in paths:
             if version_of(path) == version:
-                return path, "pyenv"
-    if "path" in sources:
-        for path in path_pythons(version):
-            if version_of(path) == version:
-                return path, "PATH"
+                return path, source
     return None, None
 
 
-def choose_set(rows, sources):
+def choose_set(rows):
     """Returns the best of ``rows`` whose Python is there, that Python, and where it comes from.
 
-    Where none is there, the best row whose Python uv can download, and None for the Python.
+    Where none is there, the best row, whose Python uv can download, and None for the Python.
 
     Args:
         rows: What `runnable_sets` returns.
-        sources: Which of `SOURCES` to look in.
 
     Raises:
-        BootstrapError: No Python of these rows is to be had; or ``$TFX_WINE_EXT_PYTHON`` is set,
-            and is no such Python.
+        BootstrapError: ``$TFX_WINE_EXT_PYTHON`` is set, and is no Python of these rows.
     """
     named = os.environ.get("TFX_WINE_EXT_PYTHON")
-    if named and "variable" in sources:
+    if named:
         version = version_of(named)
         for row in rows:
             if row.python == version:
@@ -336,11 +324,9 @@ def choose_set(rows, sources):
             )
         )
     for row in rows:
-        python, source = find_python(row.python, sources)
+        python, source = find_python(row.python)
         if python:
             return row, python, source
-    if "uv" not in sources:
-        raise no_python(rows, sources, None)
     return rows[0], None, "uv"
 
 
@@ -355,20 +341,20 @@ def versions_of(rows):
     return " or ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
 
 
-def no_python(rows, sources, why):
+def no_python(rows, why):
     """Returns the error for a machine on which no Python of the sets ``rows`` is to be had."""
     return BootstrapError(
         "no Python {0}, and TFX {1} for this machine needs one of these.\n"
-        "  looked in: {2}{3}\n"
+        "  looked in: pyenv, PATH\n"
+        "  uv's download: {2}\n"
         "  to do, one of:\n"
-        "    apt install python{4}.{5} python{4}.{5}-venv   (where the system has that version)\n"
-        "    pyenv install {4}.{5}\n"
-        "    export TFX_WINE_EXT_PYTHON=/path/to/python{4}.{5}   (if it is somewhere else)\n"
+        "    apt install python{3}.{4} python{3}.{4}-venv   (where the system has that version)\n"
+        "    pyenv install {3}.{4}\n"
+        "    export TFX_WINE_EXT_PYTHON=/path/to/python{3}.{4}   (if it is somewhere else)\n"
         "  then the same command again.".format(
             versions_of(rows),
             " or ".join(sorted({row.tfx for row in rows})),
-            ", ".join(sources),
-            f"\n  uv's download: {why}" if why else "",
+            why,
             *rows[0].python,
         )
     )
@@ -424,29 +410,6 @@ def install_uv(pythons, lock):
     )
 
 
-def building_advice(python):
-    """Returns what to do about a Python that cannot build packages from source, or "".
-
-    Of what TFX needs, pyfarmhash is published as source only. A built one is kept by uv, so that
-    this is asked after a failure, not before each installation.
-    """
-    program = (
-        "import os, shutil, sysconfig as s;"
-        "compiler = (s.get_config_var('CXX') or 'c++').split()[0];"
-        "header = os.path.join(s.get_paths()['include'], 'Python.h');"
-        "print(*([] if shutil.which(compiler) or shutil.which('c++') else ['a C++ compiler']),"
-        "*([] if os.path.exists(header) else ['the header files of Python']), sep=' and ')"
-    )
-    missing = answer([python, "-c", program])
-    if not missing:
-        return ""
-    return (
-        f"\n  missing: {missing}, by which pyfarmhash is built, which has no wheel\n"
-        "  to do:   apt install g++ python3-dev   (others: your system's), then the same command "
-        "again"
-    )
-
-
 def uv_environment(uv):
     """Returns the environment for uv, in which pip's settings hold as well.
 
@@ -481,13 +444,12 @@ def uv_environment(uv):
 # -- The environment -----------------------------------------------------------------------------
 
 
-def make_environment(venv, rows, sources, lock, newer_libc=False):
+def make_environment(venv, rows, lock, newer_libc):
     """Makes an environment, or brings an existing one up to date, and stamps it.
 
     Args:
         venv: Its folder.
         rows: What `runnable_sets` returns.
-        sources: Which of `SOURCES` a Python may come from.
         lock: What `locked` returns.
         newer_libc: Give its interpreter Debian 13's C library; see scripts/newer_libc.sh.
     """
@@ -502,7 +464,7 @@ def make_environment(venv, rows, sources, lock, newer_libc=False):
     if reused:
         chosen, python, source = reused[0], python_in(venv), shown
     else:
-        chosen, python, source = choose_set(rows, sources)
+        chosen, python, source = choose_set(rows)
     version = "{}.{}".format(*chosen.python)
     uv = install_uv([sys.executable, *([python] if python and not newer_libc else [])], lock)
     env = uv_environment(uv)
@@ -511,10 +473,10 @@ def make_environment(venv, rows, sources, lock, newer_libc=False):
         try:
             run([uv, "python", "install", version], f"downloading Python {version}", lock, env)
         except BootstrapError as error:
-            raise no_python(rows, sources, error) from None
+            raise no_python(rows, error) from None
         python = answer([uv, "python", "find", "--python-preference", "only-managed", version])
         if not python:
-            raise no_python(rows, sources, "it reports success, but has no such Python")
+            raise no_python(rows, "it reports success, but has no such Python")
 
     if os.path.lexists(stamp_in(venv)):
         os.remove(stamp_in(venv))
@@ -542,7 +504,12 @@ def make_environment(venv, rows, sources, lock, newer_libc=False):
     try:
         run([*pip, "sync", *to_venv, name], f"installing {name}", lock, env)
     except BootstrapError as error:
-        raise BootstrapError(f"{error}{building_advice(python_in(venv))}") from None
+        # A built pyfarmhash is kept by uv, so that this is asked after a failure, not before.
+        raise BootstrapError(
+            f"{error}\n"
+            "  if it is pyfarmhash, which has no wheel, that could not be built:\n"
+            "    apt install g++ python3-dev   (others: your system's), then the same command again"
+        ) from None
     # Nothing is fetched here: what setup.cfg asks for, and what builds it, is in the set.
     editable = ["install", *to_venv, "--no-deps", "--no-build-isolation", "--editable", CHECKOUT]
     run([*pip, *editable], "installing the checkout", lock, env)
@@ -555,7 +522,7 @@ def make_environment(venv, rows, sources, lock, newer_libc=False):
 
 
 def locked():
-    """Returns a descriptor that holds the lock, waiting for whoever has it.
+    """Returns a descriptor that holds the lock; waits if another process holds it.
 
     The system lets go of it when the last process that has it open ends, however it ends.
     """
@@ -577,13 +544,6 @@ def main(arguments):
 
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument(
-        "--python-from",
-        default=",".join(SOURCES),
-        metavar="LIST",
-        help="where Python may come from, separated by commas (default: %(default)s): "
-        "$TFX_WINE_EXT_PYTHON, pyenv's versions, PATH, a download by uv",
-    )
-    parser.add_argument(
         "--set",
         choices=[row.name for row in SETS],
         help="which set of versions; default: the best that this machine can run",
@@ -598,10 +558,6 @@ def main(arguments):
         "environment's interpreter one of its own (Debian and Ubuntu only)",
     )
     options = parser.parse_args(arguments)
-    sources = tuple(options.python_from.split(","))
-    unknown = [source for source in sources if source not in SOURCES]
-    if unknown:
-        parser.error(f"--python-from: {unknown[0]!r} is none of {', '.join(SOURCES)}")
     venv = os.path.join(CHECKOUT, options.venv)
     sets = [row for row in SETS if options.set in (None, row.name)]
     tfx = None if options.set else os.environ.get("TFX_WINE_EXT_TFX")
@@ -613,11 +569,10 @@ def main(arguments):
         if written_stamp(venv) in map(wanted_stamp, rows):
             return 0
         lock = locked()
-        if written_stamp(venv) not in map(
-            wanted_stamp, rows
-        ):  # Made while the lock was waited for.
+        # It may have been made while the lock was waited for.
+        if written_stamp(venv) not in map(wanted_stamp, rows):
             open(LOG, "wb").close()
-            make_environment(venv, rows, sources, lock, newer_libc)
+            make_environment(venv, rows, lock, newer_libc)
     except BootstrapError as error:
         print(f"\nThe environment could not be made: {error}", file=sys.stderr)
         return 1

@@ -1,12 +1,12 @@
-"""Computes the statistics that the sample of the wine data is drawn from, from the real files.
+"""Computes, from the real files, the statistics from which the sample of the wine data is drawn.
 
 Usage: python scripts/fit_wine_sample.py [--data FOLDER]   writes the statistics
        python scripts/fit_wine_sample.py --check           fails if other ones are committed
        python scripts/fit_wine_sample.py --compare         compares models of real data and sample
 
-What goes in: quantiles, correlations and counts, by thirds of the white file and for the red file,
-and a few small regression trees. A quantile is a value that some wine has, but which values belong
-to one wine is nowhere said, so no row can be had back.
+The statistics are quantiles, correlations and counts, by thirds of the white file and for the red
+file, and a few small regression trees. A quantile is a value of some wine, but nothing shows which
+values belong to one wine, so no row can be reconstructed.
 """
 
 from __future__ import annotations
@@ -70,13 +70,13 @@ def describe(kind: Kind, table: pa.Table) -> dict[str, Any]:
 
 
 def told(trees: list[Tree], table: pa.Table) -> npt.NDArray[np.float64]:
-    """Returns what the trees say of each wine, in grades."""
+    """Returns the trees' prediction for each wine, in grades."""
     features = np.column_stack([table[name].to_numpy() for name in FEATURES])
     return np.sum([sample_statistics.evaluate(tree, features) for tree in trees], axis=0) / 100
 
 
 def describe_part(part: pa.Table) -> dict[str, Any]:
-    """Returns what is known of a part of the file."""
+    """Returns the statistics of a part of the file."""
     features = np.column_stack([part[name].to_numpy() for name in FEATURES])
     grades, counts = np.unique(part[LABEL].to_numpy(), return_counts=True)
     correlations: npt.NDArray[np.float64] = np.corrcoef(
@@ -97,7 +97,7 @@ def describe_part(part: pa.Table) -> dict[str, Any]:
 
 
 def decimals(column: npt.NDArray[np.float64]) -> int:
-    """Returns the fewest decimals that 99 % of the cells do with."""
+    """Returns the smallest number of decimals that suffices for 99 % of the cells."""
     return next(
         digits
         for digits in range(9)
@@ -114,7 +114,7 @@ def normal_scores(column: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
 
 
 def fit(table: pa.Table, label: npt.NDArray[np.float64], count: int, least: int) -> list[Tree]:
-    """Returns small trees whose sum says which wines are better, in hundredths of a grade."""
+    """Returns small trees whose sum ranks the wines, in hundredths of a grade."""
     import ydf
 
     ydf.verbose(0)
@@ -188,7 +188,7 @@ def compare(name: str, white: pa.Table, red: pa.Table) -> None:
 
 
 def main() -> int:
-    """Does what the command line asks."""
+    """Runs the requested action."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", help="a folder with the files of both kinds")
     what = parser.add_mutually_exclusive_group()

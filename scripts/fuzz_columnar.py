@@ -1,10 +1,10 @@
-"""The property tests of tests/columnar for longer than a test suite should take.
+"""Runs the property tests of tests/columnar for longer than a test suite should.
 
 Usage: python scripts/fuzz_columnar.py --tables 10000 --seed 1
 
-Draws tables of every supported Arrow type and compares the encoder with a slow and obvious one.
-Prints the first table that fails, made as small as it gets, and exits with status 1; the same seed
-draws the same tables.
+Draws tables of every supported Arrow type and compares the encoder with a slow, simple one. Prints
+the first failing table, shrunk to a minimum, and exits with status 1; the same seed draws the same
+tables.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from columnar.tables import tables  # noqa: E402
 
 
 def main() -> None:
-    """Checks as many tables as are asked for."""
+    """Checks the requested number of tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--tables", type=int, default=10_000, help="default: 10000")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")

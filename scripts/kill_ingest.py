@@ -1,15 +1,15 @@
-"""Kills Parquet ingestion with SIGKILL at random moments, and looks at what is left.
+"""Kills Parquet ingestion with SIGKILL at random times, and checks what is left.
 
-A process ingests a table again and again into one folder and is killed each time, either after a
-random time or just before a random one of its steps (a step creates, moves or deletes something),
-so that moments too short for the clock are struck as well. After each kill
+A process repeatedly ingests a table into one folder and is killed each time, either after a random
+time or just before a random one of its steps (a step creates, moves or deletes something), which
+also covers phases too short for the clock. After each kill
 
-1. every ``Split-*`` folder that is there must be complete, byte by byte that of a run in peace;
-2. another run must give exactly the files of a run in peace, and leave nothing else behind.
+1. every existing ``Split-*`` folder must be complete, and equal to that of an undisturbed run;
+2. another run must give exactly the files of an undisturbed run, and nothing else.
 
     python scripts/kill_ingest.py --kills 200
 
-prints how many kills struck in which phase, and all failures; the exit status is 1 if there is one.
+prints the number of kills in each phase, and all failures; the exit status is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ def counted_steps(strike_at: int | None = None) -> Iterator[list[str]]:
 
 
 def victim(started: Connection, pattern: str, destination: str, strike_at: int | None) -> None:
-    """What the process that is killed does."""
+    """The work of the process that is killed."""
     with counted_steps(strike_at):
         started.send(None)
         run(pattern, destination)
@@ -124,7 +124,7 @@ def splits_in(destination: pathlib.Path) -> dict[str, tuple[int, int]]:
 
 
 def phase(before: dict[str, tuple[int, int]], destination: pathlib.Path) -> str:
-    """Tells from what is left in which phase a run was killed; `before` is from before it."""
+    """Determines from the leftovers in which phase a run was killed; `before`: the state before."""
     now = splits_in(destination)
     staging = destination / ingest.STAGING_FOLDER
     new = [name for name in now if now[name] != before.get(name)]
@@ -148,7 +148,7 @@ def strike(
     folder: pathlib.Path,
     context: multiprocessing.context.ForkServerContext,
 ) -> tuple[dict[str, int], list[str]]:
-    """Kills as often as told; returns how many kills struck in each phase, and the failures."""
+    """Kills repeatedly; returns the number of kills in each phase, and the failures."""
     pattern, destination = make_input(folder / "in", rows), folder / "out"
     run(pattern, str(destination))
     peace = tree(destination)
@@ -193,7 +193,7 @@ def _below(files: dict[str, bytes], folder: str) -> dict[str, bytes]:
 
 
 def main() -> int:
-    """Reads the options, strikes, and reports."""
+    """Parses the options, kills, and reports."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,13 +1,12 @@
-"""Overwrites a Parquet file at random moments while it is ingested, and looks at what comes out.
+"""Overwrites a Parquet file at random times while it is ingested, and checks the result.
 
-One process ingests a file and another overwrites it meanwhile, by a file of as many rows and other
-values: in place as ``cp`` does, in place without truncation, or by a rename. Afterwards either an
-error names the file and nothing is published, or all rows are those of the file that the
-fingerprint is of.
+One process ingests a file while another overwrites it with a file of the same number of rows and
+other values: in place like ``cp``, in place without truncation, or by a rename. Afterwards either
+an error names the file and nothing is published, or all rows come from the file of the fingerprint.
 
     python scripts/overwrite_ingest.py --times 100 --rows 3000000
 
-prints how often which happened, and all mixtures; the exit status is 1 if there is one.
+prints how often each happened, and all mixtures; the exit status is 1 if there is one.
 """
 
 from __future__ import annotations
@@ -57,7 +56,7 @@ def make_file(path: pathlib.Path, rows: int, value: int) -> str:
 
 
 def overwrite(way: str, path: pathlib.Path, other: pathlib.Path, after: float) -> None:
-    """What the other process does."""
+    """The work of the other process."""
     time.sleep(after)
     if way == "cp":
         shutil.copyfile(other, path)

@@ -1,12 +1,12 @@
-"""How often the verdict of tfx_wine_ext.drift is wrong, by simulation.
+"""Measures by simulation how often the verdict of tfx_wine_ext.drift is wrong.
 
 Usage: python scripts/simulate_drift.py --pairs 500 --sizes 100,1000,100000 --mode exact
        python scripts/simulate_drift.py --mode classifier --sizes 200,1000 --pairs 200
 
-For each kind of table and each size, draws pairs of samples of one distribution and counts how
-often the data are said to have drifted (false alarms), and pairs of which one side is shifted by
-0.2 standard deviations, and counts how often that is found (power). Prints a Markdown table. The
-same seed draws the same samples.
+For each kind of table and each size, it draws pairs of samples from one distribution and counts how
+often drift is reported (false alarms), and pairs with one side shifted by 0.2 standard deviations
+and counts how often that is found (power). It prints a Markdown table. The same seed draws the same
+samples.
 
 Modes: `exact`; `sketch`, with limits so small that few rows are compressed too (see LIMITS);
 `classifier`, the classifier two-sample test alone, whose power is that against two columns of which
@@ -51,7 +51,7 @@ def categories(rng: np.random.Generator, n: int, shift: float) -> pa.Table:
 
 
 def mixed(rng: np.random.Generator, n: int, shift: float) -> pa.Table:
-    """Twelve columns that real tables have, awkward ones among them; all that can are shifted."""
+    """Twelve realistic columns, including awkward ones; all that can be are shifted."""
 
     def normal() -> npt.NDArray[np.float64]:
         return rng.standard_normal(n) + shift
@@ -80,7 +80,7 @@ def _words(codes: npt.NDArray[np.int64]) -> pa.Array:
 
 
 def together(rng: np.random.Generator, n: int, correlation: float) -> pa.Table:
-    """Ten normal columns, of which two may go together: each by itself is the same."""
+    """Ten normal columns, of which two may be correlated; each alone is unchanged."""
     columns = rng.standard_normal((10, n))
     columns[1] = correlation * columns[0] + (1 - correlation**2) ** 0.5 * columns[1]
     return pa.table({f"x{i}": column for i, column in enumerate(columns)})

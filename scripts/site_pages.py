@@ -1,8 +1,8 @@
-"""A hook of MkDocs: CONTRIBUTING.md and CHANGELOG.md stand on the site, too.
+"""A hook of MkDocs: the documents in the top folder are pages of the site, too.
 
-GitHub, PyPI and people look for both in the top folder, and MkDocs takes pages only from `docs/`.
-Copies would grow apart, so the files themselves become pages, with their links as a page of `docs/`
-would write them; and links of other pages to them lead to these pages.
+Code hosts, PyPI and people look for them in the top folder, and MkDocs takes pages only from
+`docs/`. Copies would grow apart, so the files themselves become pages, with their links as a page
+of `docs/` would write them; and links of other pages to them lead to these pages.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from mkdocs.structure.files import Files
     from mkdocs.structure.pages import Page
 
-PAGES = {"CONTRIBUTING.md": "contributing.md", "CHANGELOG.md": "changelog.md"}
+PAGES = {
+    "CHANGELOG.md": "changelog.md",
+    "CODE_OF_CONDUCT.md": "code-of-conduct.md",
+    "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
+}
 """The files in the top folder, and what their pages are called."""
 
 
@@ -26,8 +31,13 @@ def links_from_the_top(text: str) -> str:
     Example:
         >>> links_from_the_top("[a](docs/adr/README.md#b), [c](https://example.com/docs/d.md)")
         '[a](adr/README.md#b), [c](https://example.com/docs/d.md)'
+        >>> links_from_the_top("[ours](SECURITY.md#secrets)")
+        '[ours](security.md#secrets)'
     """
-    return re.sub(r"\]\(docs/", "](", text)
+    text = re.sub(r"\]\(docs/", "](", text)
+    for file, page in PAGES.items():
+        text = text.replace(f"]({file}", f"]({page}")
+    return text
 
 
 def links_to_the_top(text: str) -> str:

@@ -9,6 +9,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+import sysconfig
 
 import hypothesis
 import pytest
@@ -25,6 +26,20 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 os.environ.setdefault("CUDA_VISIBLE_DEVICES", "-1")
 
 
+def pytest_configure() -> None:
+    """Refuses to test a checkout where it is said that the installed package is to be tested."""
+    import tfx_wine_ext
+
+    found = pathlib.Path(tfx_wine_ext.__file__).parent
+    installed = pathlib.Path(sysconfig.get_path("purelib"), "tfx_wine_ext")
+    if os.environ.get("TFX_WINE_EXT_TEST_INSTALLED") and found != installed:
+        raise pytest.UsageError(
+            f"$TFX_WINE_EXT_TEST_INSTALLED is set: tfx_wine_ext must be imported from {installed}\n"
+            f"  found: {found}\n"
+            "  to do: run the tests in a folder without the package, without PYTHONPATH"
+        )
+
+
 @pytest.fixture(scope="session")
 def checkout() -> pathlib.Path:
     """The checkout's top folder."""
@@ -32,17 +47,35 @@ def checkout() -> pathlib.Path:
 
 
 @pytest.fixture(scope="session")
-def wheel(tmp_path_factory, checkout) -> pathlib.Path:
-    """The wheel, built from a copy, since setuptools writes into the folder that it builds."""
-    folder = tmp_path_factory.mktemp("wheel")
-    source = folder / "source"
-    left_out = shutil.ignore_patterns(".*", "build", "__pycache__", "*.egg-info")
+def distributions(tmp_path_factory, checkout) -> pathlib.Path:
+    """A folder with the sdist and the wheel: ``$TFX_WINE_EXT_DIST``, or both are built here.
+
+    They are built from a copy, since setuptools writes into the folder that it builds.
+    """
+    if os.environ.get("TFX_WINE_EXT_DIST"):
+        return checkout / os.environ["TFX_WINE_EXT_DIST"]
+    folder = tmp_path_factory.mktemp("dist")
+    source = tmp_path_factory.mktemp("to build") / "source"
+    left_out = shutil.ignore_patterns(".*", "build", "dist", "__pycache__", "*.egg-info")
     shutil.copytree(checkout, source, ignore=left_out)
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder)]
+    build = [sys.executable, "-m", "build", "--no-isolation", "--outdir", str(folder)]
     done = subprocess.run([*build, str(source)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-6000:]
-    [wheel] = folder.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def wheel(distributions) -> pathlib.Path:
+    """The wheel, which is built from the sdist."""
+    [wheel] = distributions.glob("*.whl")
     return wheel
+
+
+@pytest.fixture(scope="session")
+def sdist(distributions) -> pathlib.Path:
+    """The source distribution."""
+    [sdist] = distributions.glob("*.tar.gz")
+    return sdist
 
 
 @pytest.fixture(scope="session")

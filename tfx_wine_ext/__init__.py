@@ -1,13 +1,13 @@
 """Components that TensorFlow Extended lacks.
 
-Importing this package is cheap: it loads neither TFX nor TensorFlow, Beam, Arrow or numpy. A public
-name is imported from its module the first time it is used (PEP 562), so a script pays only for
-the component that it names, and tools that merely look at the package pay nothing.
+Importing this package is cheap: it loads neither TFX nor TensorFlow, Beam, Arrow or numpy. Each
+public name is imported from its module on first use (PEP 562), so a script pays only for the
+components that it uses.
 
 Example:
     >>> import tfx_wine_ext
-    >>> "ParquetExampleGen" in dir(tfx_wine_ext)
-    True
+    >>> dir(tfx_wine_ext)[:3]
+    ['BaseModelStrategy', 'BlessedModelExamplesStrategy', 'DriftConfig']
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     )
     from tfx_wine_ext.warm_start.config import WarmStartConfig
 
-__version__ = "0.1.0.dev0"
+__version__ = "0.1.0"
 
 # The one table of public names; the imports above repeat it for type checkers only.
 _MODULE_OF = {
@@ -76,11 +76,11 @@ __all__ = [  # literal, as type checkers read it
 
 
 def __getattr__(name: str) -> Any:
-    """Imports the module of the public ``name`` and returns what it names.
+    """Imports the module that defines the public ``name`` and returns the object.
 
     Raises:
-        AttributeError: ``name`` is not public here.
-        ImportError: Its module cannot be imported, as the module says.
+        AttributeError: This package has no public ``name``.
+        ImportError: The module of ``name`` cannot be imported.
     """
     try:
         module = _MODULE_OF[name]
@@ -89,12 +89,12 @@ def __getattr__(name: str) -> Any:
     try:
         value = getattr(importlib.import_module(module), name)
     except AttributeError as error:
-        # Python would take it for a name that is not there, and hide the cause.
+        # Python would report an AttributeError as a missing name and hide the cause.
         raise ImportError(f"{module} cannot be imported: {error}") from error
-    globals()[name] = value  # The next use does not come here.
+    globals()[name] = value  # Later uses bypass this function.
     return value
 
 
 def __dir__() -> list[str]:
-    """Lists what is here already and what would be loaded on use."""
-    return sorted({*globals(), *_MODULE_OF})
+    """Lists the public names, loaded or not; no module that happens to be imported."""
+    return list(__all__)

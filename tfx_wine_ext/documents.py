@@ -1,9 +1,9 @@
-"""The one guard for documents that others wrote: JSON from a file, a property or an argument.
+"""Reads untrusted documents: JSON from a file, a property or an argument.
 
-Reading one either gives values of the expected types or raises `DocumentError`, which names the
-document, the place in it, what was expected and what was found. It never recurses too deep, never
-waits for a pipe, and never returns integers that no float can hold, nor NaN and infinities unless
-they are asked for. Pure Python: every package of this library may import it.
+Reading returns values of the expected types or raises `DocumentError`, which names the document,
+the place in it, what was expected and what was found. It never recurses too deeply, never waits for
+a pipe, and never returns integers beyond the range of a float, nor NaN and infinities unless they
+are allowed. Pure Python: every package of this library may import it.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from typing import Any, BinaryIO, NamedTuple, Optional, Union
 
 # Enough for the drift report of more than ten thousand features.
 MAX_BYTES = 128 * 2**20
-# The deepest of our own documents has 8 levels. Python's recursion limit is 1,000 calls.
+# The library's own documents have at most 8 levels. Python's recursion limit is 1,000 calls.
 MAX_DEPTH = 100
-# 10^308 is the largest power of ten that a float can hold; more digits also take Python's time,
-# which is quadratic in their number.
+# 10^308 is the largest power of ten that a float can hold. Python's time to parse digits is
+# quadratic in their number.
 _MAX_DIGITS = 308
 _TO_NOUGHTS = bytes(ord("0") if chr(byte) in "123456789" else byte for byte in range(256))
 _MANY_DIGITS = b"0" * (_MAX_DIGITS + 1)
-# Two are faster than one with both letters.
+# Two patterns are faster than one with both letters.
 _LARGE_EXPONENTS = (re.compile(r"e\+?[0-9]{3}"), re.compile(r"E\+?[0-9]{3}"))
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _DEEPER = [0] * 256
@@ -37,18 +37,18 @@ _FOUND_LENGTH = 60
 
 
 class DocumentError(ValueError):
-    """A document cannot be read, or has something else in a place than is expected there.
+    """A document cannot be read, or holds an unexpected value.
 
     Attributes:
-        path: Of the file, or what else names the document.
-        key: The place in it, such as ``features[0].name``; "" if it is about the whole.
-        expected: What should have been there.
+        path: Path of the file, or another name of the document.
+        key: The place in it, such as ``features[0].name``; "" for the whole document.
+        expected: What was expected there.
         found: What is there instead.
         remedy: What to do; may be empty.
     """
 
     def __init__(self, path: str, key: str, expected: str, found: str, remedy: str = "") -> None:
-        """Words the message from the fields."""
+        """Builds the message from the fields."""
         place = f"{path}: {key}" if key else path
         advice = f": {remedy}" if remedy else ""
         super().__init__(f"{place}: expected {expected}, found {found}{advice}")
@@ -57,28 +57,28 @@ class DocumentError(ValueError):
 
     @property
     def problem(self) -> str:
-        """The message without the path, for those who say it themselves."""
+        """The message without the path, for callers that name it themselves."""
         return f"{self.key}: expected {self.expected}, found {self.found}".removeprefix(": ")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Lets the error travel between processes."""
+        """Lets the error be pickled with all its fields."""
         return type(self), (self.path, self.key, self.expected, self.found, self.remedy)
 
 
 def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> bytes:
     """Returns the content of a regular file of bounded size.
 
-    A pipe or a device, from which reading may never return, is refused, also where it takes the
-    place of the file between two calls.
+    Pipes and devices, from which reading may never return, are refused, even if one replaces the
+    file between two calls.
 
     Args:
-        path: Of the file, on this machine.
-        max_bytes: The largest file that is read.
+        path: Path of a local file.
+        max_bytes: The maximum size of the file.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         OSError: It cannot be read.
-        DocumentError: It is no regular file, or is larger; or the path holds a NUL.
+        DocumentError: It is not a regular file, or is larger; or the path contains a NUL.
 
     Example:
         >>> read_bytes("/dev/null")
@@ -87,7 +87,7 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> byte
         tfx_wine_ext.documents.DocumentError: /dev/null: expected a regular file, found a device
     """
     with open_regular(path) as file:
-        # One more than allowed: the file may grow meanwhile, and some systems say 0 of its size.
+        # One byte more than allowed: the file may grow, and some systems report a size of 0.
         data = file.read(max_bytes + 1)
     if len(data) > max_bytes:
         raise DocumentError(os.fspath(path), "", f"at most {max_bytes:,} bytes", "a larger file")
@@ -95,15 +95,15 @@ def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> byte
 
 
 def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
-    """Opens a regular file to read it; whatever else is there is refused at once.
+    """Opens a regular file for reading; refuses everything else without blocking.
 
     Args:
-        path: Of the file, on this machine.
+        path: Path of a local file.
 
     Raises:
-        FileNotFoundError: There is no such file.
+        FileNotFoundError: The file does not exist.
         OSError: It cannot be read.
-        DocumentError: It is no regular file, or the path holds a NUL.
+        DocumentError: It is not a regular file, or the path contains a NUL.
 
     Example:
         >>> with open_regular(__file__) as file:
@@ -113,7 +113,7 @@ def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
     name = os.fspath(path)
     if "\0" in name:
         raise DocumentError(name.replace("\0", "\\0"), "", "a path", "one that holds a NUL")
-    # Asked before it is opened, as opening a device may have an effect; and after, for the race.
+    # Checked before opening, which may affect a device, and again after it, against a race.
     _check_regular(os.stat(name), name)
     # Opening a pipe without O_NONBLOCK waits for its other end.
     descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NONBLOCK", 0))
@@ -139,34 +139,34 @@ def read_json(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Part:
     """Reads a JSON file.
 
     Args:
-        path: Of the file, on this machine.
-        max_bytes: The largest file that is read.
+        path: Path of a local file.
+        max_bytes: The maximum size of the file.
 
     Returns:
-        The whole of the document.
+        The whole document.
 
     Raises:
-        OSError: There is no such file, or it cannot be read.
-        DocumentError: It is no regular file, too large, or no JSON, see `parse_json`.
+        OSError: The file does not exist or cannot be read.
+        DocumentError: It is not a regular file, too large, or not JSON; see `parse_json`.
     """
     return parse_json(read_bytes(path, max_bytes), os.fspath(path))
 
 
 def parse_json(text: str | bytes, path: str, *, finite: bool = True) -> Part:
-    """Parses JSON that somebody else wrote.
+    """Parses untrusted JSON.
 
     Args:
         text: The JSON; bytes are UTF-8, with or without a byte order mark.
-        path: What to call the document in an error.
-        finite: Whether ``NaN``, ``Infinity`` and numbers beyond a float's range are refused. Where
-            they are not, they are NaN and infinities: Python's own writers leave them.
+        path: Name of the document in errors.
+        finite: Whether to refuse ``NaN``, ``Infinity`` and numbers beyond a float's range.
+            Otherwise they become NaN and infinities, which Python's own writers produce.
 
     Returns:
-        The whole of the document. Integers have `_MAX_DIGITS` digits at most, and it is nested at
-        most `MAX_DEPTH` deep, so that a recursive function may walk it.
+        The whole document. Integers have at most `_MAX_DIGITS` digits, and nesting is at most
+        `MAX_DEPTH` deep, so recursive functions may walk it.
 
     Raises:
-        DocumentError: It is no such JSON.
+        DocumentError: The text is not such JSON.
 
     Example:
         >>> parse_json('{"steps": 200.0}', "warm_start.json")["steps"].integer()
@@ -195,7 +195,7 @@ def parse_json(text: str | bytes, path: str, *, finite: bool = True) -> Part:
             raise DocumentError(path, "", f"integers of at most {_MAX_DIGITS} digits", found)
         return int(digits)
 
-    # Hooks and walks are slow, and what they look for is rare: is it possible at all?
+    # Hooks and walks are slow, so they are used only if a cheap test shows that they are needed.
     many_digits = _MANY_DIGITS in data.translate(_TO_NOUGHTS)
     parse_int = short_integer if many_digits else None
     try:
@@ -216,22 +216,22 @@ def parse_json(text: str | bytes, path: str, *, finite: bool = True) -> Part:
 
 
 def parse_message(message_class: Any, data: bytes, path: str) -> Any:
-    """Parses a protobuf message that somebody else wrote.
+    """Parses an untrusted protobuf message.
 
     Args:
-        message_class: Of the message; nothing of protobuf is imported here.
+        message_class: Class of the message; this module does not import protobuf.
         data: Its bytes.
-        path: What to call the document in an error.
+        path: Name of the document in errors.
 
     Raises:
-        DocumentError: The bytes are no such message.
+        DocumentError: The bytes are not such a message.
     """
     try:
         with warnings.catch_warnings():
-            # One implementation only warns of bytes that it could not read.
+            # One implementation only warns about bytes that it cannot read.
             warnings.simplefilter("error", RuntimeWarning)
             return message_class.FromString(data)
-    except Exception:  # Each implementation of protobuf raises others: also SystemError.
+    except Exception:  # The errors depend on protobuf's implementation, and include SystemError.
         name = message_class.DESCRIPTOR.name
         raise DocumentError(path, "", f"a message {name}", "other bytes") from None
 
@@ -240,7 +240,7 @@ _TOO_DEEP = (f"JSON nested at most {MAX_DEPTH} deep", "deeper nesting")
 
 
 def _check_values(value: Any, path: str, finite: bool) -> None:
-    """Looks at all values, level by level and so without recursion."""
+    """Checks all values, level by level to avoid recursion."""
     level = [value]
     for _ in range(MAX_DEPTH + 1):
         if finite and not all(math.isfinite(x) for x in level if type(x) is float):
@@ -258,12 +258,12 @@ def _check_values(value: Any, path: str, finite: bool) -> None:
 
 
 class Part:
-    """A value of a document, and where it stands: each question is answered, or is an error.
+    """A value in a document with its place; each method returns a typed value or raises.
 
     Attributes:
-        value: As `json.loads` gives it.
-        path: What to call the document.
-        key: The place in it; "" for the whole.
+        value: The value from `json.loads`.
+        path: Name of the document.
+        key: The place in it; "" for the whole document.
 
     Example:
         >>> report = parse_json('{"features": [{"name": 7}]}', "a.json")
@@ -276,47 +276,47 @@ class Part:
     __slots__ = ("key", "path", "value")
 
     def __init__(self, value: Any, path: str, key: str = "") -> None:
-        """Takes a value as it is."""
+        """Wraps a value without checking it."""
         self.value, self.path, self.key = value, path, key
 
     def __getitem__(self, name: str) -> Part:
-        """Returns the part of a name; this one must be an object that has it.
+        """Returns the value of a required key of an object.
 
         Raises:
-            DocumentError: It is none, or has it not.
+            DocumentError: This is not an object, or it lacks the key.
         """
-        found = self.mapping()
-        if name not in found:
-            raise self.error(f"the key {name!r}", _listed(found))
-        return Part(found[name], self.path, self._below(name))
+        mapping = self.mapping()
+        if name not in mapping:
+            raise self.error(f"the key {name!r}", _listed(mapping))
+        return Part(mapping[name], self.path, self._below(name))
 
     def get(self, name: str) -> Part | None:
-        """Returns the part of a name; None if it is not there or null.
+        """Returns the value of an optional key; None if it is missing or null.
 
         Args:
             name: The key.
 
         Raises:
-            DocumentError: This is no object.
+            DocumentError: This is not an object.
         """
-        found = self.mapping().get(name)
-        return None if found is None else Part(found, self.path, self._below(name))
+        value = self.mapping().get(name)
+        return None if value is None else Part(value, self.path, self._below(name))
 
     def mapping(self) -> dict[str, Any]:
-        """Returns the object that this is.
+        """Returns the value as an object.
 
         Raises:
-            DocumentError: It is none.
+            DocumentError: It is not an object.
         """
         if not isinstance(self.value, dict):
             raise self.error("an object", described(self.value))
         return self.value
 
     def parts(self) -> dict[str, Part]:
-        """Returns the parts of an object, by their names.
+        """Returns the values of an object, by key.
 
         Raises:
-            DocumentError: It is none.
+            DocumentError: It is not an object.
         """
         return {
             name: Part(value, self.path, self._below(name))
@@ -327,7 +327,7 @@ class Part:
         """Returns the elements of a list.
 
         Raises:
-            DocumentError: It is none.
+            DocumentError: It is not a list.
         """
         if not isinstance(self.value, list):
             raise self.error("a list", described(self.value))
@@ -336,37 +336,37 @@ class Part:
         ]
 
     def text(self) -> str:
-        """Returns a text; it may hold anything, also halves of surrogate pairs.
+        """Returns the value as a string, which may contain unpaired surrogates.
 
         Raises:
-            DocumentError: It is none.
+            DocumentError: It is not a string.
         """
         if not isinstance(self.value, str):
             raise self.error("a text", described(self.value))
         return self.value
 
     def one_of(self, choices: Sequence[str]) -> str:
-        """Returns a text that is one of several.
+        """Returns a string that must be one of several.
 
         Args:
-            choices: Which it may be.
+            choices: The allowed strings.
 
         Raises:
-            DocumentError: It is none of them.
+            DocumentError: It is another value.
         """
         if not isinstance(self.value, str) or self.value not in choices:
             raise self.error(f"one of {', '.join(choices)}", described(self.value))
         return self.value
 
     def number(self, low: float = -math.inf, high: float = math.inf) -> float:
-        """Returns a finite number; true and false are none.
+        """Returns a finite number; true and false are not numbers.
 
         Args:
-            low: The least that it may be.
-            high: The most.
+            low: The smallest allowed value.
+            high: The largest allowed value.
 
         Raises:
-            DocumentError: It is none, or not within the bounds.
+            DocumentError: It is not a finite number, or out of bounds.
         """
         value = self.value
         if isinstance(value, bool) or not isinstance(value, (int, float)):
@@ -380,14 +380,14 @@ class Part:
         return value
 
     def integer(self, low: int | None = None, high: int | None = None) -> int:
-        """Returns an integer, which may be written as ``3.0``; true and false are none.
+        """Returns an integer, which may be written as ``3.0``; true and false are not integers.
 
         Args:
-            low: The least that it may be.
-            high: The most.
+            low: The smallest allowed value.
+            high: The largest allowed value.
 
         Raises:
-            DocumentError: It is none, or not within the bounds.
+            DocumentError: It is not an integer, or out of bounds.
         """
         value = self.value
         if isinstance(value, float) and value.is_integer():
@@ -413,11 +413,11 @@ class Part:
         return self.value
 
     def error(self, expected: str, found: str, remedy: str = "") -> DocumentError:
-        """Returns an error about this place.
+        """Returns an error for this place.
 
         Args:
-            expected: What should be here.
-            found: What is.
+            expected: What was expected here.
+            found: What is here instead.
             remedy: What to do.
         """
         return DocumentError(self.path, self.key, expected, found, remedy)
@@ -427,22 +427,22 @@ class Part:
         return f"{self.key}.{shown}" if self.key and shown[0] != "[" else f"{self.key}{shown}"
 
 
-# What a check finds wrong: the keys that lead there, what was expected, and what is there.
+# What a check found: the keys of the place, what was expected, and the value there.
 Problem = tuple[tuple[Union[str, int], ...], str, Any]
 Check = Callable[[Any], Optional[Problem]]
 
 
 def checked(value: Any, check: Check, path: str) -> None:
-    """Checks a whole document at once, where `Part` would ask for each of its values.
+    """Checks a whole document at once; `Part` checks single values.
 
     Args:
-        value: Of the document.
-        check: What it has to be, put together from `record`, `list_of`, `mapping_of`, `optional`,
+        value: The document's value.
+        check: The expected structure, composed of `record`, `list_of`, `mapping_of`, `optional`,
             `one_of`, `text`, `number`, `whole_number` and `boolean`.
-        path: What to call the document.
+        path: Name of the document in errors.
 
     Raises:
-        DocumentError: It is something else.
+        DocumentError: The value has another structure.
 
     Example:
         >>> feature = record({"name": text, "scores": list_of(optional(number))})
@@ -452,9 +452,9 @@ def checked(value: Any, check: Check, path: str) -> None:
         tfx_wine_ext.documents.DocumentError: a.json: [0].scores[2]: expected a finite number, \
 found 'x'
     """
-    found = check(value)
-    if found is not None:
-        keys, expected, instead = found
+    problem = check(value)
+    if problem is not None:
+        keys, expected, instead = problem
         part = Part(value, path)
         for key in keys:
             below = f"{part.key}[{key}]" if isinstance(key, int) else part._below(key)
@@ -467,18 +467,18 @@ _ABSENT = object()
 
 
 class _Words(NamedTuple):
-    """What was found, in words; else the value that was found."""
+    """A description of what was found, used instead of the value itself."""
 
     text: str
 
 
 def text(value: Any) -> Problem | None:
-    """Checks for a text."""
+    """Checks for a string."""
     return None if isinstance(value, str) else ((), "a text", value)
 
 
 def number(value: Any) -> Problem | None:
-    """Checks for a finite number; true and false are none."""
+    """Checks for a finite number; true and false are not numbers."""
     if type(value) is float or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         try:
             if math.isfinite(value):
@@ -489,7 +489,7 @@ def number(value: Any) -> Problem | None:
 
 
 def whole_number(value: Any) -> Problem | None:
-    """Checks for an integer of 64 bits, as MLMD has them; true and false are none."""
+    """Checks for a 64-bit integer, as in MLMD; true and false are not integers."""
     if not isinstance(value, int) or isinstance(value, bool):
         return (), "an integer", value
     return None if -(2**63) <= value < 2**63 else ((), "an integer of 64 bits", value)
@@ -506,7 +506,7 @@ def anything(value: Any) -> Problem | None:
 
 
 def one_of(*choices: str) -> Check:
-    """Checks for one of several texts."""
+    """Checks for one of several strings."""
     return lambda value: (
         None
         if isinstance(value, str) and value in choices
@@ -515,16 +515,16 @@ def one_of(*choices: str) -> Check:
 
 
 def optional(check: Check) -> Check:
-    """Checks for null, or what another check asks for."""
+    """Checks for null or a value that passes another check."""
     return lambda value: None if value is None else check(value)
 
 
 def list_of(check: Check, length: int | None = None) -> Check:
-    """Checks for a list of what another check asks for.
+    """Checks for a list whose elements pass another check.
 
     Args:
-        check: Of each element.
-        length: How many there must be. Default: any number.
+        check: The check of each element.
+        length: The required number of elements. Default: any number.
     """
 
     def run(value: Any) -> Problem | None:
@@ -532,38 +532,38 @@ def list_of(check: Check, length: int | None = None) -> Check:
             return (), "a list", value
         if length is not None and len(value) != length:
             return (), f"a list of {length}", _Words(f"one of {len(value)}")
-        for index, each in enumerate(value):
-            found = check(each)
-            if found is not None:
-                return (index, *found[0]), found[1], found[2]
+        for index, element in enumerate(value):
+            problem = check(element)
+            if problem is not None:
+                return (index, *problem[0]), problem[1], problem[2]
         return None
 
     return run
 
 
 def mapping_of(check: Check) -> Check:
-    """Checks for an object with any names, and under each what another check asks for."""
+    """Checks for an object with any keys, whose values pass another check."""
 
     def run(value: Any) -> Problem | None:
         if not isinstance(value, Mapping):
             return (), "an object", value
-        for name, each in value.items():
+        for name, element in value.items():
             if not isinstance(name, str):
                 return (), "names that are texts", name
-            found = check(each)
-            if found is not None:
-                return (name, *found[0]), found[1], found[2]
+            problem = check(element)
+            if problem is not None:
+                return (name, *problem[0]), problem[1], problem[2]
         return None
 
     return run
 
 
 def record(checks: Mapping[str, Check], missing: Mapping[str, Check] | None = None) -> Check:
-    """Checks for an object with certain keys; others may be there too.
+    """Checks for an object with certain keys; other keys are allowed.
 
     Args:
-        checks: What must stand under each key.
-        missing: The same, of keys that may be missing.
+        checks: The check of each required key.
+        missing: The check of each optional key.
     """
     required, others = tuple(checks.items()), tuple((missing or {}).items())
 
@@ -571,23 +571,23 @@ def record(checks: Mapping[str, Check], missing: Mapping[str, Check] | None = No
         if not isinstance(value, Mapping):
             return (), "an object", value
         for name, check in required:
-            each = value.get(name, _ABSENT)
-            if each is _ABSENT:
+            element = value.get(name, _ABSENT)
+            if element is _ABSENT:
                 return (), f"the key {name!r}", _Words(_listed(value))
-            found = check(each)
-            if found is not None:
-                return (name, *found[0]), found[1], found[2]
+            problem = check(element)
+            if problem is not None:
+                return (name, *problem[0]), problem[1], problem[2]
         for name, check in others:
-            found = check(value[name]) if name in value else None
-            if found is not None:
-                return (name, *found[0]), found[1], found[2]
+            problem = check(value[name]) if name in value else None
+            if problem is not None:
+                return (name, *problem[0]), problem[1], problem[2]
         return None
 
     return run
 
 
 def described(value: Any) -> str:
-    """Says in a few words what a value is: it may be huge, or nested deep.
+    """Describes a value in a few words, even if it is huge or deeply nested.
 
     Args:
         value: Anything.

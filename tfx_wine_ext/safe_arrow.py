@@ -1,20 +1,20 @@
-"""Makes Arrow safe to open files with that others wrote.
+"""Makes it safe to open untrusted files with Arrow.
 
-Before version 14.0.1 pyarrow unpickles what the schema of a Parquet, Feather or IPC file says is a
-``PyExtensionType``, which runs any code that the file brings (CVE-2023-47248). To import this
-module applies the fix of pyarrow's authors, by which such a file is an error, whatever the version.
+Before version 14.0.1 pyarrow unpickles columns of the type ``PyExtensionType`` in Parquet, Feather
+or IPC files, which runs any code in the file (CVE-2023-47248). Importing this module applies the
+fix by pyarrow's authors: such files raise an error in every version.
 
-Every package or module of ours that imports pyarrow imports this one, so that no entry point can
-forget it: a program, a command, a driver, or a worker that only unpickles a task. A test looks
-(``tests/test_safe_arrow.py``).
+Every package or module of this library that imports pyarrow imports this one, so that no entry
+point can omit it: a program, a command, a driver, or a worker that only unpickles a task.
+``tests/test_safe_arrow.py`` checks this.
 """
 
 from __future__ import annotations
 
 import pyarrow_hotfix
 
-# To import it is enough but where somebody had taken the fix back before.
+# Importing it is enough unless the fix has been uninstalled before.
 pyarrow_hotfix.install()
 
-# What the message of the fix's error names.
+# The type name in the fix's error message.
 UNSAFE_TYPE = "arrow.py_extension_type"

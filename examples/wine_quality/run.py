@@ -298,10 +298,10 @@ def _drift(drift: dict[str, Any]) -> str:
         return f"not compared: the baseline is gone ({escape(short(drift['lost_baseline']))})"
     if drift["verdict"] == "NO_BASELINE":
         return "nothing to compare with: no earlier span has been read"
-    return (
-        f"{drift['verdict']} from span {drift['baseline_span']}: "
-        f"{drift['features_drifted']} of {drift['features']} features drifted"
-    )
+    from tfx_wine_ext.drift.words import changed
+
+    words = changed(drift["features_drifted"], drift["features_warned"], drift["features"])
+    return f"{drift['verdict']} from span {drift['baseline_span']}: {words}"
 
 
 def _tuned(tune: dict[str, Any]) -> str:

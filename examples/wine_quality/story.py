@@ -375,7 +375,11 @@ def _drift(run: Run) -> str:
         return "baseline gone"
     if run.drift.verdict == "NO_BASELINE":
         return "nothing before"
-    return f"{run.drift.verdict}, {run.drift.features_drifted} of {run.drift.features}"
+    from tfx_wine_ext.drift.words import tally
+
+    drift = run.drift
+    counts = tally(drift.verdict, drift.features_drifted, drift.features_warned, drift.features)
+    return ", ".join(filter(None, (drift.verdict, counts.replace("/", " of "))))
 
 
 def _start(run: Run) -> str:

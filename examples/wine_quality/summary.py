@@ -48,6 +48,7 @@ def _drift(drift: Drift) -> dict[str, Any]:
         "baseline_span": drift.baseline_span,
         "features": drift.features,
         "features_drifted": drift.features_drifted,
+        "features_warned": drift.features_warned,
         "report": drift.report,
         **({} if drift.lost_baseline is None else {"lost_baseline": drift.lost_baseline}),
     }

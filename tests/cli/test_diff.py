@@ -6,7 +6,7 @@ PRINTED = """\
 From run 1 (2026-01-01T00:00:00) to run 2 (2026-01-02T00:00:00)
   The data changed: span 1 to span 2; 151 rows before, 152 now.
   1 of 2 features drifted; most: alcohol up (mean 4.97 to 9.97).
-  The model goes on from model 9: warm start, generation 1.
+  The model continues from model 9: warm start, generation 1.
   R2 fell by 0.25 (0.5 to 0.25). The earlier model has 0.125 on the new data, \
 which is 0.375 lower; the new model is 0.125 higher.
   The model was not blessed.

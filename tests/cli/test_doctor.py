@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from tfx_wine_ext.cli import main
+import tfx_wine_ext
+from tfx_wine_ext.cli import checks, doctor, main
 
 
 def test_the_environment_of_the_tests_is_well(capsys):
@@ -42,10 +43,8 @@ def test_it_needs_nothing_but_python():
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     loaded = set(ast.literal_eval(done.stderr.splitlines()[-1]))
-    assert "packaging" in loaded
-    assert (
-        loaded & {"apache_beam", "numpy", "pyarrow", "rich", "tensorflow", "tfx", "yaml"} == set()
-    )
+    others = {"apache_beam", "numpy", "packaging", "pyarrow", "rich", "tensorflow", "tfx", "yaml"}
+    assert loaded & others == set()
 
 
 def test_setuptools_can_be_imported_afterwards():
@@ -111,10 +110,11 @@ def test_with_nothing_but_the_wheel_it_still_works(tmp_path, uv, wheel):
         "TFX": "not installed",
         "dill": "not installed",
         "setuptools": "not installed",
-        "packaging": "not installed",
+        "requirements": found["requirements"]["found"],
         "pip": "not installed",
         "wheel": "not installed",
     }
+    assert "`tfx-wine-ext` requires `tfx>=1." in found["requirements"]["found"]
     assert "import" not in found
     assert document["repair"].startswith(f"uv pip install --python {venv.python} 'tfx>=1.")
     text = venv.run(venv.python, "-m", "tfx_wine_ext.cli", "doctor", status=1)
@@ -149,29 +149,83 @@ def test_without_dill_and_with_a_later_setuptools_the_printed_command_repairs_bo
 @pytest.mark.e2e
 @of_tfx_116
 def test_versions_that_metadata_exclude_are_found_and_pip_is_used_where_it_is(tmp_path, uv, wheel):
-    packages = ["tfx==1.16.0", "protobuf==5.29.3", "tensorflow-addons==0.23.0", "rich==12.0.0"]
+    packages = ["tfx==1.16.0", "protobuf==5.29.3", "tensorflow-addons==0.23.0"]
     venv = Venv(tmp_path, uv, wheel, *packages, "setuptools==70.0.0", "dill==0.3.1.1", pip=True)
     _, found = venv.doctor("--quick")
     pip = f"{venv.python} -m pip"
     states = {
         name: (each["state"], each["found"], each["repair"])
         for name, each in found.items()
-        if name in ("protobuf", "rich", "tensorflow-addons", "wheel", "setuptools", "dill", "pip")
+        if name in ("protobuf", "wheel", "tensorflow-addons", "setuptools", "dill", "pip")
     }
     assert states == {
         "dill": ("ok", "0.3.1.1", None),
         "setuptools": ("ok", "70.0.0", None),
-        "protobuf": ("broken", "5.29.3", f"{pip} install 'protobuf<5,<6.33,>=3.20.3'"),
-        "rich": ("broken", "12.0.0", f"{pip} install 'rich>=13'"),
+        "protobuf": ("ok", "5.29.3", None),
         "pip": ("ok", found["pip"]["found"], None),
         "wheel": ("warning", "not installed", f"{pip} install wheel"),
         "tensorflow-addons": ("warning", "0.23.0", f"{pip} uninstall -y tensorflow-addons"),
     }
-    assert "tfx 1.16.0 (<5,>=3.20.3)" in found["protobuf"]["why"]
+    requirements = found["requirements"]
+    assert (requirements["state"], requirements["repair"]) == (
+        "broken",
+        f"{pip} install tfx==1.16.0 tfx-wine-ext=={tfx_wine_ext.__version__}",
+    )
 
     venv.run(found["tensorflow-addons"]["repair"], shell=True)
-    venv.run(found["protobuf"]["repair"], shell=True)
-
     _, found = venv.doctor("--quick")
-    assert (found["protobuf"]["state"], found["protobuf"]["found"][:2]) == ("ok", "4.")
     assert found["tensorflow-addons"]["state"] == "ok"
+
+
+# A package that nothing needs but this package, so that the test is over in seconds.
+ASKING = """\
+[metadata]
+name = tfx-wine-ext
+version = 7
+[options]
+packages =
+install_requires = six>=1.16
+"""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("pip", [True, False])
+def test_the_repair_of_requirements_resolves_them_from_what_is_installed(tmp_path, uv, wheel, pip):
+    venv = Venv(tmp_path, uv, wheel, pip=pip)
+    (tmp_path / "asking").mkdir()
+    (tmp_path / "asking" / "setup.cfg").write_text(ASKING, encoding="utf-8")
+    (tmp_path / "asking" / "setup.py").write_text("import setuptools\nsetuptools.setup()\n")
+    to_venv = ["--no-deps", "--python", venv.python]
+    program = tmp_path / "repair.py"
+    program.write_text(
+        "import dataclasses, sys\n"
+        f"sys.path.append({str(tmp_path / 'ours')!r})\n"
+        "from tfx_wine_ext.cli import checks, environment\n"
+        "found = environment.this_environment('none', sys.path[1:-1])\n"
+        "[asked] = [each for each in checks.check(found) if each.name == 'requirements']\n"
+        "print(checks.repair(found, [asked]))\n"
+    )
+    venv.run(venv.uv, "pip", "install", "--no-deps", "--target", tmp_path / "ours", wheel)
+    venv.run(venv.uv, "pip", "install", *to_venv, tmp_path / "asking", "six==1.15.0")
+
+    command = venv.run(venv.python, program).strip()
+    assert command.endswith(" tfx-wine-ext==7")
+    venv.run(command, shell=True)
+
+    assert venv.run(venv.python, program) == "None\n"
+    assert venv.run(venv.python, "-c", "import six; print(six.__version__ >= '1.16')") == "True\n"
+
+
+@pytest.mark.parametrize(
+    ("imported", "state"), [(checks.OK, checks.WARNING), (checks.BROKEN, checks.BROKEN)]
+)
+def test_requirements_are_a_warning_only_where_everything_is_imported(
+    capsys, monkeypatch, imported, state
+):
+    broken = checks.Finding("requirements", checks.BROKEN, "x", "y")
+    monkeypatch.setattr(checks, "check", lambda environment: [broken])
+    ended = checks.Finding("import", imported, "", "")
+    monkeypatch.setattr(doctor, "import_check", lambda findings: ended)
+    main(["doctor", "--json"])
+    states = {each["name"]: each["state"] for each in json.loads(capsys.readouterr().out)["checks"]}
+    assert states == {"requirements": state, "import": imported}

@@ -7,17 +7,17 @@ import pytest
 
 TABLE = """\
 
- run   started (UTC)         state      span   rows   drift             model      r2   bl\
+ run   started (UTC)         state      span   rows   drift         model      r2   bl\
 essed   pushed
  ─────────────────────────────────────────────────────────────────────────────────────────\
-──────────────
+──────────
    5   2023-11-14 22:13:57   FAILED        4    154   DRIFT 1/2
-   4   2023-11-14 22:13:48   COMPLETE      3    153   OK 0/2            warm 3    0.5   ye\
+   4   2023-11-14 22:13:48   COMPLETE      3    153   OK 0/2        warm 3    0.5   ye\
 s       yes
-   3   2023-11-14 22:13:39   COMPLETE      2    152   DRIFT 1/2         warm 2   0.75   ye\
+   3   2023-11-14 22:13:39   COMPLETE      2    152   DRIFT 1/2     warm 2   0.75   ye\
 s       yes
-   2   2023-11-14 22:13:30   COMPLETE      2    152   DRIFT 1/2         warm 1   0.25   no
-   1   2023-11-14 22:13:21   COMPLETE      1    151   NO_BASELINE 0/2   cold      0.5   ye\
+   2   2023-11-14 22:13:30   COMPLETE      2    152   DRIFT 1/2     warm 1   0.25   no
+   1   2023-11-14 22:13:21   COMPLETE      1    151   NO_BASELINE   cold      0.5   ye\
 s       yes
 
 5 runs of wine in STORE/metadata.db

@@ -28,7 +28,7 @@ Data
 
 Drift: DRIFT
   why            1 of 2 features drifted
-  drifted        1 of 2 features (50 %)
+  features       1 of 2 features drifted (50 %)
   baseline span  1
   baseline       artifact 1
   report         STORE/root/DriftReport/report/13/drift_report.html

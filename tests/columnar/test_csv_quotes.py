@@ -62,7 +62,7 @@ BAD = {
     ),
     "an escape on the way": (
         b'x,y\n1,"a\n2,""\n3,"b"\n',
-        """line 2: expected a quote that closes the cell '"a', found b'b"\\n' behind one""",
+        """line 2: expected a quote that closes the cell '"a', found b'b"\\n' after one""",
     ),
     "in the line of names": (b'x,"y\n1,2\n', "line 1: expected a quote that closes the cell '\"y'"),
     "the first byte": (b'"x,y\n1,2\n', "line 1: expected a quote that closes the cell '\"x,y'"),
@@ -116,7 +116,7 @@ def test_the_line_where_the_quote_was_opened_is_named(write, monkeypatch, name, 
 
 
 def test_spaces_and_text_behind_a_quote_are_too_much(write):
-    with pytest.raises(TableFileError, match=r"found b'  b\\n' behind one in line 2"):
+    with pytest.raises(TableFileError, match=r"found b'  b\\n' after one in line 2"):
         check(write(b'x\n"a"  b\n'))
 
 

@@ -187,7 +187,7 @@ def test_names_that_are_not_read_are_known_all_the_same(write):
 
 BAD = {
     "empty": (" \n", "expected a line of column names, found an empty file"),
-    "without rows": ("x,y\n", "expected rows of data after the line of names, found none"),
+    "without rows": ("x,y\n", "expected rows of data after the header line, found none"),
     "short row": ("x,y\n1,2\n\n3\n", "line 4: expected 2 cells as in the .*, found 1: '3'; corr"),
     "long row": ('x,y\n"a\nb",2\n3,4,5\n', "line 4: expected 2 cells .*, found 3: '3,4,5'"),
     "no names": ("7.4,0.7\n7.8,0.88\n", "line 1: expected column names, found only numbers: 7.4"),
@@ -204,11 +204,11 @@ BAD = {
         b"\xef\xbb\xbf\xef\xbb\xbfx\n1\n",
         "line 1: expected CSV, found two byte order m",
     ),
-    "names without a line end": (b"x,y", "expected rows of data after the line of names, found no"),
+    "names without a line end": (b"x,y", "expected rows of data after the header line, found no"),
     "an open quote among names": ('x,"y\n1,2\n', "line 1: expected a quote that closes the cell"),
     "a long cell and a short row": (
         "x,y\n1," + "a" * 200_000 + "\n2\n",
-        "line 3: expected 2 cells as in the line of names, found 1: '2'; correct the line",
+        "line 3: expected 2 cells as in the header line, found 1: '2'; correct the line",
     ),
     "a long cell and an open quote": (
         "x,y\n1," + "a" * 5_000_000 + '\n2,"b\n',

@@ -165,7 +165,7 @@ BAD = {
     "2^40, zipped": (gzip.compress(front(2**40)), "record 1: claims 1099511627776 bytes, more tha"),
     "no UTF-8 in a name": (
         framed_bytes(example(b"x"), example(b"\xff")),
-        "record 2: expected a tf.train.Example, found 11 bytes that are none; read the file as",
+        "record 2: expected a tf.train.Example, found 11 other bytes; give the file's format",
     ),
     "two kinds": (
         framed({"x": [1, 2]}) + framed({"x": ["a"]}),

@@ -840,7 +840,7 @@ def test_writing_to_dev_full_is_an_error_that_names_the_shard(tmp_path, source, 
     (task,) = plan(source, payload=payload)
     message = (
         rf"{out(tmp_path)}/.staging/Split-all/data_{payload}-00000-of-00001\.\w+: cannot be "
-        r"written \(.*No space left on device.*\); make room on the disk or mend it, then run again"
+        r"written \(.*No space left on device.*\); free or repair the disk, then run again"
     )
     with pytest.raises(OSError, match=message):
         write_shard(task, out(tmp_path), FullDevice())

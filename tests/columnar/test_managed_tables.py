@@ -66,7 +66,7 @@ def test_files_of_a_managed_table_are_refused_from_wherever_the_pattern_looks(
     message = (
         rf"^Parquet file {re.escape(path)}: belongs to an? {name} table "
         rf"\({re.escape(str(tmp_path))}/table\), whose folder also holds rows that were deleted or "
-        rf"replaced; read it with a reader of {name} tables .* write the rows wanted to plain"
+        rf"replaced; read it with a reader of {name} tables .* write the required rows to plain"
     )
     with pytest.raises(ParquetFileError, match=message) as caught:
         read_footers(found, FILES)

@@ -86,8 +86,8 @@ def test_sound_files_that_this_pyarrow_cannot_read_are_called_so_with_its_versio
         assert not IS_10
         return
     message = (
-        f"{name}.parquet: {what} by pyarrow {VERSION} .{says}.*; if other readers take it, the "
-        "file is sound: use a newer pyarrow, or have it written with types, encodings and compr"
+        f"{name}.parquet: {what} by pyarrow {VERSION} .{says}.*; if other readers can read it, the "
+        "file is intact: use a newer pyarrow, or write it with types, encodings and compression"
     )
     with pytest.raises(ParquetFileError, match=message) as caught:
         read(path)
@@ -200,7 +200,7 @@ def test_an_allocation_that_failed_is_not_taken_for_damage(tmp_path):
     )
     said = done.stdout
     assert said.startswith(f"memory Parquet file {path}: row group 0 cannot be decoded: "), done
-    assert re.search(r"memory has run out \(.*(malloc|alloc).*\); give it more memory", said), said
+    assert re.search(r"memory has run out \(.*(malloc|alloc).*\); provide more memory", said), said
     assert "corrupt" not in said
 
 
@@ -245,7 +245,9 @@ def test_a_small_file_that_claims_a_long_list_is_damaged_and_takes_no_memory(tmp
 def test_pipes_and_devices_are_refused_at_once(tmp_path, make, capsys):
     path = str(tmp_path / "a.parquet")
     make(path)
-    message = r"a.parquet: is a (pipe|device), no regular file; write its content to a file first"
+    message = (
+        r"a.parquet: is a (pipe|device), not a regular file; write its content to a file first"
+    )
     with pytest.raises(ParquetFileError, match=message):
         read_footer(path, FILES)
     assert main(["ingest", path, str(tmp_path / "out")]) == 2

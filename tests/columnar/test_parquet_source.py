@@ -165,7 +165,9 @@ def test_a_file_that_cannot_be_opened_is_an_error_that_says_why(tmp_path):
         message = f"^Parquet file {re.escape(path)}: cannot be opened .*{reason}.*; check that it"
         with pytest.raises(ParquetFileError, match=message):
             read_footer(path, FILES)
-    with pytest.raises(ParquetFileError, match="is a folder, no regular file; name a file in it"):
+    with pytest.raises(
+        ParquetFileError, match="is a folder, not a regular file; name a file in it"
+    ):
         read_footer(f"{tmp_path}/", FILES)
 
 

@@ -88,6 +88,7 @@ def test_all_that_is_recorded_is_the_same_by_both_paths(tmp_path, store, path):
         "share_drifted": 0.5,
         "features": 2,
         "features_drifted": 1,
+        "features_warned": 0,
         "rows": 100,
         "span": 2,
         "baseline_rows": 100,
@@ -704,20 +705,20 @@ DAMAGE = {
     "without a record": (
         lambda path: path.write_bytes(gzip.compress(b"")),
         "expected 300 examples in split train, as the artifact's property rows_train says, found "
-        "200; its files were cut or replaced: copy the artifact anew",
+        "200; its files were cut or replaced: copy the artifact again",
     ),
     "of another run": (of_two, "expected the files of one run, .*-of-00002 and -of-00003"),
     "a whole split": (
         lambda path: [os.unlink(each) for each in path.parent.iterdir()],
-        "expected its files, found a folder without files: .*Split-train; bring the folder back",
+        "expected its files, found a folder without files: .*Split-train; restore the folder",
     ),
     "a folder": (
         lambda path: shutil.rmtree(path.parent),
-        "expected its files, found no such folder: .*Split-train; bring the folder back",
+        "expected its files, found no such folder: .*Split-train; restore the folder",
     ),
     "a pipe": (
         lambda path: (os.unlink(path), os.mkfifo(path)),
-        "00001-of-00003.*expected a regular file, found a pipe|is a pipe, no regular file",
+        "00001-of-00003.*expected a regular file, found a pipe|is a pipe, not a regular file",
     ),
 }
 

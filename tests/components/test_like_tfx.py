@@ -15,6 +15,7 @@ import pyarrow as pa
 import pytest
 import tensorflow as tf
 from google.protobuf import json_format
+from google.protobuf.internal import api_implementation
 from tfx.components.example_gen import base_example_gen_executor
 from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.components.example_gen.custom_executors import parquet_executor
@@ -126,6 +127,21 @@ def test_every_example_is_in_the_split_that_tfx_puts_it_in(tmp_path, wines, argu
     expected = records(theirs)
     assert all(expected.values())  # No split is empty: there is something to compare.
     assert records(ours) == expected
+
+
+def test_names_that_begin_with_another_are_split_as_tfx_does_in_the_order_of_its_protobuf(tmp_path):
+    rows = [{"id": value, "id_type": value % 7 + 1} for value in range(1, 200)]
+    parquet_file(tmp_path / "data" / "a.parquet", rows)
+    [theirs] = launch(
+        tfx_example_gen(str(tmp_path / "data")), pipeline_root=tmp_path / "theirs"
+    ).outputs["examples"]
+    key_order = "upb" if api_implementation.Type() == "upb" else "bytewise"
+    [ours] = launch(
+        ParquetExampleGen(str(tmp_path / "data"), key_order=key_order),
+        pipeline_root=tmp_path / "ours",
+    ).outputs["examples"]
+
+    assert records(ours) == records(theirs)
 
 
 @pytest.mark.e2e

@@ -148,7 +148,7 @@ def test_a_pinned_span_whose_files_are_gone_fails_and_blesses_nothing(tmp_path):
         blessings = metadata.artifacts("DriftBlessing")
     assert str(raised.value) == (
         f"baseline, span 1, split train ({lost}): expected its files, found no such folder: "
-        f"{lost}; bring the folder back, or choose another baseline"
+        f"{lost}; restore the folder, or choose another baseline"
     )
     assert (execution.state, len(blessings)) == ("FAILED", 2)
 

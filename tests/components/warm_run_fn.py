@@ -5,6 +5,7 @@ from __future__ import annotations
 import keras
 import numpy as np
 import tensorflow as tf
+import tensorflow_transform as tft
 
 from tfx_wine_ext import warm_start
 
@@ -49,3 +50,9 @@ def plain_run_fn(fn_args):
 
 def failing_run_fn(fn_args):
     raise ArithmeticError("the loss is no number")
+
+
+def transforming_run_fn(fn_args):
+    """Reads the transform graph, as the guide to warm starts does."""
+    transform = tft.TFTransformOutput(fn_args.transform_graph_path)
+    print(transform.transformed_metadata.schema)

@@ -1,15 +1,22 @@
-"""The wheel, as another project gets it: what is in it, and that a pipeline runs on it alone."""
+"""What is distributed: what is in it, and that another project's pipeline runs on the wheel alone.
+
+`make release-check` runs this on the files that are to be published (``$TFX_WINE_EXT_DIST``).
+"""
 
 from __future__ import annotations
 
 import json
 import re
+import runpy
 import shutil
 import subprocess
 import sys
+import tarfile
 import zipfile
 
 import pytest
+
+import tfx_wine_ext
 
 pytestmark = pytest.mark.e2e
 
@@ -118,13 +125,36 @@ def run(*command, **options) -> str:
     return done.stdout
 
 
-def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
-    package = checkout / "tfx_wine_ext"
-    expected = {
+def package_files(checkout) -> set[str]:
+    """The files of the package, relative to the checkout."""
+    return {
         str(path.relative_to(checkout))
-        for path in package.rglob("*")
+        for path in (checkout / "tfx_wine_ext").rglob("*")
         if path.is_file() and "__pycache__" not in path.parts
     }
+
+
+def test_the_sdist_holds_the_package_and_what_builds_and_describes_it_and_nothing_else(
+    sdist, checkout
+):
+    name = f"tfx_wine_ext-{tfx_wine_ext.__version__}"
+    assert sdist.name == f"{name}.tar.gz"
+    with tarfile.open(sdist) as archive:
+        files = {member.name for member in archive if member.isfile()}
+    made = {file for file in files if "/tfx_wine_ext.egg-info/" in file}
+    described = {"CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md", "SECURITY.md"}
+    built = {"MANIFEST.in", "PKG-INFO", "pyproject.toml", "setup.cfg", "setup.py"}
+    expected = {
+        *package_files(checkout),
+        *(file for file in described if (checkout / file).exists()),
+        *built,
+    }
+    assert files - made == {f"{name}/{file}" for file in expected}
+
+
+def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
+    assert wheel.name == f"tfx_wine_ext-{tfx_wine_ext.__version__}-py3-none-any.whl"
+    expected = package_files(checkout)
     assert {"tfx_wine_ext/py.typed", "tfx_wine_ext/report/templates/page.css"} <= expected
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
@@ -143,6 +173,9 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
         [license_] = (name for name in metadata if name.endswith("LICENSE"))
         assert archive.read(license_) == (checkout / "LICENSE").read_bytes()
         [about] = (name for name in metadata if name.endswith("/METADATA"))
+        described = archive.read(about).decode().partition("\n\n")[2]
+        setup = runpy.run_path(str(checkout / "setup.py"), run_name="setup")
+        assert described.strip() == setup["long_description"]().strip() != ""
         required = {
             re.match(r"[\w.-]+", line.split(": ")[1])[0]
             for line in archive.read(about).decode().split("\n")

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from examples.wine_quality.data import cut, load, write_spans
+from examples.wine_quality.data import load
 from tests.cli.conftest import write_as
 from tests.docs.blocks import CHECKOUT
 
@@ -27,26 +27,28 @@ def is_real() -> bool:
 
 
 def a_checkout(folder: Path) -> None:
-    """Looks like a checkout with the data in `data/`; what is built stays in the folder."""
+    """Looks like a checkout; what is built stays in the folder.
+
+    There are no data in it: pages use what their first steps leave, wherever these got theirs from.
+    """
     for name in ("Makefile", "scripts", "tfx_wine_ext"):
         (folder / name).symlink_to(CHECKOUT / name)
     # A copy: it looks for the data beside itself.
     shutil.copytree(CHECKOUT / "examples", folder / "examples")
     (folder / ".venv").symlink_to(sys.prefix)
-    (folder / "data").mkdir()
-    pa_csv.write_csv(wine("white"), folder / "data" / "wine-quality.csv")
-    pa_csv.write_csv(wine("red"), folder / "data" / "winequality-red.csv")
+
+
+def real_wine(folder: Path) -> Path:
+    """Writes the data to where only `WINE_QUALITY_DATA` finds them, and returns that folder."""
+    folder.mkdir()
+    pa_csv.write_csv(wine("white"), folder / "wine-quality.csv")
+    pa_csv.write_csv(wine("red"), folder / "winequality-red.csv")
+    return folder
 
 
 def wine_files(folder: Path) -> None:
     pa_csv.write_csv(wine("white"), folder / "white.csv")
     pa_csv.write_csv(wine("red"), folder / "red.csv")
-
-
-def readme(folder: Path) -> None:
-    a_checkout(folder)
-    pa_csv.write_csv(wine("white"), folder / "wine-quality.csv")
-    pa_csv.write_csv(wine("red"), folder / "winequality-red.csv")
 
 
 def command_line(folder: Path) -> None:
@@ -71,11 +73,6 @@ def command_line(folder: Path) -> None:
 def data_of_wine(folder: Path) -> None:
     (folder / "data").mkdir()
     pq.write_table(wine("white"), folder / "data" / "wine.parquet")
-
-
-def spans_of_wine(folder: Path) -> None:
-    write_spans(cut(wine("white"), 6), folder / "data")
-    pq.write_table(wine("red"), folder / "red.parquet")
 
 
 def metadata_of_spans(folder: Path) -> None:
@@ -134,12 +131,10 @@ def transform_graph(folder: Path) -> None:
 
 
 FOLDERS = {
-    "README.md": readme,
     "docs/command-line.md": command_line,
     "docs/drift-report.md": data_of_wine,
     "docs/examples-properties.md": metadata_of_spans,
-    "docs/how-to/drift-gate.md": spans_of_wine,
-    "docs/reports.md": wine_files,
+    "docs/reference/report.md": wine_files,
     "docs/tutorial.md": a_checkout,
     "docs/warm-start.md": transform_graph,
 }

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.blocks import CHECKOUT, Runner, commands, first_line, is_like
-from tests.docs.folders import FOLDERS, is_real
+from tests.docs.folders import FOLDERS, a_checkout, is_real, real_wine
 
 DOCUMENTS = sorted(
     path.relative_to(CHECKOUT).as_posix()
@@ -19,20 +19,19 @@ DOCUMENTS = sorted(
 
 # Their blocks import neither TFX nor TensorFlow.
 QUICK = {
-    "docs/reports.md",
+    "docs/faq.md",
+    "docs/reference/report.md",
 }
 
 # Pages whose readers have read another one first, and go on in its folder.
 GOES_ON = {
     "docs/tutorial.md": [
+        "docs/wine-pipeline.md",
         "docs/how-to/metadata-store.md",
         "docs/lineage.md",
         "docs/command-line.md",
     ]
 }
-
-# What their commands end with depends on how wines really are.
-NEED_REAL_WINE = {"docs/how-to/drift-gate.md", "docs/tutorial.md"}
 
 # Document: {first line of the block: why it is not run}.
 MAKE_TEST = "it would run this very test"
@@ -45,9 +44,10 @@ EXEMPT: dict[str, dict[str, str]] = {
         "make constraints": "it asks the package index, and rewrites a file of the checkout",
     },
     "README.md": {
-        "make wine    # run the wine-quality pipeline": MAKE_TEST + "; a block below has make wine",
-        "span 1: white wine, part 1 of 3      9.7 s  ran to its end": "docs/tutorial.md runs it",
-        "pip install ./tfx_wine_ext": INSTALLS,
+        "pip install .": INSTALLS,
+        "make wine    # a whole pipeline on real data, from Parquet to pushed model": (
+            MAKE_TEST + "; docs/tutorial.md has the others"
+        ),
     },
     "docs/adr/0008-warm-start-keeps-the-function.md": {
         "z  = (s' / s) z' + (c' - c) / s": "a formula",
@@ -56,7 +56,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "python -m benchmarks.parquet_example_gen": MINUTES,
         "python -m benchmarks.columnar_kernel --repeats 3": MINUTES,
         "python -m benchmarks.drift_report": MINUTES,
-        "make wine": "README.md has it, and what it prints",
+        "make wine": "docs/tutorial.md has it, and what it prints",
         "python -m benchmarks.warm_start_trainer --seeds 5": MINUTES,
         "python -m benchmarks.lineage": MINUTES,
     },
@@ -69,10 +69,10 @@ EXEMPT: dict[str, dict[str, str]] = {
         ),
     },
     "docs/versions.md": {
-        "pip install ./tfx_wine_ext": INSTALLS,
+        "pip install .": INSTALLS,
         "make test-1.21                        # in .venv-tfx-1.21-py313/": MAKE_TEST,
     },
-    "docs/index.md": {"pip install ./tfx_wine_ext": INSTALLS},
+    "docs/index.md": {"pip install .": INSTALLS},
     "docs/how-to/write-a-component.md": {
         "pip install --editable .": "it would change the environment of the tests",
     },
@@ -122,11 +122,20 @@ def test_every_document_with_a_block_to_be_run_is_run_once():
     assert sorted(documents) == sorted({*TO_BE_RUN, *LATER})
 
 
+@pytest.mark.parametrize("document", ["README.md", "docs/index.md", "docs/versions.md"])
+def test_what_pip_is_told_to_install_is_there_for_a_reader_in_the_checkout(document):
+    page = (CHECKOUT / document).read_text(encoding="utf-8")
+    [folder] = re.findall(r"^pip install (\S+)$", page, re.MULTILINE)
+    assert (CHECKOUT / folder / "setup.cfg").is_file()
+    files = re.findall(r"--constraint (\S+?)`", page)
+    assert [file for file in files if not (CHECKOUT / file).is_file()] == []
+
+
 def test_every_exemption_is_of_one_block_and_there_are_few():
     for document, exempt in EXEMPT.items():
         first_lines = [first_line(str(block.parsed)) for block in blocks(document)]
         assert {line: first_lines.count(line) for line in exempt} == dict.fromkeys(exempt, 1)
-    assert sum(map(len, EXEMPT.values())) == 20
+    assert sum(map(len, EXEMPT.values())) == 19
 
 
 @pytest.mark.parametrize(
@@ -203,10 +212,10 @@ def test_a_backslash_joins_the_lines_of_a_command():
 
 @pytest.mark.parametrize("documents", CHAINS, ids=" ".join)
 def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypatch):
-    if not is_real() and NEED_REAL_WINE.intersection(documents):
-        pytest.skip("the wine data are not at hand, and the sample differs from them")
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
+    if FOLDERS.get(documents[0]) is a_checkout and is_real():
+        monkeypatch.setenv("WINE_QUALITY_DATA", str(real_wine(tmp_path / "elsewhere")))
     before = set(sys.modules)
     try:
         for document in documents:

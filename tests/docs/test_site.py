@@ -96,7 +96,8 @@ def test_the_examples_of_what_builds_the_site_work(checkout, name):
 
 @pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md"])
 def test_links_from_the_top_folder_lead_somewhere(checkout, name):
-    links = re.findall(r"\]\(([^)#]+)", (checkout / name).read_text(encoding="utf-8"))
+    text = (checkout / name).read_text(encoding="utf-8")
+    links = re.findall(r"(?:\]\(|(?:href|src)=\")([^)#\"]+)", text)
     files = [link for link in links if not link.startswith("http")]
     assert len(files) > 1
     assert [file for file in files if not (checkout / file).exists()] == []

@@ -1,4 +1,4 @@
-"""The site in a real browser: on a telephone, with its search, and nothing asked elsewhere."""
+"""The site in a real browser: on a telephone, served or as files, asking nobody else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def address(site):
-    """Where the site is served: search needs a server."""
+    """Where the site is served."""
     handler = functools.partial(Quiet, directory=str(site))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -29,7 +29,7 @@ def address(site):
 
 
 @pytest.fixture
-def page(browser, address):
+def page(browser, address, site):
     """A page of the browser; fails the test if it complained or asked another address."""
     complaints = []
     page = browser.new_page()
@@ -40,7 +40,7 @@ def page(browser, address):
         "request",
         lambda request: (
             None
-            if request.url.startswith((address, "data:", "blob:"))
+            if request.url.startswith((address, site.as_uri(), "data:", "blob:"))
             else complaints.append(request.url)
         ),
     )
@@ -62,9 +62,14 @@ def test_no_page_is_wider_than_the_window(page, address, site, width):
     assert wider == []
 
 
-def test_the_search_finds_a_component(page, address):
-    page.goto(f"{address}/index.html")
-    page.locator("[data-md-component=search-query]").fill("WarmStartTrainer")
-    first = page.locator(".md-search-result__link").first
-    first.wait_for()
-    assert "WarmStartTrainer" in first.inner_text()
+@pytest.mark.parametrize("opened", ["from a server", "from the folder"])
+def test_the_search_finds_a_page_and_leads_to_it(page, address, site, opened):
+    top = address if opened == "from a server" else site.as_uri()
+    for at in ("index.html", "reference/drift.html"):
+        page.goto(f"{top}/{at}")
+        page.locator("[data-md-component=search-query]").fill("WarmStartTrainer records")
+        result = page.locator(".md-search-result__link[href*='warm-start']").first
+        result.wait_for()
+        assert "WarmStartTrainer" in result.inner_text()
+        result.click()
+        page.wait_for_url(f"{top}/**warm-start**")

@@ -151,9 +151,39 @@ def test_categories_are_drawn_by_the_sum_of_their_shares():
 def test_of_many_categories_twenty_are_drawn_and_long_ones_are_cut():
     before = words(*["x" * 300] * 3, *(f"{i:03}" for i in range(100)))
     drawn = histogram(before, None)
-    assert drawn["values"] == ["x" * 199 + "…", *(f"{i:03}" for i in range(19))]
+    shown = "x" * 133 + "…" + "x" * 66
+    assert drawn["values"] == [shown, *(f"{i:03}" for i in range(19))]
+    assert drawn["unlisted"] == 81
     assert (drawn["baseline"], drawn["current"]) == ([3] + [1] * 19, None)
     assert drawn["other"] == [81, None]
+
+
+def test_of_many_categories_those_that_changed_most_are_drawn_be_they_rare():
+    common = [f"common_{i:02}" for i in range(30)]
+    rare = [f"rare_{i:03}" for i in range(400)]
+    before = words(*common * 100, *rare, *["gone"] * 40)
+    after = words(*common * 100, *rare, *["new"] * 40)
+    drawn = histogram(before, after)
+    assert drawn["values"][18:] == ["gone", "new"]
+    assert (len(drawn["values"]), drawn["unlisted"]) == (20, 412)
+    assert [
+        sum(drawn[side]) + drawn["other"][i] for i, side in enumerate(("baseline", "current"))
+    ] == ([3440, 3440])
+
+
+def test_long_categories_that_differ_in_the_middle_have_labels_that_differ():
+    found = histogram(words(*(f"{'x' * 150}{i}{'y' * 100}" for i in range(12))), None)["values"]
+    assert len(set(found)) == 12
+    assert max(map(len, found)) <= 200
+
+
+def test_dates_have_bins_of_whole_days():
+    day = 86_400_000_000
+    first = summarize_column(pa.array([19_000, 19_001, 19_001], pa.date32()))
+    drawn = histogram(first, summarize_column(pa.array([19_003], pa.date32())))
+    assert [edge / day for edge in drawn["edges"]] == [18999.5, 19000.5, 19001.5, 19002.5, 19003.5]
+    assert (drawn["baseline"], drawn["current"]) == ([1, 2, 0, 0], [0, 0, 0, 1])
+    assert drawn["integers"] is False
 
 
 def test_where_the_kind_changed_the_current_side_is_drawn():

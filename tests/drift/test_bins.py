@@ -3,7 +3,8 @@ import pyarrow as pa
 import pytest
 
 from tfx_wine_ext.drift.bins import categorical_bins, numeric_bins, quantile_edges
-from tfx_wine_ext.drift.summaries import CategoricalPair, CategoricalSummary, NumericSummary
+from tfx_wine_ext.drift.metrics import CategoricalPair
+from tfx_wine_ext.drift.summaries import CategoricalSummary, NumericSummary
 
 NAN, INF = float("nan"), float("inf")
 

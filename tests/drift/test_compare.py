@@ -43,12 +43,13 @@ def test_the_result_is_a_json_object():
         "config",
         "features",
         "multivariate",
+        "reason_kinds",
         "reasons",
         "share_drifted",
         "verdict",
     ]
     assert (found["verdict"], found["share_drifted"]) == ("DRIFT", 1.0)
-    assert found["reasons"] == ["1 of 1 features drifted"]
+    assert found["reasons"] == ["1 of 1 feature drifted"]
     (feature,) = found["features"]
     assert (feature["name"], feature["kind"], feature["verdict"]) == ("x", "numeric", "DRIFT")
     assert sorted(feature["metrics"]) == [

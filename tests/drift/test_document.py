@@ -73,9 +73,10 @@ def test_a_document_is_this():
         "verdict": "DRIFT",
         "reasons": [
             "x, which is critical, drifted",
-            "1 of 1 features drifted",
+            "1 of 1 feature drifted",
             "the aggregated drift is 0.707; its limit is 0.2",
         ],
+        "reason_kinds": ["critical", "share", "aggregate"],
         "share_drifted": 1.0,
         "aggregate": pytest.approx(0.5**0.5),
         "method": "exact",

@@ -50,8 +50,8 @@ def whole(before, after, how):
     return (result.verdict.value, result.reasons), features
 
 
-DRIFT = ("DRIFT", ("1 of 1 features drifted",))
-UNCLEAR = ("INCONCLUSIVE", ("1 of 1 features cannot be judged",))
+DRIFT = ("DRIFT", ("1 of 1 feature drifted",))
+UNCLEAR = ("INCONCLUSIVE", ("1 of 1 feature cannot be judged",))
 # Baseline, current, what is said of the data, and of the column.
 CASES = {
     "identical numbers": (HUNDRED, HUNDRED, OK, (OK, "numeric", (100, 100), SAME_NUMBERS)),
@@ -138,7 +138,7 @@ CASES = {
     "a category with a million values": (
         ["a"] * 1_000_000,
         ["a"] * 999_000 + ["b"] * 1000,
-        ("WARN", ("1 of 1 features drifted or came near it",)),
+        ("WARN", ("1 of 1 feature changed, but not beyond its limit",)),
         (
             ("WARN", ("unseen_mass is 0.001, and its limit is 0.0",)),
             "categorical",
@@ -219,7 +219,7 @@ def test_all_that_is_said_of_an_awkward_column(name, how):
 def test_all_that_is_said_of_columns_on_one_side_only(how):
     before, after = {"x": HUNDRED, "old": HUNDRED}, {"x": HUNDRED, "new": ["a"] * 100}
     assert whole(before, after, how) == (
-        ("WARN", ("2 of 3 features drifted or came near it",)),
+        ("WARN", ("1 of 3 features drifted, and 1 more changed within its limits",)),
         {
             "x": (OK, "numeric", (100, 100), SAME_NUMBERS),
             "old": (("DRIFT", ("the column is gone",)), "numeric", (100, None), {}),

@@ -9,17 +9,16 @@ from scipy import stats
 
 from tfx_wine_ext.drift import Verdict, compare, summarize
 from tfx_wine_ext.drift.bins import categorical_bins, known_and_common, numeric_bins, quantile_edges
-from tfx_wine_ext.drift.counted import (
-    chi_square,
-    jensen_shannon,
-    l_infinity,
-    population_stability,
-)
-from tfx_wine_ext.drift.ordered import OrderedPair, kolmogorov_smirnov, wasserstein
-from tfx_wine_ext.drift.shares import unseen_mass
+from tfx_wine_ext.drift.metrics import CategoricalPair, NumericPair
+from tfx_wine_ext.drift.metrics.chi_square import chi_square
+from tfx_wine_ext.drift.metrics.js import jensen_shannon
+from tfx_wine_ext.drift.metrics.ks import kolmogorov_smirnov
+from tfx_wine_ext.drift.metrics.l_infinity import l_infinity
+from tfx_wine_ext.drift.metrics.psi import population_stability
+from tfx_wine_ext.drift.metrics.unseen_mass import unseen_mass
+from tfx_wine_ext.drift.metrics.wasserstein import wasserstein
 from tfx_wine_ext.drift.sketches import SketchLimits, TableSketch
 from tfx_wine_ext.drift.summaries import (
-    CategoricalPair,
     CategoricalSummary,
     NumericDistribution,
     NumericSummary,
@@ -158,7 +157,7 @@ def test_a_cumulative_share_is_within_its_error_and_moments_are_exact(drawn):
 def test_metrics_of_sketched_numbers_are_within_their_errors_of_the_exact_ones(old, new):
     (old, before), (new, after) = old, new
     exact = [NumericSummary.of(column.to_numpy()) for column in (before, after)]
-    pairs = OrderedPair(old, new), OrderedPair(*exact)
+    pairs = NumericPair(old, new), NumericPair(*exact)
 
     ks, truth = map(kolmogorov_smirnov, pairs)
     assert abs(ks.value - truth.value) <= ks.error + 1e-12

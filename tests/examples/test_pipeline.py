@@ -95,6 +95,7 @@ def test_the_first_run_pushes_a_model_and_says_how_good_it_is(
             "baseline_span": None,
             "features": 12,
             "features_drifted": 0,
+            "features_warned": 0,
         },
         "tune": None,
         "warm_start": None,

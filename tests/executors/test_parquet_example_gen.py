@@ -89,7 +89,7 @@ def test_a_file_that_is_gone_since_the_driver_saw_it_is_named(data):
     exec_properties = drive(data)
     (data / "a.parquet").unlink()
 
-    with pytest.raises(ParquetFileError, match=r"data/a\.parquet: it is gone since the driver"):
+    with pytest.raises(ParquetFileError, match=r"data/a\.parquet: it was deleted after the driver"):
         execute(data, exec_properties)
 
 
@@ -97,7 +97,7 @@ def test_a_file_that_came_since_the_driver_looked_is_named(data):
     exec_properties = drive(data)
     parquet_file(data / "c.parquet", [{"x": 9}])
 
-    with pytest.raises(ParquetFileError, match=r"data/c\.parquet: it came after the driver"):
+    with pytest.raises(ParquetFileError, match=r"data/c\.parquet: it was added after the driver"):
         execute(data, exec_properties)
 
 

@@ -28,14 +28,19 @@ install_requires = a-package-that-is-never-asked-for
 """
 
 
-@pytest.fixture(scope="module")
-def bootstrap():
-    """The script as a module."""
-    path = pathlib.Path(__file__).resolve().parents[2] / "scripts" / "bootstrap.py"
+def module_of(checkout):
+    """The script of a checkout as a module."""
+    path = checkout / "scripts" / "bootstrap.py"
     spec = importlib.util.spec_from_file_location("bootstrap", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture(scope="module")
+def bootstrap():
+    """The script as a module."""
+    return module_of(pathlib.Path(__file__).resolve().parents[2])
 
 
 @pytest.fixture
@@ -165,6 +170,7 @@ def test_a_failed_installation_is_told_and_leaves_no_stamp(small):
     assert done.returncode == 1
     assert re.search(r"installing constraints/tfx-\S+\.txt failed \(exit status 1\)", done.stderr)
     assert "setuptools==0.0.1.dev999" in done.stderr
+    assert "apt install g++ python3-dev" in done.stderr
     assert "the whole log: a small checkout/.bootstrap/log" in done.stderr
     assert not (small / ".venv/tfx-wine-ext.stamp").exists()
 
@@ -174,45 +180,22 @@ def test_a_failed_installation_is_told_and_leaves_no_stamp(small):
     assert greeting(small) == "hello"
 
 
-def test_a_python_without_compiler_and_headers_is_told_what_builds_packages(bootstrap, tmp_path):
-    python = tmp_path / "python"
-    code = (
-        "import sysconfig, sys; sysconfig.get_config_var = lambda name: 'no-such-compiler';"
-        "sysconfig.get_paths = lambda: {'include': '/no/such/folder'}; exec(sys.argv[2])"
-    )
-    python.write_text(
-        f'#!/bin/sh\nPATH=/nowhere exec "{sys.executable}" -c "{code}" "$@"\n', encoding="utf-8"
-    )
-    python.chmod(0o755)
-    assert bootstrap.building_advice(str(python)) == (
-        "\n  missing: a C++ compiler and the header files of Python, by which pyfarmhash is built, "
-        "which has no wheel\n"
-        "  to do:   apt install g++ python3-dev   (others: your system's), then the same command "
-        "again"
-    )
-
-
-def test_a_python_that_can_build_needs_no_advice(bootstrap, tmp_path):
-    python = tmp_path / "python"
-    code = (
-        "import shutil, sys, os; shutil.which = lambda name: '/bin/' + name;"
-        "os.path.exists = lambda path: True; exec(sys.argv[2])"
-    )
-    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -c "{code}" "$@"\n', encoding="utf-8")
-    python.chmod(0o755)
-    assert bootstrap.building_advice(str(python)) == ""
-
-
-def test_no_python_of_the_right_version_is_one_message_with_what_to_do(small):
-    nothing = str(small / "empty")
-    done = run(
-        small, "--python-from", "pyenv", PYENV_ROOT=nothing, HOME=nothing, TFX_WINE_EXT_TFX="1.16"
-    )
-    assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == (
+def test_no_python_of_the_right_version_is_one_message_with_what_to_do(small, monkeypatch, capsys):
+    script = module_of(small)
+    monkeypatch.setattr(script, "find_python", lambda version: (None, None))
+    monkeypatch.delenv("TFX_WINE_EXT_PYTHON", raising=False)
+    monkeypatch.setenv("TFX_WINE_EXT_TFX", "1.16")
+    monkeypatch.setenv("UV_PYTHON_INSTALL_DIR", str(small / "pythons"))
+    monkeypatch.setenv("UV_PYTHON_INSTALL_MIRROR", (small / "no-mirror").as_uri())
+    assert script.main([]) == 1
+    said = capsys.readouterr().err
+    assert said.startswith(
         "\nThe environment could not be made: no Python 3.10, and TFX 1.16 for this machine needs "
         "one of these.\n"
-        "  looked in: pyenv\n"
+        "  looked in: pyenv, PATH\n"
+        "  uv's download: downloading Python 3.10 failed (exit status "
+    )
+    assert said.endswith(
         "  to do, one of:\n"
         "    apt install python3.10 python3.10-venv   (where the system has that version)\n"
         "    pyenv install 3.10\n"
@@ -220,21 +203,6 @@ def test_no_python_of_the_right_version_is_one_message_with_what_to_do(small):
         "  then the same command again.\n"
     )
     assert not (small / ".venv").exists()
-
-
-def test_no_python_and_a_forbidden_download_is_the_same_message_with_the_reason(small):
-    done = run(
-        small,
-        "--python-from",
-        "uv",
-        UV_PYTHON_INSTALL_DIR=str(small / "pythons"),
-        UV_PYTHON_INSTALL_MIRROR=(small / "no-mirror").as_uri(),
-        TFX_WINE_EXT_TFX="1.16",
-    )
-    assert done.returncode == 1
-    assert "no Python 3.10" in done.stderr
-    assert "uv's download: downloading Python 3.10 failed" in done.stderr
-    assert "pyenv install 3.10" in done.stderr
 
 
 @pytest.mark.parametrize("named", ["/bin/true", "/no/such/python"])
@@ -249,12 +217,6 @@ def test_a_release_of_tfx_that_is_none_is_an_error_that_lists_those_that_are(sma
     done = run(small, TFX_WINE_EXT_TFX="1.17")
     assert done.returncode == 1
     assert "$TFX_WINE_EXT_TFX must be one of 1.16, 1.21, or unset\n  found: 1.17" in done.stderr
-
-
-def test_an_unknown_source_of_python_is_refused(small):
-    done = run(small, "--python-from", "pyenv,conda")
-    assert done.returncode == 2
-    assert "'conda' is none of variable, pyenv, path, uv" in done.stderr
 
 
 @pytest.mark.e2e
@@ -311,7 +273,7 @@ def test_a_pyenv_version_is_found_though_no_shim_is_active(bootstrap, tmp_path, 
     versions = {"3.10.4": True, "3.10.11": False, "3.10.9": True, "3.11.2": True}
     pyenv_with(monkeypatch, tmp_path, versions)
     (tmp_path / "versions" / "3.10.99-debug").mkdir()
-    found = bootstrap.find_python((3, 10), ("pyenv",))
+    found = bootstrap.find_python((3, 10))
     # 3.10.11 is newer, but is broken.
     assert found == (str(tmp_path / "versions/3.10.9/bin/python"), "pyenv")
 
@@ -358,7 +320,8 @@ def test_of_these_the_best_is_chosen_whose_python_is_there(
     bootstrap, sets, tmp_path, monkeypatch, pythons, chosen
 ):
     pyenv_with(monkeypatch, tmp_path, dict.fromkeys(pythons, True))
-    row, python, source = bootstrap.choose_set(sets, ("pyenv", "uv"))
+    monkeypatch.setattr(bootstrap, "path_pythons", lambda version: [])
+    row, python, source = bootstrap.choose_set(sets)
     assert row.name == chosen
     if source == "uv":
         assert python is None
@@ -370,7 +333,7 @@ def test_a_named_python_chooses_among_the_sets(bootstrap, sets, tmp_path, monkey
     pyenv_with(monkeypatch, tmp_path, {"3.10.1": True, "3.13.0": True})
     named = str(tmp_path / "versions/3.10.1/bin/python")
     monkeypatch.setenv("TFX_WINE_EXT_PYTHON", named)
-    row, python, source = bootstrap.choose_set(sets, bootstrap.SOURCES)
+    row, python, source = bootstrap.choose_set(sets)
     assert (row.name, python, source) == ("new-py310", named, "$TFX_WINE_EXT_PYTHON")
 
 

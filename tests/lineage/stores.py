@@ -416,6 +416,7 @@ def wine_run(
             "blessed": int(document["verdict"] != "DRIFT"),
             "features": len(document["features"]),
             "features_drifted": sum(f["verdict"] == "DRIFT" for f in document["features"]),
+            "features_warned": sum(f["verdict"] == "WARN" for f in document["features"]),
             "share_drifted": float(document["share_drifted"]),
             "baseline_span": span - 1,
         }

@@ -34,6 +34,7 @@ def test_the_document_holds_runs_moves_features_and_correlations(five: Five):
                 "limits": [None, 0.1, 0.1, 0.05, 0.1],
                 "verdicts": ["NO_BASELINE", "DRIFT", "DRIFT", "OK", "DRIFT"],
                 "metrics": [None, "wasserstein", "wasserstein", "missing_rate", "wasserstein"],
+                "by_chance": [False, False, False, True, False],
             },
             {
                 "name": "pH",
@@ -41,6 +42,7 @@ def test_the_document_holds_runs_moves_features_and_correlations(five: Five):
                 "limits": [None, 0.05, 0.05, 0.05, 0.05],
                 "verdicts": ["NO_BASELINE", "OK", "OK", "OK", "OK"],
                 "metrics": [None, *["missing_rate"] * 4],
+                "by_chance": [False, True, True, True, True],
             },
         ],
         "correlations": [

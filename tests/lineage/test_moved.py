@@ -24,15 +24,20 @@ from tfx_wine_ext.lineage.store import open_store
 
 
 @pytest.mark.parametrize(
-    ("drifted", "known", "sentence"),
+    ("drifted", "warned", "known", "sentence"),
     [
-        (3, ["DRIFT"], "3 of 12 features drifted; most: alcohol up (mean 4.97 to 9.97)."),
-        (1, ["DRIFT", "WARN"], "1 of 12 features drifted; most: alcohol up (mean 4.97 to 9.97); "
-         "of the worst 2, 1 came near a limit."),
-        (0, ["WARN", "OK"], "None of 12 features drifted; of the worst 2, 1 came near a limit."),
+        (3, 0, ["DRIFT"], "3 of 12 features drifted; most: alcohol up (mean 4.97 to 9.97)."),
+        # Earlier releases did not record how many warn.
+        (1, None, ["DRIFT", "WARN"], "1 of 12 features drifted; most: alcohol up (mean 4.97 to "
+         "9.97); of the worst 2, 1 changed within its limits."),
+        (0, None, ["WARN", "OK"],
+         "None of 12 features drifted; of the worst 2, 1 changed within its limits."),
+        (0, 4, ["WARN", "OK"], "4 of 12 features changed, none beyond its limit."),
     ],
 )  # fmt: skip
-def test_a_report_that_is_gone_counts_all_of_its_features(five: Five, drifted, known, sentence):
+def test_a_report_that_is_gone_counts_all_of_its_features(
+    five: Five, drifted, warned, known, sentence
+):
     # The store itself has the totals, and the scores of the worst features.
     before, after = five.runs[0], five.runs[1]
     scores = [
@@ -40,10 +45,14 @@ def test_a_report_that_is_gone_counts_all_of_its_features(five: Five, drifted, k
         for score, verdict in zip(after.drift.scores, known)
     ]
     drift = dataclasses.replace(
-        after.drift, features=12, features_drifted=drifted, scores=tuple(scores)
+        after.drift,
+        features=12,
+        features_drifted=drifted,
+        features_warned=warned,
+        scores=tuple(scores),
     )
     moved = what_moved(before, dataclasses.replace(after, drift=drift, statistics=None))
-    found = [text for text in moved["sentences"] if "features drifted" in text]
+    found = [text for text in moved["sentences"] if "of 12 features" in text]
     assert found == [sentence]
 
 
@@ -106,7 +115,7 @@ def test_the_whole_of_what_moved_between_two_runs(five: Five):
         "sentences": [
             "The data changed: span 1 to span 2; 151 rows before, 152 now.",
             "1 of 2 features drifted; most: alcohol up (mean 4.97 to 9.97).",
-            f"The model goes on from model {five.ids[0]['model']}: warm start, generation 1.",
+            f"The model continues from model {five.ids[0]['model']}: warm start, generation 1.",
             "R2 fell by 0.25 (0.5 to 0.25). The earlier model has 0.125 on the new data, which is "
             "0.375 lower; the new model is 0.125 higher.",
             "The model was not blessed.",
@@ -135,7 +144,7 @@ def test_between_runs_on_the_same_data_no_feature_moved(five: Five):
     assert moved["sentences"] == [
         "The data are the same.",
         "1 setting changed: WarmStartTrainer.run_fn.",
-        f"The model goes on from model {five.ids[1]['model']}: warm start, generation 2.",
+        f"The model continues from model {five.ids[1]['model']}: warm start, generation 2.",
         "R2 rose by 0.5 (0.25 to 0.75).",
         "Mse fell by 0.25 (0.75 to 0.5).",
         "The model was blessed.",

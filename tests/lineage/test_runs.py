@@ -101,8 +101,10 @@ def test_a_whole_run_is_read(five: Five):
             "baseline_span_date": None,
             "features": 2,
             "features_drifted": 1,
+            "features_warned": 0,
             "share_drifted": 0.5,
             "reasons": ["1 of 2 features drifted"],
+            "reason_kinds": ["share"],
             "scores": [
                 {
                     "feature": "alcohol",
@@ -113,6 +115,8 @@ def test_a_whole_run_is_read(five: Five):
                     "direction": "up",
                     "before": pytest.approx(4.975),
                     "after": pytest.approx(9.975),
+                    "time": None,
+                    "by_chance": False,
                 },
                 {
                     "feature": "pH",
@@ -123,6 +127,8 @@ def test_a_whole_run_is_read(five: Five):
                     "direction": None,
                     "before": pytest.approx(4.975),
                     "after": pytest.approx(4.975),
+                    "time": None,
+                    "by_chance": True,
                 },
             ],
             "lost_baseline": None,

@@ -56,6 +56,7 @@ def test_scores_are_doubles_counts_are_integers_and_what_has_no_value_is_not_the
         "classifier_auc": ("double_value", 0.75),
         "features": ("int_value", 4),
         "features_drifted": ("int_value", 2),
+        "features_warned": ("int_value", 1),
         "rows": ("int_value", 20),
         "baseline_rows": ("int_value", 10),
         "baseline_span": ("int_value", 1),

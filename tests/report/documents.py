@@ -340,7 +340,63 @@ HUNDRED = document(
     share_drifted=1.0,
     reasons=["100 of 100 features drifted"],
 )
+_DAY = 86_400_000_000
+_HEAD, _TAIL = "sensor_of_the_tank_in_the_cellar_" * 3, "_as_measured_in_degrees_celsius" * 3
+# Names that differ in the middle only, long numbers, dates, ids, many categories, and noise.
+AWKWARD = document(
+    "DRIFT",
+    [
+        *({**ALCOHOL, "name": f"{_HEAD}{i}{_TAIL}"} for i in range(4)),
+        {
+            **ALCOHOL,
+            "name": "huge",
+            "baseline": numbers(3262, 0, *[-1_234_567_890_123.0] * 6, 1e9),
+            "current": numbers(1448, 0, *[-1_234_567_890_124.0] * 6, 1e9),
+        },
+        {
+            **ALCOHOL,
+            "name": "tiny",
+            "baseline": numbers(3262, 0, -3e-7, -2.5e-7, -2.345e-7, -1.1e-7, -1e-8, -2e-7, 1e-9),
+            "current": numbers(1448, 0, -6e-7, -5.1e-7, -4.678e-7, -2.2e-7, -2e-8, -4e-7, 2e-9),
+        },
+        {
+            **PH,
+            "name": "bottled_at",
+            "time": "timestamp",
+            "growth": {"certain": True, "judged": False},
+            "metrics": {"ks": {**metric(1.0, threshold=None), "q_value": None}},
+            "baseline": numbers(
+                3262, 0, *(x * _DAY for x in (20454, 20460.3, 20469, 20476.7, 20483, 20469, 8.7))
+            ),
+            "current": numbers(
+                1448, 0, *(x * _DAY for x in (20484, 20490.1, 20499, 20506.2, 20513, 20499, 8.7))
+            ),
+            "histogram": {
+                **PH["histogram"],
+                "edges": [x * _DAY for x in (20454, 20474, 20493, 20513)],
+                "above": [0, 9],
+                "below": [9, 0],
+            },
+        },
+        {
+            **GRAPE,
+            "histogram": {
+                "kind": "categorical",
+                "values": [f"{_HEAD}{i}{_TAIL}"[:200] for i in range(20)],
+                "unlisted": 480,
+                "baseline": [10] * 20,
+                "current": [9] * 19 + [200],
+                "other": [4000, 4000],
+            },
+        },
+        {**PH, "name": "noise", "metrics": {"ks": metric(0.4, floor=0.45, q=0.3)}},
+    ],
+    reasons=["7 of 9 features drifted"],
+    reason_kinds=["share"],
+    share_drifted=7 / 9,
+)
 ALL = {
+    "awkward": AWKWARD,
     "drifted": DRIFTED,
     "ok": OK,
     "no_baseline": NO_BASELINE,

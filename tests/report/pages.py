@@ -35,6 +35,26 @@ LOWEST_CONTRAST = """() => {
   return lowest;
 }"""
 
+# Numbers (with sign, exponent and unit) whose ends stand on different lines; names are no numbers.
+BROKEN_NUMBERS = r"""() => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const found = [];
+  for (let node; (node = walker.nextNode()); ) {
+    const of = node.parentElement;
+    const names = "script, style, svg, code, pre, .unseen, .uri, .name, .cell, .whole-name";
+    if (of.closest(names) || !of.checkVisibility()) continue;
+    const numbers = /[-+±<>]?\d[\d.,:-]*(e[-+]?\d+)?(\u00a0[^\s.,;]+)?/g;
+    for (const match of node.data.matchAll(numbers)) {
+      const range = document.createRange();
+      range.setStart(node, match.index);
+      range.setEnd(node, match.index + match[0].length);
+      const lines = [...range.getClientRects()].filter((box) => box.width > 0);
+      if (new Set(lines.map((box) => Math.round(box.top))).size > 1) found.push(match[0]);
+    }
+  }
+  return found;
+}"""
+
 VOID = {"meta", "link", "input", "br", "wbr"}
 
 

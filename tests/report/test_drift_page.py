@@ -11,6 +11,7 @@ import pytest
 from tests.report.documents import (
     ALCOHOL,
     ALL,
+    AWKWARD,
     DRIFTED,
     GONE,
     GRAPE,
@@ -21,11 +22,14 @@ from tests.report.documents import (
     NEW,
     NO_BASELINE,
     OK,
+    PH,
     SPAN_2,
     document,
+    metric,
 )
 from tests.report.pages import Page, assert_data_stay_text
 from tfx_wine_ext.report.drift_page import render_drift_page
+from tfx_wine_ext.report.plots import category_rows
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -60,7 +64,8 @@ def test_the_first_screen_says_what_was_compared_and_what_moved_worst_first():
         "Made 23 November 2026, 06:12 UTC From /pipelines/wine/examples/1 "
         "Current span 2, split train Rows 1,448 Span 2 Split train "
         "Made 23 November 2026, 06:12 UTC "
-        "Result 3 of 6 features drifted Share drifted 50 % (limit 50 %) "
+        "Result 3 of 6 features drifted, and 2 more changed within their limits "
+        "Share drifted 50 % (limit 50 %) "
         "Aggregate 0.21 (limit 0.2) Method exact: every value counted "
         "What to look at, worst first "
         "Drift: grape Unseen values 5 % limit 1 % "
@@ -250,3 +255,44 @@ def test_statistics_and_counts_are_whole_or_refused(part, name, value, message):
     wrong = {**ALCOHOL, part: {**ALCOHOL[part], name: value}}
     with pytest.raises(ValueError, match=message):
         render_drift_page(document("DRIFT", [wrong]))
+
+
+def test_a_page_has_no_two_names_that_look_alike_and_each_in_full():
+    names = [feature["name"] for feature in AWKWARD["features"]]
+    page = Page(render_drift_page(AWKWARD))
+    shown = re.findall('<h3><bdi class="name"[^>]*>(.*?)</bdi>', render_drift_page(AWKWARD))
+    assert len(set(shown)) == len(names)
+    assert set(page.all("bdi", "title")) >= {name for name in names if len(name) > 48}
+
+
+def test_of_many_categories_it_says_how_many_there_are():
+    text = Page(render_drift_page(AWKWARD)).text
+    assert "480 other values 95 % 92 %" in text
+    assert "20 of 500 values: the most frequent ones, and those whose share changed most." in text
+
+
+def test_dates_are_written_as_dates_everywhere():
+    page = Page(render_drift_page(AWKWARD))
+    assert "Median 2026-01-16 00:00 2026-02-15 00:00" in page.text
+    assert "Standard deviation 8.7 days 8.7 days" in page.text
+    assert (
+        "The median is 30 days later: 2026-02-15 00:00 now, 2026-01-16 00:00 before." in page.text
+    )
+    assert "< 2026-01-01 2026-01-" in page.text
+    assert "e+15" not in page.text
+
+
+def test_what_chance_explains_is_not_red():
+    noise = document("OK", [{**PH, "metrics": {"ks": metric(0.4, floor=0.45, q=0.3)}}])
+    assert "nothing beyond chance" in Page(render_drift_page(noise)).text
+    assert 'class="over"' not in render_drift_page(noise)
+    assert 'class="over"' in render_drift_page(DRIFTED)
+
+
+@pytest.mark.parametrize(("totals", "turn"), [((100, 100), ""), ((1000, 1000), "new")])
+def test_a_value_is_new_only_where_chance_does_not_explain_it(totals, turn):
+    rows = category_rows(
+        {"values": ["a", "b"], "baseline": [totals[0], 0], "current": [totals[1], totals[1] // 50],
+         "other": [0, 0]}
+    )  # fmt: skip
+    assert rows[1].turn == turn

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.report.documents import ALL, DRIFTED, HOSTILE, HOSTILE_TEXTS, HUNDRED, OK
-from tests.report.pages import LOWEST_CONTRAST
+from tests.report.documents import ALL, AWKWARD, DRIFTED, HOSTILE, HOSTILE_TEXTS, HUNDRED, OK
+from tests.report.pages import BROKEN_NUMBERS, LOWEST_CONTRAST
 from tfx_wine_ext.report.drift_page import render_drift_page
 from tfx_wine_ext.report.text import visible
 
@@ -119,10 +119,10 @@ def test_hostile_names_and_values_are_seen_as_the_text_that_they_are(show):
     assert page.evaluate("document.images.length") == 0
     assert page.evaluate("document.scripts.length") == 1
     page.get_by_label("Sort by").select_option(label="Column order")
-    names = [visible(text, 80) or "(no name)" for text in HOSTILE_TEXTS]
+    names = [visible(text, 48) or "(no name)" for text in HOSTILE_TEXTS]
     assert shown(page)[: len(names)] == names
     values = page.locator(".categories bdi").all_text_contents()
-    assert values == [visible(text[:200]) or "(empty text)" for text in HOSTILE_TEXTS]
+    assert values == [visible(text[:200], 60) or "(empty text)" for text in HOSTILE_TEXTS]
 
 
 def test_a_name_from_right_to_left_does_not_move_what_stands_beside_it(show):
@@ -183,7 +183,7 @@ def test_the_page_is_whole_without_javascript(show):
     assert not page.locator(".controls").is_visible()
     assert page.locator("main h3:visible .name").all_inner_texts() == BY_SEVERITY
     page.locator("#f0 > summary").click()
-    assert page.get_by_text("No metric reached its limit.").is_visible()
+    assert page.get_by_text("All differences are within what chance makes").is_visible()
 
 
 def test_screen_readers_get_landmarks_headings_tables_and_described_plots(show):
@@ -216,3 +216,17 @@ def test_the_focus_can_be_seen(show):
     page.keyboard.press("Tab")
     outline = "getComputedStyle(document.activeElement).outlineWidth"
     assert page.evaluate(outline) == "3px"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_number_is_broken_and_nothing_is_cut_off(show, width):
+    page = show(render_drift_page(AWKWARD), width=width)
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert page.evaluate(BROKEN_NUMBERS) == []
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+def test_a_feature_is_found_by_what_its_label_leaves_out(show):
+    page = show(render_drift_page(AWKWARD))
+    page.locator("input[name=find]").fill("cellar_2_as_measured")
+    assert page.get_by_role("status").inner_text() == "1 of 9 features shown"

@@ -21,6 +21,7 @@ from tests.report.documents import (
     numbers,
 )
 from tfx_wine_ext.report.explain import (
+    calm,
     change,
     closest_metric,
     deciding_metric,
@@ -68,8 +69,72 @@ def test_of_categories_it_says_which_changed_most_and_what_is_new():
     ]
 
 
+# A difference that chance does not explain, and that is far below the limit.
+SURE = metric(0.012, threshold=0.2, floor=0.002, q=0.001)
+
+
 def test_of_what_did_not_move_it_says_just_that():
-    assert plain(explain(PH)) == ["No metric reached its limit.", "The median stayed at 3.2."]
+    assert plain(explain({**PH, "metrics": {"ks": SURE}})) == [
+        "No metric reached its limit.",
+        "The median stayed at 3.2.",
+    ]
+
+
+@pytest.mark.parametrize("verdict_limit", [0.2, 0.01])
+def test_what_chance_explains_is_not_told_as_a_difference(verdict_limit):
+    # A small sample: 0.4 is beyond its limit, and chance reaches 0.45.
+    noise = {"ks": metric(0.4, threshold=verdict_limit, floor=0.45, q=0.3)}
+    of = {**ALCOHOL, "verdict": "OK", "reasons": [], "metrics": noise}
+    assert plain(explain(of)) == [
+        "All differences are within what chance makes in samples of these sizes."
+    ]
+    assert (calm(of), closest_metric(of)) == ("nothing beyond chance", None)
+
+
+DAY = 86_400_000_000
+
+
+def dates(*days):
+    """Statistics of dates, by days since 1970: of 100 values, none missing."""
+    return numbers(100, 0, *(day * DAY for day in days), 8.7 * DAY)
+
+
+def test_dates_move_by_days():
+    of = feature(
+        "bottled",
+        verdict="DRIFT",
+        reasons=["ks is 0.6, and its limit is 0.1"],
+        metrics={"ks": metric(0.6, "DRIFT", q=0.0)},
+        baseline=dates(20454, 20460, 20469, 20476, 20483, 20469),
+        current=dates(20454, 20490, 20500, 20506, 20515, 20500),
+        time="date",
+        growth={"certain": False, "judged": True},
+    )
+    assert plain(explain(of))[1:] == [
+        "The median is 31 days later: 2026-02-16 now, 2026-01-16 before.",
+        "The largest value is 2026-03-03; it was 2026-01-30.",
+        "The times moved forward as a whole. If they are when the data arose, this goes on for "
+        "ever: name the column under “ignore” in the drift config.",
+    ]
+
+
+def test_a_column_that_only_grows_says_so_instead_of_what_decided():
+    of = feature(
+        "id",
+        metrics={"ks": {**metric(1.0, threshold=None), "q_value": None}},
+        baseline=numbers(100, 0, 0, 25, 50, 75, 99, 50, 29),
+        current=numbers(100, 0, 100, 125, 150, 175, 199, 150, 29),
+        growth={"certain": True, "judged": False},
+    )
+    assert plain(explain(of)) == [
+        "The column only grows: all values are higher than before, as those of an id or a date "
+        "are. They say nothing about drift and are not judged; how many are missing is.",
+        "The median rose from 50 to 150, by 3.4 standard deviations of the baseline.",
+    ]
+    assert (closest_metric(of), calm(of)) == (
+        None,
+        "only grows, as ids and dates do: its values are not judged",
+    )
 
 
 @pytest.mark.parametrize(
@@ -152,7 +217,12 @@ def test_the_metric_farthest_up_its_limit_decides():
     assert deciding_metric(ALCOHOL).name == "wasserstein"
     assert deciding_metric(QUALITY).limit == "0.1"  # Of the warning.
     assert deciding_metric(GONE) is None
-    assert (deciding_metric(PH), closest_metric(PH).name) == (None, "ks")
+    sure = {**PH, "metrics": {"ks": SURE}}
+    assert (deciding_metric(PH), closest_metric(PH), closest_metric(sure).name) == (
+        None,
+        None,
+        "ks",
+    )
 
 
 def test_a_warning_above_0_says_so():
@@ -179,8 +249,12 @@ def test_a_warning_above_0_says_so():
         (document("OK", [PH, PH]), "No drift: 2 features stayed within their limits."),
         (
             document("WARN", [ALCOHOL, QUALITY, PH]),
-            "Worth a look: 2 of 3 features drifted or came near it, which is not enough to call "
-            "the data drifted.",
+            "Worth a look: 1 of 3 features drifted, and 1 more changed within its limits, which is "
+            "not enough to call the data drifted.",
+        ),
+        (
+            document("WARN", [QUALITY, PH]),
+            "Worth a look: 1 of 2 features changed, but not beyond its limit.",
         ),
         (INCONCLUSIVE, "Undecided: these data cannot show whether they have drifted."),
         (NO_BASELINE, "First data seen: there is nothing to compare them with yet."),

@@ -149,7 +149,11 @@ def test_a_pipeline_that_never_trains_is_not_stopped_by_drift():
     ("report", "words"),
     [
         (RUN_1["drift"], "the data were the first of their kind: there was no baseline"),
-        (RUN_3["drift"], "no feature of 4 drifted from span 2"),
+        (RUN_3["drift"], "compared with span 2, none of 4 features drifted"),
+        (
+            {**RUN_3["drift"], "verdict": "WARN", "features_warned": 2},
+            "compared with span 2, 2 of 4 features changed, none beyond its limit",
+        ),
         (drift(1, "DRIFT", None, 1, SCORES_5[:1]), "1 of 4 features drifted from the baseline"),
         (drift(1, "DRIFT", 3, 3, []), "3 of 4 features drifted from span 3"),
         (

@@ -86,7 +86,7 @@ def test_a_run_says_what_moved_before_and_after():
     assert part(text, "Not blessed Run 2", "8 components") == (
         "Not blessed Run 2 25 November 2026, 02:23 UTC · span 2 "
         "R² 0.33, up 0.02 (better) from the model before on the same data "
-        "What moved since run 1 Drift report: No feature of 4 drifted from span 1. "
+        "What moved since run 1 Drift report: Compared with span 1, none of 4 features drifted. "
         "R2 fell by 0.02 (0.35 to 0.33). 1 of 4 features moved: alcohol "
         "down. Metrics of run 1 and of this one Metric Before That model, new data After Change "
         "Interval of the change "

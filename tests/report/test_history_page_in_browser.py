@@ -4,7 +4,7 @@ import pytest
 
 from tests.report.documents import HOSTILE_TEXTS, IMAGE, SCRIPT
 from tests.report.histories import FIRST, HISTORIES, HOSTILE, PLAIN, STOPPED, many
-from tests.report.pages import LOWEST_CONTRAST
+from tests.report.pages import BROKEN_NUMBERS, LOWEST_CONTRAST
 from tfx_wine_ext.report.history_page import render_history_page
 
 pytestmark = pytest.mark.e2e
@@ -345,3 +345,22 @@ def test_the_focus_can_be_seen(show):
     page.keyboard.press("Tab")
     outline = "getComputedStyle(document.activeElement).outlineWidth"
     assert page.evaluate(outline) == "3px"
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+def test_no_number_is_broken_and_no_two_features_look_alike(show, width):
+    history = many(12, 6)
+    head, tail = "sensor_of_the_tank_in_the_cellar_" * 3, "_in_degrees_celsius" * 3
+    names = {feature["name"]: f"{head}{i}{tail}" for i, feature in enumerate(history["features"])}
+    for of in (history["features"], history["correlations"]):
+        for each in of:
+            key = "name" if "name" in each else "feature"
+            each[key] = names[each[key]]
+    page = show(render_history_page(history), width=width)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate(BROKEN_NUMBERS) == []
+    labels = page.locator(".strip .name")
+    assert len(set(labels.all_inner_texts())) == len(names)
+    assert [x.get_attribute("title") for x in labels.all()] == list(names.values())
+    cut_off = "(names) => names.filter((x) => x.scrollWidth > x.clientWidth).length"
+    assert labels.evaluate_all(cut_off) == 0

@@ -118,14 +118,14 @@ def test_a_strip_tells_verdicts_limits_missing_baselines_and_missing_reports_apa
     )
     assert found.fills == (
         ("drift3", "M4 0h1v1h-1z"),
+        ("ok1", "M6 0h1v1h-1z"),
         ("ok2", "M2 0h1v1h-1z"),
-        ("ok4", "M6 0h1v1h-1z"),
         ("open", "M5 0h1v1h-1z"),
         ("warn", "M3 0h1v1h-1z"),
     )
     assert found.none == "M0 0h1"
-    # At or over the limit, whatever the verdict.
-    assert found.beyond == "M3 0h1M4 0h1M6 0h1"
+    # At or over the limit; where the verdict is OK all the same, by chance.
+    assert found.beyond == "M3 0h1M4 0h1"
     assert [(point.kind, point.beside) for point in found.points] == [
         ("NO_BASELINE", False),
         ("WARN", True),
@@ -133,11 +133,18 @@ def test_a_strip_tells_verdicts_limits_missing_baselines_and_missing_reports_apa
         ("INCONCLUSIVE", True),
     ]
     texts = [label.text.replace("\u00d7", "x") for label in found.texts]
-    assert texts == ["0.5x", "1.2x", "5.0x", "0.9x", "1.5x"]
+    assert texts == ["0.5x", "1.2x", "5.0x", "0.9x"]
     assert found.cells == (
         "|N|O;Kolmogorov-Smirnov;0.05;0.1|W;PSI;0.12;0.1|D;Kolmogorov-Smirnov;0.5;0.1"
         "|I;Jensen-Shannon;0.098;0.1|O;Kolmogorov-Smirnov;0.15;0.1"
     )
+
+
+def test_what_chance_makes_has_no_depth_and_no_number():
+    scores = [0.08, 0.08], [0.1, 0.1], ["OK", "OK"], ["ks", "ks"]
+    found = strip({**feature(*scores), "by_chance": [True, False]})
+    assert found.fills == (("ok1", "M0 0h1v1h-1z"), ("ok4", "M1 0h1v1h-1z"))
+    assert [label.text.replace("\u00d7", "x") for label in found.texts] == ["0.8x"]
 
 
 def test_a_column_that_is_gone_drifted_without_a_score():

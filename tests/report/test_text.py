@@ -2,7 +2,16 @@ from __future__ import annotations
 
 import pytest
 
-from tfx_wine_ext.report.text import count, isolated, moment, number, pair, percent, visible
+from tfx_wine_ext.report.text import (
+    count,
+    isolated,
+    labels,
+    moment,
+    number,
+    pair,
+    percent,
+    visible,
+)
 
 
 @pytest.mark.parametrize(
@@ -109,3 +118,39 @@ def test_estimated_numbers_of_things_are_rounded():
 )
 def test_a_time_is_shown_to_the_minute_with_its_zone(iso, shown):
     assert moment(iso) == shown
+
+
+HEAD, TAIL = "sensor_of_the_third_tank_in_the_cellar_" * 3, "_as_measured_in_degrees_celsius" * 3
+
+
+@pytest.mark.parametrize("limit", [18, 48])
+@pytest.mark.parametrize(
+    "names",
+    [
+        [f"{HEAD}{i}{TAIL}" for i in range(30)],
+        [f"{HEAD}{i}{TAIL}{j}{HEAD}" for i in range(3) for j in range(3)],
+        [f"{'x' * i}" for i in range(60, 70)],
+        [HEAD + "a" * i for i in range(3)],
+        ["a" * i + HEAD for i in range(3)],
+        ["a ", "a·", " a", "·a"],
+        [HEAD[:17] + "…", HEAD, HEAD + "!"],
+        ["name (2)", "name\u202e", "name[U+202E]"],
+    ],
+)
+def test_no_two_labels_look_alike_however_long_the_names_are(names, limit):
+    found = labels(names, limit)
+    assert list(found) == names
+    assert len(set(found.values())) == len(names)
+    assert max(map(len, found.values())) <= limit + 6 * 7  # An unseen character is shown as eight.
+
+
+def test_names_that_share_head_and_tail_show_what_tells_them_apart():
+    found = labels([f"{HEAD}{i}{TAIL}" for i in (7, 8)], 48)
+    assert list(found.values()) == [
+        "sensor_of_the_thi…he_cellar_7_as_measur…_celsius",
+        "sensor_of_the_thi…he_cellar_8_as_measur…_celsius",
+    ]
+
+
+def test_names_that_fit_stay_as_they_are():
+    assert labels(["pH", "alcohol", "pH"], 18) == {"pH": "pH", "alcohol": "alcohol"}

@@ -32,6 +32,7 @@ def test_no_key_was_renamed():
         "CLASSIFIER_AUC_KEY": "classifier_auc",
         "FEATURES_KEY": "features",
         "FEATURES_DRIFTED_KEY": "features_drifted",
+        "FEATURES_WARNED_KEY": "features_warned",
         "ROWS_KEY": "rows",
         "BASELINE_ROWS_KEY": "baseline_rows",
         "SPAN_KEY": "span",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import ast
+import pathlib
 import re
 
 import pytest
+
+import tfx_wine_ext.types
 
 # Keys that others begin with, and numbers: no names of anything by themselves.
 NO_KEYS = {"WORST_KEY", "WORST_VERDICT", "WORST_METRIC", "WORST_SCORE", "WORST_THRESHOLD"}
@@ -18,10 +21,10 @@ def names(checkout):
     return set(re.findall(r"`([^`]+)`", page))
 
 
-def constants(checkout) -> set[tuple[str, str, object]]:
+def constants() -> set[tuple[str, str, object]]:
     """Returns module, name and value of every constant of the types, read without TFX."""
     found = set()
-    for path in sorted((checkout / "tfx_wine_ext" / "types").glob("*.py")):
+    for path in sorted(pathlib.Path(tfx_wine_ext.types.__file__).parent.glob("*.py")):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant):
                 [target] = node.targets
@@ -30,8 +33,8 @@ def constants(checkout) -> set[tuple[str, str, object]]:
     return found
 
 
-def test_every_key_and_every_file_stands_on_the_page(checkout, names):
-    keys = constants(checkout)
+def test_every_key_and_every_file_stands_on_the_page(names):
+    keys = constants()
     assert ("parquet_example_gen", "ROWS_KEY", "rows") in keys
     assert ("artifacts", "TYPE_NAME", "ExampleDriftReport") in keys
     on_page = names | {name.rpartition("/")[2] for name in names}

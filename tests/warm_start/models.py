@@ -58,7 +58,7 @@ def predictions(model, spec, raw):
 
 
 def carried(build, before, after, config=None):
-    """A base model, a new one that goes on from it, and the report."""
+    """A base model, a new one that continues from it, and the report."""
     base, new = randomized(build(before)), randomized(build(after), seed=2)
     report = transfer(checkpoint_of(base, before), new, after, config)
     return base, new, report

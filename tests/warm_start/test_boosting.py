@@ -31,7 +31,7 @@ def test_every_raw_value_gets_the_same_answer():
 @pytest.mark.parametrize(
     ("after", "message"),
     [
-        ([Affine.identity("alcohol")], r"ask about 'pH', which the new data do not have; .*alcoh"),
+        ([Affine.identity("alcohol")], r"split on 'pH', which the new data lack; .*alcoh"),
         ([Affine("pH", 0.0, -1.0), BEFORE[1]], "only a shift and a positive factor"),
         ([Unknown("pH"), BEFORE[1]], r"which was Affine\(.* and is Unknown\("),
     ],

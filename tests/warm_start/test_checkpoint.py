@@ -26,6 +26,7 @@ from tfx_wine_ext.warm_start.checkpoint import (
     write_checkpoint,
 )
 from tfx_wine_ext.warm_start.inputs import Affine, InputSpec
+from tfx_wine_ext.warm_start.run_fn import files_for
 
 CHECKPOINT = Checkpoint(
     weights={"dense/kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)},
@@ -45,6 +46,14 @@ CHECKPOINT = Checkpoint(
 def folder(tmp_path):
     write_checkpoint(str(tmp_path / "warm_start"), CHECKPOINT)
     return tmp_path / "warm_start"
+
+
+def test_a_checkpoint_behind_a_scheme_is_written_checked_and_read():
+    folder, files = "ram://checkpoint/warm_start", files_for("ram://checkpoint/warm_start")
+    write_checkpoint(folder, CHECKPOINT, files)
+    check_checkpoint(folder, files)
+    found = read_checkpoint(folder, files).weights["dense/kernel"]
+    np.testing.assert_array_equal(found, CHECKPOINT.weights["dense/kernel"])
 
 
 def arrays_file(folder):
@@ -182,7 +191,7 @@ def changed(folder, **keys):
         ({"variables": [{"role": "weight"}]}, r"variables\[0\]: expected the key 'name'"),
         (
             {"variables": [{"role": "weight", "name": "w", "shape": [], "dtype": "object"}]},
-            r"variables\[0\]\.dtype: expected a type of numbers, found 'object'",
+            r"variables\[0\]\.dtype: expected a numeric type, found 'object'",
         ),
     ],
 )

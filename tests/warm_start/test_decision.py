@@ -47,7 +47,7 @@ BROKEN = dataclasses.replace(SECOND, problem="m/2/warm_start/checkpoint.json is 
         (
             ALL,
             {"base": "pinned", "pinned": 9},
-            Decision(False, "Cold start: the pinned base model 9 is not there.", unusable=True),
+            Decision(False, "Cold start: the pinned base model 9 does not exist.", unusable=True),
         ),
         (
             [FIRST, BROKEN],
@@ -64,7 +64,7 @@ BROKEN = dataclasses.replace(SECOND, problem="m/2/warm_start/checkpoint.json is 
             {"base": "latest", "same_schema_only": True},
             Decision(
                 False,
-                "Cold start: base model 3 was trained under another schema, "
+                "Cold start: base model 3 was trained with another schema, "
                 "and the policy is same_schema_only.",
             ),
         ),
@@ -73,7 +73,7 @@ BROKEN = dataclasses.replace(SECOND, problem="m/2/warm_start/checkpoint.json is 
             {"same_schema_only": True},
             Decision(
                 False,
-                "Cold start: base model 1 was trained under an unknown schema, "
+                "Cold start: base model 1 was trained with an unknown schema, "
                 "and the policy is same_schema_only.",
             ),
         ),
@@ -82,7 +82,7 @@ BROKEN = dataclasses.replace(SECOND, problem="m/2/warm_start/checkpoint.json is 
             {"max_generations": 1},
             Decision(
                 False,
-                "Cold start: base model 2 is of generation 1, and the policy is max_generations=1.",
+                "Cold start: base model 2 has generation 1, and the policy is max_generations=1.",
             ),
         ),
         (
@@ -113,7 +113,7 @@ def test_drift_is_a_reason_for_a_cold_start_only_where_the_policy_says_so(policy
     ("candidates", "config", "message"),
     [
         ([BROKEN], {}, r"base model 2 \(m/2\) cannot be used: .*checkpoint\.json is not there"),
-        (ALL, {"base": "pinned", "pinned": "m/9"}, "the pinned base model 'm/9' is not there"),
+        (ALL, {"base": "pinned", "pinned": "m/9"}, "the pinned base model 'm/9' does not exist"),
     ],
 )
 def test_an_unusable_base_is_an_error_where_the_policy_says_so(candidates, config, message):

@@ -124,7 +124,7 @@ def test_a_reset_optimizer_begins_at_step_0():
     spec = spec_of(PH, CITY)
     base, new = trained(spec, "adam"), compiled(spec, "adam", seed=2)
     report = transfer(checkpoint_of(base, spec), new, spec, WarmStartConfig(optimizer="reset"))
-    assert report.optimizer == "Reset: fresh state at step 0, as the policy says."
+    assert report.optimizer == "Reset by the policy: fresh state at step 0."
     assert (report.base_step, report.optimizer_step) == (5, 0)
     assert int(new.optimizer.iterations) == 0
 
@@ -133,7 +133,7 @@ def test_another_optimizer_is_reset_and_said_to_be():
     spec = spec_of(PH, CITY)
     base, new = trained(spec, "adam"), compiled(spec, "rmsprop", seed=2)
     report = transfer(checkpoint_of(base, spec), new, spec)
-    assert report.optimizer == "Reset: it is RMSprop, the base's was Adam."
+    assert report.optimizer == "Reset: the optimizer is RMSprop, the base's was Adam."
 
 
 def test_a_model_without_an_optimizer_is_restored_without_one():

@@ -64,6 +64,25 @@ def test_without_a_request_the_start_is_cold_and_the_checkpoint_is_saved(tmp_pat
     assert (found.step, found.generation, found.optimizer) == (3, 0, "Adam")
 
 
+@pytest.mark.parametrize(
+    ("inputs", "kind", "complaint"),
+    [
+        ({"numbers": ["pH_z"]}, TypeError, "^inputs: expected an InputSpec, found {'numbers': "),
+        (spec_of(Affine.identity("pH"), Affine.identity("fat")), ValueError, "names .'fat'"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_found_before_a_cold_start(tmp_path, inputs, kind, complaint):
+    model = wide_and_deep(BEFORE)
+    with pytest.raises(kind, match=complaint):
+        restore(model, fn_args(tmp_path / "1"), inputs)
+
+
+def test_a_model_that_is_not_built_is_found_before_a_cold_start(tmp_path):
+    model = keras.Sequential([keras.layers.Dense(1)])
+    with pytest.raises(ValueError, match="has no weights yet: first build it"):
+        restore(model, fn_args(tmp_path / "1"), BEFORE)
+
+
 def test_a_second_run_goes_on_from_the_first(tmp_path):
     first, _, _ = run(tmp_path / "1", BEFORE)
     _, before, report = run(tmp_path / "2", AFTER, request_for(tmp_path), seed=2)
@@ -112,12 +131,12 @@ def test_another_architecture_is_a_cold_start_that_leaves_the_model_as_it_was(tm
     other = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, name="only")])
     weights = other.get_weights()
     report = restore(other, fn_args(tmp_path / "2", request_for(tmp_path)), AFTER)
-    assert "cannot be used: the base is of another architecture: only/kernel" in report.reason
+    assert "cannot be used: the base has another architecture: only/kernel" in report.reason
     for was, now in zip(weights, other.get_weights()):
         np.testing.assert_array_equal(was, now)
 
 
-@pytest.mark.parametrize("damage", ["gone", "of another architecture"])
+@pytest.mark.parametrize("damage", ["gone", "another architecture"])
 def test_an_unusable_base_is_an_error_where_the_policy_says_so(tmp_path, damage):
     if damage != "gone":
         only = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, name="only")])
@@ -210,7 +229,7 @@ def test_frozen_layers_keep_the_optimizer_state_of_the_base():
 
 
 def restored(tmp_path, compile_again=False, **config):
-    """A model that goes on from a base, as a run_fn without any callbacks has it."""
+    """A model that continues from a base, as a run_fn without any callbacks has it."""
     run(tmp_path / "1", BEFORE)
     model = randomized(wide_and_deep(BEFORE), seed=2)
     model.compile("adam", loss="mse", jit_compile=False)
@@ -319,7 +338,7 @@ def test_layers_within_models_are_frozen_too_and_what_was_frozen_before_stays_so
 
 def test_steps_of_a_model_that_is_not_compiled_cannot_be_counted():
     config = WarmStartConfig(frozen_layers=("hidden",), frozen_steps=1)
-    with pytest.raises(ValueError, match="the steps of a model that is not compiled cannot be"):
+    with pytest.raises(ValueError, match="the model is not compiled, so its steps cannot be"):
         freeze_first_steps(wide_and_deep(BEFORE), config)
 
 

@@ -64,7 +64,7 @@ def test_other_means_and_deviations_are_restated_in_kernel_and_bias():
             "remapped",
             "2 rows kept, 0 new, 0 vanished: feature pH restated; feature alcohol restated",
         ),
-        "hidden/bias": ("remapped", "means that moved, from hidden/kernel"),
+        "hidden/bias": ("remapped", "shifted by moved means, from hidden/kernel"),
         "output/kernel": ("restored", "the same"),
         "output/bias": ("restored", "the same"),
     }
@@ -219,9 +219,9 @@ def test_a_removed_feature_whose_mean_is_not_known_is_reported():
     before = spec_of(PH, Affine.identity("alcohol"), CITY)
     _, _, report = carried(wide_and_deep, before, spec_of(PH))
     assert report.not_compensated == (
-        "hidden/kernel: feature alcohol was removed, and its mean contribution is not known",
-        "hidden/kernel: output of city_table(city) was removed, and its mean contribution is not "
-        "known",
+        "hidden/kernel: feature alcohol was removed, and its mean contribution is unknown",
+        "hidden/kernel: output of city_table(city) was removed, and its mean contribution is "
+        "unknown",
     )
     assert by_name(report)["city_table/embeddings"] == (
         "skipped",
@@ -271,7 +271,7 @@ def test_a_shared_embedding_whose_features_have_other_vocabularies_is_reported()
     _, _, report = carried(shared, before, after)
     assert report.not_compensated == (
         "feature city: its vocabulary changed, and it reaches embedding[city] (Embedding), "
-        "whose use of it is not known to be linear",
+        "which may use it in a nonlinear way",
     )
 
 
@@ -391,7 +391,7 @@ def test_a_feature_that_is_squared_first_is_reported_by_name():
     _, _, report = carried(squared, before, after)
     assert report.not_compensated == (
         "feature pH: its mean or its scale changed, and it reaches square (Square), "
-        "whose use of it is not known to be linear",
+        "which may use it in a nonlinear way",
     )
 
 
@@ -408,7 +408,7 @@ def test_a_kernel_without_a_bias_cannot_take_up_a_moved_mean():
 
     _, _, report = carried(build, spec_of(PH), spec_of(Affine.z_score("pH", 3, 0.25)))
     assert report.not_compensated == (
-        "dense/kernel: means moved, and there is no bias that could take that up",
+        "dense/kernel: means moved, and there is no bias to absorb the shift",
     )
 
 
@@ -442,7 +442,7 @@ def test_a_subclassed_model_is_restored_and_what_changed_is_reported():
     assert report.counts() == {"restored": 4, "remapped": 0, "initialised": 0, "skipped": 0}
     assert report.not_compensated == (
         "feature alcohol: its mean or its scale changed, and the model is neither functional nor "
-        "sequential, so that its inputs cannot be followed",
+        "sequential, so its inputs cannot be traced",
     )
     x = np.ones((2, 2), np.float32)
     np.testing.assert_array_equal(base(x), new(x))

@@ -283,7 +283,7 @@ def test_what_is_no_weight_is_named():
         "layer multiply (Multiply): its constants was [2.0] and is [3.0]"
     )
     *_, report = carried(lambda k: numbers_model(Scale(k, name="scale")), X, 2.0, 3.0)
-    assert "look at scale (Scale) first" in report.not_compensated[0]
+    assert "check scale (Scale) first" in report.not_compensated[0]
 
 
 def test_boundaries_that_moved_are_named():
@@ -317,7 +317,7 @@ def test_a_layer_that_came_or_went_is_named():
             f"layer cut (ReLU) is only in {where}",
         )
         assert report.counts()["restored"] == 4
-        assert "The new model predicts otherwise than the base on" in report.verification
+        assert "The predictions of the new model differ from the base's on" in report.verification
 
 
 @pytest.mark.parametrize(
@@ -354,8 +354,8 @@ def test_an_unknown_transform_without_a_fingerprint_may_have_changed():
     *_, report = carried(build, blind, 0, 0)
     assert not report.preserves_function
     assert report.not_compensated == (
-        "hidden/kernel: feature a: nothing tells whether its transform changed, as it is Unknown "
-        "without a fingerprint",
+        "hidden/kernel: feature a: its transform may have changed: it is Unknown without a "
+        "fingerprint",
     )
     sure = InputSpec({"x": [Unknown("a", "77"), Raw("b")]})
     assert carried(build, sure, 0, 0)[2].preserves_function
@@ -365,7 +365,7 @@ def test_inputs_that_the_specification_does_not_name_may_have_changed():
     *_, report = carried(lambda _: numbers_model(), InputSpec({}), 0, 0)
     assert report.verified
     assert not report.preserves_function
-    assert "nothing tells whether its transform changed" in report.not_compensated[0]
+    assert "its transform may have changed" in report.not_compensated[0]
 
 
 # --- where nothing can be compared ---------------------------------------------------------------
@@ -528,7 +528,7 @@ def test_outputs_and_inputs_of_any_structure_are_compared(shape, structure):
     other = dataclasses.replace(checkpoint, probe=checkpoint_of(new, spec).probe)
     report = transfer(other, trained(build(), 3), spec)
     assert not report.preserves_function
-    assert "The new model predicts otherwise than the base on" in report.not_compensated[0]
+    assert "The predictions of the new model differ from the base's on" in report.not_compensated[0]
 
 
 def test_a_batch_size_that_is_fixed_and_layers_with_a_state_are_run_too():

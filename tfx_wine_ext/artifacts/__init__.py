@@ -1,1 +1,1 @@
-"""Facts about artifacts on disk, which drivers, executors and resolvers ask for."""
+"""Facts about artifacts on disk, for drivers, executors and resolvers."""

@@ -1,4 +1,4 @@
-"""Are the files of an artifact there? The metadata store outlives the files that it knows of."""
+"""Checks whether the files of an artifact exist: the metadata store can outlive them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tfx.dsl.io import fileio
 
 from tfx_wine_ext.columnar.layout import is_hidden
 
-# Of each split of TFX's ExampleStatistics.
+# The file that TFX's ExampleStatistics has in each split's folder.
 STATISTICS_FILE = "FeatureStats.pb"
 
 _T = TypeVar("_T")
@@ -19,10 +19,10 @@ _T = TypeVar("_T")
 
 @dataclasses.dataclass(frozen=True)
 class Gone:
-    """That there is nothing where an artifact should have its files.
+    """A path at which the files of an artifact are missing.
 
     Attributes:
-        path: Where it should have been.
+        path: The file or folder that was expected.
         found: What is there instead, in words.
     """
 
@@ -30,21 +30,21 @@ class Gone:
     found: str
 
     def __str__(self) -> str:
-        """Path and finding, as messages have them."""
+        """Returns path and finding, as messages show them."""
         return f"{self.path}: {self.found}"
 
 
 class ArtifactGoneError(FileNotFoundError, ValueError):
-    """The files of an artifact that is needed are not there: an input that is no use.
+    """The files of a required artifact are missing.
 
     Attributes:
-        artifact: What it is, for people, with the name of the input.
-        gone: Where there should have been something.
+        artifact: The artifact in words, with the name of the input.
+        gone: What is missing.
         remedy: What to do.
     """
 
     def __init__(self, artifact: str, gone: Gone, remedy: str) -> None:
-        """Makes the message of the three."""
+        """Builds the message."""
         super().__init__(
             f"{artifact}: expected its files, found {gone.found}: {gone.path}; {remedy}"
         )
@@ -53,27 +53,27 @@ class ArtifactGoneError(FileNotFoundError, ValueError):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[type[ArtifactGoneError], tuple[str, Gone, str]]:
-        """Makes copies in other processes, which exceptions of several arguments need."""
+        """Lets the error be pickled: it takes other arguments than its message."""
         return type(self), (self.artifact, self.gone, self.remedy)
 
 
 class ArtifactAccessError(PermissionError):
-    """Whether the files of an artifact are there cannot be told: access is denied.
+    """Access to the files of an artifact is denied, so that their presence is unknown.
 
     Attributes:
-        path: Where it was denied.
+        path: The file or folder.
     """
 
     def __init__(self, path: str) -> None:
-        """Makes the message."""
+        """Builds the message."""
         super().__init__(
             f"{path}: expected a file or folder that this process may read, found that access is "
-            "denied: give the account that runs the pipeline the right to read it"
+            "denied: grant read access to the account that runs the pipeline"
         )
         self.path = path
 
     def __reduce__(self) -> tuple[type[ArtifactAccessError], tuple[str]]:
-        """Makes copies in other processes."""
+        """Lets the error be pickled."""
         return type(self), (self.path,)
 
 
@@ -81,10 +81,10 @@ def missing_file(path: str) -> Gone | None:
     """Looks for a file.
 
     Args:
-        path: On any file system that TFX knows.
+        path: On any file system that TFX supports.
 
     Returns:
-        What is there instead; None if it is there.
+        What is there instead; None if the file exists.
 
     Raises:
         ArtifactAccessError: Access is denied.
@@ -103,15 +103,15 @@ def missing_file(path: str) -> Gone | None:
 def missing_files(folder: str, above: str | None = None) -> Gone | None:
     """Looks for the files of a folder.
 
-    That some of them are missing is for their readers to notice: it is damage, not absence.
+    Readers notice if only some of the files are missing: that is damage, not absence.
 
     Args:
-        folder: On any file system that TFX knows.
-        above: A folder that it is in, which is named if that is missing, too: the artifact's.
+        folder: On any file system that TFX supports.
+        above: The artifact's folder, which is reported instead if it is missing too.
 
     Returns:
-        What is there instead; None if at least one file is there. Files whose names begin with a
-        dot or an underscore are no data.
+        What is there instead; None if there is at least one file. Files whose names begin with a
+        dot or an underscore do not count.
 
     Raises:
         ArtifactAccessError: Access is denied.
@@ -134,7 +134,7 @@ def missing_files(folder: str, above: str | None = None) -> Gone | None:
     missing = [missing_file(os.path.join(folder, name)) for name in names]
     if not all(missing):
         return None
-    links = all(each is not None and each.found == "a link to nothing" for each in missing)
+    links = all(gone is not None and gone.found == "a link to nothing" for gone in missing)
     return Gone(folder, "only links to nothing" if links else "a folder without files")
 
 
@@ -143,7 +143,7 @@ def _is_remote(path: str) -> bool:
 
 
 def _exists(path: str) -> bool:
-    """Tells whether a local file or folder is there, where `os.path.exists` hides a denial."""
+    """Tells whether a local path exists; unlike `os.path.exists`, raises if access is denied."""
 
     def stat(path: str) -> bool:
         try:
@@ -153,20 +153,20 @@ def _exists(path: str) -> bool:
         except OSError as error:
             if isinstance(error, PermissionError):
                 raise
-            return False  # A loop of links, a name that is too long.
+            return False  # A loop of links, or a name that is too long.
         return True
 
     return _tried(path, stat)
 
 
 def _tried(path: str, ask: Callable[[str], _T]) -> _T:
-    """Asks a file system, and says in one way that access is denied."""
+    """Asks a file system, and raises one error for all kinds of denied access."""
     try:
         return ask(path)
     except PermissionError:
         raise ArtifactAccessError(path) from None
     except Exception as error:
-        # TensorFlow's file systems have an error of their own.
+        # TensorFlow's file systems raise an error class of their own.
         if type(error).__name__ == "PermissionDeniedError":
             raise ArtifactAccessError(path) from None
         raise

@@ -1,18 +1,18 @@
 """What must hold for TFX and this package to work here, and what mends it where it does not.
 
 Each check is a function of an `Environment`. None imports what it looks for: the metadata of the
-installed packages say enough, and what is broken cannot be imported.
+installed packages say enough, and what is broken cannot be imported. Whether the packages' own
+requirements hold is the installer's business, which is asked; here is what no requirement says.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tfx_wine_ext.cli.environment import Environment, Package, normalized, release
+from tfx_wine_ext.cli.environment import Environment, release
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
 THIS_PACKAGE = "tfx-wine-ext"
@@ -65,33 +65,17 @@ RELEASES = (
 _DILL = "dill>=0.3.1.1,<0.3.2"
 _SETUPTOOLS = "setuptools<81"
 
-# Those whose requirements are looked at, and that a pipeline cannot do without.
-_FAMILY = (
-    THIS_PACKAGE,
-    "tfx",
-    "ml-pipelines-sdk",
-    "ml-metadata",
-    "tfx-bsl",
-    "tensorflow",
-    "tensorflow-data-validation",
-    "tensorflow-metadata",
-    "tensorflow-model-analysis",
-    "tensorflow-transform",
+# Their versions are what a report of an error has to say; pip or uv judges them.
+_SHOWN = (
     "apache-beam",
+    "ml-metadata",
+    "tensorflow",
     "keras",
-    "tf-keras",
+    "protobuf",
+    "numpy",
+    "pyarrow",
 )
-# Shown also where all is well, as they are what usually is not; and what is wrong then.
-_SHOWN = {
-    "apache-beam": "TFX's components read and write by Beam",
-    "ml-metadata": "the metadata store of TFX",
-    "tensorflow": "TFX and its libraries are each built for one release of TensorFlow",
-    "keras": "TensorFlow 2.16 and later take Keras 3 for tf.keras",
-    "protobuf": "code that was generated for one major version of protobuf fails with another",
-    "numpy": "compiled libraries of this set are built for one major version of numpy",
-    "pyarrow": "compiled libraries of this set are built for one version of Arrow",
-}
-_OWN_CHECK = ("tfx", "dill", "setuptools")
+_MOST_LINES = 3
 
 
 def check(environment: Environment) -> list[Finding]:
@@ -106,7 +90,8 @@ def check(environment: Environment) -> list[Finding]:
         _this_package(environment),
         _tfx(environment),
         *_forgotten(environment),
-        *_requirements(environment),
+        *_shown(environment),
+        _requirements(environment),
         _pip(environment),
         _wheel(environment),
         _addons(environment),
@@ -253,88 +238,43 @@ def _forgotten(environment: Environment) -> Iterator[Finding]:
     )
 
 
-def _requirements(environment: Environment) -> Iterator[Finding]:
-    """What the packages of TFX's family ask for in their metadata."""
-    requirements = _packaging("requirements")
-    if requirements is None:
-        yield Finding(
-            "packaging",
-            BROKEN,
-            NOT_INSTALLED,
-            "any version",
-            "TFX and Beam need it, and without it no requirement can be checked: run this again "
-            "when it is there",
-            install=("packaging>=22",),
-        )
-        return
-    wanted: dict[str, list[tuple[Package, Any]]] = {}
-    for name in _FAMILY:
-        package = environment.packages.get(name)
-        for text in package.requires if package else ():
-            requirement = requirements.Requirement(text)
-            # A requirement of an extra has a marker on it.
-            holds = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
-            if package and holds:
-                key = normalized(requirement.name)
-                wanted.setdefault(key, []).append((package, requirement))
-    held = 0
-    order = [*_SHOWN, *sorted(name for name in wanted if name not in _SHOWN)]
-    for name in order:
-        if name not in wanted or name in _OWN_CHECK:
-            continue
-        finding = _requirement(name, wanted[name], environment.packages.get(name))
-        if finding.state == OK:
-            held += len(wanted[name])
-        if finding.state != OK or name in _SHOWN:
-            yield finding
-    if wanted:
-        total = sum(len(each) for name, each in wanted.items() if name not in _OWN_CHECK)
-        asking = len({package.name for each in wanted.values() for package, _ in each})
-        yield Finding(
+def _shown(environment: Environment) -> Iterator[Finding]:
+    for name in _SHOWN:
+        if name in environment.packages:
+            version = environment.packages[name].version
+            yield Finding(name, OK, version, "see requirements")
+
+
+def _requirements(environment: Environment) -> Finding:
+    """What pip or uv says of the requirements in the packages' metadata."""
+    expected = "those of all installed packages hold"
+    if environment.conflicts is None:
+        return Finding(
             "requirements",
-            OK if held == total else BROKEN,
-            f"{held} of {total} hold",
-            f"those of {asking} packages around TFX",
-            None if held == total else "those that do not are listed above",
-            remedy=None if held == total else "see above",
+            WARNING,
+            "unknown: there is neither pip nor uv",
+            expected,
+            "they are checked by one of these",
+            install=("pip",),
         )
-
-
-def _requirement(
-    name: str, wanted: Sequence[tuple[Package, Any]], installed: Package | None
-) -> Finding:
-    """Holds one package against all that others ask of it."""
-    specifiers = sorted({str(part) for _, each in wanted for part in each.specifier})
-    expected = ",".join(specifiers) or "any version"
-    if installed is not None:
-        bad = [
-            (package, each)
-            for package, each in wanted
-            if not each.specifier.contains(installed.version, prereleases=True)
-        ]
-        if not bad:
-            return Finding(name, OK, installed.version, expected)
-        who = ", ".join(f"{p.name} {p.version} ({each.specifier})" for p, each in bad)
-        why = f"it is outside of what is asked for by {who}"
-    else:
-        why = "it is needed by " + ", ".join(sorted({p.name for p, _ in wanted}))
-    if name in _SHOWN:
-        why += f"; {_SHOWN[name]}"
-    extras = sorted({extra for _, each in wanted for extra in each.extras})
-    bracketed = f"[{','.join(extras)}]" if extras else ""
-    found = installed.version if installed else NOT_INSTALLED
-    install = f"{name}{bracketed}{','.join(specifiers)}"
-    return Finding(name, BROKEN, found, expected, why, install=(install,))
-
-
-def _packaging(module: str) -> Any:
-    """Imports a module of the package `packaging`, or the copy that pip and setuptools carry."""
-    for parent in ("packaging", "pip._vendor.packaging", "setuptools._vendor.packaging"):
-        try:
-            return importlib.import_module(f"{parent}.{module}")
-        except ImportError:
-            continue
-    return None
+    if not environment.conflicts:
+        return Finding("requirements", OK, "all hold", expected)
+    lines = environment.conflicts[:_MOST_LINES]
+    more = len(environment.conflicts) - len(lines)
+    tfx = environment.packages.get("tfx")
+    # A TFX that is none of the known releases is replaced by one; see `_tfx`.
+    roots = ["tfx"] if tfx and _is_known(tfx.version) else []
+    roots += [THIS_PACKAGE] if THIS_PACKAGE in environment.packages else []
+    return Finding(
+        "requirements",
+        BROKEN,
+        "; ".join([*lines, *([f"and {more} lines more"] if more else [])]),
+        expected,
+        "the repair installs what TFX and this package ask for, and leaves what only others do",
+        # At the versions that are there, with which their requirements are resolved anew.
+        install=tuple(f"{name}=={environment.packages[name].version}" for name in roots),
+        remedy=None if roots else "install TFX and this package",
+    )
 
 
 def _pip(environment: Environment) -> Finding:

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table, printable
-from tfx_wine_ext.drift.ranking import limit_of, nearness, severity
+from tfx_wine_ext.drift.ranking import beyond_chance, limit_of, nearness, severity
+from tfx_wine_ext.drift.words import GROWS
 from tfx_wine_ext.report.text import count
 
 if TYPE_CHECKING:
@@ -26,9 +27,9 @@ def sentence(document: Document) -> str:
 
     Example:
         >>> side = {"name": "a.csv", "rows": 3262}
-        >>> sentence({"verdict": "WARN", "reasons": ["1 of 12 features drifted or came near it"],
+        >>> sentence({"verdict": "WARN", "reasons": ["1 of 12 features changed"],
         ...           "baseline": side, "current": {"name": "b.csv", "rows": 1}})
-        'WARN from a.csv (3,262 rows) to b.csv (1 row): 1 of 12 features drifted or came near it.'
+        'WARN from a.csv (3,262 rows) to b.csv (1 row): 1 of 12 features changed.'
     """
     sides = " to ".join(
         f"{printable(side['name'])} ({count(side['rows'], 'row')})"
@@ -70,12 +71,16 @@ def print_features(document: Document, console: Console | None = None) -> None:
 
 def _why(feature: Document) -> str:
     """Says what decided about a feature; of one that is OK, what came nearest to a limit."""
+    if feature.get("growth") and feature["verdict"] == "OK":
+        return GROWS
     metrics = sorted(
         feature["metrics"].items(),
         key=lambda item: -nearness(item[1]["value"], item[1]["threshold"]),
     )
     if feature["verdict"] == "OK":
-        metrics = metrics[:1]
+        metrics = [item for item in metrics if beyond_chance(item[1])][:1]
+        if feature["metrics"] and not metrics:
+            return "nothing beyond chance"
     else:
         metrics = [item for item in metrics if item[1]["verdict"] == feature["verdict"]]
     if not metrics:

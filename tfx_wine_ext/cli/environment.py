@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 
@@ -21,15 +22,11 @@ class Package:
     Attributes:
         name: As it is written on its index.
         version: For instance ``1.16.0``.
-        requires: Its requirements (PEP 508), those of extras too.
-        requires_python: The Pythons that it is for; None: any.
         specs: The names of the component specs that it registers.
     """
 
     name: str
     version: str
-    requires: tuple[str, ...] = ()
-    requires_python: str | None = None
     specs: tuple[str, ...] = ()
 
 
@@ -45,6 +42,8 @@ class Environment:
         packages: By normalized name.
         modules: Of the modules that packages are looked for by, those that can be found.
         uv: Path of uv; None: there is none.
+        conflicts: Lines in which pip, or uv where there is no pip, says which requirements of the
+            installed packages do not hold; none if all do. None: there is neither of the two.
     """
 
     executable: str
@@ -54,6 +53,7 @@ class Environment:
     packages: Mapping[str, Package]
     modules: frozenset[str]
     uv: str | None
+    conflicts: tuple[str, ...] | None
 
 
 MODULES = ("pip", "pkg_resources", "tfx")
@@ -91,7 +91,6 @@ def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Env
     for found in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
         # Not by []: from Python 3.13 on it warns of a key that is not there.
         [name, *_] = found.metadata.get_all("Name") or [None]
-        [requires_python, *_] = found.metadata.get_all("Requires-Python") or [None]
         if not name:
             continue  # The rest of an installation that was broken off.
         # What comes first on the path is what is imported.
@@ -100,20 +99,42 @@ def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Env
             Package(
                 name,
                 found.version,
-                tuple(found.requires or ()),
-                requires_python,
                 tuple(sorted(e.name for e in found.entry_points if e.group == specs_group)),
             ),
         )
+    modules = frozenset(name for name in MODULES if _is_there(name))
+    uv = shutil.which("uv")
     return Environment(
         executable=sys.executable,
         python=platform.python_version(),
         machine=f"{sys.platform} {platform.machine()}",
         glibc=_glibc(),
         packages=packages,
-        modules=frozenset(name for name in MODULES if _is_there(name)),
-        uv=shutil.which("uv"),
+        modules=modules,
+        uv=uv,
+        conflicts=_conflicts("pip" in modules, uv),
     )
+
+
+def _conflicts(pip: bool, uv: str | None) -> tuple[str, ...] | None:
+    if pip:
+        command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "check"]
+    elif uv:
+        command = [uv, "pip", "check", "--python", sys.executable]
+    else:
+        return None
+    done = subprocess.run(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,  # Where uv says everything.
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if done.returncode == 0:
+        return ()
+    return tuple(done.stdout.splitlines()) or (f"{command[0]}: exit status {done.returncode}",)
 
 
 def _is_there(module: str) -> bool:

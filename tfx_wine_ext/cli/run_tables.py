@@ -10,7 +10,9 @@ from typing import Any
 
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
 from tfx_wine_ext.documents import DocumentError, parse_json
+from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.lineage.process import ALIVE, ENDED
+from tfx_wine_ext.report.quantity import Quantity
 from tfx_wine_ext.report.text import number, pair, percent
 from tfx_wine_ext.report.unread import unread_sentences
 
@@ -144,7 +146,7 @@ def print_scores(scores: Sequence[Json]) -> None:
 def _means(score: Json) -> tuple[str, str]:
     if score["before"] is None or score["after"] is None:
         return "", ""
-    before, after = pair(score["before"], score["after"])
+    before, after = Quantity(score.get("time")).pair(score["before"], score["after"])
     arrow = {"up": " ↑", "down": " ↓"}.get(score["direction"] or "", "  ")
     return before, after + arrow
 
@@ -183,15 +185,14 @@ def setting(value: Any) -> str:
 
 
 def drift_text(drift: Json) -> str:
-    """How many features drifted, in words.
+    """How many features drifted or changed, in words.
 
     Example:
         >>> drift_text({"features": 12, "features_drifted": 3, "share_drifted": 0.25})
-        '3 of 12 features (25 %)'
+        '3 of 12 features drifted (25 %)'
     """
     if drift["features"] is None or drift["features_drifted"] is None:
         return "not known"
-    share = f" ({percent(drift['share_drifted'])})" if drift["share_drifted"] is not None else ""
-    return f"{drift['features_drifted']} of {drift['features']} features{share}".replace(
-        "\u00a0", " "
-    )
+    said = changed(drift["features_drifted"], drift.get("features_warned"), drift["features"])
+    share = f" ({percent(drift['share_drifted'])})" if drift["share_drifted"] else ""
+    return f"{said}{share}".replace("\u00a0", " ")

@@ -139,11 +139,12 @@ def _data(examples: Mapping[str, Any] | None) -> tuple[str, str]:
 
 def _drift(drift: Mapping[str, Any] | None) -> Cell:
     from tfx_wine_ext.cli.run_tables import verdict_cell
+    from tfx_wine_ext.drift.words import tally
 
     if drift is None:
         return Cell("")
-    counts = (drift["features_drifted"], drift["features"])
-    return verdict_cell(drift["verdict"], "" if None in counts else " {}/{}".format(*counts))
+    keys = ("verdict", "features_drifted", "features_warned", "features")
+    return verdict_cell(drift["verdict"], f" {tally(*map(drift.get, keys))}".rstrip())
 
 
 def _model(model: Mapping[str, Any] | None) -> Cell:

@@ -131,7 +131,7 @@ def _print_drift(drift: Mapping[str, Any] | None) -> None:
         f"Drift: {drift['verdict']}{stopped}",
         [
             ("why", "; ".join(drift["reasons"]) or None),
-            ("drifted", drift_text(drift)),
+            ("features", drift_text(drift)),
             ("baseline span", _span(drift["baseline_span"], drift.get("baseline_span_date"))),
             ("baseline", _artifact(drift["baseline_id"])),
             ("report", drift["report"] or drift["uri"]),

@@ -1,15 +1,14 @@
 """Arrow record batches to serialised ``tf.train.Example`` records, splits and TFRecord bytes.
 
-This package knows Arrow and numpy, and neither TFX nor TensorFlow. The pieces, in the order in
-which they are used::
+This package depends on Arrow and numpy, but not on TFX or TensorFlow. Its parts, in order of use::
 
     plan = plan_features(schema, options)       # once, from the schema alone
     encoded = encode_examples(batch, plan)      # for each batch
-    buckets = example_buckets(encoded, total)   # which split each record goes to
-    framed = frame_records(encoded, indices)    # the records of one split, as a file holds them
+    buckets = example_buckets(encoded, total)   # the split of each record
+    framed = frame_records(encoded, indices)    # the records of one split, framed for a file
 """
 
-from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module of ours opens a file)
+from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module opens a file)
 from tfx_wine_ext.columnar.encode import EncodedExamples, encode_examples
 from tfx_wine_ext.columnar.partition import example_buckets, feature_buckets
 from tfx_wine_ext.columnar.plan import (
@@ -37,3 +36,8 @@ __all__ = [
     "frame_records",
     "plan_features",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not; no module that happens to be imported."""
+    return list(__all__)

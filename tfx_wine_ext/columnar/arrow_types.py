@@ -1,4 +1,4 @@
-"""What becomes of each Arrow type: the table in ``docs/arrow-types.md``, as code."""
+"""The conversion of each Arrow type: the table in ``docs/arrow-types.md``, as code."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pyarrow as pa
 
 Kind = Literal["bytes_list", "float_list", "int64_list"]
 
-# Ticks of a temporal type to microseconds, the one unit of every date, time and duration.
+# Microseconds per tick of a temporal type: the unit of every date, time and duration.
 MICROSECONDS = {"D": 86_400_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
 NANOSECONDS_PER_MICROSECOND = 1_000
 
-# The types of pyarrow 10 for times of day do not tell their unit.
+# In pyarrow 10, types for times of day have no unit attribute.
 _TIME_UNITS = {
     pa.time32("s"): "s",
     pa.time32("ms"): "ms",
@@ -22,7 +22,7 @@ _TIME_UNITS = {
 
 
 class UnsupportedTypeError(TypeError):
-    """An Arrow type that has no form as a feature; the message says why."""
+    """An Arrow type cannot be represented as a feature; the message says why."""
 
 
 def kind_of(type_: pa.DataType) -> Kind:
@@ -36,8 +36,8 @@ def kind_of(type_: pa.DataType) -> Kind:
         has no values, counts as ``bytes_list``.
 
     Raises:
-        UnsupportedTypeError: the type has no form as a feature. Lists are refused too: here they
-            could only be lists in lists.
+        UnsupportedTypeError: the type cannot be represented as a feature. Lists are refused too,
+            since they could only be lists in lists.
 
     Example:
         >>> kind_of(pa.timestamp("ms")), kind_of(pa.string())
@@ -118,7 +118,7 @@ def temporal_unit(type_: pa.DataType) -> str | None:
     return _TIME_UNITS.get(type_)
 
 
-# The names below came to pyarrow after version 10.
+# pyarrow 10 lacks the names below.
 
 
 def is_run_end_encoded(type_: pa.DataType) -> bool:

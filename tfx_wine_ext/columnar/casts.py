@@ -1,4 +1,4 @@
-"""Conversions of values: those asked for with ``cast=``, and of text to the value that it means."""
+"""Conversions of values: by ``cast=``, and from text."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from tfx_wine_ext.columnar.arrow_types import kind_of, temporal_unit
 
-# More digits than a datetime holds: Arrow reads these.
+# A datetime cannot hold this many digits; Arrow parses them.
 _NANOSECONDS = re.compile(r"\.\d{7,9}")
 
 
@@ -20,15 +20,15 @@ def cast_values(array: pa.Array, target: str) -> pa.Array:
     """Converts values to another type.
 
     Args:
-        array: values of a type that `bare` leaves as it is and that is not a list.
+        array: values whose type `bare` does not change, and which are not lists.
         target: ``"int64"``, ``"float32"`` or ``"bytes"`` for a feature of that kind (a date, time
-            or duration gives its count of its own unit; float32 rounds to nearest; text is Arrow's,
-            but decimals are always written in full: 0.0000001, not 1E-7), or an Arrow type's alias
-            such as ``"timestamp[us]"``, for Arrow's safe cast.
+            or duration becomes a count of its own unit; float32 rounds to nearest; text is
+            Arrow's, except that decimals are never written with an exponent: 0.0000001, not 1E-7),
+            or an Arrow type's alias such as ``"timestamp[us]"``, for Arrow's safe cast.
 
     Returns:
-        The array converted; nulls stay nulls. For float32 it may be of any type that becomes a
-        ``float_list``: it is narrowed when it is encoded.
+        The converted array; nulls stay nulls. For float32 it may have any type that becomes a
+        ``float_list``; encoding narrows it.
 
     Raises:
         ValueError: there is no such alias, or a value cannot be converted.
@@ -41,7 +41,7 @@ def cast_values(array: pa.Array, target: str) -> pa.Array:
     kind = kind_of(array.type)
     if target == "bytes":
         if pa.types.is_decimal(array.type):
-            # Before pyarrow 11 Arrow cannot, and later it writes 1E-7 or not as it sees fit.
+            # pyarrow 10 cannot cast decimals to text, and later releases may write 1E-7.
             text = [None if value is None else format(value, "f") for value in array.to_pylist()]
             return pa.array(text, pa.string())
         return array if kind == "bytes_list" else pc.cast(array, pa.string())
@@ -59,11 +59,11 @@ def cast_values(array: pa.Array, target: str) -> pa.Array:
 
 
 def parsed_value(value: Any, data_type: pa.DataType) -> Any:
-    """Reads text as a date, time or decimal where the column holds these: Arrow only reads some.
+    """Parses text for a column of dates, times or decimals; Arrow parses only some formats.
 
     Raises:
-        ValueError: the text is no date or time; or one has a time zone and the other has none.
-        ArithmeticError: the text is no decimal.
+        ValueError: the text is not a date or time, or only one of text and column has a time zone.
+        ArithmeticError: the text is not a decimal.
     """
     if isinstance(value, str):
         # Python reads the zone "Z" from version 3.11 on.

@@ -1,13 +1,11 @@
-"""Whether the quotes of a CSV file can be what its writer meant.
+"""Checks that the quotes of a CSV file are balanced.
 
-Arrow, like most readers, takes any bytes: a quote that nobody closed makes one cell of all rows up
-to the next quote, or to the end of the file. RFC 4180 says where quotes can be: a cell begins and
-ends with one, and one within it is doubled. So a quote that closes a cell has a separator, a line
-end or the end of the file behind it; where there is anything else, the cell was not meant to reach
-that far.
+Arrow, like most readers, accepts any bytes: an unclosed quote turns all rows up to the next quote,
+or to the end of the file, into one cell. By RFC 4180, a quoted cell begins and ends with a quote,
+and quotes within it are doubled. So a closing quote is followed by a separator, a line end or the
+end of the file; if anything else follows, an earlier quote was not closed.
 
-A quote within a cell that does not begin with one (5" pipe) is a character like any other, and so
-it is for Arrow: nothing is lost by it.
+In a cell that does not begin with a quote (5" pipe), a quote is an ordinary character, as in Arrow.
 """
 
 from __future__ import annotations
@@ -20,7 +18,7 @@ import numpy.typing as npt
 
 from tfx_wine_ext.columnar.table_source import GZIP_ERRORS, TableFileError, damaged, opened
 
-# Half as fast with blocks that do not fit into a core's cache.
+# Blocks that do not fit into a core's cache are processed at half the speed.
 BLOCK_BYTES = 128 * 1024
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _QUOTE, _SPACE = ord('"'), ord(" ")
@@ -29,10 +27,10 @@ _Positions = npt.NDArray[np.int64]
 
 
 class QuoteCheck:
-    r"""Reads a file beside its reader, and refuses it where a quote is not closed.
+    r"""Reads a file in parallel to its reader, and refuses it if a quote is not closed.
 
-    It needs the memory of a block and, where no cell is quoted, hardly any time. It also refuses
-    what a text cannot have: bytes of 0, and a byte order mark at the beginning of a later line.
+    It needs the memory of one block, and hardly any time if no cell is quoted. It also refuses
+    bytes of 0, and a byte order mark at the beginning of a later line.
 
     Args:
         path: The file, plain or gzipped.
@@ -58,9 +56,11 @@ class QuoteCheck:
         self._is_separator[list(self._separators)] = True
         self._stack = contextlib.ExitStack()
         self._file, self._stream = self._stack.enter_context(opened(path))
-        self._offset = 0  # Of the content, up to the block.
-        self._inside = False  # A quoted cell.
-        self._pending = False  # The last byte was a quote that closes it, unless one comes next.
+        self._offset = 0  # Of the block in the content.
+        self._inside = False  # Whether the block begins inside a quoted cell.
+        self._pending = (
+            False  # The last byte was a quote, which closes a cell unless another follows.
+        )
         self._opened_at = 0  # Where the last quoted cell begins.
         self._tail = b"\n"  # The last bytes before the block; a file begins like a line.
         self.finished = False
@@ -72,16 +72,16 @@ class QuoteCheck:
         self._stack.close()
 
     def upto(self, position: int) -> None:
-        """Looks at the file up to a position in it: of a gzipped one, among its packed bytes.
+        """Checks the file up to a position (of a gzipped file, a position in its packed bytes).
 
         Raises:
-            TableFileError: A quote is not closed, or the file is no text or cannot be unpacked.
+            TableFileError: A quote is not closed, the file is not text, or it cannot be unpacked.
         """
         while not self.finished and self._file.tell() < position:
             self._next_block()
 
     def finish(self) -> None:
-        """Looks at the rest of the file.
+        """Checks the rest of the file.
 
         Raises:
             TableFileError: As for `upto`.
@@ -103,7 +103,7 @@ class QuoteCheck:
             at = self._offset + block.index(b"\0")
             raise TableFileError(
                 f"{self.path}: line {self._line(at)}: expected text, found a byte of 0; the file "
-                "is damaged or no CSV: write or copy it again"
+                "is damaged or not CSV: write or copy it again"
             )
         if not self._offset and block.startswith(BYTE_ORDER_MARK):
             self._tail, block = b"\n", block[len(BYTE_ORDER_MARK) :]
@@ -116,7 +116,7 @@ class QuoteCheck:
 
     def _look_for_marks(self, block: bytes) -> None:
         if BYTE_ORDER_MARK[:1] not in block and BYTE_ORDER_MARK[:1] not in self._tail:
-            return  # Looking for one byte takes a tenth of the time.
+            return  # Searching for a single byte is ten times as fast.
         for part, first in ((self._tail + block[:3], -len(self._tail)), (block, 0)):
             at = part.find(BYTE_ORDER_MARK)
             while at >= 0:
@@ -124,7 +124,7 @@ class QuoteCheck:
                     line = self._line(self._offset + first + at)
                     raise TableFileError(
                         f"{self.path}: line {line}: found a byte order mark, which only a file "
-                        "begins with: two files were joined here; give them as two"
+                        "begins with: two files were joined here; give them as separate files"
                     )
                 at = part.find(BYTE_ORDER_MARK, at + 1)
 
@@ -135,18 +135,18 @@ class QuoteCheck:
             self._look_one_by_one(block, at.tolist())
 
     def _are_strict(self, content: npt.NDArray[np.uint8], at: _Positions) -> bool:
-        """Whether all quotes are as RFC 4180 has them; if so, takes note of them."""
+        """Checks whether all quotes follow RFC 4180; if so, updates the state."""
         may_be_beside = self._is_separator.copy()
         may_be_beside[_QUOTE] = True
         if self._pending and not may_be_beside[content[0]]:
             return False
-        first = int(self._inside)  # Of the quotes that open a cell, or go on with it.
+        first = int(self._inside)  # The first quote that opens or continues a cell.
         opening, closing = at[first::2], at[1 - first :: 2]
         before = content.take(opening - 1)
         if len(opening) and not opening[0]:
             before[0] = self._tail[-1]
             if before[0] == _QUOTE and not self._pending:
-                return False  # One that is a character like any other was before it.
+                return False  # The quote before it was an ordinary character.
         if not may_be_beside.take(before).all():
             return False
         behind = closing + 1
@@ -186,13 +186,13 @@ class QuoteCheck:
                 self._inside = False
 
     def _check_behind(self, block: bytes, position: int) -> None:
-        """Refuses a quote that has other things behind it than a separator; spaces do no harm."""
+        """Refuses a quote that is followed by anything but spaces and a separator."""
         end = position
         while end < len(block) and block[end] == _SPACE:
             end += 1
         if end < len(block) and block[end] not in self._separators:
             line = self._line(self._offset + position)
-            raise self._not_closed(f"{block[position : position + 20]!r} behind one in line {line}")
+            raise self._not_closed(f"{block[position : position + 20]!r} after one in line {line}")
 
     def _not_closed(self, found: str) -> TableFileError:
         start = b""
@@ -207,7 +207,7 @@ class QuoteCheck:
         )
 
     def _line(self, offset: int) -> int:
-        """Returns the number of the line that a place of the content is in."""
+        """Returns the number of the line at an offset of the content."""
         line, left, last = 1, offset, b""
         with opened(self.path) as (_, stream):
             while left > 0 and (block := stream.read(min(left, BLOCK_BYTES))):
@@ -222,10 +222,10 @@ def _line_ends(block: bytes) -> int:
 
 
 def longest_row(path: str) -> int:
-    r"""Returns the bytes of the longest row of a CSV file, with a line end of two bytes.
+    r"""Returns the length in bytes of the longest row of a CSV file, with a two-byte line end.
 
     Args:
-        path: The file, plain or gzipped, with quotes that are closed.
+        path: The file, plain or gzipped, with balanced quotes.
 
     Example:
         >>> import tempfile

@@ -1,4 +1,4 @@
-"""CSV files as a table: streamed by Arrow, with one type for each column in all of the files."""
+"""CSV files as a table, streamed by Arrow, with one type for each column across all files."""
 
 from __future__ import annotations
 
@@ -29,40 +29,40 @@ from tfx_wine_ext.columnar.table_source import (
 )
 
 DELIMITERS = ",;\t|"
-# Arrow parses so much at a time; the first block of each file suggests the types. Of a file with a
-# row that is longer, more: a row has to be in one block.
+# The size of the blocks that Arrow parses; the first block of each file suggests the types. It
+# grows for a file with a longer row, since a row must fit into one block.
 BLOCK_BYTES = 1024 * 1024
 MOST_BLOCK_BYTES = 2**31 - 1
-# Where a block is larger, all values are looked at instead of the first ones.
+# With larger blocks, types are inferred from all values instead of the first ones.
 MOST_GUESSED_BYTES = 16 * 1024 * 1024
-# What is longer is no number, but digits.
+# Longer values are text, even if they consist of digits.
 MOST_NUMBER_BYTES = 1000
 _CONTRADICTION = re.compile(r"In CSV column #(\d+): CSV conversion error to ([^:]+): (.*)", re.S)
-# What Arrow says of a row, or of the line of names, that is longer than a block.
+# Arrow's messages for a row, or a header line, that is longer than a block.
 _STRADDLING, _NO_LINE = "straddling object", "cannot infer number of columns"
 
 
 class CsvTable:
-    r"""CSV files with a line of names, plain or gzipped, in UTF-8 (text cells may be any bytes).
+    r"""CSV files with a header line, plain or gzipped, in UTF-8 (text cells may be any bytes).
 
-    The separator is whichever of comma, semicolon, tab and bar the line of names has most of. An
-    empty cell, and one that holds ``NA``, ``NaN``, ``null`` or what else Arrow takes for missing,
-    is null unless it is in quotes. A cell in quotes may have line breaks, and quotes that are
-    doubled; see `QuoteCheck` for what is refused.
+    The separator is the most frequent of comma, semicolon, tab and bar in the header line. An
+    unquoted cell that is empty or holds ``NA``, ``NaN``, ``null`` or another of Arrow's null values
+    is null. A quoted cell may contain line breaks and doubled quotes; see `QuoteCheck` for what is
+    refused.
 
-    The types come from the first megabyte of every file, together: numbers are float64, whole ones
-    too; booleans, dates and times are what Arrow says; all else is bytes. What the files disagree
-    on is bytes, but for dates and times, which are times. A column that has no value there, or
-    turns out to have others than its type holds (`SchemaChangedError`), is looked at in all rows:
-    float64 if each value is a number, else bytes.
+    Types are inferred from the first megabyte of all files: numbers, including integers, are
+    float64; booleans, dates and times are what Arrow infers; everything else is bytes. A column
+    whose type differs between files is bytes, except that dates and times together are times. If a
+    column has no value there, or a later value does not fit (`SchemaChangedError`), the type is
+    inferred from all rows: float64 if every value is a number, else bytes.
 
     Args:
         paths: The files.
         reads: Whether a column is read.
 
     Raises:
-        TableFileError: A file is not CSV, or its line of names is missing or ambiguous, or there is
-            no row.
+        TableFileError: A file is not CSV, its header line is missing or ambiguous, or there are no
+            rows.
 
     Example:
         >>> import tempfile
@@ -103,32 +103,30 @@ class CsvTable:
                     self._types[name] = _common_type(known, types[name])
         if not any_rows:
             few = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-            raise TableFileError(
-                f"{few}: expected rows of data after the line of names, found none"
-            )
+            raise TableFileError(f"{few}: expected rows of data after the header line, found none")
         for name in wanted:
             self._types.setdefault(name, pa.null())
         self._look_at_all([name for name in wanted if pa.types.is_null(self._types[name])])
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns that are read, in the order in which the files first name them."""
+        """The columns that are read, in the order of their first appearance."""
         return pa.schema([(name, self._types[name]) for name in self.names if name in self._types])
 
     @property
     def passes(self) -> Sequence[pa.Schema]:
-        """One: to find some cells of a row is to read it all."""
+        """One pass: finding some cells of a row requires reading all of it."""
         return [self.schema]
 
     def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order; see `TableSource`.
 
         Args:
-            columns: Those of the only pass, or None.
+            columns: The columns of the only pass, or None.
 
         Raises:
-            SchemaChangedError: A column was not of the type that its first values had suggested;
-                it now has one that fits. Read again from the start.
+            SchemaChangedError: A column did not have the type that its first values suggested; its
+                type has been corrected. Read again from the start.
             TableFileError: A row has too few or too many cells, a quote is not closed, or a file
                 cannot be unpacked.
         """
@@ -173,7 +171,7 @@ class CsvTable:
                     self._explain(path, error)
                     raise SchemaChangedError from error
                 column = self._headers[path].names[int(contradiction.group(1))]
-                if column in self._looked_at:  # Arrow is stricter here than in casts.
+                if column in self._looked_at:  # Arrow's CSV reader is stricter than its casts.
                     self._types[column] = pa.binary()
                 else:
                     self._look_at_all([column])
@@ -187,7 +185,7 @@ class CsvTable:
     def _reader(
         self, path: str, options: pa_csv.ConvertOptions
     ) -> Iterator[tuple[pa.NativeFile, Iterator[pa.RecordBatch]]]:
-        """Opens a file with Arrow: the file, whose position shows the progress, and its batches."""
+        """Opens a file with Arrow; yields the file, for its position, and its batches."""
         file, stream = _arrow_stream(path)
         with file, stream:
             reader = pa_csv.open_csv(
@@ -205,7 +203,7 @@ class CsvTable:
         """Returns the types that the first block of a file suggests, and whether it has rows."""
         names = self._headers[path].names
         while True:
-            # Arrow takes seconds to find out what a cell of some megabytes is not.
+            # Inferring the type of a cell of some megabytes takes Arrow seconds.
             guesses = self._blocks[path] <= MOST_GUESSED_BYTES
             options = pa_csv.ConvertOptions(
                 strings_can_be_null=True,
@@ -218,7 +216,7 @@ class CsvTable:
                 break
             except pa.ArrowInvalid as error:
                 if _NO_LINE in str(error) and self._blocks[path] >= longest_row(path):
-                    batch = None  # One without an end, so that Arrow takes it for none.
+                    batch = None  # Only a header line without a line end, which Arrow rejects.
                     break
                 self._explain(path, error)
             except GZIP_ERRORS as error:
@@ -228,7 +226,7 @@ class CsvTable:
         return {field.name: _inferred(field.type) for field in batch.schema}, True
 
     def _look_at_all(self, names: Sequence[str]) -> None:
-        """Decides the types of columns by all of their values."""
+        """Infers the types of columns from all of their values."""
         if not names:
             return
         numbers = dict.fromkeys(names, True)
@@ -247,7 +245,7 @@ class CsvTable:
             )
 
     def _explain(self, path: str, error: pa.ArrowInvalid) -> None:
-        """Raises the error of a file that Arrow cannot read, or returns where it now can."""
+        """Explains why Arrow cannot read a file; returns if larger blocks solve it."""
         header = self._headers[path]
         with QuoteCheck(path, header.delimiter) as check:
             check.finish()
@@ -258,13 +256,13 @@ class CsvTable:
                 return
             if longest > MOST_BLOCK_BYTES:
                 raise TableFileError(
-                    f"{path}: expected rows of at most 2 GiB, found one of {longest} bytes; leave "
-                    "out what is so large, or write the table as Parquet"
+                    f"{path}: expected rows of at most 2 GiB, found one of {longest} bytes; remove "
+                    "large values, or write the table as Parquet"
                 ) from error
         self._explain_by_rows(path, error)
 
     def _explain_by_rows(self, path: str, error: pa.ArrowInvalid) -> NoReturn:
-        """Raises the error of the first row that has not as many cells as there are names."""
+        """Raises an error for the first row with another number of cells than the header line."""
         header = self._headers[path]
         with opened(path) as (_, stream), _cells_of_any_length():
             text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
@@ -274,19 +272,19 @@ class CsvTable:
                 if row and len(row) != len(header.names):
                     shown = header.delimiter.join(cell[:80] for cell in row[:80])[:80]
                     raise TableFileError(
-                        f"{path}: line {line}: expected {len(header.names)} cells as in the line "
-                        f"of names, found {len(row)}: {shown!r}; correct the line"
+                        f"{path}: line {line}: expected {len(header.names)} cells as in the header "
+                        f"line, found {len(row)}: {shown!r}; correct the line"
                     ) from error
                 line = reader.line_num + 1
         raise TableFileError(
             f"{path}: expected a CSV file, found: {one_line(error)[:300]}; correct the file, or "
-            "say what kind it is of"
+            "give its format"
         ) from error
 
 
 @contextlib.contextmanager
 def _cells_of_any_length() -> Iterator[None]:
-    """Lifts the limit that Python's csv has for a cell, 131,072 characters."""
+    """Lifts the limit of Python's csv module for a cell, 131,072 characters."""
     limit = csv.field_size_limit(sys.maxsize)
     try:
         yield
@@ -295,10 +293,10 @@ def _cells_of_any_length() -> Iterator[None]:
 
 
 def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
-    """Opens a file, gzipped or not, for Arrow: the file, and what it contains.
+    """Opens a file, gzipped or not, for Arrow; returns the file and its content.
 
-    Arrow reads ahead in a thread of its own. If that read a Python file, it would need the
-    interpreter, and where reading ends before the file does, it would abort or hang at the exit.
+    Arrow reads ahead in its own thread. Reading a Python file there would need the interpreter, and
+    would abort or hang at exit if reading ends before the file does.
     """
     with opened(path) as (file, content):
         zipped = content is not file
@@ -307,7 +305,7 @@ def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
 
 
 class _Header:
-    """The first line of a file: its separator and names."""
+    """The header line of a file: its separator and names."""
 
     def __init__(self, delimiter: str, names: list[str]) -> None:
         self.delimiter = delimiter
@@ -315,7 +313,7 @@ class _Header:
 
 
 def _header(path: str, reads: Callable[[str], bool]) -> _Header:
-    """Reads and checks the line of names."""
+    """Reads and checks the header line."""
     with opened(path) as (_, stream):
         try:
             head = stream.read(BLOCK_BYTES)
@@ -323,7 +321,7 @@ def _header(path: str, reads: Callable[[str], bool]) -> _Header:
             start = head.removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n")
             line = re.split(rb"[\r\n]", start, maxsplit=1)[0]
             outside_quotes = re.sub(rb'"[^"]*"', b"", line)
-            delimiter = max(DELIMITERS, key=lambda each: outside_quotes.count(each.encode()))
+            delimiter = max(DELIMITERS, key=lambda char: outside_quotes.count(char.encode()))
             row = _first_row(path, start, stream, delimiter)
         except GZIP_ERRORS as error:
             raise damaged(path, error) from error
@@ -342,7 +340,7 @@ def _header(path: str, reads: Callable[[str], bool]) -> _Header:
 
 
 def _check_head(path: str, head: bytes) -> None:
-    """Refuses what is no CSV by its first bytes."""
+    """Refuses a file whose first bytes are not CSV."""
     text = head.removeprefix(BYTE_ORDER_MARK)
     if not text.strip():
         raise TableFileError(
@@ -353,9 +351,9 @@ def _check_head(path: str, head: bytes) -> None:
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         found, remedy = "UTF-16 text", "save it as UTF-8"
     elif b"\0" in head:
-        found, remedy = "binary data", "say what kind of file it is, or leave it out"
+        found, remedy = "binary data", "give its format, or leave it out"
     elif text.startswith(BYTE_ORDER_MARK):
-        found, remedy = "two byte order marks", "save it as UTF-8 anew"
+        found, remedy = "two byte order marks", "save it as UTF-8 again"
     elif text.lstrip().startswith((b"<", b"{", b"[")):
         found, remedy = "a web page, XML or JSON", "write the table as CSV or Parquet"
     if found:
@@ -363,7 +361,7 @@ def _check_head(path: str, head: bytes) -> None:
 
 
 def _first_row(path: str, start: bytes, stream: BinaryIO, delimiter: str) -> bytes:
-    """Returns the first row; it may have line breaks in quotes, and be longer than `start`."""
+    """Returns the first row; it may contain quoted line breaks, and be longer than `start`."""
     pieces: list[bytes] = []
     quotes, block = 0, start
     while block:
@@ -374,7 +372,7 @@ def _first_row(path: str, start: bytes, stream: BinaryIO, delimiter: str) -> byt
             if quotes % 2 == 0:
                 return b"".join([*pieces, block[:begin]])
         quotes += block.count(b'"', begin)
-        if quotes % 2 and not pieces:  # It may reach to the end of a large file.
+        if quotes % 2 and not pieces:  # An unclosed quote may reach to the end of a large file.
             with QuoteCheck(path, delimiter) as check:
                 check.finish()
         pieces.append(block)
@@ -390,12 +388,12 @@ def _check_names(path: str, names: list[str], reads: Callable[[str], bool]) -> N
             f"{path}: line 1: column {names.index('') + 1} has no name; name it, or leave it out "
             "by excluding the empty name '' (pandas writes its index so: use index=False)"
         )
-    # pandas names columns by numbers that count up if nobody names them.
+    # pandas gives unnamed columns ascending numbers as names.
     counting = [str(i) for i in range(len(names))]
     if names != counting and all(map(_is_number, names)):
         raise TableFileError(
             f"{path}: line 1: expected column names, found only numbers: "
-            f"{', '.join(names[:80])[:80]}; add a line of names"
+            f"{', '.join(names[:80])[:80]}; add a header line"
         )
     if twice:
         shown = f"{twice[:10]}{' and more' if len(twice) > 10 else ''}"
@@ -421,21 +419,21 @@ def _inferred(type_: pa.DataType) -> pa.DataType:
     return pa.binary() if pa.types.is_string(type_) else type_
 
 
-def _common_type(one: pa.DataType, other: pa.DataType) -> pa.DataType:
-    """Returns the type of a column that is of two types in two files.
+def _common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    """Returns the type of a column that has different types in two files.
 
     Example:
         >>> _common_type(pa.null(), pa.float64()), _common_type(pa.bool_(), pa.float64())
         (DataType(double), DataType(binary))
     """
-    if one == other or pa.types.is_null(other):
-        return one
-    if pa.types.is_null(one):
-        return other
-    # From the coarsest to the finest: each holds what those before it do.
+    if first == second or pa.types.is_null(second):
+        return first
+    if pa.types.is_null(first):
+        return second
+    # From the coarsest to the finest: each can hold the values of those before it.
     times = [pa.date32(), pa.timestamp("us"), pa.timestamp("ns")]
-    if one in times and other in times:
-        return max(one, other, key=times.index)
+    if first in times and second in times:
+        return max(first, second, key=times.index)
     return pa.binary()
 
 

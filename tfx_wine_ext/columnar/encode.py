@@ -1,8 +1,8 @@
-"""From Arrow batches to serialised ``tf.train.Example`` records.
+"""Encodes Arrow batches as serialised ``tf.train.Example`` records.
 
-The work is done some ten thousand rows at a time, in two passes over the features: the first finds
-how many bytes every row's entry takes, the second writes the entries to their places. There is no
-Python code per row. `wire` has the layout.
+It processes some ten thousand rows at a time, in two passes over the features: the first computes
+the size of every row's entry, the second writes the entries. No Python code runs per row. `wire`
+has the layout.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from tfx_wine_ext.columnar.wire import (
 from tfx_wine_ext.columnar.wording import Argument, Message
 
 # Rows that are encoded at a time, so that memory does not grow with the batch. Measured on tables
-# of 12 columns: half the rows take a fifth longer, for the calls into numpy.
+# of 12 columns: with half as many rows, calls into numpy make it a fifth slower.
 SUB_BATCH_ROWS = 32_768
 
 LIST_TAG = {"bytes_list": FIELD_1, "float_list": FIELD_2, "int64_list": FIELD_3}
@@ -64,7 +64,7 @@ class EncodedExamples:
 
     @cached_property
     def records(self) -> list[bytes]:
-        """The records as a list of bytes; made once, as hashing and framing both need it."""
+        """The records as a list of bytes; cached, as hashing and framing both need it."""
         blob = self.data.tobytes()
         ends = self.offsets.tolist()
         return [blob[start:end] for start, end in zip(ends, ends[1:])]
@@ -74,14 +74,14 @@ def encode_examples(batch: pa.RecordBatch, plan: FeaturePlan) -> EncodedExamples
     """Serialises each row of a batch as a ``tf.train.Example``.
 
     Args:
-        batch: a batch with the columns of the plan, of the planned types; more columns do not
-            matter. Any number of rows; slices are fine.
+        batch: a batch with the planned columns and types; other columns are ignored. Any number of
+            rows; slices are allowed.
         plan: the features to make, from `plan_features`.
 
     Returns:
         The records: for each row the bytes of ``Example.SerializeToString(deterministic=True)``,
-        that is, entries in order of the features' names, numbers packed. A null is an
-        empty Feature, as TFX writes it and readers take as missing.
+        with entries ordered by feature name and packed numbers. A null is an empty Feature, which
+        TFX also writes and readers treat as missing.
 
     Raises:
         EncodeError: a value does not fit its feature (out of range, null inside a list); names
@@ -95,7 +95,9 @@ def encode_examples(batch: pa.RecordBatch, plan: FeaturePlan) -> EncodedExamples
         >>> [record.hex() for record in encoded.records]
         ['0a0c0a0a0a016112051a030a0101', '0a070a050a01611200']
     """
-    shapes = [_entry_shape(each.name, each.kind, each.is_list) for each in plan.features]
+    shapes = [
+        _entry_shape(feature.name, feature.kind, feature.is_list) for feature in plan.features
+    ]
     return _encode(batch, plan, plan.features, shapes, EXAMPLE)
 
 
@@ -108,8 +110,8 @@ def encode_feature(batch: pa.RecordBatch, plan: FeaturePlan, name: str) -> Encod
         name: name of a feature of the plan.
 
     Returns:
-        The bytes of ``Feature.SerializeToString(deterministic=True)`` for each row: none at all
-        where the row has not the feature.
+        The bytes of ``Feature.SerializeToString(deterministic=True)`` for each row; empty for rows
+        without the feature.
 
     Raises:
         EncodeError: as for `encode_examples`.
@@ -173,8 +175,8 @@ class _Shape:
 
     Attributes:
         values: head of an entry around a payload of values.
-        missing: a whole entry of a row that has not the feature.
-        empty: a whole entry of a row that has the feature, with no value.
+        missing: the entry of a row without the feature.
+        empty: the entry of a row that has the feature without values.
     """
 
     def __init__(self, kind: Kind, is_list: bool, around: tuple[bytes, ...]) -> None:
@@ -193,7 +195,7 @@ def _entry_shape(name: str, kind: Kind, is_list: bool) -> _Shape:
 
 
 class _Entries:
-    """The entries of one feature in n rows: how long they are, and the pieces they consist of.
+    """The entries of one feature in n rows: their lengths, and the pieces they consist of.
 
     Attributes:
         lengths: int64[n].
@@ -209,7 +211,7 @@ class _Entries:
         self._chunks.append(Group(rows, chunks))
 
     def add_runs(self, rows: Ints | None, skip: Ints, runs: ByteStrings) -> None:
-        """Adds pieces of any lengths, ``skip`` bytes behind the start of the rows' entries."""
+        """Adds pieces of any length, ``skip`` bytes after the start of the rows' entries."""
         self._runs.append((rows, skip, runs))
 
     def write(self, out: Bytes, starts: Ints) -> None:

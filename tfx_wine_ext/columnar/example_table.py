@@ -1,4 +1,4 @@
-"""TFRecord files of ``tf.train.Example`` as a table: a column for each feature."""
+"""TFRecord files of ``tf.train.Example`` as a table with a column for each feature."""
 
 from __future__ import annotations
 
@@ -20,25 +20,25 @@ from tfx_wine_ext.columnar.table_source import (
 )
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
 
-# Decoding takes twice as long for each record in batches of 10,000 as in these.
+# In batches of 10,000, decoding takes twice as long per record.
 DECODED_RECORDS = 2048
-# Fewer where they are large: a batch ends with the record that makes it so many bytes.
+# A batch of large records ends with the record that reaches this size.
 DECODED_BYTES = 32 * 1024 * 1024
-# The first records of so many files make the schema that reading starts with.
+# The number of files whose first records define the initial schema.
 SAMPLED_FILES = 8
 
 
 class ExampleTable:
     """TFRecord files of ``tf.train.Example``, plain or gzipped.
 
-    Each column is a list of float32, int64 or bytes. A record without the feature is null there, as
-    is one whose feature has no kind of value set. The schema grows while the files are read: a
-    batch has the features of all records up to its own.
+    Each column is a list of float32, int64 or bytes. It is null for a record without the feature,
+    or whose feature has no kind of value set. The schema grows while the files are read: a batch
+    has the features of all records so far.
 
     Args:
         paths: The files.
         reads: Whether a feature is read.
-        files: The file system that they lie on; None: the local one.
+        files: The file system of the files; None: the local one.
 
     Raises:
         TableFileError: The first records cannot be decoded.
@@ -53,7 +53,7 @@ class ExampleTable:
         reads: Callable[[str], bool],
         files: Files | None = None,
     ) -> None:
-        """Decodes the first records: what their features are is the schema to start with."""
+        """Decodes the first records, whose features are the initial schema."""
         from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
 
         self.paths = paths
@@ -72,28 +72,28 @@ class ExampleTable:
 
     @property
     def names(self) -> Sequence[str]:
-        """All features that have been seen, by name."""
+        """All features seen so far, sorted."""
         return sorted(self._types)
 
     @property
     def schema(self) -> pa.Schema:
-        """The features that are read, of those that have been seen, by name."""
+        """The features that are read, of those seen so far, sorted."""
         return pa.schema([(name, self._types[name]) for name in self.names if self._reads(name)])
 
     @property
     def passes(self) -> Sequence[pa.Schema]:
-        """One: a record has to be decoded whole."""
+        """One pass: records are decoded completely."""
         return [self.schema]
 
     def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order; see `TableSource`.
 
         Args:
-            columns: Those of the only pass, or None.
+            columns: The columns of the only pass, or None.
 
         Raises:
-            TableFileError: A file is truncated or corrupt, a record is no ``tf.train.Example``, or
-                a feature is of two kinds.
+            TableFileError: A file is truncated or corrupt, a record is not a ``tf.train.Example``,
+                or a feature has two kinds.
         """
         done = 0
         for path, size in zip(self.paths, self._sizes):
@@ -112,29 +112,29 @@ class ExampleTable:
             return file.seek(0, io.SEEK_END)
 
     def _first(self, path: str) -> pa.Schema | None:
-        """Returns what features the first records of a file have; None if it has no record."""
+        """Returns the features of the first records of a file; None if it has no records."""
         with contextlib.closing(self._decoded(path)) as batches:
             batch = next(batches, None)
             return None if batch is None else batch.schema
 
     def _learn(self, schema: pa.Schema) -> None:
-        """Takes new features, and the types of those that had none, from a batch."""
+        """Adds new features, and types of features that had none, from a batch."""
         for field in schema:
             if pa.types.is_null(self._types.get(field.name, pa.null())):
                 self._types[field.name] = field.type
 
     def _decoded(self, path: str, done: int = 0) -> Generator[pa.RecordBatch, None, None]:
-        """Yields the batches of one file, with whatever features are in each; none is empty."""
+        """Yields the non-empty batches of one file, with their own features."""
         first = 1
         with contextlib.ExitStack() as stack:
             file, stream = stack.enter_context(opened(path, self._files))
             size = file.seek(0, io.SEEK_END) if stream is file else None
             file.seek(0)
-            # Closed before the stream is, also where the reading ends early.
+            # Closed before the stream, even if reading ends early.
             records = stack.enter_context(contextlib.closing(iter_records(stream, size)))
             while True:
                 try:
-                    some = _some(records)
+                    batch_records = _next_records(records)
                 except TFRecordError as error:
                     raise TableFileError(
                         f"TFRecord file {path}: {error}; it is truncated, corrupt or no TFRecord "
@@ -145,14 +145,14 @@ class ExampleTable:
                         f"TFRecord file {path}: after record {first - 1}: cannot be unpacked "
                         f"({one_line(error)}); it is truncated or corrupt: write or copy it again"
                     ) from error
-                if not some:
+                if not batch_records:
                     return
                 self.position = done + file.tell()
-                yield self._batch(path, first, some)
-                first += len(some)
+                yield self._batch(path, first, batch_records)
+                first += len(batch_records)
 
     def _batch(self, path: str, first: int, records: list[bytes | None]) -> pa.RecordBatch:
-        """Decodes records, and lets go of them."""
+        """Decodes records, and releases them."""
         try:
             batch = self._decode(records)
         except RuntimeError as error:
@@ -167,8 +167,8 @@ class ExampleTable:
             if known != field.type and not pa.types.is_null(known) and not _is_null(field.type):
                 raise TableFileError(
                     f"TFRecord file {path}: record {first}: expected feature {field.name!r} as "
-                    f"{_kind(known)}, as in earlier records, found {_kind(field.type)}; write the "
-                    "records anew, all of one kind"
+                    f"{_kind(known)}, as in earlier records, found {_kind(field.type)}; write all "
+                    "records with the same kind"
                 )
 
     def _explained(
@@ -180,19 +180,18 @@ class ExampleTable:
                 schema = self._decode([record]).schema
                 self._check_kinds(path, number, schema)
                 self._learn(schema)
-            except TableFileError as found:
-                return found
+            except TableFileError as file_error:
+                return file_error
             except RuntimeError:
                 return TableFileError(
                     f"TFRecord file {path}: record {number}: expected a tf.train.Example, found "
-                    f"{len(record or b'')} bytes that are none; read the file as what it is, or "
-                    "leave it out"
+                    f"{len(record or b'')} other bytes; give the file's format, or leave it out"
                 )
         return TableFileError(f"TFRecord file {path}: from record {first} on: {one_line(error)}")
 
 
-def _some(records: Iterator[bytes]) -> list[bytes | None]:
-    """Takes as many records as make a batch; none where there is none left."""
+def _next_records(records: Iterator[bytes]) -> list[bytes | None]:
+    """Takes the records of one batch; empty at the end."""
     taken: list[bytes | None] = []
     size = 0
     for record in itertools.islice(records, DECODED_RECORDS):
@@ -206,7 +205,7 @@ def _some(records: Iterator[bytes]) -> list[bytes | None]:
 def _conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     if batch.schema.equals(schema):
         return batch
-    if not len(schema):  # Rows all the same.
+    if not len(schema):  # Keeps the number of rows.
         rows = pa.Array.from_buffers(pa.struct([]), batch.num_rows, [None])
         return pa.RecordBatch.from_struct_array(rows)
     arrays = []
@@ -222,7 +221,7 @@ def _is_null(kind: Any) -> bool:
 
 
 def _kind(type_: pa.DataType) -> str:
-    """Returns the name that ``tf.train.Feature`` has for a list type."""
+    """Returns the field name in ``tf.train.Feature`` for a list type."""
     value = type_.value_type
     if pa.types.is_floating(value):
         return "float_list"

@@ -1,7 +1,7 @@
-"""From Arrow batches to Arrow batches of features: the form that tfx_bsl decodes examples to.
+"""Converts Arrow batches to batches of features, in the form to which tfx_bsl decodes examples.
 
-Every feature is a list column, of large_binary, float or int64; a row without the feature is null.
-StatisticsGen and Transform read Parquet files of such batches as they read TFRecords.
+Every feature is a list column of large_binary, float or int64; rows without the feature are null.
+StatisticsGen and Transform read Parquet files of such batches like TFRecords.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def feature_batch(batch: pa.RecordBatch, plan: FeaturePlan) -> pa.RecordBatch:
         plan: the features to make.
 
     Returns:
-        The same rows in the schema of `feature_schema`: what a decoder of the rows' examples gives.
+        The same rows in the schema of `feature_schema`, as decoding their examples would give.
 
     Raises:
         EncodeError: as for `encode_examples`.

@@ -1,7 +1,7 @@
-"""The few file operations that ingestion needs, so that it can run on any file system.
+"""The file operations that ingestion needs, on any file system.
 
-`LocalFiles` is the plain implementation; the Beam executor brings one on top of Beam's
-``FileSystems``, which adds GCS, S3, HDFS and whatever else Beam has been given.
+`LocalFiles` implements them for local files; the Beam executor has an implementation for Beam's
+``FileSystems``, with GCS, S3, HDFS and others.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _KINDS = (
 
 
 class IrregularFileError(ValueError):
-    """A path leads to something that is no regular file: opening it would fail, or wait for ever.
+    """A path is not a regular file: opening it would fail or block forever.
 
     Attributes:
         path: The path.
@@ -31,29 +31,29 @@ class IrregularFileError(ValueError):
     """
 
     def __init__(self, path: str, found: str, remedy: str) -> None:
-        """Composes the message ``PATH: expected a regular file, found FOUND; REMEDY``."""
+        """Builds the message ``PATH: expected a regular file, found FOUND; REMEDY``."""
         super().__init__(f"{path}: expected a regular file, found {found}; {remedy}")
         self.path = path
         self.found = found
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[type[IrregularFileError], tuple[str, str, str]]:
-        """Lets the error cross process boundaries whole."""
+        """Lets the error be pickled with all its fields."""
         return IrregularFileError, (self.path, self.found, self.remedy)
 
 
 def check_regular_file(path: str | os.PathLike[str]) -> None:
-    """Refuses what cannot be read more than once and from its end: all but regular files.
+    """Refuses everything but regular files, which can be read repeatedly and from the end.
 
-    A pipe, ``/dev/stdin`` behind one, or the shell's ``<(command)`` would make whoever opens it
-    wait for a writer, and give its bytes only once. Links are followed.
+    Opening a pipe, such as ``/dev/stdin`` or the shell's ``<(command)``, would wait for a writer,
+    and its bytes can be read only once. Links are followed.
 
     Args:
-        path: On the local file system.
+        path: A path on the local file system.
 
     Raises:
         IrregularFileError: It is a folder, a pipe, a socket or a device.
-        OSError: It is not there, or its folder may not be looked into.
+        OSError: It does not exist, or access to its folder is denied.
 
     Example:
         >>> check_regular_file("/dev/null")
@@ -72,10 +72,10 @@ a device; write its content to a file first, and name that
 
 
 class Files(Protocol):
-    """File operations on paths of one kind; implementations must be picklable."""
+    """File operations of one file system; implementations must be picklable."""
 
     def glob(self, pattern: str) -> list[str]:
-        """Returns the paths of the files (never folders) that match, sorted."""
+        """Returns the paths of the matching files (never folders), sorted."""
 
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is an existing folder."""
@@ -84,16 +84,16 @@ class Files(Protocol):
         """Opens a file for reading; seekable."""
 
     def create(self, path: str) -> BinaryIO:
-        """Creates or replaces a file for writing, with its folders."""
+        """Creates or replaces a file for writing, and creates its parent folders."""
 
     def rename(self, source: str, destination: str) -> None:
-        """Moves a file, in one step where the file system can, replacing the destination."""
+        """Moves a file, replacing the destination; atomically if the file system supports it."""
 
     def move_tree(self, source: str, destination: str) -> None:
-        """Moves a folder to a path that is not there, in one step where the file system can."""
+        """Moves a folder to a path that does not exist; atomically if supported."""
 
     def remove_tree(self, path: str) -> None:
-        """Deletes a folder and all that is in it; nothing happens where there is none."""
+        """Deletes a folder and its content, if it exists."""
 
 
 class LocalFiles:
@@ -110,10 +110,9 @@ class LocalFiles:
     """
 
     def glob(self, pattern: str) -> list[str]:
-        """Returns the paths of the files that match, sorted; ``**`` crosses folders.
+        """Returns the paths of the matching files, sorted; ``**`` crosses folders.
 
-        A link to a file that is gone is one of them: opening it fails, passing over it would lose
-        rows without a word.
+        Includes broken links: opening them fails, whereas skipping them would silently lose rows.
         """
         return sorted(p for p in glob.glob(pattern, recursive=True) if not os.path.isdir(p))
 
@@ -127,7 +126,7 @@ class LocalFiles:
         return open(path, "rb")
 
     def create(self, path: str) -> BinaryIO:
-        """Creates or replaces a file for writing, with its folders."""
+        """Creates or replaces a file for writing, and creates its parent folders."""
         os.makedirs(os.path.dirname(path) or ".", exist_ok=True)
         return cast(BinaryIO, open(path, "wb"))
 
@@ -140,6 +139,6 @@ class LocalFiles:
         os.rename(source, destination)
 
     def remove_tree(self, path: str) -> None:
-        """Deletes a folder and all that is in it."""
+        """Deletes a folder and its content."""
         if os.path.isdir(path):
             shutil.rmtree(path)

@@ -1,4 +1,4 @@
-"""Row filters in disjunctive normal form, as `pyarrow.parquet.read_table` takes them."""
+"""Row filters in disjunctive normal form, as for `pyarrow.parquet.read_table`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _FEW_VALUES = 64
 
 
 def _is_in(column: pc.Expression, values: pa.Array) -> pc.Expression:
-    # Older pyarrow (10, at least) holds statistics against comparisons, not against is_in.
+    # Older pyarrow (at least 10) uses statistics for comparisons, but not for is_in.
     if 0 < len(values) <= _FEW_VALUES:
         return functools.reduce(operator.or_, (column == value for value in values))
     return column.isin(values)
@@ -37,11 +37,11 @@ _OPERATORS: Mapping[str, Callable[[Any, Any], Any]] = {
     ">": lambda column, value: column > value,
     ">=": lambda column, value: column >= value,
     "in": lambda column, values: _is_in(column, values),
-    # Arrow's is_in is false of a null, not null: by itself its opposite would keep nulls.
+    # Arrow's is_in is false for a null, so its negation alone would keep nulls.
     "not in": lambda column, values: column.is_valid() & ~column.isin(values),
 }
-# Statistics leave NaN out, and NaN is not equal to anything: a row group whose minimum and maximum
-# are the value may hold a row to keep all the same.
+# Statistics ignore NaN, and NaN differs from every value: a row group whose minimum and maximum
+# equal the value may still hold a matching row.
 _BY_STATISTICS_OF_FLOATS: Mapping[str, Callable[[Any, Any], Any]] = {
     **_OPERATORS,
     "!=": lambda column, value: column.is_valid(),
@@ -54,16 +54,16 @@ _FORM = (
 
 
 class RowFilter:
-    """Rows to keep: any of several lists of conditions, all conditions of one list.
+    """Rows to keep: those that meet all conditions of any of several lists.
 
-    A row in which a condition's column is null is dropped, as in SQL. Dates and times may be
-    given as ISO 8601 text: values are cast to the type of their column.
+    As in SQL, a condition on a null is never met. Dates and times may be given as ISO 8601 text:
+    values are cast to the type of their column.
 
     Args:
         filters: ``[(column, op, value), ...]`` or ``[[(column, op, value), ...], ...]``.
 
     Raises:
-        ValueError: `filters` is of another form.
+        ValueError: `filters` has another form.
 
     Example:
         >>> keep = RowFilter([("alcohol", ">", 10), ("colour", "in", ["red", "white"])])
@@ -76,7 +76,7 @@ class RowFilter:
     """
 
     def __init__(self, filters: Sequence[Any]) -> None:
-        """Reads either form."""
+        """Parses either form."""
         if not _is_list(filters) or not filters:
             raise ValueError(Message(Argument.FILTERS, f": {_FORM}; found {filters!r}"))
         nested = all(_is_list(f) and f and _is_list(f[0]) for f in filters)
@@ -86,7 +86,7 @@ class RowFilter:
 
     @property
     def columns(self) -> tuple[str, ...]:
-        """The top-level columns that the conditions name, each once."""
+        """The top-level columns in the conditions, without repetition."""
         return tuple(dict.fromkeys(name for all_of in self._any_of for name, _, _ in all_of))
 
     def expression(self, schema: pa.Schema) -> pc.Expression:
@@ -112,10 +112,10 @@ class RowFilter:
         return any_of
 
     def may_hold(self, known: pa.Table) -> list[bool]:
-        """Tells for each row, of which only some columns are known, whether it may be one to keep.
+        """Tells for each row, from the known columns, whether it may match.
 
         Args:
-            known: These columns, one at least.
+            known: The known columns, at least one.
 
         Example:
             >>> known = pa.table({"colour": ["red", "blue"]})
@@ -133,12 +133,12 @@ class RowFilter:
     def row_groups(
         self, stream: BinaryIO, schema: pa.Schema, constants: Mapping[str, pa.Scalar] | None = None
     ) -> frozenset[int]:
-        """Returns the row groups of a Parquet file that may hold a row to keep.
+        """Returns the row groups of a Parquet file that may hold a matching row.
 
         Args:
             stream: The open file, or only its footer, with the length and the magic number.
-            schema: Its schema, or the wider one that it is read as.
-            constants: Columns that are not in the file, and the one value of each. Default: none.
+            schema: Its schema, or the wider one as which it is read.
+            constants: The values of columns that are not in the file. Default: none.
         """
         guarantees = [
             pc.field(name) == value if value.is_valid else pc.field(name).is_null()
@@ -172,10 +172,10 @@ class RowFilter:
 
 
 def to_json_value(value: object) -> object:
-    """Turns dates, times and decimals in a filter into the text that `RowFilter` reads back.
+    """Converts dates, times and decimals in a filter to text that `RowFilter` can parse.
 
     Raises:
-        TypeError: for anything else that JSON does not know.
+        TypeError: for any other type that JSON does not support.
     """
     if isinstance(value, (datetime.date, datetime.datetime, datetime.time)):
         return value.isoformat()

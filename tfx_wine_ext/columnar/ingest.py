@@ -1,11 +1,11 @@
-"""From Parquet files to splits of examples on disk: options, plan, shards, commit.
+"""Converts Parquet files to splits of examples on disk: options, plan, shards, commit.
 
-The work is cut into shard tasks from the footers alone, so the cut does not depend on the number
-of workers; each task reads its row groups in order and writes one shard of every split. The same
-input and options therefore give the same bytes, whoever does the work.
+Shard tasks are planned from the footers only, so they do not depend on the number of workers. Each
+task reads its row groups in order and writes one shard of every split. The same input and options
+therefore give the same bytes on every runner.
 
-Nothing becomes visible before all of it is there: shards are written to a staging folder inside
-the destination, verified, and moved to their places by `commit` once every row is accounted for.
+Output becomes visible only when it is complete: shards are written to a staging folder inside the
+destination and verified, and `commit` moves them into place once every row is accounted for.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 
 _logger = logging.getLogger(__name__)
 
-# A shard is cut after this much uncompressed Parquet data: some hundred thousand rows of a
-# dozen columns. Small enough to spread over workers, large enough for few files.
+# Uncompressed Parquet data per shard: some hundred thousand rows of a dozen columns. Small enough
+# to spread over workers, large enough for few files.
 SHARD_UNCOMPRESSED_BYTES = 64 * 1024 * 1024
-# Rows that are encoded, hashed and compressed at a time; one gzip member each. Memory grows with
-# it, speed does not above some ten thousand.
+# Rows that are encoded, hashed and compressed at a time, as one gzip member. More rows need more
+# memory, and above some ten thousand they are not faster.
 BATCH_ROWS = 32768
-# Threads within one shard task. Decoding, encoding and gzip run outside the interpreter lock,
-# hashing does not: more than a few gain nothing.
+# Threads within one shard task. Decoding, encoding and gzip release the interpreter lock, hashing
+# does not: more threads gain nothing.
 SHARD_THREADS = min(4, os.cpu_count() or 1)
 
 STAGING_FOLDER = ".staging"
@@ -82,22 +82,22 @@ _FILE_NAME = {
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """What to read and how to cut it; every value is JSON, so that it can be recorded.
+    """What to read and how to shard it; every value can be recorded as JSON.
 
     Attributes:
         encode: Which columns become which features.
-        filters: Rows to keep, as `pyarrow.parquet.read_table` takes them: a list of
-            ``(column, op, value)``, all of which must hold, or a list of such lists, one of
-            which must. Row groups that cannot hold such a row are not read.
-        unify_schemas: Read files of different schemas as one: a column that a file lacks is
-            null there, numbers are widened. False refuses them, because a lost column is more
+        filters: Rows to keep, as for `pyarrow.parquet.read_table`: a list of conditions
+            ``(column, op, value)`` that must all hold, or a list of such lists, of which one must
+            hold. Row groups that cannot match are not read.
+        unify_schemas: Merge the schemas of files that differ: a column that a file lacks is null
+            there, and numbers are widened. False raises an error, because a missing column is more
             often an accident than an intention.
         shuffle_seed: Shuffle the rows within each row group with this seed; None keeps the
             order of the file.
-        num_shards: Files per split; None cuts one after about 64 MiB of uncompressed data.
-            There are never more shards than row groups, and always at least one.
-        hive_partitioning: Read the names ``key=value`` of folders as columns, as Hive, Spark and
-            Arrow do; see `with_partitions`.
+        num_shards: Files per split; None makes one per about 64 MiB of uncompressed data. There is
+            at least one shard, and at most one per row group.
+        hive_partitioning: Read folder names ``key=value`` as columns, as Hive, Spark and Arrow do;
+            see `with_partitions`.
     """
 
     encode: EncodeOptions = field(default_factory=EncodeOptions)
@@ -112,7 +112,7 @@ class IngestOptions:
 
         Raises:
             ValueError: `num_shards` is not positive, `shuffle_seed` is negative,
-                `hive_partitioning` is no bool, or `filters` is not of the form above.
+                `hive_partitioning` is not a bool, or `filters` does not have the form above.
         """
         if not isinstance(self.hive_partitioning, bool):
             raise ValueError(
@@ -128,7 +128,7 @@ class IngestOptions:
             RowFilter(self.filters)
 
     def reads(self, name: str) -> bool:
-        """Tells whether a top-level column is read, for a feature of it or for a filter."""
+        """Tells whether a top-level column is read, for a feature or for a filter."""
         if self.filters and name in RowFilter(self.filters).columns:
             return True
         if name in self.encode.exclude_columns:
@@ -147,8 +147,8 @@ class IngestOptions:
             "num_shards": self.num_shards,
         }
         if not self.hive_partitioning:
-            # Left out by default: the text is part of the cache's key, and releases without this
-            # option have left results.
+            # Omitted by default: the text is part of the cache key, and releases without this
+            # option have cached results.
             values["hive_partitioning"] = False
         return json.dumps(values, sort_keys=True, default=to_json_value)
 
@@ -165,7 +165,7 @@ class IngestOptions:
 
 @dataclass(frozen=True)
 class OutputSplit:
-    """A split and its share: rows whose hash falls into its `hash_buckets` of all buckets."""
+    """A split and its number of hash buckets, which determines its share of the rows."""
 
     name: str
     hash_buckets: int = 1
@@ -173,7 +173,7 @@ class OutputSplit:
 
 @dataclass(frozen=True)
 class FilePart:
-    """Row groups of one file that a task reads."""
+    """The row groups of one file that a task reads."""
 
     path: str
     digest: str
@@ -186,7 +186,7 @@ class FilePart:
 class ShardTask:
     """One unit of work: some row groups, read in order, written as one shard of each split.
 
-    `rows` is the number of rows in them, before any filter.
+    `rows` is their number of rows before filtering.
     """
 
     index: int
@@ -203,7 +203,7 @@ class ShardTask:
 
 @dataclass(frozen=True)
 class ShardFile:
-    """One written shard: rows in it, its bytes on disk, and where under the destination it goes."""
+    """One written shard: its split, file name, number of rows, and size on disk."""
 
     split: str
     name: str
@@ -213,7 +213,7 @@ class ShardFile:
 
 @dataclass(frozen=True)
 class ShardResult:
-    """What one task did: rows read before any filter, and a file for every split."""
+    """The result of one task: rows read before filtering, and a file for every split."""
 
     index: int
     rows_read: int
@@ -233,13 +233,12 @@ class ShardResult:
 def find_tables(
     patterns: Sequence[str], root: str, options: IngestOptions, files: Files
 ) -> list[list[Footer]]:
-    """Finds the files of each input split, and reads what their footers and their paths say.
+    """Finds the files of each input split, and reads their footers and Hive partitions.
 
     Args:
         patterns: One for each input split.
-        root: The folder that the patterns lie in: names of folders below it, and only below it,
-            may be Hive partitions.
-        options: How to read them.
+        root: The folder of the patterns; only folders below it may be Hive partitions.
+        options: How to read the files.
         files: The file system.
 
     Returns:
@@ -257,20 +256,20 @@ def find_tables(
 
 
 def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.Schema, FeaturePlan]:
-    """Decides the schema of one input split and the features that come of it.
+    """Determines the schema of one input split and its features.
 
     Args:
         footers: The files of the input split; at least one.
-        options: How to read them.
+        options: How to read the files.
 
     Returns:
-        The schema that every batch is brought to, and the plan of its encoding.
+        The schema to which every batch is converted, and the plan for encoding it.
 
     Raises:
-        ValueError: a column cannot become a feature (all such columns are named), or the
-            schemas of two files differ in a column that is read and `unify_schemas` is False,
-            or the filters do not fit the schema.
-        ParquetFileError: two columns of a file that are read have one name.
+        ValueError: columns cannot become features (the message names all of them), the schemas of
+            two files differ in a column that is read and `unify_schemas` is False, or the filters
+            do not fit the schema.
+        ParquetFileError: two columns of a file that are read have the same name.
     """
     for footer in footers:
         counts = Counter(footer.schema.names)
@@ -322,18 +321,18 @@ def plan_shards(
     payload: str = TFRECORD_PAYLOAD,
     files: Files,
 ) -> list[ShardTask]:
-    """Cuts one input split into tasks.
+    """Divides one input split into tasks.
 
     Args:
-        footers: Its files, in the order in which they are read; at least one.
-        splits: The output splits; with one, no row is hashed.
+        footers: Its files in reading order; at least one.
+        splits: The output splits; with a single one, no row is hashed.
         options: What to read and how.
         partition_feature: Hash this feature instead of the whole example.
         payload: `TFRECORD_PAYLOAD` or `PARQUET_PAYLOAD`.
-        files: The file system, to look for row groups that the filters rule out.
+        files: The file system, to find row groups that the filters exclude.
 
     Returns:
-        At least one task; the same for the same input, whatever the number of workers.
+        At least one task; independent of the number of workers.
 
     Raises:
         ValueError: see `plan_schema`; or `partition_feature` is not a feature.
@@ -362,7 +361,7 @@ def plan_shards(
     rows = [0] * count
     before = 0
     for footer, group in groups:
-        # A group goes to the shard in whose share of all bytes its middle lies.
+        # The middle of a group, among all bytes, determines its shard.
         middle = before + group.uncompressed_bytes / 2
         before += group.uncompressed_bytes
         shard = min(int(middle / max(total_bytes, 1) * count), count - 1)
@@ -386,7 +385,7 @@ def plan_shards(
 
 
 def _append(parts: list[FilePart], footer: Footer, group: RowGroup) -> None:
-    """Adds a row group to a shard, to the last part where that is of the same file."""
+    """Adds a row group to a shard; extends the last part if it belongs to the same file."""
     if parts and parts[-1].path == footer.path:
         parts[-1] = replace(parts[-1], row_groups=(*parts[-1].row_groups, group.index))
     else:
@@ -398,11 +397,11 @@ def _append(parts: list[FilePart], footer: Footer, group: RowGroup) -> None:
 def _kept_files(
     footers: Sequence[Footer], schema: pa.Schema, options: IngestOptions
 ) -> Sequence[Footer]:
-    """Returns the files that the filters do not rule out by what stands in their paths."""
+    """Returns the files that the filters do not exclude by the partitions in their paths."""
     if not options.filters:
         return footers
     row_filter = RowFilter(options.filters)
-    # A column that is in a file as well is the file's: its rows have to be compared.
+    # If a column is also in a file, its values there are filtered instead.
     names = set(row_filter.columns).intersection(*(footer.in_path for footer in footers))
     if not names:
         return footers
@@ -417,7 +416,7 @@ def _kept_files(
 def _kept_row_groups(
     footer: Footer, schema: pa.Schema, options: IngestOptions, files: Files
 ) -> Sequence[RowGroup]:
-    """Returns the row groups of a file that the filters do not rule out."""
+    """Returns the row groups of a file that the filters do not exclude."""
     if not options.filters:
         return footer.row_groups
     row_filter = RowFilter(options.filters)
@@ -429,7 +428,7 @@ def _kept_row_groups(
         if footer.schema.field(position).type != wider and temporal_unit(wider) is not None:
             return footer.row_groups  # Arrow's cast of the statistics may wrap
     if set(row_filter.columns) <= set(footer.in_path):
-        return footer.row_groups  # `_kept_files` has looked at all that there is
+        return footer.row_groups  # `_kept_files` has checked all conditions
     partitions = dict(footer.partitions)
     constants = {
         name: partition_value(partitions[name], schema.field(name).type)[0]
@@ -447,21 +446,21 @@ def write_shard(
     files: Files,
     show: Callable[[int], None] = lambda rows: None,
 ) -> ShardResult:
-    """Does one task: reads its row groups and writes its shard of every split, staged.
+    """Runs one task: reads its row groups and writes its shard of every split to staging.
 
     Args:
         task: From `plan_shards`.
         destination: Folder of the artifact; the shards are written to its staging folder.
-        files: The file system of both sides.
-        show: Is told how many rows have been read, again and again. Default: nobody is.
+        files: The file system of input and output.
+        show: Called repeatedly with the number of rows read so far. Default: no progress.
 
     Returns:
-        Rows read, and the files written. The same task may run twice, even at once: the bytes
-        are equal, and the last one to finish stands.
+        Rows read, and the files written. A task may run twice, even at the same time: the bytes
+        are equal, and the last file written remains.
 
     Raises:
         ParquetFileError: the file changed, is corrupt, or holds a value that cannot be encoded.
-        OSError: a shard cannot be written, or reads back other than it was written.
+        OSError: a shard cannot be written, or reads back differently.
     """
     started = time.monotonic()
     staging = f"{destination}/{STAGING_FOLDER}"
@@ -482,7 +481,7 @@ def write_shard(
             rows_read += batch.num_rows
             show(rows_read)
             pending.append(pool.submit(_split_batch, task, path, row_group, batch))
-            if len(pending) > SHARD_THREADS:  # keeps memory flat
+            if len(pending) > SHARD_THREADS:  # bounds memory
                 write_oldest()
         while pending:
             write_oldest()
@@ -513,12 +512,12 @@ def _batches(task: ShardTask, files: Files) -> Iterator[tuple[str, int, pa.Recor
             part.stamp,
             part.partitions,
         )
-        if task.options.shuffle_seed is None or not wanted:  # rows without columns are all alike
+        if task.options.shuffle_seed is None or not wanted:  # rows without columns are identical
             for row_group, batch in batches:
                 yield part.path, row_group, batch
             continue
-        for row_group, of_group in itertools.groupby(batches, key=operator.itemgetter(0)):
-            table = pa.Table.from_batches([batch for _, batch in of_group])
+        for row_group, group_batches in itertools.groupby(batches, key=operator.itemgetter(0)):
+            table = pa.Table.from_batches([batch for _, batch in group_batches])
             seed = (task.options.shuffle_seed, int(part.digest[:8], 16), row_group)
             order = np.random.default_rng(seed).permutation(table.num_rows)
             for batch in table.take(pa.array(order)).combine_chunks().to_batches(BATCH_ROWS):
@@ -534,20 +533,20 @@ class _Chunk:
 
 
 def _split_batch(task: ShardTask, path: str, row_group: int, batch: pa.RecordBatch) -> list[_Chunk]:
-    """Filters and encodes a batch and cuts it into the task's splits."""
+    """Filters and encodes a batch and divides it among the task's splits."""
     try:
         if task.options.filters:
             batch = RowFilter(task.options.filters).apply(batch)
         encoded = encode_examples(batch, task.plan)
         rows_of_split = _rows_of_splits(task, batch, encoded)
     except ValueError as error:
-        # An EncodeError's row counts within the batch: of no use to anyone who has the file.
-        found = Message.of(error)
+        # An EncodeError's row number is relative to the batch, which is useless for the file.
+        problem = Message.of(error)
         if isinstance(error, EncodeError):
-            found = Message(f"column {error.column!r}: ", error.reason)
+            problem = Message(f"column {error.column!r}: ", error.reason)
         raise ParquetFileError(
             path,
-            Message(f"row group {row_group}, ", found),
+            Message(f"row group {row_group}, ", problem),
             Message("or leave the column out (", Setting(Argument.EXCLUDE_COLUMNS), ")"),
         ) from error
     if task.payload == TFRECORD_PAYLOAD:
@@ -562,7 +561,7 @@ def _split_batch(task: ShardTask, path: str, row_group: int, batch: pa.RecordBat
 def _rows_of_splits(
     task: ShardTask, batch: pa.RecordBatch, encoded: EncodedExamples
 ) -> list[npt.NDArray[np.int64]]:
-    """Returns for each split the numbers of its rows, ascending."""
+    """Returns the ascending row numbers of each split."""
     if len(task.splits) == 1:
         return [np.arange(batch.num_rows)]
     upper = np.cumsum([split.hash_buckets for split in task.splits])
@@ -575,11 +574,11 @@ def _rows_of_splits(
 
 
 class _StagedFile:
-    """A file that is written under a name of its own, verified, and then given its real name."""
+    """A file that is written under a temporary name, verified, and then renamed."""
 
     def __init__(self, path: str, files: Files) -> None:
         self._path = path
-        # Two attempts at one task must not write into one file.
+        # Two attempts at one task must not write to the same file.
         self._attempt_path = f"{path}.{uuid.uuid4().hex}"
         self._files = files
         with self._named_errors():
@@ -590,13 +589,13 @@ class _StagedFile:
 
     @contextlib.contextmanager
     def _named_errors(self) -> Iterator[None]:
-        """Says which file it is that cannot be written: the system's own message does not."""
+        """Names the file that cannot be written, which the system's message does not."""
         try:
             yield
         except OSError as error:
             raise OSError(
-                f"{self._path}: cannot be written ({error}); make room on the disk or mend it, "
-                "then run again"
+                f"{self._path}: cannot be written ({error}); free or repair the disk, then run "
+                "again"
             ) from error
 
     def write(self, data: bytes) -> int:
@@ -617,7 +616,7 @@ class _StagedFile:
                 self._stream.close()
 
     def finish(self) -> int:
-        """Closes the file, compares what is there with what was written, and renames it."""
+        """Closes the file, verifies its content, and renames it."""
         self.close()
         crc32, size = 0, 0
         with self._files.open(self._attempt_path) as stream:
@@ -643,7 +642,7 @@ class _TFRecordWriter:
         self._open(task)
 
     def write(self, chunk: _Chunk) -> None:
-        # TensorFlow takes an empty gzip member for the end of the file and reads no further.
+        # TensorFlow treats an empty gzip member as the end of the file.
         if chunk.rows:
             self._append(chunk.data)
             self._rows += chunk.rows
@@ -653,23 +652,23 @@ class _TFRecordWriter:
         return ShardFile(self._split, self._name, self._rows, self._file.finish())
 
     def _open(self, task: ShardTask) -> None:
-        """Begins the file; gzip has no beginning."""
+        """Writes the file header, which gzip does not have."""
 
     def _append(self, data: Any) -> None:
         self._file.write(data)
 
     def _end(self) -> None:
-        if not self._rows:  # A gzip file of nothing, not an empty file.
+        if not self._rows:  # A gzip file without content, not an empty file.
             self._file.write(igzip.compress(b"", 1, mtime=0))
 
     def abandon(self) -> None:
-        """Closes what is open: nothing after `finish`; after an error, what was written is lost."""
+        """Closes the file after an error; does nothing after `finish`."""
         with contextlib.suppress(OSError):
             self._file.close()
 
 
 class _ParquetWriter(_TFRecordWriter):
-    """Writes one shard of one split as Parquet, a row group a batch."""
+    """Writes one shard of one split as Parquet, one row group per batch."""
 
     def _open(self, task: ShardTask) -> None:
         self._schema = feature_schema(task.plan)
@@ -679,7 +678,7 @@ class _ParquetWriter(_TFRecordWriter):
         self._writer.write_batch(data)
 
     def _end(self) -> None:
-        if not self._rows:  # pyarrow 18 cannot read the whole of a file without a row group.
+        if not self._rows:  # pyarrow 18 cannot read a file without row groups as a whole.
             self._writer.write_table(self._schema.empty_table())
         self._writer.close()
 
@@ -693,17 +692,17 @@ _SPLIT_WRITERS = {TFRECORD_PAYLOAD: _TFRecordWriter, PARQUET_PAYLOAD: _ParquetWr
 
 
 def split_folder(split: str) -> str:
-    """Returns the folder of a split inside an Examples artifact, as TFX has it."""
+    """Returns TFX's folder name of a split inside an Examples artifact."""
     return f"Split-{split}"
 
 
 def clear(destination: str, splits: Iterable[str], files: Files) -> None:
-    """Deletes what an earlier, interrupted run may have left in an artifact's folder."""
+    """Deletes leftovers of an interrupted run from an artifact's folder."""
     staging = f"{destination}/{STAGING_FOLDER}"
     files.remove_tree(staging)
     for path in (f"{destination}/{split_folder(split)}" for split in splits):
         if files.is_dir(path):
-            # Deleting takes many steps; until the last, half a split must not look like one.
+            # Moved first: a partly deleted split must not look like a complete one.
             files.move_tree(path, staging)
             path = staging
         files.remove_tree(path)
@@ -712,7 +711,7 @@ def clear(destination: str, splits: Iterable[str], files: Files) -> None:
 def commit(
     destination: str, tasks: Sequence[ShardTask], results: Sequence[ShardResult], files: Files
 ) -> list[ShardFile]:
-    """Moves the staged splits to their places, once every row is accounted for.
+    """Moves the staged splits into place, once every row is accounted for.
 
     Args:
         destination: Folder of the artifact.
@@ -724,8 +723,8 @@ def commit(
         The files of all splits, by split and shard.
 
     Raises:
-        RuntimeError: rows, shards or files are missing: the engine that ran the tasks lost some.
-            Nothing was moved.
+        RuntimeError: rows, shards or files are missing, because the runner lost tasks. Nothing was
+            moved.
     """
     staging = f"{destination}/{STAGING_FOLDER}"
     done = {(file.split, file.name) for result in results for file in result.files}
@@ -740,7 +739,7 @@ def commit(
         raise RuntimeError(
             f"{destination}: expected {len(tasks)} shard tasks with {rows_expected} rows, found "
             f"{len(results)} with {rows_read}; the Beam runner lost work, nothing was published: "
-            "run again, on another runner if it happens again"
+            "run again, and if the error persists, use another runner"
         )
     folders = sorted({split_folder(split) for split, _ in expected})
     wanted = {f"{staging}/{split_folder(split)}/{name}" for split, name in expected}
@@ -752,7 +751,7 @@ def commit(
             "check that all workers reach the same folder, then run again"
         )
     for path in staged - wanted:
-        # Left by an attempt that was broken off and done again: readers take all of a folder.
+        # Left by an interrupted attempt; readers would read every file in the folder.
         files.rename(path, f"{staging}/{path.rpartition('/')[2]}")
     for folder in folders:
         files.move_tree(f"{staging}/{folder}", f"{destination}/{folder}")

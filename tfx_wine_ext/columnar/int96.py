@@ -1,11 +1,10 @@
-"""INT96, the timestamps of Impala, Hive and older Spark: a day and the nanoseconds of the day.
+"""Decodes INT96, the timestamps of Impala, Hive and older Spark: a day and its nanoseconds.
 
-pyarrow makes nanoseconds or microseconds of them. Neither is right: nanoseconds wrap before 1677
-and after 2262, so that 9999-12-31, which stands for "for ever", becomes a day of 1816; and to
-microseconds it takes the nanoseconds of the day for unsigned, while its own writer counts those of
-a moment before 1970 backwards, so that a moment of 1900 becomes one of 2484. Which of the two it
-was cannot be told from the result. So the 12 bytes are read as they are and decoded here: the
-footer is made to say that the column holds bytes.
+pyarrow converts them to nanoseconds or microseconds, and both can be wrong. Nanoseconds wrap before
+1677 and after 2262: 9999-12-31, a common value for "forever", becomes a day in 1816. For
+microseconds, pyarrow treats the nanoseconds of the day as unsigned, although its own writer makes
+them negative before 1970: a time in 1900 becomes one in 2484. The result does not show whether this
+happened. Therefore the footer is rewritten so that the column holds bytes, which are decoded here.
 """
 
 from __future__ import annotations
@@ -26,12 +25,12 @@ _MOST_DAYS = 106_751_990
 _TRUE, _FALSE, _BYTE, _I32, _DOUBLE, _BINARY = 1, 2, 3, 5, 7, 8
 _LIST, _SET, _STRUCT = 9, 10, 12
 _INTEGERS = (4, 5, 6)
-# The numbers of Parquet's physical types, and a length, as the protocol writes them: twice.
+# Parquet's physical types, and a length, in the protocol's zigzag encoding: doubled.
 _INT96, _FIXED_LEN_BYTE_ARRAY, _LENGTH_12 = 2 * 3, 2 * 7, 2 * _BYTES
 
 
 class Int96Error(ValueError):
-    """A timestamp is too far away for 64 bits of microseconds; the message says how far."""
+    """A timestamp does not fit into 64 bits of microseconds; the message says by how much."""
 
 
 def footer_of_bytes(metadata: bytes) -> bytes:
@@ -58,7 +57,7 @@ def footer_of_bytes(metadata: bytes) -> bytes:
 
 
 class _Walk:
-    """Goes through the metadata once, and notes what is to be replaced."""
+    """Walks the metadata once, and records replacements."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
@@ -76,7 +75,7 @@ class _Walk:
             shift += 7
 
     def fields(self) -> Iterator[tuple[int, int, int]]:
-        """Yields number, type and position of each field; the caller passes its value."""
+        """Yields number, type and position of each field; the caller skips its value."""
         field = 0
         while self.data[self.at]:
             start = self.at
@@ -90,7 +89,7 @@ class _Walk:
         self.at += 1
 
     def elements(self) -> Iterator[int]:
-        """Yields the type of each element of a list; the caller passes its value."""
+        """Yields the type of each element of a list; the caller skips its value."""
         header = self.data[self.at]
         self.at += 1
         size = header >> 4
@@ -121,12 +120,12 @@ class _Walk:
             raise ValueError(f"a field of type {type_} is not known to Parquet")
 
     def schema_element(self) -> None:
-        """Makes bytes of an element that is INT96: another type, and a length behind it."""
+        """Changes an INT96 element to bytes: another type, followed by a length."""
         is_int96 = False
         before = 0
         for field, type_, start in self.fields():
             if is_int96 and before == 1 and field > 2 and self.data[start] >> 4:
-                # Fields are counted from the one before, which is the length now.
+                # Field numbers are relative to the previous field, which is now the length.
                 header = bytes([(field - 2) << 4 | type_])
                 self.edits.append((start, start + 1, header))
             value_at = self.at
@@ -135,7 +134,7 @@ class _Walk:
                 is_int96 = True
                 length = bytes([1 << 4 | _I32, _LENGTH_12])
                 self.edits.append((value_at, self.at, bytes([_FIXED_LEN_BYTE_ARRAY]) + length))
-            elif field == 2 and is_int96:  # A length that means nothing: ours is written already.
+            elif field == 2 and is_int96:  # A meaningless length; ours is already written.
                 self.edits.append((start, self.at, b""))
             before = field
 
@@ -162,11 +161,11 @@ def with_timestamps(array: pa.Array, type_: pa.DataType) -> pa.Array:
     """Decodes the INT96 values in an array.
 
     Args:
-        array: As it is read by a footer of `footer_of_bytes`.
-        type_: The type that it has by the footer as it was, with timestamps of microseconds.
+        array: An array that was read with a footer from `footer_of_bytes`.
+        type_: Its type in the original footer, with timestamps of microseconds.
 
     Returns:
-        An array of `type_`; what cannot hold INT96 values is as it was. Nanoseconds are rounded
+        An array of `type_`; arrays without INT96 values are unchanged. Nanoseconds are rounded
         down, as everywhere.
 
     Raises:
@@ -205,7 +204,7 @@ def _decoded(array: pa.Array, type_: pa.DataType) -> pa.Array:
     nanoseconds = np.ascontiguousarray(words[:, :8]).view("<i8")[:, 0]
     days = np.ascontiguousarray(words[:, 8:]).view("<i4")[:, 0].astype(np.int64)
     days -= _JULIAN_DAY_OF_1970
-    days += nanoseconds // _NANOSECONDS_A_DAY  # -1, say, where they are counted backwards.
+    days += nanoseconds // _NANOSECONDS_A_DAY  # Negative for negative nanoseconds.
     nanoseconds %= _NANOSECONDS_A_DAY
     far = np.abs(days) > _MOST_DAYS
     if array.null_count:

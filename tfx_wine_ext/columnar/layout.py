@@ -1,6 +1,6 @@
-"""What the names of folders and files say: which of them are data, and their Hive partitions.
+"""Interprets names of folders and files: which of them are data, and their Hive partitions.
 
-Text only: nothing here looks at a file system.
+It works on text only, and accesses no file system.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from urllib.parse import unquote
 
 from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 
-# What Hive and Spark write for a null, and Arrow reads as one.
+# The name of null in Hive, Spark and Arrow.
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
-# Beam writes to a folder ``beam-temp-...`` first, and leaves it where it was stopped.
+# Beam first writes to a folder ``beam-temp-...``, which remains if Beam is stopped.
 _HIDDEN = ("_", ".", "beam-temp-")
 
 # Name and text of each partition column, None for a null, in the order of the folders.
@@ -26,13 +26,13 @@ class PartitionError(ValueError):
     """Folders cannot be read as Hive partitions.
 
     Attributes:
-        path: The file, or the folder, that is in the way.
+        path: The file or folder at fault.
         found: What was found there.
-        remedy: What to do; switching partitions off is always another way.
+        remedy: What to do; disabling partitions is always an alternative.
     """
 
     def __init__(self, path: str, found: str, remedy: str) -> None:
-        """Composes the message, which is for authors of pipelines."""
+        """Builds the message, which is for authors of pipelines."""
         super().__init__(
             Message(
                 f"{path}: {found}; {remedy}, or read the folders' names as no columns (",
@@ -45,12 +45,12 @@ class PartitionError(ValueError):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[type[PartitionError], tuple[str, str, str]]:
-        """Lets the error cross process boundaries whole."""
+        """Lets the error be pickled with all its fields."""
         return PartitionError, (self.path, self.found, self.remedy)
 
 
 def is_hidden(path: str) -> bool:
-    """Tells whether the last part of a path is a name that marks what is not data.
+    """Tells whether the last part of a path is a name for files that are not data.
 
     Example:
         >>> is_hidden("data/_SUCCESS"), is_hidden("data/part-0.parquet")
@@ -60,10 +60,10 @@ def is_hidden(path: str) -> bool:
 
 
 def is_hidden_folder(name: str) -> bool:
-    """Tells whether what is in a folder of this name is no data.
+    """Tells whether a folder of this name holds no data.
 
-    As for Spark, a name with ``=`` is that of a partition even if it begins with ``_``; one that
-    begins with ``.`` is hidden in any case.
+    As in Spark, a name with ``=`` is a partition even if it begins with ``_``; a name that begins
+    with ``.`` is always hidden.
 
     Example:
         >>> [is_hidden_folder(name) for name in ("_temporary", ".staging", "_day=1", "a")]
@@ -73,7 +73,7 @@ def is_hidden_folder(name: str) -> bool:
 
 
 def fixed_folder(pattern: str) -> str:
-    """Returns the folder that a pattern fixes: its parts before the first with a wildcard.
+    """Returns the fixed folder of a pattern: its parts before the first wildcard.
 
     Example:
         >>> fixed_folder("data/year=2024/*/x-?.parquet"), fixed_folder("data/x.parquet")
@@ -84,14 +84,14 @@ def fixed_folder(pattern: str) -> str:
 
 
 def visible(paths: Sequence[str], pattern: str) -> list[str]:
-    """Leaves out the files that lie in hidden folders or are hidden themselves.
+    """Removes hidden files and files in hidden folders.
 
-    Spark, Hive and Arrow keep there what is not data, or not yet: ``_SUCCESS``, ``_metadata``,
-    ``.x.crc``, ``_temporary/``. Parts that the pattern fixes are not looked at, and a part that it
-    names with its ``_`` or ``.`` (``**/_old/*``) is visible.
+    Spark, Hive and Arrow use hidden names for files that are not data, or not yet: ``_SUCCESS``,
+    ``_metadata``, ``.x.crc``, ``_temporary/``. The fixed parts of the pattern are not checked, and
+    a part that the pattern spells with its ``_`` or ``.`` (``**/_old/*``) is visible.
 
     Args:
-        paths: What the pattern matches, with the parts that it fixes as they stand there.
+        paths: Paths that match the pattern, beginning with its fixed parts.
         pattern: The pattern.
 
     Example:
@@ -109,7 +109,7 @@ def visible(paths: Sequence[str], pattern: str) -> list[str]:
         key = name, is_file
         if key not in hidden:
             hides = is_hidden(name) if is_file else is_hidden_folder(name)
-            hidden[key] = hides and not any(fnmatch.fnmatchcase(name, each) for each in named)
+            hidden[key] = hides and not any(fnmatch.fnmatchcase(name, part) for part in named)
         return hidden[key]
 
     def is_visible(path: str) -> bool:
@@ -124,15 +124,15 @@ def visible(paths: Sequence[str], pattern: str) -> list[str]:
 def partitions_of(folder: str, root: str) -> Partitions:
     """Reads the Hive partitions ``key=value`` in the path of a folder.
 
-    Keys and values are decoded as URLs have them (``%20``), as Arrow and Spark write them; folders
-    without ``=`` are passed over.
+    Keys and values are URL-decoded (``%20``), as Arrow and Spark encode them; folders without ``=``
+    are skipped.
 
     Args:
         folder: The folder of a file.
-        root: The folder of the table; parts of its own path are no partitions.
+        root: The folder of the table; parts of its own path are not partitions.
 
     Raises:
-        PartitionError: A key comes twice, or a value is no text in UTF-8.
+        PartitionError: A key occurs twice, or a value is not text in UTF-8.
 
     Example:
         >>> partitions_of("data/year=2024/city=New%20York", "data")
@@ -142,7 +142,7 @@ def partitions_of(folder: str, root: str) -> Partitions:
         >>> partitions_of("data/year=2024", "data/year=2024")
         ()
     """
-    found: dict[str, str | None] = {}
+    partitions: dict[str, str | None] = {}
     for part in os.path.relpath(folder or ".", root or ".").split("/"):
         if "=" not in part:
             continue
@@ -154,16 +154,16 @@ def partitions_of(folder: str, root: str) -> Partitions:
                 f"the folder {part!r} is no text in UTF-8 when its %-signs are decoded",
                 "rename it",
             ) from error
-        if key in found:
+        if key in partitions:
             raise PartitionError(
                 folder,
                 f"the partition column {key!r} comes twice in this path",
                 "rename one of the folders",
             )
-        found[key] = None if value == NULL_PARTITION else value
-    return tuple(found.items())
+        partitions[key] = None if value == NULL_PARTITION else value
+    return tuple(partitions.items())
 
 
 def _fixed_parts(parts: Sequence[str]) -> int:
-    """Returns how many parts come before the first with a wildcard."""
+    """Returns the number of parts before the first wildcard."""
     return next((n for n, part in enumerate(parts) if any(c in part for c in "*?[")), len(parts))

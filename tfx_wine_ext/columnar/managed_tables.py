@@ -1,8 +1,7 @@
-"""Tables whose folder holds more than their rows: Delta Lake, Iceberg, Hudi, Paimon.
+"""Detects tables whose folders hold more than their rows: Delta Lake, Iceberg, Hudi, Paimon.
 
-Such a table keeps files whose rows were deleted or replaced, and says in its own metadata which
-files, and which rows of them, are still part of it. To read the folder as plain Parquet files would
-bring the others back.
+Such a table keeps files with deleted or replaced rows; its metadata say which files, and which of
+their rows, are current. Reading the folder as plain Parquet files would restore the others.
 """
 
 from __future__ import annotations
@@ -16,22 +15,22 @@ from dataclasses import dataclass
 
 from tfx_wine_ext.columnar.files import Files
 
-# Threads, and how many folders beside each other are asked for one by one: on object stores the
-# time is all latency.
+# Threads, and the number of sibling folders up to which each is queried separately: on object
+# stores latency dominates.
 _LOOKING = 16
 _FEW = 4
 
 
 @dataclass(frozen=True)
 class _Format:
-    """A format, the folder in which it keeps what is its own, and the files there that tell it."""
+    """A table format, its metadata folder, and the files there that identify it."""
 
     name: str
     own_folder: str
     marker: str
 
     def is_told_by_folder(self) -> bool:
-        """Whether nobody else has a folder of this name, so that even an empty one tells."""
+        """Whether the folder's name alone identifies the format, even if it is empty."""
         return self.marker == "*"
 
 
@@ -42,7 +41,7 @@ _FORMATS = (
     _Format("Iceberg", "metadata", "version-hint.text"),
     _Format("Paimon", "snapshot", "snapshot-*"),
 )
-# Hive's transactional tables keep every change in a folder of its own.
+# Hive's transactional tables keep every change in a separate folder.
 _HIVE_ACID = re.compile(r"(base_\d+|(delete_)?delta_\d{7}_\d{7}(_\d{4})?)(_v\d+)?")
 
 
@@ -53,7 +52,7 @@ class ManagedTable:
     Attributes:
         format: ``Delta Lake``, ``Iceberg``, ``Hudi``, ``Paimon`` or ``transactional Hive``.
         folder: The folder of the table.
-        path: The first of the files that belongs to it.
+        path: The first of the given files that belongs to it.
     """
 
     format: str
@@ -62,15 +61,15 @@ class ManagedTable:
 
 
 def managed_table_of(paths: Sequence[str], files: Files) -> ManagedTable | None:
-    """Returns the first table, in the order of the files, that one of them belongs to.
+    """Returns the first managed table, in the order of the files, that a file belongs to.
 
-    It is looked for in every folder above a file, so that it is found from inside a partition as
-    well; above where a local link leads, too. A file that is named in the format's own folder (a
-    checkpoint in ``_delta_log``) does not count: nobody takes it for rows of the table.
+    Every folder above a file is checked, so a table is found from inside a partition, too; for a
+    local link, also the folders above its target. A file in the format's own folder (a checkpoint
+    in ``_delta_log``) is ignored, since it does not hold rows of the table.
 
     Args:
         paths: The files.
-        files: The file system that they lie on.
+        files: The file system of the files.
 
     Example:
         >>> import pathlib, tempfile
@@ -90,21 +89,21 @@ def managed_table_of(paths: Sequence[str], files: Files) -> ManagedTable | None:
         for folder in _folders_of(path):
             path_of_folder.setdefault(folder, path)
     folders_above = {folder: [*_above(folder)] for folder in path_of_folder}
-    looked_at = sorted({each for above in folders_above.values() for each in above})
-    marked = _marked(looked_at, files)
+    candidates = sorted({table for above in folders_above.values() for table in above})
+    marked = _marked(candidates, files)
     for folder, path in path_of_folder.items():
-        for each in folders_above[folder]:
-            for found in _FORMATS:
-                own = f"{each}/{found.own_folder}"
+        for table in folders_above[folder]:
+            for format_ in _FORMATS:
+                own = f"{table}/{format_.own_folder}"
                 if own in marked and not f"{folder}/".startswith(f"{own}/"):
-                    return ManagedTable(found.name, each, path)
-            if _HIVE_ACID.fullmatch(each.rpartition("/")[2]):
-                return ManagedTable("transactional Hive", os.path.dirname(each), path)
+                    return ManagedTable(format_.name, table, path)
+            if _HIVE_ACID.fullmatch(table.rpartition("/")[2]):
+                return ManagedTable("transactional Hive", os.path.dirname(table), path)
     return None
 
 
 def _folders_of(path: str) -> Iterable[str]:
-    """Yields the folder of a file, and that of the file that it is a link to."""
+    """Yields the folder of a file, and the folder of a link's target."""
     if "://" in path:
         yield path.rpartition("/")[0]
         return
@@ -123,19 +122,19 @@ def _above(folder: str) -> Iterable[str]:
 
 
 def _marked(folders: Sequence[str], files: Files) -> set[str]:
-    """Returns the folders, of those that a format would have as its own, that are there."""
-    asked = [(each, format_) for each in _patterns(folders) for format_ in _FORMATS]
+    """Returns the existing metadata folders of all formats."""
+    queries = [(pattern, format_) for pattern in _patterns(folders) for format_ in _FORMATS]
     with ThreadPoolExecutor(_LOOKING) as pool:
-        found = pool.map(lambda pair: _own_folders(pair[0], pair[1], files), asked)
-        return {folder for of_one in found for folder in of_one}
+        results = pool.map(lambda query: _own_folders(query[0], query[1], files), queries)
+        return {folder for own_folders in results for folder in own_folders}
 
 
 def _patterns(folders: Sequence[str]) -> Iterable[str]:
-    """Yields each folder as a pattern; many that are beside each other on a store as one."""
+    """Yields a pattern for each folder; many siblings on an object store share one."""
     beside: dict[str, list[str]] = {}
     for folder in folders:
         parent = folder.rpartition("/")[0]
-        # Each is a folder to look at where the disk is near; names with dots need it.
+        # Local folders are checked one by one, which names with dots require.
         together = "://" in parent and not parent.endswith("://") and parent.strip("/")
         beside.setdefault(parent if together else folder, []).append(folder)
     for parent, children in beside.items():
@@ -151,5 +150,5 @@ def _own_folders(pattern: str, format_: _Format, files: Files) -> Iterable[str]:
         if "://" not in own and format_.is_told_by_folder():
             return [path for path in glob.glob(own) if os.path.isdir(path)]
         return {path.rpartition("/")[0] for path in files.glob(f"{own}/{format_.marker}")}
-    except Exception:  # Whatever a file system raises that does not let one look so far up.
+    except Exception:  # File systems may raise anything for folders without access.
         return ()

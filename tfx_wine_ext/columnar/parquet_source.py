@@ -1,7 +1,6 @@
 """Parquet files as a source of Arrow batches: footers, fingerprints and row groups.
 
-Everything that can be known without reading data is read from the footers first, so that a
-file that cannot work is refused before any worker starts.
+Footers are read first, so that unusable files are refused before any worker starts.
 """
 
 from __future__ import annotations
@@ -42,23 +41,23 @@ Stamp = tuple[int, int, int]
 
 MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"
-# A file up to this size is fingerprinted by all of its bytes: one small read that leaves no
-# change unnoticed. A larger one by its size and footer, so that a terabyte costs no more.
+# The fingerprint of a file up to this size covers all of its bytes, which detects every change. The
+# fingerprint of a larger file covers its size and footer, which costs no more for a terabyte.
 WHOLE_FILE_FINGERPRINT_BYTES = 8 * 1024 * 1024
-# A batch has so many bytes, by what the rows of its row group have on average.
+# The size of a batch, estimated by the average row of its row group.
 BATCH_BYTES = 64 * 1024 * 1024
-# Footers are read by this many threads: on object stores the time is all latency.
+# Threads that read footers: on object stores latency dominates.
 FOOTER_READERS = 16
-# Some writers put a checksum on every page; pyarrow looks at it from version 13 on.
+# Some writers add a checksum to every page; pyarrow can verify it from version 13 on.
 _CHECK_PAGES = {
     option: True
     for option in inspect.signature(pq.ParquetFile).parameters
     if option == "page_checksum_verification"
 }
-# One way for every reader, that of the footer included, so that all see the same types.
-# INT96 is read as bytes and decoded by us, see int96.py; this is for the types in the schema.
+# The same for every reader, including that of the footer, so that all see the same types.
+# INT96 is read as bytes and decoded by int96.py; this option sets the types in the schema.
 READER_OPTIONS: dict[str, Any] = {"coerce_int96_timestamp_unit": "us"}
-# What pyarrow says, as a plain OSError, of what is sound and it cannot do.
+# pyarrow's messages, in a plain OSError, for valid files that it does not support.
 _UNSUPPORTED = re.compile(
     "not (yet |currently )?(implemented|supported)|only supports|unsupported|not recognized"
     "|unknown encoding",
@@ -75,11 +74,10 @@ class ParquetFileError(ValueError):
         path: The file.
         found: What is wrong with it.
         remedy: What to do.
-        kind: ``damaged``: another copy may be sound. ``unsupported``: sound as far as is known,
-            but not for this library, or not for this version of pyarrow. ``memory``: nothing is
-            wrong with it, memory has run out. ``changed``: it is not what the run had begun with.
-            ``unreadable``: a disk or a connection failed. ``unusable``: anything else, such as a
-            path that is not there.
+        kind: ``damaged``: another copy may be intact. ``unsupported``: probably intact, but not
+            supported by this library or this version of pyarrow. ``memory``: memory has run out.
+            ``changed``: it changed since the run began. ``unreadable``: a disk or a connection
+            failed. ``unusable``: anything else, such as a missing path.
     """
 
     def __init__(
@@ -89,7 +87,7 @@ class ParquetFileError(ValueError):
         remedy: str | Message,
         kind: ErrorKind = "unusable",
     ) -> None:
-        """Composes the message ``Parquet file PATH: FOUND; REMEDY``."""
+        """Builds the message ``Parquet file PATH: FOUND; REMEDY``."""
         super().__init__(Message(f"Parquet file {path}: ", found, "; ", remedy))
         self.path = path
         self.found = found
@@ -99,13 +97,13 @@ class ParquetFileError(ValueError):
     def __reduce__(
         self,
     ) -> tuple[type[ParquetFileError], tuple[str, str | Message, str | Message, ErrorKind]]:
-        """Lets the error cross process boundaries whole."""
+        """Lets the error be pickled with all its fields."""
         return ParquetFileError, (self.path, self.found, self.remedy, self.kind)
 
 
 @dataclass(frozen=True)
 class RowGroup:
-    """One row group: its number in the file, its rows and its uncompressed bytes."""
+    """One row group: its index in the file, its number of rows, and its uncompressed size."""
 
     index: int
     rows: int
@@ -114,20 +112,20 @@ class RowGroup:
 
 @dataclass(frozen=True)
 class Footer:
-    """What the footer of one file says.
+    """The footer of one file.
 
     Attributes:
         path: The file.
         size: Bytes in the file.
-        digest: 32 hexadecimal digits; of the whole file up to
-            `WHOLE_FILE_FINGERPRINT_BYTES`, of size and footer above.
+        digest: 32 hexadecimal digits, computed from the whole file up to
+            `WHOLE_FILE_FINGERPRINT_BYTES`, and from size and footer of a larger one.
         schema: The Arrow schema of the file.
-        row_groups: In file order.
-        stamp: Of a local file, what notices that it was written to later in the run: its device,
-            its number there, and the time of its last modification in nanoseconds.
-        partitions: What the folders of the file say; see `with_partitions`, which adds their
-            columns to `schema`. Default: nothing.
-        in_path: Those of these columns that the file itself has not. Default: none.
+        row_groups: The row groups in file order.
+        stamp: For a local file, its device, inode and modification time in nanoseconds, to detect
+            later writes.
+        partitions: Hive partitions in the file's path; `with_partitions` adds their columns to
+            `schema`. Default: none.
+        in_path: The partition columns that the file itself lacks. Default: none.
     """
 
     path: str
@@ -141,15 +139,15 @@ class Footer:
 
     @property
     def rows(self) -> int:
-        """Rows in the file."""
+        """The number of rows in the file."""
         return sum(group.rows for group in self.row_groups)
 
 
 def find_files(pattern: str, files: Files) -> list[str]:
-    """Lists the files that match a pattern, in the order in which they are read: by name.
+    """Lists the files that match a pattern, sorted by name, which is the reading order.
 
-    Files and folders whose names begin with ``_`` or ``.`` are passed over unless the pattern
-    names them so; see `visible`.
+    Files and folders whose names begin with ``_`` or ``.`` are skipped unless the pattern spells
+    them so; see `visible`.
 
     Args:
         pattern: A path with wildcards.
@@ -160,8 +158,8 @@ def find_files(pattern: str, files: Files) -> list[str]:
 
     Raises:
         FileNotFoundError: nothing matches.
-        IsADirectoryError: a folder does, and no file.
-        LostRowsError: one of a numbered set (``-00001-of-00003``) is missing, or two are mixed.
+        IsADirectoryError: only a folder matches.
+        LostRowsError: a file of a numbered set (``-00001-of-00003``) is missing, or sets are mixed.
     """
     matching = files.glob(pattern)
     paths = visible(matching, pattern)
@@ -175,7 +173,7 @@ def find_files(pattern: str, files: Files) -> list[str]:
         )
     if files.is_dir(pattern):
         raise IsADirectoryError(
-            f"{pattern}: expected Parquet files, found a folder; match what is in it: {pattern}/*"
+            f"{pattern}: expected Parquet files, found a folder; match its files: {pattern}/*"
         )
     raise FileNotFoundError(
         f"{pattern}: no file matches; check the folder (input_base) and the pattern "
@@ -188,10 +186,10 @@ def read_footer(path: str, files: Files) -> Footer:
 
     Args:
         path: The file.
-        files: The file system it lies on.
+        files: The file system of the file.
 
     Returns:
-        The footer, with the digest that `content_fingerprint` is made of.
+        The footer, with the digest for `content_fingerprint`.
 
     Raises:
         ParquetFileError: if the file cannot be opened, is empty, truncated, encrypted, not
@@ -202,19 +200,18 @@ def read_footer(path: str, files: Files) -> Footer:
 
 
 class OpenParquet:
-    """One Parquet file, open once: what is read from it is what its digest was made of.
+    """One open Parquet file, whose decoded content always matches its digest.
 
-    A file of up to `WHOLE_FILE_FINGERPRINT_BYTES` is read into memory at once, and decoded from
-    there: whatever happens to the file meanwhile, the digest is that of what is decoded. Of a
-    larger one the footer is kept and never read again, and `verify` compares the file with it
-    after the last read. Use it as a context manager.
+    A file of up to `WHOLE_FILE_FINGERPRINT_BYTES` is read into memory and decoded from there, so
+    later changes of the file have no effect. For a larger file the footer is read once and kept,
+    and `verify` compares the file with it after the last read. Use it as a context manager.
 
     Args:
         path: The file.
-        files: The file system it lies on.
+        files: The file system of the file.
 
     Attributes:
-        footer: What the footer says.
+        footer: The footer.
 
     Raises:
         ParquetFileError: see `read_footer`.
@@ -288,14 +285,14 @@ class OpenParquet:
         return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
     def footer_stream(self) -> BinaryIO:
-        """Returns a file of the footer alone, for what looks at nothing else."""
+        """Returns a file that holds only the footer."""
         return io.BytesIO(self._footer_only)
 
     def check(self, digest: str, stamp: Stamp | None) -> None:
-        """Makes sure that this is the file that was seen before, with this digest and stamp.
+        """Checks that the file still has the digest and stamp of an earlier read.
 
         Raises:
-            ParquetFileError: it is not.
+            ParquetFileError: the file has changed.
         """
         if self.footer.digest != digest or _rewritten(stamp, self._stamp):
             raise ParquetFileError(
@@ -303,14 +300,14 @@ class OpenParquet:
             )
 
     def verify(self) -> None:
-        """Makes sure, after the last read, that all that was read is of one content.
+        """Checks, after the last read, that the file did not change while it was read.
 
-        A local file is asked through the handle that it was read with: size, footer, and time of
-        modification. A handle on a remote file may answer from its buffer, so that a new one is
-        asked for size and footer.
+        For a local file, size, footer and modification time are read through the same handle. A
+        handle of a remote file may return buffered data, so size and footer are read through a new
+        one.
 
         Raises:
-            ParquetFileError: the file is no longer the one that was opened.
+            ParquetFileError: the file has changed.
         """
         if self._whole is not None:
             return
@@ -320,7 +317,7 @@ class OpenParquet:
                 stream.seek(max(size - self._footer_bytes, 0))
                 footer = stream.read(self._footer_bytes)
         else:
-            # Past Python's buffer, which may still hold what was there before.
+            # Bypasses Python's buffer, which may hold old data.
             descriptor = self._stream.fileno()
             size = os.fstat(descriptor).st_size
             footer = os.pread(descriptor, self._footer_bytes, max(size - self._footer_bytes, 0))
@@ -336,18 +333,20 @@ class OpenParquet:
 def _opened(path: str, files: Files) -> BinaryIO:
     try:
         if "://" not in path:
-            check_regular_file(path)  # Not every file system's `open` looks.
+            check_regular_file(path)  # Not every file system's `open` checks this.
         return files.open(path)
     except IrregularFileError as error:
-        raise ParquetFileError(path, f"is {error.found}, no regular file", error.remedy) from error
+        raise ParquetFileError(
+            path, f"is {error.found}, not a regular file", error.remedy
+        ) from error
     except Exception as error:
         raise ParquetFileError(
-            path, f"cannot be opened ({error})", "check that it exists and may be read"
+            path, f"cannot be opened ({error})", "check that it exists and is readable"
         ) from error
 
 
 def _stamp(stream: BinaryIO) -> Stamp | None:
-    """Returns device, number and time of modification of a local file; None of a remote one."""
+    """Returns device, inode and modification time of a local file; None for a remote one."""
     try:
         status = os.fstat(stream.fileno())
     except (AttributeError, OSError):
@@ -356,7 +355,7 @@ def _stamp(stream: BinaryIO) -> Stamp | None:
 
 
 def _rewritten(before: Stamp | None, now: Stamp | None) -> bool:
-    """Tells whether two stamps are of one file that was written to in between."""
+    """Tells whether two stamps belong to one file that was written in between."""
     return before is not None and now is not None and before[:2] == now[:2] and before != now
 
 
@@ -369,7 +368,7 @@ def _digest(size: int, content: bytes) -> str:
 def _decoded(
     path: str, footer_only: bytes
 ) -> tuple[pq.FileMetaData, pa.Schema, tuple[RowGroup, ...]]:
-    """Decodes a footer; it is at the end of the bytes, with the length and the magic number."""
+    """Decodes the footer at the end of the bytes, including its length and the magic number."""
     try:
         parquet = pq.ParquetFile(
             pa.BufferReader(footer_only), **READER_OPTIONS, **thrift_limits(len(footer_only))
@@ -398,11 +397,11 @@ def _with_int96_as_bytes(path: str, metadata: bytes) -> pq.FileMetaData:
 
 
 def thrift_limits(footer_bytes: int) -> dict[str, int]:
-    """Returns options of pyarrow's for the metadata of a footer of this length.
+    """Returns pyarrow's limits for the metadata of a footer of this length.
 
-    No list in it can have more elements, and no text more bytes, than it has bytes. So a very wide
-    table is read, where pyarrow stops at a million elements, and a small file that claims to be one
-    is not.
+    No list in it can have more elements, and no string more bytes, than the footer has bytes. With
+    these limits very wide tables can be read, beyond pyarrow's default of a million elements, while
+    small files with absurd sizes are refused.
     """
     limit = min(footer_bytes, 2**31 - 1)
     return {"thrift_string_size_limit": limit, "thrift_container_size_limit": limit}
@@ -411,29 +410,28 @@ def thrift_limits(footer_bytes: int) -> dict[str, int]:
 def _failure(
     path: str, what: str, error: Exception, remedy: str, column: str | None = None
 ) -> ParquetFileError:
-    """Tells what an error means that came while a file was decoded.
+    """Classifies an error that was raised while a file was decoded.
 
     Args:
         path: The file.
-        what: What could not be done, such as ``its footer cannot be decoded``.
-        error: What was raised.
+        what: What failed, such as ``its footer cannot be decoded``.
+        error: The error.
         remedy: What to do if the file is damaged.
-        column: Where it was.
+        column: The column at fault, if known.
     """
     says = _one_line(error) if column is None else f"column {column!r}: {_one_line(error)}"
     if isinstance(error, MemoryError):
         return ParquetFileError(
             path,
             f"{what}: memory has run out ({says})",
-            "give it more memory, or write the file with smaller row groups; the file may be "
-            "sound, unless the number is absurd",
+            "provide more memory, or write the file with smaller row groups; the file may be "
+            "intact, unless the number is absurd",
             "memory",
         )
     if safe_arrow.UNSAFE_TYPE in says:
         return ParquetFileError(
             path,
-            f"it has a column of the type {safe_arrow.UNSAFE_TYPE}, which runs code that the file "
-            "brings",
+            f"it has a column of the type {safe_arrow.UNSAFE_TYPE}, which runs code from the file",
             "write it again without that type (with the storage type of the column)",
             "unsupported",
         )
@@ -456,20 +454,20 @@ def _failure(
         return ParquetFileError(
             path,
             f"{what} by pyarrow {pa.__version__} ({says})",
-            "if other readers take it, the file is sound: use a newer pyarrow, or have it written "
-            "with types, encodings and compression that this one knows",
+            "if other readers can read it, the file is intact: use a newer pyarrow, or write it "
+            "with types, encodings and compression that this version supports",
             "unsupported",
         )
     return ParquetFileError(path, f"{what} ({says})", remedy, "damaged")
 
 
 def _one_line(error: Exception) -> str:
-    """Returns what an error says, without the line breaks of Arrow's messages."""
+    """Returns an error's message without line breaks, which Arrow's messages have."""
     return " ".join(str(error).split())
 
 
 def _whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
-    """Returns the size and the bytes that make the digest, after checking the ends of the file."""
+    """Returns the size and the bytes for the digest, after checking both ends of the file."""
     try:
         return _read_whole_or_footer(path, stream)
     except ParquetFileError:
@@ -496,7 +494,7 @@ def _read_whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
 
 
 def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
-    """Returns the length of the footer with its end, as the last 8 bytes of the file claim it."""
+    """Returns the footer's length, including its end, as given by the last 8 bytes of the file."""
     if size < 12:
         raise ParquetFileError(
             path,
@@ -536,17 +534,17 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
 
 
 def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
-    """Reads many footers at once, in the order of `paths`.
+    """Reads many footers in parallel, and returns them in the order of `paths`.
 
     Args:
         paths: The files.
-        files: The file system they lie on.
+        files: The file system of the files.
 
     Returns:
-        One footer a file.
+        One footer per file.
 
     Raises:
-        ParquetFileError: of the first file, in the order of `paths`, that cannot be used, or that
+        ParquetFileError: for the first file, in the order of `paths`, that cannot be used, or that
             belongs to a Delta Lake, Iceberg, Hudi, Paimon or transactional Hive table.
     """
     table = managed_table_of(paths, files)
@@ -557,8 +555,8 @@ def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
             f"belongs to {article} {table.format} table ({table.folder}), whose folder also holds "
             "rows that were deleted or replaced",
             f"read it with a reader of {table.format} tables (Spark, Trino, DuckDB, its own "
-            "library), write the rows wanted to plain Parquet files outside of the table's folder, "
-            "and name those",
+            "library), write the required rows to plain Parquet files outside of the table's "
+            "folder, and use those",
             "unsupported",
         )
     with ThreadPoolExecutor(FOOTER_READERS) as pool:
@@ -568,17 +566,16 @@ def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
 def content_fingerprint(footers: Sequence[Footer]) -> str:
     """Fingerprints the content of a list of files, in order.
 
-    Neither names, folders nor times are part of it: files that were touched, copied or renamed
-    keep their fingerprint as long as their order by name stays. The values of Hive partitions are
-    content, so that they are part of it, where files have them. A changed file changes it:
-    always up to `WHOLE_FILE_FINGERPRINT_BYTES`; above that whenever its size or its footer
-    changes, which holds the position and size of every column chunk, the writer's version, and
-    minimum, maximum and null count of every column in every row group. What it cannot notice
-    is a change in a large file that keeps all of these: values swapped between two rows of one
-    uncompressed column chunk, say.
+    It does not include names, folders or times: files that were touched, copied or renamed keep
+    their fingerprint as long as their order by name is the same. It includes the values of Hive
+    partitions, which are content. Any change of a file up to `WHOLE_FILE_FINGERPRINT_BYTES` is
+    detected. A change of a larger file is detected if its size or footer changes; the footer holds
+    the position and size of every column chunk, the writer's version, and minimum, maximum and null
+    count of every column in every row group. Changes that keep all of these, such as swapping two
+    values in an uncompressed column chunk of a large file, are not detected.
 
     Args:
-        footers: In the order in which the files are read.
+        footers: The footers in reading order.
 
     Returns:
         ``parquet-v1:`` and 32 hexadecimal digits.
@@ -629,25 +626,24 @@ def iter_row_groups(
 
     Args:
         path: The file.
-        digest: Of the footer that the work was planned from.
-        row_groups: Numbers of the row groups to read.
-        schema: Columns to read and their order; one that the file lacks is null, one of a
-            narrower type is cast. A name stands for one column of the file.
-        batch_rows: Rows in every batch but the last of a row group; fewer where they are so large
-            on average, all columns taken alike, that a batch would have more than `BATCH_BYTES`.
+        digest: The digest of the footer from which the work was planned.
+        row_groups: Indices of the row groups to read.
+        schema: Columns to read, in order; a column that the file lacks is null, and a narrower type
+            is cast. Names must be unique in the file.
+        batch_rows: Rows in every batch but the last of a row group; fewer if a batch would exceed
+            `BATCH_BYTES` by the average row size.
         files: The file system of the file.
-        stamp: Of the same footer. Default: None, only the digest is compared.
-        partitions: Of the same footer: columns that have one value in all rows, that of the
-            file's path. Where the file has the column too, each row is compared. Default: none.
+        stamp: The stamp of the same footer. Default: None, only the digest is compared.
+        partitions: The partitions of the same footer: columns whose only value is in the file's
+            path. If the file also has the column, each row is compared. Default: none.
 
     Yields:
-        Number of the row group, and a batch of it; where a row group is cut depends on the
-        file and `batch_rows` alone. Whoever takes all of them knows that they are of the file
-        that `digest` is of: that is verified after the last one.
+        Index of the row group, and a batch of it. Batch boundaries depend only on the file and
+        `batch_rows`. After the last batch the file is verified to still match `digest`.
 
     Raises:
-        ParquetFileError: if the file is no longer the one the footer was read from, a page
-            cannot be decoded, or a value does not fit the type that its column is cast to.
+        ParquetFileError: if the file changed since its footer was read, a page cannot be decoded,
+            or a value does not fit the type to which its column is cast.
     """
     with OpenParquet(path, files) as opened:
         opened.check(digest, stamp)
@@ -670,7 +666,7 @@ def iter_row_groups(
                         "damaged",
                     )
             except ParquetFileError:
-                opened.verify()  # An overwritten file is not a corrupt one.
+                opened.verify()  # Reports an overwritten file as changed, not as corrupt.
                 raise
         opened.verify()
 
@@ -682,7 +678,7 @@ def _batches(
     columns: Sequence[str],
     batch_rows: int,
 ) -> Iterator[pa.RecordBatch]:
-    """Yields one row group as it is in the file."""
+    """Yields the batches of one row group, with the columns and types of the file."""
     group = parquet.metadata.row_group(row_group)
     share = min(len(columns) / max(len(parquet.schema_arrow), 1), 1.0)
     row_bytes = max(group.total_byte_size * share / max(group.num_rows, 1), 1)
@@ -712,7 +708,7 @@ def _batches(
 def _failing(
     parquet: pq.ParquetFile, columns: Sequence[str], options: Mapping[str, Any]
 ) -> str | None:
-    """Returns the first column that cannot be decoded by itself."""
+    """Returns the first column that cannot be decoded on its own."""
     for name in columns:
         try:
             for _ in parquet.iter_batches(columns=[name], **options):
@@ -728,17 +724,17 @@ def conform(
     schema: pa.Schema,
     constants: Mapping[str, str | None] = MappingProxyType({}),
 ) -> pa.RecordBatch:
-    """Brings a batch to a schema: columns in order, missing ones null, narrower ones cast.
+    """Converts a batch to a schema: reorders columns, adds nulls, and widens types.
 
     Args:
         path: The file, for errors.
-        batch: What was read of it.
-        schema: Whose columns of the same names are as wide as the batch's, or wider.
-        constants: Columns of one value in all rows, as text; see `iter_row_groups`.
+        batch: A batch of the file.
+        schema: The target schema; its types are equal to the batch's or wider.
+        constants: Columns with one value in all rows, as text; see `iter_row_groups`.
 
     Raises:
-        ParquetFileError: a value does not fit the type that its column is cast to, or is another
-            than the constant.
+        ParquetFileError: a value does not fit the type to which its column is cast, or differs
+            from the constant.
     """
     if (batch.schema.equals(schema) and not constants) or not schema.names:
         return batch
@@ -755,7 +751,7 @@ def conform(
                 raise ParquetFileError(
                     path,
                     f"column {column.name!r} is {array.type}, and {error.value} cannot be read as "
-                    f"{column.type}, the type that holds all files'",
+                    f"{column.type}, the common type of all files",
                     Message(
                         "convert the column, or leave it out (",
                         Setting(Argument.EXCLUDE_COLUMNS),
@@ -769,7 +765,7 @@ def conform(
 
 
 def _check_partition(path: str, column: str, array: pa.Array, text: str | None) -> None:
-    """Makes sure that the rows of a file say what its path says."""
+    """Checks that a column of a file agrees with the partition in the file's path."""
     values = unwrap(array)
     try:
         wanted = partition_value(text, values.type)
@@ -785,7 +781,7 @@ def _check_partition(path: str, column: str, array: pa.Array, text: str | None) 
         path,
         f"column {column!r} {found}, and the path says {NULL_PARTITION if text is None else text}",
         Message(
-            "bring them together, leave the column out (",
+            "make them agree, leave the column out (",
             Setting(Argument.EXCLUDE_COLUMNS),
             "), or read only what is in the files (",
             Setting(Argument.HIVE_PARTITIONING, "False"),
@@ -795,7 +791,7 @@ def _check_partition(path: str, column: str, array: pa.Array, text: str | None) 
 
 
 def partition_value(text: str | None, type_: pa.DataType) -> pa.Array:
-    """Returns the value of a partition as an array of one, null for None.
+    """Returns the value of a partition as an array of length 1, null for None.
 
     Example:
         >>> partition_value("01", pa.int32()).to_pylist()

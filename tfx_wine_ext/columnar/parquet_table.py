@@ -1,4 +1,4 @@
-"""Parquet files as a table: footers first, then row group by row group."""
+"""Parquet files as a table: reads footers first, then row group by row group."""
 
 from __future__ import annotations
 
@@ -24,28 +24,28 @@ from tfx_wine_ext.columnar.table_source import TableFileError, batch_rows
 from tfx_wine_ext.columnar.values import leaf_values
 from tfx_wine_ext.columnar.wording import Message
 
-# A column that is being read takes its pages and its dictionary, 1 MB and more, whatever the batch.
+# Each column that is read needs 1 MB and more for its pages and dictionary, for any batch size.
 COLUMNS_A_PASS = 64
 
 
 class ParquetTable:
-    """Parquet files, read a row group at a time and only the columns that are wanted.
+    """Parquet files, of which selected columns are read one row group at a time.
 
-    Where the files differ in a column's type, it is the one that holds all of them (int64 and
-    float64 are float64); a column that a file lacks is null there. A struct is flattened to its
-    fields, ``struct.field``, as for features (`plan_features`).
+    If a column's type differs between files, it gets the type that holds all of them (int64 and
+    float64 become float64); a column that a file lacks is null there. Structs are flattened to
+    their fields, ``struct.field``, as for features (`plan_features`).
 
     Args:
         paths: The files.
-        reads: Whether a column is read. Of a field of a struct it is told the name, and as further
-            arguments those of the structs around it.
-        files: The file system that they lie on; None: the local one.
-        root: The folder below which names of folders are Hive partitions; see `with_partitions`.
-            Default: None, no columns come of them.
+        reads: Whether a column is read. For a field of a struct it is called with the field's name
+            and the names of the enclosing structs.
+        files: The file system of the files; None: the local one.
+        root: The folder below which folder names are Hive partitions; see `with_partitions`.
+            Default: None, without partition columns.
 
     Raises:
-        TableFileError: A footer cannot be read, a column that is read is twice in a file or of
-            types that no type holds, or the partitions of the files do not go together.
+        TableFileError: A footer cannot be read, a column that is read occurs twice in a file or
+            has types without a common type, or the partitions of the files are inconsistent.
 
     Example:
         >>> import pyarrow.parquet as pq, tempfile
@@ -107,7 +107,7 @@ class ParquetTable:
 
     @property
     def passes(self) -> Sequence[pa.Schema]:
-        """So many columns at a time as take little memory."""
+        """Groups of columns that are read together, limited to bound memory."""
         fields = list(self.schema)
         starts = range(0, len(fields), COLUMNS_A_PASS)
         return [pa.schema(fields[start : start + COLUMNS_A_PASS]) for start in starts]
@@ -116,7 +116,7 @@ class ParquetTable:
         """Yields all rows in order; see `TableSource`.
 
         Args:
-            columns: Those that are read. Default: None, all of `schema`.
+            columns: The columns to read. Default: None, all of `schema`.
 
         Raises:
             TableFileError: A row group cannot be decoded, or a file has changed meanwhile.
@@ -137,7 +137,7 @@ class ParquetTable:
                 footer.partitions,
             )
             try:
-                # Closed, and with it the file, also where the reading ends early.
+                # Closes the file even if reading ends early.
                 with contextlib.closing(read):
                     for _, batch in read:
                         done += batch.num_rows
@@ -150,10 +150,10 @@ class ParquetTable:
 
 
 def _flattened(footers: Sequence[Footer]) -> tuple[list[Footer], dict[str, list[str]]]:
-    """Puts the fields of structs in the place of structs.
+    """Replaces structs by their fields.
 
     Returns:
-        The footers with such schemas; and for each field the names of the structs around it.
+        The footers with flat schemas, and for each field the names of the enclosing structs.
     """
     flat: list[Footer] = []
     around: dict[str, list[str]] = {}
@@ -173,7 +173,7 @@ def _flattened(footers: Sequence[Footer]) -> tuple[list[Footer], dict[str, list[
 
 
 def _columns_of_file(schema: pa.Schema, wanted: Sequence[str]) -> tuple[pa.Schema, bool]:
-    """Returns the columns of a file that the wanted ones come from, and if one is a struct."""
+    """Returns the file's columns with the wanted fields, and whether one of them is a struct."""
     names = set(wanted)
     columns, structs = [], False
     for column in schema:

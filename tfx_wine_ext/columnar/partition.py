@@ -1,8 +1,8 @@
-"""Which split a record goes to: the hash buckets of TFX's example generators.
+"""Assigns records to splits by the hash buckets of TFX's example generators.
 
-TFX takes the sha256 digest of a record's bytes, or of one feature's, as a number modulo the sum of
-all splits' ``hash_buckets`` (``tfx/components/example_gen/base_example_gen_executor.py``). The same
-is done here, so that the splits are the same.
+TFX takes the sha256 digest of a record's bytes, or of one feature's bytes, as a number modulo the
+sum of all splits' ``hash_buckets`` (``tfx/components/example_gen/base_example_gen_executor.py``).
+This module computes the same buckets, so the splits are equal.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tfx_wine_ext.columnar.wording import Argument, Message
 
 
 def example_buckets(encoded: EncodedExamples, total_buckets: int) -> Ints:
-    """Returns the bucket of each record, from the hash of all of it.
+    """Returns the bucket of each record, from the hash of the whole record.
 
     Args:
         encoded: n records.
@@ -47,13 +47,13 @@ def feature_buckets(
 ) -> Ints:
     """Returns the bucket of each row, from the hash of one feature (``partition_feature_name``).
 
-    Rows with the same value get the same bucket, so that e.g. all rows of one user are in one
+    Rows with the same value get the same bucket: for example, all rows of one user are in one
     split.
 
     Args:
         batch: n rows, as for `encode_examples`.
-        plan: the plan that the rows are encoded by.
-        feature_name: the feature; of kind ``bytes_list`` or ``int64_list``.
+        plan: the plan for encoding the rows.
+        feature_name: the feature, of kind ``bytes_list`` or ``int64_list``.
         total_buckets: number of buckets, 1 or more: the sum of the splits' ``hash_buckets``.
 
     Returns:
@@ -63,7 +63,7 @@ def feature_buckets(
     Raises:
         ValueError: the plan has no such feature, or it is of kind ``float_list``, or
             ``total_buckets`` is not positive.
-        EncodeError: a row has not the feature; names column and row.
+        EncodeError: a row lacks the feature; names column and row.
     """
     check_partition_feature(plan, feature_name)
     encoded = encode_feature(batch, plan, feature_name)
@@ -79,7 +79,7 @@ def feature_buckets(
 
 
 def check_partition_feature(plan: FeaturePlan, feature_name: str) -> None:
-    """Checks that rows can be partitioned by a feature, as far as the plan tells.
+    """Checks that rows can be partitioned by a feature, as far as the plan shows.
 
     Raises:
         ValueError: the plan has no such feature, or it is of kind ``float_list``.

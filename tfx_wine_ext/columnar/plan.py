@@ -1,7 +1,7 @@
-"""Which features a table's columns become: decided from the schema alone, before any row is read.
+"""Plans the features of a table from its schema, before any row is read.
 
-`plan_features` gives every selected column its fate (``docs/arrow-types.md``) or refuses them all
-at once, in one error that names each offending column and the remedy.
+`plan_features` converts every selected column as in ``docs/arrow-types.md``, or raises one error
+that names every offending column and the remedy.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ class UnsupportedColumnsError(ValueError):
     """Columns that cannot become features.
 
     Attributes:
-        problems: one (name, reason) for each problem.
-        columns: the names of the offending columns, each once: what ``exclude_columns`` takes.
+        problems: a (name, reason) for each problem.
+        columns: the names of the offending columns, without repetition, for ``exclude_columns``.
     """
 
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
@@ -59,31 +59,29 @@ class UnknownColumnsError(ValueError):
 class EncodeOptions:
     """How columns become features; every option can be written as JSON.
 
-    A column inside a struct is named with dots, ``"address.city"``. Where a name is both a column
-    and a path into a struct, both are meant.
+    A column inside a struct is named with dots, ``"address.city"``. A name that is both a column
+    and a path into a struct refers to both.
 
     Attributes:
         columns: names of the columns (or fields of structs) to encode. Default: None, all.
-        exclude_columns: names of columns (or fields) to leave out. Default: none.
-        cast: feature name -> type to convert its values, or the elements of its lists, to before
-            they are encoded. ``"int64"``, ``"float32"`` and ``"bytes"`` give a feature of that
-            kind: of these, int64 refuses values that are not whole or do not fit, float32 rounds
-            to nearest, and bytes writes numbers as text. Any other name is an Arrow type
-            (``"timestamp[us]"``), converted to by Arrow's safe cast, and then has that type's
-            fate. Default: no casts.
+        exclude_columns: names of columns (or fields) to exclude. Default: none.
+        cast: type by feature name, to which values or list elements are converted before they are
+            encoded. ``"int64"``, ``"float32"`` and ``"bytes"`` give a feature of that kind: int64
+            refuses values that are not integers or do not fit, float32 rounds to nearest, and
+            bytes writes numbers as text. Any other name is an Arrow type (``"timestamp[us]"``): an
+            Arrow safe cast, followed by the conversion of that type. Default: no casts.
         null_in_list: what to do with a null inside a list: ``"error"`` or ``"drop"`` (the list
-            becomes shorter). Default: error, since dropping moves the values behind it.
+            becomes shorter). Default: error, since dropping shifts the following values.
         allow_float_overflow: whether a finite double or decimal beyond the range of float32
             (3.4e38) may become an infinity. Default: False, an error that names the column.
-        key_order: order of the features within a record, which decides the record's hash and so
-            its split. ``"bytewise"`` is protobuf's in C++, Java, and Python before protobuf 4;
-            ``"upb"`` is that of Python's protobuf 4 and later, which differs where one name begins
-            with another (``ab`` comes before ``a``). Readers do not care. Default: bytewise, so
-            that splits do not change with the version of protobuf.
+        key_order: order of the features within a record, which determines the record's hash and so
+            its split. ``"bytewise"`` is the order of protobuf in C++, Java, and Python before
+            protobuf 4; ``"upb"`` is the order of protobuf 4 and later in Python, which differs if
+            one name is a prefix of another (``ab`` comes before ``a``). Readers ignore the order.
+            Default: bytewise, so that splits do not depend on the version of protobuf.
 
     Raises:
-        ValueError: an option has a value that it cannot have, or a string where a sequence of
-            names is due.
+        ValueError: an option has an invalid value, or a string instead of a sequence of names.
 
     Example:
         >>> options = EncodeOptions(exclude_columns=("id",), cast={"zip": "bytes"})
@@ -121,16 +119,16 @@ class EncodeOptions:
             raise ValueError(f"key_order must be one of {KEY_ORDERS}; got {self.key_order!r}")
 
     def to_json(self) -> str:
-        """Returns the options as JSON text, keys sorted, so that equal options give equal text."""
+        """Returns the options as JSON text with sorted keys: equal options give equal text."""
         return json.dumps(asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text: str) -> EncodeOptions:
-        """Returns the options that `to_json` wrote; options left out have their defaults.
+        """Returns the options that `to_json` wrote; missing options have their defaults.
 
         Raises:
-            ValueError: the text is not a JSON object, has a key that is not an option, or an
-                option has a value that it cannot have.
+            ValueError: the text is not a JSON object, has an unknown key, or an option has an
+                invalid value.
         """
         try:
             values = json.loads(text)
@@ -157,10 +155,10 @@ class Feature:
     Attributes:
         name: the feature's name: the column's, or ``struct.field``.
         path: the column's name, and the names of the fields inside it if it is a struct.
-        arrow_type: type of the values as they are in the column, lists included.
-        kind: the field of ``tf.train.Feature`` that the values go to.
+        arrow_type: type of the values in the column, including lists.
+        kind: the field of ``tf.train.Feature`` that holds the values.
         is_list: whether a row has a list of values instead of one.
-        cast: the type that the values are converted to first (see `EncodeOptions`), or None.
+        cast: the type to which the values are first converted (see `EncodeOptions`), or None.
     """
 
     name: str
@@ -173,11 +171,12 @@ class Feature:
 
 @dataclass(frozen=True)
 class FeaturePlan:
-    """The features that a table becomes; made by `plan_features`, picklable.
+    """The features of a table; made by `plan_features`, picklable.
 
     Attributes:
-        features: the features, in the order of ``options.key_order``: the order on the wire.
-        options: the options that the plan was made with.
+        features: the features in the order of ``options.key_order``, which is the order on the
+            wire.
+        options: the options of the plan.
         column_types: type of each top-level column that is read, by name, in the schema's order.
     """
 
@@ -203,21 +202,20 @@ class FeaturePlan:
 
 
 def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -> FeaturePlan:
-    """Decides what each column of a table becomes.
+    """Plans the features of a table.
 
     Args:
         schema: schema of the table.
-        options: which columns, and how.
+        options: which columns to convert, and how.
 
     Returns:
-        The plan that `encode_examples` follows.
+        The plan for `encode_examples`.
 
     Raises:
-        UnsupportedColumnsError: columns of types that have no form as a feature, or that the
-            ``cast`` asked for cannot convert, or two columns of one feature name. All of them are
-            named in the one error.
-        UnknownColumnsError: ``columns``, ``exclude_columns`` or ``cast`` names a column that is not
-            there (or, for ``cast``, is not selected or is a whole struct).
+        UnsupportedColumnsError: columns cannot be represented as features, cannot be converted by
+            their ``cast``, or have the same feature name. The error names all of them.
+        UnknownColumnsError: ``columns``, ``exclude_columns`` or ``cast`` names a column that does
+            not exist (or, for ``cast``, that is not selected or is a whole struct).
 
     Example:
         >>> plan = plan_features(pa.schema({"b": pa.list_(pa.string()), "a": pa.float64()}))
@@ -257,7 +255,7 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
             problems.append((name, str(error)))
     if problems:
         raise UnsupportedColumnsError(problems)
-    # upb takes the end of a name for something that comes after every byte.
+    # In upb's order, the end of a name comes after every byte.
     end = (256,) if options.key_order == "upb" else ()
     features.sort(key=lambda feature: (*feature.name.encode(), *end))
     read = {path[0] for path, _ in chosen}
@@ -271,11 +269,11 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
 def leaves(
     type_: pa.DataType, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], pa.DataType]]:
-    """Yields what a column is flattened to: itself, or the fields of a struct, at any depth.
+    """Yields the leaves of a column: itself, or the fields of a struct at any depth.
 
     Args:
         type_: Its type.
-        path: Its name, and those around it.
+        path: The names of the enclosing structs and its own.
 
     Example:
         >>> [".".join(path) for path, _ in leaves(pa.struct([("b", "i8"), ("c", "i8")]), ("a",))]
@@ -291,12 +289,12 @@ def leaves(
 
 
 def _names_of(path: tuple[str, ...]) -> set[str]:
-    """The names that mean a leaf: its own, and those of the structs around it."""
+    """Returns the names that select a leaf: its own, and those of the enclosing structs."""
     return {".".join(path[: depth + 1]) for depth in range(len(path))}
 
 
 def _is_chosen(names: set[str], columns: frozenset[str] | None, excluded: frozenset[str]) -> bool:
-    """Whether a leaf is chosen; by its few names, not by the many that may have been given."""
+    """Returns whether a leaf is selected; loops over its few names, not the many given ones."""
     return (columns is None or any(name in columns for name in names)) and not any(
         name in excluded for name in names
     )

@@ -1,4 +1,4 @@
-"""Schemas of several files: in what they differ, and one schema that holds them all."""
+"""Schemas of several files: their differences, and one schema that holds all of them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 
 
 class NoCommonTypeError(ValueError):
-    """A column has types in two files that no type holds both.
+    """A column has types in two files for which there is no common type.
 
     Attributes:
-        column: Its name.
-        type: Its type in the file `path`, which comes first.
-        path: See `type`.
-        other_type: Its type in the file `other_path`.
-        other_path: See `other_type`.
+        column: Name of the column.
+        type: Its type in `path`.
+        path: The first file.
+        other_type: Its type in `other_path`.
+        other_path: The other file.
     """
 
     def __init__(
         self, column: str, type_: pa.DataType, path: str, other_type: pa.DataType, other_path: str
     ) -> None:
-        """Composes the message, which is for authors of pipelines."""
+        """Builds the message, which is for authors of pipelines."""
         super().__init__(
             Message(
                 Argument.UNIFY_SCHEMAS,
@@ -46,9 +46,9 @@ class NoCommonTypeError(ValueError):
         self.other_path = other_path
 
     def __reduce__(self) -> tuple[type[NoCommonTypeError], tuple[object, ...]]:
-        """Lets the error cross process boundaries whole."""
-        found = (self.column, self.type, self.path, self.other_type, self.other_path)
-        return NoCommonTypeError, found
+        """Lets the error be pickled with all its fields."""
+        arguments = (self.column, self.type, self.path, self.other_type, self.other_path)
+        return NoCommonTypeError, arguments
 
 
 def with_partitions(
@@ -58,24 +58,24 @@ def with_partitions(
 ) -> list[list[Footer]]:
     """Adds the Hive partitions in the paths of files, ``key=value``, as columns of their schemas.
 
-    They come behind the columns of the files, and are typed as Arrow infers them: int32 where all
-    values of a column are whole numbers of 32 bits, else string; null where it has no value. All
-    tables of a run are looked at together, so that a column is of one type in all of them. One
-    that is to become bytes keeps its text: ``01`` stays that, and no other value changes its type.
+    They follow the columns of the files and have the type that Arrow would infer: int32 if all
+    values of a column are 32-bit integers, else string; null if it has no values. Types are
+    inferred over all tables of a run, so a column has the same type in all of them. A column that
+    is cast to bytes keeps its text: ``01`` stays ``01``, whatever its other values are.
 
-    A column that a file has as well keeps the file's type; `iter_row_groups` compares the values.
+    A column that a file also contains keeps the file's type; `iter_row_groups` compares the values.
 
     Args:
         tables: The files of each table.
-        root: The folder of the tables: parts of its own path are no partitions.
+        root: The folder of the tables; parts of its own path are not partitions.
         cast: `EncodeOptions.cast`. Default: none.
 
     Returns:
-        The same footers, with partitions where their paths have some.
+        The same footers, with the partitions of their paths.
 
     Raises:
-        PartitionError: The files of a table have different partition columns, a column comes
-            twice in a path, or a name is no text in UTF-8.
+        PartitionError: The files of a table have different partition columns, a column occurs twice
+            in a path, or a name is not text in UTF-8.
     """
     of_folder: dict[str, Partitions] = {}
     values: dict[str, dict[str | None, None]] = {}
@@ -97,7 +97,7 @@ def with_partitions(
         for name, texts in values.items()
     }
 
-    # Most files are like the one before: its schema, its partition columns, and what came of them.
+    # Caches the previous file's schema, partition columns and result: most files are alike.
     last: list[tuple[pa.Schema, list[str], tuple[str, ...], pa.Schema]] = []
 
     def added(footer: Footer, partitions: Partitions) -> Footer:
@@ -132,14 +132,14 @@ def _columns(keys: Sequence[str]) -> str:
 
 
 def _is_text(name: str, cast: Mapping[str, str]) -> bool:
-    """Tells whether a column is cast to bytes, so that its text has to be kept."""
+    """Tells whether a column is cast to bytes, so its text must be kept."""
     target = cast.get(name)
     if target in (None, "int64", "float32"):
         return False
     try:
         return target == "bytes" or kind_of(pa.type_for_alias(target)) == "bytes_list"
     except (ValueError, UnsupportedTypeError):
-        return False  # Which is the plan's to refuse.
+        return False  # `plan_features` refuses it.
 
 
 def _partition_type(texts: Sequence[str | None]) -> pa.DataType:
@@ -156,46 +156,46 @@ def _partition_type(texts: Sequence[str | None]) -> pa.DataType:
 def schema_difference(
     first: pa.Schema, other: pa.Schema, wanted: Sequence[str], encode: EncodeOptions
 ) -> str:
-    """Describes in what `other` differs from `first`; empty where it does not.
+    """Describes how `other` differs from `first`; empty if it does not.
 
-    Columns that only `other` has count unless the options leave them out: reading on would lose
-    them silently. The order of the columns does not matter.
+    Columns that only `other` has count unless the options exclude them, since they would be lost
+    silently. The order of the columns does not matter.
 
     Args:
-        first: The schema that the features were planned from.
+        first: The schema from which the features were planned.
         other: The schema of another file.
-        wanted: Top-level columns that are read of the first.
-        encode: The options that chose them.
+        wanted: Top-level columns that are read from the first file.
+        encode: The options that selected them.
 
     Example:
-        >>> one, two = pa.schema([("x", pa.int64())]), pa.schema([("x", pa.int8())])
-        >>> schema_difference(one, two, ["x"], EncodeOptions())
+        >>> first, other = pa.schema([("x", pa.int64())]), pa.schema([("x", pa.int8())])
+        >>> schema_difference(first, other, ["x"], EncodeOptions())
         "column 'x' is int64 in the first and int8 in the second"
     """
     named = encode.columns is not None
     extra = () if named else (n for n in other.names if n not in encode.exclude_columns)
-    found = []
+    differences = []
     for name in dict.fromkeys((*wanted, *extra)):
         a, b = (
             s.field(name).type if s.get_field_index(name) >= 0 else "missing"
             for s in (first, other)
         )
         if a != b:
-            found.append(f"column {name!r} is {a} in the first and {b} in the second")
-    return "; ".join(found)
+            differences.append(f"column {name!r} is {a} in the first and {b} in the second")
+    return "; ".join(differences)
 
 
 def unified_schema(footers: Sequence[Footer], reads: Callable[[str], bool]) -> pa.Schema:
-    """Merges the schemas of the files; each column gets the type that holds the values of all.
+    """Merges the schemas of the files; each column gets a type that holds all its values.
 
-    Columns that are not read do not matter. What is wider than what, `wider_type` says.
+    Columns that are not read are ignored. `wider_type` determines the common type.
 
     Args:
         footers: The files.
         reads: Whether a top-level column is read.
 
     Raises:
-        NoCommonTypeError: a column has types in two files that no type holds both.
+        NoCommonTypeError: a column has types in two files for which there is no common type.
     """
     merged: dict[str, pa.DataType] = {}
     seen: dict[str, list[tuple[pa.DataType, str]]] = {}

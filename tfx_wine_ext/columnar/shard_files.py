@@ -1,7 +1,7 @@
-"""Files that are parts of one whole by their names: ``data-00001-of-00003.gz``.
+"""Checks sets of numbered files: ``data-00001-of-00003.gz``.
 
-Beam, TFX and others number the files of a set and say in each name how many there are. So a lost
-file can be told from one that never was, without any record beside the files.
+Beam, TFX and others number the files of a set and put their count into each name. So a missing file
+is noticed without any other record.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ _MOST_NAMED = 3
 
 
 class LostRowsError(TableFileError):
-    """Files of a set are missing, cut, or of several sets.
+    """Files of a set are missing, truncated, or belong to several sets.
 
     Attributes:
-        path: The folder, or the file.
+        path: The folder or file.
         expected: What should be there.
         found: What is there.
         remedy: What to do.
     """
 
     def __init__(self, path: str, expected: str, found: str, remedy: str) -> None:
-        """Composes the message ``PATH: expected EXPECTED, found FOUND; REMEDY``."""
+        """Builds the message ``PATH: expected EXPECTED, found FOUND; REMEDY``."""
         super().__init__(f"{path}: expected {expected}, found {found}; {remedy}")
         self.path = path
         self.expected = expected
@@ -37,13 +37,13 @@ class LostRowsError(TableFileError):
         self.remedy = remedy
 
     def __reduce__(self) -> tuple[type[LostRowsError], tuple[str, str, str, str]]:
-        """Lets the error cross process boundaries whole."""
+        """Lets the error be pickled with all its fields."""
         return LostRowsError, (self.path, self.expected, self.found, self.remedy)
 
 
 @dataclass(frozen=True)
 class _Shard:
-    """What a name says of a file: the number of it, and how many there are."""
+    """A file with the index, the count and the suffix from its name."""
 
     path: str
     index: int
@@ -52,18 +52,18 @@ class _Shard:
 
 
 def check_shards(paths: Iterable[str], is_meant: Callable[[str], bool] = lambda name: True) -> None:
-    """Refuses sets of numbered files of which one is missing, or is there twice.
+    """Refuses sets of numbered files with missing or duplicate files.
 
-    Numbers begin with 0; a set that is complete when they begin with 1 is complete, too. Files
-    whose names say nothing of a set are passed over.
+    Numbers begin with 0; sets that begin with 1 are accepted, too. Files without numbers in their
+    names are ignored.
 
     Args:
-        paths: The files that are to be read, all of them.
-        is_meant: Whether a file of this name would be among `paths` if it existed. Whoever asks
-            for two files of three misses nothing. Default: every file would.
+        paths: All files to be read.
+        is_meant: Whether a file of this name would be in `paths` if it existed: selecting two files
+            of three is not an error. Default: every file would.
 
     Raises:
-        LostRowsError: A file is missing, or is there twice, or two sets are mixed.
+        LostRowsError: A file is missing or occurs twice, or two sets are mixed.
 
     Example:
         >>> check_shards(["x/a-00000-of-00002.gz", "x/b.gz"])
@@ -86,11 +86,11 @@ files that are to be read one by one
 
 
 def check_shards_of_pattern(paths: Iterable[str], pattern: str) -> None:
-    """Refuses what `check_shards` does, of the files that a pattern matches.
+    """Applies `check_shards` to the files that a pattern matches.
 
     Args:
         paths: The files.
-        pattern: The pattern; a file that its last part does not match is not missed.
+        pattern: The pattern; files that its last part does not match may be missing.
     """
     wanted = pattern.rpartition("/")[2]
     check_shards(paths, lambda name: fnmatch.fnmatchcase(name, wanted))
@@ -112,7 +112,7 @@ def _check_set(
     for shard in shards:
         other = by_index.setdefault(shard.index, shard)
         if other is not shard:
-            names = " and ".join(os.path.basename(each.path) for each in (other, shard))
+            names = " and ".join(os.path.basename(file.path) for file in (other, shard))
             raise LostRowsError(
                 folder,
                 f"each of the {count} files {stem}-*-of-{count:05d} once",

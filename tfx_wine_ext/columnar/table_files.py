@@ -1,4 +1,4 @@
-"""Finds the files of a table, tells their format, and opens them as one table."""
+"""Finds the files of a table, detects their format, and opens them as one table."""
 
 from __future__ import annotations
 
@@ -54,19 +54,19 @@ def open_table(
     """Opens a table of one or more files.
 
     Args:
-        path: A file; a folder of such files; a pattern with wildcards (``**`` crosses folders); or
-            the folder of a TFX Examples artifact, with a ``Split-NAME`` folder for each split.
-        kind: The format of the files. Default: None, told by their extensions (``.gz`` on top of
-            ``.csv`` or ``.tfrecord`` does not matter), and by their first bytes if there is none.
-        split: Of an Examples artifact. Default: None, ``train`` if the path is one.
+        path: A file; a folder of files; a pattern with wildcards (``**`` crosses folders); or the
+            folder of a TFX Examples artifact, with a ``Split-NAME`` folder for each split.
+        kind: The format of the files. Default: None, detected by their extensions (ignoring ``.gz``
+            after ``.csv`` or ``.tfrecord``), and otherwise by their first bytes.
+        split: The split of an Examples artifact. Default: None, ``train`` for an artifact.
         reads: Whether a column is read; see `ParquetTable` for fields of structs. Default: all are.
-        hive_partitioning: Read the names ``key=value`` of folders below `partition_root` as
-            columns. Only Parquet files have such columns. Default: True.
+        hive_partitioning: Read folder names ``key=value`` below `partition_root` as columns, for
+            Parquet files. Default: True.
 
     Raises:
-        TableFileError: There is no such file, the files are of several kinds or of none that is
-            known, one of them cannot be used, or one of a numbered set (``-00001-of-00003``) is
-            missing; of a set that `path` does not mean as a whole, none is missed.
+        TableFileError: There is no file, the files have different or unknown formats, a file cannot
+            be used, or a file of a numbered set (``-00001-of-00003``) is missing, if `path` selects
+            the whole set.
 
     Example:
         >>> import pyarrow as pa, pyarrow.parquet as pq, tempfile
@@ -90,14 +90,14 @@ def open_table(
 
 
 def split_folder(path: str, split: str | None = None) -> str:
-    """Returns the folder of a split if the path is that of an Examples artifact, else the path.
+    """Returns the folder of a split if the path is an Examples artifact, else the path.
 
     Args:
         path: Any path.
         split: Name of the split; None: ``train``.
 
     Raises:
-        TableFileError: There is no such split, or a split is named and the path is no artifact.
+        TableFileError: The split does not exist, or a split is given for another path.
     """
     splits = examples_splits(path)
     if not splits:
@@ -116,7 +116,7 @@ def split_folder(path: str, split: str | None = None) -> str:
 
 
 def examples_splits(path: str) -> list[str]:
-    """Returns the names of the splits of an Examples artifact; none if the path is not its folder.
+    """Returns the names of the splits of an Examples artifact; none for other paths.
 
     Example:
         >>> examples_splits("no-such-folder")
@@ -130,18 +130,18 @@ def examples_splits(path: str) -> list[str]:
 
 
 def find_table_files(path: str) -> list[str]:
-    """Lists the files of a table, in the order in which they are read: by name.
+    """Lists the files of a table, sorted by name, which is the reading order.
 
-    Files and folders whose names begin with ``_`` or ``.`` are passed over unless they are named
-    so (see `visible`). Of a folder, the files in it are taken, and all that is below folders of
-    Hive partitions, ``key=value``.
+    Files and folders whose names begin with ``_`` or ``.`` are skipped unless they are named
+    explicitly (see `visible`). For a folder, its files and all files below Hive partitions,
+    ``key=value``, are listed.
 
     Args:
         path: A file, a folder, or a pattern.
 
     Raises:
-        TableFileError: There is none, or one of a numbered set (``-00001-of-00003``) is missing; of
-            a set that `path` does not mean as a whole, none is missed.
+        TableFileError: There are no files, or a file of a numbered set (``-00001-of-00003``) is
+            missing, if `path` selects the whole set.
     """
     if "://" in path:
         raise TableFileError(
@@ -157,7 +157,7 @@ def find_table_files(path: str) -> list[str]:
             within = os.path.join(path, "**", "*")
             raise TableFileError(
                 f"{path}: expected files in this folder, found only folders; name one of them, or "
-                f"match what is in them: {within!r}"
+                f"match their files: {within!r}"
             )
         raise TableFileError(f"{path}: expected files in this folder, found none")
     try:
@@ -165,11 +165,11 @@ def find_table_files(path: str) -> list[str]:
         return [path]
     except PermissionError as error:
         raise TableFileError(
-            f"{path}: cannot be looked for ({error.strerror}); ask for the permission to look into "
-            "its folder, or name another path"
+            f"{path}: cannot be looked for ({error.strerror}); request access to its folder, or "
+            "name another path"
         ) from error
     except (OSError, ValueError):
-        pass  # There is none of this name.
+        pass  # There is no file of this name.
     matching = LocalFiles().glob(path)
     paths = visible(matching, path)
     if paths:
@@ -189,12 +189,11 @@ def find_table_files(path: str) -> list[str]:
 
 
 def partition_root(path: str) -> str:
-    """Returns the folder of a table: names of folders below it may be Hive partitions.
+    """Returns the root folder of a table: folder names below it may be Hive partitions.
 
-    It is what the path fixes, as what was named is no column, and what is found in it is one. So
-    a table that lies in ``year=2024`` has no column ``year`` where that folder, or a file in it,
-    is named, as `pyarrow.parquet.read_table` has it for a folder; and has one where ``year=*`` or
-    the folder above is.
+    It is the fixed part of the path. A table in ``year=2024`` has no column ``year`` if that
+    folder, or a file in it, is named, as in `pyarrow.parquet.read_table`; it has one if ``year=*``
+    or the parent folder is named.
 
     Args:
         path: A file, a folder, or a pattern, as for `find_table_files`.
@@ -209,16 +208,16 @@ def partition_root(path: str) -> str:
 
 
 def _files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
-    """Lists the visible files of a folder, and those below the folders that are entered."""
+    """Lists the visible files of a folder, and of the subfolders that are entered."""
     try:
         with os.scandir(folder) as entries:
-            found = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
+            listed = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
     except OSError as error:
         raise TableFileError(
             f"{folder}: cannot be listed ({error.strerror}); check that it may be read"
         ) from error
     paths = []
-    for name, path, is_folder in found:
+    for name, path, is_folder in listed:
         if not is_folder:
             paths += [] if is_hidden(name) else [path]
         elif not is_hidden_folder(name) and enters(name):
@@ -252,10 +251,10 @@ def _common_kind(paths: Sequence[str]) -> Kind:
 
 
 def _kind_of(path: str) -> Kind | None:
-    """Tells the format of a file by its extension and first bytes, which must not disagree.
+    """Detects the format of a file by its extension and first bytes, which must agree.
 
     Returns:
-        None of a file without content whose name does not tell: a shard that got no row.
+        The format; None for an empty file without a known extension, such as a shard without rows.
     """
     stem, extension = os.path.splitext(path)
     if extension == ".gz":
@@ -269,7 +268,7 @@ def _kind_of(path: str) -> Kind | None:
         except GZIP_ERRORS as error:
             if named is None:
                 raise damaged(path, error) from error
-            head = b""  # Whoever reads it in earnest says what is wrong with it.
+            head = b""  # The reader reports the damage.
     for magic, what in _COMPRESSED.items():
         if head.startswith(magic):
             raise TableFileError(f"{path}: expected a table, found {what}; unpack it first")
@@ -278,7 +277,7 @@ def _kind_of(path: str) -> Kind | None:
     )
     if named and held and named != held:
         raise TableFileError(
-            f"{path}: is called {extension} and holds {held}; rename it, or say --format {held}"
+            f"{path}: is named {extension} but holds {held}; rename it, or give --format {held}"
         )
     kind = named or held
     if kind is None and not is_empty:
@@ -288,6 +287,6 @@ def _kind_of(path: str) -> Kind | None:
 
 def _unknown_kind(path: str) -> TableFileError:
     return TableFileError(
-        f"{path}: neither its name nor its first bytes tell what kind of file it is; call it "
-        f"{', '.join(KIND_OF_EXTENSION)}, or say --format {'|'.join(KINDS)}"
+        f"{path}: neither its name nor its first bytes tell its format; use one of the extensions "
+        f"{', '.join(KIND_OF_EXTENSION)}, or give --format {'|'.join(KINDS)}"
     )

@@ -1,4 +1,4 @@
-"""What all readers of table files have in common, whatever the format of the files."""
+"""The common interface and helpers of all readers of table files."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from isal import igzip, igzip_lib
 
 from tfx_wine_ext.columnar.files import Files, IrregularFileError, LocalFiles
 
-# Values in one batch: 4 MiB numbers of 8 bytes are 32 MB, whether a table is long or wide.
+# Values in one batch: 4 Mi numbers of 8 bytes are 32 MiB, for any number of columns.
 BATCH_VALUES = 4 * 1024 * 1024
 MOST_BATCH_ROWS = 65_536
 FEWEST_BATCH_ROWS = 256
 
 GZIP_MAGIC = b"\x1f\x8b"
-# What reading a damaged gzip file raises.
+# The errors that reading a damaged gzip file raises.
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)  # Its annotation is an instance.
 GZIP_ERRORS = (EOFError, OSError, _ISAL_ERROR)
 
@@ -27,15 +27,15 @@ class TableFileError(ValueError):
 
 
 class SchemaChangedError(Exception):
-    """A column is not of the type that its first values had suggested.
+    """A column does not have the type that its first values suggested.
 
-    The source has meanwhile looked at all values and corrected its schema. Whoever reads throws
-    away what the batches had given so far, and reads again from the start.
+    The source has corrected its schema from all values. The reader must discard the batches read so
+    far and read again from the start.
     """
 
 
 class TableSource(Protocol):
-    """A table that lies in one or more files of one format."""
+    """A table in one or more files of one format."""
 
     @property
     def kind(self) -> str:
@@ -43,11 +43,11 @@ class TableSource(Protocol):
 
     @property
     def paths(self) -> Sequence[str]:
-        """The files, in the order in which they are read."""
+        """The files in reading order."""
 
     @property
     def names(self) -> Sequence[str]:
-        """All columns of the files, those that are not read too."""
+        """All columns of the files, including those that are not read."""
 
     @property
     def structs(self) -> Mapping[str, Sequence[str]]:
@@ -55,62 +55,61 @@ class TableSource(Protocol):
 
     @property
     def names_are_complete(self) -> bool:
-        """Whether `names` are known to be all.
+        """Whether `names` is known to be complete.
 
-        A record of a TFRecord file names its own features, so that there they are only when all
-        records have been read.
+        Every record of a TFRecord file names its own features, so there `names` is complete only
+        after all records have been read.
         """
 
     @property
     def schema(self) -> pa.Schema:
-        """The columns that are read, as far as they are known."""
+        """The columns that are read, as far as known."""
 
     @property
     def rows(self) -> int | None:
-        """Rows of all files; None where only reading them tells."""
+        """The number of rows of all files; None if it is unknown before reading."""
 
     @property
     def size(self) -> int:
-        """Bytes of all files, for a display of progress."""
+        """Total bytes of all files, for progress."""
 
     @property
     def position(self) -> int:
-        """How many of these bytes the last call of `batches` has come past."""
+        """How many of these bytes the last call of `batches` has processed."""
 
     @property
     def passes(self) -> Sequence[pa.Schema]:
-        """The columns of `schema`, cut into what is best read together.
+        """The columns of `schema`, in groups that are best read together.
 
-        One pass where the whole of each row has to be decoded anyway. Of a wide table in a format
-        that lies by columns, some columns at a time take less memory, and hardly more time.
+        Row formats need one pass, since rows are decoded completely. For wide tables in columnar
+        formats, reading a group of columns at a time takes less memory and hardly more time.
         """
 
     def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
-        """Yields all rows in order, in batches of the schema as it is then.
+        """Yields all rows in order, in batches with the current schema.
 
         Args:
             columns: One of `passes`. Default: None, all columns.
 
         Raises:
-            SchemaChangedError: Read again from the start; see there.
-            TableFileError: A file is truncated, corrupt, or not what its first rows promised.
+            SchemaChangedError: The schema was corrected: read again from the start.
+            TableFileError: A file is truncated, corrupt, or inconsistent.
         """
 
 
 @contextlib.contextmanager
 def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Opens a file that may be gzipped, in one or several members, whatever its name.
+    """Opens a file that may be gzipped, in one or more members, regardless of its name.
 
     Args:
         path: The file.
-        files: The file system that it lies on; None: the local one.
+        files: The file system of the file; None: the local one.
 
     Yields:
         The file, whose `tell` shows the progress, and the stream of its content.
 
     Raises:
-        TableFileError: The file cannot be opened or read, or is called ``.gz`` and has not one
-            byte.
+        TableFileError: The file cannot be opened or read, or is an empty ``.gz`` file.
     """
     try:
         file = (files or LocalFiles()).open(path)
@@ -118,8 +117,8 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
         raise TableFileError(str(error)) from error
     except OSError as error:
         raise TableFileError(
-            f"{path}: cannot be opened ({error.strerror or error}); check that it exists and may "
-            "be read"
+            f"{path}: cannot be opened ({error.strerror or error}); check that it exists and is "
+            "readable"
         ) from error
     with file:
         try:
@@ -137,7 +136,7 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
         zipped = head == GZIP_MAGIC
         file.seek(0)
         if zipped:
-            unzipped: Any = igzip.open  # Which has no annotations.
+            unzipped: Any = igzip.open  # It has no annotations.
             with unzipped(file, "rb") as stream:
                 yield file, stream
         else:
@@ -145,7 +144,7 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
 
 
 def damaged(path: str, error: BaseException) -> TableFileError:
-    """Returns the error of a file that cannot be unpacked."""
+    """Returns the error for a file that cannot be unpacked."""
     return TableFileError(
         f"{path}: cannot be unpacked ({one_line(error)}); it is truncated or corrupt: write or "
         "copy it again"
@@ -153,7 +152,7 @@ def damaged(path: str, error: BaseException) -> TableFileError:
 
 
 def batch_rows(columns: int) -> int:
-    """Returns how many rows a batch of so many columns has.
+    """Returns the number of rows in a batch with a number of columns.
 
     Example:
         >>> batch_rows(12), batch_rows(1000)
@@ -163,7 +162,7 @@ def batch_rows(columns: int) -> int:
 
 
 def one_line(error: BaseException) -> str:
-    r"""Returns what an error says, without the line breaks that Arrow's messages have.
+    r"""Returns an error's message without line breaks, which Arrow's messages have.
 
     Example:
         >>> one_line(ValueError("no\n  way"))

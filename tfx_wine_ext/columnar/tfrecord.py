@@ -1,8 +1,8 @@
 """Records in the framing of TFRecord files.
 
 Each record is its length (8 bytes, little endian), the masked CRC-32C of these 8 bytes (4 bytes),
-the record, and the masked CRC-32C of the record (4 bytes). The mask turns a checksum by 15 bits and
-adds a constant, so that checksums of data that hold checksums stay useful.
+the record, and the masked CRC-32C of the record (4 bytes). The mask rotates a checksum by 15 bits
+and adds a constant, so that checksums remain useful for data that contain checksums.
 
 Source: https://www.tensorflow.org/tutorials/load_data/tfrecord#tfrecords_format_details
 """
@@ -27,7 +27,7 @@ MASK_DELTA = 0xA282EAD8
 
 _FRONT = np.dtype([("length", "<u8"), ("crc", "<u4")])
 _READ_BYTES = 1024 * 1024
-# What protobuf can parse: a record that claims more is none, and no memory is asked for it.
+# The largest message that protobuf can parse: no memory is allocated for larger records.
 MOST_RECORD_BYTES = 2**31 - 1
 _MOST_KNOWN_LENGTHS = 65_536
 
@@ -41,25 +41,25 @@ class TFRecordError(ValueError):
     """
 
     def __init__(self, record: int, found: str) -> None:
-        """Composes the message."""
+        """Builds the message."""
         super().__init__(f"record {record}: {found}")
         self.record = record
         self.found = found
 
     def __reduce__(self) -> tuple[type[TFRecordError], tuple[int, str]]:
-        """Lets the error cross process boundaries whole."""
+        """Lets the error be pickled with all its fields."""
         return TFRecordError, (self.record, self.found)
 
 
 def frame_records(encoded: EncodedExamples, indices: Ints | None = None) -> Bytes:
-    """Frames records as a TFRecord file holds them.
+    """Frames records for a TFRecord file.
 
     Args:
         encoded: n records.
-        indices: int64[k], which of them, in this order. Default: None, all.
+        indices: int64[k]: the records to frame, in this order. Default: None, all.
 
     Returns:
-        uint8[total], the framed records, to be written to a file as they are (or compressed).
+        uint8[total]: the framed records, to be written to a file, optionally compressed.
 
     Example:
         >>> record = EncodedExamples(np.frombuffer(b"abc", np.uint8), np.array([0, 3]))
@@ -83,9 +83,9 @@ def frame_records(encoded: EncodedExamples, indices: Ints | None = None) -> Byte
 
 
 def is_front(data: bytes) -> bool:
-    r"""Tells whether data begin as a TFRecord file does: a length, and the checksum of it.
+    r"""Tells whether data begin like a TFRecord file, with a length and its checksum.
 
-    By chance one in four thousand million other files does.
+    One in four billion other files does so by chance.
 
     Example:
         >>> [is_front(x) for x in (bytes.fromhex("0300000000000000 b099490e"), b"x,y\n1,2\n3,4\n")]
@@ -96,15 +96,15 @@ def is_front(data: bytes) -> bool:
 
 
 def iter_records(stream: BinaryIO, size: int | None = None) -> Generator[bytes, None, None]:
-    """Yields the records of a TFRecord file, uncompressed, each one checked.
+    """Yields the records of an uncompressed TFRecord file, and verifies their checksums.
 
-    No more memory is asked for than there are bytes to read, whatever a length claims. Close the
-    generator, or read it to its end, before the stream is closed.
+    It never allocates more memory than there are bytes to read, regardless of the given lengths.
+    Exhaust or close the generator before closing the stream.
 
     Args:
-        stream: The file; of a compressed one, what it contains.
-        size: Where the stream ends, if that is known and the stream can tell where it is; a large
-            record then takes its own size in memory while it is read, and twice that otherwise.
+        stream: The file, or the content of a compressed file.
+        size: Size of the stream, if it is known and the stream supports `tell`. Reading a large
+            record then takes its own size in memory, and twice that otherwise.
 
     Raises:
         TFRecordError: The file ends within a record, a checksum is wrong, or a record claims more
@@ -124,13 +124,13 @@ def iter_records(stream: BinaryIO, size: int | None = None) -> Generator[bytes, 
     try:
         yield from _records(buffered, size)
     finally:
-        buffered.detach()  # Or it would close the stream, which is not ours.
+        buffered.detach()  # Otherwise it would close the caller's stream.
 
 
 def _records(stream: io.BufferedReader[io.RawIOBase], size: int | None) -> Iterator[bytes]:
     read = stream.read
     front_bytes = LENGTH_BYTES + CRC_BYTES
-    lengths: dict[bytes, int] = {}  # Of fronts that were checked: most records are of few lengths.
+    lengths: dict[bytes, int] = {}  # By verified front: most records have one of a few lengths.
     number = 1
     while front := read(front_bytes):
         length = lengths.get(front)
@@ -150,7 +150,7 @@ def _records(stream: io.BufferedReader[io.RawIOBase], size: int | None) -> Itera
         framed = length + CRC_BYTES
         if framed > _READ_BYTES:
             rest = None if size is None else size - stream.tell()
-            # Not held here while others work with it.
+            # No reference is kept here while the caller uses the record.
             yield _large_record(read, number, length, rest)
         else:
             body = read(framed)
@@ -166,7 +166,7 @@ def _records(stream: io.BufferedReader[io.RawIOBase], size: int | None) -> Itera
 def _large_record(
     read: Callable[[int], bytes], number: int, length: int, rest: int | None
 ) -> bytes:
-    """Reads a record and its checksum; of a stream of unknown size, piece by piece."""
+    """Reads a record and its checksum, in pieces if the size of the stream is unknown."""
     framed = length + CRC_BYTES
     if rest is not None:
         if framed > rest:

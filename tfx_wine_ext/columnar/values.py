@@ -1,7 +1,7 @@
-"""From an Arrow column to plain numpy: which rows have values, how many, and the values.
+"""Converts an Arrow column to numpy: which rows have values, how many, and the values.
 
-Whatever the Arrow type, three forms come out of it: int64 numbers, float32 numbers, or byte strings
-as places in a buffer. Null slots and the hidden contents of null lists are never looked at.
+Every Arrow type becomes one of three forms: int64 numbers, float32 numbers, or byte strings as
+ranges of a buffer. Null slots and the hidden contents of null lists are never read.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float32]
 
 INT64_MAX = 2**63 - 1
-# Doubles hold all integers up to here, and powers of ten up to the other: a quotient of two such
-# numbers is the double nearest to the decimal.
+# Doubles hold all integers, and all powers of ten, up to these limits exactly, so their quotient is
+# the double nearest to the decimal.
 EXACT_INTEGER = 2**53
 EXACT_POWER_OF_TEN = 22
 
 
 class EncodeError(ValueError):
-    """A value that cannot become part of a feature.
+    """A value that cannot be stored in a feature.
 
     Attributes:
         column: the feature's name.
@@ -57,7 +57,7 @@ class EncodeError(ValueError):
 
 @dataclass(frozen=True)
 class ByteStrings:
-    """Byte strings as places in a buffer: string i is ``data[starts[i]:starts[i] + lengths[i]]``.
+    """Byte strings as ranges of a buffer: string i is ``data[starts[i]:starts[i] + lengths[i]]``.
 
     Attributes:
         data: uint8, the buffer.
@@ -76,10 +76,10 @@ class ColumnValues:
 
     Attributes:
         present: bool[n], whether a row has the feature; None if all rows do.
-        counts: int64[n], for a list column: the number of values of each row, 0 where it has not
+        counts: int64[n], for a list column: the number of values of each row, 0 for rows without
             the feature; None for a column of single values.
-        values: for a list column, the values of all rows one after the other; else one for each of
-            the n rows, of no meaning where the row has not the feature.
+        values: for a list column, the concatenated values of all rows; else one value for each of
+            the n rows, arbitrary for rows without the feature.
     """
 
     present: Mask | None
@@ -99,7 +99,7 @@ def read_values(
         first_row: number of the batch's first row, for errors.
 
     Returns:
-        The values, as numpy arrays that may share the batch's memory.
+        The values as numpy arrays, which may share the batch's memory.
 
     Raises:
         EncodeError: a value does not fit its feature; names the column and the row.
@@ -136,7 +136,7 @@ def read_values(
 
 
 def unwrap(array: pa.Array) -> pa.Array:
-    """Takes off extension, dictionary, run-end and view encoding; compare `bare`."""
+    """Removes extension, dictionary, run-end and view encoding; compare `bare`."""
     while True:
         if isinstance(array.type, pa.BaseExtensionType):
             array = array.storage
@@ -151,21 +151,21 @@ def unwrap(array: pa.Array) -> pa.Array:
 
 
 def struct_field(array: pa.StructArray, index: int) -> pa.Array:
-    """Returns a field of a struct, null where the struct itself is."""
+    """Returns a field of a struct, null where the struct is null."""
     field = array.field(index)
     if array.null_count and is_run_end_encoded(field.type):
-        # It has no validity bitmap of its own, and flatten() would lose the struct's.
+        # It has no validity bitmap, and flatten() would lose the struct's.
         values = unwrap(field)
         return pc.if_else(array.is_valid(), values, pa.scalar(None, values.type))
     return array.flatten()[index]
 
 
 def leaf_values(array: pa.Array, path: Sequence[str]) -> pa.Array:
-    """Returns the field of a struct that a path leads to, null where a struct around it is.
+    """Returns a nested field of a struct, null where an enclosing struct is null.
 
     Args:
         array: A column.
-        path: Names of fields, from the outside in; none for the column itself.
+        path: Names of fields, from the outside in; empty for the column itself.
     """
     for name in path:
         array = unwrap(array)
@@ -174,7 +174,7 @@ def leaf_values(array: pa.Array, path: Sequence[str]) -> pa.Array:
 
 
 def present_mask(array: pa.Array) -> Mask | None:
-    """Tells of each value whether it is there; None if all are."""
+    """Returns whether each value is not null; None if none is null."""
     if not array.null_count:
         return None
     mask: Mask = array.is_valid().to_numpy(zero_copy_only=False)
@@ -184,8 +184,8 @@ def present_mask(array: pa.Array) -> Mask | None:
 def list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Array]:
     """Returns the number of elements of each row, and the elements of all rows in order.
 
-    Arrow's own flatten() is not used: version 10 fails on nothing but nulls, and on nulls among
-    lists of an extension type, version 18 on slices of list views.
+    Arrow's own flatten() is not used: version 10 fails for all-null arrays and for nulls among
+    lists of an extension type, version 18 for slices of list views.
     """
     if pa.types.is_fixed_size_list(array.type):
         size = array.type.list_size
@@ -206,7 +206,7 @@ def list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Array
     starts, taken = starts[filled], counts[filled]
     first = starts.min()
     elements = unwrap(array.values.slice(first, (starts + taken).max() - first))
-    # How far each list's elements have to move to lie behind those of the list before it.
+    # The offset by which each list's elements must move to follow those of the previous list.
     moves = starts - first - (np.cumsum(taken) - taken)
     if not moves.any():
         return counts, elements
@@ -249,12 +249,12 @@ def _buffer(array: pa.Array, index: int, dtype: npt.DTypeLike) -> npt.NDArray[An
     buffer = array.buffers()[index]
     if buffer is None:
         return np.empty(0, dtype)
-    # Arrow's arrays of nulls share one buffer, which ends anywhere.
+    # Arrow's arrays of nulls share one buffer of arbitrary size.
     return np.frombuffer(buffer, dtype, count=buffer.size // np.dtype(dtype).itemsize)
 
 
 def _primitive(array: pa.Array, dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """Returns the values of an array of numbers without copying, null slots as they are."""
+    """Returns the values of an array of numbers without copying, including null slots."""
     return _buffer(array, 1, dtype)[array.offset : array.offset + len(array)]
 
 
@@ -344,7 +344,7 @@ def _floats(array: pa.Array, present: Mask | None, allow_overflow: bool, fail: F
 
 
 def _decimals(array: pa.Array) -> npt.NDArray[np.float64]:
-    """Returns decimals as the doubles nearest to them."""
+    """Returns the doubles nearest to decimals."""
     words = array.type.byte_width // 8
     digits = _buffer(array, 1, np.int64).reshape(-1, words)
     digits = digits[array.offset : array.offset + len(array)]
@@ -358,7 +358,7 @@ def _decimals(array: pa.Array) -> npt.NDArray[np.float64]:
     if scale <= EXACT_POWER_OF_TEN and small.all():
         exact: npt.NDArray[np.float64] = unscaled / 10.0**scale
         return exact
-    # Arrow's own conversion is off by a few units in the last place here: go by the text.
+    # Arrow's own conversion is off by a few units in the last place here, so text is parsed.
     return np.array([0.0 if value is None else float(value) for value in array.to_pylist()])
 
 

@@ -1,7 +1,7 @@
-"""One type that holds the values of two, and exact conversion to it: what reads files as one table.
+"""The common type of two types, and exact conversion to it, to read files as one table.
 
-Arrow's own unification differs between its versions (`promote_options` came with version 14), and
-some of its casts wrap or truncate. Here a value becomes exactly what it was, or it is an error.
+Arrow's own unification differs between versions (`promote_options` was added in version 14), and
+some of its casts wrap or truncate. Here, conversions are exact or raise an error.
 """
 
 from __future__ import annotations
@@ -30,32 +30,32 @@ _DECIMAL256_DIGITS = 76
 
 
 class InexactValueError(ValueError):
-    """A value that the wider type does not hold.
+    """A value that the wider type cannot hold.
 
     Attributes:
         value: The value as text, cut after 80 characters.
-        type: The type that it was to become.
+        type: The target type.
     """
 
     def __init__(self, value: str, type_: pa.DataType) -> None:
-        """Composes the message."""
+        """Builds the message."""
         super().__init__(f"{value} is not a value of {type_}")
         self.value = value
         self.type = type_
 
     def __reduce__(self) -> tuple[type[InexactValueError], tuple[str, pa.DataType]]:
-        """Lets the error cross process boundaries whole."""
+        """Lets the error be pickled with all its fields."""
         return InexactValueError, (self.value, self.type)
 
 
 def wider_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
-    """Returns the type that holds the values of both, or None where there is none.
+    """Returns the type that holds the values of both types, or None if there is none.
 
-    Integers are widened, int64 and uint64 to a decimal of 20 digits; a whole number and a float
-    become the float that holds most of them. Decimals keep all digits of both. Of times the finer
-    unit stands; a date is the midnight of a timestamp without a zone. Timestamps of two zones, and
-    of one with a zone and one without, have no common type; nor have numbers and booleans or text.
-    A struct has the fields of both, and a list the wider elements.
+    Integers are widened, int64 and uint64 together to a decimal of 20 digits; an integer and a
+    float become the float that holds most of their values. Decimals keep all digits of both. Times
+    get the finer unit; a date becomes midnight of a timestamp without a time zone. Timestamps with
+    different time zones, or with and without one, have no common type; nor do numbers and booleans
+    or text. Structs get the fields of both, and lists the wider element type.
 
     Args:
         a: A type.
@@ -77,17 +77,17 @@ def wider_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     if plain != (a, b):
         return wider_type(*plain)
     for rule in (_wider_number, _wider_time, _wider_bytes, _wider_list, _wider_struct):
-        found = rule(a, b)
-        if found is not None:
-            return found
+        wider = rule(a, b)
+        if wider is not None:
+            return wider
     return None
 
 
 def storage_type(type_: pa.DataType) -> pa.DataType:
-    """Returns what a type is stored as, in lists too; `widened` converts to it.
+    """Returns the storage type of a type, including list elements; `widened` converts to it.
 
-    That is the type without extension, run-end and view encoding. Dictionaries stay: their values
-    may be long, and repeated often. Structs are flattened elsewhere (`leaves`).
+    That is the type without extension, run-end and view encoding. Dictionaries are kept, since
+    their values may be long and repeated often. Structs are flattened elsewhere (`leaves`).
 
     Example:
         >>> storage_type(pa.dictionary(pa.int8(), pa.string())), storage_type(pa.int8())
@@ -108,12 +108,12 @@ def widened(array: pa.Array, type_: pa.DataType) -> pa.Array:
     """Converts an array to a wider type, exactly.
 
     Args:
-        array: Values of any type that `wider_type` has taken for `type_`.
-        type_: What `wider_type` has returned.
+        array: Values of a type that `wider_type` widens to `type_`.
+        type_: The result of `wider_type`.
 
     Raises:
-        InexactValueError: The type does not hold a value exactly: an integer beyond 2**53 as a
-            float64, a time beyond the range of its finer unit.
+        InexactValueError: The type cannot hold a value exactly, such as an integer beyond 2**53 as
+            float64, or a time beyond the range of its finer unit.
 
     Example:
         >>> widened(pa.array([1, None], pa.time32("s")), pa.time64("us")).to_pylist()
@@ -128,7 +128,7 @@ def widened(array: pa.Array, type_: pa.DataType) -> pa.Array:
 
 
 def _plain(type_: pa.DataType) -> pa.DataType:
-    """Returns the type of the values under extension, dictionary, run-end and view encoding."""
+    """Returns a type without extension, dictionary, run-end and view encoding."""
     if isinstance(type_, pa.BaseExtensionType):
         return _plain(type_.storage_type)
     if pa.types.is_dictionary(type_) or is_run_end_encoded(type_):
@@ -166,7 +166,7 @@ def _numpy_type(type_: pa.DataType) -> np.dtype[Any]:
 
 
 def _digits(type_: pa.DataType) -> tuple[int, int] | None:
-    """Returns the digits before and after the point; None of what is no exact number."""
+    """Returns the digits before and after the decimal point; None for other types."""
     if pa.types.is_integer(type_):
         type_ = _as_decimal(type_)
     if pa.types.is_decimal(type_):
@@ -175,7 +175,7 @@ def _digits(type_: pa.DataType) -> tuple[int, int] | None:
 
 
 def _as_decimal(integer: pa.DataType) -> pa.DataType:
-    """Returns the decimal that holds all values of a type of integers, as Arrow casts them."""
+    """Returns the decimal type to which Arrow casts all values of an integer type."""
     digits = {8: 3, 16: 5, 32: 10, 64: 19 if pa.types.is_signed_integer(integer) else 20}
     return pa.decimal128(digits[integer.bit_width], 0)
 
@@ -195,7 +195,7 @@ def _wider_time(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     if is_date(a) and is_date(b):
         return pa.date64()
     if all(is_date(type_) or is_timestamp(type_) for type_ in (a, b)):
-        # A date is of no zone.
+        # A date has no time zone.
         zones = {type_.tz if is_timestamp(type_) else None for type_ in (a, b)}
         return pa.timestamp(unit, zones.pop()) if len(zones) == 1 else None
     if pa.types.is_duration(a) and pa.types.is_duration(b):
@@ -220,7 +220,7 @@ def _wider_bytes(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
 def _wider_list(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     if not (is_list(a) and is_list(b)):
         return None
-    # Writers differ in what they call the elements: Spark "element", Arrow "item".
+    # Names of the elements depend on the writer: Spark's "element", Arrow's "item".
     values = wider_type(a.value_type, b.value_type)
     if values is None:
         return None
@@ -238,12 +238,12 @@ def _wider_struct(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:
     for type_ in (a, b):
         fields = [type_[index] for index in range(type_.num_fields)]
         if len({field.name for field in fields}) < len(fields):
-            return None  # Which of them is meant?
+            return None  # Ambiguous names.
         for field in fields:
-            found = wider_type(merged.get(field.name, field.type), field.type)
-            if found is None:
+            wider = wider_type(merged.get(field.name, field.type), field.type)
+            if wider is None:
                 return None
-            merged[field.name] = found
+            merged[field.name] = wider
     return pa.struct(list(merged.items()))
 
 
@@ -252,7 +252,7 @@ def _widened(array: pa.Array, type_: pa.DataType) -> pa.Array:
         return array
     if pa.types.is_null(array.type):
         return pa.nulls(len(array), type_)
-    if isinstance(type_, pa.BaseExtensionType):  # in a struct or list that was taken apart
+    if isinstance(type_, pa.BaseExtensionType):  # in a decomposed struct or list
         return pa.ExtensionArray.from_storage(type_, _widened(array, type_.storage_type))
     if _plain(array.type) != array.type:
         text = is_view(array.type) and pa.types.is_large_string(type_)
@@ -264,9 +264,8 @@ def _widened(array: pa.Array, type_: pa.DataType) -> pa.Array:
     if unit_of(type_) is not None:
         return _finer(array, type_)
     if pa.types.is_decimal(array.type) and pa.types.is_floating(type_):
-        array = pc.cast(
-            array, pa.int64()
-        )  # from which Arrow refuses to round, as from decimals not
+        # Arrow checks for rounding when it casts from integers, but not from decimals.
+        array = pc.cast(array, pa.int64())
     return pc.cast(array, type_)
 
 
@@ -290,7 +289,7 @@ def _widened_list(array: pa.Array, type_: pa.DataType) -> pa.Array:
     counts, elements = list_elements(array, present)
     large = pa.types.is_large_list(type_)
     offsets = np.concatenate([[0], np.cumsum(counts)])
-    # A null offset is a null list; the one after the last list only ends it.
+    # A null offset marks a null list; the last offset only ends the last list.
     absent = None if present is None else np.append(~present, False)
     return (pa.LargeListArray if large else pa.ListArray).from_arrays(
         pa.array(offsets, pa.int64() if large else pa.int32(), mask=absent),
@@ -299,7 +298,7 @@ def _widened_list(array: pa.Array, type_: pa.DataType) -> pa.Array:
 
 
 def _finer(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    """Multiplies ticks: Arrow's casts of dates wrap where they overflow."""
+    """Multiplies ticks, because Arrow's casts of dates wrap on overflow."""
     factor = _TICKS_A_DAY[str(unit_of(type_))] // _TICKS_A_DAY[str(unit_of(array.type))]
     ticks = pc.multiply_checked(_ticks(array), pa.scalar(factor, pa.int64()))
     return ticks.cast(pa.int32() if type_.bit_width == 32 else pa.int64()).view(type_)
@@ -311,7 +310,7 @@ def _ticks(times: pa.Array) -> pa.Array:
 
 
 def _first_inexact(array: pa.Array, type_: pa.DataType) -> pa.Array:
-    """Returns the first value that cannot be converted, as an array of one."""
+    """Returns the first value that cannot be converted, as an array of length 1."""
     while len(array) > 1:
         half = array.slice(0, len(array) // 2)
         try:
@@ -322,9 +321,9 @@ def _first_inexact(array: pa.Array, type_: pa.DataType) -> pa.Array:
     return array
 
 
-def _text_of(one: pa.Array) -> str:
+def _text_of(array: pa.Array) -> str:
     try:
-        text = repr(one[0].as_py())
+        text = repr(array[0].as_py())
     except (ValueError, OverflowError):  # Python's dates end with the year 9999.
-        text = f"{_ticks(one)[0].as_py()} {unit_of(one.type)}"
+        text = f"{_ticks(array)[0].as_py()} {unit_of(array.type)}"
     return text if len(text) <= 80 else f"{text[:80]}..."

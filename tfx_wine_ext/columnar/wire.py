@@ -1,9 +1,9 @@
 """The bytes of a ``tf.train.Example``, laid out by vectorised numpy.
 
-A protobuf message is a row of fields, each a tag and a value. A tag is the field's number times 8
-plus a type, and every tag needed here is of type 2: a varint with the number of bytes that follow,
-then these bytes. So 0x0A is "field 1", 0x12 "field 2" and 0x1A "field 3", and one record is a few
-boxes, one inside the other, each with its length in front::
+A protobuf message is a sequence of fields, each a tag and a value. A tag is the field's number
+times 8 plus a type. Every tag needed here has type 2: a varint with the number of bytes that
+follow, then these bytes. So 0x0A is "field 1", 0x12 "field 2" and 0x1A "field 3", and one record
+consists of nested boxes, each preceded by its length::
 
     0A n                  Example.features
        0A n               Features.feature: one map entry, repeated, in order of the keys
@@ -17,16 +17,16 @@ boxes, one inside the other, each with its length in front::
                 0A n ...  Int64List.value, packed: a varint for each value
 
 A varint is an integer in groups of 7 bits, lowest group first, with the top bit set in all bytes
-but the last; a negative int64 is taken as its two's complement and fills 10 bytes. A feature
-without a value is an empty Feature (``12 00``), a present feature with no value a Feature with an
-empty list (e.g. ``12 02 1A 00``).
+but the last; a negative int64 is encoded as its two's complement and takes 10 bytes. A missing
+feature is an empty Feature (``12 00``), a present feature without values a Feature with an empty
+list (e.g. ``12 02 1A 00``).
 
 Source: https://protobuf.dev/programming-guides/encoding/ and
 https://github.com/tensorflow/tensorflow/blob/master/tensorflow/core/example/feature.proto.
 
-The numpy that writes it knows two moves, both for many rows at once and both without the
-interpreter lock: `put_chunks` writes rows of equal width to any positions, `copy_runs` copies
-byte strings of any lengths.
+numpy writes it with two operations, both for many rows at once and without the interpreter lock:
+`put_chunks` writes rows of equal width to any positions, `copy_runs` copies byte strings of any
+length.
 """
 
 from __future__ import annotations
@@ -51,11 +51,11 @@ MAX_MESSAGE_BYTES = 2**31 - 1
 
 
 class Group(NamedTuple):
-    """Rows that are written alike.
+    """Rows whose bytes have the same width.
 
     Attributes:
-        rows: int64[k], the rows, ascending; None for all rows.
-        chunks: void[k], the bytes of each of them, of one width.
+        rows: int64[k], the ascending row numbers; None for all rows.
+        chunks: void[k], the bytes of each row.
     """
 
     rows: Ints | None
@@ -96,7 +96,7 @@ def varint_lengths(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint8]:
 def groups_of(classes: npt.NDArray[Any]) -> Iterator[tuple[int, Ints | None]]:
     """Yields each distinct value of ``classes`` (small integers) and the rows that have it.
 
-    The rows are None where all rows have the same value: nothing needs to be picked out then.
+    The rows are None if all rows have the same value, so that no selection is needed.
     """
     if not len(classes):
         return
@@ -117,7 +117,7 @@ def full_chunks(template: bytes, count: int) -> tuple[Chunks, Bytes]:
 
 
 def put_chunks(out: Bytes, starts: Ints, chunks: Chunks | np.void) -> None:
-    """Writes ``chunks[i]`` (or the one chunk that is given) to ``out`` from ``starts[i]`` on."""
+    """Writes ``chunks[i]`` (or the single chunk) to ``out`` from ``starts[i]`` on."""
     if chunks.dtype.itemsize and len(starts):
         _windows(out, chunks.dtype.itemsize)[starts] = chunks
 
@@ -125,9 +125,9 @@ def put_chunks(out: Bytes, starts: Ints, chunks: Chunks | np.void) -> None:
 def copy_runs(out: Bytes, to: Ints, source: Bytes, starts: Ints, lengths: Ints) -> None:
     """Copies ``source[starts[i]:starts[i] + lengths[i]]`` to ``out`` from ``to[i]`` on.
 
-    A run of ``w`` to ``2 w`` bytes is copied by two moves of ``w`` bytes that may overlap, one from
-    its start and one up to its end, so that the cost depends on the number of runs and hardly on
-    their lengths.
+    A run of ``w`` to ``2 w`` bytes is copied in two blocks of ``w`` bytes that may overlap, one
+    from its start and one up to its end. The cost depends on the number of runs and hardly on their
+    lengths.
     """
     if not len(lengths):
         return
@@ -153,12 +153,11 @@ def _windows(array: Bytes, width: int) -> Chunks:
 
 
 class Head:
-    """The tags and lengths in front of a payload: boxes inside boxes, outermost first.
+    """The tags and lengths in front of a payload in nested boxes, outermost first.
 
-    Each box is the constant bytes up to its length (``prefixes``), the length as a varint, and
-    all that follows. How wide the lengths are depends on the payload's size alone; the sizes at
-    which a head grows by one byte (`_breaks`) are few, so rows fall into few groups of heads of
-    one width.
+    Each box consists of constant bytes (``prefixes``), its length as a varint, and its content.
+    The widths of the lengths depend only on the payload's size. There are few sizes at which a head
+    grows by one byte (`_breaks`), so rows fall into few groups with heads of the same width.
 
     Example:
         >>> Head(FIELD_1, FIELD_2)(5).hex(" ")
@@ -177,9 +176,9 @@ class Head:
 
     @cached_property
     def _breaks(self) -> Ints:
-        """The payload sizes, ascending, from which on a head is one byte wider than before.
+        """The ascending payload sizes at which the head grows by one byte.
 
-        A size is repeated when two lengths grow there at once.
+        A size is repeated if two lengths grow at the same size.
         """
         breaks: list[int] = []
         shortest = len(self(0))
@@ -196,7 +195,7 @@ class Head:
             breaks.append(low)
 
     def lengths(self, sizes: Ints) -> Ints:
-        """Returns how long the head of a payload of each of the ``sizes`` is: int64[n]."""
+        """Returns the lengths of the heads of payloads of ``sizes`` bytes: int64[n]."""
         if len(self._breaks) and len(sizes) and sizes.max() < self._breaks[0]:
             return np.full(len(sizes), len(self(0)))
         return len(self(0)) + np.searchsorted(self._breaks, sizes, side="right").astype(np.int64)
@@ -212,8 +211,8 @@ class Head:
             yield Group(rows, chunks)
 
     def _write_lengths(self, matrix: Bytes, sizes: Ints, smallest: int) -> None:
-        # From the inside out; `end` is the column just behind the length that is written, and
-        # what follows it is the heads of the inner boxes and the payload.
+        # From the inside out; `end` is the column after the length that is written. It is followed
+        # by the heads of the inner boxes and the payload.
         width = end = matrix.shape[1]
         for prefix in reversed(self.prefixes):
             follows = sizes + (width - end)

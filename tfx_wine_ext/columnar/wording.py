@@ -1,8 +1,8 @@
-"""Messages that name an argument: each front spells it as its own users write it.
+"""Messages that name an argument, which each user interface spells in its own way.
 
-A component's author writes ``exclude_columns=``, the command line's user ``--exclude``. A message
-keeps its parts apart, so that nobody has to look for arguments in a finished sentence, where a
-path or a column may be called the same.
+A pipeline author writes ``exclude_columns=``, a user of the command line ``--exclude``. A message
+keeps its parts separate: searching for arguments in the finished text would also find paths or
+columns of the same name.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, Union
 
 
 class Argument(enum.Enum):
-    """The arguments of ParquetExampleGen that messages name; the value is the name there."""
+    """The arguments of ParquetExampleGen that messages name; the value is the argument's name."""
 
     COLUMNS = "columns"
     EXCLUDE_COLUMNS = "exclude_columns"
@@ -27,11 +27,11 @@ class Argument(enum.Enum):
 
 
 class Setting(NamedTuple):
-    """An argument with what it should be given.
+    """An argument and its recommended value.
 
     Attributes:
-        argument: Which.
-        value: Python text of the value; "" where the user knows it best.
+        argument: The argument.
+        value: The value as Python code; "" if only the user knows it.
     """
 
     argument: Argument
@@ -42,9 +42,9 @@ Part = Union[str, Argument, Setting]
 
 
 class Message:
-    """The text of an error, in parts; ``str`` spells it for authors of pipelines.
+    """The text of an error, in parts; ``str`` spells it for pipeline authors.
 
-    It is given to an exception in place of a text.
+    Exceptions take it instead of a string.
 
     Args:
         parts: Text, arguments, settings, and messages.
@@ -58,16 +58,18 @@ class Message:
     """
 
     def __init__(self, *parts: Part | Message) -> None:
-        """Takes the parts of messages out of them."""
+        """Flattens nested messages."""
         self._parts: tuple[Part, ...] = tuple(
-            own for part in parts for own in (part._parts if isinstance(part, Message) else (part,))
+            inner
+            for part in parts
+            for inner in (part._parts if isinstance(part, Message) else (part,))
         )
 
     @classmethod
     def of(cls, error: BaseException) -> Message:
         """Returns the message of an error, whether it has parts or not."""
-        found = error.args[0] if len(error.args) == 1 else None
-        return found if isinstance(found, Message) else cls(str(error))
+        argument = error.args[0] if len(error.args) == 1 else None
+        return argument if isinstance(argument, Message) else cls(str(error))
 
     def spelled(
         self, argument: Callable[[Argument], str], setting: Callable[[Setting], str]
@@ -75,8 +77,8 @@ class Message:
         """Returns the text.
 
         Args:
-            argument: Spells an argument by itself.
-            setting: Spells one with what it should be given.
+            argument: Spells an argument.
+            setting: Spells an argument with its value.
         """
         return "".join(
             argument(part)

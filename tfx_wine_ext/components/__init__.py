@@ -1,1 +1,1 @@
-"""What a pipeline author writes: component specs and components."""
+"""The components that pipeline authors use, and their specs."""

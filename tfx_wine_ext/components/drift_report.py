@@ -1,4 +1,4 @@
-"""The DriftReport component: are new data still the data that they were?"""
+"""The DriftReport component: tells whether new data have drifted from a baseline."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ drift_visualization.register()
 
 
 class DriftReportSpec(ComponentSpec):
-    """Parameters, inputs and outputs of `DriftReport`; see there for their meaning."""
+    """Parameters, inputs and outputs of `DriftReport`, which documents them."""
 
     PARAMETERS: ClassVar[Mapping[str, ExecutionParameter]] = {
         keys.SPLIT_KEY: ExecutionParameter(type=str),
@@ -55,53 +55,55 @@ class DriftReportSpec(ComponentSpec):
 
 
 class DriftReport(base_beam_component.BaseBeamComponent):
-    """Compares Examples with earlier ones: a verdict that a pipeline obeys, a page for people.
+    """Compares Examples with a baseline: gives the pipeline a verdict and people a report.
 
-    With `examples` every row of the split is read, on Beam, in memory that does not grow with the
-    rows. With `statistics` instead only the histograms of StatisticsGen are, in a fraction of a
-    second; each score then has a wide error band, and what lies within it is INCONCLUSIVE.
-    What the metrics are, and when they fail, stands in docs/drift-metrics.md.
+    With `examples`, Beam reads every row of the split in memory that does not grow with the number
+    of rows. With `statistics`, only the histograms of StatisticsGen are read, in a fraction of a
+    second; each score then has a wide error band, and a score whose band includes its limit is
+    INCONCLUSIVE. docs/drift-metrics.md describes the metrics and their limits.
 
     Without a baseline (a first run, or a Resolver that finds none) the verdict is NO_BASELINE,
-    which is no error and is blessed. So it is, with the reason and the path, where the files of
-    what a Resolver found are gone. Where the author chose the baseline (`PinnedSpanStrategy`, or a
-    channel that is no Resolver's) and its files are gone, the component fails.
+    which is not an error and is blessed. The same verdict, with the reason and the path, is given
+    if the files of a baseline that a Resolver found are gone. If the author chose the baseline
+    (`PinnedSpanStrategy`, or a channel not from a Resolver) and its files are gone, the component
+    fails.
 
     Outputs:
         report: `tfx_wine_ext.types.artifacts.ExampleDriftReport`: ``drift_report.html`` and
-            ``drift_report.json``. The verdict, the share of drifted features, the rows of both
-            sides and the ten worst features with their scores are custom properties of it
+            ``drift_report.json``. Its custom properties hold the verdict, the share of drifted
+            features, the row counts of both sides and the ten worst features with their scores
             (docs/drift-report.md). ``InteractiveContext.show`` displays it.
-        anomalies: ``standard_artifacts.ExampleAnomalies``, as ExampleValidator writes them.
-        blessing: `tfx_wine_ext.types.artifacts.DriftBlessing`: not blessed if the verdict is DRIFT,
-            else blessed. For ``Cond`` and for resolvers.
+        anomalies: ``standard_artifacts.ExampleAnomalies``, in ExampleValidator's format.
+        blessing: `tfx_wine_ext.types.artifacts.DriftBlessing`: blessed unless the verdict is DRIFT.
+            For ``Cond`` and for resolvers.
 
     Args:
         examples: A channel of Examples: the current data. Payload ``FORMAT_TF_EXAMPLE`` or
-            ``FORMAT_PARQUET``. Either these or `statistics`.
-        baseline: A channel of Examples to compare with, as a Resolver with a strategy of
-            `tfx_wine_ext.resolvers` finds them; it may be empty. Without it, and with a
-            `baseline_split` other than `split`, the two splits of `examples` are compared: the skew
-            between them.
+            ``FORMAT_PARQUET``. Give either `examples` or `statistics`.
+        baseline: A channel of the Examples to compare with, such as the output of a Resolver with a
+            strategy of `tfx_wine_ext.resolvers`; it may be empty. Without it, and with a
+            `baseline_split` other than `split`, two splits of `examples` are compared with each
+            other (skew).
         statistics: A channel of ExampleStatistics of the current data.
         baseline_statistics: A channel of ExampleStatistics to compare with; it may be empty.
         schema: A channel of a Schema. Integers that it declares categorical are compared as
             categories; features of lifecycle stage ``PLANNED``, ``ALPHA``, ``DEBUG_ONLY``,
-            ``DEPRECATED`` or ``DISABLED`` are passed over, as TFDV does. Without it, all integers
-            are numbers.
-        config: What counts as drift: a `DriftConfig`, or the mapping that makes one. Default: the
-            defaults of `DriftConfig`.
-        split: The split of the current data that is looked at. Default: ``train``.
-        baseline_split: The split of the baseline, or the other one of `examples` or `statistics`;
-            default: the same as `split`.
-        mode: What DRIFT does to the pipeline. ``report``: nothing. ``warn`` (default): it goes on,
-            with a warning in the log. ``fail``: this component fails, the worst features are in the
-            message, nothing is published, and the report is kept beside the place where it would
-            have been, in a folder ``stopped``.
+            ``DEPRECATED`` or ``DISABLED`` are skipped, as TFDV does. Without a schema, all integers
+            are numeric.
+        config: What counts as drift: a `DriftConfig`, or a mapping of its fields. Default:
+            ``DriftConfig()``.
+        split: The split of the current data to check. Default: ``train``.
+        baseline_split: The split of the baseline, or for skew the other split of `examples` or
+            `statistics`. Default: the same as `split`.
+        mode: What the pipeline does on DRIFT. ``report``: continue. ``warn`` (default): continue
+            and log a warning. ``fail``: this component fails with the worst features in its
+            message; nothing is published, and the report is kept in a folder ``stopped`` beside the
+            component's output folders.
 
     Raises:
-        ValueError: an argument is out of range, or arguments contradict each other.
-        TypeError: `config` is no `DriftConfig` and no mapping, or has a value of the wrong type.
+        ValueError: An argument is out of range, or arguments contradict each other.
+        TypeError: `config` is neither a `DriftConfig` nor a mapping, or has a value of the wrong
+            type.
 
     Example:
         >>> from tfx.types.channel import Channel
@@ -134,29 +136,30 @@ class DriftReport(base_beam_component.BaseBeamComponent):
     ) -> None:
         """Checks the arguments and builds the spec."""
         if (examples is None) == (statistics is None):
-            found = "neither" if examples is None else "both"
+            given = "neither" if examples is None else "both"
             raise ValueError(
                 "examples: expected either examples (every row is read) or statistics (the "
-                f"histograms of StatisticsGen), found {found}"
+                f"histograms of StatisticsGen), found {given}"
             )
-        for here, there, argument, other in (
+        for reference, current, reference_key, current_key in (
             (baseline, examples, keys.BASELINE_KEY, keys.EXAMPLES_KEY),
             (baseline_statistics, statistics, keys.BASELINE_STATISTICS_KEY, keys.STATISTICS_KEY),
         ):
-            if here is not None and there is None:
-                raise ValueError(f"{argument}: expected only together with {other}")
-            if here is not None and here is there:
+            if reference is not None and current is None:
+                raise ValueError(f"{reference_key}: expected only together with {current_key}")
+            if reference is not None and reference is current:
                 raise ValueError(
-                    f"{argument}: expected another channel than {other}; to compare two splits of "
-                    "the same data, name them by split and baseline_split and leave it out"
+                    f"{reference_key}: expected another channel than {current_key}; to compare two "
+                    "splits of the same data, give split and baseline_split, and omit "
+                    f"{reference_key}"
                 )
         if mode not in MODES:
             raise ValueError(f"mode: expected one of {', '.join(MODES)}, found {mode!r}")
         for argument, name in ((keys.SPLIT_KEY, split), (keys.BASELINE_SPLIT_KEY, baseline_split)):
             if name is not None and not (isinstance(name, str) and name):
                 raise ValueError(f"{argument}: expected the name of a split, found {name!r}")
-        judged_by = _as_config(config)
-        if judged_by.classifier and statistics is not None:
+        drift_config = _as_config(config)
+        if drift_config.classifier and statistics is not None:
             raise ValueError("config: the classifier needs rows: expected examples, not statistics")
         has_baseline = baseline is not None or baseline_statistics is not None
         spec = DriftReportSpec(
@@ -169,7 +172,7 @@ class DriftReport(base_beam_component.BaseBeamComponent):
             baseline_split=baseline_split or split,
             skew=int(not has_baseline and baseline_split not in (None, split)),
             mode=mode,
-            drift_config=json.dumps(judged_by.to_dict(), sort_keys=True),
+            drift_config=json.dumps(drift_config.to_dict(), sort_keys=True),
             baseline_pinned=int(_is_pinned(baseline or baseline_statistics)),
             report=types.Channel(type=ExampleDriftReport),
             anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
@@ -179,7 +182,7 @@ class DriftReport(base_beam_component.BaseBeamComponent):
 
 
 def _is_pinned(baseline: types.BaseChannel | None) -> bool:
-    """Tells whether the author chose the baseline, and not a Resolver by what it finds."""
+    """Tells whether the author chose the baseline, rather than a Resolver."""
     producer = getattr(baseline, "producer_component", None)
     if baseline is None or not isinstance(producer, resolver.Resolver):
         return baseline is not None

@@ -1,4 +1,4 @@
-"""How a notebook shows a drift report."""
+"""Displays drift reports in notebooks."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from tfx.utils import io_utils
 from tfx_wine_ext.types.artifacts import ExampleDriftReport
 from tfx_wine_ext.types.drift_report import REPORT_HTML
 
-# Of the frame that the page scrolls in; a notebook gives it its own width.
+# The page scrolls in a frame of this height and of the notebook's width.
 _HEIGHT = "800px"
 
 
 class ExampleDriftReportVisualization(visualizations.ArtifactVisualization):
-    """Shows the page of an `ExampleDriftReport` in a frame of its own: its style stays inside."""
+    """Shows the page of an `ExampleDriftReport` in a frame, which isolates its styles."""
 
     ARTIFACT_TYPE = ExampleDriftReport
 
     def display(self, artifact: types.Artifact) -> None:
-        """Displays the page below the cell of a notebook."""
+        """Displays the page below the notebook cell."""
         from IPython.display import HTML, display
 
         display(
@@ -36,11 +36,11 @@ class ExampleDriftReportVisualization(visualizations.ArtifactVisualization):
 
 
 def framed(page: str, title: str) -> str:
-    """Returns a frame that holds a page and may run its script, and reach nothing else.
+    """Returns an iframe that holds a page and may run its scripts, but has no other rights.
 
     Args:
-        page: A whole HTML document.
-        title: What a screen reader calls the frame.
+        page: A complete HTML document.
+        title: The frame's name for screen readers.
 
     Example:
         >>> framed('<p title="a">', "drift report")[:52]
@@ -53,5 +53,5 @@ def framed(page: str, title: str) -> str:
 
 
 def register() -> None:
-    """Makes ``InteractiveContext.show`` know the artifact; importing the component does it."""
+    """Registers the artifact with ``InteractiveContext.show``; the component's module calls it."""
     visualizations.get_registry().register(ExampleDriftReportVisualization)

@@ -1,4 +1,4 @@
-"""The ParquetExampleGen component: Parquet files in, Examples out, Arrow all the way."""
+"""The ParquetExampleGen component: converts Parquet files into Examples through Arrow."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
 from tfx_wine_ext.types import parquet_example_gen as keys
 
-# Payload formats, and the format of the files that each is written to.
+# The file format in which each payload format is written.
 _FILE_FORMATS = {
     example_gen_pb2.FORMAT_TF_EXAMPLE: example_gen_pb2.FORMAT_TFRECORDS_GZIP,
     example_gen_pb2.FORMAT_PARQUET: example_gen_pb2.FILE_FORMAT_PARQUET,
@@ -28,7 +28,7 @@ _FILE_FORMATS = {
 
 
 class ParquetExampleGenSpec(ComponentSpec):
-    """Parameters and output of `ParquetExampleGen`; see there for their meaning."""
+    """Parameters and output of `ParquetExampleGen`, which documents them."""
 
     PARAMETERS: ClassVar[Mapping[str, ExecutionParameter]] = {
         keys.INPUT_BASE_KEY: ExecutionParameter(type=str),
@@ -48,14 +48,13 @@ class ParquetExampleGenSpec(ComponentSpec):
 class ParquetExampleGen(base_beam_component.BaseBeamComponent):
     """Turns Parquet files into Examples, in Arrow batches from end to end.
 
-    It takes the place of ``FileBasedExampleGen`` with TFX's ``parquet_executor`` and keeps its
-    arguments, but for ``custom_config``, of which there is no use, and ``output_file_format``,
-    which follows from the payload. It keeps its splits: the same rows fall into the same splits
-    wherever TFX reads them right. What differs: 0, 0.0, False and "" arrive as values instead of
-    missing ones, a null is a missing one, and every Arrow type has a documented fate
-    (docs/arrow-types.md). Files are checked before any worker starts, a cached result stands as
-    long as their content does, and the number of rows of each split is recorded on the artifact
-    (docs/examples-properties.md).
+    It replaces ``FileBasedExampleGen`` with TFX's ``parquet_executor``. It has the same arguments
+    except ``custom_config``, which it does not need, and ``output_file_format``, which follows from
+    the payload. Rows that TFX reads correctly fall into the same splits (see `key_order`). The
+    differences: 0, 0.0, False and "" are values instead of missing, a null is missing, and the
+    conversion of every Arrow type is documented (docs/arrow-types.md). Files are checked before any
+    worker starts, a cached result stays valid as long as their content does not change, and the
+    number of rows of each split is recorded on the artifact (docs/examples-properties.md).
 
     Outputs:
         examples: ``standard_artifacts.Examples``: a folder ``Split-<name>`` for each split with
@@ -66,33 +65,36 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
         input_config: Splits of the input, each a name and a glob pattern below `input_base`,
             with ``{SPAN}``, ``{VERSION}`` or ``{YYYY}``, ``{MM}``, ``{DD}`` where TFX allows
             them. Default: all files, ``*``, as one split. Files and folders whose names begin
-            with ``_`` or ``.`` are passed over, as Spark and Arrow do, unless the pattern names
-            them so.
-        output_config: Names and hash buckets of the output splits, or none of them where the
-            input has several. Default, as TFX's: ``train`` and ``eval``, 2 to 1.
+            with ``_`` or ``.`` are skipped, as in Spark and Arrow, unless the pattern itself
+            begins a name so.
+        output_config: Names and hash buckets of the output splits; must be empty if the input has
+            several splits. Default, as in TFX: ``train`` and ``eval``, 2 to 1.
         range_config: The span to read. Default: the latest.
-        output_data_format: ``FORMAT_TF_EXAMPLE`` (default, what most components read) or
+        output_data_format: ``FORMAT_TF_EXAMPLE`` (default, which most components read) or
             ``FORMAT_PARQUET`` (smaller and faster to read, for StatisticsGen and Transform).
-        columns: Top-level columns to read, those of Hive partitions too; default all.
-        exclude_columns: Columns not to read; default none.
-        cast: Column name to Arrow type, to change what a column becomes.
-        null_in_list: What becomes of a null inside a list; see `EncodeOptions`.
-        allow_float_overflow: Let a finite float64 beyond the range of float32 become infinity
-            instead of an error.
-        filters: Rows to keep, as ``pyarrow.parquet.read_table(filters=)`` takes them; row
-            groups that cannot hold one, and files whose Hive partitions cannot, are not read.
-        unify_schemas: Read files of different schemas as one, instead of an error.
-        shuffle_seed: Shuffle rows within each row group; default: the order of the files.
-        num_shards: Files per split; default: one for each 64 MiB of uncompressed data.
-        hive_partitioning: Read names of folders below `input_base` that are like
-            ``region=north`` as columns, as Hive, Spark and Arrow do (docs/arrow-types.md).
-            Default: True. That of a span (``date={YYYY}-{MM}-{DD}/*``) is another in each span:
-            leave it out with `exclude_columns` where spans are compared.
+        columns: Top-level columns to read, including those of Hive partitions. Default: all.
+        exclude_columns: Columns not to read. Default: none.
+        cast: Arrow type by column name, to change a column's type before it is encoded.
+        null_in_list: What to do with a null inside a list; see `EncodeOptions`.
+        allow_float_overflow: Convert a finite float64 beyond the range of float32 to infinity
+            instead of raising an error.
+        filters: Rows to keep, as for ``pyarrow.parquet.read_table(filters=)``. Row groups and
+            Hive partitions that cannot match are not read.
+        unify_schemas: Merge the schemas of files that differ, instead of raising an error.
+        shuffle_seed: Seed to shuffle rows within each row group. Default: keep the file order.
+        num_shards: Files per split. Default: one for each 64 MiB of uncompressed data.
+        hive_partitioning: Read folders below `input_base` with names like ``region=north`` as
+            columns, as Hive, Spark and Arrow do (docs/arrow-types.md). Default: True. The folder
+            of a span (``date={YYYY}-{MM}-{DD}/*``) has another value in each span: drop it with
+            `exclude_columns` if spans are compared.
+        key_order: Order in which the features are hashed for the splits; see `EncodeOptions`.
+            Default: ``"bytewise"``. ``"upb"`` gives TFX's own splits where its protobuf is 4 or
+            later (TFX 1.21) and one name begins with another (``id``, ``id_type``).
         custom_executor_spec: Another executor, for tests and experiments.
 
     Raises:
-        ValueError: an argument is out of range, or arguments contradict each other. Errors of
-            the files are raised by the driver: they may come later than the pipeline.
+        ValueError: An argument is out of range, or arguments contradict each other. Errors in
+            the files are raised later, by the driver, since the files may not exist yet.
 
     Example:
         >>> example_gen = ParquetExampleGen("data", columns=["alcohol", "quality"])
@@ -122,6 +124,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
         shuffle_seed: int | None = None,
         num_shards: int | None = None,
         hive_partitioning: bool = True,
+        key_order: Literal["bytewise", "upb"] = "bytewise",
         custom_executor_spec: BeamExecutorSpec | None = None,
     ) -> None:
         """Checks the arguments and builds the spec; reads no file."""
@@ -139,6 +142,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
                 cast=dict(cast or {}),
                 null_in_list=null_in_list,
                 allow_float_overflow=allow_float_overflow,
+                key_order=key_order,
             ),
             filters=filters,
             unify_schemas=unify_schemas,
@@ -150,7 +154,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
         if output_config is None and isinstance(input_config, data_types.RuntimeParameter):
             raise ValueError(
                 "output_config: expected one, as input_config is a RuntimeParameter: the default "
-                "depends on the splits of the input, which only the run will know"
+                "depends on the splits of the input, which are only known at run time"
             )
         output_config = output_config or utils.make_default_output_config(input_config)
         _check_splits(input_config, output_config)
@@ -168,7 +172,7 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
 
 
 def _check_columns(columns: Sequence[str] | None, exclude_columns: Sequence[str]) -> None:
-    """Refuses a text where names are due, and a column that is both wanted and unwanted."""
+    """Refuses a string instead of a sequence, and a column that is both included and excluded."""
     for argument, value in (("columns", columns), ("exclude_columns", exclude_columns)):
         if isinstance(value, (str, bytes)):
             raise ValueError(
@@ -184,7 +188,7 @@ def _check_splits(
     input_config: example_gen_pb2.Input | data_types.RuntimeParameter,
     output_config: example_gen_pb2.Output | data_types.RuntimeParameter,
 ) -> None:
-    """Refuses splits that TFX's driver or the executor would, as far as they are known."""
+    """Refuses splits that TFX's driver or the executor would refuse, as far as they are known."""
     if isinstance(input_config, example_gen_pb2.Input):
         for split in input_config.splits:
             try:

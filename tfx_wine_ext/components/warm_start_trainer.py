@@ -1,4 +1,4 @@
-"""The WarmStartTrainer component: training goes on from the last good model."""
+"""The WarmStartTrainer component: continues training from the last good model."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ warm_start_visualization.register()
 
 
 class WarmStartTrainerSpec(ComponentSpec):
-    """Those of TFX's Trainer and a policy; see `WarmStartTrainer` for their meaning."""
+    """The spec of TFX's Trainer with a policy and a DriftBlessing; see `WarmStartTrainer`."""
 
     PARAMETERS: ClassVar[Mapping[str, ExecutionParameter]] = {
         **standard_component_specs.TrainerSpec.PARAMETERS,
@@ -48,53 +48,54 @@ class WarmStartTrainerSpec(ComponentSpec):
 
 
 class WarmStartTrainer(base_component.BaseComponent):
-    """TFX's Trainer, going on from an earlier model where the policy says so.
+    """TFX's Trainer, which continues from an earlier model if the policy allows it.
 
-    The run_fn stays one for TFX's Trainer, with two calls more (docs/warm-start.md)::
+    The run_fn is one for TFX's Trainer with two more calls (docs/warm-start.md)::
 
-        inputs = warm_start.input_spec(fn_args.transform_output, {"features": [...]})
+        inputs = warm_start.input_spec(fn_args.transform_graph_path, {"features": [...]})
         model = ...                                           # built and compiled
         report = warm_start.restore(model, fn_args, inputs)   # before training
-        ...                                                   # trained and exported as ever
+        ...                                                   # train and export as before
         warm_start.save(model, fn_args, inputs, report)       # after training
 
-    `restore` keeps the base's function: before the first step the model predicts what the base did,
-    also where means or vocabularies have changed. Its driver decides warm or cold and says why, in
-    a sentence that stands in the log, on the model, and in the report.
+    `restore` keeps the function of the base model: before the first step the model predicts what
+    the base predicted, even if means or vocabularies have changed. The driver decides between a
+    warm and a cold start and records the reason in the log, on the model, and in the report.
 
     Outputs:
-        model: ``standard_artifacts.Model``, as Trainer writes it, with a folder ``warm_start``: the
-            checkpoint that a later run goes on from, ``warm_start.json`` (what became of every
-            variable) and ``warm_start.html``. Whether the start was warm, from which base and in
-            which generation, and how many variables were restored, are custom properties
-            (docs/warm-start.md).
+        model: ``standard_artifacts.Model``, as Trainer writes it, with a folder ``warm_start``. The
+            folder holds the checkpoint that later runs continue from, ``warm_start.json`` (what was
+            done with every variable) and ``warm_start.html``. Custom properties say whether the
+            start was warm, from which base, in which generation, and how many variables were
+            restored (docs/warm-start.md).
         model_run: ``standard_artifacts.ModelRun``, as Trainer writes it.
 
     Args:
         examples: A channel of Examples, raw or transformed.
-        transform_graph: A channel of a TransformGraph.
+        transform_graph: A channel of a TransformGraph. A run_fn that reads it, as the one above,
+            needs it. Default: none.
         schema: A channel of a Schema.
-        base_model: A channel of the Model to go on from, as a Resolver with `BaseModelStrategy`
-            finds it; it may be empty. Default: none, a cold start. Which base it is, `base` and
-            `pinned` of the policy, is said to the strategy alone.
-        hyperparameters: A channel of HyperParameters, as Tuner finds them.
+        base_model: A channel of the Model to continue from, as a Resolver with `BaseModelStrategy`
+            finds it; it may be empty. Default: none, a cold start. Give `base` and `pinned` to the
+            strategy; the policy takes them from there.
+        hyperparameters: A channel of HyperParameters, as Tuner writes them.
         drift_blessing: A channel of a `DriftBlessing`, for the policy `cold_on_drift`.
         statistics: A channel of the ExampleStatistics of `examples`, from TFX 1.21 on: the run_fn
-            finds the number of examples of each split as ``fn_args.num_examples``. Default: none.
+            finds the number of examples of each split in ``fn_args.num_examples``. Default: none.
         module_file: Path of a Python file with the function ``run_fn``.
-        run_fn: Dotted path of the function. Either this or `module_file`.
+        run_fn: Dotted path of the function. Give either `run_fn` or `module_file`.
         train_args: Splits and steps of training.
         eval_args: Splits and steps of evaluation.
-        custom_config: More arguments for the run_fn; the key ``warm_start`` is ours.
-        warm_start: The policy: a `WarmStartConfig`, or the mapping that makes one. Default: go on
+        custom_config: More arguments for the run_fn; the key ``warm_start`` is reserved.
+        warm_start: The policy: a `WarmStartConfig`, or a mapping of its fields. Default: continue
             from the latest blessed model.
         custom_executor_spec: Another executor, for tests and experiments.
 
     Raises:
-        ValueError: an argument is out of range, or arguments contradict each other, as where the
-            policy has another `base` than the strategy of `base_model`.
-        TypeError: `warm_start` is no `WarmStartConfig` and no mapping, or has a value of the wrong
-            type.
+        ValueError: An argument is out of range, or arguments contradict each other: for example,
+            the policy has another `base` than the strategy of `base_model`.
+        TypeError: `warm_start` is neither a `WarmStartConfig` nor a mapping, or has a value of the
+            wrong type.
 
     Example:
         >>> from tfx.types.channel import Channel
@@ -132,14 +133,14 @@ class WarmStartTrainer(base_component.BaseComponent):
     ) -> None:
         """Checks the arguments and builds the spec."""
         if bool(module_file) == bool(run_fn):
-            found = "both" if run_fn else "neither"
-            raise ValueError(f"run_fn: expected either run_fn or module_file, found {found}")
+            given = "both" if run_fn else "neither"
+            raise ValueError(f"run_fn: expected either run_fn or module_file, found {given}")
         if custom_config is not None and not isinstance(custom_config, Mapping):
             raise TypeError(f"custom_config: expected a mapping, found {custom_config!r}")
         if REQUEST_KEY in (custom_config or {}):
             raise ValueError(
-                f"custom_config: the key {REQUEST_KEY!r} is this component's own; the policy goes "
-                "to warm_start="
+                f"custom_config: the key {REQUEST_KEY!r} is reserved for this component; give the "
+                "policy as warm_start="
             )
         config = _with_base_of_strategy(_as_config(warm_start), base_model)
         if config.same_schema_only and schema is None:
@@ -151,8 +152,8 @@ class WarmStartTrainer(base_component.BaseComponent):
             only_newer_tfx[standard_component_specs.STATISTICS_KEY] = statistics
         elif statistics is not None:
             raise ValueError(
-                "statistics: expected none, as the Trainer of this TFX "
-                f"({version.__version__}) has no such input; leave it out, or take TFX 1.21"
+                f"statistics: expected none, as the Trainer of TFX {version.__version__} has no "
+                "such input; omit it, or use TFX 1.21"
             )
         spec = WarmStartTrainerSpec(
             **only_newer_tfx,
@@ -173,7 +174,7 @@ class WarmStartTrainer(base_component.BaseComponent):
         )
         super().__init__(spec=spec, custom_executor_spec=custom_executor_spec)
         if module_file and udf_utils.should_package_user_modules():
-            # TFX builds a wheel of the file, whose place then stands in the module path.
+            # TFX builds a wheel of the file and puts its location into the module path.
             udf_utils.add_user_module_dependency(
                 self,
                 standard_component_specs.MODULE_FILE_KEY,
@@ -193,9 +194,9 @@ def _as_config(warm_start: WarmStartConfig | Mapping[str, Any] | None) -> WarmSt
 def _with_base_of_strategy(
     config: WarmStartConfig, base_model: types.BaseChannel | None
 ) -> WarmStartConfig:
-    """The policy with the `base` of the `BaseModelStrategy` that finds the model.
+    """Returns the policy with `base` and `pinned` of the `BaseModelStrategy` that finds the model.
 
-    It is said once: to the strategy. The driver judges by the same, and records it.
+    Users give them to the strategy only; the driver applies and records the same values.
     """
     resolver = getattr(base_model, "producer_component", None)
     if not isinstance(resolver, Resolver):
@@ -210,8 +211,8 @@ def _with_base_of_strategy(
     if (config.base, config.pinned) not in (default, (base, pinned)):
         raise ValueError(
             f"warm_start: base={config.base!r}, pinned={config.pinned!r}, but base_model comes "
-            f"from a BaseModelStrategy with base={base!r}, pinned={pinned!r}: say it to the "
-            f"strategy alone, Resolver(strategy_class=BaseModelStrategy, "
+            f"from a BaseModelStrategy with base={base!r}, pinned={pinned!r}: give it to the "
+            f"strategy only, Resolver(strategy_class=BaseModelStrategy, "
             f"config={{'base': {config.base!r}}}, ...)"
         )
     return dataclasses.replace(config, base=base, pinned=pinned)

@@ -1,4 +1,4 @@
-"""How a notebook shows how a model started."""
+"""Displays warm-start reports in notebooks."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER
 
 
 class WarmStartVisualization(visualizations.ArtifactVisualization):
-    """Shows what a warm start did with every variable; of other models, nothing."""
+    """Shows what a warm start did with every variable; shows nothing for other models."""
 
     ARTIFACT_TYPE = standard_artifacts.Model
 
     def display(self, artifact: types.Artifact) -> None:
-        """Displays the page below the cell of a notebook."""
+        """Displays the page below the notebook cell."""
         from IPython.display import HTML, display
 
         page = os.path.join(artifact.uri, CHECKPOINT_FOLDER, PAGE_FILE)
@@ -30,5 +30,5 @@ class WarmStartVisualization(visualizations.ArtifactVisualization):
 
 
 def register() -> None:
-    """Makes ``InteractiveContext.show`` know models; importing the component does it."""
+    """Registers models with ``InteractiveContext.show``; the component's module calls it."""
     visualizations.get_registry().register(WarmStartVisualization)

@@ -14,9 +14,10 @@ What each metric is, sees and does not see stands in docs/drift-metrics.md.
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module of ours opens a file)
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
 from tfx_wine_ext.drift.compare import DriftResult, FeatureResult, compare
-from tfx_wine_ext.drift.config import DEFAULT_THRESHOLDS, DriftConfig, Threshold
+from tfx_wine_ext.drift.config import DEFAULT_THRESHOLDS, DriftConfig
 from tfx_wine_ext.drift.document import DataSource, report_document
 from tfx_wine_ext.drift.metric import Metric, Verdict
+from tfx_wine_ext.drift.metrics import DriftMetric, register_metric, registered_metrics
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import SketchLimits, TableSketch
 from tfx_wine_ext.drift.summaries import (
@@ -26,12 +27,14 @@ from tfx_wine_ext.drift.summaries import (
     summarize,
     summarize_column,
 )
+from tfx_wine_ext.drift.threshold import Threshold
 
 __all__ = [
     "DEFAULT_THRESHOLDS",
     "CategoricalSummary",
     "DataSource",
     "DriftConfig",
+    "DriftMetric",
     "DriftResult",
     "FeatureResult",
     "Metric",
@@ -44,7 +47,14 @@ __all__ = [
     "benjamini_hochberg",
     "compare",
     "merge",
+    "register_metric",
+    "registered_metrics",
     "report_document",
     "summarize",
     "summarize_column",
 ]
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not; no module that happens to be imported."""
+    return list(__all__)

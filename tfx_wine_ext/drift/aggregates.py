@@ -10,9 +10,12 @@ import math
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
+from tfx_wine_ext.columnar.arrow_types import MICROSECONDS
 from tfx_wine_ext.drift.summaries import (
     CategoricalDistribution,
+    Counts,
     Distribution,
     Floats,
     NumericDistribution,
@@ -24,6 +27,8 @@ from tfx_wine_ext.drift.summaries import (
 
 # What is drawn, not what is judged: the metrics never see these.
 MOST_BINS, MOST_WHOLE_NUMBERS, MOST_CATEGORIES, MOST_CHARACTERS = 40, 25, 20, 200
+# Of the categories that are shown, so many are those that changed most, be they rare.
+_CHANGED = 10
 _TAIL = 0.005
 # Numbers are rounded to a step if so many of them are; bins of more steps than this hold one more
 # or less without it showing.
@@ -96,7 +101,8 @@ def histogram(baseline: Distribution | None, current: Distribution | None) -> di
     Where the numbers are rounded (to tenths, say), all bins are of equally many tenths, with edges
     halfway between two: else some would hold one more, and the histogram look like a comb. At most
     25 distinct whole numbers that span fewer than 40 have a bin of width 1 for each.
-    Categories: the 20 with the largest sum of shares.
+    Categories: at most 20, the ten whose share changed most among them, the others those with the
+    largest sum of shares; ``unlisted`` is how many there are besides, as far as they are known.
 
     Args:
         baseline: None if there is none, or it has no such column.
@@ -140,8 +146,14 @@ def _numeric(
     filled = [steps for steps in all_steps if steps is not None and steps.total]
     if not filled:
         return None
+    # Of dates, bins are of whole days.
+    days = all(side.precision.with_time_shown_by(steps.points).time == "date"
+               for side, steps in zip((baseline, current), all_steps)
+               if side is not None and steps is not None and steps.total)  # fmt: skip
+    unit = MICROSECONDS["D"] if days else 1
+    filled = [Steps(steps.points / unit, steps.cumulative) for steps in filled]
     whole = _whole_numbers(filled)
-    edges = _equal_bins(filled) if whole is None else whole
+    edges = (_equal_bins(filled) if whole is None else whole) * unit
     counts: list[list[int] | None] = []
     below: list[int | None] = []
     above: list[int | None] = []
@@ -164,7 +176,7 @@ def _numeric(
         "current": counts[1],
         "below": below,
         "above": above,
-        "integers": whole is not None,
+        "integers": whole is not None and not days,
     }
 
 
@@ -241,19 +253,21 @@ def _categorical(
         return None
     by_side = [old if baseline is not None else None, new if current is not None else None]
     totals = [None if side is None else side.n - side.missing for side in (baseline, current)]
-    shares = np.zeros(len(values))
-    for counts, total in zip(by_side, totals):
-        if counts is not None and total:
-            shares += counts / total
-    # Largest first; of equal ones the first in order of its bytes, whatever the order of the rows.
-    least = np.sort(shares)[::-1][:MOST_CATEGORIES][-1]
-    candidates = np.flatnonzero(shares >= least)
-    content = [values[int(i)].as_py() for i in candidates]
-    order = sorted(range(len(candidates)), key=lambda i: (-shares[candidates[i]], content[i]))
-    kept = candidates[np.array(order[:MOST_CATEGORIES], np.int64)]
+    shares = [
+        counts / total if counts is not None and total else np.zeros(len(values))
+        for counts, total in zip(by_side, totals)
+    ]
+    size = shares[0] + shares[1]
+    kept = _largest(size, values, MOST_CATEGORIES)
+    if len(kept) < len(values) and all(totals):
+        changed = _largest(np.abs(shares[1] - shares[0]), values, _CHANGED)
+        others = kept[~np.isin(kept, changed)][: MOST_CATEGORIES - len(changed)]
+        chosen = np.concatenate([changed, others])
+        kept = chosen[_largest(size[chosen], values.take(pa.array(chosen)), MOST_CATEGORIES)]
     return {
         "kind": "categorical",
-        "values": [_cut(text_of(values[int(i)])) for i in kept],
+        "values": _distinct_texts([text_of(values[int(i)]) for i in kept]),
+        **({"unlisted": len(values) - len(kept)} if len(kept) < len(values) else {}),
         "baseline": None if by_side[0] is None else by_side[0][kept].tolist(),
         "current": None if by_side[1] is None else by_side[1][kept].tolist(),
         "other": [
@@ -263,5 +277,31 @@ def _categorical(
     }
 
 
-def _cut(text: str) -> str:
-    return text if len(text) <= MOST_CHARACTERS else text[: MOST_CHARACTERS - 1] + "…"
+def _largest(amounts: Floats, values: pa.LargeBinaryArray, most: int) -> Counts:
+    """Places of the largest amounts, descending; of equal ones the first by the value's bytes."""
+    # That is the same whatever the order of the rows.
+    least = np.sort(amounts)[::-1][:most][-1]
+    candidates = np.flatnonzero(amounts >= least)
+    content = [values[int(i)].as_py() for i in candidates]
+    order = sorted(range(len(candidates)), key=lambda i: (-amounts[candidates[i]], content[i]))
+    found: Counts = candidates[np.array(order[:most], np.int64)]
+    return found
+
+
+def _distinct_texts(texts: list[str]) -> list[str]:
+    """Cuts long texts in the middle; those that are equal then have their number at the end."""
+    found: list[str] = []
+    for text in texts:
+        shown, number = _cut(text, MOST_CHARACTERS), 1
+        while shown in found:
+            number += 1
+            shown = f"{_cut(text, MOST_CHARACTERS - 6)} ({number})"
+        found.append(shown)
+    return found
+
+
+def _cut(text: str, limit: int) -> str:
+    if len(text) <= limit:
+        return text
+    end = limit // 3
+    return f"{text[: limit - end - 1]}…{text[-end:]}"

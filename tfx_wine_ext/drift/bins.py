@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from tfx_wine_ext.drift.summaries import (
-    CategoricalPair,
     Counts,
     Floats,
     NumericDistribution,
     Steps,
     text_of,
 )
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.drift.metrics.pairs import CategoricalPair
 
 # A count is known if what it may lack is at most a hundredth of it.
 KNOWN = 100
@@ -122,7 +125,8 @@ def categorical_bins(pair: CategoricalPair) -> Bins:
 
     Example:
         >>> import pyarrow as pa
-        >>> from tfx_wine_ext.drift.summaries import CategoricalPair, CategoricalSummary
+        >>> from tfx_wine_ext.drift.metrics import CategoricalPair
+        >>> from tfx_wine_ext.drift.summaries import CategoricalSummary
         >>> a = CategoricalSummary.of(pa.array(["a"] * 50 + ["b", "c"]))
         >>> b = CategoricalSummary.of(pa.array(["a"] * 30 + ["new"] * 20 + ["d", None]))
         >>> bins = categorical_bins(CategoricalPair(a, b))

@@ -14,22 +14,25 @@ from typing import TYPE_CHECKING, Any, Union
 
 import pyarrow as pa
 
-from tfx_wine_ext.drift import bins, counted, ordered, shares
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
 from tfx_wine_ext.drift.aggregates import histogram, statistics
 from tfx_wine_ext.drift.alignment import on_common_numbers
-from tfx_wine_ext.drift.config import DriftConfig
+from tfx_wine_ext.drift.config import DriftConfig, Threshold
+from tfx_wine_ext.drift.growth import NOT_OF_VALUES, Growth, grows
 from tfx_wine_ext.drift.metric import Metric, Verdict
+from tfx_wine_ext.drift.metrics import CategoricalPair, NumericPair, registered_metrics
+from tfx_wine_ext.drift.metrics.registry import CATEGORICAL, NUMERIC
 from tfx_wine_ext.drift.summaries import (
     CategoricalDistribution,
-    CategoricalPair,
     Distribution,
     NumericDistribution,
+    absent,
     is_numeric,
     summarize,
     table_of,
     without_values,
 )
+from tfx_wine_ext.drift.words import changed, unjudged
 
 if TYPE_CHECKING:
     from tfx_wine_ext.drift.classifier import ClassifierResult
@@ -57,6 +60,9 @@ class FeatureResult:
         baseline: Statistics of the baseline's column, see `aggregates`; None: no such column.
         current: The same of the current data.
         histogram: Both sides in the same bins, for drawing; None: nothing to draw.
+        time: What times its values are, `date`, `timestamp`, `time` of day or `duration`, all in
+            microseconds; None: they are no times.
+        growth: That it is a column that only grows; None if it is not.
     """
 
     name: str
@@ -69,9 +75,11 @@ class FeatureResult:
     baseline: Mapping[str, Any] | None
     current: Mapping[str, Any] | None
     histogram: Mapping[str, Any] | None
+    time: str | None = None
+    growth: Growth | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The feature as a JSON object."""
+        """The feature as a JSON object; `time` and `growth` are there only if there are any."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -83,6 +91,8 @@ class FeatureResult:
             "baseline": self.baseline,
             "current": self.current,
             "histogram": self.histogram,
+            **({"time": self.time} if self.time else {}),
+            **({"growth": self.growth.to_dict()} if self.growth else {}),
         }
 
 
@@ -99,6 +109,8 @@ class DriftResult:
         features: In the order of the baseline's columns, then new ones.
         config: What it was judged by.
         multivariate: The classifier two-sample test; None if it was not asked for.
+        reason_kinds: What each of `reasons` is about: `critical`, `share`, `aggregate`, `warned`,
+            `classifier`, `no_baseline`, or `lost_baseline`.
     """
 
     verdict: Verdict
@@ -108,6 +120,7 @@ class DriftResult:
     features: tuple[FeatureResult, ...]
     config: DriftConfig
     multivariate: ClassifierResult | None = None
+    reason_kinds: tuple[str, ...] = ()
 
     @property
     def has_baseline(self) -> bool:
@@ -119,6 +132,7 @@ class DriftResult:
         return {
             "verdict": self.verdict.value,
             "reasons": list(self.reasons),
+            "reason_kinds": list(self.reason_kinds),
             "share_drifted": self.share_drifted,
             "aggregate": self.aggregate,
             "multivariate": None if self.multivariate is None else self.multivariate.to_dict(),
@@ -184,7 +198,8 @@ def compare(
     if old is None or not counts[0]:
         why = "there is no baseline" if old is None else "the baseline has no rows"
         features = tuple(_without_baseline(name, new[name]) for name in names if name in new)
-        return DriftResult(NO_BASELINE, (why,), 0.0, None, features, config)
+        kinds = ("no_baseline",)
+        return DriftResult(NO_BASELINE, (why,), 0.0, None, features, config, reason_kinds=kinds)
 
     _check_left(old, "the baseline has", config)
     if not old.keys() & new.keys():
@@ -215,6 +230,7 @@ class _Measured:
     metrics: Mapping[str, Metric]
     settled: Mapping[Verdict, str]
     drawn: tuple[Distribution | None, Distribution | None]
+    growth: Growth | None = None
 
 
 def check_names(config: DriftConfig, names: Iterable[str]) -> None:
@@ -328,14 +344,20 @@ def _with_classifier(
     # Late: scipy.stats and scikit-learn are heavier than all the rest.
     from tfx_wine_ext.drift.classifier import classifier_two_sample
 
-    test = classifier_two_sample(*rows, config)
-    verdict, reasons = result.verdict, result.reasons
+    # An id tells the sides apart, whatever else there is.
+    growing = {f.name for f in result.features if f.growth and not f.growth.judged}
+    left = [[x for x in side.schema.names if x not in growing] for side in rows]
+    if growing and not any(left):
+        return result
+    before, after = (side.select(names) for side, names in zip(rows, left))
+    test = classifier_two_sample(before, after, config)
+    verdict, reasons, kinds = result.verdict, result.reasons, result.reason_kinds
     if test.verdict is DRIFT:
         why = (
             f"a classifier tells the sides apart: its area under the ROC curve is {test.auc:.3g} "
             f"({test.ci_low:.3g} to {test.ci_high:.3g}), and its limit is {test.threshold}"
         )
-        reasons = (*reasons, why) if verdict is DRIFT else (why,)
+        kept = verdict is DRIFT
         verdict = DRIFT
     elif test.verdict is INCONCLUSIVE and verdict is not DRIFT:
         why = (
@@ -343,9 +365,17 @@ def _with_classifier(
             f"curve is between {test.ci_low:.3g} and {test.ci_high:.3g}, and its limit is "
             f"{test.threshold}"
         )
-        reasons = (*reasons, why) if verdict is INCONCLUSIVE else (why,)
+        kept = verdict is INCONCLUSIVE
         verdict = INCONCLUSIVE
-    return dataclasses.replace(result, verdict=verdict, reasons=reasons, multivariate=test)
+    else:
+        return dataclasses.replace(result, multivariate=test)
+    return dataclasses.replace(
+        result,
+        verdict=verdict,
+        reasons=(*reasons, why) if kept else (why,),
+        reason_kinds=(*kinds, "classifier") if kept else ("classifier",),
+        multivariate=test,
+    )
 
 
 def _kind(summary: Distribution) -> str:
@@ -366,6 +396,7 @@ def _without_baseline(name: str, summary: Distribution) -> FeatureResult:
         None,
         statistics(summary),
         histogram(None, summary),
+        _time(None, summary),
     )
 
 
@@ -388,17 +419,20 @@ def _measure(
     if min(old.n, new.n) < config.min_count:
         few = f"{old.n} and {new.n} values, and at least {config.min_count} are needed"
         return _Measured(name, kind, *given, {}, {INCONCLUSIVE: few}, (old, new))
-    absent = [_absent(old), _absent(new)]
-    metrics = {"missing_rate": shares.share_change(absent[0], old.n, absent[1], new.n)}
-    present_counts = [old.n - absent[0], new.n - absent[1]]
+    pair: NumericPair | CategoricalPair
+    if is_numeric(old) and is_numeric(new):
+        pair = NumericPair(old, new)
+    else:
+        assert isinstance(old, CategoricalDistribution)
+        assert isinstance(new, CategoricalDistribution)
+        pair = CategoricalPair(old, new)
+    metrics = _metrics(name, pair, needs_values=False)
+    present_counts = [side.n - absent(side) for side in (old, new)]
     found: Mapping[Verdict, str] = {}
     if max(old.error, new.error) >= 1:
         found = {INCONCLUSIVE: "only the number of values is known"}
     elif min(present_counts) >= config.min_count:
-        if is_numeric(old) and is_numeric(new):
-            metrics.update(_numeric(old, new))
-        elif isinstance(old, CategoricalDistribution) and isinstance(new, CategoricalDistribution):
-            metrics.update(_categorical(old, new))
+        metrics.update(_metrics(name, pair, needs_values=True))
     elif max(present_counts) > 0:
         few = (
             f"{present_counts[0]} and {present_counts[1]} values that are not missing, and at "
@@ -406,6 +440,9 @@ def _measure(
         )
         found = {INCONCLUSIVE: few}
     levels = {metric: config.threshold(name, metric) for metric in metrics}
+    growth = _growth(name, *given, config)
+    if growth and not growth.judged:
+        levels.update(dict.fromkeys(levels.keys() - set(NOT_OF_VALUES), Threshold(None)))
     return _Measured(
         name,
         kind,
@@ -418,71 +455,75 @@ def _measure(
         },
         found,
         (old, new),
+        growth,
     )
 
 
-def _absent(summary: Distribution) -> int:
-    return summary.missing + (summary.nan if is_numeric(summary) else 0)
+def _growth(name: str, old: Distribution, new: Distribution, config: DriftConfig) -> Growth | None:
+    """Whether a feature only grows; its metrics are judged all the same if the config names it."""
+    if not (is_numeric(old) and is_numeric(new)):
+        return None
+    certain = grows(old, new, _time(old, new))
+    if certain is None:
+        return None
+    named = name in {*config.critical, *config.features, *config.importances}
+    return Growth(certain, named or not certain)
 
 
-def _js(found: bins.Bins) -> Metric:
-    """Of present values: with a bin for missing ones, far fewer than may be missing would fail."""
-    present = found.present()
-    return counted.jensen_shannon(present.reference, present.current, present.errors)
+def _time(old: Distribution | None, new: Distribution | None) -> str | None:
+    """What times a feature is of, by the types of its sides, else by their values."""
+    sides = [side for side in (old, new) if side is not None and is_numeric(side)]
+    known = [
+        side.precision.with_time_shown_by(side.steps().points) for side in sides if _known(side)
+    ]
+    if not known or not all(each.time for each in known):
+        return next((each.time for each in known if each.unit), None)
+    return known[0].coarser(known[-1]).time or None
 
 
-def _numeric(old: NumericDistribution, new: NumericDistribution) -> dict[str, Metric]:
-    found = bins.numeric_bins(old, new)
-    pair = ordered.OrderedPair(old, new)
-    infinite = [side.negative_infinity + side.positive_infinity for side in (old, new)]
-    metrics = {
-        "psi": counted.population_stability(found.reference, found.current, found.errors),
-        "js": _js(found),
-        "ks": ordered.kolmogorov_smirnov(pair),
-        "infinite_rate": shares.share_change(infinite[0], old.n, infinite[1], new.n),
+def _known(side: NumericDistribution) -> bool:
+    return side.n > side.missing + side.nan
+
+
+def _metrics(
+    feature: str, pair: NumericPair | CategoricalPair, *, needs_values: bool
+) -> dict[str, Metric]:
+    kind = NUMERIC if isinstance(pair, NumericPair) else CATEGORICAL
+    metrics = registered_metrics().values()
+    measured = {
+        metric.name: metric.of(feature, pair)
+        for metric in metrics
+        if kind in metric.kinds and metric.needs_values is needs_values
     }
-    if pair.finite:
-        metrics["wasserstein"] = ordered.wasserstein(pair)
-    return metrics
-
-
-def _categorical(old: CategoricalDistribution, new: CategoricalDistribution) -> dict[str, Metric]:
-    pair = CategoricalPair(old, new)
-    found = bins.categorical_bins(pair)
-    _, before, after = pair.aligned
-    rest = (pair.totals[0] - int(before.sum()), pair.totals[1] - int(after.sum()))
-    return {
-        "psi": counted.population_stability(found.reference, found.current, found.errors),
-        "js": _js(found),
-        "chi_square": _chi_square(pair, found),
-        "l_infinity": counted.l_infinity(before, after, old.error + new.error, rest),
-        "unseen_mass": shares.unseen_mass(pair),
-    }
-
-
-def _chi_square(pair: CategoricalPair, found: bins.Bins) -> Metric:
-    if not any(pair.taken_off):
-        _, before, after = pair.aligned
-        return counted.chi_square(before, after)
-    # Of values whose counts are not known well, only the sum is.
-    present = found.present()
-    return counted.chi_square(present.reference, present.current, present.errors)
+    return {name: value for name, value in measured.items() if value is not None}
 
 
 def _adjusted(measured: list[_Measured]) -> list[_Measured]:
     """Adjusts the p-values of all metrics of all features together."""
-    p_values = [metric.p_value for feature in measured for metric in feature.metrics.values()]
+    p_values = [
+        metric.p_value
+        for feature in measured
+        for name, metric in feature.metrics.items()
+        if not _set_aside(feature, name)
+    ]
     q_values = iter(benjamini_hochberg(p_values).tolist())
     return [
         dataclasses.replace(
             feature,
             metrics={
-                name: dataclasses.replace(metric, q_value=next(q_values))
+                name: metric
+                if _set_aside(feature, name)
+                else dataclasses.replace(metric, q_value=next(q_values))
                 for name, metric in feature.metrics.items()
             },
         )
         for feature in measured
     ]
+
+
+def _set_aside(feature: _Measured, metric: str) -> bool:
+    """Whether a metric is not judged, as the column only grows: nor are others eased by it."""
+    return bool(feature.growth and not feature.growth.judged and metric not in NOT_OF_VALUES)
 
 
 def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
@@ -507,6 +548,8 @@ def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
         None if feature.old is None else statistics(feature.old),
         None if feature.new is None else statistics(feature.new),
         histogram(*feature.drawn),
+        _time(feature.old, feature.new),
+        feature.growth,
     )
 
 
@@ -542,28 +585,27 @@ def _overall(features: tuple[FeatureResult, ...], config: DriftConfig) -> DriftR
     unclear = [feature for feature in features if feature.verdict is INCONCLUSIVE]
     share = len(drifted) / len(features)
     aggregate = _aggregate(features, config)
-    of_all = f"of {len(features)} features"
-    reasons = [f"{name}, which is critical, drifted" for name in _critical(drifted, config)]
+    reasons = [("critical", f"{name}, which is critical, drifted")
+               for name in _critical(drifted, config)]  # fmt: skip
     if drifted and share >= config.share:
-        reasons.append(f"{len(drifted)} {of_all} drifted")
+        reasons.append(("share", changed(len(drifted), 0, len(features))))
     if aggregate is not None and aggregate >= config.aggregate:
-        reasons.append(f"the aggregated drift is {aggregate:.3g}; its limit is {config.aggregate}")
-    if reasons:
-        return DriftResult(DRIFT, tuple(reasons), share, aggregate, features, config)
-
-    reasons = [
-        f"{name}, which is critical, cannot be judged" for name in _critical(unclear, config)
-    ]
-    if unclear and (len(drifted) + len(unclear)) / len(features) >= config.share:
-        reasons.append(f"{len(unclear)} {of_all} cannot be judged")
-    if reasons:
-        return DriftResult(INCONCLUSIVE, tuple(reasons), share, aggregate, features, config)
-
-    worth_a_look = [f.name for f in features if f.verdict in (DRIFT, WARN)]
-    if worth_a_look:
-        why = (f"{len(worth_a_look)} {of_all} drifted or came near it",)
-        return DriftResult(WARN, why, share, aggregate, features, config)
-    return DriftResult(OK, (), share, aggregate, features, config)
+        why = f"the aggregated drift is {aggregate:.3g}; its limit is {config.aggregate}"
+        reasons.append(("aggregate", why))
+    verdict = DRIFT
+    if not reasons:
+        verdict = INCONCLUSIVE
+        reasons = [("critical", f"{name}, which is critical, cannot be judged")
+                   for name in _critical(unclear, config)]  # fmt: skip
+        if unclear and (len(drifted) + len(unclear)) / len(features) >= config.share:
+            reasons.append(("share", unjudged(len(unclear), len(features))))
+    warned = sum(feature.verdict is WARN for feature in features)
+    if not reasons and (drifted or warned):
+        verdict = WARN
+        reasons = [("warned", changed(len(drifted), warned, len(features)))]
+    kinds, words = tuple(kind for kind, _ in reasons), tuple(why for _, why in reasons)
+    verdict = verdict if reasons else OK
+    return DriftResult(verdict, words, share, aggregate, features, config, reason_kinds=kinds)
 
 
 def _critical(features: list[FeatureResult], config: DriftConfig) -> list[str]:

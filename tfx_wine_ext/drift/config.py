@@ -3,76 +3,43 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfx_wine_ext.drift.config_file import read_settings
+from tfx_wine_ext.drift.metrics import registered_metrics
+from tfx_wine_ext.drift.threshold import Threshold, check_number, shown
 
+# `Threshold` is importable from here as well, where it was first.
+__all__ = ["DEFAULT_THRESHOLDS", "DriftConfig", "Threshold"]
 
-def _number(value: Any, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{where} must be a number, found {_shown(value)}")
-    try:
-        finite = math.isfinite(value)
-    except OverflowError:  # A whole number that no float can hold.
-        finite = False
-    if not finite:
-        raise ValueError(f"{where} must be finite, found {_shown(value)}")
-
-
-def _shown(value: Any) -> str:
-    """Returns a value for a message, of whatever size it is."""
-    try:
-        text = repr(value)
-    except ValueError:  # Python does not write whole numbers of thousands of digits.
-        return "a number of too many digits"
-    return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."
-
-
-_SHOWN_LENGTH = 200
 # What every program that reads the report as JSON can hold.
 _MOST_ROWS = 2**53
 
 
-@dataclasses.dataclass(frozen=True)
-class Threshold:
-    """From which value on a metric fails and warns.
+class _Defaults(Mapping[str, Threshold]):
+    """The threshold of each registered metric."""
 
-    Args:
-        fail: Value from which on a metric means drift; None: it is shown and never fails.
-        warn: Value from which on it warns; None: it never warns. 0 means: any value above 0.
+    def __getitem__(self, metric: str) -> Threshold:
+        return registered_metrics()[metric].threshold
 
-    Raises:
-        ValueError: A level is negative or not finite, or `warn` is above `fail`.
-    """
+    def __iter__(self) -> Iterator[str]:
+        return iter(registered_metrics())
 
-    fail: float | None = None
-    warn: float | None = None
+    def __len__(self) -> int:
+        return len(registered_metrics())
 
-    def __post_init__(self) -> None:
-        for name, level in (("fail", self.fail), ("warn", self.warn)):
-            if level is not None:
-                _number(level, name)
-                if level < 0:
-                    raise ValueError(f"{name} must be a number >= 0 or None, found {_shown(level)}")
-        if self.fail is not None and self.warn is not None and self.warn > self.fail:
-            raise ValueError(f"warn must be at most fail ({self.fail}), found {self.warn}")
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
-# Where they come from, and what each metric sees, is in docs/drift-metrics.md.
-DEFAULT_THRESHOLDS: Mapping[str, Threshold] = {
-    "psi": Threshold(0.25, 0.1),
-    "js": Threshold(0.1),
-    "ks": Threshold(0.1),
-    "wasserstein": Threshold(0.1),
-    "chi_square": Threshold(0.2),
-    "l_infinity": Threshold(0.1),
-    "unseen_mass": Threshold(0.01, 0.0),
-    "missing_rate": Threshold(0.05),
-    "infinite_rate": Threshold(0.05),
-}
+DEFAULT_THRESHOLDS: Mapping[str, Threshold] = _Defaults()
+"""From which value on each metric fails and warns, where a `DriftConfig` says nothing else.
+
+It has all registered metrics, also those that are registered later. Where the values come from, and
+what each metric sees: docs/drift-metrics.md.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -142,20 +109,20 @@ min_count, q, share, thresholds
             set_field(self, name, _names(getattr(self, name), name))
         _mapping(self.importances, "importances")
         for feature, weight in self.importances.items():
-            _number(weight, f"importances[{feature!r}]")
+            check_number(weight, f"importances[{feature!r}]")
             if weight < 0:
-                raise ValueError(f"importances[{feature!r}] must be >= 0, found {_shown(weight)}")
+                raise ValueError(f"importances[{feature!r}] must be >= 0, found {shown(weight)}")
         for name in ("q", "share", "aggregate", "classifier_auc"):
             value = getattr(self, name)
-            _number(value, name)
+            check_number(value, name)
             if not 0 < value <= 1:
-                raise ValueError(f"{name} must be above 0 and at most 1, found {_shown(value)}")
+                raise ValueError(f"{name} must be above 0 and at most 1, found {shown(value)}")
         for name in ("min_count", "classifier_rows"):
             count = getattr(self, name)
             if not isinstance(count, int) or isinstance(count, bool):
-                raise TypeError(f"{name} must be an int, found {_shown(count)}")
+                raise TypeError(f"{name} must be an int, found {shown(count)}")
             if not 1 <= count <= _MOST_ROWS:
-                raise ValueError(f"{name} must be from 1 to 2**53, found {_shown(count)}")
+                raise ValueError(f"{name} must be from 1 to 2**53, found {shown(count)}")
         if not isinstance(self.classifier, bool):
             raise TypeError(f"classifier must be true or false, found {self.classifier!r}")
 
@@ -243,7 +210,7 @@ def _threshold(level: Any, where: str) -> Threshold:
         if isinstance(level, Mapping):
             _known(level, ("fail", "warn"), where)
             return Threshold(**level)
-        _number(level, "the threshold")
+        check_number(level, "the threshold")
         return Threshold(float(level))
     except (ValueError, TypeError) as error:
         raise type(error)(f"{where}: {error}") from None
@@ -253,20 +220,20 @@ def _known(data: Mapping[str, Any], known: Any, where: str, what: str = "key") -
     for key in data:
         if key not in known:
             raise ValueError(
-                f"unknown {what} {_shown(key)} in {where}: expected one of "
+                f"unknown {what} {shown(key)} in {where}: expected one of "
                 f"{', '.join(sorted(known))}"
             )
 
 
 def _mapping(data: Any, where: str) -> None:
     if not isinstance(data, Mapping):
-        raise TypeError(f"{where} must be a mapping, found {_shown(data)}")
+        raise TypeError(f"{where} must be a mapping, found {shown(data)}")
     for name in data:
         if not isinstance(name, str):
-            raise TypeError(f"{where} must have names as keys, found {_shown(name)}: quote it")
+            raise TypeError(f"{where} must have names as keys, found {shown(name)}: quote it")
 
 
 def _names(data: Any, where: str) -> tuple[str, ...]:
     if not isinstance(data, (list, tuple)) or not all(isinstance(name, str) for name in data):
-        raise TypeError(f"{where} must be a list of feature names, found {_shown(data)}")
+        raise TypeError(f"{where} must be a list of feature names, found {shown(data)}")
     return tuple(data)

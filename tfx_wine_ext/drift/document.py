@@ -135,6 +135,7 @@ def report_document(
         "format_version": FORMAT_VERSION,
         "verdict": found["verdict"],
         "reasons": found["reasons"] if lost is None else [lost.reason],
+        "reason_kinds": found["reason_kinds"] if lost is None else ["lost_baseline"],
         "share_drifted": found["share_drifted"],
         "aggregate": found["aggregate"],
         "method": method,

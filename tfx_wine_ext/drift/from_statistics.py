@@ -131,7 +131,7 @@ def _numbers(name: str, feature: statistics_pb2.FeatureNameStatistics) -> Sketch
     finite = total - nan - sum(infinite)
     rest = (missing, nan, infinite[0], infinite[1])
     ends = np.concatenate([np.zeros(0), *(x for pair in histograms for x in pair[:2])])
-    ends = ends[np.isfinite(ends)]
+    ends = np.sort(ends[np.isfinite(ends)])
     if finite <= 0 or not len(ends):
         return SketchedNumbers(Steps(np.zeros(0), np.zeros(0, np.int64)), *rest)
     low, high = float(ends.min()), float(ends.max())
@@ -151,7 +151,7 @@ def _numbers(name: str, feature: statistics_pb2.FeatureNameStatistics) -> Sketch
         error=min(error / finite + QUANTILE_ERROR, 1.0),
         distance_error=distance / finite + QUANTILE_ERROR * (high - low),
         exact_moments=moments,
-        precision=EXACT if whole else FLOATS,
+        precision=EXACT.with_time_shown_by(ends) if whole else FLOATS,
     )
 
 

@@ -37,6 +37,7 @@ TOLERANCES: Mapping[int, tuple[float, float]] = {
 _FLOAT32 = 24
 # A fraction of more binary digits is a rounded one, and not one like 0.25 or 1.5.
 _DIGITS = 16
+_YEAR_1990, _YEAR_2100 = 7_305 * MICROSECONDS["D"], 47_482 * MICROSECONDS["D"]
 _FIRST = 64
 # Numbers in a row, each near to the next, are one if all of them lie within two tolerances. Where
 # they go on for longer, the column is dense there; only those that are nearer still are one.
@@ -51,6 +52,9 @@ class Precision:
         bits: Significant binary digits: 11 for float16, 24 for float32, 53 for double; 64 for what
             is never rounded (whole numbers, times).
         unit: Of times, their smallest step in microseconds; 0: they are no times.
+        time: What times they are, for those who show them: ``date`` or ``timestamp`` (both in
+            microseconds since 1970), ``time`` of day, ``duration``; empty: they are no times. It
+            says nothing of how exactly they are known, and is not compared.
 
     Example:
         >>> Precision.of(pa.float32()), Precision.of(pa.timestamp("s"))
@@ -61,6 +65,7 @@ class Precision:
 
     bits: int = EXACT_BITS
     unit: int = 0
+    time: str = dataclasses.field(default="", compare=False, repr=False)
 
     @classmethod
     def of(cls, kind: pa.DataType) -> Precision:
@@ -71,14 +76,20 @@ class Precision:
         if types.is_decimal(kind):
             return DOUBLE
         if types.is_date(kind):
-            return cls(unit=MICROSECONDS["D"])
+            return cls(unit=MICROSECONDS["D"], time="date")
         unit = temporal_unit(kind)
+        if unit is None:
+            return EXACT
+        time = "duration" if types.is_duration(kind) else "time"
         # Nanoseconds are rounded down to microseconds where they are read.
-        return EXACT if unit is None else cls(unit=MICROSECONDS.get(unit, 1))
+        return cls(
+            unit=MICROSECONDS.get(unit, 1), time="timestamp" if types.is_timestamp(kind) else time
+        )
 
     def coarser(self, other: Precision) -> Precision:
         """What both sides can tell apart: the fewer digits, and the larger unit."""
-        return Precision(min(self.bits, other.bits), max(self.unit, other.unit))
+        bits, unit = min(self.bits, other.bits), max(self.unit, other.unit)
+        return Precision(bits, unit, _common_time(self.time, other.time))
 
     def shown_by(self, values: Floats) -> Precision:
         """The precision that numbers have in truth: doubles may hold what was float32 before.
@@ -103,6 +114,29 @@ class Precision:
         digits = np.ldexp(np.frexp(values)[0], _DIGITS)
         long = (digits != np.floor(digits)) & (values != np.floor(values))
         return Precision(_FLOAT32, self.unit) if long.any() else self
+
+    def with_time_shown_by(self, values: Floats) -> Precision:
+        """Tells whole numbers that were dates or times before: Examples hold them as integers.
+
+        They were if each is a whole day, or else a whole second, in microseconds since 1970, and
+        all lie between 1990 and 2100: no other numbers are multiples of a million by chance.
+
+        Args:
+            values: float64, finite and ascending.
+
+        Example:
+            >>> days = np.array([20000.0, 20001.0]) * 86_400_000_000
+            >>> EXACT.with_time_shown_by(days).time, EXACT.with_time_shown_by(days / 1e6).time
+            ('date', '')
+        """
+        if self.time or self.bits != EXACT_BITS or not len(values):
+            return self
+        if not _YEAR_1990 <= values[0] <= values[-1] < _YEAR_2100:
+            return self
+        for time, unit in (("date", MICROSECONDS["D"]), ("timestamp", MICROSECONDS["s"])):
+            if not (values % unit).any():
+                return dataclasses.replace(self, time=time)
+        return self
 
     def rounded(self, values: Floats, known: Precision) -> Floats:
         """Rounds numbers to this precision, to nearest; times are rounded down.
@@ -139,6 +173,13 @@ class Precision:
 
 
 EXACT, DOUBLE = Precision(), Precision(53)
+
+
+def _common_time(one: str, other: str) -> str:
+    """Of a side that is no times nothing is known, as it may be integers of an Example."""
+    if one == other or not (one and other):
+        return one or other
+    return "timestamp" if {one, other} == {"date", "timestamp"} else ""
 
 
 def representatives(points: Floats, precision: Precision) -> Floats:

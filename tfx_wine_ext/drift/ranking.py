@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# The default of `DriftConfig.q`: a stricter one changes verdicts, not what is worth showing.
+_Q = 0.05
 WORST_FIRST = ("DRIFT", "INCONCLUSIVE", "WARN", "OK", "NO_BASELINE")
 
 
 def severity(feature: Mapping[str, Any]) -> tuple[int, float]:
     """Sort key of a feature: by verdict, then by how far a metric is up its threshold.
+
+    What chance alone may have made is no order: there the columns' own one stays.
 
     Args:
         feature: One of the ``features`` of a report document.
@@ -19,7 +23,11 @@ def severity(feature: Mapping[str, Any]) -> tuple[int, float]:
         >>> severity({"verdict": "DRIFT", "metrics": {"ks": ks}})
         (0, -5.0)
     """
-    ratios = [nearness(metric["value"], metric["threshold"]) for metric in _metrics(feature)]
+    ratios = [
+        nearness(metric["value"], metric["threshold"])
+        for metric in _metrics(feature)
+        if beyond_chance(metric)
+    ]
     return WORST_FIRST.index(feature["verdict"]), -max(ratios, default=0.0)
 
 
@@ -39,6 +47,20 @@ def deciding_metric(feature: Mapping[str, Any]) -> str | None:
         if metric["verdict"] == feature["verdict"]
     }
     return max(ratios, key=ratios.__getitem__, default=None)
+
+
+def beyond_chance(metric: Mapping[str, Any]) -> bool:
+    """Returns whether a metric is higher than chance alone makes it in samples of these sizes.
+
+    Example:
+        >>> beyond_chance({"value": 0.2, "verdict": "OK", "noise_floor": 0.3, "q_value": 0.4})
+        False
+    """
+    if metric["verdict"] not in (None, "OK"):
+        return True
+    q_value = metric.get("q_value")
+    is_significant = q_value is None or q_value < _Q
+    return bool(metric["value"] > metric.get("noise_floor", 0.0) and is_significant)
 
 
 def limit_of(metric: Mapping[str, Any]) -> float | None:

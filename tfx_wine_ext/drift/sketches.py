@@ -94,6 +94,8 @@ class SketchedNumbers:
         distance_error: Largest Wasserstein distance from the true values, in the column's unit.
         exact_moments: Range, mean and spread of the true values; None: those of `finite`.
         precision: How exactly the values are known, apart from what the sketch lost.
+        repeated: How many values were seen to be there before, not all of which are seen once the
+            column is compressed; None: not known.
     """
 
     finite: Steps
@@ -105,6 +107,7 @@ class SketchedNumbers:
     distance_error: float = 0.0
     exact_moments: Moments | None = None
     precision: Precision = DOUBLE
+    repeated: int | None = None
 
     @property
     def n(self) -> int:
@@ -338,6 +341,7 @@ class _Numbers:
         self.levels: list[Floats] = []
         self.raised = self.lowered = 0
         self.moved = 0.0
+        self.repeated = 0
         self.count = 0
         self.moments: Moments | None = None
 
@@ -364,6 +368,7 @@ class _Numbers:
         self.raised += other.raised
         self.lowered += other.lowered
         self.moved += other.moved
+        self.repeated += other.repeated
         if other.exact is not None:
             self._add_steps(other.exact)
         else:
@@ -376,7 +381,12 @@ class _Numbers:
         self._flush()
         rest = (missing, self.nan, self.negative_infinity, self.positive_infinity)
         if self.exact is not None:
-            return SketchedNumbers(self.exact, *rest, precision=self.precision)
+            return SketchedNumbers(
+                self.exact,
+                *rest,
+                precision=self.precision,
+                repeated=self.exact.total - len(self.exact.points),
+            )
         points = np.concatenate(self.levels)
         weights = np.repeat(
             2 ** np.arange(len(self.levels), dtype=np.int64), [len(x) for x in self.levels]
@@ -391,6 +401,7 @@ class _Numbers:
             # Where nothing was lost, they come from the same values as those of an exact summary.
             exact_moments=self.moments if self.lossy else None,
             precision=self.precision,
+            repeated=self.repeated + _repeated(self.levels[0]),
         )
 
     def _add_counts(self, other: NumericSummary | _Numbers) -> None:
@@ -439,6 +450,7 @@ class _Numbers:
     def _add_weighted(self, steps: Steps) -> None:
         """Puts a value that occurs 5 = 4 + 1 times on the levels 2 and 0."""
         counts = steps.counts
+        self.repeated += steps.total - len(counts)
         for height in range(int(counts.max(initial=0)).bit_length()):
             self._add_level(height, steps.points[(counts >> height) & 1 == 1])
         self._compress()
@@ -459,6 +471,8 @@ class _Numbers:
             level = self.levels[height]
             if len(level) >= self.limits.buffer:
                 pairs = level[: len(level) // 2 * 2].reshape(-1, 2)
+                if not height:  # Further up, a number stands for others.
+                    self.repeated += _repeated(level)
                 self.levels[height] = level[pairs.size :].copy()
                 upper = self.raised > self.lowered
                 with np.errstate(over="ignore"):
@@ -469,6 +483,10 @@ class _Numbers:
                     self.raised += 2**height * (not upper)
                 self._add_level(height + 1, pairs[:, int(upper)].copy())
             height += 1
+
+
+def _repeated(ascending: Floats) -> int:
+    return int(np.count_nonzero(ascending[1:] == ascending[:-1]))
 
 
 class _Categories:

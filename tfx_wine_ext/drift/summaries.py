@@ -15,7 +15,6 @@ summaries of this module satisfy them with an `error` of 0; one based on a sketc
 from __future__ import annotations
 
 import dataclasses
-import functools
 import hashlib
 import math
 from collections import Counter
@@ -380,6 +379,16 @@ def is_numeric(summary: Distribution) -> TypeGuard[NumericDistribution]:
     return hasattr(summary, "steps")
 
 
+def absent(summary: Distribution) -> int:
+    """How many values are missing; of numbers, NaN as well.
+
+    Example:
+        >>> absent(NumericSummary.of(np.array([1.0, np.nan]), missing=3))
+        4
+    """
+    return summary.missing + (summary.nan if is_numeric(summary) else 0)
+
+
 def coarser_numbers(
     one: CategoricalDistribution, other: CategoricalDistribution
 ) -> Precision | None:
@@ -431,35 +440,6 @@ def aligned(
         column[own] = summary.counts  # Distinct within one summary, so none is written twice.
         counts.append(column)
     return encoded.dictionary, counts[0], counts[1]
-
-
-@dataclasses.dataclass(frozen=True, eq=False)
-class CategoricalPair:
-    """Two categorical columns on common values: aligned once, read by all of their metrics.
-
-    Args:
-        reference: What it was.
-        current: What it is.
-    """
-
-    reference: CategoricalDistribution
-    current: CategoricalDistribution
-
-    @functools.cached_property
-    def aligned(self) -> tuple[pa.LargeBinaryArray, Counts, Counts]:
-        """The values of both, and how often each occurs in the reference and in the current."""
-        return aligned(self.reference, self.current)
-
-    @property
-    def totals(self) -> tuple[int, int]:
-        """How many values of each side are not missing, those of no known value included."""
-        return self.reference.n - self.reference.missing, self.current.n - self.current.missing
-
-    @property
-    def taken_off(self) -> tuple[int, int]:
-        """How many each count of the reference and of the current may lack."""
-        n, m = self.totals
-        return round(self.reference.error * n), round(self.current.error * m)
 
 
 def shortened(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:

@@ -1,1 +1,1 @@
-"""Decide from the metadata whether and how the work is done."""
+"""Drivers: they decide from the metadata whether and how the work is done."""

@@ -1,4 +1,4 @@
-"""A driver that looks at its inputs and records what it decides, by both of TFX's launch paths."""
+"""A driver that decides by its inputs and records the decision, on both of TFX's launch paths."""
 
 from __future__ import annotations
 
@@ -21,18 +21,18 @@ from tfx_wine_ext.publishers.failure import execution_of, records_failures
 
 
 class UpstreamFailedError(RuntimeError):
-    """A node that the component depends on failed in this run, and the runner went on.
+    """A node that the component depends on failed in this run, and the runner continued.
 
     Attributes:
         node: Id of that node.
-        reason: The line that the store has of its failure; "" if it has nothing.
+        reason: The error line that the store has for it; "" if there is none.
     """
 
     def __init__(self, node: str, reason: str) -> None:
-        """Makes the message of the two."""
-        said = f": {reason}" if reason else "; the log says why"
+        """Builds the message."""
+        cause = f": {reason}" if reason else "; the log says why"
         super().__init__(
-            f"{node}: expected it to have succeeded before, found that it failed in this run{said}"
+            f"{node}: expected it to have succeeded before, found that it failed in this run{cause}"
         )
         self.node = node
         self.reason = reason
@@ -40,14 +40,14 @@ class UpstreamFailedError(RuntimeError):
 
 @records_failures
 class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
-    """Base of drivers that decide from the artifacts of the inputs; subclasses say how.
+    """Base class of drivers that decide by the input artifacts; subclasses implement `decide`.
 
-    What a driver raises is a FAILED execution with its message, by both launch paths; see
-    `tfx_wine_ext.publishers.failure.records_failures`, which the executor should have, too.
+    If a driver raises, the execution is recorded as FAILED with the message, on both launch paths.
+    Decorate the executor, too, with `tfx_wine_ext.publishers.failure.records_failures`.
     """
 
     def __init__(self, metadata_handle: metadata.Metadata) -> None:
-        """Takes what either launch path hands to its drivers."""
+        """Takes the connection that either launch path passes to its drivers."""
         base_driver.BaseDriver.__init__(self, metadata_handle)
         ir_base_driver.BaseDriver.__init__(self, metadata_handle)
 
@@ -58,15 +58,15 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         exec_properties: Mapping[str, Any],
         store: metadata_store.MetadataStore,
     ) -> Mapping[str, int | str]:
-        """Decides, before anything is read.
+        """Decides before any data are read.
 
         Args:
-            inputs: The artifacts of each input; an optional one may be missing, or empty.
+            inputs: The artifacts of each input; an optional input may be missing or empty.
             exec_properties: The parameters of the component.
             store: The metadata store.
 
         Returns:
-            Properties of the execution, which the executor gets too.
+            Properties of the execution; the executor receives them too.
         """
 
     def used(
@@ -74,14 +74,14 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         inputs: Mapping[str, Sequence[types.Artifact]],
         exec_properties: Mapping[str, Any],
     ) -> Mapping[str, list[types.Artifact]]:
-        """Returns the inputs of which not all artifacts are used; TFX would fail over those gone.
+        """Returns the inputs from which artifacts are removed: TFX would fail on missing ones.
 
         Args:
             inputs: The artifacts of each input.
-            exec_properties: The parameters of the component, and what was decided.
+            exec_properties: The parameters of the component, and the decision.
 
         Returns:
-            Those that are used, by the name of the input; default: none is left out.
+            The remaining artifacts, by input name. Default: nothing is removed.
         """
         return {}
 
@@ -92,16 +92,16 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         driver_args: data_types.DriverArgs,
         pipeline_info: data_types.PipelineInfo,
     ) -> dict[str, list[types.Artifact]]:
-        """Decides, and leaves out what is not used.
+        """Decides, and removes unused inputs.
 
-        `exec_properties` is registered after this, so it is added to.
+        TFX registers `exec_properties` after this call, so the decision is added to it.
         """
-        found: dict[str, list[types.Artifact]] = super().resolve_input_artifacts(
+        inputs: dict[str, list[types.Artifact]] = super().resolve_input_artifacts(
             input_dict, exec_properties, driver_args, pipeline_info
         )
-        exec_properties.update(self.decide(found, exec_properties, self._metadata_handle.store))
-        found.update(self.used(found, exec_properties))
-        return found
+        exec_properties.update(self.decide(inputs, exec_properties, self._metadata_handle.store))
+        inputs.update(self.used(inputs, exec_properties))
+        return inputs
 
     def run(
         self, execution_info: portable_data_types.ExecutionInfo
@@ -109,8 +109,8 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         """Decides, and adds the decision to the execution's properties.
 
         Raises:
-            UpstreamFailedError: A Resolver failed that an input comes from. TFX's runners go on
-                then, and an optional input would seem to have nothing, as on a first run.
+            UpstreamFailedError: The Resolver of an input failed. TFX's runners continue, and an
+                optional input would look empty, as on a first run.
         """
         output = driver_output_pb2.DriverOutput()
         with self._metadata_handle as handle:
@@ -125,12 +125,12 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
 
 
 def _check_upstream(store: metadata_store.MetadataStore, node: pipeline_pb2.PipelineNode) -> None:
-    """Looks whether the nodes that optional inputs come from have succeeded in this run."""
+    """Raises if a node that an optional input comes from failed in this run."""
     producers = {
         channel.producer_node_query.id
-        for name, each in node.inputs.inputs.items()
-        for channel in each.channels
-        if not each.min_count and channel.producer_node_query.id in node.upstream_nodes
+        for input_spec in node.inputs.inputs.values()
+        for channel in input_spec.channels
+        if not input_spec.min_count and channel.producer_node_query.id in node.upstream_nodes
     }
     for producer in sorted(producers):
         failed = metadata_store_pb2.Execution.FAILED

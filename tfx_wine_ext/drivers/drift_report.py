@@ -1,4 +1,4 @@
-"""The driver of DriftReport: what is compared with what, checked before anything is read."""
+"""The driver of DriftReport: decides what is compared with what, and checks the inputs."""
 
 from __future__ import annotations
 
@@ -27,19 +27,20 @@ from tfx_wine_ext.report.text import span_text
 from tfx_wine_ext.types import drift_report as keys
 
 READABLE_PAYLOADS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)
+_REMAKE = "restore the folder, or rerun the component that writes it without the cache"
 
 
 class DriftReportDriver(DecidingDriver):
-    """Looks at the inputs: one current artifact, at most one baseline, the splits that are named.
+    """Checks the inputs: one current artifact, at most one baseline, and their splits.
 
-    That there is no baseline is a decision and no error. What was decided is recorded with the
-    execution, as the sentence `decision`, beside the thresholds in force.
+    A missing baseline is not an error. The decision is recorded with the execution, as the sentence
+    `decision`, beside the thresholds in force.
 
     Raises:
-        ArtifactGoneError: the files of the current data, of the schema, or of a baseline that the
-            author chose are not there.
-        ValueError: an artifact lacks the split that is to be read, is of a payload that cannot be
-            read, or there are several where one is due. The message names the input.
+        ArtifactGoneError: The files of the current data, of the schema, or of a baseline that the
+            author chose are missing.
+        ValueError: An artifact lacks the split or has an unreadable payload, or an input has
+            several artifacts. The message names the input.
     """
 
     def decide(
@@ -48,7 +49,7 @@ class DriftReportDriver(DecidingDriver):
         exec_properties: Mapping[str, Any],
         store: metadata_store.MetadataStore,
     ) -> Mapping[str, str]:
-        """Says what is compared with what."""
+        """Decides what is compared with what."""
         decision = decide(inputs, exec_properties)
         lost = lost_baseline(inputs, exec_properties)
         if lost is None:
@@ -66,7 +67,7 @@ class DriftReportDriver(DecidingDriver):
         inputs: Mapping[str, Sequence[types.Artifact]],
         exec_properties: Mapping[str, Any],
     ) -> Mapping[str, list[types.Artifact]]:
-        """Leaves out a baseline that is gone."""
+        """Removes a baseline that is gone."""
         if keys.LOST_KEY not in exec_properties:
             return {}
         return {sides_of(inputs, exec_properties)[1]: []}
@@ -75,10 +76,10 @@ class DriftReportDriver(DecidingDriver):
 def decide(
     inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
 ) -> str:
-    """Says in a sentence what is compared with what, by the metadata alone.
+    """Says in a sentence what is compared with what, from the metadata only.
 
     Raises:
-        ValueError: see `DriftReportDriver`.
+        ValueError: See `DriftReportDriver`.
     """
     current_key, baseline_key = sides_of(inputs, exec_properties)
     split, baseline_split = (
@@ -88,7 +89,7 @@ def decide(
     current = _checked(inputs, current_key, keys.SPLIT_KEY, split)
     baseline = _checked(inputs, baseline_key, keys.BASELINE_SPLIT_KEY, baseline_split)
     if current is None:
-        raise ValueError(f"{current_key}: expected an artifact, found none: nothing to look at")
+        raise ValueError(f"{current_key}: expected an artifact, found none: nothing to check")
     subject = _subject(inputs, exec_properties)
     return (
         f"No baseline for {subject}: the input {baseline_key!r} has no artifact, as on a first run"
@@ -107,18 +108,18 @@ def _subject(
 def lost_baseline(
     inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
 ) -> LostSource | None:
-    """Looks whether the files of all inputs are there.
+    """Checks that the files of all inputs exist.
 
     Args:
-        inputs: The artifacts of each input, which `decide` has not refused.
+        inputs: The artifacts of each input, which `decide` has accepted.
         exec_properties: The parameters of the component.
 
     Returns:
-        The baseline, if a Resolver found it and its files are gone; None if all are there.
+        The baseline, if a Resolver found it and its files are gone; None if nothing is missing.
 
     Raises:
-        ArtifactGoneError: What is gone is the current data, the schema, or a baseline that the
-            author chose.
+        ArtifactGoneError: The files of the current data, of the schema, or of a baseline that the
+            author chose are missing.
         ArtifactAccessError: Access is denied.
     """
     for schema in inputs.get(keys.SCHEMA_KEY) or ():
@@ -127,8 +128,7 @@ def lost_baseline(
             raise ArtifactGoneError(
                 f"{keys.SCHEMA_KEY} ({schema.uri})",
                 gone,
-                "bring the folder back, or let the component that makes it run again, "
-                "without the cache",
+                _REMAKE,
             )
     current_key, baseline_key = sides_of(inputs, exec_properties)
     sides = (
@@ -141,12 +141,9 @@ def lost_baseline(
             if gone is None:
                 continue
             if is_current or key == current_key:
-                remedy = (
-                    "bring the folder back, or let the component that makes it run again, "
-                    "without the cache"
-                )
+                remedy = _REMAKE
             elif exec_properties.get(keys.BASELINE_PINNED_KEY, 1):
-                remedy = "bring the folder back, or choose another baseline"
+                remedy = "restore the folder, or choose another baseline"
             else:
                 return _lost(artifact, split, gone)
             raise ArtifactGoneError(
@@ -181,7 +178,7 @@ def _missing_of(artifact: types.Artifact, split: str) -> Gone | None:
 def sides_of(
     inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
 ) -> tuple[str, str]:
-    """Returns the keys of the current side and of the baseline: of Examples, or of statistics."""
+    """Returns the input keys of the current data and the baseline: Examples or statistics."""
     examples = keys.EXAMPLES_KEY, keys.BASELINE_KEY
     statistics = keys.STATISTICS_KEY, keys.BASELINE_STATISTICS_KEY
     current, baseline = examples if keys.EXAMPLES_KEY in inputs else statistics
@@ -189,7 +186,7 @@ def sides_of(
 
 
 def describe(artifact: types.Artifact, split: str) -> str:
-    """Returns what a person calls a split of an artifact: by its span, if it has one."""
+    """Returns a split's name for people, with its span if it has one."""
     span = span_of(artifact)
     if span is None:
         return f"split {split}"
@@ -197,7 +194,7 @@ def describe(artifact: types.Artifact, split: str) -> str:
 
 
 def span_of(artifact: types.Artifact) -> int | None:
-    """Returns the number of the span; ExampleGen writes a custom property, others a property."""
+    """Returns the span number; ExampleGen sets a custom property, other components a property."""
     if artifact.has_custom_property(keys.SPAN_KEY):
         return int(artifact.get_int_custom_property(keys.SPAN_KEY))
     declared = artifact.mlmd_artifact.properties
@@ -205,7 +202,7 @@ def span_of(artifact: types.Artifact) -> int | None:
 
 
 def span_date_of(artifact: types.Artifact) -> str | None:
-    """Returns the date that the span stands for, if ParquetExampleGen found it by a date."""
+    """Returns the span's date, if ParquetExampleGen found the span by a date."""
     if artifact.has_custom_property(keys.SPAN_DATE_KEY):
         return str(artifact.get_string_custom_property(keys.SPAN_DATE_KEY))
     return None
@@ -214,7 +211,7 @@ def span_date_of(artifact: types.Artifact) -> str | None:
 def _checked(
     inputs: Mapping[str, Sequence[types.Artifact]], key: str, argument: str, split: str
 ) -> types.Artifact | None:
-    """Returns the one artifact of an input, None if there is none, and refuses what is no use."""
+    """Returns the only artifact of an input, None if there is none; refuses unusable ones."""
     artifacts = inputs.get(key) or []
     if not artifacts:
         return None

@@ -28,18 +28,18 @@ from tfx_wine_ext.types import parquet_example_gen as keys
 
 @records_failures
 class ParquetExampleGenDriver(driver.FileBasedDriver):
-    """Finds span and version as TFX does, then looks into the files before anything else runs.
+    """Finds span and version as TFX does, then checks the files before anything else runs.
 
-    It reads the footers of all files of the span, refuses what cannot work, and puts a
-    fingerprint of their content in the place of TFX's, which is made of modification times. As
-    the driver runs before the cache is asked, files that were touched or copied again keep their
-    cached result, and files that changed lose it.
+    It reads the footers of all files of the span, refuses unusable ones, and replaces TFX's
+    fingerprint of modification times with a fingerprint of the content. The driver runs before the
+    cache lookup: files that were touched or copied again keep their cached result, and changed
+    files lose it.
 
     Raises:
-        FileNotFoundError: no file matches the pattern of a split.
-        ParquetFileError: a file is not a usable Parquet file.
-        PartitionError: the Hive partitions in the paths of files do not go together.
-        ValueError: no span matches, a column cannot become a feature, or the filters or
+        FileNotFoundError: No file matches the pattern of a split.
+        ParquetFileError: A file is not a usable Parquet file.
+        PartitionError: The Hive partitions in the paths of files are inconsistent.
+        ValueError: No span matches, a column cannot become a feature, or the filters or
             ``partition_feature_name`` do not fit the columns.
     """
 
@@ -49,11 +49,11 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
         pipeline_info: data_types.PipelineInfo,
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
-        """Adds span, version, the content fingerprint and the files it is made of."""
+        """Adds span, version, the content fingerprint and the digests of the files."""
         input_base = exec_properties[keys.INPUT_BASE_KEY]
         input_config = example_gen_pb2.Input()
         proto_utils.json_to_proto(exec_properties[keys.INPUT_CONFIG_KEY], input_config)
-        # Afterwards the patterns hold a date in any case, or a number.
+        # Before TFX replaces the placeholders in the patterns.
         by_date = any(utils.YEAR_SPEC in split.pattern for split in input_config.splits)
         try:
             exec_properties = super().resolve_exec_properties(
@@ -88,34 +88,34 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
                 sum(f.rows for f in footers),
             )
         exec_properties[keys.INPUT_FINGERPRINT_KEY] = ",".join(fingerprints)
-        # The executor compares the files with these, so that a file which changes between the
-        # two is noticed, and named.
+        # The executor compares the files with these and names a file that changed meanwhile.
         exec_properties[keys.INPUT_FILES_KEY] = json.dumps(digests, sort_keys=True)
         return exec_properties
 
     def _prepare_output_artifacts(
         self, *arguments: Any, **options: Any
     ) -> dict[str, list[types.Artifact]]:
-        """Notes the date of the span on the artifact: it is no execution property.
+        """Sets the date of the span on the artifact.
 
-        Those are part of the cache's key, so that results of older releases would be lost.
+        As an execution property it would change the cache key, and results of older releases would
+        be lost.
         """
         outputs: dict[str, list[types.Artifact]] = super()._prepare_output_artifacts(
             *arguments, **options
         )
         for artifact in outputs[keys.EXAMPLES_KEY]:
-            self._note_span_date(artifact.mlmd_artifact)
+            self._set_span_date(artifact.mlmd_artifact)
         return outputs
 
     def run(
         self, execution_info: portable_data_types.ExecutionInfo
     ) -> driver_output_pb2.DriverOutput:
-        """Notes the date of the span on the artifact, as `_prepare_output_artifacts` does."""
+        """Sets the date of the span on the artifact, as `_prepare_output_artifacts` does."""
         output = super().run(execution_info)
         for artifact in output.output_artifacts[keys.EXAMPLES_KEY].artifacts:
-            self._note_span_date(artifact)
+            self._set_span_date(artifact)
         return output
 
-    def _note_span_date(self, artifact: metadata_store_pb2.Artifact) -> None:
+    def _set_span_date(self, artifact: metadata_store_pb2.Artifact) -> None:
         if self._span_date is not None:
             artifact.custom_properties[keys.SPAN_DATE_KEY].string_value = self._span_date

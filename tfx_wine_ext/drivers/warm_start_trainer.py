@@ -1,4 +1,4 @@
-"""The driver of WarmStartTrainer: warm or cold, decided from the metadata, with its reason."""
+"""The driver of WarmStartTrainer: decides between a warm and a cold start, with the reason."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ _BLESSED_MODEL = "current_model_id"
 
 
 class WarmStartTrainerDriver(DecidingDriver):
-    """Looks at the base model, its checkpoint, the schema and the drift, and decides.
+    """Decides by the base model, its checkpoint, the schema and the drift verdict.
 
-    The decision is logged, recorded with the execution, and handed to the executor.
+    The decision is logged, recorded with the execution, and passed to the executor.
 
     Raises:
-        UnusableBaseError: the base cannot be used, and the policy is `on_unusable_base="error"`.
-        ValueError: the policy is `same_schema_only`, and there is no schema.
+        UnusableBaseError: The base cannot be used, and the policy is `on_unusable_base="error"`.
+        ValueError: The policy is `same_schema_only`, and there is no schema.
     """
 
     def decide(
@@ -45,7 +45,7 @@ class WarmStartTrainerDriver(DecidingDriver):
         exec_properties: Mapping[str, Any],
         store: metadata_store.MetadataStore,
     ) -> Mapping[str, int | str]:
-        """Decides warm or cold, and writes down what the run_fn has to know of it."""
+        """Decides between warm and cold, and prepares the request for the run_fn."""
         config = WarmStartConfig.from_json(exec_properties[keys.WARM_START_CONFIG_KEY])
         decision = _decide(inputs, config, store)
         (logging.warning if decision.unusable else logging.info)("%s", decision.reason)
@@ -67,11 +67,11 @@ class WarmStartTrainerDriver(DecidingDriver):
         inputs: Mapping[str, Sequence[types.Artifact]],
         exec_properties: Mapping[str, Any],
     ) -> Mapping[str, list[types.Artifact]]:
-        """Leaves out a base that is gone and from which the training does not go on."""
+        """Removes a base that is gone, if the start is cold."""
         if exec_properties[keys.BASE_ID_KEY] or keys.BASE_MODEL_KEY not in inputs:
             return {}
-        base = inputs[keys.BASE_MODEL_KEY]
-        return {keys.BASE_MODEL_KEY: [each for each in base if fileio.exists(each.uri)]}
+        models = inputs[keys.BASE_MODEL_KEY]
+        return {keys.BASE_MODEL_KEY: [model for model in models if fileio.exists(model.uri)]}
 
 
 def _decide(
@@ -106,7 +106,7 @@ def _facts(artifact: types.Artifact, blessed: bool) -> BaseModel:
         artifact.get_int_custom_property(keys.GENERATION_KEY) if has(keys.GENERATION_KEY) else 0
     )
     if generation < 0:
-        problem = f"its property {keys.GENERATION_KEY!r} is {generation}, which is no count"
+        problem = f"its property {keys.GENERATION_KEY!r} is {generation}, which is negative"
     return BaseModel(
         id=artifact.id,
         uri=artifact.uri,
@@ -132,17 +132,17 @@ def _blessed_models(store: metadata_store.MetadataStore) -> set[int]:
 def schema_fingerprint(inputs: Mapping[str, Sequence[types.Artifact]]) -> str | None:
     """Returns a fingerprint of the names and types of a schema's features.
 
-    Domains, counts and presence are left out: inferred schemas differ in them from span to span.
+    Domains, counts and presence are excluded: in inferred schemas they differ from span to span.
 
     Args:
-        inputs: With a `schema`, or without.
+        inputs: The artifacts of each input; `schema` is optional.
 
     Returns:
         32 hexadecimal digits; None without a schema.
 
     Raises:
-        ArtifactGoneError: the schema's file is gone.
-        ArtifactAccessError: access to it is denied.
+        ArtifactGoneError: The schema's file is gone.
+        ArtifactAccessError: Access to it is denied.
     """
     schemas = inputs.get(keys.SCHEMA_KEY) or ()
     if not schemas:
@@ -152,8 +152,7 @@ def schema_fingerprint(inputs: Mapping[str, Sequence[types.Artifact]]) -> str | 
         raise ArtifactGoneError(
             f"{keys.SCHEMA_KEY} ({schemas[0].uri})",
             gone,
-            "bring the folder back, or let the component that makes it run again, without the "
-            "cache",
+            "restore the folder, or rerun the component that writes it without the cache",
         )
     schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(schemas[0].uri))
     features = sorted((feature.name, int(feature.type)) for feature in schema.feature)

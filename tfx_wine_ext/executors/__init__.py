@@ -1,1 +1,1 @@
-"""Do the work."""
+"""Executors: they do the work of the components."""

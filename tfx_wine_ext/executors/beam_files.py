@@ -1,4 +1,4 @@
-"""File operations on whatever file system Beam can reach."""
+"""File operations on every file system that Beam supports."""
 
 from __future__ import annotations
 
@@ -13,23 +13,23 @@ from tfx_wine_ext.columnar.files import LocalFiles, check_regular_file
 class BeamFiles:
     """Implements `tfx_wine_ext.columnar.files.Files` with Beam's FileSystems.
 
-    Bytes are read and written as they are, never (de)compressed by file name.
+    Bytes are read and written unchanged; file names never trigger (de)compression.
     """
 
     def glob(self, pattern: str) -> list[str]:
-        """Returns the paths of the files that match, sorted."""
+        """Returns the paths of the matching files, sorted."""
         return sorted(m.path for m in FileSystems.match([pattern])[0].metadata_list)
 
     def is_dir(self, path: str) -> bool:
-        """Tells whether the path is a folder, or a prefix of files on an object store."""
-        return FileSystems.exists(path.rstrip("/") + "/")
+        """Tells whether the path is a folder, or on an object store a prefix of files."""
+        return bool(FileSystems.exists(path.rstrip("/") + "/"))
 
     def exists(self, path: str) -> bool:
-        """Tells whether there is such a file."""
+        """Tells whether the file exists."""
         return bool(FileSystems.exists(path))
 
     def open(self, path: str) -> BinaryIO:
-        """Opens a file for reading; on this machine only a regular one."""
+        """Opens a file for reading; a local one must be a regular file."""
         if FileSystems.get_scheme(path) is None:
             check_regular_file(path)
         return cast(
@@ -37,17 +37,17 @@ class BeamFiles:
         )
 
     def create(self, path: str) -> BinaryIO:
-        """Creates or replaces a file for writing, with its folders."""
+        """Creates or replaces a file for writing, and creates its parent folders."""
         return cast(
             BinaryIO, FileSystems.create(path, compression_type=CompressionTypes.UNCOMPRESSED)
         )
 
     def rename(self, source: str, destination: str) -> None:
-        """Moves a file, atomically where the file system can."""
+        """Moves a file, atomically if the file system supports it."""
         FileSystems.rename([source], [destination])
 
     def move_tree(self, source: str, destination: str) -> None:
-        """Moves a folder: in one step where folders exist, file by file on object stores."""
+        """Moves a folder: in one step on file systems, file by file on object stores."""
         if FileSystems.exists(source):
             self.rename(source, destination)
             return
@@ -55,11 +55,11 @@ class BeamFiles:
         FileSystems.rename(paths, [destination + path[len(source) :] for path in paths])
 
     def remove_tree(self, path: str) -> None:
-        """Deletes a folder and all that is in it."""
+        """Deletes a folder and its content."""
         if FileSystems.get_scheme(path) is None:
-            # Beam would take the path for a pattern, and not find "run [1]".
+            # Beam treats the path as a pattern and would not find "run [1]".
             LocalFiles().remove_tree(path)
             return
-        found = [path] if FileSystems.exists(path) else self.glob(f"{path}/**")
-        if found:
-            FileSystems.delete(found)
+        paths = [path] if FileSystems.exists(path) else self.glob(f"{path}/**")
+        if paths:
+            FileSystems.delete(paths)

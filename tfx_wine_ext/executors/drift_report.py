@@ -1,4 +1,4 @@
-"""The executor of DriftReport: reads both sides, compares them, and writes what became of it."""
+"""The executor of DriftReport: reads both sides, compares them, and writes the report."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ _TABLES: Mapping[int, Callable[..., TableSource]] = {
     example_gen_pb2.FORMAT_TF_EXAMPLE: ExampleTable,
     example_gen_pb2.FORMAT_PARQUET: ParquetTable,
 }
-# Stages of life at which TFDV, too, asks nothing of a feature.
+# Lifecycle stages at which TFDV, too, does not validate a feature.
 _PASSED_OVER = (
     schema_pb2.PLANNED,
     schema_pb2.ALPHA,
@@ -70,10 +70,10 @@ _PASSED_OVER = (
     schema_pb2.DEPRECATED,
     schema_pb2.DISABLED,
 )
-# Where `fail` keeps the report, beside the folders of artifacts, which TFX deletes.
+# Where mode `fail` keeps the report, beside the artifact folders, which TFX deletes.
 STOPPED_FOLDER = "stopped"
 MOST_IN_MESSAGE = 3
-_AS_IT_WAS_WRITTEN = "copy the artifact anew from where it is whole, or run what wrote it again"
+_AS_IT_WAS_WRITTEN = "copy the artifact again from an intact source, or rerun its component"
 
 
 class DriftDetectedError(RuntimeError):
@@ -84,8 +84,8 @@ class DriftDetectedError(RuntimeError):
 class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
     """Summarises the files of both sides on Beam's workers, and compares the summaries.
 
-    One task reads one file, in batches, into a sketch of bounded memory; the sketches are merged
-    here. No row passes through Beam, but for those that the classifier draws.
+    Each task reads one file, in batches, into a sketch of bounded memory; the executor merges the
+    sketches. No rows pass through Beam except the classifier's sample.
     """
 
     def Do(  # noqa: N802 (the name is TFX's)
@@ -97,31 +97,31 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         """Writes report, anomalies and blessing, and records the scores on the artifacts.
 
         Args:
-            input_dict: ``examples`` and perhaps ``baseline``, or ``statistics`` and perhaps
-                ``baseline_statistics``; perhaps ``schema``.
+            input_dict: ``examples`` and optionally ``baseline``, or ``statistics`` and optionally
+                ``baseline_statistics``; optionally ``schema``.
             output_dict: ``report``, ``anomalies`` and ``blessing``: one artifact each, with its
                 URI; changed in place.
             exec_properties: The parameters of the component.
 
         Returns:
-            Outputs and execution properties, for the launchers that read them from here.
+            Outputs and execution properties, for launchers that read them from the return value.
 
         Raises:
-            ArtifactGoneError: the files of the current data, of the schema, or of a baseline that
-                the author chose are not there.
-            DriftDetectedError: the data drifted, and the mode is ``fail``.
-            TableFileError: a file of the examples cannot be read, is missing (`LostRowsError`), or
-                the examples are not as many as were written.
-            ValueError: a column is of two kinds, there is nothing to compare (no rows, no column
-                that is not ignored, or none in common), or the configuration names a column that
-                neither side has.
-            RuntimeError: the Beam runner lost work.
+            ArtifactGoneError: The files of the current data, of the schema, or of a baseline that
+                the author chose are missing.
+            DriftDetectedError: The data drifted, and the mode is ``fail``.
+            TableFileError: A file of the examples cannot be read or is missing (`LostRowsError`),
+                or the number of examples differs from the number written.
+            ValueError: A column has two kinds, there is nothing to compare (no rows, only ignored
+                columns, or none in common), or the configuration names a column that neither side
+                has.
+            RuntimeError: The Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        # Here too, as there are runners without drivers, and files that vanish meanwhile.
+        # The driver checks this too, but some runners have no drivers, and files may vanish.
         lost = lost_baseline(input_dict, exec_properties)
         if lost is None and exec_properties.get(keys.LOST_KEY):
-            # By the notebook path the driver has had to leave it out.
+            # On the notebook path the driver has already removed the lost input.
             lost = LostSource(**json.loads(exec_properties[keys.LOST_KEY]))
         if lost is not None:
             baseline_key = sides_of(input_dict, exec_properties)[1]
@@ -144,12 +144,12 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         assert current is not None
         try:
             if baseline is not None:
-                # Not what the schema adds, which need not be in the data.
+                # Only the names that the user gave: the data may lack features of the schema.
                 check_names(given, sorted(baseline.names | current.names))
             result = _compared(baseline, current, config)
         except ValueError as error:
-            between = [str(side.source.uri) for side in (baseline, current) if side is not None]
-            raise ValueError(f"{' and '.join(between)}: {error}") from error
+            uris = [str(side.source.uri) for side in (baseline, current) if side is not None]
+            raise ValueError(f"{' and '.join(uris)}: {error}") from error
         document = report_document(
             result,
             baseline=None if baseline is None else baseline.source,
@@ -206,7 +206,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         ]
 
     def _gate(self, document: Mapping[str, Any], mode: str, report_uri: str) -> None:
-        """Says that the data drifted, or stops the pipeline over it."""
+        """Warns that the data drifted, or stops the pipeline."""
         if document["verdict"] != Verdict.DRIFT.value or mode == REPORT:
             return
         message = drift_message(document)
@@ -221,7 +221,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
 
 @dataclass(frozen=True)
 class _Side:
-    """A split of an artifact: what one side of the comparison reads."""
+    """The split of an artifact that one side of the comparison reads."""
 
     artifact: types.Artifact
     split: str
@@ -235,13 +235,13 @@ class _Side:
         return int(examples_utils.get_payload_format(self.artifact))
 
     def paths(self) -> list[str]:
-        """Returns the files of the split, by name; no pattern, as the path may have brackets.
+        """Returns the files of the split, sorted; not by glob, as the path may contain brackets.
 
         Raises:
-            LostRowsError: There is none, or one of them is missing.
+            LostRowsError: There are no files, or one of them is missing.
         """
         listed = fileio.listdir(self.uri) if fileio.isdir(self.uri) else []
-        names = sorted(name for name in (each.rstrip("/") for each in listed) if name)
+        names = sorted(name for name in (entry.rstrip("/") for entry in listed) if name)
         paths = [os.path.join(self.uri, name) for name in names if not is_hidden(name)]
         if not paths:
             raise LostRowsError(
@@ -251,10 +251,10 @@ class _Side:
         return paths
 
     def check_rows(self, rows: int) -> None:
-        """Compares what was read with what ParquetExampleGen recorded, if it made the artifact.
+        """Compares the number of rows read with the one that ParquetExampleGen recorded, if any.
 
         Raises:
-            LostRowsError: The files have fewer examples, or more, than when they were written.
+            LostRowsError: The files have fewer or more examples than when they were written.
         """
         key = example_gen_keys.of_split(example_gen_keys.ROWS_KEY, self.split)
         if not self.artifact.has_custom_property(key):
@@ -269,7 +269,7 @@ class _Side:
             )
 
     def source(self, rows: int) -> DataSource:
-        """Returns what the report says of this side."""
+        """Returns what the report says about this side."""
         artifact = self.artifact
         created = artifact.mlmd_artifact.create_time_since_epoch
         utc = datetime.timezone.utc
@@ -289,7 +289,7 @@ class _Side:
 
 @dataclass(frozen=True)
 class _Summarized:
-    """One side as `compare` takes it."""
+    """One side, in the form that `compare` takes."""
 
     summaries: Mapping[str, Any]
     source: DataSource
@@ -300,7 +300,7 @@ class _Summarized:
 
 @dataclass(frozen=True)
 class _FileTask:
-    """One file to read: of side 0, the current data, or 1, the baseline."""
+    """One file to read, of side 0 (the current data) or side 1 (the baseline)."""
 
     side: int
     path: str
@@ -310,17 +310,17 @@ class _FileTask:
 def _sides(
     inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
 ) -> list[_Side | None]:
-    """Returns the current side and the baseline, None where there is none."""
+    """Returns the current side and the baseline; None for a side without an artifact."""
     splits = exec_properties[keys.SPLIT_KEY], exec_properties[keys.BASELINE_SPLIT_KEY]
-    found = [inputs.get(key) or [None] for key in sides_of(inputs, exec_properties)]
+    artifacts = [inputs.get(key) or [None] for key in sides_of(inputs, exec_properties)]
     return [
         None if artifact is None else _Side(artifact, split)
-        for [artifact], split in zip(found, splits)
+        for [artifact], split in zip(artifacts, splits)
     ]
 
 
 class _Reading:
-    """What is kept of rows: a sketch, and a sample if the classifier wants one."""
+    """A summary of rows: a sketch, and a sample if the classifier is enabled."""
 
     def __init__(self, config: DriftConfig) -> None:
         self.sketch = TableSketch(config.categorical, config.ignore)
@@ -348,7 +348,7 @@ class _Reading:
             self.sample.merge(other.sample)
 
     def summarized(self, side: _Side) -> _Summarized:
-        # Of batches without columns, the rows are not known.
+        # Batches without columns have no known number of rows.
         if self.sketch.summaries():
             side.check_rows(self.sketch.rows)
         return _Summarized(
@@ -363,11 +363,11 @@ class _Reading:
 def _merge(
     reading: _Reading | None, config: DriftConfig, task: _FileTask, result: bytes | None
 ) -> None:
-    """Adds what a worker has read of a file to what is known of its side."""
+    """Merges the summary of one file into the summary of its side."""
     if result is None:
         raise RuntimeError(
-            f"{task.path}: the Beam runner lost the task that read it; run again, on another "
-            "runner if it happens again"
+            f"{task.path}: the Beam runner lost the task that read it; run again, and if the error "
+            "persists, use another runner"
         )
     assert reading is not None
     try:
@@ -395,7 +395,7 @@ def _read_file(config: DriftConfig, counter: str, task: _FileTask) -> bytes:
 
 
 def _rows(side: _Summarized) -> int:
-    """How many rows there are; where no column was read, none was counted, and there are some."""
+    """Returns the number of rows; if no column was read, just whether there are any."""
     return side.source.rows if side.summaries else len(side.names)
 
 
@@ -412,13 +412,13 @@ def _compared(
 
 
 def _of_statistics(side: _Side) -> _Summarized:
-    """Reads what StatisticsGen wrote of a split."""
+    """Reads what StatisticsGen wrote for a split."""
     path = os.path.join(side.uri, STATISTICS_FILE)
     try:
         datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
             io_utils.read_bytes_file(path)
         ).datasets
-    except (protobuf_message.DecodeError, SystemError) as error:  # By its version.
+    except (protobuf_message.DecodeError, SystemError) as error:  # Depends on protobuf's version.
         raise ValueError(
             f"{path}: expected statistics of StatisticsGen, found other or damaged bytes; "
             f"{_AS_IT_WAS_WRITTEN}"
@@ -442,7 +442,7 @@ def _of_statistics(side: _Side) -> _Summarized:
 
 
 def _with_schema(config: DriftConfig, schemas: Sequence[types.Artifact]) -> DriftConfig:
-    """Adds what a schema knows: integers that are codes, and features that are no data."""
+    """Adds the schema's categorical integers, and ignores its features that are not in use."""
     categorical, ignore = list(config.categorical), list(config.ignore)
     for artifact in schemas:
         schema = io_utils.SchemaReader().read(io_utils.get_only_uri_in_dir(artifact.uri))
@@ -459,7 +459,7 @@ def write_report(document: Mapping[str, Any], folder: str) -> None:
 
     Args:
         document: From `report_document`.
-        folder: On any file system that TFX knows; it is made.
+        folder: On any file system that TFX supports; it is created.
     """
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     io_utils.write_string_file(os.path.join(folder, keys.REPORT_JSON), text)
@@ -467,7 +467,7 @@ def write_report(document: Mapping[str, Any], folder: str) -> None:
 
 
 def drift_message(document: Mapping[str, Any]) -> str:
-    """Says in one line that the data drifted, and which features did most.
+    """Says in one line that the data drifted, and which features drifted most.
 
     Args:
         document: From `report_document`.

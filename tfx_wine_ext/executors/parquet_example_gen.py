@@ -1,4 +1,4 @@
-"""The executor of ParquetExampleGen; it also drops into TFX's own FileBasedExampleGen."""
+"""The executor of ParquetExampleGen; it also works in TFX's own FileBasedExampleGen."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ _PAYLOADS = {
     example_gen_pb2.FORMAT_TF_EXAMPLE: TFRECORD_PAYLOAD,
     example_gen_pb2.FORMAT_PARQUET: PARQUET_PAYLOAD,
 }
-# The names by which TFX's readers know the formats of files (tfx/components/util/tfxio_utils.py).
+# The file format names that TFX's readers expect (tfx/components/util/tfxio_utils.py).
 _FILE_FORMATS = {
     example_gen_pb2.FORMAT_TF_EXAMPLE: "tfrecords_gzip",
     example_gen_pb2.FORMAT_PARQUET: "FILE_FORMAT_PARQUET",
@@ -62,8 +62,8 @@ _FILE_FORMATS = {
 class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
     """Reads Parquet files and writes Examples, in Arrow batches.
 
-    With `ParquetExampleGen` it takes all of that component's options. In TFX's component it runs
-    with their defaults.
+    In `ParquetExampleGen` it takes all options of that component. In TFX's component it uses their
+    defaults.
 
     Example:
         >>> from tfx.components.example_gen.component import FileBasedExampleGen
@@ -79,7 +79,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         output_dict: dict[str, list[types.Artifact]],
         exec_properties: dict[str, Any],
     ) -> execution_result_pb2.ExecutorOutput:
-        """Writes the splits, and records on the artifact what is in them.
+        """Writes the splits, and records their properties on the artifact.
 
         Args:
             input_dict: Empty.
@@ -88,13 +88,13 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
                 fingerprint from the driver.
 
         Returns:
-            Outputs and execution properties, for the launchers that read them from here.
+            Outputs and execution properties, for launchers that read them from the return value.
 
         Raises:
-            FileNotFoundError: no file matches the pattern of a split.
-            ParquetFileError: a file is unusable, corrupt, or changed since the driver saw it.
-            ValueError: a column or a value cannot become part of an example.
-            RuntimeError: the Beam runner lost work.
+            FileNotFoundError: No file matches the pattern of a split.
+            ParquetFileError: A file is unusable, corrupt, or changed since the driver read it.
+            ValueError: A column or value cannot be stored in an example.
+            RuntimeError: The Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
@@ -117,12 +117,12 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         input_base = exec_properties[keys.INPUT_BASE_KEY]
         patterns = [os.path.join(input_base, split.pattern) for split in input_config.splits]
         footers_of_split = find_tables(patterns, input_base, options, files)
-        footers = [footer for found in footers_of_split for footer in found]
+        footers = [footer for split_footers in footers_of_split for footer in split_footers]
         _check_unchanged(footers, exec_properties)
         tasks: list[ShardTask] = []
-        for input_split, found in zip(input_config.splits, footers_of_split):
+        for input_split, split_footers in zip(input_config.splits, footers_of_split):
             tasks += plan_shards(
-                found,
+                split_footers,
                 _output_splits(input_split, output_config),
                 options,
                 partition_feature=output_config.split_config.partition_feature_name or None,
@@ -147,7 +147,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
                 files=shard_files,
                 splits=splits,
                 columns=list(dict.fromkeys(name for task in tasks for name in task.plan.columns)),
-                features=len({each.name for task in tasks for each in task.plan.features}),
+                features=len({feature.name for task in tasks for feature in task.plan.features}),
                 schema_fingerprint=schema_fingerprint(_schema_of_all(tasks)),
                 content_fingerprint=content_fingerprint(footers),
             ),
@@ -158,7 +158,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         return output
 
     def _run(self, tasks: Sequence[ShardTask], destination: str) -> list[ShardResult]:
-        """Spreads the tasks over the Beam runner's workers and gathers their results."""
+        """Runs the tasks on Beam's workers and gathers their results."""
         logging.info("%d shards to write to %s", len(tasks), destination)
         with counting_rows(sum(task.rows for task in tasks)) as counter:
             results = run_on_workers(
@@ -168,7 +168,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
                 f"{destination}/{STAGING_FOLDER}/results",
                 (ParquetFileError,),
             )
-        # A missing one is `commit`'s to notice.
+        # `commit` detects missing results.
         return [ShardResult.from_json(result.decode()) for result in results if result is not None]
 
 
@@ -181,7 +181,7 @@ def _write_shard(destination: str, counter: str, task: ShardTask) -> bytes:
 def _output_splits(
     input_split: example_gen_pb2.Input.Split, output_config: example_gen_pb2.Output
 ) -> list[OutputSplit]:
-    """Returns what an input split is cut into: the configured splits, or itself."""
+    """Returns the splits into which an input split is divided: the configured ones, or itself."""
     configured = output_config.split_config.splits
     return [OutputSplit(split.name, split.hash_buckets) for split in configured] or [
         OutputSplit(input_split.name)
@@ -189,12 +189,12 @@ def _output_splits(
 
 
 def _schema_of_all(tasks: Sequence[ShardTask]) -> pa.Schema:
-    """Returns the schema of the files; of input splits that differ, the columns of all of them."""
+    """Returns the schema of the files; the union of columns if input splits differ."""
     return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.schema)))
 
 
 def _check_unchanged(footers: Sequence[Footer], exec_properties: dict[str, Any]) -> None:
-    """Compares the files with what the driver saw; TFX's own driver leaves nothing to compare."""
+    """Compares the files with what the driver recorded; TFX's own driver records nothing."""
     if not exec_properties.get(keys.INPUT_FILES_KEY):
         return
     seen = json.loads(exec_properties[keys.INPUT_FILES_KEY])
@@ -206,21 +206,21 @@ def _check_unchanged(footers: Sequence[Footer], exec_properties: dict[str, Any])
         if path not in seen:
             raise ParquetFileError(
                 footer.path,
-                "it came after the driver had looked at the folder",
+                "it was added after the driver had read the folder",
                 "run again",
                 "changed",
             )
         if seen[path] != footer.digest:
             raise ParquetFileError(
                 footer.path,
-                "it changed after the driver had looked at it",
+                "it changed after the driver had read it",
                 "let writers add new files instead of changing old ones, then run again",
                 "changed",
             )
     for path in sorted(gone):
         raise ParquetFileError(
             os.path.join(input_base, path),
-            "it is gone since the driver looked at it",
+            "it was deleted after the driver had read it",
             "put it back, then run again",
             "changed",
         )

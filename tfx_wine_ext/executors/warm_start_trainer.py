@@ -1,10 +1,11 @@
-"""The executor of WarmStartTrainer: TFX's own, with the decision at the run_fn's hand."""
+"""The executor of WarmStartTrainer: TFX's own, which also passes the decision to the run_fn."""
 
 from __future__ import annotations
 
 import json
 import os
 import posixpath
+import traceback
 from typing import Any
 
 from absl import logging
@@ -29,10 +30,10 @@ from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, REPORT_FILE, REQUE
 
 @records_failures
 class WarmStartTrainerExecutor(executor.GenericExecutor):
-    """Runs the user's run_fn as TFX's Trainer does, and records how the model started.
+    """Runs the user's run_fn as TFX's Trainer does, and records whether the start was warm.
 
-    The run_fn finds what the driver decided in ``fn_args.custom_config``, where
-    `tfx_wine_ext.warm_start.restore` and `save` look for it.
+    `tfx_wine_ext.warm_start.restore` and `save` read the driver's decision from
+    ``fn_args.custom_config``.
     """
 
     def Do(  # noqa: N802 (the name is TFX's)
@@ -49,13 +50,14 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
             exec_properties: The parameters of the component, with the decision of the driver.
 
         Returns:
-            Outputs and execution properties, for the launchers that read them from here.
+            Outputs and execution properties, for launchers that read them from the return value.
 
         Raises:
-            UnusableBaseError: the base cannot be used, and the policy is
+            UnusableBaseError: The base cannot be used, and the policy is
                 ``on_unusable_base="error"``.
-            ValueError: ``custom_config`` is no mapping, or has the key ``warm_start``.
-            RuntimeError: the run_fn saved no model.
+            ValueError: ``custom_config`` is not a mapping, or has the key ``warm_start``; or the
+                run_fn reads a transform graph, and the component was given none.
+            RuntimeError: The run_fn saved no model.
         """
         request = json.loads(
             exec_properties.get(keys.WARM_START_REQUEST_KEY)
@@ -69,7 +71,16 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
             ),
         }
         base = (input_dict.get(keys.BASE_MODEL_KEY) or [None])[0]
-        super().Do(_as_tfx_wants(input_dict, request), output_dict, properties)
+        try:
+            super().Do(_inputs_for_tfx(input_dict, request), output_dict, properties)
+        except Exception as error:
+            if input_dict.get(keys.TRANSFORM_GRAPH_KEY) or not _came_from_transform(error):
+                raise
+            raise ValueError(
+                "transform_graph: the run_fn reads a transform graph, but this component was given "
+                "none, so that fn_args.transform_graph_path is None. Give the trainer "
+                "transform_graph=transform.outputs['transform_graph']"
+            ) from error
 
         model = artifact_utils.get_single_instance(output_dict[keys.MODEL_KEY])
         report = _report(model, request)
@@ -83,10 +94,16 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         return output
 
 
-def _as_tfx_wants(
+def _came_from_transform(error: Exception) -> bool:
+    """Whether an error was raised within TensorFlow Transform, which the run_fn called."""
+    modules = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
+    return any(module.startswith("tensorflow_transform.") for module in modules)
+
+
+def _inputs_for_tfx(
     inputs: dict[str, list[types.Artifact]], request: dict[str, Any]
 ) -> dict[str, list[types.Artifact]]:
-    """Leaves out a base that is not used: TFX fails over one that is half deleted."""
+    """Omits a base that is not used: TFX would fail on a partly deleted one."""
     if not request.get("base"):
         return {key: value for key, value in inputs.items() if key != keys.BASE_MODEL_KEY}
     [base] = inputs[keys.BASE_MODEL_KEY]
@@ -96,7 +113,7 @@ def _as_tfx_wants(
 
 
 def _report(model: types.Artifact, request: dict[str, Any]) -> TransferReport:
-    """Reads what the run_fn reported; one that reported nothing started cold."""
+    """Reads the run_fn's report; without one, the start was cold."""
     path = os.path.join(model.uri, CHECKPOINT_FOLDER, REPORT_FILE)
     if fileio.exists(path):
         report = parse_json(io_utils.read_bytes_file(path), path).mapping()
@@ -111,7 +128,7 @@ def _report(model: types.Artifact, request: dict[str, Any]) -> TransferReport:
         logging.warning("%s", reason)
     else:
         logging.warning(
-            "The run_fn saved no checkpoint (tfx_wine_ext.warm_start.save): no later run can go on "
-            "from this model"
+            "The run_fn saved no checkpoint (tfx_wine_ext.warm_start.save): no later run can "
+            "continue from this model"
         )
     return TransferReport(warm=False, reason=reason)

@@ -1,4 +1,4 @@
-"""What is wrong with a metadata store."""
+"""Errors of metadata stores."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ class StoreError(ValueError):
     """A metadata store cannot be opened or read; the message is one line and has no password.
 
     Attributes:
-        store: What people call the store.
-        expected: What should be there.
-        found: What is.
+        store: The store's name for people.
+        expected: What was expected.
+        found: What was found instead.
         remedy: What to do.
     """
 
     def __init__(self, store: str, expected: str, found: str, remedy: str) -> None:
-        """Words the message from the fields."""
+        """Builds the message from the fields."""
         super().__init__(f"{store}: expected {expected}, found {found}: {remedy}")
         self.store, self.expected, self.found, self.remedy = store, expected, found, remedy
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Lets the error travel between processes."""
+        """Lets the error be pickled with all its fields."""
         return type(self), (self.store, self.expected, self.found, self.remedy)

@@ -1,8 +1,8 @@
 """Reads the metrics of an evaluation without TensorFlow Model Analysis, whose import takes seconds.
 
-TFMA writes TFRecord files of ``MetricsForSlice``. The few fields of it that are needed here are
-described below by their numbers, in a descriptor pool of their own, so that TFMA can be imported in
-the same process. Source of the numbers: ``tensorflow_model_analysis/proto/metrics_for_slice.proto``
+TFMA writes TFRecord files of ``MetricsForSlice``. The few required fields are described below by
+their numbers, in a separate descriptor pool, so that TFMA can be imported in the same process.
+Source of the numbers: ``tensorflow_model_analysis/proto/metrics_for_slice.proto``
 of TFMA 0.47.1; a field of a protobuf message never changes its number.
 """
 
@@ -24,7 +24,7 @@ from tfx_wine_ext.lineage.scores import finite
 
 _METRICS_FILE = re.compile(r"metrics(-\d+-of-\d+)?(\.tfrecord)?")
 _CONFIG_FILE = "eval_config.json"
-# What TFX's Evaluator calls the model in production, if the EvalConfig is gone.
+# The default name of the model in production in TFX's Evaluator, if the EvalConfig is gone.
 _BASELINE = "baseline"
 _METRIC = documents.record(
     {},
@@ -124,10 +124,10 @@ class Metrics(NamedTuple):
     """The numbers of an evaluation, by name and in TFMA's order.
 
     Attributes:
-        model: Of the model.
-        baseline: Of the model that it was compared with, on the very same data: the one in
-            production, as a rule. Between two runs a metric changes with the data and with the
-            model; this tells the two apart. Empty if there was no such model.
+        model: Metrics of the model.
+        baseline: Metrics of the model that it was compared with on the same data, usually the one
+            in production; empty without one. Between two runs a metric changes with the data and
+            with the model; these values separate the two effects.
     """
 
     model: dict[str, MetricValue]
@@ -135,18 +135,17 @@ class Metrics(NamedTuple):
 
 
 def read_metrics(uri: str, files: SoftFiles | None = None) -> Metrics:
-    """Reads the numbers of an evaluation: of the overall slice, of the model's first output.
+    """Reads the metrics of an evaluation: of the overall slice and the model's first output.
 
-    Left out are metrics of one class or of the top k, differences to the baseline model, plots and
-    matrices. Of a name that is there with and without averaging over classes, the one without is
-    taken.
+    Metrics of one class or of the top k, differences to the baseline model, plots and matrices are
+    omitted. If a metric exists with and without averaging over classes, the latter is taken.
 
     Args:
         uri: Folder of a ModelEvaluation artifact.
-        files: How to read it. Default: from where it is.
+        files: How to read it. Default: directly.
 
     Returns:
-        Both empty if a file is gone, or is something else; `files` has kept which.
+        The metrics; both are empty if a file is missing or invalid, which `files` records.
 
     Example:
         >>> read_metrics("no/such/folder").model
@@ -165,7 +164,7 @@ def read_metrics(uri: str, files: SoftFiles | None = None) -> Metrics:
 
 
 def _of_first_output(found: list[Any]) -> dict[str, MetricValue]:
-    # Python's sort is stable: averaged ones last, all else in TFMA's order.
+    # Python's sort is stable: averaged metrics last, otherwise TFMA's order.
     found.sort(key=lambda metric: metric.key.HasField("aggregation_type"))
     metrics: dict[str, MetricValue] = {}
     for metric in found:
@@ -179,10 +178,10 @@ def gated_metrics(uri: str, files: SoftFiles | None = None) -> list[str]:
 
     Args:
         uri: Folder of a ModelEvaluation artifact.
-        files: How to read it. Default: from where it is.
+        files: How to read it. Default: directly.
 
     Returns:
-        Names, in the order of the EvalConfig; none if it has no threshold or is gone.
+        Names in the order of the EvalConfig; none if it has no thresholds or is missing.
     """
     found: list[str] = []
     for spec in _eval_config(uri, files or SoftFiles()).get("metricsSpecs", []):
@@ -194,7 +193,7 @@ def gated_metrics(uri: str, files: SoftFiles | None = None) -> list[str]:
 
 
 def _eval_config(uri: str, files: SoftFiles) -> dict[str, Any]:
-    """Returns the EvalConfig as JSON; empty if it is gone or something else."""
+    """Returns the EvalConfig as JSON; empty if it is missing or invalid."""
     data = files.read(uri, _CONFIG_FILE)
     if data is None:
         return {}
@@ -226,7 +225,7 @@ def _snake_case(name: str) -> str:
 
 
 def _slices(uri: str, files: SoftFiles) -> list[Any]:
-    """Returns the metrics of all slices; none if a file is damaged, as there may have been more."""
+    """Returns the metrics of all slices; none if a file is damaged, since some may be lost."""
     found = []
     names = files.names(uri)
     of_metrics = [name for name in names if _METRICS_FILE.fullmatch(name)]

@@ -12,11 +12,11 @@ _INPUT = (metadata_store_pb2.Event.INPUT, metadata_store_pb2.Event.DECLARED_INPU
 
 
 def last_output(store: metadata_store.MetadataStore, artifact_ids: Iterable[int]) -> dict[int, int]:
-    """Returns for each artifact the last execution that gave it out, be it from the cache.
+    """Returns the last execution that output each artifact, including from the cache.
 
     Args:
         store: The metadata store.
-        artifact_ids: Artifacts; those that nobody gave out are not in the result.
+        artifact_ids: Ids of artifacts; those without such an execution are not in the result.
     """
     found: dict[int, int] = {}
     for event in store.get_events_by_artifact_ids(list(artifact_ids)):
@@ -29,7 +29,7 @@ def last_output(store: metadata_store.MetadataStore, artifact_ids: Iterable[int]
 def nearest_ancestors(
     store: metadata_store.MetadataStore, artifact_id: int, candidates: Iterable[int]
 ) -> list[int]:
-    """Returns those of the candidates from which an artifact was made in the fewest steps.
+    """Returns the candidates that are an artifact's nearest ancestors.
 
     Args:
         store: The metadata store.

@@ -1,7 +1,7 @@
-"""Reads the files of artifacts where they are still there, and keeps what could not be read.
+"""Reads the files of artifacts if they still exist, and records which could not be read.
 
-A metadata store outlives the files that it knows of: they are deleted, or on another machine. And
-where a pipeline was given relative paths, its store holds URIs that are relative to the folder in
+A metadata store can outlive the files of its artifacts: they are deleted, or on another machine.
+If a pipeline was given relative paths, its store holds URIs that are relative to the folder in
 which it ran.
 """
 
@@ -18,21 +18,20 @@ from urllib.parse import urlsplit
 from tfx_wine_ext.documents import DocumentError, read_bytes
 
 MISSING, UNREADABLE, AMBIGUOUS = "missing", "unreadable", "ambiguous"
-# So many relative paths, the newest, say in which folder a pipeline ran.
+# The number of newest relative paths that are used to find the folder in which a pipeline ran.
 _ASKED = 500
 
 
 @dataclasses.dataclass(frozen=True)
 class Unread:
-    """A file or folder that a store names, and that was not read; or not without doubt.
+    """A file or folder in the store that could not be read, or only ambiguously.
 
     Attributes:
-        path: As the store has it: of a folder of which nothing is there, else of the file.
-        problem: ``missing``: it is not there; ``unreadable``: it is, but cannot be read, or holds
-            something else than it should; ``ambiguous``: a relative path is there in several of
-            the folders, and that in the first was read.
-        why: What is wrong with one that is unreadable.
-        searched: Folders in which a relative path was looked for.
+        path: Its path in the store; the folder's path if the whole folder is missing.
+        problem: ``missing``: it does not exist; ``unreadable``: it cannot be read, or is invalid;
+            ``ambiguous``: a relative path exists in several folders, and the first one was read.
+        why: Why it is unreadable.
+        searched: Folders in which a relative path was searched for.
     """
 
     path: str
@@ -42,13 +41,13 @@ class Unread:
 
 
 class SoftFiles:
-    """Files that may be gone, on this machine or on any file system that TensorFlow knows.
+    """Files that may be missing, on this machine or on any file system that TensorFlow supports.
 
-    Paths are read locally. Relative ones are looked for in the folder of the store and the folders
-    above it, and in the current folder: the first of these in which anything is that the store
-    names is the one in which the pipeline ran, and all are read there. A path with a scheme
+    Relative paths are searched for in the folder of the store, the folders above it, and the
+    current folder. The first of these that contains any of the store's paths is taken for the
+    folder in which the pipeline ran, and all relative paths are read there. A path with a scheme
     (``gs://``, ``hdfs://``) is read by TensorFlow's file systems, which take seconds to import;
-    where one fails, its server is not asked again. ``file://`` is local.
+    after a failure the server is not contacted again. ``file://`` is local.
 
     Example:
         >>> files = SoftFiles()
@@ -62,8 +61,8 @@ class SoftFiles:
         """Finds the folder to which relative paths are relative.
 
         Args:
-            store_folder: Of the store's own file, if it is one.
-            uris: What the store names, the newest last.
+            store_folder: Folder of the store's file, if it is a file.
+            uris: The URIs in the store, the newest last.
         """
         self._failed: dict[str, str] = {}
         self._unread: dict[str, Unread] = {}
@@ -80,25 +79,25 @@ class SoftFiles:
         )
 
     def take_unread(self) -> tuple[Unread, ...]:
-        """Returns what could not be read since this was asked the last time."""
+        """Returns what could not be read since the last call."""
         found = tuple(self._unread.values())
         self._unread = {}
         return found
 
     def note_unreadable(self, path: str, why: str) -> None:
-        """Keeps that a file was read, and holds something else than it should.
+        """Records that the content of a file is invalid.
 
         Args:
-            path: Of the file, as the store has it.
+            path: The file's path in the store.
             why: What is wrong with it.
         """
         self._unread[path] = Unread(path, UNREADABLE, " ".join(why.split())[:300])
 
     def local(self, path: str) -> str:
-        """Returns where a path of the store is from here; one with another scheme as it is.
+        """Returns the local path of a path in the store; unchanged if it has another scheme.
 
         Args:
-            path: As the store has it.
+            path: The path in the store.
 
         Example:
             >>> SoftFiles().local("file:///data/a%20b")
@@ -113,12 +112,12 @@ class SoftFiles:
         return os.path.join(self._base, path)
 
     def read(self, folder: str, name: str = "", *, expected: bool = True) -> bytes | None:
-        """Returns the content of a file, or None if it cannot be read, which is kept.
+        """Returns the content of a file, or None if it cannot be read, which is recorded.
 
         Args:
-            folder: As the store has it; "" is not there.
-            name: Of the file in it; "": the first is the path of the file.
-            expected: Whether it is worth telling if it is not there.
+            folder: The folder's path in the store; "" does not exist.
+            name: Name of the file; "": `folder` is the path of the file.
+            expected: Whether to record that it does not exist.
         """
         path = f"{folder}/{name}" if name else folder
         try:
@@ -140,11 +139,11 @@ class SoftFiles:
         return None
 
     def names(self, folder: str, *, expected: bool = True) -> list[str]:
-        """Returns the names in a folder, sorted; none if it cannot be read, which is kept.
+        """Returns the sorted names in a folder; none if it cannot be read, which is recorded.
 
         Args:
-            folder: As the store has it; "" is not there.
-            expected: Whether it is worth telling if it is not there.
+            folder: The folder's path in the store; "" does not exist.
+            expected: Whether to record that it does not exist.
         """
         try:
             if not folder:
@@ -162,10 +161,10 @@ class SoftFiles:
         return []
 
     def existing(self, path: str) -> str | None:
-        """Returns where a path is from here, if there is such a file or folder, else None.
+        """Returns the local path of an existing file or folder, else None.
 
         Args:
-            path: As the store has it.
+            path: The path in the store.
         """
         if not path:
             return None
@@ -179,16 +178,16 @@ class SoftFiles:
         return local if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
 
     def note_if_missing(self, folder: str) -> None:
-        """Keeps that a folder is not there, if so.
+        """Records a folder that does not exist.
 
         Args:
-            folder: As the store has it.
+            folder: The folder's path in the store.
         """
         if self.existing(folder) is None and folder not in self._unread:
             self._note_missing(folder, folder)
 
     def _note_missing(self, folder: str, path: str) -> None:
-        """Of a folder that is gone, says so once, and not of each file in it."""
+        """Records a missing folder once instead of each of its files."""
         gone = path if folder and self.existing(folder) else folder
         is_relative = not has_scheme(gone) and not os.path.isabs(gone)
         searched = self._searched if gone and is_relative else ()
@@ -219,7 +218,7 @@ class SoftFiles:
                     if expected:
                         self._unread[path] = Unread(path, MISSING)
                     return None
-            except Exception as error:  # Whatever a file system raises: it cannot be read.
+            except Exception as error:  # File systems may raise anything.
                 said = getattr(error, "message", None) or str(error) or type(error).__name__
                 self._failed[server] = f"{server} cannot be read from here: {said}"
         self.note_unreadable(path, self._failed[server])
@@ -227,10 +226,10 @@ class SoftFiles:
 
 
 def _bases(store_folder: str | None) -> tuple[str, ...]:
-    """Folders that relative paths may be relative to: of the store and above it, and the current.
+    """Returns the candidate folders of relative paths: the store's and those above, the current.
 
-    The store's come first: where two copies of a project lie side by side, the one to which the
-    store belongs is meant, wherever one is.
+    The store's folder comes first: of two copies of a project, the one with the store is meant,
+    regardless of the current folder.
     """
     found = []
     if store_folder is not None:
@@ -255,7 +254,7 @@ def has_scheme(path: str) -> bool:
 
 
 def _of_file_uri(uri: str) -> str:
-    """Returns the path that a ``file:`` URI means; also one whose percent signs mean themselves."""
+    """Returns the path of a ``file:`` URI, even if its percent signs are not escaped."""
     path = urlsplit(uri.replace("?", "%3F").replace("#", "%23")).path
     literal = path.replace("%3F", "?").replace("%23", "#")
     return literal if os.path.lexists(literal.partition("\0")[0]) else urllib.parse.unquote(path)

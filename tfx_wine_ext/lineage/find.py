@@ -1,4 +1,4 @@
-"""Which artifact a person means: by its number, or by a path or URI that they have in hand."""
+"""Finds an artifact by its number, path or URI."""
 
 from __future__ import annotations
 
@@ -14,46 +14,47 @@ from tfx_wine_ext.lineage.snapshot import Artifact, Snapshot
 
 _DESTINATION = "pushed_destination"
 _SHOWN = 5
-# Below the folder of a node, by execution: not in the store, as no artifact came of it.
+# Folder below a node's folder, with a subfolder for each execution; it is not in the store.
 _STOPPED = re.compile(r"/([^/]+)/stopped/([0-9]{1,18})(/|$)")
 
 
 class ArtifactNotFoundError(ValueError):
-    """No artifact is meant, or several are.
+    """No artifact matches, or several do.
 
     Attributes:
-        asked: What was asked for.
-        found: What there is instead, in words.
-        candidates: Ids of artifacts that may be meant.
+        asked: What was searched for.
+        found: What was found instead, in words.
+        candidates: Ids of the matching artifacts.
         remedy: What to do.
     """
 
     def __init__(
         self, asked: str, found: str, candidates: tuple[int, ...] = (), remedy: str = ""
     ) -> None:
-        """Words the message from the fields."""
+        """Builds the message from the fields."""
         super().__init__(
             f"{asked!r}: expected the number, URI or path of an artifact, found {found}: {remedy}"
         )
         self.asked, self.found, self.candidates, self.remedy = asked, found, candidates, remedy
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Lets the error travel between processes."""
+        """Lets the error be pickled with all its fields."""
         return type(self), (self.asked, self.found, self.candidates, self.remedy)
 
 
 def find_artifact(snapshot: Snapshot, asked: str, files: SoftFiles) -> Artifact:
-    """Returns the artifact that a person means.
+    """Returns the artifact with a number, path or URI.
 
     Args:
-        snapshot: Of a store.
+        snapshot: Snapshot of a store.
         asked: A number; or the URI or path of an artifact, of something in it, or of the folder
-            that a model was pushed to. Relative paths are relative to the current folder, or are
-            as the store has them; links are followed. The nearest artifact around a path is meant.
-        files: Knows to which folder relative URIs of the store are relative.
+            to which a model was pushed. Relative paths are relative to the current folder, or are
+            as in the store; links are followed. The innermost artifact that contains a path is
+            returned.
+        files: Resolves relative URIs of the store.
 
     Raises:
-        ArtifactNotFoundError: There is none, or there are several of the same place.
+        ArtifactNotFoundError: There is none, or several have the same place.
 
     Example:
         >>> find_artifact(Snapshot({}, {}, {}, {}, {}, {}, {}), "serving/17", SoftFiles())
@@ -108,7 +109,7 @@ def _not_found(
             (),
             "'tfx-wine-ext show RUN' shows that run",
         )
-    # The same below another root: the project was moved, or is another one.
+    # The same path below another root: the project was moved, or is another one.
     tail = "/".join(whole.rstrip("/").split("/")[-3:])
     alike = tuple(
         each.id

@@ -1,4 +1,4 @@
-"""From what an artifact was made, and what was made from it, as a graph to look at."""
+"""The upstream and downstream lineage of an artifact as a graph."""
 
 from __future__ import annotations
 
@@ -12,12 +12,14 @@ from tfx_wine_ext.report.text import span_text
 from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 BOTH = "both"
+"""The direction of a graph that shows what an artifact was made from and what was made from it."""
+
 _DIRECTIONS = (UPSTREAM, DOWNSTREAM, BOTH)
 
 
 @dataclasses.dataclass(frozen=True)
 class Edge:
-    """That an execution read an artifact, or wrote it.
+    """An edge: an execution read or wrote an artifact.
 
     Attributes:
         execution: Id of the execution.
@@ -37,10 +39,10 @@ class Subgraph:
     """Artifacts and executions around an artifact.
 
     Attributes:
-        artifact_id: The artifact that was asked for.
-        artifacts: The nearest first, beginning with that one.
-        executions: The nearest first.
-        edges: Each once.
+        artifact_id: The requested artifact.
+        artifacts: Nearest first, beginning with the requested one.
+        executions: Nearest first.
+        edges: Edges without repetition.
         runs: Names of the runs of the executions, by the id of the execution.
     """
 
@@ -52,15 +54,15 @@ class Subgraph:
 
 
 def subgraph(snapshot: Snapshot, artifact_id: int, direction: str = UPSTREAM) -> Subgraph:
-    """Returns all that lies upstream of an artifact, downstream of it, or both.
+    """Returns everything upstream of an artifact, downstream of it, or both.
 
     Args:
-        snapshot: Of a store.
+        snapshot: Snapshot of a store.
         artifact_id: Where to start.
-        direction: `upstream`: from what it was made; `downstream`: what was made from it; `both`.
+        direction: `upstream`: what it was made from; `downstream`: what was made from it; `both`.
 
     Raises:
-        ValueError: There is no such artifact or direction.
+        ValueError: The artifact or direction does not exist.
 
     Example:
         >>> subgraph(Snapshot({}, {}, {}, {}, {}, {}, {}), 1)
@@ -98,7 +100,7 @@ def subgraph(snapshot: Snapshot, artifact_id: int, direction: str = UPSTREAM) ->
 
 
 def to_dict(graph: Subgraph) -> dict[str, Any]:
-    """Returns a graph as a JSON object of nodes and edges; edges go the way the data went.
+    """Returns a graph as a JSON object of nodes and edges; edges follow the flow of data.
 
     Args:
         graph: From `subgraph`.
@@ -189,7 +191,7 @@ def _dot(lines: Iterable[str]) -> str:
 
 
 def _mermaid(lines: Iterable[str]) -> str:
-    """Quotes a text; Mermaid knows characters by their numbers, as HTML does, with # for &#."""
+    """Quotes a text; Mermaid escapes characters by their numbers like HTML, with # for &#."""
     escaped = (
         "".join(x if x.isalnum() or x in " _-.,:/" else f"#{ord(x)};" for x in _one_line(line))
         for line in lines

@@ -1,4 +1,4 @@
-"""The runs of a pipeline as one JSON document: what the command line and the page read."""
+"""The runs of a pipeline as one JSON document, for the command line and the page."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tfx_wine_ext.lineage.scores import Score
 def history_document(
     runs: Sequence[Run], pipeline: str, store_name: str, metric: str | None = None
 ) -> dict[str, Any]:
-    """Puts runs, what moved between them, and each feature's scores into one JSON object.
+    """Combines runs, the changes between them, and each feature's scores in one JSON object.
 
     Args:
-        runs: Runs, oldest first; those of other pipelines are left out.
+        runs: Runs, oldest first; runs of other pipelines are omitted.
         pipeline: Name of the pipeline.
-        store_name: What to call the store, from `store_name`: without a password.
+        store_name: Name of the store without a password, from `store_name`.
         metric: The metric that is correlated with the features' drift. Default: the one by which
             models are judged, see `main_metric`.
 
@@ -36,7 +36,7 @@ def history_document(
         A JSON object without NaN and infinities, described in docs/lineage.md.
 
     Raises:
-        ValueError: No run has such a metric.
+        ValueError: No run has this metric.
 
     Example:
         >>> history_document([], "wine", "metadata.db")["correlation_note"]
@@ -51,7 +51,7 @@ def history_document(
             f"metric must be one that a run of {pipeline!r} has measured: "
             f"{', '.join(names) or 'there is none'}; found {metric!r}"
         )
-    files = SoftFiles()  # One for all: it remembers which servers do not answer.
+    files = SoftFiles()  # Shared, as it remembers which servers do not answer.
     metric = metric or main_metric(runs, files)
     files.take_unread()  # The runs know of them.
     moved = [what_moved(before, after, files) for before, after in zip(runs, runs[1:])]
@@ -72,7 +72,7 @@ def history_document(
 
 
 def _features(runs: Sequence[Run], moved: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Each feature's scores, run by run: of its drift report, else against the run before."""
+    """Returns each feature's scores by run, from drift reports, else against the previous run."""
     by_run: list[dict[str, Score]] = []
     for index, run in enumerate(runs):
         scores: Sequence[Score] = ()
@@ -95,17 +95,19 @@ def _features(runs: Sequence[Run], moved: Sequence[Mapping[str, Any]]) -> list[d
                 "limits": [score and score.threshold for score in row],
                 "verdicts": [score and score.verdict for score in row],
                 "metrics": [score and score.metric for score in row],
+                "by_chance": [score and score.by_chance for score in row],
             }
         )
     return found
 
 
 def _badness(score: Score) -> tuple[int, float]:
-    return WORST_FIRST.index(score.verdict), -(score.nearness or 0.0)
+    nearness = 0.0 if score.by_chance else score.nearness or 0.0
+    return WORST_FIRST.index(score.verdict), -nearness
 
 
 def _unread(runs: Sequence[Run], moved: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """What could not be read of all runs and of what was compared, each file once."""
+    """Returns the files of runs and comparisons that could not be read, without repetition."""
     found = [jsonable(each) for run in runs for each in run.unread]
     found += [each for step in moved for each in step["unread"]]
     return list({(each["path"], each["problem"]): each for each in found}.values())

@@ -1,6 +1,6 @@
-"""What changed between two runs: in the data, in the settings, and in what was measured.
+"""The changes between two runs: in the data, the settings, and the measurements.
 
-Nothing here says that one caused the other: two runs differ in many ways at once.
+It makes no claims about causes: two runs differ in many ways at once.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.lineage.evaluation import MetricValue, gated_metrics
 from tfx_wine_ext.lineage.files import MISSING, SoftFiles
@@ -19,13 +20,18 @@ from tfx_wine_ext.lineage.readings import jsonable
 from tfx_wine_ext.lineage.runs import Component, Drift, Examples, Run
 from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
 from tfx_wine_ext.report.glossary import COUNTS, metric_label
+from tfx_wine_ext.report.quantity import Quantity
 from tfx_wine_ext.report.text import count, number, pair, span_text, visible
 
 DRIFT_REPORT, STATISTICS = "drift report", "statistics"
 
-# With fewer pairs, not even a perfect order is unlikely by chance: of four, one in 12 is.
 MIN_PAIRS = 4
-# Up to here p-values are counted out over all orders: 7! = 5,040 of them.
+"""How many pairs of runs a correlation needs.
+
+With fewer, even a perfect order is likely by chance: of four pairs, one order in 12 is perfect.
+"""
+
+# Up to this number, p-values are computed over all orders: 7! = 5,040 of them.
 _EXACT_PAIRS = 7
 # Metrics of TFMA that do not say how good a model is.
 _NO_QUALITY = ("loss", *COUNTS)
@@ -36,15 +42,15 @@ _ERROR_LENGTH = 300
 
 
 def what_moved(before: Run, after: Run, files: SoftFiles | None = None) -> dict[str, Any]:
-    """Says what changed from one run to another.
+    """Describes the changes from one run to another.
 
     Features are compared by the later run's drift report if its baseline is the earlier run's data,
-    else by the statistics of both; they are none if the data are the same.
+    else by the statistics of both; they are not compared if the data are the same.
 
     Args:
         before: The earlier run.
         after: The later one.
-        files: How to read statistics. Default: from where they are.
+        files: How to read statistics. Default: directly.
 
     Returns:
         A JSON object, described in docs/lineage.md.
@@ -80,7 +86,7 @@ def _sides(before: Run, after: Run) -> tuple[tuple[str, Run], ...]:
 
 
 def same_data(before: Run, after: Run) -> bool | None:
-    """Tells whether two runs are of the same data; None if nothing says so.
+    """Tells whether two runs have the same data; None if unknown.
 
     Args:
         before: One run.
@@ -112,7 +118,7 @@ def _schema_changed(before: Run, after: Run) -> bool | None:
 
 
 def _settings(before: Run, after: Run) -> list[dict[str, Any]]:
-    """Parameters that differ, of components that both runs have."""
+    """Returns the parameters that differ, of components in both runs."""
     found = []
     for component in before.parameters:
         if component not in after.parameters:
@@ -132,7 +138,7 @@ def _settings(before: Run, after: Run) -> list[dict[str, Any]]:
 
 
 def _components(before: Run, after: Run) -> dict[str, list[str]]:
-    """Components that only one run has; what a run did not reach is not removed."""
+    """Returns components that only one run has; a component that was not reached is not removed."""
     old, new = ([component.id for component in run.components] for run in (before, after))
     return {
         "added": [x for x in dict.fromkeys(new) if x not in old]
@@ -172,7 +178,7 @@ def _metrics(before: Run, after: Run) -> list[dict[str, Any]]:
 
 
 def _same_model_on_new_data(before: Run, after: Run) -> Mapping[str, MetricValue]:
-    """Metrics of the earlier run's model on the later run's data, if an Evaluator looked."""
+    """Returns metrics of the earlier model on the later data, if an Evaluator measured them."""
     is_same = before.model is not None and before.model.id == after.baseline_model_id
     return after.baseline_metrics if is_same else {}
 
@@ -180,16 +186,16 @@ def _same_model_on_new_data(before: Run, after: Run) -> Mapping[str, MetricValue
 def difference(
     old: MetricValue, new: MetricValue
 ) -> tuple[float | None, float | None, float | None]:
-    """Returns by how much a metric changed, and the confidence interval of that.
+    """Returns the change of a metric, and its confidence interval.
 
-    How the interval is found, and when it holds: `comparison.interval_of_change`.
+    See `comparison.interval_of_change` for the method and its assumptions.
 
     Args:
         old: The earlier value.
         new: The later one.
 
     Returns:
-        Change, lower and upper end; None for what is not known.
+        Change, lower and upper end; None for unknown values.
 
     Example:
         >>> difference(MetricValue(0.5, 0.25, 0.75), MetricValue(1.0))
@@ -220,7 +226,7 @@ def _sentences(
     found += _about_settings(parts)
     if after.model is not None and after.model.warm:
         found.append(
-            f"The model goes on from model {after.model.base_model_id}: warm start, generation "
+            f"The model continues from model {after.model.base_model_id}: warm start, generation "
             f"{after.model.generation}."
         )
     elif after.model is not None and after.model.warm is False:
@@ -238,7 +244,7 @@ def _sentences(
 
 
 def _why(component: Component, run: Run) -> str:
-    """Why a component failed: the store may not know, and a report that did may be gone."""
+    """Returns why a component failed: the store may not know it, and the report may be gone."""
     if component.error:
         return component.error
     gone = [
@@ -287,7 +293,7 @@ def _span(examples: Examples) -> str:
 
 
 def _about_features(scores: Sequence[Score], report: Drift | None) -> str:
-    """How far features moved, by a drift report, else by the statistics."""
+    """Returns how far features moved, from a drift report, else from the statistics."""
     by = "" if report else "By the statistics, "
     drifted = [score for score in scores if score.verdict == "DRIFT"]
     total, number_drifted = len(scores), len(drifted)
@@ -299,24 +305,24 @@ def _about_features(scores: Sequence[Score], report: Drift | None) -> str:
             number_drifted = report.features_drifted
         of_them = f"of the worst {len(scores)}, "
     near = sum(score.verdict == "WARN" for score in scores)
+    warned: int | None = near
+    if of_them and report:
+        warned = report.features_warned
     unsure = sum(score.verdict == "INCONCLUSIVE" for score in scores)
-    also = [f"{of_them}{near} came near a limit"] if near else []
-    also += [f"of {unsure} it cannot be told"] if unsure else []
-    if not number_drifted:
-        text = f"{by}none of {count(total, 'feature')} drifted"
-    else:
-        most = ", ".join(map(_in_words, drifted[:_MOST_IN_SENTENCE]))
-        text = f"{by}{number_drifted} of {count(total, 'feature')} drifted"
-        text += f"; most: {most}" if most else ""
-    text = text[0].upper() + text[1:]
-    return "; ".join([text, *also]) + "."
+    text = by + changed(number_drifted, warned, total)
+    most = ", ".join(map(_in_words, drifted[:_MOST_IN_SENTENCE]))
+    text += f"; most: {most}" if most else ""
+    if near and warned is None:
+        text += f"; {of_them}{near} changed within {'its limits' if near == 1 else 'their limits'}"
+    text += f"; {of_them}{unsure} cannot be judged" if unsure else ""
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _in_words(score: Score) -> str:
     name = _shown(score.feature)
     if score.direction is None or score.before is None or score.after is None:
         return name
-    old, new = pair(score.before, score.after)
+    old, new = Quantity(score.time).pair(score.before, score.after)
     return f"{name} {score.direction} (mean {old} to {new})"
 
 
@@ -383,11 +389,11 @@ def main_metric(among: Sequence[Run], files: SoftFiles | None = None) -> str | N
 
     Args:
         among: Runs, oldest first.
-        files: How to read the EvalConfig. Default: from where it is.
+        files: How to read the EvalConfig. Default: directly.
 
     Returns:
-        Of the newest run with metrics: the first one on which its blessing depends, else the first
-        one that is neither a loss nor a number of examples; None if there is none.
+        For the newest run with metrics, the first metric on which its blessing depends, else the
+        first one that is neither a loss nor a number of examples; None if there is none.
     """
     for run in reversed(among):
         if run.metrics:
@@ -415,7 +421,7 @@ def correlations(
     Args:
         among: Runs, oldest first.
         metric: Name of the metric. Default: `main_metric`.
-        moved: `what_moved` of each neighbouring pair, if it is at hand.
+        moved: `what_moved` of each neighbouring pair, if already computed.
 
     Returns:
         One object for each feature: ``feature``, ``metric``, ``rho`` (-1 to 1), ``n`` (pairs) and

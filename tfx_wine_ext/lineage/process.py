@@ -1,8 +1,8 @@
-"""Which process ran a component, and whether that process is still there.
+"""The process that ran a component, and whether it still exists.
 
-The metadata store says RUNNING of an execution until somebody writes that it has ended. A process
-that was killed writes nothing. So the driver leaves beside the run which process it is in, and
-whoever reads the store on the same machine can look whether that process is still there.
+In the metadata store an execution stays RUNNING until its end is recorded, which a killed process
+cannot do. So the driver records its process with the run, and readers on the same machine can check
+whether that process still exists.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ _NO_LONGER_RUNNING = ("Z", "X", "x")
 
 @dataclasses.dataclass(frozen=True)
 class Process:
-    """A process, as it can be told from all others of this machine, since it was last started.
+    """The identity of a process, distinct from all others of a machine since it was booted.
 
     Attributes:
-        pid: Its number.
+        pid: Its process id.
         host: Name of the machine, for people.
-        boot: Identity of the machine's start, which containers on it share; "" if not known.
-        namespace: The processes that its number counts among: each container has its own.
-        started: When it was started, in the kernel's ticks since `boot`; numbers are used again,
-            but not at the same time. None if not known.
+        boot: The machine's boot id, which its containers share; "" if unknown.
+        namespace: The namespace of its process id; each container has its own.
+        started: Start time in the kernel's ticks since `boot`, which distinguishes reused process
+            ids. None if unknown.
 
     Example:
         >>> Process.from_json(this_process().to_json()).state() in (ALIVE, None)
@@ -53,7 +53,7 @@ class Process:
 
     @classmethod
     def from_json(cls, text: object) -> Process | None:
-        """Reads what `to_json` wrote; None if it is something else."""
+        """Reads what `to_json` wrote; None if it is invalid."""
         try:
             found = json.loads(text) if isinstance(text, str) else None
         except (ValueError, RecursionError):
@@ -61,7 +61,7 @@ class Process:
         if not isinstance(found, dict):
             return None
         pid, started = found.get("pid"), found.get("started")
-        # `os.kill` knows 0 and negative numbers as groups of processes.
+        # `os.kill` interprets 0 and negative numbers as groups of processes.
         if type(pid) is not int or not 0 < pid < 2**31:
             return None
         host, boot, namespace = (
@@ -71,7 +71,7 @@ class Process:
         return cls(pid, host, boot, namespace, started if type(started) is int else None)
 
     def state(self) -> str | None:
-        """Returns `ALIVE` or `ENDED`; None where that cannot be told, as on another machine."""
+        """Returns `ALIVE` or `ENDED`; None if it cannot be determined, as on another machine."""
         here = this_process()
         if not self.boot or (self.boot, self.namespace) != (here.boot, here.namespace):
             return None
@@ -80,7 +80,7 @@ class Process:
         except ProcessLookupError:
             return ENDED
         except OSError:
-            pass  # It is there, and of another user.
+            pass  # It exists and belongs to another user.
         found = _stat(str(self.pid))
         if found is None or self.started is None:
             return None
@@ -106,7 +106,7 @@ def this_process() -> Process:
 
 
 def _read(read: Callable[[], str]) -> str:
-    """Returns what the kernel says; "" where it is not Linux, or does not say."""
+    """Returns the content of a kernel file; "" if it does not exist."""
     try:
         return read()
     except OSError:

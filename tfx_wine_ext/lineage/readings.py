@@ -1,4 +1,4 @@
-"""Single facts, read from an execution, an artifact or its files; None where they are not known."""
+"""Reads single facts from an execution, an artifact or its files; None if they are unknown."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def last_of(execution: Execution) -> str:
 
 
 def is_resolver(execution: Execution) -> bool:
-    """Tells whether an execution only looked up what others made."""
+    """Tells whether an execution only looked up artifacts of others."""
     return last_of(execution) in _RESOLVERS
 
 
@@ -100,14 +100,14 @@ def state_of(executions: Sequence[Execution]) -> str:
 
 
 def error_of(execution: Execution) -> str | None:
-    """Returns the line of what was recorded of a failure that says what it was."""
+    """Returns the line of a recorded failure that holds the error."""
     found = _json(execution.properties.get(execution_keys.RESULT_KEY))
     message = found.get("resultMessage") if isinstance(found, dict) else None
     return line_of(message) if isinstance(message, str) else None
 
 
 def _json(value: Any) -> Any:
-    """Returns what a property holds that is JSON, as text or as MLMD's own; None if it is not."""
+    """Returns the value of a JSON property, stored as text or struct; None if it is not JSON."""
     if not isinstance(value, str):
         return value
     try:
@@ -117,7 +117,7 @@ def _json(value: Any) -> Any:
 
 
 def line_of(message: str) -> str | None:
-    r"""Returns the error itself, not the stack: of a chain of errors, the one that began it.
+    r"""Returns the error without its traceback; the first error of a chain.
 
     Args:
         message: A line, or a traceback as TFX records it.
@@ -164,7 +164,7 @@ def whole(value: Any) -> int | None:
 
 
 def text(value: Any) -> str | None:
-    """Returns a text, or None for what is none or is empty.
+    """Returns a non-empty string, or None for other values.
 
     Example:
         >>> text("a"), text(""), text(7), text({})
@@ -210,7 +210,7 @@ def rows_of_statistics(uri: str, files: SoftFiles) -> dict[str, int] | None:
 
 
 def anomalous_features(uri: str, files: SoftFiles) -> set[str] | None:
-    """Returns the features with an anomaly in any split; None if a file is gone."""
+    """Returns the features with an anomaly in any split; None if a file is missing."""
     from tensorflow_metadata.proto.v0 import anomalies_pb2
 
     splits = [name for name in files.names(uri) if name.startswith("Split-")]
@@ -229,7 +229,7 @@ def anomalous_features(uri: str, files: SoftFiles) -> set[str] | None:
 
 
 def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
-    """Returns what a drift report found: from its file, else from its properties.
+    """Returns the findings of a drift report: from its file, else from its properties.
 
     Args:
         report: An ExampleDriftReport.
@@ -253,6 +253,7 @@ def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
         "baseline_span_date": day(found.get(drift_keys.BASELINE_SPAN_DATE_KEY)),
         "features": whole(found.get(drift_keys.FEATURES_KEY)),
         "features_drifted": whole(found.get(drift_keys.FEATURES_DRIFTED_KEY)),
+        "features_warned": whole(found.get(drift_keys.FEATURES_WARNED_KEY)),
         "share_drifted": finite(found.get(drift_keys.SHARE_DRIFTED_KEY)),
         "reasons": (),
         "scores": scores_of_properties(found),
@@ -261,10 +262,10 @@ def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
 
 
 def stopped_drift(folders: Sequence[str], files: SoftFiles) -> dict[str, Any] | None:
-    """Returns what a report found that stopped its run, and of which the store knows nothing.
+    """Returns the findings of a report that stopped its run, which is not in the store.
 
     Args:
-        folders: Where it may be.
+        folders: Folders in which it may be.
         files: How to read it.
 
     Returns:
@@ -294,8 +295,10 @@ def _of_document(
         "baseline_span_date": day((document["baseline"] or {}).get("span_date")),
         "features": len(features),
         "features_drifted": sum(feature["verdict"] == "DRIFT" for feature in features),
+        "features_warned": sum(feature["verdict"] == "WARN" for feature in features),
         "share_drifted": finite(document["share_drifted"]),
         "reasons": tuple(document["reasons"]),
+        "reason_kinds": tuple(document.get("reason_kinds", ())),
         "scores": scores_of_report(document),
         "lost_baseline": (document.get("lost_baseline") or {}).get("uri"),
     }
@@ -315,15 +318,15 @@ def root_folder(uri: str, maker: Execution) -> str | None:
     """Returns the pipeline's root, if a URI is where TFX puts outputs: ``root/node/key/execution``.
 
     Args:
-        uri: Of an output.
-        maker: The execution that has it among its outputs.
+        uri: URI of an output.
+        maker: The execution that made it.
     """
     node = node_folder(uri)
     return posixpath.dirname(node) if posixpath.basename(node) == maker.component else None
 
 
 def kind_of(trainer: Execution) -> str | None:
-    """Returns what trained a model: run_fn, module path or module file."""
+    """Returns the code that trained a model: run_fn, module path or module file."""
     for key in (model_keys.RUN_FN_KEY, model_keys.MODULE_PATH_KEY, model_keys.MODULE_FILE_KEY):
         value = trainer.properties.get(key)
         if value and value != "None":
@@ -347,7 +350,7 @@ def hyperparameters(uri: str, files: SoftFiles) -> dict[str, Any] | None:
 
 
 def custom_config(trainer: Execution) -> dict[str, Any] | None:
-    """Returns a Trainer's `custom_config`, if it is a dictionary with something in it."""
+    """Returns a Trainer's `custom_config`, if it is a non-empty dictionary."""
     found = _json(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY))
     return found if isinstance(found, dict) and found else None
 

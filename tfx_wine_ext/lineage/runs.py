@@ -1,4 +1,4 @@
-"""The runs of a pipeline: what each one read, found, trained, measured and pushed.
+"""The runs of a pipeline: data, drift, model, metrics and push of each.
 
 Artifacts are recognised by their types, not by the names of the components that made them: a plain
 TFX pipeline is read like one with this library's components. What a run lacks is None.
@@ -27,6 +27,8 @@ from tfx_wine_ext.lineage.snapshot import (
 from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 LATEST = "latest"
+"""What `find_run` takes for the newest run."""
+
 # Longer ones are taken for the beginning of an id, if they are one: TFX's ids begin with a year.
 _MOST_DIGITS = 3
 # The years 1970 to 9998, in milliseconds.
@@ -35,19 +37,19 @@ _FIRST, _LAST = 0, 253_370_764_799_000
 
 @dataclasses.dataclass(frozen=True)
 class Component:
-    """What one component did in a run.
+    """One component in a run.
 
     Attributes:
         id: Its id in the pipeline.
         type: Its class path.
         execution: Id of the execution.
-        state: MLMD's name: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...
+        state: MLMD's name of its state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...
         started: ISO 8601, UTC.
-        seconds: From start to the last change; None while it runs, or if the clock went back.
-        error: Why it failed, in a line, if the store or a stopped drift report says so.
-        process: Of one that the store calls unfinished: `alive` if the process that runs it is
-            there, `ended` if that is there no more, so that it will never finish; None if that
-            cannot be told, as on another machine or of a component that does not record it.
+        seconds: From start to the last change; None while it runs, or if the clock was set back.
+        error: Why it failed, in one line, if the store or a stopped drift report says so.
+        process: For an unfinished component: `alive` if its process exists, `ended` if it does not,
+            so that the component will never finish; None if unknown, as on another machine or for a
+            component that does not record its process.
     """
 
     id: str
@@ -62,19 +64,20 @@ class Component:
 
 @dataclasses.dataclass(frozen=True)
 class Examples:
-    """The data of a run: what the first of its ExampleGens gave, or what it trained on.
+    """The data of a run: the output of its first ExampleGen, or the data it trained on.
 
     Attributes:
-        id: The store's number for the artifact.
-        uri: Where it is.
+        id: Id of the artifact.
+        uri: Its URI.
         span: TFX's number of the span.
         version: TFX's number of the version within the span.
-        rows: By split; None if neither properties nor statistics say.
-        content_fingerprint: Of the input's content; of a plain ExampleGen, its `input_fingerprint`,
-            which depends on the files' times, too.
-        schema_fingerprint: Of the columns and their types.
-        anomalies: Number of features with an anomaly; None if nobody looked, or the files are gone.
-        span_date: The date that the span stands for, if it was found by one.
+        rows: Number of rows by split; None if neither properties nor statistics have it.
+        content_fingerprint: Fingerprint of the input's content; for a plain ExampleGen its
+            `input_fingerprint`, which also depends on the files' times.
+        schema_fingerprint: Fingerprint of the columns and their types.
+        anomalies: Number of features with an anomaly; None if they were not checked, or the files
+            are gone.
+        span_date: The span's date, if it was found by a date.
     """
 
     id: int
@@ -90,24 +93,26 @@ class Examples:
 
 @dataclasses.dataclass(frozen=True)
 class Drift:
-    """What a drift report found, be it one that stopped the run.
+    """The findings of a drift report, including one that stopped the run.
 
     Attributes:
-        id: The store's number for the report; None for one that stopped the run, of which the
-            store knows nothing.
+        id: Id of the report; None for one that stopped the run, which is not in the store.
         uri: Folder of the report.
         report: Path of the page; None if it is gone.
         verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
-        blessed: Whether it is another verdict than `DRIFT`.
-        baseline_id: The store's number for the Examples compared with, if they are others.
+        blessed: Whether the verdict is not `DRIFT`.
+        baseline_id: Id of the baseline Examples, if they are another artifact.
         baseline_span: Their span.
-        features: How many were compared.
-        features_drifted: How many drifted.
-        share_drifted: The same as a share of all.
-        reasons: Why, in words; empty if OK, or if the file is gone.
-        scores: Of all features, or of the worst ones if the file is gone; the worst first.
-        baseline_span_date: The date that their span stands for, if it was found by one.
+        features: Number of features compared.
+        features_drifted: Number of features that drifted.
+        share_drifted: The same as a share.
+        reasons: Reasons in words; empty if OK, or if the file is gone.
+        scores: Scores of all features, or of the worst ones if the file is gone; the worst first.
+        baseline_span_date: The date of their span, if it was found by a date.
         lost_baseline: Folder of a baseline whose files were gone, so that nothing was compared.
+        features_warned: How many features warn; None in what earlier releases recorded.
+        reason_kinds: What each of the reasons is about; empty in reports of earlier releases. See
+            `tfx_wine_ext.drift.compare.DriftResult`.
     """
 
     id: int | None
@@ -124,6 +129,8 @@ class Drift:
     scores: tuple[Score, ...]
     baseline_span_date: str | None = None
     lost_baseline: str | None = None
+    features_warned: int | None = None
+    reason_kinds: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -131,17 +138,17 @@ class Model:
     """The model of a run: the one evaluated or pushed if there are several, else the last one.
 
     Attributes:
-        id: The store's number for it.
-        uri: Where it is.
-        kind: What trained it: the run_fn, module path or module file.
-        warm: Whether it went on from another model; None: not by WarmStartTrainer.
-        reason: Why so, in a sentence.
-        base_model_id: The store's number for that other model.
-        generation: How many warm starts are behind it.
-        steps: Of this training.
-        total_steps: Of all, since the last cold start.
-        hyperparameters: Those of the HyperParameters artifact, or else the `custom_config`.
-        logs: Folder of the ModelRun, which TensorBoard reads; None if it is gone.
+        id: Its id in the store.
+        uri: Its URI.
+        kind: The code that trained it: the run_fn, module path or module file.
+        warm: Whether it continued from another model; None: not trained by WarmStartTrainer.
+        reason: Why, as a sentence.
+        base_model_id: Id of the base model.
+        generation: Number of successive warm starts.
+        steps: Steps of this training.
+        total_steps: All steps since the last cold start.
+        hyperparameters: Values of the HyperParameters artifact, or else the `custom_config`.
+        logs: Folder of the ModelRun for TensorBoard; None if it is gone.
     """
 
     id: int
@@ -162,9 +169,9 @@ class ArtifactRef:
     """An artifact of a run.
 
     Attributes:
-        id: The store's number for it.
-        uri: Where it is, as the store has it.
-        path: Where that is from here, if it is there at all.
+        id: Its id in the store.
+        uri: Its URI in the store.
+        path: Its local path, if it exists.
     """
 
     id: int
@@ -174,29 +181,29 @@ class ArtifactRef:
 
 @dataclasses.dataclass(frozen=True)
 class Run:
-    """One run of a pipeline; docs/lineage.md says from where each part is read.
+    """One run of a pipeline; docs/lineage.md says where each part is read.
 
     Attributes:
         run: Its id.
-        number: Its place among the pipeline's runs, from 1, the oldest.
+        number: Its number among the pipeline's runs; the oldest is 1.
         pipeline: Name of the pipeline.
         started: ISO 8601, UTC.
         finished: The last change; None while it runs.
-        state: `COMPLETE`, `FAILED`, `RUNNING`, `CANCELED`, or `CACHED` if nothing was done anew.
+        state: `COMPLETE`, `FAILED`, `RUNNING`, `CANCELED`, or `CACHED` if every result was cached.
         components: In the order of their executions.
         examples: Its data.
         statistics: Its ExampleStatistics.
-        drift: What its drift report found.
-        model: What it trained.
-        metrics: Of the model, by name, over the whole evaluation data.
-        baseline_metrics: Of the model that it was compared with, on the same data.
-        baseline_model_id: The store's number for that model; None if there was none.
+        drift: The findings of its drift report.
+        model: The model that it trained.
+        metrics: Metrics of the model by name, over the whole evaluation data.
+        baseline_metrics: Metrics of the model that it was compared with, on the same data.
+        baseline_model_id: Id of that model; None without one.
         evaluation: Its ModelEvaluation.
-        blessed: Whether the Evaluator accepted the model; None: it was not asked.
-        pushed: Where the model was pushed to.
+        blessed: Whether the Evaluator accepted the model; None: it was not evaluated for blessing.
+        pushed: Where the model was pushed.
         parameters: Execution properties that are settings, by component.
-        process: Of a run that is `RUNNING`, as of its unfinished components.
-        unread: Files that were looked for and not read: what they hold is missing above.
+        process: For a `RUNNING` run, the process state of its unfinished components.
+        unread: Files that could not be read: their content is missing above.
     """
 
     run: str
@@ -229,12 +236,12 @@ class Run:
 def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
     """Returns the runs of a pipeline, oldest first.
 
-    A notebook (InteractiveContext) records each component as a run of its own. Neighbouring ones of
-    a pipeline are put together, until a component that has succeeded runs a second time.
+    A notebook (InteractiveContext) records each component as a separate run. Successive ones of a
+    pipeline are combined, until a component that has succeeded runs a second time.
 
     Args:
-        snapshot: Of a store.
-        pipeline: Name of the pipeline. Default: all, each one's runs numbered by themselves.
+        snapshot: Snapshot of a store.
+        pipeline: Name of the pipeline. Default: all; runs are numbered per pipeline.
 
     Example:
         >>> runs(Snapshot({}, {}, {}, {}, {}, {}, {}))
@@ -263,7 +270,7 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
 
 
 def files_of(snapshot: Snapshot) -> SoftFiles:
-    """Returns what reads the files of a store's artifacts, wherever it is called.
+    """Returns a reader for the files of a store's artifacts, for any current folder.
 
     Args:
         snapshot: Of the store.
@@ -272,7 +279,7 @@ def files_of(snapshot: Snapshot) -> SoftFiles:
 
 
 def metrics_are_unknown(run: Run) -> bool:
-    """Tells whether a run was evaluated, and what was measured could not be read.
+    """Tells whether a run was evaluated, but its metrics could not be read.
 
     Args:
         run: The run.
@@ -291,7 +298,7 @@ def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
 
 
 def find_run(among: Sequence[Run], text: str) -> Run:
-    """Returns the run that a person means.
+    """Finds a run by its id, number, or "latest".
 
     Args:
         among: Runs, oldest first.
@@ -299,7 +306,7 @@ def find_run(among: Sequence[Run], text: str) -> Run:
             "latest".
 
     Raises:
-        ValueError: No run or several are meant.
+        ValueError: No run matches, or several do.
 
     Example:
         >>> find_run([], "latest")
@@ -456,7 +463,7 @@ class _Reader:
         return [(link, self._snapshot.artifacts[link.artifact]) for link in links]
 
     def _input(self, execution: Execution, type_name: str, key: str = "") -> Artifact | None:
-        """The first input of a type; before all others the one of this key."""
+        """Returns the first input of a type, preferably the one with this key."""
         found = [pair for pair in self._inputs(execution) if pair[1].type == type_name]
         found.sort(key=lambda pair: pair[0].key != key)
         return found[0][1] if found else None
@@ -531,7 +538,7 @@ class _Reader:
         return any(self._snapshot.artifacts[x.artifact].type == "TransformGraph" for x in links)
 
     def _anomalies(self) -> int | None:
-        """Features with an anomaly, by whoever looked but a drift report."""
+        """Returns features with an anomaly, from any component but a drift report."""
         names: set[str] = set()
         looked = False
         for artifact, execution in self._made["ExampleAnomalies"]:
@@ -687,7 +694,7 @@ def _component(execution: Execution, stopped: str | None, process: str | None) -
 
 
 def _iso(milliseconds: int) -> str:
-    """A time as ISO 8601 with an offset from UTC; of one that is none, the nearest that is."""
+    """Returns a time as ISO 8601 with an offset from UTC; clamped if it is out of range."""
     utc = datetime.timezone.utc
     seconds = min(max(milliseconds, _FIRST), _LAST) / 1000
     return datetime.datetime.fromtimestamp(seconds, utc).isoformat()

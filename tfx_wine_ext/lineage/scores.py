@@ -1,4 +1,4 @@
-"""How far each feature moved, in one line per feature, from a drift report or from statistics."""
+"""One score per feature for how far it moved, from a drift report or from statistics."""
 
 from __future__ import annotations
 
@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext import documents
-from tfx_wine_ext.drift.ranking import WORST_FIRST, deciding_metric, nearness, severity
+from tfx_wine_ext.drift.ranking import (
+    WORST_FIRST,
+    beyond_chance,
+    deciding_metric,
+    nearness,
+    severity,
+)
 from tfx_wine_ext.lineage.files import SoftFiles
 from tfx_wine_ext.types import drift_report as keys
 
@@ -41,31 +47,36 @@ _REPORT = documents.record(
                     ),
                     "baseline": documents.optional(_SIDE),
                     "current": documents.optional(_SIDE),
-                }
+                },
+                {"time": documents.optional(_TEXT)},
             )
         ),
         "baseline": documents.optional(
             documents.record({"name": _TEXT}, {"span": documents.optional(documents.whole_number)})
         ),
         "share_drifted": documents.optional(_NUMBER),
-    }
+    },
+    {"reason_kinds": documents.list_of(_TEXT)},
 )
 
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """What became of one feature between two sets of data.
+    """The change of one feature between two sets of data.
 
     Attributes:
         feature: Its name.
         verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
-        metric: The metric that decided; None if none did, as where a column is gone.
-        score: Its value; see docs/drift-metrics.md for the unit of each.
-        threshold: The value from which on it means drift, also where the verdict is a warning; of a
-            metric that can only warn, from which on it warns. None if it is not known.
-        direction: `up` or `down`, of the mean; None for categories, or if it is not known.
+        metric: The deciding metric; None if there is none, as for a missing column.
+        score: Its value; see docs/drift-metrics.md for its unit.
+        threshold: The value at which it means drift, even if the verdict is a warning; for a metric
+            that can only warn, the value at which it warns. None if unknown.
+        direction: `up` or `down`, of the mean; None for categories, or if unknown.
         before: Mean in the baseline.
         after: Mean now.
+        time: What times the means are, in microseconds: `date`, `timestamp`, `time` of day or
+            `duration`; None: numbers.
+        by_chance: Whether chance alone makes a score as high in samples of these sizes.
     """
 
     feature: str
@@ -76,6 +87,8 @@ class Score:
     direction: str | None = None
     before: float | None = None
     after: float | None = None
+    time: str | None = None
+    by_chance: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """The score as a JSON object.
@@ -88,10 +101,10 @@ class Score:
 
     @property
     def nearness(self) -> float | None:
-        """How near the score is to its threshold: 1 if it has reached it; None if not known.
+        """The score divided by its threshold; None if unknown.
 
-        Different metrics have different units, and which one decides may change from run to run;
-        this ratio can be compared.
+        Metrics have different units, and the deciding metric may change from run to run; this ratio
+        is comparable.
         """
         if self.score is None or self.threshold is None:
             return None
@@ -128,6 +141,8 @@ def _of_feature(feature: Mapping[str, Any]) -> Score:
         direction,
         before,
         after,
+        feature.get("time"),
+        metric is not None and not beyond_chance(metric),
     )
 
 
@@ -142,10 +157,10 @@ def _mean(side: Mapping[str, Any] | None) -> float | None:
 
 
 def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
-    """Returns the worst features, which DriftReport writes onto its artifact.
+    """Returns the worst features, which DriftReport records as properties of its artifact.
 
     Args:
-        properties: Of an ExampleDriftReport.
+        properties: Properties of an ExampleDriftReport.
 
     Example:
         >>> scores_of_properties({"worst_1": "x", "worst_1_verdict": "WARN"})[0].feature
@@ -176,19 +191,19 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
 def scores_of_statistics(
     before_uri: str, after_uri: str, files: SoftFiles | None = None
 ) -> tuple[Score, ...] | None:
-    """Compares what StatisticsGen wrote of two sets of data, by the default thresholds.
+    """Compares StatisticsGen's statistics of two sets of data, with the default thresholds.
 
     Statistics hold histograms, not values: small drift is `INCONCLUSIVE`, see
     `tfx_wine_ext.drift.from_statistics`.
 
     Args:
-        before_uri: Of an ExampleStatistics artifact.
-        after_uri: Of another one.
-        files: How to read them. Default: from where they are.
+        before_uri: URI of an ExampleStatistics artifact.
+        after_uri: URI of another one.
+        files: How to read them. Default: directly.
 
     Returns:
         The scores of the split "train", or of the first split that both have; the worst first. None
-        if the files of one are gone, or are no statistics of one dataset.
+        if the files of one are gone, or are not statistics of one dataset.
     """
     from tfx_wine_ext.drift import compare
     from tfx_wine_ext.drift.from_statistics import statistics_summaries
@@ -216,7 +231,7 @@ def scores_of_statistics(
 
 
 def _senseless(statistics: Any) -> str | None:
-    """Says what in statistics cannot be of any data: it would be compared all the same."""
+    """Describes impossible values in statistics, which would otherwise be compared."""
     for feature in statistics.features:
         name = ".".join(feature.path.step) or feature.name
         found = [*feature.num_stats.histograms, feature.string_stats.rank_histogram]
@@ -263,12 +278,12 @@ def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
 
 
 def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict[str, Any] | None:
-    """Returns the document of a drift report; None if it is gone or is none, which `files` keeps.
+    """Returns the document of a drift report; None if it is missing or invalid.
 
     Args:
-        folder: Of the report.
-        files: How to read it.
-        expected: Whether it is worth telling if it is not there.
+        folder: Folder of the report.
+        files: How to read it; records that it cannot be read.
+        expected: Whether to record that it does not exist.
     """
     data = files.read(folder, keys.REPORT_JSON, expected=expected)
     if data is None:
@@ -284,7 +299,7 @@ def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict
 
 
 def finite(value: Any) -> float | None:
-    """Returns a number, or None for what is none, or not finite.
+    """Returns a finite number, or None for other values.
 
     Example:
         >>> finite(1), finite(float("nan")), finite("x")

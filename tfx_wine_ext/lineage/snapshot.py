@@ -43,12 +43,12 @@ class Artifact:
     """An artifact of the store.
 
     Attributes:
-        id: The store's number for it.
+        id: Its id in the store.
         type: Name of its type, such as `Examples`.
-        uri: Where its files are, or were.
-        state: `LIVE`, `DELETED`, `UNKNOWN`, ...: MLMD's name.
+        uri: Where its files are or were.
+        state: MLMD's name of its state: `LIVE`, `DELETED`, `UNKNOWN`, ...
         created: Milliseconds since 1970, UTC.
-        properties: Declared and custom ones together; those without a value are left out.
+        properties: Declared and custom properties; those without a value are omitted.
     """
 
     id: int
@@ -61,10 +61,10 @@ class Artifact:
 
 @dataclasses.dataclass(frozen=True)
 class Execution:
-    """What one component did once.
+    """One execution of a component.
 
     Attributes:
-        id: The store's number for it.
+        id: Its id in the store.
         type: Class path of the component.
         state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, `CANCELED`, `NEW` or `UNKNOWN`.
         component: Id of the component in its pipeline; None if the store does not say.
@@ -87,7 +87,7 @@ class Execution:
 
     @property
     def succeeded(self) -> bool:
-        """Whether its outputs count."""
+        """Whether its outputs are valid."""
         if self.state == "UNKNOWN":  # Before MLMD had states, TFX wrote them into a property.
             return self.properties.get("state") in ("complete", "cached", "published")
         return self.state in ("COMPLETE", "CACHED")
@@ -95,13 +95,13 @@ class Execution:
 
 @dataclasses.dataclass(frozen=True)
 class RunContext:
-    """What the store says of a run itself.
+    """The store's record of a run.
 
     Attributes:
-        id: The store's number for it.
+        id: Its id in the store.
         name: The run's id.
-        legacy: Whether it is of InteractiveContext or Airflow, which record runs another way.
-        processes: The process that ran each component last, where its driver has recorded it.
+        legacy: Whether InteractiveContext or Airflow made it, which record runs differently.
+        processes: The process that last ran each component, if its driver recorded it.
     """
 
     id: int
@@ -112,7 +112,7 @@ class RunContext:
 
 @dataclasses.dataclass(frozen=True)
 class Link:
-    """That an execution read or wrote an artifact.
+    """The record that an execution read or wrote an artifact.
 
     Attributes:
         key: Name of the input or output; "" if the store does not say.
@@ -127,7 +127,7 @@ class Link:
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """What a store knew when it was read.
+    """The content of a store when it was read.
 
     Attributes:
         artifacts: By id.
@@ -137,9 +137,9 @@ class Snapshot:
         outputs: What each execution wrote or took from the cache, by its id.
         written_by: The same as `outputs`, by id of the artifact.
         read_by: The same as `inputs`, by id of the artifact.
-        folder: Folder of the store's file; None if it is none.
-        earlier: How many runs there are before those that were read.
-        chosen: Contexts of the runs that were read; None: all were.
+        folder: Folder of the store's file; None for a server.
+        earlier: The number of runs before those that were read.
+        chosen: Contexts of the runs that were read; None: all.
         broken: Why MLMD cannot read the properties of ``artifact 7`` or ``execution 7``, which are
             then empty.
     """
@@ -165,20 +165,21 @@ class Snapshot:
     ) -> Snapshot:
         """Reads a store.
 
-        On SQLite the number of calls does not depend on what is in the store. MLMD's API has no
-        call for which executions belong to which contexts, so that other databases are asked once
-        for each run and each component.
+        On SQLite the number of calls does not depend on the size of the store. MLMD's API has no
+        call for the executions of all contexts, so other databases need a call for each run and
+        each component.
 
         Args:
-            store: From `open_store`, or any that is open.
-            pipeline: Executions of this pipeline only. The artifacts that they read are there, but
-                not the executions of others that made these. Default: the whole store.
-            last: Read only so many runs, the newest, and what lies around them when it is asked
-                for. It takes a store on SQLite with one pipeline, or its name, and without runs
-                of notebooks, which are put together of many; others are read whole. Default: all.
+            store: A store from `open_store`, or any open store.
+            pipeline: Read executions of this pipeline only. The artifacts that they read are
+                included, but not the executions of other pipelines that made these. Default: the
+                whole store.
+            last: Read only this number of newest runs, and load related records on demand. This
+                requires a store on SQLite with a single or a given pipeline, and without runs of
+                notebooks, which consist of many; other stores are read completely. Default: all.
 
         Raises:
-            StoreError: There is no such pipeline, or the store is locked or does not answer.
+            StoreError: The pipeline does not exist, or the store is locked or does not answer.
 
         Example:
             >>> from ml_metadata.metadata_store import metadata_store
@@ -194,7 +195,7 @@ class Snapshot:
 
     @classmethod
     def _read(cls, store: metadata_store.MetadataStore, pipeline: str | None) -> Snapshot:
-        # Contexts first: what a pipeline writes meanwhile is then only passed over.
+        # Contexts first: records that a pipeline writes meanwhile are then ignored.
         contexts = {context.id: _Context.of(context) for context in store.get_contexts()}
         _check_pipeline(store, contexts, pipeline)
         names = _type_names(store.get_execution_types())
@@ -230,7 +231,7 @@ class Snapshot:
         return tuple(sorted({e.pipeline for e in self.executions.values() if e.pipeline}))
 
     def makers(self, artifact_id: int) -> list[Link]:
-        """Returns who made an artifact: not who took it from the cache, unless none else is known.
+        """Returns what made an artifact; executions that used the cache only if no other is known.
 
         Args:
             artifact_id: The artifact.
@@ -240,18 +241,18 @@ class Snapshot:
         return made or list(links)
 
     def upstream(self, artifact_id: int) -> list[int]:
-        """Returns the artifacts from which an artifact was made, the nearest first.
+        """Returns the artifacts from which an artifact was made, nearest first.
 
         Args:
-            artifact_id: The artifact, which is not one of them.
+            artifact_id: The artifact, which is not included.
         """
         return self._artifacts_along(artifact_id, UPSTREAM)
 
     def downstream(self, artifact_id: int) -> list[int]:
-        """Returns the artifacts that were made from an artifact, the nearest first.
+        """Returns the artifacts that were made from an artifact, nearest first.
 
         Args:
-            artifact_id: The artifact, which is not one of them.
+            artifact_id: The artifact, which is not included.
         """
         return self._artifacts_along(artifact_id, DOWNSTREAM)
 
@@ -295,7 +296,7 @@ class Snapshot:
 
 @contextlib.contextmanager
 def _asking(store: metadata_store.MetadataStore) -> Iterator[None]:
-    """Turns whatever MLMD raises into what is wrong with the store."""
+    """Converts any error of MLMD to a `StoreError`."""
     try:
         yield
     except StoreError:
@@ -351,7 +352,7 @@ def _all(
 
 
 def _links(events: Iterable[metadata_store_pb2.Event]) -> tuple[list[Link], list[Link]]:
-    """Returns what was read and what was written."""
+    """Returns the inputs and the outputs."""
     inputs, outputs = [], []
     for event in events:
         link = Link(_key(event), event.artifact_id, event.execution_id)
@@ -363,16 +364,16 @@ def _links(events: Iterable[metadata_store_pb2.Event]) -> tuple[list[Link], list
 
 
 class _Lazy(dict[int, Any]):
-    """A dictionary that asks the store for what it lacks, once."""
+    """A dictionary that loads missing entries from the store, once."""
 
     def __init__(self, load: Callable[[list[int]], Mapping[int, Any]]) -> None:
-        """Holds nothing yet."""
+        """Makes an empty dictionary."""
         super().__init__()
         self._load = load
         self._absent: set[int] = set()
 
     def fill(self, ids: Iterable[int]) -> None:
-        """Asks for many at once."""
+        """Loads many entries at once."""
         known = self.keys() | self._absent
         lacking = [id_ for id_ in dict.fromkeys(ids) if id_ not in known]
         if lacking:
@@ -380,28 +381,28 @@ class _Lazy(dict[int, Any]):
             self._absent.update(set(lacking) - self.keys())
 
     def __missing__(self, id_: int) -> Any:
-        """Asks for one."""
+        """Loads one entry."""
         self.fill([id_])
         if id_ in self._absent:
             raise KeyError(id_)
         return super().__getitem__(id_)
 
     def get(self, id_: int, default: Any = None) -> Any:
-        """Asks, too."""
+        """Loads one entry."""
         try:
             return self[id_]
         except KeyError:
             return default
 
     def __contains__(self, id_: object) -> bool:
-        """Asks, too."""
+        """Loads one entry."""
         return isinstance(id_, int) and self.get(id_) is not None
 
 
 def _read_newest(
     store: metadata_store.MetadataStore, pipeline: str | None, last: int
 ) -> Snapshot | None:
-    """Reads the newest runs of a pipeline; None if that takes to read the whole store."""
+    """Reads the newest runs of a pipeline; None if that requires reading the whole store."""
     path = getattr(store, "sqlite_file", None)
     if path is None:
         return None
@@ -615,7 +616,7 @@ def _plain(value: Any) -> Any:
 
 
 def _text(value: Any, otherwise: str | None = None) -> str | None:
-    """Returns a text that TFX wrote; anything else was written by somebody else."""
+    """Returns a string property; other types were not written by TFX."""
     return value if isinstance(value, str) and value else otherwise
 
 

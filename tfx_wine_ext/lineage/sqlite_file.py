@@ -1,9 +1,9 @@
-"""A store in an SQLite file, made ready to be read: nothing is written to it or beside it.
+"""Prepares a store in an SQLite file for reading, without writing to it or beside it.
 
-SQLite itself writes where one only wants to read. What a process that was killed in a transaction
-has left half changed, the next one to open it rolls back, by the journal beside the file; and a
-write-ahead log is read by way of a third file. Such a store is copied, with its journal or log,
-into a private folder, where SQLite may do all of that. Sources: https://www.sqlite.org/lockingv3.html
+SQLite writes even if it is only used for reading: it rolls back the unfinished transaction of a
+killed process, by the journal beside the file, and reads a write-ahead log by means of a third
+file. Such a store is copied, with its journal or log, into a private folder where SQLite may write.
+Sources: https://www.sqlite.org/lockingv3.html
 ("hot journals", and the bytes that are locked), https://www.sqlite.org/walformat.html,
 https://www.sqlite.org/fileformat.html ("the database header").
 """
@@ -26,8 +26,8 @@ from typing import Any
 from tfx_wine_ext.documents import DocumentError, open_regular
 from tfx_wine_ext.lineage.errors import StoreError
 
-# TFX holds a lock for milliseconds.
 LOCK_SECONDS = 5.0
+"""How long a lock on an SQLite file is waited for; TFX holds one for milliseconds."""
 
 _MAGIC = b"SQLite format 3\x00"
 _HEADER_BYTES = 100
@@ -76,14 +76,14 @@ class ReadableFile:
 
 
 def readable_file(path: str) -> ReadableFile:
-    """Checks that a file is a metadata store, and copies it if it cannot be read as it is.
+    """Checks that a file is a metadata store, and copies it if it cannot be read directly.
 
     Args:
-        path: Of the store.
+        path: Path of the store.
 
     Raises:
-        StoreError: There is no such file, it is no metadata store, it is damaged, locked for longer
-            than `LOCK_SECONDS`, or there is no room for the copy.
+        StoreError: The file does not exist, is not a metadata store, is damaged, is locked for
+            longer than `LOCK_SECONDS`, or there is no space for the copy.
     """
     _check_header(path)
     real = os.path.realpath(path)
@@ -115,12 +115,12 @@ def delete(file: ReadableFile) -> None:
 
 
 def query(path: str, statement: str, name: str | None = None) -> list[tuple[Any, ...]]:
-    """Runs a query on a file, read only, whatever characters are in its path.
+    """Runs a read-only query on a file; its path may contain any characters.
 
     Args:
-        path: Of the file.
+        path: Path of the file.
         statement: A SELECT statement.
-        name: What to call the store. Default: the path.
+        name: Name of the store in errors. Default: the path.
 
     Raises:
         StoreError: The file is locked for longer than `LOCK_SECONDS`, or is damaged.
@@ -140,11 +140,11 @@ read, found that it cannot be: unable to open database file: try again
 
 
 def damaged(path: str, name: str) -> StoreError | None:
-    """Returns what is wrong with the pages of a file; None if nothing is. It reads all of them.
+    """Checks all pages of a file; returns what is wrong, or None.
 
     Args:
-        path: Of the file.
-        name: What to call the store.
+        path: Path of the file.
+        name: Name of the store in errors.
     """
     try:
         [[found]] = _query(path, "PRAGMA quick_check(1)")
@@ -234,7 +234,7 @@ def _check_header(path: str) -> None:
 
 
 def _check_size(path: str, name: str) -> None:
-    """Compares the size with what the header says, where that is valid: a copy may be cut short."""
+    """Compares the size with a valid header's: a copy may be truncated."""
     header = _header(path)
     size = os.path.getsize(path)
     page = int.from_bytes(header[16:18], "big")
@@ -270,7 +270,7 @@ def _check_tables(path: str, name: str) -> None:
 
 
 def _check_values(path: str, name: str) -> None:
-    """Asks of each column whether it holds only what MLMD can read: one look at each table."""
+    """Checks, with one query per table, that all columns hold types that MLMD can read."""
     for table in sorted(_READ_TABLES):
         columns = query(path, f"SELECT name, type FROM pragma_table_info({_quoted(table)})", name)
         wrong = {
@@ -328,7 +328,7 @@ def is_idle_wal(path: str) -> bool:
 
 
 def _is_hot(path: str, real: str) -> bool:
-    """Tells whether the journal beside a file must be rolled back first: SQLite alone can say."""
+    """Tells whether the journal beside a file must be rolled back first, by asking SQLite."""
     if not _size(f"{real}-journal"):
         return False
     try:
@@ -391,10 +391,10 @@ def _no_room(path: str, needed: int, folder: str, found: str) -> StoreError:
 
 
 def _copy(real: str, copy: str, suffix: str) -> None:
-    """Copies the file first and then what stands beside it.
+    """Copies the file first, and then its journal or log.
 
-    What another process moves meanwhile from the log to the file is still in the log, unless the
-    log is begun anew, which its header tells.
+    Changes that another process moves meanwhile from the log to the file are still in the log,
+    unless the log is restarted, which its header shows.
     """
     for _ in range(10):
         before = _log_header(f"{real}{suffix}") if suffix == "-wal" else b""
@@ -419,7 +419,7 @@ def _log_header(path: str) -> bytes:
 
 @contextlib.contextmanager
 def _shared_lock(real: str, name: str) -> Iterator[None]:
-    """Holds the lock of a reader, during which no process changes the file but by its log."""
+    """Holds a reader's lock, during which other processes only change the log."""
     with open_regular(real) as file:
         deadline = time.monotonic() + LOCK_SECONDS
         while True:

@@ -1,8 +1,8 @@
-"""Opens a metadata store for reading: whatever is wrong with it is said before MLMD touches it.
+"""Opens a metadata store for reading, and reports problems before MLMD accesses it.
 
-MLMD makes tables where it finds none, waits 20 s and more for a lock, and for minutes for a server
-that does not answer. So the questions are put in another order here: is there such a file, is it
-SQLite, has it MLMD's tables, of this schema version, is it locked; or, is there a server.
+MLMD creates missing tables, waits 20 s and more for a lock, and minutes for a server that does not
+answer. So this module first checks whether the file exists, is SQLite, has MLMD's tables of this
+schema version, and is not locked; or whether the server answers.
 """
 
 from __future__ import annotations
@@ -36,8 +36,10 @@ from tfx_wine_ext.lineage.sqlite_file import (
 __all__ = ["LOCK_SECONDS", "ReadOnlyStore", "StoreError", "open_store", "store_name"]
 
 CONNECT_SECONDS = 5.0
-# Of one call to a server, if the configuration does not say; a bulk read is one call.
+"""How long a server may take to answer at all."""
+
 CALL_SECONDS = 120.0
+"""How long one call to a gRPC server may take, unless its configuration says otherwise."""
 
 # What MLMD says, which alone knows the version that it is made for.
 _OTHER_VERSION = re.compile(r"database version (\d+) is \w+ than library version (\d+)")
@@ -51,12 +53,12 @@ _EXPECTED = (
 )
 
 
-class ReadOnlyStore(metadata_store.MetadataStore):  # type: ignore[misc]  # MLMD has no types.
+class ReadOnlyStore(metadata_store.MetadataStore):  # MLMD has no types.
     """MLMD's client, opened by `open_store`: for calls that read.
 
     Attributes:
-        name: What people call the store; without the password.
-        sqlite_file: Path of the file that is read, if it is one: the store's own, or a copy.
+        name: The store's name for people, without the password.
+        sqlite_file: Path of the file that is read, the store's own or a copy; None for a server.
         folder: Folder of the store's own file; None for a server.
     """
 
@@ -78,7 +80,7 @@ class ReadOnlyStore(metadata_store.MetadataStore):  # type: ignore[misc]  # MLMD
 
 
 def open_store(where: str | os.PathLike[str]) -> ReadOnlyStore:
-    """Opens a metadata store to read it; nothing is created, migrated or written.
+    """Opens a metadata store for reading; nothing is created, migrated or written.
 
     Args:
         where: Path of an SQLite file; or ``sqlite:///path``, ``mysql://user:password@host:port/db``
@@ -87,17 +89,17 @@ def open_store(where: str | os.PathLike[str]) -> ReadOnlyStore:
             ``MetadataStoreClientConfig``) as protobuf JSON, the text or the path of a file with it.
 
     Returns:
-        MLMD's own client. It is not meant for writing: on SQLite and PostgreSQL the database
-        refuses; of MySQL and of an MLMD server only the account's rights keep anybody from it.
+        MLMD's own client. Do not write with it: SQLite and PostgreSQL refuse; on MySQL and an MLMD
+        server only the account's rights prevent it.
 
-    An SQLite file that a killed process has left in the middle of a transaction, or that has
-    something in its write-ahead log, is copied with what stands beside it, and the copy recovered
-    and read. It is deleted with the client.
+    An SQLite file with an unfinished transaction of a killed process, or with changes in its
+    write-ahead log, is copied together with its journal or log, and the copy is recovered and read.
+    The copy is deleted with the client.
 
     Raises:
-        StoreError: There is no such store, it is none of MLMD's, its schema is of another version,
-            it is damaged, it is locked for longer than `LOCK_SECONDS`, there is no room for a copy
-            that must be made, or its server does not answer within `CONNECT_SECONDS`.
+        StoreError: The store does not exist, is not an MLMD store, has another schema version, is
+            damaged, is locked for longer than `LOCK_SECONDS`, there is no space for a required
+            copy, or its server does not answer within `CONNECT_SECONDS`.
 
     Example:
         >>> open_store("no/such/metadata.db")
@@ -133,13 +135,13 @@ def _open_sqlite(store: _Sqlite) -> ReadOnlyStore:
 
 
 def store_name(where: str | os.PathLike[str]) -> str:
-    """Returns what to call a store on a page or in a message: never with a password.
+    """Returns the name of a store for pages and messages, without a password.
 
     Args:
         where: As for `open_store`.
 
     Raises:
-        StoreError: It is not understood.
+        StoreError: `where` cannot be parsed.
 
     Example:
         >>> store_name("mysql://me:secret@db.example.com:3306/mlmd")
@@ -177,7 +179,7 @@ def _sqlite(path: str) -> _Sqlite:
 
 
 def _from_json(text: str | bytes, where: str) -> Any:
-    """Reads the one or the other message, whichever it is."""
+    """Parses whichever of the two messages it is."""
     # What the parsers say may hold a part of the text, and so a password.
     with contextlib.suppress(DocumentError):
         value = parse_json(text, where).value
@@ -300,7 +302,7 @@ def _path(filename: str) -> str:
 
 
 def _check_reachable(host: str, port: int | None, name: str) -> None:
-    """Asks for a connection, as MLMD would wait for as long as the system likes: minutes."""
+    """Tests the connection, since MLMD would wait for the system's timeout: minutes."""
     if port is None:
         return
     try:
@@ -342,7 +344,7 @@ def _open(
 
 
 def _refused(config: Any, name: str, message: str, file: ReadableFile | None) -> StoreError:
-    """Says in a line why MLMD did not open a store."""
+    """Says in one line why MLMD did not open a store."""
     said = " ".join(message.split())
     for server in (config.mysql, config.postgresql):
         if server.password:

@@ -1,1 +1,1 @@
-"""Record the result in the metadata store."""
+"""Publishers: they record results in the metadata store."""

@@ -1,4 +1,4 @@
-"""The publisher of DriftReport: what the metadata store learns of a comparison."""
+"""The publisher of DriftReport: records a comparison in the metadata store."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ def publish(
     anomalies: Artifact,
     blessing: Artifact,
 ) -> None:
-    """Writes the result onto the artifacts as typed custom properties.
+    """Sets typed custom properties of the artifacts.
 
-    Verdict, rows of both sides, share of drifted features and the worst features with their scores
-    are there; the rest is in the report's JSON file. A property that has no value is left out: a
-    report without a baseline has no `baseline_rows`.
+    The properties hold the verdict, the row counts of both sides, the share of drifted features and
+    the worst features with their scores; the report's JSON file has the rest. A property without a
+    value is omitted: a report without a baseline has no `baseline_rows`.
 
     Args:
         document: The report, from `tfx_wine_ext.drift.document.report_document`.
-        split: Name of the split that was looked at.
-        report: The output artifact, changed in place: both launch paths take it from there.
+        split: Name of the split that was checked.
+        report: The output artifact; changed in place, where both launch paths read it.
         anomalies: The same.
         blessing: The same.
     """
     features, baseline, current = document["features"], document["baseline"], document["current"]
-    drifted = [f for f in features if f["verdict"] == Verdict.DRIFT.value]
+    verdicts = [feature["verdict"] for feature in features]
     set_custom_properties(
         report,
         {
@@ -45,7 +45,8 @@ def publish(
             keys.AGGREGATE_KEY: document["aggregate"],
             keys.CLASSIFIER_AUC_KEY: (document["multivariate"] or {}).get("auc"),
             keys.FEATURES_KEY: len(features),
-            keys.FEATURES_DRIFTED_KEY: len(drifted),
+            keys.FEATURES_DRIFTED_KEY: verdicts.count(Verdict.DRIFT.value),
+            keys.FEATURES_WARNED_KEY: verdicts.count(Verdict.WARN.value),
             keys.ROWS_KEY: current["rows"],
             keys.SPAN_KEY: current["span"],
             keys.BASELINE_ROWS_KEY: baseline and baseline["rows"],
@@ -82,7 +83,7 @@ def publish(
 
 
 def worst_features(document: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Returns the features that are not OK, the worst first, `MOST_WORST_FEATURES` at most."""
+    """Returns at most `MOST_WORST_FEATURES` features that are not OK, the worst first."""
     fine = (Verdict.OK.value, Verdict.NO_BASELINE.value)
     bad = [feature for feature in document["features"] if feature["verdict"] not in fine]
     return sorted(bad, key=severity)[: keys.MOST_WORST_FEATURES]

@@ -1,8 +1,8 @@
-"""The publisher of failures: what the metadata store learns of a component that did not succeed.
+"""The publisher of failures: records in the metadata store why a component failed.
 
-TFX records the failure of an executor (by the IR path, and without its message), and that of no
-driver; in a notebook and in Airflow it records neither, and the execution stays RUNNING for ever.
-Drivers and executors with `records_failures` do it themselves, by every path.
+On the IR path TFX records that an executor failed, without the message, and no driver failures; in
+a notebook and in Airflow it records neither, and the execution stays RUNNING forever. Drivers and
+executors with `records_failures` record their failures on every path.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from tfx_wine_ext.types import execution as keys
 
 _Class = TypeVar("_Class", bound=type)
 
-# Databases limit a property's length, some to 64 KiB; a message of this length is read by nobody.
+# Databases limit a property's length, some to 64 KiB; nobody reads longer messages anyway.
 MOST_CHARACTERS = 4000
 _CUT = " [...] "
 
@@ -43,18 +43,18 @@ _NAMES = (
 )
 
 _SECRETS = (
-    # The password of a URL. It may hold an @, and unescaped a slash: where the error is just that.
+    # The password of a URL. It may hold an @ or an unescaped slash, which may be the error.
     (re.compile(r"(://[^\s/:@]*):(?!\d+/)[^\s\"']*@"), r"\1:***@"),
     # user:password@host without a scheme, as database drivers write it.
     (re.compile(r"(?<![\w./:@-])([\w.-]+):[^\s:@/\"'*]+@(?=[\w\[])"), r"\1:***@"),
-    # "password": "..." of JSON and of Python's dicts, password="..."; the end may be cut off.
+    # "password": "..." in JSON and Python dicts, password="..."; the end may be cut off.
     (
         re.compile(rf"(?i)({_NAMES}[\"']?\s*[=:]\s*b?)([\"'])(?:(?!\2)[^\\]|\\.)*(\2?)", re.DOTALL),
         r"\1\2***\3",
     ),
     # password=..., sig=...
     (re.compile(rf"(?i)({_NAMES}\s*=\s*)[^\s\"'&,;)}}\]]+"), r"\1***"),
-    # password: ... of YAML, but for errors about a column of that name; --password ... of commands.
+    # password: ... in YAML, except errors about a column of that name; --password ... in commands.
     (
         re.compile(
             r"(?i)((?:passw(?:or)?d|passphrase|secret|"
@@ -65,7 +65,7 @@ _SECRETS = (
     ),
     (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 ***"),
     (re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)"), r"\1***"),
-    # Keys that are known by how they begin: of GitHub, AWS and Google, and signed tokens.
+    # Keys with known prefixes, of GitHub, AWS and Google, and signed tokens.
     (
         re.compile(
             r"\b(?:gh[a-z]_|github_pat_|AKIA|ASIA|AIza)[\w-]{16,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
@@ -74,8 +74,8 @@ _SECRETS = (
     ),
 )
 
-# By the connection of the launcher that is at work: the executions of the outputs that it waits
-# for. The driver is given the connection and the executor is not; both see the same outputs.
+# For each launcher's connection: the execution ids, by the URIs of the expected outputs. Only the
+# driver receives the connection, but driver and executor see the same outputs.
 _LAUNCHES: weakref.WeakKeyDictionary[metadata.Metadata, dict[str, int]] = (
     weakref.WeakKeyDictionary()
 )
@@ -83,18 +83,18 @@ _LOCK = threading.Lock()
 
 
 def records_failures(cls: _Class) -> _Class:
-    """Makes a driver or an executor record its failures: a class decorator for both of them.
+    """Makes a driver or an executor record its failures; a class decorator for both.
 
-    Whatever is raised, be it by Ctrl-C, ends as a FAILED execution with its message, which
-    `tfx-wine-ext show` prints, and goes on its way as it was. The message is one line; passwords in
-    URLs and what looks like a key are left out. The driver also leaves in the store which process
-    it is in, so that a run whose process was killed can be told from one that is running.
+    Any exception, including Ctrl-C, marks the execution as FAILED with a message, which
+    `tfx-wine-ext show` prints, and is then re-raised unchanged. The message is one line; passwords
+    in URLs and anything that looks like a key are masked. The driver also records its process, so
+    that a killed run can be distinguished from one that is running.
 
-    An executor records by what its driver has seen: one in another process than its driver, or
-    with a driver that has not this decorator, leaves the recording to TFX.
+    An executor needs the records of its driver. If it runs in another process than its driver, or
+    the driver lacks this decorator, only TFX records its failure.
 
     Args:
-        cls: A driver for both launch paths, such as a `DecidingDriver`; or an executor.
+        cls: A driver for both launch paths, such as a `DecidingDriver`, or an executor.
 
     Returns:
         The same class.
@@ -124,14 +124,13 @@ def records_failures(cls: _Class) -> _Class:
 
 
 def failure_message(error: BaseException) -> str:
-    r"""Returns an error as the store keeps it: its class and its message, in one line.
+    r"""Returns an error in the form that the store keeps: class and message, in one line.
 
     Args:
-        error: Whatever was raised.
+        error: The exception.
 
     Returns:
-        At most `MOST_CHARACTERS` characters, none of which moves a cursor or hides others, and
-        no password.
+        At most `MOST_CHARACTERS` printable characters, with passwords masked.
 
     Example:
         >>> failure_message(ValueError("mysql://me:secret@db/x:\n  no table \x1b[1m"))
@@ -140,15 +139,15 @@ def failure_message(error: BaseException) -> str:
         'KeyboardInterrupt'
     """
     try:
-        said = " ".join(str(error).split())
-    except Exception:  # A faulty __str__ must not hide that there was an error.
-        said = "(its message cannot be read)"
-    # Cut twice: patterns take long on a text of megabytes, and half a secret is not recognised.
-    said = _shortened(said, 4 * MOST_CHARACTERS)
+        message = " ".join(str(error).split())
+    except Exception:  # A faulty __str__ must not hide the error.
+        message = "(its message cannot be read)"
+    # Cut twice: patterns are slow on megabytes of text, and half a secret is not recognised.
+    message = _shortened(message, 4 * MOST_CHARACTERS)
     for pattern, masked in _SECRETS:
-        said = pattern.sub(masked, said)
-    said = _shortened(said, MOST_CHARACTERS * 3 // 4)
-    text = f"{type(error).__name__}: {said}" if said else type(error).__name__
+        message = pattern.sub(masked, message)
+    message = _shortened(message, MOST_CHARACTERS * 3 // 4)
+    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
     escaped = "".join(
         x if x.isprintable() else x.encode("unicode_escape", "surrogatepass").decode("ascii")
         for x in text
@@ -157,18 +156,18 @@ def failure_message(error: BaseException) -> str:
 
 
 def _shortened(text: str, most: int) -> str:
-    """Keeps the beginning of a text, which says what happened, and the end: what to do."""
+    """Keeps the beginning of a text, which says what happened, and the end, what to do."""
     return text if len(text) <= most else f"{text[: most // 2]}{_CUT}{text[-most // 4 :]}"
 
 
 def record_failure(
     store: metadata_store.MetadataStore, execution_id: int, error: BaseException
 ) -> None:
-    """Marks an execution as failed, with its message; what the store then raises is only logged.
+    """Marks an execution as failed, with a message; errors of the store are only logged.
 
     Args:
         store: The metadata store.
-        execution_id: Of the execution; one that has succeeded, of an earlier try, stays so.
+        execution_id: Id of the execution; one that has succeeded is not changed.
         error: Why it failed.
     """
     try:
@@ -183,7 +182,7 @@ def record_failure(
         execution_lib.set_execution_result(result, execution)
         store.put_executions([execution])
     except Exception:
-        logging.exception("execution %d failed, which could not be recorded", execution_id)
+        logging.exception("the failure of execution %d could not be recorded", execution_id)
 
 
 def execution_of(
@@ -197,28 +196,28 @@ def execution_of(
     Args:
         store: The metadata store.
         node: The node, whose contexts name pipeline and run.
-        other: Id of another node of the same pipeline, whose execution is wanted.
-        state: Only one in this state, of MLMD's; None: whatever its state.
+        other: Id of another node of the same pipeline, to return its execution instead.
+        state: The MLMD state that the execution must have; None: any state.
     """
     contexts = {
-        (each.type.name, str(data_types_utils.get_value(each.name)))
-        for each in node.contexts.contexts
+        (context.type.name, str(data_types_utils.get_value(context.name)))
+        for context in node.contexts.contexts
     }
     if other is not None:
-        kind = constants.NODE_CONTEXT_TYPE_NAME
-        own = node.node_info.id
+        node_type = constants.NODE_CONTEXT_TYPE_NAME
+        node_id = node.node_info.id
         contexts = {
-            (type_, name[: -len(own)] + other if type_ == kind else name)
+            (type_, name[: -len(node_id)] + other if type_ == node_type else name)
             for type_, name in contexts
         }
     run = _run_of(store, node)
-    found = store.get_executions_by_context(run.id) if run is not None else []
-    # The newest first, which is nearly always the one.
-    for execution in sorted(found, key=lambda each: each.id, reverse=True):
+    executions = store.get_executions_by_context(run.id) if run is not None else []
+    # Newest first: it is nearly always the right one.
+    for execution in sorted(executions, key=lambda execution: execution.id, reverse=True):
         if state not in (None, execution.last_known_state):
             continue
-        of = store.get_contexts_by_execution(execution.id)
-        if contexts <= {(context.type, context.name) for context in of}:
+        execution_contexts = store.get_contexts_by_execution(execution.id)
+        if contexts <= {(context.type, context.name) for context in execution_contexts}:
             return execution
     return None
 
@@ -226,16 +225,16 @@ def execution_of(
 def _run_of(
     store: metadata_store.MetadataStore, node: pipeline_pb2.PipelineNode
 ) -> metadata_store_pb2.Context | None:
-    for each in node.contexts.contexts:
-        if each.type.name == constants.PIPELINE_RUN_CONTEXT_TYPE_NAME:
+    for context in node.contexts.contexts:
+        if context.type.name == constants.PIPELINE_RUN_CONTEXT_TYPE_NAME:
             return store.get_context_by_type_and_name(
-                each.type.name, str(data_types_utils.get_value(each.name))
+                context.type.name, str(data_types_utils.get_value(context.name))
             )
     return None
 
 
 def _recording_run(run: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps what TFX's IR launcher calls of a driver: the connection is closed."""
+    """Wraps the driver method that TFX's IR launcher calls, with the connection closed."""
 
     @functools.wraps(run)
     def recording(self: Any, execution_info: portable_data_types.ExecutionInfo) -> Any:
@@ -261,7 +260,7 @@ def _recording_run(run: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _recording_pre_execution(pre_execution: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps what notebooks and Airflow call of a driver: the connection is open."""
+    """Wraps the driver method that notebooks and Airflow call, with the connection open."""
 
     @functools.wraps(pre_execution)
     def recording(
@@ -299,7 +298,7 @@ def _recording_pre_execution(pre_execution: Callable[..., Any]) -> Callable[...,
 
 
 def _recording_do(do: Callable[..., Any]) -> Callable[..., Any]:
-    """Wraps what both launchers call of an executor."""
+    """Wraps the executor method that both launchers call."""
 
     @functools.wraps(do)
     def recording(
@@ -321,7 +320,7 @@ def _recording_do(do: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def _uris(output_dict: Any) -> list[str]:
-    return [each.uri for artifacts in (output_dict or {}).values() for each in artifacts]
+    return [artifact.uri for artifacts in (output_dict or {}).values() for artifact in artifacts]
 
 
 def _expect(connection: metadata.Metadata, output_dict: Any, execution_id: int) -> None:
@@ -331,16 +330,16 @@ def _expect(connection: metadata.Metadata, output_dict: Any, execution_id: int) 
 
 
 def _expected(output_dict: Any) -> tuple[metadata.Metadata, int] | None:
-    """Returns connection and execution of the launch that waits for these outputs."""
+    """Returns connection and execution id of the launch that waits for these outputs."""
     uris = _uris(output_dict)
-    found = None
+    launch = None
     with _LOCK:
         for connection, launches in list(_LAUNCHES.items()):
             for uri in uris:
                 execution_id = launches.pop(uri, None)
                 if execution_id is not None:
-                    found = connection, execution_id
-    return found
+                    launch = connection, execution_id
+    return launch
 
 
 def _reopen_and_record(
@@ -350,7 +349,7 @@ def _reopen_and_record(
         with connection as handle:
             record_failure(handle.store, execution_id, error)
     except Exception:
-        logging.exception("execution %d failed, which could not be recorded", execution_id)
+        logging.exception("the failure of execution %d could not be recorded", execution_id)
 
 
 def _record_legacy(
@@ -360,7 +359,7 @@ def _record_legacy(
     component_info: data_types.ComponentInfo,
     error: BaseException,
 ) -> None:
-    """Records a failure before or after TFX registered the execution."""
+    """Records a failure on the notebook path; registers the execution if TFX has not."""
     try:
         run = connection.get_component_run_context(component_info)
         executions = connection.store.get_executions_by_context(run.id) if run is not None else []
@@ -375,23 +374,22 @@ def _record_legacy(
             ]
         record_failure(connection.store, executions[-1].id, error)
     except Exception:
-        logging.exception("%s failed, which could not be recorded", component_info.component_id)
+        logging.exception("the failure of %s could not be recorded", component_info.component_id)
 
 
 def _note_process(
     store: metadata_store.MetadataStore, run: metadata_store_pb2.Context | None, node: str
 ) -> None:
-    """Leaves beside the run which process runs a node; without it, nobody could tell a killed one.
+    """Records on the run's context which process runs a node, so that killed runs are recognised.
 
-    Not as a property of the execution: TFX's cache would take two executions by different processes
-    for different work.
+    It is not a property of the execution, because that would change TFX's cache key.
     """
     if run is None:
         return
     try:
-        # As others may have added to it: what is put replaces all properties.
+        # Read again: `put_contexts` replaces all properties, and others may have added some.
         [run] = store.get_contexts_by_id([run.id])
         run.custom_properties[keys.of_node(node)].string_value = this_process().to_json()
         store.put_contexts([run])
     except Exception:
-        logging.exception("which process runs %s could not be recorded", node)
+        logging.exception("the process that runs %s could not be recorded", node)

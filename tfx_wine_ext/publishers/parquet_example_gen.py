@@ -1,4 +1,4 @@
-"""The publisher of ParquetExampleGen: what the metadata store learns about the examples."""
+"""The publisher of ParquetExampleGen: records the examples in the metadata store."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from tfx_wine_ext.types import parquet_example_gen as keys
 
 @dataclass(frozen=True)
 class Ingested:
-    """What the executor did.
+    """What the executor wrote.
 
     Attributes:
         files: All files written.
-        splits: Names of all splits, written or empty.
+        splits: Names of all splits, including empty ones.
         columns: Top-level columns read.
         features: Number of features in an example.
-        schema_fingerprint: Of the schema read.
-        content_fingerprint: Of the files read.
+        schema_fingerprint: Fingerprint of the schema read.
+        content_fingerprint: Fingerprint of the files read.
     """
 
     files: Sequence[ShardFile]
@@ -34,22 +34,22 @@ class Ingested:
 
 
 def publish(examples: Artifact, ingested: Ingested) -> None:
-    """Writes the result onto the artifact as typed custom properties.
+    """Sets typed custom properties of the artifact.
 
-    The numbers are integers, so that a metadata store can compare and sum them; they stand
-    there for the whole and for each split (``rows``, ``rows_train``, ...). Span and version are
-    there already, set by the driver.
+    Counts are integers, which a metadata store can compare and sum. They are given for the whole
+    artifact and for each split (``rows``, ``rows_train``, ...). The driver has already set span and
+    version.
 
     Args:
-        examples: The output artifact, changed in place: both launch paths take it from there.
-        ingested: What was done.
+        examples: The output artifact; changed in place, where both launch paths read it.
+        ingested: What was written.
     """
     for split in (None, *ingested.splits):
-        of_split = [file for file in ingested.files if split in (None, file.split)]
+        split_files = [file for file in ingested.files if split in (None, file.split)]
         for key, number in (
-            (keys.ROWS_KEY, sum(file.rows for file in of_split)),
-            (keys.BYTES_KEY, sum(file.bytes for file in of_split)),
-            (keys.SHARDS_KEY, len(of_split)),
+            (keys.ROWS_KEY, sum(file.rows for file in split_files)),
+            (keys.BYTES_KEY, sum(file.bytes for file in split_files)),
+            (keys.SHARDS_KEY, len(split_files)),
         ):
             examples.set_int_custom_property(
                 key if split is None else keys.of_split(key, split), number

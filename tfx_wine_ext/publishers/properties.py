@@ -1,4 +1,4 @@
-"""How publishers write typed custom properties."""
+"""Sets typed custom properties, for publishers."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from tfx.types.artifact import Artifact
 def set_custom_properties(
     artifact: Artifact, values: Mapping[str, str | int | float | None]
 ) -> None:
-    """Sets custom properties by the type of their values.
+    """Sets custom properties, typed by their values.
 
     Args:
-        artifact: Changed in place: both launch paths take it from there.
-        values: By key; None is left out.
+        artifact: Changed in place, where both launch paths read it.
+        values: Values by key; None is omitted.
     """
     for key, value in values.items():
         if isinstance(value, str):

@@ -1,4 +1,4 @@
-"""The publisher of WarmStartTrainer: what the metadata store learns about a start."""
+"""The publisher of WarmStartTrainer: records a warm or cold start in the metadata store."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def publish(
     schema_fingerprint: str | None,
     model_run: Artifact,
 ) -> None:
-    """Writes what became of the start onto the model, as typed custom properties.
+    """Sets typed custom properties of the model that describe its start.
 
     Args:
-        model: The output artifact, changed in place: both launch paths take it from there.
+        model: The output artifact; changed in place, where both launch paths read it.
         report: What the run_fn did.
-        base: The base model, which counts only if the start was warm.
-        schema_fingerprint: Of the schema that the model was trained under, if there is one.
-        model_run: The other output: its folder holds the logs of the training.
+        base: The base model; ignored if the start was cold.
+        schema_fingerprint: Fingerprint of the schema that the model was trained with, if any.
+        model_run: The other output, whose folder holds the training logs.
     """
     started_from: dict[str, str | int] = {}
     if report.warm and base is not None:

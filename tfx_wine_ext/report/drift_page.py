@@ -7,14 +7,19 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.documents import checked
+from tfx_wine_ext.drift.metrics import registered_metrics
 from tfx_wine_ext.drift.ranking import WORST_FIRST, severity
+from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.report import explain, glossary, plots, shapes
-from tfx_wine_ext.report.page import NAME_LIMIT, render
-from tfx_wine_ext.report.text import count, number, pair, percent, probability, visible
+from tfx_wine_ext.report.page import FEATURE_LIMIT, render
+from tfx_wine_ext.report.quantity import Quantity
+from tfx_wine_ext.report.text import count, labels, percent, probability, visible
 
 FORMAT_VERSION = 1
 # Of the first screen; the others are found below.
 _MOST_MOVED = 10
+# Characters of both sides that have room beside a label on a telephone.
+_WIDE = 26
 _STATISTICS = {
     "min": "Minimum",
     "p25": "Lower quartile",
@@ -41,6 +46,7 @@ class Gauge:
         high: Its value and the error.
         floor: The noise floor.
         beyond: The value is off the scale.
+        failed: The metric drifted, which a value over the limit alone does not say.
     """
 
     value: float
@@ -48,6 +54,7 @@ class Gauge:
     high: float
     floor: float
     beyond: bool
+    failed: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,36 +89,44 @@ class FeatureView:
     Args:
         id: Of its element on the page.
         column: Its place among the columns.
-        name: Cut for display.
+        raw: Its name as the document has it.
+        name: The name as a label, which no other feature has.
         whole_name: The whole name where `name` is cut, else None.
         kind: numeric, categorical or unknown.
         verdict: One of `WORST_FIRST`.
         deciding: The metric that decided, if one did.
         closest: The metric farthest up its limit, where none reached it.
+        calm: What to say where no metric is worth naming; else empty.
         sentences: What happened, in words.
         change: The one of them that says best what moved.
         plot: Of a numeric feature.
         rows: Of a categorical feature.
+        listed: How many of its values have a row, where not all have; else empty.
         paths: Both distributions, small: the baseline's SVG path and the current one's.
         scores: Its metrics.
         statistics: Of both sides.
+        wide: Some of these are so long that on a telephone both sides have a line of their own.
     """
 
     id: str
     column: int
+    raw: str
     name: str
     whole_name: str | None
     kind: str
     verdict: str
     deciding: explain.Deciding | None
     closest: explain.Deciding | None
+    calm: str
     sentences: tuple[str, ...]
     change: str
     plot: plots.NumericPlot | None
     rows: tuple[plots.CategoryRow, ...]
+    listed: str
     paths: tuple[str | None, str | None]
     scores: tuple[Score, ...]
     statistics: tuple[Statistic, ...]
+    wide: bool
 
 
 def render_drift_page(document: Mapping[str, Any]) -> str:
@@ -147,7 +162,9 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
     _check(document)
     features = document["features"]
     order = sorted(range(len(features)), key=lambda i: (*severity(features[i]), i))
-    views = [_feature(i, features[i]) for i in order]
+    shown = labels((feature["name"] for feature in features), FEATURE_LIMIT)
+    is_exact = document["method"] == "exact"
+    views = [_feature(i, features[i], shown[features[i]["name"]], is_exact) for i in order]
     found = [verdict for verdict in WORST_FIRST if any(view.verdict == verdict for view in views)]
     moved = [view for view in views if view.verdict in ("DRIFT", "INCONCLUSIVE", "WARN")]
     return render(
@@ -158,20 +175,27 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
         views=views,
         moved=moved[:_MOST_MOVED],
         moved_more=max(0, len(moved) - _MOST_MOVED),
-        drifted=sum(view.verdict == "DRIFT" for view in views),
+        feature_labels=shown,
+        result=_result(views),
         verdicts=[(verdict, sum(view.verdict == verdict for view in views)) for verdict in found],
         sortable=[
             (name, explain.label_of(name))
-            for name in glossary.METRICS
+            for name in registered_metrics()
             if any(name in feature["metrics"] for feature in features)
         ],
         has_baseline=document["verdict"] != "NO_BASELINE",
         has_errors=any(m["error"] for feature in features for m in feature["metrics"].values()),
-        metrics=glossary.METRICS,
+        metrics=registered_metrics(),
         columns=glossary.COLUMNS,
         metric_number=explain.metric_number,
         label_of=explain.label_of,
     )
+
+
+def _result(views: Sequence[FeatureView]) -> str:
+    drifted, warned = (sum(v.verdict == verdict for v in views) for verdict in ("DRIFT", "WARN"))
+    said = changed(drifted, warned, len(views))
+    return f"{said[:1].upper()}{said[1:]}"
 
 
 def _check(document: Mapping[str, Any]) -> None:
@@ -187,35 +211,44 @@ def _check(document: Mapping[str, Any]) -> None:
     checked(document, shapes.DRIFT, "document")
 
 
-def _feature(column: int, feature: Mapping[str, Any]) -> FeatureView:
-    name = feature["name"]
-    shown = visible(name, NAME_LIMIT)
+def _feature(column: int, feature: Mapping[str, Any], shown: str, is_exact: bool) -> FeatureView:
+    name, quantity = feature["name"], Quantity(feature.get("time"))
     histogram = feature["histogram"]
+    listed = ""
+    statistics = _statistics(feature["baseline"], feature["current"], quantity)
     plot = None
     rows: tuple[plots.CategoryRow, ...] = ()
     paths: tuple[str | None, str | None] = (None, None)
     if histogram and histogram["kind"] == "numeric":
-        plot = plots.numeric_plot(histogram)
+        plot = plots.numeric_plot(histogram, quantity)
         paths = plot.baseline, plot.current
     elif histogram:
-        rows = plots.category_rows(histogram)
+        rows = plots.category_rows(histogram, is_exact)
+        if histogram.get("unlisted"):
+            here = len(histogram["values"])
+            listed = f"{here} of {count(here + histogram['unlisted'], 'value')}: "
+            listed += "the most frequent ones, and those whose share changed most."
         paths = plots.category_paths(rows)
     return FeatureView(
         f"f{column}",
         column,
+        name,
         shown,
-        visible(name) if len(name) > NAME_LIMIT else None,
+        visible(name) if len(name) > FEATURE_LIMIT else None,
         feature["kind"],
         feature["verdict"],
         explain.deciding_metric(feature),
         explain.closest_metric(feature),
+        explain.calm(feature),
         explain.explain(feature),
         explain.change(feature),
         plot,
         rows,
+        listed,
         paths,
         tuple(_score(name, metric) for name, metric in feature["metrics"].items()),
-        _statistics(feature["baseline"], feature["current"]),
+        statistics,
+        any(len(line.baseline) + len(line.current) > _WIDE for line in statistics),
     )
 
 
@@ -255,11 +288,12 @@ def _gauge(metric: Mapping[str, Any]) -> Gauge | None:
         place(value + error),
         place(metric["noise_floor"]),
         value > 2 * limit,
+        metric["verdict"] == "DRIFT",
     )
 
 
 def _statistics(
-    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None
+    old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, quantity: Quantity
 ) -> tuple[Statistic, ...]:
     sides = [side or {} for side in (old, new)]
     if not any(sides):
@@ -280,10 +314,12 @@ def _statistics(
     for key, label in _STATISTICS.items():
         values = [side.get(key) for side in sides]
         found = [value for value in values if value is not None]
-        if len(found) == 2:
-            lines.append(line(label, pair(found[0], found[1])))
+        if key == "std" and quantity.is_calendar:
+            lines.append(line(label, [quantity.amount(value) for value in values]))
+        elif len(found) == 2:
+            lines.append(line(label, quantity.pair(found[0], found[1])))
         elif found:
-            lines.append(line(label, [number(value) for value in values]))
+            lines.append(line(label, [quantity.text(value) for value in values]))
     return tuple(lines)
 
 

@@ -9,9 +9,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tfx_wine_ext.drift import ranking
+from tfx_wine_ext.drift.metrics import registered_metrics
+from tfx_wine_ext.drift.metrics.registry import SHARE
+from tfx_wine_ext.drift.words import GROWS, changed
 from tfx_wine_ext.report import plots
-from tfx_wine_ext.report.glossary import METRICS
-from tfx_wine_ext.report.text import count, isolated, number, pair, percent, visible
+from tfx_wine_ext.report.quantity import Quantity
+from tfx_wine_ext.report.text import count, isolated, number, percent, visible
 
 Json = Mapping[str, Any]
 
@@ -46,7 +49,8 @@ def label_of(metric: str) -> str:
         >>> label_of("ks"), label_of("energy")
         ('Kolmogorov-Smirnov', 'energy')
     """
-    return METRICS[metric].label if metric in METRICS else visible(metric, 60)
+    registered = registered_metrics().get(metric)
+    return registered.label if registered else visible(metric, 60)
 
 
 def metric_number(metric: str, value: float | None) -> str:
@@ -56,7 +60,8 @@ def metric_number(metric: str, value: float | None) -> str:
         >>> metric_number("ks", 0.1234), metric_number("missing_rate", 0.5).replace("\u00a0", " ")
         ('0.123', '50 %')
     """
-    if metric in METRICS and METRICS[metric].is_share:
+    registered = registered_metrics().get(metric)
+    if registered and registered.unit == SHARE:
         return percent(value)
     return number(value, 3)
 
@@ -80,7 +85,10 @@ def deciding_metric(feature: Json) -> Deciding | None:
 
 
 def closest_metric(feature: Json) -> Deciding | None:
-    """The metric that came closest to its limit, where the verdict is OK; None if none has a limit.
+    """The metric that came closest to its limit, where the verdict is OK.
+
+    Returns:
+        None if none has a limit, or if chance alone makes all of them as high.
 
     Example:
         >>> metric = {"value": 0.05, "threshold": 0.1, "warn": None, "verdict": "OK"}
@@ -90,10 +98,35 @@ def closest_metric(feature: Json) -> Deciding | None:
     if feature["verdict"] != "OK":
         return None
     found = [
-        _beside(name, metric, metric["threshold"]) for name, metric in feature["metrics"].items()
+        _beside(name, metric, metric["threshold"])
+        for name, metric in feature["metrics"].items()
+        if ranking.beyond_chance(metric)
     ]
     with_limit = [beside for beside in found if beside]
     return max(with_limit, key=lambda beside: beside.ratio, default=None)
+
+
+def calm(feature: Json) -> str:
+    """What to say of a feature that is OK where no metric is worth naming; else empty.
+
+    Example:
+        >>> metric = {"value": 0.3, "noise_floor": 0.4, "threshold": 0.1, "verdict": "OK"}
+        >>> calm({"verdict": "OK", "metrics": {"ks": metric}})
+        'nothing beyond chance'
+    """
+    if feature["verdict"] != "OK":
+        return ""
+    if _is_set_aside(feature):
+        return GROWS
+    by_chance = feature["metrics"] and not any(
+        map(ranking.beyond_chance, feature["metrics"].values())
+    )
+    return "nothing beyond chance" if by_chance else ""
+
+
+def _is_set_aside(feature: Json) -> bool:
+    growth = feature.get("growth")
+    return growth is not None and not growth["judged"]
 
 
 def _beside(name: str, metric: Json, level: float | None) -> Deciding | None:
@@ -113,7 +146,7 @@ def headline(document: Json) -> str:
     features = document["features"]
     compared = count(len(features), "feature")
     drifted = sum(feature["verdict"] == "DRIFT" for feature in features)
-    worth_a_look = sum(feature["verdict"] in ("DRIFT", "WARN") for feature in features)
+    warned = sum(feature["verdict"] == "WARN" for feature in features)
     verdict = document["verdict"]
     if document.get("lost_baseline"):
         return "Not compared: the files of the baseline are gone."
@@ -126,10 +159,8 @@ def headline(document: Json) -> str:
             f"No drift: {compared} stayed within {'its' if len(features) == 1 else 'their'} limits."
         )
     if verdict == "WARN":
-        return (
-            f"Worth a look: {worth_a_look:,} of {compared} drifted or came near it, "
-            "which is not enough to call the data drifted."
-        )
+        enough = ", which is not enough to call the data drifted" if drifted else ""
+        return f"Worth a look: {changed(drifted, warned, len(features))}{enough}."
     if not drifted:
         return "The data have drifted, although no feature did by itself."
     whose = "its" if drifted == 1 else "their"
@@ -178,15 +209,16 @@ def explain(feature: Json) -> tuple[str, ...]:
         ('The column is gone.',)
     """
     sentences = [*_decision(feature)]
-    if feature["baseline"] and feature["current"]:
+    if feature["baseline"] and feature["current"] and calm(feature) != "nothing beyond chance":
         both = feature["baseline"], feature["current"]
         # A column that changed its kind has statistics of two kinds.
         if all("median" in side for side in both):
-            sentences += _numbers(feature, *both)
+            numbers = [*_numbers(feature, *both)]
+            sentences += numbers[:1] if _is_set_aside(feature) else numbers
         elif all("distinct" in side for side in both):
             sentences += _categories(feature, *both)
         sentences += _missing(*both)
-    return tuple(sentences)
+    return (*sentences, *_growing(feature))
 
 
 def change(feature: Json) -> str:
@@ -224,7 +256,14 @@ def _decision(feature: Json) -> Iterator[str]:
         if reason.split(" ", 1)[0] not in feature["metrics"]:
             shown = visible(reason, 400).rstrip(".")
             yield f"{shown[:1].upper()}{shown[1:]}."
-    if verdict == "OK" and feature["metrics"]:
+    if _is_set_aside(feature):
+        yield (
+            "The column only grows: all values are higher than before, as those of an id or a date "
+            "are. They say nothing about drift and are not judged; how many are missing is."
+        )
+    elif calm(feature):
+        yield "All differences are within what chance makes in samples of these sizes."
+    elif verdict == "OK" and feature["metrics"]:
         yield "No metric reached its limit."
     if deciding is None:
         return
@@ -256,21 +295,34 @@ def _decision(feature: Json) -> Iterator[str]:
         )
 
 
+def _growing(feature: Json) -> Iterator[str]:
+    """Advice about a column that seems to grow only, and is judged all the same."""
+    growth = feature.get("growth")
+    if growth is None or not growth["judged"] or feature["verdict"] == "OK":
+        return
+    if Quantity(feature.get("time")).is_calendar:
+        what = "The times moved forward as a whole. If they are when the data arose"
+    else:
+        what = "Every value is higher than all that were there before. If it is an id or a counter"
+    yield f"{what}, this goes on for ever: name the column under “ignore” in the drift config."
+
+
 def _numbers(feature: Json, old: Json, new: Json) -> Iterator[str]:
     if old["median"] is None or new["median"] is None:
         return
-    yield _median(old, new)
+    quantity = Quantity(feature.get("time"))
+    yield _median(old, new, quantity)
     widths = [side["p75"] - side["p25"] for side in (old, new)]
     if abs(widths[1] - widths[0]) > _WIDTH_WORTH_SAYING * widths[0]:
-        spans = [_interval(side["p25"], side["p75"]) for side in (old, new)]
+        spans = [_interval(side["p25"], side["p75"], quantity) for side in (old, new)]
         word = "wider" if widths[1] > widths[0] else "narrower"
         yield f"The middle half of the values is {word}: {spans[1]} now, {spans[0]} before."
-    yield from _mass(feature)
+    yield from _mass(feature, quantity)
     if new["max"] > old["max"]:
-        was, now = pair(old["max"], new["max"])
+        was, now = quantity.pair(old["max"], new["max"])
         yield f"The largest value is {now}; it was {was}."
     if new["min"] < old["min"]:
-        was, now = pair(old["min"], new["min"])
+        was, now = quantity.pair(old["min"], new["min"])
         yield f"The smallest value is {now}; it was {was}."
     infinite = [
         side.get("negative_infinity", 0) + side.get("positive_infinity", 0) for side in (old, new)
@@ -279,15 +331,19 @@ def _numbers(feature: Json, old: Json, new: Json) -> Iterator[str]:
         yield f"Infinite values: {count(infinite[1])} now, {count(infinite[0])} before."
 
 
-def _interval(low: float, high: float) -> str:
-    shown = pair(low, high)
+def _interval(low: float, high: float, quantity: Quantity) -> str:
+    shown = quantity.pair(low, high)
     return f"{shown[0]} to {shown[1]}" if low != high else shown[0]
 
 
-def _median(old: Json, new: Json) -> str:
-    was, now = pair(old["median"], new["median"])
+def _median(old: Json, new: Json, quantity: Quantity) -> str:
+    was, now = quantity.pair(old["median"], new["median"])
     if was == now:
         return f"The median stayed at {now}."
+    if quantity.is_calendar:
+        moved = quantity.amount(abs(new["median"] - old["median"]))
+        later = "later" if new["median"] > old["median"] else "earlier"
+        return f"The median is {moved} {later}: {now} now, {was} before."
     word = "rose" if new["median"] > old["median"] else "fell"
     sentence = f"The median {word} from {was} to {now}"
     sigmas = abs(new["median"] - old["median"]) / old["std"] if old.get("std") else math.inf
@@ -296,7 +352,7 @@ def _median(old: Json, new: Json) -> str:
     return f"{sentence}."
 
 
-def _mass(feature: Json) -> Iterator[str]:
+def _mass(feature: Json, quantity: Quantity) -> Iterator[str]:
     """Where the cumulative distributions differ most, at the edges of the histogram."""
     histogram = feature["histogram"]
     if not histogram or histogram["baseline"] is None or histogram["current"] is None:
@@ -312,7 +368,7 @@ def _mass(feature: Json) -> Iterator[str]:
     if not plots.has_single_values(histogram) or i in (0, len(edges) - 1):
         # A bin holds its upper edge.
         side = "at most" if more_below else "above"
-        yield f"{now} of the values are {side} {number(edges[i])}; {was} were before."
+        yield f"{now} of the values are {side} {quantity.text(edges[i])}; {was} were before."
     elif more_below:
         value = number(plots.bin_value(edges[i - 1], edges[i]))
         yield f"{now} of the values are {value} or less; {was} were before."

@@ -1,106 +1,16 @@
-"""What the metrics of drift are called, and what each sees and does not see, for readers.
+"""What the metrics of an evaluation, and the columns of tables of scores, are called and mean.
 
-The formulas, and where the defaults come from, are in docs/drift-metrics.md.
+Of the metrics of drift, that is in their own records: see `tfx_wine_ext.drift.metrics`.
 """
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 
 from tfx_wine_ext.report.text import visible
 
 _NAME_LIMIT = 80
 
-
-@dataclasses.dataclass(frozen=True)
-class Term:
-    """A metric in words.
-
-    Args:
-        label: What the page calls it.
-        meaning: What its value is.
-        sees: What raises it.
-        misses: What it does not see.
-        is_share: The value is a share of the values, to be shown in percent.
-
-    Example:
-        >>> METRICS["ks"].label
-        'Kolmogorov-Smirnov'
-    """
-
-    label: str
-    meaning: str
-    sees: str
-    misses: str
-    is_share: bool = False
-
-
-METRICS: Mapping[str, Term] = {
-    "psi": Term(
-        "PSI",
-        "Population stability index: both sides are cut into bins (the baseline's tenths, or its "
-        "common categories), and the change of each bin is weighted by its logarithm. 0 is no "
-        "change; there is no upper end.",
-        "any move of values from bin to bin, missing values included.",
-        "moves within a bin, such as how far a tail reaches.",
-    ),
-    "js": Term(
-        "Jensen-Shannon",
-        "Jensen-Shannon distance to the base 2, over the same bins without missing values. 0 is "
-        "no change, 1 is nothing in common.",
-        "what PSI sees; one bin that empties cannot dominate it.",
-        "moves within a bin.",
-    ),
-    "ks": Term(
-        "Kolmogorov-Smirnov",
-        "The largest difference between the two cumulative distributions: at one value, by how "
-        "much more of the one side lies below it than of the other. 0 to 1.",
-        "shifts of the middle best.",
-        "tails: 1\u00a0% of the values moved by any distance is 0.01.",
-    ),
-    "wasserstein": Term(
-        "Wasserstein",
-        "How far values have moved on average, in standard deviations of the baseline.",
-        "how far, tails included.",
-        "small changes of a column with a few immense values, which widen the standard deviation.",
-    ),
-    "chi_square": Term(
-        "Chi-square (Cramér's V)",
-        "Association between the side and the category, corrected for its bias, 0 to 1; the "
-        "p-value is that of the chi-square test of homogeneity.",
-        "changes of common categories.",
-        "rare categories one by one; it shrinks where the sides are of very different size.",
-    ),
-    "l_infinity": Term(
-        "L-infinity",
-        "The largest change of the share of any one category.",
-        "one category that changed.",
-        "a change spread over many categories.",
-        is_share=True,
-    ),
-    "unseen_mass": Term(
-        "Unseen values",
-        "Share of the current values that the baseline does not have at all.",
-        "new categories. Nearly unique texts are new by chance, which is allowed for.",
-        "categories that are gone.",
-        is_share=True,
-    ),
-    "missing_rate": Term(
-        "Missing values",
-        "Change of the share of values that are missing (null or not a number).",
-        "columns that fill up or run empty.",
-        "which rows they are missing from.",
-        is_share=True,
-    ),
-    "infinite_rate": Term(
-        "Infinite values",
-        "Change of the share of values that are infinite.",
-        "divisions by zero that were not there before.",
-        "very large finite values.",
-        is_share=True,
-    ),
-}
 
 # What an evaluation measures, by TFMA's names: what the page calls it, and whether more is better
 # (1), less is better (-1), or neither can be said (0).

@@ -7,11 +7,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
+from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.lineage.process import ALIVE, ENDED
 from tfx_wine_ext.report.explain import label_of, metric_number
 from tfx_wine_ext.report.glossary import EVALUATION, metric_label
-from tfx_wine_ext.report.text import count, isolated, number, pair, span_text, visible
+from tfx_wine_ext.report.quantity import Quantity
+from tfx_wine_ext.report.text import count, isolated, labels, number, pair, span_text, visible
 
 Json = Mapping[str, Any]
 
@@ -241,7 +243,8 @@ def worst_first(scores: Iterable[Json]) -> list[Json]:
     def severity(score: Json) -> tuple[int, float]:
         known = score["verdict"] in WORST_FIRST
         place = WORST_FIRST.index(score["verdict"]) if known else len(WORST_FIRST)
-        return place, -nearness(score["score"] or 0.0, score["threshold"])
+        by_chance = score.get("by_chance")
+        return place, 0.0 if by_chance else -nearness(score["score"] or 0.0, score["threshold"])
 
     return sorted(scores, key=severity)
 
@@ -268,8 +271,8 @@ def drift_words(drift: Json) -> str:
     if drifted is None or every is None:
         return f"the data were compared with {since}"
     if not drifted:
-        return f"no feature of {count(every)} drifted from {since}"
-    said = f"{count(drifted)} of {count(every, 'feature')} drifted from {since}"
+        return f"compared with {since}, {changed(0, drift.get('features_warned'), every)}"
+    said = f"{changed(drifted, 0, every)} from {since}"
     worst = worst_first(drift["scores"])[:1]
     if worst and worst[0]["verdict"] == "DRIFT" and drifted > 1:
         said += f"; {isolated(visible(worst[0]['feature'], _NAME_LIMIT))} most"
@@ -292,14 +295,15 @@ def farthest(scores: Iterable[Json], limit: int = 3) -> tuple[str, ...]:
         'pH went up, on average from 3.1 to 3.4: Kolmogorov-Smirnov 0.6, limit 0.3.'
     """
     drifted = [score for score in worst_first(scores) if score["verdict"] == "DRIFT"]
-    return tuple(_movement(score) for score in drifted[:limit])
+    shown = labels((score["feature"] for score in drifted), _NAME_LIMIT)
+    return tuple(_movement(score, shown[score["feature"]]) for score in drifted[:limit])
 
 
-def _movement(score: Json) -> str:
-    said = isolated(visible(score["feature"], _NAME_LIMIT))
+def _movement(score: Json, label: str) -> str:
+    said = isolated(label)
     before, after = score["before"], score["after"]
     if score["direction"] in ("up", "down") and before is not None and after is not None:
-        was, now = pair(before, after)
+        was, now = Quantity(score.get("time")).pair(before, after)
         said += f" went {score['direction']}, on average from {was} to {now}"
     else:
         said += " drifted"

@@ -16,8 +16,9 @@ from tfx_wine_ext.report import history_plot as plot
 from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.explain import label_of, metric_number
 from tfx_wine_ext.report.glossary import COUNTS, metric_label
-from tfx_wine_ext.report.page import NAME_LIMIT, SENTENCE_LIMIT, render
-from tfx_wine_ext.report.text import count, moment, number, pair, span_text, visible
+from tfx_wine_ext.report.page import FEATURE_LIMIT, NAME_LIMIT, SENTENCE_LIMIT, render
+from tfx_wine_ext.report.quantity import Quantity
+from tfx_wine_ext.report.text import count, labels, moment, number, pair, span_text, visible
 from tfx_wine_ext.report.unread import unread_sentences
 
 Json = Mapping[str, Any]
@@ -33,13 +34,17 @@ _ERROR_LIMIT = 4000
 _TICKS_ON_PAPER = 10
 # Characters of a feature's value, such as its most frequent category.
 _VALUE_LIMIT = 30
+# Characters of a feature's name beside its strip, which has one line.
+_STRIP_LIMIT = 18
 # Parts of one setting that are told.
 _PARTS = 12
 # Sentences below the headline.
 _REASONS = 4
-# A reason of the drift report that the headline says anyway.
+# Reasons of the drift report that the headline says anyway; in reports of earlier releases, which
+# have no kinds, the sentences.
+_SAID_KINDS = ("share", "warned", "no_baseline")
 _SAID = re.compile(r"\d+ of \d+ features drifted( or came near it)?|there is no baseline")
-_PER_RUN = ("scores", "limits", "verdicts", "metrics")
+_PER_RUN = ("scores", "limits", "verdicts", "metrics", "by_chance")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +61,7 @@ class Feature:
     """One feature over the runs, as the page shows it."""
 
     name: str
+    label: str
     strip: plot.Strip
 
 
@@ -70,6 +76,7 @@ class Score:
     limit: str
     before: str
     after: str
+    in_words: bool
     direction: str | None
 
 
@@ -176,6 +183,7 @@ def render_history_page(document: Json) -> str:
     start = max(0, len(runs) - DETAILED_RUNS)
     ticks = plot.ticks(runs) if runs else ()
     views = [_run(document, i, outcomes[i], i >= start) for i in range(len(runs))]
+    strip_labels = labels((feature["name"] for feature in document["features"]), _STRIP_LIMIT)
     return render(
         "history.html",
         styles=("page.css", "history.css"),
@@ -201,9 +209,10 @@ def render_history_page(document: Json) -> str:
         ticks=ticks,
         tick_every_on_paper=math.ceil(len(ticks) / _TICKS_ON_PAPER) or 1,
         features=[
-            Feature(visible(feature["name"], NAME_LIMIT), plot.strip(feature))
+            Feature(feature["name"], strip_labels[feature["name"]], plot.strip(feature))
             for feature in document["features"]
         ],
+        feature_labels=labels(_feature_names(document), FEATURE_LIMIT),
         column_width=plot.column_width(len(runs)),
         few=len(runs) <= plot.FEW,
         outcomes=explain.OUTCOMES,
@@ -212,6 +221,19 @@ def render_history_page(document: Json) -> str:
         metric_label=metric_label,
         shown=_shown,
     )  # fmt: skip
+
+
+def _feature_names(document: Json) -> Iterator[str]:
+    for feature in document["features"]:
+        yield feature["name"]
+    for run in document["runs"]:
+        for score in run["drift"]["scores"] if run["drift"] else ():
+            yield score["feature"]
+    for moved in document["moved"]:
+        for score in moved["features"]:
+            yield score["feature"]
+    for item in document["correlations"]:
+        yield item["feature"]
 
 
 def _check(document: Json) -> None:
@@ -232,7 +254,7 @@ def _check(document: Json) -> None:
     for i, feature in enumerate(document["features"]):
         where = f"document['features'][{i}]"
         for key in _PER_RUN:
-            if len(feature[key]) != len(runs):
+            if len(feature.get(key, runs)) != len(runs):
                 raise ValueError(
                     f"{where}[{key!r}] must have one entry for each of {len(runs)} runs, found "
                     f"{len(feature[key])}: make the document anew"
@@ -271,8 +293,14 @@ def _reasons(document: Json, outcome: str) -> tuple[str, ...]:
 
 def _other_reasons(run: Json) -> tuple[str, ...]:
     """Reasons of a run's drift report that the sentence about it does not say."""
-    reasons = run["drift"]["reasons"] if run["drift"] else ()
-    return tuple(visible(text, SENTENCE_LIMIT) for text in reasons if not _SAID.fullmatch(text))
+    if not run["drift"]:
+        return ()
+    reasons, kinds = run["drift"]["reasons"], run["drift"].get("reason_kinds", ())
+    if len(kinds) == len(reasons):
+        left = [text for text, kind in zip(reasons, kinds) if kind not in _SAID_KINDS]
+    else:
+        left = [text for text in reasons if not _SAID.fullmatch(text)]
+    return tuple(visible(text, SENTENCE_LIMIT) for text in left)
 
 
 def _run(document: Json, index: int, outcome: str, detailed: bool) -> RunView:
@@ -338,18 +366,19 @@ def _score(score: Json) -> Score:
     metric = score["metric"]
     before, after = "—", "—"
     if _is_number(score["before"]) and _is_number(score["after"]):
-        before, after = pair(score["before"], score["after"])
+        before, after = Quantity(score.get("time")).pair(score["before"], score["after"])
     elif score["before"] is not None or score["after"] is not None:
         before, after = (_shown(score[side], _VALUE_LIMIT) for side in ("before", "after"))
     return Score(
-        visible(score["feature"], NAME_LIMIT),
+        score["feature"],
         score["verdict"],
         "—" if metric is None else label_of(metric),
         "—" if metric is None else metric_number(metric, score["score"]),
         "—" if metric is None else metric_number(metric, score["threshold"]),
         before,
         after,
-        score["direction"],
+        isinstance(score["before"], str) or isinstance(score["after"], str),
+        None if score.get("by_chance") else score["direction"],
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,6 +17,8 @@ from tfx_wine_ext.report import text
 # Names and values are cut to these for display; the whole stands in an expansion.
 NAME_LIMIT = 80
 SENTENCE_LIMIT = 400
+# Labels of features, two lines beside a small plot at most; the whole is in their title, too.
+FEATURE_LIMIT, TITLE_LIMIT = 48, 1000
 
 
 def render(
@@ -57,6 +60,24 @@ def render(
     )  # fmt: skip
 
 
+# What a browser would break at its hyphens: negative numbers, exponents, dates.
+_HYPHENATED = re.compile("([+-]?\\d[\\d.,:-]*(?:e[+-]?\\d+)?(?:\u00a0[\\w.:]+)?)")
+
+
+def unbroken(sentence: str) -> Markup:
+    """Escapes a text, and keeps each number in it on one line.
+
+    Example:
+        >>> unbroken("from -1e-07 to <2>")
+        Markup('from <span class="piece">-1e-07</span> to &lt;2&gt;')
+    """
+    pieces = _HYPHENATED.split(sentence)
+    return Markup("").join(
+        Markup('<span class="piece">{}</span>').format(piece) if i % 2 and "-" in piece else piece
+        for i, piece in enumerate(pieces)
+    )
+
+
 @functools.cache
 def _environment() -> jinja2.Environment:
     environment = jinja2.Environment(
@@ -69,15 +90,19 @@ def _environment() -> jinja2.Environment:
     environment.filters.update(
         visible=text.visible,
         isolated=text.isolated,
+        unbroken=unbroken,
         number=text.number,
         percent=text.percent,
         probability=text.probability,
         moment=text.moment,
         count=text.count,
-        duration=text.duration,
+        duration=lambda seconds: text.duration(seconds).replace(" ", text.NO_BREAK),
     )
     environment.globals.update(
-        span_text=text.span_text, NAME_LIMIT=NAME_LIMIT, SENTENCE_LIMIT=SENTENCE_LIMIT
+        span_text=text.span_text,
+        NAME_LIMIT=NAME_LIMIT,
+        SENTENCE_LIMIT=SENTENCE_LIMIT,
+        TITLE_LIMIT=TITLE_LIMIT,
     )
     return environment
 

@@ -11,11 +11,16 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfx_wine_ext.report.text import number, percent, visible
+from tfx_wine_ext.report.quantity import Quantity
+from tfx_wine_ext.report.text import count, labels, number, percent, visible
 
 WIDTH, HEIGHT = 1000, 100
 # Share of the width of a bar for what lies beyond the plotted range.
 _TAIL = 0.07
+# Characters of a category; the whole is in its title.
+VALUE_LIMIT = 60
+# Of a value of which 5 are expected, chance leaves out all in 1 of 150 samples.
+_EXPECTED = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,12 +68,16 @@ class CategoryRow:
         baseline: Its share of the baseline's values, 0 to 1; None where there is no baseline.
         current: Its share of the current values; None where they lack the column.
         is_other: It stands for all values that have no row of their own.
+        whole: The whole value where the label is cut, else None.
+        turn: `new` or `gone` where one side lacks the value, and chance does not explain it.
     """
 
     label: str
     baseline: float | None
     current: float | None
     is_other: bool = False
+    whole: str | None = None
+    turn: str = ""
 
 
 def nice_step(span: float, steps: int) -> float:
@@ -84,13 +93,14 @@ def nice_step(span: float, steps: int) -> float:
     return factor * size if size >= 1 else factor / round(1 / size)
 
 
-def numeric_plot(histogram: Mapping[str, Any]) -> NumericPlot:
+def numeric_plot(histogram: Mapping[str, Any], quantity: Quantity | None = None) -> NumericPlot:
     """Lays out a numeric histogram.
 
     Args:
         histogram: ``edges`` of the bins, the counts in them of ``baseline`` and ``current``, and
             what lies ``below`` and ``above`` them; ``integers`` where bins may stand for single
             whole numbers, which are drawn as pairs of bars.
+        quantity: What the values are; plain numbers if None.
 
     Example:
         >>> plot = numeric_plot({"kind": "numeric", "edges": [0.0, 1.0, 2.0], "baseline": [3, 1],
@@ -103,7 +113,9 @@ def numeric_plot(histogram: Mapping[str, Any]) -> NumericPlot:
     shares = {side: side_shares(histogram, side) for side in ("baseline", "current")}
     known = [share for share in shares.values() if share is not None]
     edges = histogram["edges"]
-    axis = _Axis(edges[0], edges[-1], *(any(share[i] > 0 for share in known) for i in (0, -1)))
+    quantity = quantity or Quantity()
+    below, above = (any(share[i] > 0 for share in known) for i in (0, -1))
+    axis = _Axis(edges[0], edges[-1], below, above, quantity.on_axis(edges[0], edges[-1]))
     top = max((value for share in known for value in share), default=0.0) * 1.05 or 1.0
     slots = {side: (0, 1) if len(known) < 2 else (i, 2) for i, side in enumerate(shares)}
     paths = {
@@ -120,9 +132,13 @@ def numeric_plot(histogram: Mapping[str, Any]) -> NumericPlot:
         paths["baseline"],
         paths["current"],
         tuple(grid),
-        axis.labels(_value_ticks(edges) if has_single_values(histogram) else _round_ticks(edges)),
+        axis.labels(
+            _value_ticks(edges)
+            if has_single_values(histogram)
+            else quantity.ticks(edges[0], edges[-1]) or _round_ticks(edges)
+        ),
         axis.dividers,
-        _description(histogram, shares),
+        _description(histogram, shares, quantity),
     )
 
 
@@ -134,6 +150,7 @@ class _Axis:
     high: float
     below: bool
     above: bool
+    quantity: Quantity
 
     def place(self, value: float) -> float:
         """Where a value is, 0 to 1 of the width."""
@@ -145,12 +162,16 @@ class _Axis:
 
     def labels(self, ticks: Sequence[tuple[float, str]]) -> tuple[Label, ...]:
         """Labels of values, and of the ends where there is something beyond."""
-        below = f"< {number(self.low)}" if self.below else ""
-        above = f"> {number(self.high)}" if self.above else ""
-        # A character is 2 % of the width of a telephone; a tick's own half needs room too.
-        start, end = (0.02 * (len(text) + 3) if text else 0.0 for text in (below, above))
-        places = [(self.place(value), text) for value, text in ticks]
-        labels = [_tick(place, text) for place, text in places if start <= place <= 1 - end]
+        below = f"< {self.quantity.text(self.low)}" if self.below else ""
+        above = f"> {self.quantity.text(self.high)}" if self.above else ""
+        labels = []
+        for value, text in ticks:
+            place = self.place(value)
+            # A character is 2 % of the width of a telephone; a tick's own half needs room too.
+            room = max(3, len(text) / 2 + 1)
+            start, end = (0.02 * (len(end) + room) if end else 0.0 for end in (below, above))
+            if start <= place <= 1 - end:
+                labels.append(_tick(place, text))
         if below:
             labels.insert(0, Label(0, below, "start"))
         if above:
@@ -218,30 +239,49 @@ def bin_value(left: float, right: float) -> int:
     return int(middle) if middle.is_integer() else math.ceil(left)
 
 
-def category_rows(histogram: Mapping[str, Any]) -> tuple[CategoryRow, ...]:
+def category_rows(histogram: Mapping[str, Any], is_exact: bool = True) -> tuple[CategoryRow, ...]:
     """Lays out a categorical histogram: a row for each value, and one for all others.
 
+    Args:
+        histogram: Of values, how often each side has them, and what is left as ``other``.
+        is_exact: Whether a side that counts none has none.
+
     Example:
-        >>> category_rows({"kind": "categorical", "values": ["red", ""], "baseline": [3, 0],
-        ...     "current": [1, 1], "other": [1, 0]})
-        (CategoryRow(label='red', baseline=0.75, current=0.5, is_other=False), \
-CategoryRow(label='(empty text)', baseline=0.0, current=0.5, is_other=False), \
-CategoryRow(label='all other values', baseline=0.25, current=0.0, is_other=True))
+        >>> red, _, others = category_rows({"kind": "categorical", "values": ["red", ""],
+        ...     "baseline": [3, 0], "current": [1, 1], "other": [1, 0]})
+        >>> red.label, red.baseline, red.current, others.label, others.is_other
+        ('red', 0.75, 0.5, 'all other values', True)
     """
     sides = []
+    totals: list[float] = []
     for i, side in enumerate(("baseline", "current")):
         counts = histogram[side]
         if counts is None:
             sides.append([None] * (len(histogram["values"]) + 1))
+            totals.append(0.0)
             continue
         every = [*counts, histogram["other"][i]]
-        total = sum(every) or 1
-        sides.append([value / total for value in every])
-    labels = [visible(value) or "(empty text)" for value in histogram["values"]]
-    rows = [CategoryRow(*row) for row in zip(labels, *sides)]
+        totals.append(sum(every))
+        sides.append([value / (totals[-1] or 1) for value in every])
+    shown = labels(histogram["values"], VALUE_LIMIT)
+    rows = []
+    for value, old, new in zip(histogram["values"], *sides):
+        whole = visible(value) if len(value) > VALUE_LIMIT else None
+        turn = _turn(old, new, totals) if is_exact else ""
+        label = shown[value] or "(empty text)"
+        rows.append(CategoryRow(label, old, new, whole=whole, turn=turn))
     if any(side[-1] for side in sides):
-        rows.append(CategoryRow("all other values", sides[0][-1], sides[1][-1], is_other=True))
+        unlisted = histogram.get("unlisted")
+        label = count(unlisted, "other value") if unlisted else "all other values"
+        rows.append(CategoryRow(label, sides[0][-1], sides[1][-1], is_other=True))
     return tuple(rows)
+
+
+def _turn(old: float | None, new: float | None, totals: Sequence[float]) -> str:
+    """Whether a value is new or gone: of one side so many would be expected on the other."""
+    if old == 0 and new and new * totals[0] >= _EXPECTED:
+        return "new"
+    return "gone" if new == 0 and old and old * totals[1] >= _EXPECTED else ""
 
 
 def category_paths(rows: Sequence[CategoryRow]) -> tuple[str | None, str | None]:
@@ -251,6 +291,8 @@ def category_paths(rows: Sequence[CategoryRow]) -> tuple[str | None, str | None]
         >>> category_paths([CategoryRow("red", 0.5, None)])
         ('M100 100V0H900V100Z', None)
     """
+    # All others together would make the rest invisible.
+    rows = [row for row in rows if not row.is_other]
     sides = [[row.baseline for row in rows], [row.current for row in rows]]
     top = max((share for side in sides for share in side if share is not None), default=0) or 1.0
     both = all(share is not None for side in sides for share in side)
@@ -324,7 +366,9 @@ def _value_ticks(edges: Sequence[float]) -> list[tuple[float, str]]:
     ]
 
 
-def _description(histogram: Mapping[str, Any], shares: Mapping[str, Sequence[float] | None]) -> str:
+def _description(
+    histogram: Mapping[str, Any], shares: Mapping[str, Sequence[float] | None], quantity: Quantity
+) -> str:
     edges = histogram["edges"]
     texts = []
     for side, share in shares.items():
@@ -335,10 +379,11 @@ def _description(histogram: Mapping[str, Any], shares: Mapping[str, Sequence[flo
         where = (
             f"at {bin_value(edges[i], edges[i + 1])}"
             if has_single_values(histogram)
-            else f"from {number(edges[i])} to {number(edges[i + 1])}"
+            else f"from {quantity.text(edges[i])} to {quantity.text(edges[i + 1])}"
         )
         texts.append(
             f"{side.capitalize()}: most values, {percent(inner[i])}, {where}; {percent(share[0])} "
-            f"below {number(edges[0])}, {percent(share[-1])} above {number(edges[-1])}."
+            f"below {quantity.text(edges[0])}, {percent(share[-1])} above "
+            f"{quantity.text(edges[-1])}."
         )
     return " ".join(texts)

@@ -24,6 +24,8 @@ from tfx_wine_ext.documents import (
 from tfx_wine_ext.drift.ranking import WORST_FIRST
 
 _VERDICT = one_of(*WORST_FIRST)
+# What the numbers of a column may be, all in microseconds.
+_TIME = one_of("date", "timestamp", "time", "duration")
 
 
 def _positive(value: Any) -> Problem | None:
@@ -82,7 +84,8 @@ _NUMERIC = record(
     }
 )
 _CATEGORICAL = record(
-    {"values": list_of(text), "baseline": _COUNTS, "current": _COUNTS, "other": _PAIR}
+    {"values": list_of(text), "baseline": _COUNTS, "current": _COUNTS, "other": _PAIR},
+    {"unlisted": whole_number},
 )
 _QUARTILES = ("min", "p25", "median", "p75", "max")
 _STATISTICS_FIELDS = record(
@@ -179,12 +182,14 @@ DRIFT = record(
                     "reasons": list_of(text),
                     "n_baseline": optional(_positive),
                     "n_current": optional(_positive),
+                    "time": optional(_TIME),
+                    "growth": optional(record({"certain": boolean, "judged": boolean})),
                 },
             )
         ),
         "config": _config,
     },
-    {"lost_baseline": optional(mapping_of(anything))},
+    {"lost_baseline": optional(mapping_of(anything)), "reason_kinds": list_of(text)},
 )
 
 _SHAPE = optional(list_of(whole_number))
@@ -234,7 +239,9 @@ _SCORE = record(
         "direction": _OPTIONAL_TEXT,
         "before": _number_or_words,
         "after": _number_or_words,
-    }
+    },
+    # Earlier releases did not say.
+    {"time": optional(_TIME), "by_chance": boolean},
 )
 _UNREAD = list_of(
     record(
@@ -297,6 +304,8 @@ _RUN = record(
                     "share_drifted": _OPTIONAL_NUMBER,
                     "baseline_span_date": _OPTIONAL_TEXT,
                     "lost_baseline": _OPTIONAL_TEXT,
+                    "features_warned": _OPTIONAL_WHOLE,
+                    "reason_kinds": list_of(text),
                 },
             )
         ),
@@ -370,7 +379,8 @@ HISTORY = record(
                     "name": text,
                     **dict.fromkeys(("scores", "limits"), list_of(_OPTIONAL_NUMBER)),
                     **dict.fromkeys(("verdicts", "metrics"), list_of(_OPTIONAL_TEXT)),
-                }
+                },
+                {"by_chance": list_of(_OPTIONAL_FLAG)},
             )
         ),
         "correlations": list_of(_CORRELATION),

@@ -8,13 +8,14 @@ from __future__ import annotations
 import datetime
 import math
 import unicodedata
+from collections.abc import Iterable, Mapping
 
 # Characters that cannot be seen or that move their neighbours: controls, formats (among them the
 # marks that turn the direction of text around), halves of surrogate pairs, line and paragraph
 # separators. The two joiners stay, since Persian, Hindi and emoji are misspelt without them.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
-_NO_BREAK = "\u00a0"
+NO_BREAK = "\u00a0"
 
 
 def visible(text: str, limit: int | None = None) -> str:
@@ -35,12 +36,81 @@ def visible(text: str, limit: int | None = None) -> str:
         'xxxxxx…xx'
     """
     if limit is not None and len(text) > limit:
-        end = limit // 3 - 1
-        text = f"{text[: limit - end - 1]}…{text[len(text) - end :]}"
+        text = _cut(text, limit)
     shown = "".join(map(_visible_character, text))
     inner = shown.strip(" ")
     start = len(shown) - len(shown.lstrip(" "))
     return "·" * start + inner + "·" * (len(shown) - start - len(inner))
+
+
+def _cut(text: str, limit: int) -> str:
+    end = limit // 3 - 1
+    return f"{text[: limit - end - 1]}…{text[len(text) - end :]}"
+
+
+def labels(names: Iterable[str], limit: int) -> dict[str, str]:
+    r"""Names fit to be shown, of which no two look alike: long ones are cut in the middle.
+
+    Where names that are cut would look alike, they are cut around what tells them apart.
+
+    Args:
+        names: Of the columns, say; those that occur several times are one.
+        limit: Length of a label, at least 16; a few more characters where a character is unseen.
+
+    Returns:
+        The label of each name.
+
+    Example:
+        >>> names = [f"{'head' * 9}_{i}_{'tail' * 9}" for i in (1, 2)]
+        >>> list(labels(names, 20).values())
+        ['headhea…ead_1_ta…ail', 'headhea…ead_2_ta…ail']
+    """
+    names = list(dict.fromkeys(names))
+    found = {name: visible(name, limit) for name in names}
+    groups = _alike(found)
+    while groups:
+        group = groups.pop()
+        found.update(_around_difference(group, limit))
+        again = _alike({name: found[name] for name in group})
+        groups += [each for each in again if len(each) < len(group)]
+    taken: set[str] = set()
+    # Short names keep theirs; what is left to look alike is numbered.
+    for name in sorted(names, key=lambda name: len(name) > limit):
+        label, number = found[name], 1
+        while label in taken:
+            number += 1
+            label = f"{visible(name, limit - 6)} ({number})"
+        taken.add(label)
+        found[name] = label
+    return found
+
+
+def _alike(found: Mapping[str, str]) -> list[list[str]]:
+    groups: dict[str, list[str]] = {}
+    for name, label in found.items():
+        if "…" in label:
+            groups.setdefault(label, []).append(name)
+    return [group for group in groups.values() if len(group) > 1]
+
+
+def _around_difference(names: list[str], limit: int) -> dict[str, str]:
+    """Cuts names at both sides of where they begin to differ."""
+    first, last = min(names), max(names)
+    start = next((i for i, (x, y) in enumerate(zip(first, last)) if x != y), len(first))
+    head, tail = limit // 3 + 1, limit // 6
+    middle = limit - head - tail - 2
+    shown = {}
+    for name in names:
+        # A few characters that all have, for orientation, and what comes after them.
+        at = max(0, min(start - middle // 2, len(name) - tail - middle))
+        if at <= head:
+            cut = f"{name[: limit - tail - 1]}…{name[-tail:]}"
+        elif at + middle >= len(name) - tail:
+            cut = f"{name[:head]}…{name[len(name) - (limit - head - 1) :]}"
+        else:
+            cut = f"{name[:head]}…{name[at : at + middle]}…{name[-tail:]}"
+        shown[name] = visible(cut if len(name) > limit else name)
+    return shown
 
 
 def _visible_character(character: str) -> str:
@@ -134,7 +204,7 @@ def percent(share: float | None) -> str:
         shown = f"{hundredths:.2g}" if hundredths < 10 else f"{hundredths:.1f}"
     else:
         shown = f"{hundredths:.0f}"
-    return f"{shown}{_NO_BREAK}%"
+    return f"{shown}{NO_BREAK}%"
 
 
 def probability(value: float | None) -> str:

@@ -1,1 +1,1 @@
-"""Strategies for TFX's `Resolver`: they pick inputs from the metadata store."""
+"""Strategies for TFX's `Resolver`, which pick inputs from the metadata store."""

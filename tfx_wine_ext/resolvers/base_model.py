@@ -1,4 +1,4 @@
-"""Which model a warm start goes on from: a strategy for TFX's `Resolver`."""
+"""A strategy for TFX's `Resolver` that picks the base model of a warm start."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ MODEL_BLESSING_KEY = "model_blessing"
 
 
 class BaseModelStrategy(ResolverStrategy):
-    """The one model that a warm start may go on from; none if there is none yet.
+    """Picks the model that a warm start may continue from, or none if there is none yet.
 
-    Whether it is gone on from is decided by `WarmStartTrainer`'s driver, which takes `base` and
-    `pinned` from here: they are said once.
+    The driver of `WarmStartTrainer` takes `base` and `pinned` from here and decides whether to use
+    the model.
 
     Args:
         base: ``latest_blessed`` (default), ``latest`` or ``pinned``; see `WarmStartConfig`.
-        pinned: Artifact id or URI, for ``pinned`` alone.
+        pinned: Artifact id or URI, for ``pinned`` only.
 
     Raises:
-        ValueError: `base` is none of these, or `pinned` does not go with it.
+        ValueError: `base` is another value, or `pinned` does not fit it.
 
     Example:
         >>> from tfx.dsl.components.common.resolver import Resolver
@@ -50,24 +50,24 @@ class BaseModelStrategy(ResolverStrategy):
     def resolve_artifacts(
         self, store: metadata_store.MetadataStore, input_dict: dict[str, list[types.Artifact]]
     ) -> dict[str, list[types.Artifact]] | None:
-        """Picks one model, or none, and its blessing where that matters.
+        """Picks at most one model and, for ``latest_blessed``, its blessing.
 
         Args:
             store: The metadata store.
             input_dict: ``model`` and, for ``latest_blessed``, ``model_blessing``.
 
         Raises:
-            ValueError: a key is missing.
+            ValueError: A key is missing.
         """
-        wanted = [MODEL_KEY, *([MODEL_BLESSING_KEY] if self._base == "latest_blessed" else [])]
-        require(input_dict, *wanted)
+        required = [MODEL_KEY, *([MODEL_BLESSING_KEY] if self._base == "latest_blessed" else [])]
+        require(input_dict, *required)
         if self._base == "latest_blessed":
-            found = LatestBlessedModelStrategy().resolve_artifacts(
-                store, {key: input_dict[key] for key in wanted}
+            blessed = LatestBlessedModelStrategy().resolve_artifacts(
+                store, {key: input_dict[key] for key in required}
             )
-            return {**input_dict, **(found or {})}
+            return {**input_dict, **(blessed or {})}
         models = sorted(input_dict[MODEL_KEY], key=lambda model: model.id)
         if self._base == "pinned":
             pinned = self._pinned
-            models = [each for each in models if pinned in (each.id, str(each.id), each.uri)]
+            models = [model for model in models if pinned in (model.id, str(model.id), model.uri)]
         return {**input_dict, MODEL_KEY: models[-1:]}

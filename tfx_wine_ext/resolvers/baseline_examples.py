@@ -1,11 +1,11 @@
-"""Which Examples new ones are compared with: strategies for the baseline of a drift report.
+"""Strategies for TFX's `Resolver` that pick the baseline of a drift report.
 
-Each resolves the channel that the Resolver calls ``baseline``; where there is no baseline, it is
-empty, which `DriftReport` takes for a first run.
+Each resolves the Resolver's channel ``baseline``. Without a baseline the channel is empty, which
+`DriftReport` treats as a first run.
 
-They go by the metadata alone. Where the files of what they pick are gone, nothing else is picked
-in its stead, which would be another comparison than the one asked for: `DriftReport` says that
-there is no baseline, and why.
+The strategies use metadata only. If the files of the chosen Examples are gone, they choose no
+substitute, since that would be another comparison than requested: `DriftReport` reports that there
+is no baseline, and why.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ _Artifacts = dict[str, list[types.Artifact]]
 
 
 class PreviousSpanStrategy(ResolverStrategy):
-    """The Examples of the span before the current one, in their latest version.
+    """Picks the latest version of the Examples of the span before the current one.
 
-    The previous span is the largest number below the current one; gaps do not matter. Of several
-    artifacts of one span and version, the one made last is taken.
+    The previous span is the largest number below the current one; gaps do not matter. If several
+    artifacts have the same span and version, the newest is taken.
 
     Example:
         >>> from tfx.dsl.components.common.resolver import Resolver
@@ -56,21 +56,23 @@ class PreviousSpanStrategy(ResolverStrategy):
     def resolve_artifacts(
         self, store: metadata_store.MetadataStore, input_dict: _Artifacts
     ) -> _Artifacts | None:
-        """Picks one artifact, or none, from ``baseline``.
+        """Picks at most one artifact from ``baseline``.
 
         Args:
             store: The metadata store.
-            input_dict: ``current``: the Examples of this run; in a notebook, where TFX finds those
-                of all runs, the ones given out last are meant. ``baseline``: all that may be one.
+            input_dict: ``current``: the Examples of this run (in a notebook TFX finds those of all
+                runs, and the last published ones are used). ``baseline``: all candidates.
 
         Raises:
-            ValueError: a key is missing, or the current Examples have no span.
+            ValueError: A key is missing, or the current Examples have no span.
         """
         require(input_dict, CURRENT_KEY, BASELINE_KEY)
         current = input_dict[CURRENT_KEY]
-        given_out = last_output(store, [artifact.id for artifact in current])
-        current = sorted(current, key=lambda each: (given_out.get(each.id, 0), each.id))[-1:]
-        found: list[types.Artifact] = []
+        published = last_output(store, [artifact.id for artifact in current])
+        current = sorted(
+            current, key=lambda artifact: (published.get(artifact.id, 0), artifact.id)
+        )[-1:]
+        baseline: list[types.Artifact] = []
         if current:
             span = span_of(current[0])
             if span is None:
@@ -78,13 +80,15 @@ class PreviousSpanStrategy(ResolverStrategy):
                     f"current: expected Examples with a span, found none on {current[0].uri}: "
                     "give the input a pattern with {SPAN}, or pin the baseline"
                 )
-            earlier = [each for each in input_dict[BASELINE_KEY] if _span(each) < span]
-            found = _latest_of_span(earlier)
-        return {**input_dict, CURRENT_KEY: current, BASELINE_KEY: found}
+            earlier = [
+                candidate for candidate in input_dict[BASELINE_KEY] if _span(candidate) < span
+            ]
+            baseline = _latest_of_span(earlier)
+        return {**input_dict, CURRENT_KEY: current, BASELINE_KEY: baseline}
 
 
 class PinnedSpanStrategy(ResolverStrategy):
-    """The Examples of one span, whatever comes after.
+    """Picks the Examples of a fixed span.
 
     Args:
         span: Number of the span.
@@ -103,7 +107,7 @@ class PinnedSpanStrategy(ResolverStrategy):
         ['baseline']
     """
 
-    # `DriftReport` fails where the files of this one are gone: the author chose it.
+    # The author chose this baseline, so `DriftReport` fails if its files are gone.
     PINS: ClassVar[bool] = True
 
     def __init__(self, span: int, version: int | None = None) -> None:
@@ -113,26 +117,26 @@ class PinnedSpanStrategy(ResolverStrategy):
     def resolve_artifacts(
         self, store: metadata_store.MetadataStore, input_dict: _Artifacts
     ) -> _Artifacts | None:
-        """Picks one artifact, or none, from ``baseline``.
+        """Picks at most one artifact from ``baseline``.
 
         Raises:
             ValueError: ``baseline`` is missing.
         """
         require(input_dict, BASELINE_KEY)
         pinned = [
-            each
-            for each in input_dict[BASELINE_KEY]
-            if _span(each) == self._span and self._version in (None, _version(each))
+            candidate
+            for candidate in input_dict[BASELINE_KEY]
+            if _span(candidate) == self._span and self._version in (None, _version(candidate))
         ]
         return {**input_dict, BASELINE_KEY: _latest_of_span(pinned)}
 
 
 class BlessedModelExamplesStrategy(ResolverStrategy):
-    """The Examples that the latest blessed model was trained on, found by its lineage.
+    """Picks the Examples that the latest blessed model was trained on, by its lineage.
 
-    What a model in production has learnt from is what new data must be like. Examples that
-    Transform or other components made of others do not matter: of those in ``baseline``, the
-    nearest ones on the way back from the model are taken; of several, the one made last.
+    New data should resemble what the model in production was trained on. Intermediate Examples,
+    such as those of Transform, are skipped: the strategy takes the candidates in ``baseline`` that
+    are nearest to the model in its lineage, and of several the newest.
 
     Example:
         >>> from tfx.dsl.components.common.resolver import Resolver
@@ -152,27 +156,27 @@ class BlessedModelExamplesStrategy(ResolverStrategy):
     def resolve_artifacts(
         self, store: metadata_store.MetadataStore, input_dict: _Artifacts
     ) -> _Artifacts | None:
-        """Picks the latest blessed model, and from ``baseline`` what it was trained on.
+        """Picks the latest blessed model, and from ``baseline`` the Examples it was trained on.
 
         Raises:
-            ValueError: a key is missing.
+            ValueError: A key is missing.
         """
         require(input_dict, MODEL_KEY, MODEL_BLESSING_KEY, BASELINE_KEY)
         blessed = LatestBlessedModelStrategy().resolve_artifacts(
             store, {key: input_dict[key] for key in (MODEL_KEY, MODEL_BLESSING_KEY)}
         )
         assert blessed is not None
-        candidates = {each.id: each for each in input_dict[BASELINE_KEY]}
-        found = [
+        candidates = {candidate.id: candidate for candidate in input_dict[BASELINE_KEY]}
+        trained_on = [
             candidates[ancestor]
             for model in blessed[MODEL_KEY]
             for ancestor in nearest_ancestors(store, model.id, candidates)
         ]
-        return {**input_dict, **blessed, BASELINE_KEY: found[-1:]}
+        return {**input_dict, **blessed, BASELINE_KEY: trained_on[-1:]}
 
 
 def _span(artifact: types.Artifact) -> float:
-    """The span; one that has none is after all others."""
+    """Returns the span; infinity without one, to sort last."""
     span = span_of(artifact)
     return float("inf") if span is None else span
 
@@ -183,4 +187,6 @@ def _version(artifact: types.Artifact) -> int:
 
 
 def _latest_of_span(artifacts: list[types.Artifact]) -> list[types.Artifact]:
-    return sorted(artifacts, key=lambda each: (_span(each), _version(each), each.id))[-1:]
+    return sorted(
+        artifacts, key=lambda artifact: (_span(artifact), _version(artifact), artifact.id)
+    )[-1:]

@@ -1,4 +1,4 @@
-"""What all strategies ask of the channels that a Resolver gives them."""
+"""Checks of a Resolver's channels, shared by the strategies."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Any
 
 
 def require(input_dict: Mapping[str, Any], *names: str) -> None:
-    """Checks that the channels that a strategy reads are there.
+    """Checks that the Resolver has the channels that a strategy reads.
 
     Args:
-        input_dict: What a strategy resolves, by the names of the Resolver's channels.
-        *names: Of those that it reads.
+        input_dict: Artifacts by the names of the Resolver's channels.
+        *names: Names of the required channels.
 
     Raises:
-        ValueError: one is missing; the message names it.
+        ValueError: A channel is missing; the message names it.
 
     Example:
         >>> require({"model": []}, "model")

@@ -1,11 +1,11 @@
-"""A testing kit for TFX components: fake metadata, artifacts on disk, one launch by either path.
+"""A testing kit for TFX components: metadata stores, artifacts on disk, launches on both paths.
 
 A component is tested as its users run it: with its real driver, executor and publisher, against a
-real ML Metadata store, by the launcher of LocalDagRunner (`path="ir"`) and by that of
-InteractiveContext (`path="notebook"`). Only the place of the store is not real: it is in memory.
+real ML Metadata store, with the launcher of LocalDagRunner (`path="ir"`) or of InteractiveContext
+(`path="notebook"`). The store is in memory by default.
 
-Names are loaded when first used, so that importing this package imports neither TFX nor
-TensorFlow. `FakeMetadata` and `parquet_file` never do.
+Names are loaded on first use: importing this package imports neither TFX nor TensorFlow.
+`FakeMetadata` and `parquet_file` never import them.
 """
 
 from __future__ import annotations
@@ -83,5 +83,5 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    """Lists the public names, loaded or not."""
+    """Lists the public names, loaded or not; no module that happens to be imported."""
     return list(__all__)

@@ -1,8 +1,8 @@
-"""Artifacts on disk, as TFX's own components would have written them.
+"""Writes artifacts to disk, as TFX's own components do.
 
-Builders return TFX artifacts that no store knows yet; `launch` registers those that it is given.
-Each writes into a folder of the caller's (pytest's `tmp_path / "examples"`), which must be new or
-empty, so that no file of an earlier artifact is read as one of this.
+Builders return TFX artifacts that are not in a store yet; `launch` registers its inputs. Each
+builder writes into a folder that the caller gives (such as pytest's `tmp_path / "examples"`). The
+folder must be new or empty, so that it holds no files of an earlier artifact.
 """
 
 from __future__ import annotations
@@ -41,25 +41,26 @@ if TYPE_CHECKING:
 _TF_EXAMPLE = "FORMAT_TF_EXAMPLE"
 _PARQUET = "FORMAT_PARQUET"
 
-# The names that TFX's components give to these files; their readers expect them.
+# TFX's components write these file names, and their readers expect them.
 _STATISTICS_FILE = "FeatureStats.pb"
 _SCHEMA_FILE = "schema.pbtxt"
 
 AnyArtifact = Union["Artifact", ArtifactRecord]
+"""An artifact of TFX, or the record of one that a launch returned."""
 
 
 def as_channel(*artifacts: AnyArtifact) -> Channel:
-    """Makes the channel that a component takes as an input.
+    """Makes a channel, for use as a component's input.
 
     Args:
-        *artifacts: One or more of one type: from a builder of this module, from
+        *artifacts: One or more artifacts of one type, from a builder of this module, from
             `LaunchResult.outputs` or from `RecordedMetadata.artifacts`.
 
     Returns:
         A channel with these artifacts.
 
     Raises:
-        ValueError: No artifact is given, or artifacts of several types.
+        ValueError: No artifacts are given, or they have several types.
 
     Example:
         >>> from tfx.types import standard_artifacts
@@ -88,21 +89,21 @@ def examples_artifact(
     Args:
         folder: Where to write; becomes the artifact's URI.
         splits: Rows per split, e.g. `{"train": [{"x": 1.5}], "eval": table}`, as for `as_table`.
-            As tf.Examples, booleans and integers become int64, floating point float32, strings and
-            binary become bytes; a list becomes several values, a null an absent feature.
-        span: The artifact's span, as the property that its type declares and as the custom
-            property that the drivers of TFX's own ExampleGens write.
-        version: The artifact's version, likewise. Default: none, as of an ExampleGen whose input
-            pattern has no `{VERSION}`.
-        payload_format: `FORMAT_TF_EXAMPLE` (one compressed TFRecord file per split; the default,
-            as it is TFX's) or `FORMAT_PARQUET` (one Parquet file per split; types are kept, but a
-            value becomes a list of one, since TFX's components read nothing but lists).
+            In tf.Examples, booleans and integers become int64, floats float32, and strings and
+            binary bytes; a list becomes several values, and a null an absent feature.
+        span: The artifact's span, set as the property that its type declares and as the custom
+            property that TFX's own ExampleGens set.
+        version: The artifact's version, set likewise. Default: none, as for an ExampleGen whose
+            input pattern has no `{VERSION}`.
+        payload_format: `FORMAT_TF_EXAMPLE` (TFX's default and ours: one compressed TFRecord file
+            per split) or `FORMAT_PARQUET` (one Parquet file per split; types are kept, but each
+            value becomes a list of one, since TFX's components only read lists).
 
     Returns:
         A `standard_artifacts.Examples`.
 
     Raises:
-        ValueError: The payload format is another one, `splits` is empty, or the folder has files.
+        ValueError: `payload_format` is another value, `splits` is empty, or the folder has files.
         TypeError: A column has a type that a tf.Example cannot hold; the message names it.
 
     Example:
@@ -142,22 +143,21 @@ def examples_artifact(
 
 
 def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]]]:
-    """Reads a split of an Examples artifact back, whoever wrote it.
+    """Reads a split of any Examples artifact.
 
     Args:
-        artifact: With the payload format tf.Example or Parquet.
-        split: Its name.
+        artifact: An artifact with the payload format tf.Example or Parquet.
+        split: Name of the split.
 
     Returns:
-        One dict per example, in the order of the file names and within a file of its records:
-        feature name to its values, `[]` for a present feature without values. Strings are
-        `bytes` in tf.Examples, and what Arrow makes of them in Parquet. A feature that is absent
-        (a null in Parquet) is not in the dict.
+        One dict of values by feature name per example, ordered by file name and record. A feature
+        that is present without values has `[]`; an absent feature (a null in Parquet) is not in the
+        dict. Strings are `bytes` in tf.Examples, and Arrow's Python values in Parquet.
 
     Raises:
-        ValueError: There is no such split on disk (the message lists those that are); one of its
-            files is missing, or a gzip file without a byte (`LostRowsError`); or there are not as
-            many examples as ParquetExampleGen recorded.
+        ValueError: The split is not on disk (the message lists those that are); one of its files is
+            missing or is an empty gzip file (`LostRowsError`); or the number of examples differs
+            from the one that ParquetExampleGen recorded.
 
     Example:
         See `examples_artifact`.
@@ -183,7 +183,7 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
             )
             continue
         with opened(str(path)):
-            pass  # Refused if it is called .gz and has not one byte, which TensorFlow takes.
+            pass  # Refuses an empty .gz file, which TensorFlow accepts.
         compression = "GZIP" if path.suffix == ".gz" else ""
         for record in tf.data.TFRecordDataset(str(path), compression).as_numpy_iterator():
             features = tf.train.Example.FromString(record).features.feature
@@ -243,8 +243,8 @@ def statistics_artifact(
 ) -> Artifact:
     """Writes an ExampleStatistics artifact with what TFDV computes, as StatisticsGen does.
 
-    The rows are encoded as tf.Examples first, so that types and missing values are counted as
-    they are downstream of an ExampleGen. TFDV's in-memory computation is used: no Beam pipeline.
+    The rows are first encoded as tf.Examples, so that types and missing values are counted as
+    downstream of an ExampleGen. TFDV computes in memory, without a Beam pipeline.
 
     Args:
         folder: Where to write; becomes the artifact's URI.
@@ -284,8 +284,8 @@ def model_artifact(folder: str | os.PathLike[str], save: Callable[[str], Any]) -
 
     Args:
         folder: Where to write; becomes the artifact's URI.
-        save: Called with the path of the artifact's serving folder (`Format-Serving`, which
-            exists); writes the model there, e.g. `lambda path: tf.saved_model.save(model, path)`.
+        save: Writes the model; called with the path of the artifact's existing serving folder
+            (`Format-Serving`), e.g. `lambda path: tf.saved_model.save(model, path)`.
 
     Returns:
         A `standard_artifacts.Model`.
@@ -311,18 +311,18 @@ def model_artifact(folder: str | os.PathLike[str], save: Callable[[str], Any]) -
 def _claim(
     artifact: Artifact, folder: str | os.PathLike[str], splits: Mapping[str, Rows] | None = None
 ) -> Path:
-    """Makes the folder of an artifact and sets its URI, and its split names if it has splits."""
+    """Creates the folder of an artifact and sets its URI, and its split names if it has splits."""
     folder = Path(folder)
     if splits is not None:
         if not splits:
             raise ValueError("splits: expected one or more splits with their rows, found none")
         artifact.splits = list(splits)
     folder.mkdir(parents=True, exist_ok=True)
-    found = sorted(path.name for path in folder.iterdir())
-    if found:
+    existing = sorted(path.name for path in folder.iterdir())
+    if existing:
         raise ValueError(
             f"{folder}: expected a new or empty folder for the {artifact.type_name} artifact, "
-            f"found {', '.join(found)}"
+            f"found {', '.join(existing)}"
         )
     artifact.uri = str(folder)
     return folder
@@ -344,7 +344,7 @@ def _tf_examples(table: pa.Table) -> list[bytes]:
 
 
 def _with_lists(table: pa.Table) -> pa.Table:
-    """Makes a list of one of each value that is not in a list; a null stays one."""
+    """Wraps each value that is not in a list into a list of one; nulls stay nulls."""
     columns = {}
     for field, column in zip(table.schema, table.columns):
         if not pa.types.is_list(field.type) and not pa.types.is_large_list(field.type):
@@ -355,7 +355,7 @@ def _with_lists(table: pa.Table) -> pa.Table:
 
 
 def _encoder(field: pa.Field) -> Callable[[list[Any]], tf.train.Feature]:
-    """Chooses how the values of a column become a feature."""
+    """Returns the function that encodes a column's values as a feature."""
     is_list = pa.types.is_list(field.type) or pa.types.is_large_list(field.type)
     type_ = field.type.value_type if is_list else field.type
     if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
@@ -370,7 +370,7 @@ def _encoder(field: pa.Field) -> Callable[[list[Any]], tf.train.Feature]:
     if pa.types.is_binary(type_) or pa.types.is_large_binary(type_):
         return _bytes_feature
     if pa.types.is_null(type_):
-        # Of a column or list that never has a value, the kind is not known: a feature without one.
+        # A column or list without values has no known kind, so the feature has none.
         return lambda values: tf.train.Feature()
     raise TypeError(
         f"column {field.name!r}: expected integers, floating point, booleans, strings, binary or "

@@ -1,21 +1,20 @@
-"""Launches one component, as LocalDagRunner does or as InteractiveContext does.
+"""Launches one component, as LocalDagRunner or InteractiveContext does.
 
-Nothing of TFX is replaced. `path="ir"` compiles a pipeline of the one component and hands it to
-LocalDagRunner; in the compiled pipeline (the intermediate representation, IR) each input is made to
-refer to artifacts by their ids in the store. `path="notebook"` calls `InteractiveContext.run`.
-That method is decorated so as to do nothing outside of IPython; what is called is the method
-without the decorator, so that no part of the process is told that it runs in IPython.
+No part of TFX is replaced. `path="ir"` compiles a pipeline of the component and passes it to
+LocalDagRunner; in the compiled pipeline (the intermediate representation, IR) each input refers to
+artifacts by their ids in the store. `path="notebook"` calls `InteractiveContext.run` without its
+decorator, which would make it do nothing outside of IPython.
 
-What differs between the two is TFX's, and is worth a test of each:
+TFX's two paths differ, so test both:
 
-* Execution properties that an executor writes reach the store by the IR path only (as custom
+* On the IR path the store receives execution properties that an executor writes (as custom
   properties of the execution). A notebook stores them as they were before the executor ran (as
-  properties, and as strings). Properties of output artifacts reach it by both.
-* A failed execution ends as `FAILED` by the IR path, but stays `RUNNING` if it was the driver that
-  failed, and always in a notebook; but for drivers and executors that record it themselves
+  properties, and as strings). Properties of output artifacts reach the store on both paths.
+* On the IR path a failed execution ends as `FAILED`, but stays `RUNNING` if the driver failed. In a
+  notebook it always stays `RUNNING`. Drivers and executors can record failures themselves
   (`tfx_wine_ext.publishers.failure.records_failures`).
-* A notebook registers outputs before the executor runs, so that a failed execution leaves them
-  behind, with the state `UNKNOWN`. The IR path registers them when the execution has succeeded.
+* A notebook registers outputs before the executor runs, so a failed execution leaves them behind in
+  the state `UNKNOWN`. The IR path registers them after the execution has succeeded.
 """
 
 from __future__ import annotations
@@ -46,23 +45,23 @@ if TYPE_CHECKING:
 
 _PATHS = ("ir", "notebook")
 
-# Where TFX's IR launcher records a failure, as JSON: the custom property of the execution.
+# The custom property of an execution in which TFX's IR launcher records a failure, as JSON.
 _EXECUTION_RESULT = "__execution_result__"
 
 
 class LaunchError(RuntimeError):
-    """TFX did not run the component, and raised no error about it."""
+    """TFX did not run the component and raised no error."""
 
 
 @dataclass(frozen=True)
 class LaunchResult:
-    """What a launch did, as the metadata store has it.
+    """The result of a launch, as the metadata store records it.
 
     Attributes:
-        component_id: Of the component.
-        path: By which it was launched.
-        execution: Its one execution: state, properties, events. By the notebook path it lacks the
-            execution properties that the executor wrote: see this module's documentation.
+        component_id: Id of the component.
+        path: The launch path.
+        execution: The execution with its state, properties and events. On the notebook path it
+            lacks the execution properties that the executor wrote; see the module docstring.
     """
 
     component_id: str
@@ -71,17 +70,17 @@ class LaunchResult:
 
     @property
     def cached(self) -> bool:
-        """Whether the outputs of an earlier execution were used, and the executor did not run."""
+        """Whether outputs of an earlier execution were reused and the executor did not run."""
         return self.execution.state == "CACHED"
 
     @property
     def inputs(self) -> dict[str, list[ArtifactRecord]]:
-        """The artifacts read, by the key of the input."""
+        """The artifacts read, by input key."""
         return self._artifacts("INPUT")
 
     @property
     def outputs(self) -> dict[str, list[ArtifactRecord]]:
-        """The artifacts written, by the key of the output."""
+        """The artifacts written, by output key."""
         return self._artifacts("OUTPUT")
 
     def _artifacts(self, event_type: str) -> dict[str, list[ArtifactRecord]]:
@@ -105,27 +104,27 @@ def launch(
     """Runs driver, executor and publisher of one component.
 
     Args:
-        component: Whose inputs are channels of artifacts that exist: `as_channel(artifact)`. They
-            are registered in the store unless it has them. Make a new component for each launch:
-            drivers of the notebook path may change the one that they are given.
+        component: A component whose inputs are channels of existing artifacts, from
+            `as_channel(artifact)`. Artifacts that the store lacks are registered. Make a new
+            component for each launch: drivers on the notebook path may change it.
         pipeline_root: The folder for the outputs.
-        path: `ir`, as LocalDagRunner launches, or `notebook`, as InteractiveContext does.
-        store: Where metadata go. Default: a `FakeMetadata` for this launch only. Give one to launch
-            several times on it, or to see what a failed launch left.
-        enable_cache: Whether an earlier execution of the same component, inputs and properties,
-            pipeline name and path may stand in for this one. Off by default: a test means to run.
-        pipeline_name: Of the pipeline that the component is taken to be in.
-        beam_pipeline_args: For components that use Beam. Default: Beam's own, which is its
-            DirectRunner in this process.
+        path: `ir`, to launch as LocalDagRunner does, or `notebook`, as InteractiveContext does.
+        store: The metadata store. Default: a `FakeMetadata` for this launch only. Give a store to
+            launch several times with it, or to inspect a failed launch.
+        enable_cache: Whether to reuse an earlier execution of the same component, inputs,
+            properties, pipeline name and path. Off by default, so that a test runs the component.
+        pipeline_name: Name of the pipeline that the component belongs to.
+        beam_pipeline_args: Arguments for components that use Beam. Default: Beam's own, which
+            select the DirectRunner in this process.
 
     Returns:
-        What the store has of it. It can be read when the store is closed.
+        The recorded result. It can be read after the store is closed.
 
     Raises:
-        TypeError: `component` is not a component (an Importer and a Resolver are not).
-        ValueError: `path` is another one, or an input is not a channel of existing artifacts.
-        LaunchError: TFX did not run the component and raised nothing.
-        Exception: Whatever driver, executor or publisher raises.
+        TypeError: `component` is not a component (an Importer or a Resolver is not one).
+        ValueError: `path` is another value, or an input is not a channel of existing artifacts.
+        LaunchError: TFX did not run the component and raised no error.
+        Exception: Any error of driver, executor or publisher.
 
     Example:
         >>> import tempfile
@@ -178,7 +177,7 @@ def launch(
 
 
 class _OneComponentRunner(local_dag_runner.LocalDagRunner):
-    """LocalDagRunner, with the inputs of its one component given by artifact ids."""
+    """A LocalDagRunner for one component whose inputs are given by artifact ids."""
 
     def __init__(self, component_id: str, ids: dict[str, list[int]]) -> None:
         super().__init__()
@@ -190,7 +189,7 @@ class _OneComponentRunner(local_dag_runner.LocalDagRunner):
         [node] = [item.pipeline_node for item in pipeline.nodes]
         for key, ids in self._ids.items():
             spec = node.inputs.inputs[key]
-            # A channel is compiled to a query for the outputs of a component of this pipeline.
+            # TFX compiles a channel to a query for outputs of a component of this pipeline.
             spec.ClearField("channels")
             spec.static_inputs.artifact_ids.extend(ids)
         super().run_with_ir(pipeline, *args, **kwargs)
@@ -215,7 +214,7 @@ def _launch_by_ir(
             "required input has no artifacts or a condition does not hold"
         )
     execution = metadata.execution(executions[0].id)
-    # LocalDagRunner passes over inputs that cannot be resolved: it publishes the failure, no more.
+    # LocalDagRunner raises nothing if inputs cannot be resolved: it only publishes the failure.
     if execution.state == "FAILED":
         result = json.loads(execution.custom_properties[_EXECUTION_RESULT])
         # The message is a traceback, whose last line is the error.
@@ -225,13 +224,13 @@ def _launch_by_ir(
 
 
 def _artifacts_of(component: base_component.BaseComponent, key: str) -> list[Artifact]:
-    """Returns the artifacts that the channel of an input holds."""
+    """Returns the artifacts in the channel of an input."""
     channel = component.inputs[key]
     artifacts = list(channel.get()) if hasattr(channel, "get") else []
     if not artifacts or not all(artifact.uri for artifact in artifacts):
         raise ValueError(
             f"{component.id}: input {key!r}: expected a channel of artifacts that exist, found "
-            f"{type(channel).__name__} {channel!r}. Give as_channel(artifact): of an artifact "
-            "builder, or of the outputs of an earlier launch"
+            f"{type(channel).__name__} {channel!r}. Give as_channel(artifact), with an artifact "
+            "from a builder or from the outputs of an earlier launch"
         )
     return artifacts

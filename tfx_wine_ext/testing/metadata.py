@@ -1,10 +1,10 @@
-"""Metadata stores for tests: in memory or in a file, and read as plain Python values.
+"""Metadata stores for tests, in memory or in a file, read as plain Python values.
 
 TFX opens a new connection to ML Metadata (MLMD) for every step of a launch. MLMD's own
-`ConnectionConfig(fake_database=...)` is a new, empty database for each connection, so that it fails
-in every runner. `FakeMetadata` is a database that all connections of this process share: SQLite
-keeps it in memory under a name of its own (https://www.sqlite.org/sharedcache.html, "In-memory
-databases and shared cache"), and nothing in TFX or MLMD has to be replaced for that.
+`ConnectionConfig(fake_database=...)` makes a new, empty database for each connection, so it fails
+in every runner. All connections of this process share the database of a `FakeMetadata`: SQLite
+keeps it in memory under a unique name (https://www.sqlite.org/sharedcache.html, "In-memory
+databases and shared cache"). No part of TFX or MLMD is replaced.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
 
 _Self = TypeVar("_Self", bound="RecordedMetadata")
 
-# TFX stores a JSON property that is not an object as a struct of this one field.
+# TFX stores a JSON property that is not an object as a struct with this single field.
 _JSON_VALUE_FIELD = "__value__"
 
 
 @dataclass(frozen=True)
 class ArtifactRecord:
-    """An artifact as the metadata store has it.
+    """An artifact in the metadata store.
 
     Attributes:
-        id: The store's number for it.
+        id: Its id in the store.
         type: The name of its type, e.g. `Examples`.
         uri: Where its files are.
-        state: `LIVE`, `PENDING`, `UNKNOWN`, ...: the name of the state in MLMD.
-        properties: The properties that its type declares and that are set, as `int`, `float`,
-            `str`, `bool`, or for JSON values `dict`, `list`, ...
+        state: The name of its MLMD state: `LIVE`, `PENDING`, `UNKNOWN`, ...
+        properties: The set properties that its type declares, as `int`, `float`, `str`, `bool`, or
+            for JSON values `dict`, `list`, ...
         custom_properties: The properties that its type does not declare, likewise.
     """
 
@@ -57,7 +57,7 @@ class ArtifactRecord:
         """Makes the TFX artifact of this record, e.g. a `standard_artifacts.Examples`.
 
         Returns:
-            A new object at every call, so that changing it changes neither record nor store.
+            A new object at every call; changing it changes neither record nor store.
         """
         from tfx.types import artifact_utils
 
@@ -69,12 +69,12 @@ class ArtifactRecord:
 
 @dataclass(frozen=True)
 class EventRecord:
-    """That an execution read or wrote an artifact.
+    """The record that an execution read or wrote an artifact.
 
     Attributes:
-        type: `INPUT` or `OUTPUT` (or another name of `ml_metadata.proto.Event.Type`).
-        path: The key of the input or output, and the place in its list: `("examples", 0)`.
-        artifact: What was read or written.
+        type: `INPUT` or `OUTPUT` (or another name in `ml_metadata.proto.Event.Type`).
+        path: The key of the input or output, and the index in its list: `("examples", 0)`.
+        artifact: The artifact read or written.
     """
 
     type: str
@@ -84,17 +84,17 @@ class EventRecord:
 
 @dataclass(frozen=True)
 class ExecutionRecord:
-    """An execution as the metadata store has it.
+    """An execution in the metadata store.
 
     Attributes:
-        id: The store's number for it.
+        id: Its id in the store.
         type: The name of its type: the class path of the component.
-        state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...: the name of the state in MLMD. A
-            failed execution stays `RUNNING` where nobody records the failure. TFX does not in a
+        state: The name of its MLMD state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ... A failed
+            execution stays `RUNNING` if its failure is not recorded; TFX does not record it in a
             notebook, nor under the IR launcher if the driver failed.
-        properties: What its type declares. The notebook path stores the execution properties here,
-            as strings, among `state`, `run_id`, `component_id`, ...
-        custom_properties: The rest. The IR path stores the execution properties here.
+        properties: The properties that its type declares. The notebook path stores the execution
+            properties here, as strings, beside `state`, `run_id`, `component_id`, ...
+        custom_properties: All others. The IR path stores the execution properties here.
         events: What it read and wrote, ordered by type and path.
     """
 
@@ -107,26 +107,26 @@ class ExecutionRecord:
 
 
 class RecordedMetadata:
-    """A metadata store that stays open, and whose content is read as plain records.
+    """An open metadata store whose content can be read as plain records.
 
-    Use one of its two kinds: `FakeMetadata` or `SqliteMetadata`. Both are context managers.
+    Use a subclass: `FakeMetadata` or `SqliteMetadata`. Both are context managers.
 
     Attributes:
-        connection_config: What a pipeline or an `InteractiveContext` takes as its
-            `metadata_connection_config` to work on this store.
+        connection_config: The `metadata_connection_config` for a pipeline or an
+            `InteractiveContext` that uses this store.
     """
 
     def __init__(self, connection_config: metadata_store_pb2.ConnectionConfig) -> None:
-        """Opens the store, and makes its tables if there are none.
+        """Opens the store, and creates its tables if there are none.
 
         Args:
-            connection_config: Of the store.
+            connection_config: MLMD's configuration of the store.
         """
         self.connection_config = connection_config
         self._store: mlmd.MetadataStore | None = mlmd.MetadataStore(connection_config)
 
     def __enter__(self: _Self) -> _Self:
-        """Returns the store, which is open already."""
+        """Returns the store, which is already open."""
         return self
 
     def __exit__(
@@ -139,12 +139,12 @@ class RecordedMetadata:
         self.close()
 
     def close(self) -> None:
-        """Closes the connection; closing twice does no harm."""
+        """Closes the connection; may be called twice."""
         self._store = None
 
     @property
     def store(self) -> mlmd.MetadataStore:
-        """MLMD's own client, for what the records do not show.
+        """MLMD's own client, for data that the records do not show.
 
         Raises:
             RuntimeError: The store has been closed.
@@ -157,19 +157,19 @@ class RecordedMetadata:
         return self._store
 
     def artifacts(self, type_name: str | None = None) -> list[ArtifactRecord]:
-        """Returns the artifacts of the store, oldest first.
+        """Returns the artifacts in the store, oldest first.
 
         Args:
-            type_name: Only those of this type, e.g. `Examples`. Default: all.
+            type_name: Only artifacts of this type, e.g. `Examples`. Default: all.
         """
         records = self._artifact_records(self.store.get_artifacts())
         return [records[id_] for id_ in sorted(records) if type_name in (None, records[id_].type)]
 
     def executions(self, type_name: str | None = None) -> list[ExecutionRecord]:
-        """Returns the executions of the store, failed ones included, oldest first.
+        """Returns the executions in the store, including failed ones, oldest first.
 
         Args:
-            type_name: Only those of this type: the class path of a component. Default: all.
+            type_name: Only executions of this type, the class path of a component. Default: all.
         """
         records = self._execution_records(self.store.get_executions())
         return [record for record in records if type_name in (None, record.type)]
@@ -178,10 +178,10 @@ class RecordedMetadata:
         """Returns one execution.
 
         Args:
-            execution_id: The store's number for it.
+            execution_id: Its id in the store.
 
         Raises:
-            KeyError: The store has no such execution.
+            KeyError: The store has no execution with this id.
         """
         records = self._execution_records(self.store.get_executions_by_id([execution_id]))
         if not records:
@@ -189,14 +189,14 @@ class RecordedMetadata:
         return records[0]
 
     def register(self, artifact: Artifact) -> int:
-        """Makes an artifact known to the store, as if an earlier run had published it.
+        """Registers an artifact in the store, as if an earlier run had published it.
 
-        An artifact of the same type, URI and properties is taken to be the same one, so that
-        registering twice gives the same id. What is on disk is neither read nor checked.
+        Registering an artifact of the same type, URI and properties again gives the same id. Files
+        on disk are neither read nor checked.
 
         Args:
-            artifact: A TFX artifact. It becomes the store's: id, state `LIVE` and, if it has none,
-                this TFX's version as `tfx_version`.
+            artifact: A TFX artifact. It gets an id, the state `LIVE` and, if it has none, the
+                installed TFX version as `tfx_version`.
 
         Returns:
             The id.
@@ -211,7 +211,7 @@ class RecordedMetadata:
             )
         from tfx.orchestration.portable import outputs_utils
 
-        # Without its version, TFX takes a published artifact for one of the layout before 0.25.
+        # Without a version, TFX assumes that the artifact has the layout before 0.25.
         outputs_utils.tag_output_artifacts_with_version({"artifact": [artifact]})
         type_proto = metadata_store_pb2.ArtifactType()
         type_proto.CopyFrom(artifact.artifact_type)
@@ -293,10 +293,10 @@ class RecordedMetadata:
 class FakeMetadata(RecordedMetadata):
     """A metadata store in memory, shared by all connections of this process.
 
-    Each `FakeMetadata()` is a store of its own. It lives until it is closed and no component holds
-    a connection. Several threads may use it: MLMD holds Python's lock throughout each of its
-    transactions. Other processes do not see it; TFX only uses metadata in the launching process, so
-    that Beam workers elsewhere do not matter.
+    Each `FakeMetadata()` is a separate store. It lives until it is closed and no component holds
+    a connection. Several threads may use it: MLMD holds Python's global lock during each
+    transaction. Other processes, such as Beam workers, do not see it; TFX uses metadata only in the
+    launching process.
 
     Example:
         >>> with FakeMetadata() as metadata:
@@ -305,7 +305,7 @@ class FakeMetadata(RecordedMetadata):
     """
 
     def __init__(self) -> None:
-        """Makes an empty store."""
+        """Creates an empty store."""
         config = metadata_store_pb2.ConnectionConfig()
         config.sqlite.filename_uri = f"file:fake-{uuid.uuid4().hex}?mode=memory&cache=shared"
         config.sqlite.connection_mode = (
@@ -315,16 +315,16 @@ class FakeMetadata(RecordedMetadata):
 
 
 class SqliteMetadata(RecordedMetadata):
-    """A metadata store in an SQLite file, as LocalDagRunner uses it by default.
+    """A metadata store in an SQLite file, LocalDagRunner's default.
 
-    For tests of what must outlive the process, and to read what a pipeline's run recorded.
+    For metadata that must outlive the process, and to read what a pipeline run recorded.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Opens a store, and makes the file and the folders above it if there is none.
+        """Opens a store; creates the file and its parent folders if they do not exist.
 
         Args:
-            path: Of the file.
+            path: Path of the file.
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -337,7 +337,7 @@ class SqliteMetadata(RecordedMetadata):
 
 
 def _plain(values: Mapping[str, metadata_store_pb2.Value]) -> dict[str, Any]:
-    """Turns MLMD values into Python values; an unset one is left out."""
+    """Converts MLMD values to Python values; unset values are omitted."""
     plain: dict[str, Any] = {}
     for name, value in sorted(values.items()):
         kind = value.WhichOneof("value")

@@ -1,4 +1,4 @@
-"""Small tables for tests: from rows written out in the test, and as Parquet files."""
+"""Small tables for tests, from literal rows, and Parquet files of them."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ import pyarrow.parquet as pq
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before a file is opened)
 
 Rows = Union[pa.Table, Iterable[Mapping[str, Any]]]
+"""What a table is made from: an Arrow table, or one mapping from column to value for each row."""
 
 
 def as_table(rows: Rows) -> pa.Table:
-    """Makes an Arrow table of rows given as dicts; a table is returned as it is.
+    """Makes an Arrow table from rows given as dicts; returns a table unchanged.
 
-    Unlike `pyarrow.Table.from_pylist`, a column that the first row lacks is kept.
+    Unlike `pyarrow.Table.from_pylist`, it keeps columns that the first row lacks.
 
     Args:
-        rows: A table, or rows as mappings from column name to value. A name that a row lacks is a
-            null in that row. Types are inferred by Arrow over the whole column, so `[1, 2.5]` is
-            float64 and `[1, None]` is int64.
+        rows: A table, or rows as mappings from column name to value. A column missing from a row is
+            null there. Arrow infers types over the whole column: `[1, 2.5]` is float64, `[1, None]`
+            int64.
 
     Returns:
-        The table, its columns in the order in which the rows first name them.
+        The table, with columns in the order of their first appearance.
 
     Raises:
         TypeError: The values of a column have no common Arrow type; the message names the column.
@@ -54,14 +55,14 @@ def as_table(rows: Rows) -> pa.Table:
 def parquet_file(
     path: str | os.PathLike[str], rows: Rows, *, row_group_size: int | None = None
 ) -> Path:
-    """Writes a Parquet file, and the folders above it.
+    """Writes a Parquet file, and creates its parent folders.
 
     Args:
         path: Where to write; an existing file is replaced.
-        rows: What to write: a table, or rows as for `as_table`.
-        row_group_size: The most rows that one row group holds. Default: Arrow's (a million or
-            more), which is one row group for any table of a test. Give a small number to test what
-            reads row groups.
+        rows: A table, or rows as for `as_table`.
+        row_group_size: Maximum number of rows in a row group. Default: Arrow's (a million or more),
+            which gives one row group for small tables. Give a small number to test readers of row
+            groups.
 
     Returns:
         The path of the file.

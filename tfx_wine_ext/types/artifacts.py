@@ -1,4 +1,4 @@
-"""Artifact types of this library; their names stand in users' metadata stores, never renamed."""
+"""Artifact types of this library. Users' metadata stores hold their names: never rename them."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from tfx.types import artifact
 
 
 class ExampleDriftReport(artifact.Artifact):
-    """What became of Examples since a baseline.
+    """How Examples differ from a baseline.
 
     * File structure:
        - `{uri}/`
-          - `drift_report.json`: every score, described by docs/drift-report.schema.json
-          - `drift_report.html`: the same for people; one file that needs no network
+          - `drift_report.json`: every score, in the format of docs/drift-report.schema.json
+          - `drift_report.html`: the same for people, in one file that needs no network
 
     Custom properties: docs/drift-report.md.
     """
@@ -20,12 +20,12 @@ class ExampleDriftReport(artifact.Artifact):
 
 
 class DriftBlessing(artifact.Artifact):
-    """Whether Examples are still the data that they were.
+    """Whether Examples passed the drift check.
 
     * File structure:
        - `{uri}/`
-          - `BLESSED`: if they are; empty
-          - `NOT_BLESSED`: if they drifted; empty
+          - `BLESSED`: an empty file, if they did not drift
+          - `NOT_BLESSED`: an empty file, if they drifted
 
     The custom property `blessed` is 1 or 0, which `Cond` can read:
     ``blessing.future()[0].custom_property("blessed") == 1``. `verdict` says why.

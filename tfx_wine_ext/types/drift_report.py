@@ -1,4 +1,4 @@
-"""Keys of `DriftReport`: what stands in users' metadata stores, never to be renamed."""
+"""Keys of `DriftReport`. Users' metadata stores hold them: never rename them."""
 
 from __future__ import annotations
 
@@ -17,30 +17,31 @@ BLESSING_KEY = "blessing"
 # Parameters
 SPLIT_KEY = "split"
 BASELINE_SPLIT_KEY = "baseline_split"
-# 1: both splits are of the same artifact, and there is no input for the baseline
+# 1: both splits belong to the same artifact, and the component has no baseline input
 SKEW_KEY = "skew"
 MODE_KEY = "mode"
-# `tfx_wine_ext.drift.DriftConfig` as JSON text, all defaults written out: the thresholds in force
+# `tfx_wine_ext.drift.DriftConfig` as JSON text with all defaults: the thresholds in force
 DRIFT_CONFIG_KEY = "drift_config"
-# 1: the author chose the baseline, so that it is an error if its files are gone; 0: there is none,
-# or a Resolver finds it, and there is none then
+# 1: the author chose the baseline, and missing files are an error; 0: there is no baseline, or a
+# Resolver found it, and missing files mean that there is none
 BASELINE_PINNED_KEY = "baseline_pinned"
 
 # Property of the execution, set by the driver: what is compared with what, as a sentence
 DECISION_KEY = "decision"
-# ... and only where a Resolver found a baseline whose files are gone: which one, as JSON text
+# ... and, only if the files of a baseline that a Resolver found are gone: which one, as JSON text
 LOST_KEY = "lost_baseline"
 
 # Custom properties of the report and of the blessing, set by the publisher
 BLESSED_KEY = "blessed"
 VERDICT_KEY = "verdict"
-# ... of the report alone
+# ... of the report only
 METHOD_KEY = "method"
 SHARE_DRIFTED_KEY = "share_drifted"
 AGGREGATE_KEY = "aggregate"
 CLASSIFIER_AUC_KEY = "classifier_auc"
 FEATURES_KEY = "features"
 FEATURES_DRIFTED_KEY = "features_drifted"
+FEATURES_WARNED_KEY = "features_warned"
 ROWS_KEY = "rows"
 BASELINE_ROWS_KEY = "baseline_rows"
 SPAN_KEY = "span"
@@ -48,9 +49,9 @@ BASELINE_SPAN_KEY = "baseline_span"
 # as `span_date` of the Examples
 SPAN_DATE_KEY = "span_date"
 BASELINE_SPAN_DATE_KEY = "baseline_span_date"
-# ... only where a Resolver found a baseline whose files were gone: its URI
+# ... only if the files of a baseline that a Resolver found were gone: its URI
 LOST_BASELINE_KEY = "lost_baseline_uri"
-# ... and of the worst features, numbered from 1: `worst_1`, `worst_1_verdict`, ...
+# ... for each of the worst features, numbered from 1: `worst_1`, `worst_1_verdict`, ...
 MOST_WORST_FEATURES = 10
 WORST_KEY = "worst"
 WORST_VERDICT = "verdict"
@@ -67,11 +68,12 @@ NOT_BLESSED_FILE = "NOT_BLESSED"
 
 
 def of_worst(rank: int, key: str | None = None) -> str:
-    """Returns the key of a property of one of the worst features.
+    """Returns the property key for one of the worst features.
 
     Args:
-        rank: Its place, 1 for the worst.
-        key: `WORST_VERDICT`, `WORST_METRIC`, `WORST_SCORE` or `WORST_THRESHOLD`; None for its name.
+        rank: Rank of the feature, 1 for the worst.
+        key: `WORST_VERDICT`, `WORST_METRIC`, `WORST_SCORE` or `WORST_THRESHOLD`; None for the
+            feature's name.
 
     Example:
         >>> of_worst(1), of_worst(2, WORST_SCORE)

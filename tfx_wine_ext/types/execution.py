@@ -1,17 +1,17 @@
-"""Keys that any component's runs leave in the metadata store, never to be renamed."""
+"""Keys that runs of any component leave in the metadata store: never rename them."""
 
 from __future__ import annotations
 
-# Custom property of an execution that failed: TFX's own, `ExecutionResult` as JSON text
+# Custom property of a failed execution, defined by TFX: `ExecutionResult` as JSON text
 RESULT_KEY = "__execution_result__"
 
-# Custom properties of the context of a run, one for each node: the process that ran it, which
-# `tfx_wine_ext.lineage.process.Process` reads
+# Custom properties of a run's context, one for each node: the process that ran it, read by
+# `tfx_wine_ext.lineage.process.Process`
 PROCESS_KEY = "tfx_wine_ext_process"
 
 
 def of_node(node: str) -> str:
-    """Returns the key of the process that ran a node.
+    """Returns the property key for the process that ran a node.
 
     Args:
         node: The component's id in the pipeline.

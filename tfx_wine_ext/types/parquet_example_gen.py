@@ -1,7 +1,7 @@
-"""Keys of `ParquetExampleGen`: what stands in users' metadata stores, never to be renamed.
+"""Keys of `ParquetExampleGen`. Users' metadata stores hold them: never rename them.
 
-Where TFX has a key for the same thing (``input_base``, ``span``, ...) its key is used, so that
-TFX's own tools read these artifacts like those of any ExampleGen.
+TFX's own keys (``input_base``, ``span``, ...) are used where they exist, so that TFX's tools read
+these artifacts like those of any ExampleGen.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 # Outputs
 EXAMPLES_KEY = "examples"
 
-# Parameters that TFX's FileBasedExampleGen has too
+# Parameters shared with TFX's FileBasedExampleGen
 INPUT_BASE_KEY = "input_base"
 INPUT_CONFIG_KEY = "input_config"
 OUTPUT_CONFIG_KEY = "output_config"
@@ -17,7 +17,7 @@ OUTPUT_DATA_FORMAT_KEY = "output_data_format"
 OUTPUT_FILE_FORMAT_KEY = "output_file_format"
 RANGE_CONFIG_KEY = "range_config"
 
-# Parameter of our own: `tfx_wine_ext.columnar.ingest.IngestOptions` as JSON text
+# Parameter of this component only: `tfx_wine_ext.columnar.ingest.IngestOptions` as JSON text
 INGEST_OPTIONS_KEY = "ingest_options"
 
 # Properties of the execution, set by the driver
@@ -26,8 +26,8 @@ VERSION_KEY = "version"
 INPUT_FINGERPRINT_KEY = "input_fingerprint"
 INPUT_FILES_KEY = "input_files"
 
-# Custom property of the Examples artifact, set by the driver: the date that the span stands for,
-# YYYY-MM-DD, where it was found by a date; TFX's number is then the days since 1970-01-01
+# Custom property of the Examples artifact, set by the driver if the input pattern has a date: the
+# span's date, YYYY-MM-DD; TFX's span number is then the days since 1970-01-01
 SPAN_DATE_KEY = "span_date"
 
 # Custom properties of the Examples artifact, set by the publisher
@@ -41,14 +41,11 @@ CONTENT_FINGERPRINT_KEY = "content_fingerprint"
 
 
 def of_split(key: str, split: str) -> str:
-    """Returns the key of a number that belongs to one split.
+    """Returns the property key for one split: key and split joined by an underscore.
 
     Args:
         key: `ROWS_KEY`, `BYTES_KEY` or `SHARDS_KEY`.
         split: Name of the split.
-
-    Returns:
-        Key and split joined by an underscore.
 
     Example:
         >>> of_split(ROWS_KEY, "train")

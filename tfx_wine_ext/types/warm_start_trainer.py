@@ -1,6 +1,6 @@
-"""Keys of `WarmStartTrainer`: what stands in users' metadata stores, never to be renamed.
+"""Keys of `WarmStartTrainer`. Users' metadata stores hold them: never rename them.
 
-Inputs, outputs and parameters that TFX's Trainer has too keep TFX's keys.
+Inputs, outputs and parameters of TFX's Trainer keep TFX's keys.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ RUN_FN_KEY = "run_fn"
 TRAIN_ARGS_KEY = "train_args"
 EVAL_ARGS_KEY = "eval_args"
 CUSTOM_CONFIG_KEY = "custom_config"
-# `tfx_wine_ext.warm_start.WarmStartConfig` as JSON text, all defaults written out
+# `tfx_wine_ext.warm_start.WarmStartConfig` as JSON text with all defaults
 WARM_START_CONFIG_KEY = "warm_start_config"
 
-# Properties of the execution, set by the driver: the decision as a sentence, the id of the base (0:
-# a cold start), and `tfx_wine_ext.warm_start.WarmStartRequest` as JSON text
+# Properties of the execution, set by the driver: the decision as a sentence, the id of the base
+# model (0 for a cold start), and `tfx_wine_ext.warm_start.WarmStartRequest` as JSON text
 DECISION_KEY = "decision"
 BASE_ID_KEY = "base_id"
 WARM_START_REQUEST_KEY = "warm_start_request"
@@ -44,15 +44,15 @@ STEPS_KEY = "steps"
 TOTAL_STEPS_KEY = "total_steps"
 VARIABLES_KEY = "variables"
 SCHEMA_FINGERPRINT_KEY = "schema_fingerprint"
-# Folder of the ModelRun artifact, where a run_fn writes what TensorBoard reads
+# Folder of the ModelRun artifact, where a run_fn writes its TensorBoard logs
 MODEL_RUN_URI_KEY = "model_run_uri"
 
-# File beside `warm_start.json`, in the Model artifact
+# File in the Model artifact, beside `warm_start.json`
 PAGE_FILE = "warm_start.html"
 
 
 def of_action(action: str) -> str:
-    """Returns the key of the number of variables that were restored, remapped and so on.
+    """Returns the property key for the number of variables that were restored, remapped, etc.
 
     Example:
         >>> of_action("restored")

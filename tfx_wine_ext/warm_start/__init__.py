@@ -1,14 +1,14 @@
-"""Warm starts: training goes on from an earlier model, and nothing that it knew is lost.
+"""Warm starts: training continues from an earlier model without losing what it has learnt.
 
-This package knows numpy and Keras, and not TFX. The pieces::
+This package depends on numpy and Keras, not on TFX. Its parts::
 
     decide(candidates, WarmStartConfig())           # warm or cold, and why
-    spec = input_spec(transform_graph, {...})       # what the numbers that a model gets mean
+    spec = input_spec(transform_graph, {...})       # what the model's input columns mean
     report = restore(model, fn_args, spec)          # in run_fn, before training
     save(model, fn_args, spec, report)              # in run_fn, after training
 
-`transfer` is the heart of it: it carries a `Checkpoint` over into a model whose inputs have other
-means or another vocabulary. docs/warm-start.md says what is compensated and what is not.
+`transfer` is the core: it transfers a `Checkpoint` to a model whose inputs have other means or
+another vocabulary. docs/warm-start.md says what is compensated and what is not.
 
 Importing the package does not import Keras.
 """
@@ -83,9 +83,14 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Loads what is made of Keras's classes when it is asked for."""
+    """Loads subclasses of Keras classes on first use."""
     if name in ("FreezeLayers", "callbacks"):
         from tfx_wine_ext.warm_start import freeze
 
         return getattr(freeze, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not; no module that happens to be imported."""
+    return list(__all__)

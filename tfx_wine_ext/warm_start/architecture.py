@@ -1,9 +1,9 @@
-"""The structure of a Keras model, as far as weights depend on what the inputs mean.
+"""The structure of a Keras model, as far as weights depend on the meaning of its inputs.
 
-A functional model is walked from its inputs on. Each column of each tensor has a label that says
-what it is: a column of an input, one code of a category, or an output of a layer. Where columns
-meet a kernel or the rows of an embedding, the labels say which row belongs to what, so that rows
-can be found again in another model by their meaning.
+A functional model is walked from its inputs. Each column of each tensor has a label: a column of an
+input, one code of a category, or an output of a layer. At kernels and embeddings the labels of the
+columns become labels of the weight's rows, by which rows with the same meaning are found in another
+model.
 """
 
 from __future__ import annotations
@@ -34,13 +34,14 @@ from tfx_wine_ext.warm_start.inputs import (
 
 
 class Label(NamedTuple):
-    """What a column of a tensor, or a row of a weight, is.
+    """The meaning of a column of a tensor, or of a row of a weight.
 
     Attributes:
-        kind: ``"column"``: a column of an input as it is; ``"code"``: one code of a coded feature;
-            ``"spare"``: a code that the feature does not have; ``"hidden"``: an output of a layer.
-        name: Of the feature (of the embedding, for its rows), or of the layer.
-        place: Which of its columns, codes or outputs, from 0.
+        kind: ``"column"``: an unchanged column of an input; ``"code"``: one code of a coded
+            feature; ``"spare"``: a code that the feature does not use; ``"hidden"``: an output of
+            a layer.
+        name: Name of the feature (for rows of an embedding, of the embedding), or of the layer.
+        place: Index of the column, code or output, from 0.
     """
 
     kind: str
@@ -50,14 +51,13 @@ class Label(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class LayerFacts:
-    """What is compared of a layer.
+    """The properties of a layer that are compared between models.
 
     Attributes:
         kind: Its class.
-        settings: What changes its function besides its weights, such as its activation.
-        features: The features it depends on, through whatever layers.
-        config: What else was chosen when it was made, such as its slope or a constant; of long
-            values a digest.
+        settings: Settings that change its function besides its weights, such as its activation.
+        features: The features it depends on, directly or through other layers.
+        config: Its other arguments, such as a slope or a constant; long values as digests.
     """
 
     kind: str
@@ -71,17 +71,17 @@ class Architecture:
     """A model's structure.
 
     Attributes:
-        walked: Whether the model could be walked: functional and sequential ones can.
-        layers: By name, layers and operations. Names that Keras made up count within the model,
-            since Keras counts within the process; an embedding without a name of its own is named
-            by its features.
-        rows: By the name of a weight, what its rows are.
-        biases: By the name of a kernel, that of the bias beside it.
-        codings: By the name in a label of kind ``code``, a feature that has these codes.
-        opaque: By the name of a layer, the features whose columns it takes as they are, and in
-            which it is not known to be linear.
-        made: By the name of a layer that has statistics or a vocabulary of its own, what it makes
-            of its features: further features, by their names, which begin with its class.
+        walked: Whether the model could be walked, as functional and sequential models can.
+        layers: Layers and operations by name. Generated names are numbered within the model, since
+            Keras numbers them within the process; an embedding with a generated name is named by
+            its features.
+        rows: Labels of a weight's rows, by the name of the weight.
+        biases: Name of the bias, by the name of the kernel beside it.
+        codings: A feature that has the codes, by the name in labels of kind ``code``.
+        opaque: The features whose unchanged columns reach a layer that may be nonlinear in them, by
+            the name of the layer.
+        made: The features that a layer with statistics or a vocabulary computes, by the name of the
+            layer, then by their own names, which begin with the layer's class.
     """
 
     walked: bool = False
@@ -94,11 +94,11 @@ class Architecture:
 
     @property
     def features(self) -> dict[str, FeatureTransform]:
-        """The features that its layers make."""
+        """The features that its layers compute."""
         return {name: x for features in self.made.values() for name, x in features.items()}
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON object that `from_dict` takes; runs of like labels are one entry.
+        """Returns a JSON object for `from_dict`; runs of consecutive labels are one entry.
 
         Example:
             >>> rows = {"kernel": (Label("code", "city", 0), Label("code", "city", 1))}
@@ -128,12 +128,12 @@ class Architecture:
         """Reads what `to_dict` writes.
 
         Args:
-            data: The JSON object, which somebody else may have written.
-            sizes: By the name of each weight, how many rows it has: the labels must be as many.
-                Default: that is not checked.
+            data: The JSON object, which is untrusted.
+            sizes: The number of rows of each weight, by name, which limits the number of labels.
+                Default: not checked.
 
         Raises:
-            ValueError: It is something else.
+            ValueError: The object is invalid.
         """
         part = Part(data, "the structure of a Keras model")
         made = part.get("made")
@@ -202,21 +202,21 @@ def examine(
     """Walks a model.
 
     Args:
-        model: A built Keras model. Functional and sequential ones are walked, and models within
-            them; of others only the weights are named.
-        inputs: What its inputs are.
-        follow_made: Whether layers with statistics and vocabularies are followed. Not where it is
-            compared with a checkpoint of an earlier release, which did not.
+        model: A built Keras model. Functional and sequential models are walked, including nested
+            ones; for other models only the weights are named.
+        inputs: The transforms of its inputs.
+        follow_made: Whether layers with statistics and vocabularies are followed. False for a
+            comparison with a checkpoint of an earlier release, which did not follow them.
 
     Returns:
-        Its structure, and its weights (`keras.Variable`) by the names that the structure has.
+        Its structure, and its weights (`keras.Variable`) by their names in the structure.
 
     Raises:
         ValueError: The model is not built, or `inputs` does not fit it.
     """
     if not model.built:
         raise ValueError(
-            f"model {model.name!r} has no weights yet: build it, or call it on a batch, first"
+            f"model {model.name!r} has no weights yet: first build it, or call it on a batch"
         )
     walk = _Walk(model, inputs, follow_made)
     return walk.architecture, walk.weights
@@ -224,11 +224,11 @@ def examine(
 
 @dataclasses.dataclass(frozen=True)
 class _Columns:
-    """What is known of a tensor.
+    """What is known about a tensor.
 
     Attributes:
-        labels: In the tensor's shape without the batch; None where a dimension is not known.
-        direct: The features whose columns or codes are in it as they are.
+        labels: Labels in the tensor's shape without the batch; None if a dimension is unknown.
+        direct: The features whose unchanged columns or codes it contains.
         features: The features it depends on.
     """
 
@@ -237,7 +237,7 @@ class _Columns:
     features: frozenset[str]
 
 
-# What a layer's function depends on besides its weights and its shapes.
+# Settings that a layer's function depends on besides its weights and shapes.
 _SETTINGS = (
     "activation",
     "recurrent_activation",
@@ -248,7 +248,7 @@ _SETTINGS = (
     "mask_zero",
     "output_mode",
 )
-# Layers that hand their columns on, in the order in which they came.
+# Layers that pass their columns on in the same order.
 _RESHAPE = {"Flatten", "Reshape", "Squeeze", "ExpandDims"}
 _IDENTITY = {
     "Dropout",
@@ -262,7 +262,7 @@ _IDENTITY = {
 }
 
 
-# Layers that make codes of one feature, numbers or texts.
+# Layers that convert one feature, numbers or strings, to codes.
 _CODERS = {"StringLookup", "IntegerLookup", "TextVectorization", "Discretization"}
 
 
@@ -276,7 +276,7 @@ class _Walk:
         self._follow_made = follow_made
         self._transforms = dict(inputs.features)
         self._made: dict[str, dict[str, FeatureTransform]] = {}
-        self._sources: dict[str, str] = {}  # Of a feature that a layer made, the feature it took.
+        self._sources: dict[str, str] = {}  # The source of each feature that a layer made.
         self._constants: dict[int, list[Any]] = {}
         self._names: dict[int, str] = {}
         self._parts: dict[int, _PartNames] = {}
@@ -292,7 +292,7 @@ class _Walk:
         for feature, transform in self._transforms.items():
             if isinstance(transform, Coded) and transform.one_hot:
                 self._codings[feature] = feature
-        # A Sequential has no inputs before it is built, and a subclassed model never has.
+        # A Sequential has no inputs before it is built, and a subclassed model never has any.
         walked = bool(getattr(model, "inputs", None) and getattr(model, "outputs", None))
         if walked:
             tensors = self._input_columns(model)
@@ -307,7 +307,7 @@ class _Walk:
     # --- names ---------------------------------------------------------------------------------
 
     def _name_operations(self, model: Any, nodes: list[Any], prefix: str) -> None:
-        """Names layers in the model's order, then operations in that of the walk."""
+        """Names layers in the model's order, then operations in the order of the walk."""
         counts: dict[str, int] = {}
         taken: set[str] = set()
         operations = [*model.layers, *(node.operation for node in nodes)]
@@ -356,9 +356,9 @@ class _Walk:
             add(weight, names.of(weight.path))
 
     def _weight_name(self, layer: Any, weight: Any) -> str:
-        _, found, tail = weight.path.rpartition(f"{layer.name}/")
+        _, separator, tail = weight.path.rpartition(f"{layer.name}/")
         names = self._parts.setdefault(id(layer), _PartNames(layer))
-        return f"{self._names[id(layer)]}/{names.of(tail if found else weight.path)}"
+        return f"{self._names[id(layer)]}/{names.of(tail if separator else weight.path)}"
 
     # --- the walk ------------------------------------------------------------------------------
 
@@ -366,12 +366,12 @@ class _Walk:
         names = [tensor._keras_history.operation.name for tensor in model.inputs]
         given = self._inputs.inputs
         if len(names) == len(given) == 1:
-            # The name of an only input says nothing, and Keras may have made it up.
+            # The name of a single input is irrelevant, and Keras may have generated it.
             given = {names[0]: next(iter(given.values()))}
-        strangers = sorted(set(given) - set(names))
-        if strangers:
+        unknown = sorted(set(given) - set(names))
+        if unknown:
             raise ValueError(
-                f"the input specification names {strangers}, but model {model.name!r} has the "
+                f"the input specification names {unknown}, but model {model.name!r} has the "
                 f"inputs {names}"
             )
         return {
@@ -380,7 +380,7 @@ class _Walk:
         }
 
     def _walk(self, nodes: list[Any], tensors: dict[int, _Columns]) -> None:
-        # Embeddings are named by their features, and hand the name on: so all their inputs first.
+        # Inputs come before embeddings, which are named by their features and pass the name on.
         for node in nodes:
             operation = node.operation
             taken = [tensors[id(x)] for x in node.arguments.keras_tensors]
@@ -425,12 +425,12 @@ class _Walk:
                     return [made]
         return self._unknown(node, taken)
 
-    # --- layers that make features of features -------------------------------------------------
+    # --- layers that compute features from features --------------------------------------------
 
     def _make(
         self, layer: Any, kind: str, taken: _Columns, shape: tuple[Any, ...]
     ) -> _Columns | None:
-        """What a layer with statistics or a vocabulary makes; None if that is not known."""
+        """Returns the output of a layer with statistics or a vocabulary; None if unknown."""
         if kind not in _CODERS and kind not in ("Normalization", "Rescaling"):
             return None
         if not self._follow_made:
@@ -444,7 +444,7 @@ class _Walk:
             columns = self._coded(layer, kind, labels, shape)
         if columns is None:
             return None
-        # Of what it is made nothing else may have changed.
+        # Changed transforms of its sources cannot be compensated.
         name = self._names[id(layer)]
         sources = {label.name for label in labels}
         resolved = (Raw,) if kind in _CODERS and kind != "Discretization" else (Raw, Affine)
@@ -454,7 +454,7 @@ class _Walk:
         return dataclasses.replace(columns, features=taken.features)
 
     def _scaled(self, layer: Any, kind: str, labels: Any) -> _Columns | None:
-        """Columns that a layer shifts and scales, each by its own numbers."""
+        """Returns the columns of a layer that shifts and scales each column by its own numbers."""
         try:
             factor, offset = _factor_and_offset(layer, kind)
             factor = np.broadcast_to(factor, labels.shape).ravel()
@@ -462,7 +462,7 @@ class _Walk:
         except (TypeError, ValueError):
             return None
         several = {label.name for label in labels.flat if label.place}
-        found: list[tuple[str, Affine]] = []
+        transforms: list[tuple[str, Affine]] = []
         taken: dict[str, str] = {}
         for label, a, b in zip(labels.flat, factor, offset):
             source = self._transforms[label.name]
@@ -477,17 +477,17 @@ class _Walk:
                 mean = center
             place = f"@{label.place}" if label.name in several else ""
             name = f"{kind}({label.name}{place})"
-            found.append((name, Affine(name, center, scale, mean)))
+            transforms.append((name, Affine(name, center, scale, mean)))
             taken[name] = label.name
-        renamed = self._add_made(layer, dict(found), taken)
-        made = [Label("column", renamed[name], 0) for name, _ in found]
+        renamed = self._add_made(layer, dict(transforms), taken)
+        made = [Label("column", renamed[name], 0) for name, _ in transforms]
         direct = frozenset(label.name for label in made)
         return _Columns(_array(made, labels.shape), direct, direct)
 
     def _coded(
         self, layer: Any, kind: str, labels: list[Label], shape: tuple[Any, ...]
     ) -> _Columns | None:
-        """Codes of one feature, or their one-hot columns."""
+        """Returns the codes of one feature, or their one-hot columns."""
         sources = {label.name for label in labels}
         if len(sources) != 1:
             return None
@@ -514,7 +514,7 @@ class _Walk:
     def _add_made(
         self, layer: Any, made: Mapping[str, Any], taken: Mapping[str, str]
     ) -> dict[str, str]:
-        """Registers features, each under a name of its own; returns the names."""
+        """Registers features under unique names; returns the names."""
         renamed = {}
         own = self._made.setdefault(self._names[id(layer)], {})
         for name, transform in made.items():
@@ -530,7 +530,7 @@ class _Walk:
         return self._sources.get(feature, feature)
 
     def _of_labels(self, labels: Any, source: _Columns) -> _Columns:
-        """A part of a tensor: it depends on no more than what its labels name."""
+        """Returns a part of a tensor, which depends only on the features that its labels name."""
         direct = set()
         for label in labels.flat:
             if label.kind == "column":
@@ -558,7 +558,7 @@ class _Walk:
         return f"{name}({','.join(sorted(features))})" if shared else name
 
     def _encoded(self, labels: Any, count: int, mode: str) -> Any:
-        """The labels of one-hot columns; None if the input is not one of whole codes."""
+        """Returns the labels of one-hot columns; None if the input is not integer codes."""
         if labels is None or not labels.size:
             return None
         columns = list(labels.flat)
@@ -586,7 +586,7 @@ class _Walk:
         shown = ",".join(sorted(map(self._source, taken.direct)))
         if re.fullmatch(r"embedding(_\d+)?", layer.name) and taken.direct:
             stem, _, last = name.rpartition("/")
-            # Of several uses the first one names it.
+            # The first of several uses determines the name.
             if "[" not in last:
                 name = f"{stem}/" if stem else ""
                 name += f"embedding[{shown}]"
@@ -652,23 +652,24 @@ class _Walk:
 
 
 class _PartNames:
-    """Names of a layer's weights, with those that Keras made up for its parts counted within it.
+    """Names of a layer's weights; generated names of its parts are numbered within the layer.
 
-    Keras counts within the process: the LSTM of the second `Bidirectional` is `forward_lstm_1`.
+    Keras numbers them within the process: the LSTM of the second `Bidirectional` is
+    `forward_lstm_1`.
     """
 
     def __init__(self, layer: Any) -> None:
         self._stems: dict[str, str] = {}
         for part in parts_of(layer):
             stem = _snake(type(part).__name__)
-            found = re.fullmatch(rf"((?:forward_|backward_)?{re.escape(stem)})(_\d+)?", part.name)
-            if found:
-                self._stems[part.name] = found[1]
+            match = re.fullmatch(rf"((?:forward_|backward_)?{re.escape(stem)})(_\d+)?", part.name)
+            if match:
+                self._stems[part.name] = match[1]
         self._counts: dict[str, int] = {}
         self._names: dict[str, str] = {}
 
     def of(self, path: str) -> str:
-        """The path of a weight within the layer, such as `forward_lstm/lstm_cell/kernel`."""
+        """Returns the path of a weight in the layer, such as `forward_lstm/lstm_cell/kernel`."""
         *parts, last = path.split("/")
         return "/".join([*map(self._name, parts), last])
 
@@ -684,7 +685,7 @@ class _PartNames:
 
 
 def parts_of(layer: Any) -> Iterator[Any]:
-    """A layer and the layers that it holds in its attributes, lists and mappings of them too."""
+    """Yields a layer and the layers in its attributes, including lists and mappings."""
     import keras
 
     seen: set[int] = set()
@@ -704,7 +705,7 @@ def parts_of(layer: Any) -> Iterator[Any]:
 
 
 def _factor_and_offset(layer: Any, kind: str) -> tuple[Any, Any]:
-    """What a layer multiplies its input by, and what it adds then."""
+    """Returns the factor and then the offset that a layer applies to its input."""
     import keras
 
     if kind == "Rescaling":
@@ -720,8 +721,8 @@ def _factor_and_offset(layer: Any, kind: str) -> tuple[Any, Any]:
 def _coding_of(
     layer: Any, kind: str, name: str, source: FeatureTransform
 ) -> Vocabulary | Buckets | None:
-    """The coding that a layer makes; None where its output is something else than codes."""
-    # A hashed bucket, a weight of tf-idf or a text turned back have no row of their own.
+    """Returns the coding of a layer; None if its outputs are not codes."""
+    # Hashed buckets, tf-idf weights and inverted lookups have no rows of their own.
     modes = {"int": False, "one_hot": True, "multi_hot": True, "count": True}
     try:
         config = layer.get_config()
@@ -751,7 +752,7 @@ def _coding_of(
         return None  # It was not adapted, or its boundaries do not ascend.
 
 
-# What does not matter to the function, or is compared elsewhere: as shapes, weights or positions.
+# Arguments that do not change the function, or are compared as shapes, weights or positions.
 _NO_CONFIG = {
     *_SETTINGS,
     *("name", "trainable", "dtype", "module", "registered_name", "build_config", "seed"),
@@ -769,18 +770,18 @@ _UNTOLD = object()
 
 
 def _config(operation: Any, constants: list[Any], is_made: bool) -> dict[str, Any]:
-    """What was chosen besides `_SETTINGS` when a layer or an operation was made."""
+    """Returns the arguments of a layer or an operation, without `_SETTINGS`."""
     kind = type(operation).__name__
     if _is_model(operation) or kind in _IDENTITY | _RESHAPE | _POSITIONS:
         return {}
-    found: dict[str, Any] = {}
+    arguments: dict[str, Any] = {}
     try:
-        found.update(operation.get_config())
-    except Exception:  # A custom layer may not have one; the probe then has to tell.
-        found = {}
+        arguments.update(operation.get_config())
+    except Exception:  # A custom layer may have no config; then only the probe shows differences.
+        arguments = {}
     config = {
         key: _compared(value)
-        for key, value in found.items()
+        for key, value in arguments.items()
         if _is_compared(key) and not (is_made and key in _OF_MADE)
     }
     if constants:
@@ -793,7 +794,7 @@ def _is_compared(key: Any) -> bool:
 
 
 def _compared(value: Any) -> Any:
-    """A value as JSON, a digest of it if it is long; `_UNTOLD` for what is no JSON."""
+    """Returns a value as JSON, a digest if it is long, or `_UNTOLD` if it is not JSON."""
     plain = _plain(value)
     try:
         text = json.dumps(plain, sort_keys=True)
@@ -815,7 +816,7 @@ def _plain(value: Any) -> Any:
 
 
 def _constants(node: Any) -> list[Any]:
-    """The arguments of an operation that are no tensors of the model: in `x * 2.0` the 2.0."""
+    """Returns the arguments of an operation that are not tensors, such as 2.0 in `x * 2.0`."""
     import keras
 
     if isinstance(node.operation, keras.Layer):
@@ -826,7 +827,7 @@ def _constants(node: Any) -> list[Any]:
 
 
 def _nodes(outputs: Iterable[Any], stop: set[int]) -> list[Any]:
-    """The calls that lead to the outputs, each after those it depends on."""
+    """Returns the calls that lead to the outputs, in topological order."""
     ordered: list[Any] = []
     done: set[int] = set()
     stack = [(tensor, False) for tensor in reversed(list(outputs))]
@@ -860,7 +861,7 @@ def _inner_nodes(model: Any) -> list[Any]:
 
 
 def _snake(name: str) -> str:
-    """A class's name as Keras writes it in the names that it makes up."""
+    """Returns a class's name in the form that Keras uses in generated names."""
     name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", re.sub(r"\W+", "", name))
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
@@ -868,7 +869,7 @@ def _snake(name: str) -> str:
 def _settings(operation: Any) -> dict[str, Any]:
     try:
         config = operation.get_config()
-    except Exception:  # A custom layer may not have one, which says nothing about its weights.
+    except Exception:  # A custom layer may have no config.
         return {}
     simple = (str, int, float, bool, list)
     return {key: config[key] for key in _SETTINGS if isinstance(config.get(key), simple)}
@@ -887,10 +888,10 @@ def _labelled(
     total = int(np.prod(shape, dtype=np.int64))
     if len(transforms) == 1 and width(transforms[0]) == 1:
         transforms *= total
-    found = sum(map(width, transforms))
-    if found != total:
+    specified = sum(map(width, transforms))
+    if specified != total:
         raise ValueError(
-            f"input {name!r} has {total} columns, but its specification has {found}: "
+            f"input {name!r} has {total} columns, but its specification has {specified}: "
             f"{[transform.feature for transform in transforms][:20]}"
         )
     labels: list[Label] = []
@@ -906,7 +907,7 @@ def _labelled(
 
 
 def _array(labels: list[Label], shape: tuple[int, ...]) -> Any:
-    # numpy would make a matrix of a list of tuples.
+    # numpy would turn a list of tuples into a matrix.
     flat = np.empty(len(labels), object)
     flat[:] = labels
     return flat.reshape(shape)
@@ -938,12 +939,12 @@ def _sliced(labels: Any, arguments: Any) -> Any:
 
 
 def _as_array(labels: Any) -> Any:
-    """What an index gives: an array, or a single label."""
+    """Wraps a single label, which indexing may return, in an array."""
     return labels if isinstance(labels, np.ndarray) else _array([labels], ())
 
 
 def _last_axis(labels: Any) -> tuple[Label, ...] | None:
-    """What the last axis is, if that is the same at all places of the others."""
+    """Returns the labels of the last axis, if they are the same along all other axes."""
     if labels is None or labels.ndim == 0:
         return None
     if labels.ndim == 1:
@@ -956,7 +957,7 @@ def _last_axis(labels: Any) -> tuple[Label, ...] | None:
 
 
 def _coding(transform: FeatureTransform | None) -> FeatureTransform | None:
-    """What decides which code means what, without the name; None if it is not one integer."""
+    """Returns an integer coding without its name; None for other transforms."""
     if isinstance(transform, Coded) and not transform.one_hot:
         return dataclasses.replace(transform, feature="")
     return None

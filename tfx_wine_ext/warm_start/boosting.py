@@ -1,8 +1,8 @@
-"""Boosted trees that go on: an earlier ensemble, restated, and new trees for what it leaves over.
+"""Continued boosting: restates an earlier ensemble of trees for columns with other statistics.
 
-An additive ensemble is continued by adding trees that are fitted to its residuals on the new data:
-that is what boosting does anyhow, from one tree to the next. What an earlier ensemble asks are
-thresholds of columns, and these move with the columns' means and deviations.
+Boosting continues an additive ensemble by adding trees that are fitted to its residuals on the new
+data. The splits of the earlier ensemble compare columns with thresholds, which must move with the
+columns' means and deviations.
 """
 
 from __future__ import annotations
@@ -22,29 +22,29 @@ def restate_splits(
     before: Sequence[FeatureTransform],
     after: Sequence[FeatureTransform],
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """Turns questions about one set of columns into the same questions about another.
+    """Restates splits on one set of columns as splits on another.
 
-    The answers are the same for the same raw values, but for the last bit of a value that lies on
-    a threshold. Learners put thresholds between the values that they saw.
+    The same raw values fall on the same side, except for rounding of a value that lies exactly on
+    a threshold. Learners place thresholds between the values that they have seen.
 
     Args:
-        column: `[splits]` int, which column of `before` each asks about.
-        threshold: `[splits]` float, what it is compared with.
-        before: What the columns were.
-        after: What they are, in whatever order.
+        column: `[splits]` int: the index into `before` of each split's column.
+        threshold: `[splits]` float: the value that the column is compared with.
+        before: The transforms of the old columns.
+        after: The transforms of the new columns, in any order.
 
     Returns:
-        Column and threshold of each split for `after`, of the types that were given.
+        Column and threshold of each split for `after`, with the given dtypes.
 
     Raises:
-        ValueError: A column that is asked about is gone, or was changed in another way than by
-            shifting it and scaling it by a positive factor.
+        ValueError: The column of a split is gone, or it changed by more than a shift and a positive
+            scale factor.
 
     Example:
         >>> before = [Affine.z_score("pH", 3.0, 0.5), Affine.z_score("alcohol", 10.0, 1.0)]
         >>> after = [Affine.z_score("alcohol", 11.0, 2.0), Affine.z_score("pH", 3.0, 0.5)]
-        >>> asked, levels = np.array([1, 0]), np.array([3.0, 1.0])
-        >>> columns, thresholds = restate_splits(asked, levels, before, after)
+        >>> columns, thresholds = np.array([1, 0]), np.array([3.0, 1.0])
+        >>> columns, thresholds = restate_splits(columns, thresholds, before, after)
         >>> columns.tolist(), thresholds.tolist()  # Alcohol above 13, pH above 3.5.
         ([0, 1], [1.0, 1.0])
     """
@@ -54,7 +54,7 @@ def restate_splits(
         was = before[old]
         if was.feature not in places:
             raise ValueError(
-                f"the trees ask about {was.feature!r}, which the new data do not have; they have "
+                f"the trees split on {was.feature!r}, which the new data lack; they have "
                 f"{sorted(places)}"
             )
         place = places[was.feature]
@@ -65,7 +65,7 @@ def restate_splits(
             continue
         if not (isinstance(was, Affine) and isinstance(now, Affine) and was.scale * now.scale > 0):
             raise ValueError(
-                f"the trees ask about {was.feature!r}, which was {was} and is {now}: only a shift "
+                f"the trees split on {was.feature!r}, which was {was} and is {now}: only a shift "
                 "and a positive factor can be restated"
             )
         new_threshold[splits] = was.restate(np.asarray(threshold)[splits], now)

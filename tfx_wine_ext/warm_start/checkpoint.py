@@ -1,16 +1,16 @@
-"""Training checkpoints on disk: arrays and plain JSON, nothing that is ever run.
+"""Training checkpoints on disk: arrays and plain JSON, no executable code.
 
 The layout, version 1, is a folder with two files::
 
-    checkpoint.json                 what there is, and what it means
+    checkpoint.json                 the index: names, shapes and meaning of the arrays
     <16 hex digits>/variables.npz   the arrays, named "0", "1" and so on in the order of `variables`
 
-``checkpoint.json`` is written last and put in its place in one step, and it names the arrays' file
-with its sha256. Whatever moment a writer is killed at, the folder holds the earlier checkpoint or
-the new one. docs/warm-start.md lists the keys.
+``checkpoint.json`` is written last and moved into place atomically; it holds the name and the
+sha256 of the arrays file. If a writer is killed at any time, the folder holds either the earlier
+checkpoint or the new one. docs/warm-start.md lists the keys.
 
-A checkpoint may come from anybody: whatever is in its files, reading one gives a `Checkpoint` or
-raises `CheckpointError`, and takes no more memory than its files are long.
+Checkpoints are untrusted: for any file content, reading returns a `Checkpoint` or raises
+`CheckpointError`, and uses no more memory than the size of the files.
 """
 
 from __future__ import annotations
@@ -44,29 +44,31 @@ from tfx_wine_ext.documents import (
 from tfx_wine_ext.warm_start.inputs import InputSpec
 
 LAYOUT_VERSION = 1
-"""The layout that is written; no other is read."""
+"""The only layout that is written and read."""
 
 INDEX_FILE = "checkpoint.json"
+"""The file of a checkpoint that describes the others; JSON."""
+
 ARRAYS_FILE = "variables.npz"
+"""The file of a checkpoint that holds the values of its variables; numpy's format."""
 
 _WEIGHT = "weight"
-# What MLMD and TensorFlow count with.
+# The largest int64, which MLMD and TensorFlow count with.
 _LARGEST_COUNT = 2**63 - 1
 _NAMED_AT_MOST = 10
 
 
 class CheckpointError(ValueError):
-    """A checkpoint cannot be read, or not be used; the message names the file and the reason."""
+    """A checkpoint cannot be read or used; the message names the file and the reason."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Probe:
-    """Inputs on which a model was run, and what it predicted: what its function is compared by.
+    """Inputs on which a model was run, and its predictions, to compare models as functions.
 
     Attributes:
-        inputs: By the name of the model's input, `[rows, ...]`: numbers or texts, as the model got
-            them.
-        outputs: Its outputs, `[rows, ...]`, in the order in which `keras.tree.flatten` gives them.
+        inputs: Numbers or strings, `[rows, ...]`, by the name of the model's input.
+        outputs: The model's outputs, `[rows, ...]`, in the order of `keras.tree.flatten`.
     """
 
     inputs: Mapping[str, npt.NDArray[Any]]
@@ -75,22 +77,22 @@ class Probe:
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """What is needed to go on training.
+    """The state needed to continue training.
 
     Attributes:
         weights: Arrays of the model by name, which `architecture` refers to.
-        inputs: What the columns of its inputs are.
-        architecture: The model's structure, a JSON object: see `Architecture` for Keras models.
-        slots: Optimizer state: by slot, such as "velocity", then by the name of the weight.
-        optimizer: The optimizer's class, empty if none was saved.
-        optimizer_step: The optimizer's own count, which its bias correction and schedules go by.
-        step: Training steps so far, those of all earlier generations included.
-        generation: How many warm starts in a row led here.
+        inputs: The transforms of the columns of its inputs.
+        architecture: The model's structure, a JSON object; see `Architecture` for Keras models.
+        slots: Optimizer state by slot, such as "velocity", then by the name of the weight.
+        optimizer: The optimizer's class name; empty if no optimizer was saved.
+        optimizer_step: The optimizer's own step count, used by its bias correction and schedules.
+        step: Training steps so far, including those of all earlier generations.
+        generation: The number of successive warm starts that led to this model.
         created: When it was written, ISO 8601 in UTC.
-        library: What made the weights, such as "keras 3.12.4".
-        probe: What the model predicted, and for which inputs; None: it is not known, as in
-            checkpoints of earlier releases.
-        no_probe: Why there is none, such as the error of the model.
+        library: The library that made the weights, such as "keras 3.12.4".
+        probe: Sample inputs and the model's predictions; None if there are none, as in checkpoints
+            of earlier releases.
+        no_probe: Why there is no probe, such as an error of the model.
     """
 
     weights: Mapping[str, npt.NDArray[Any]]
@@ -108,7 +110,7 @@ class Checkpoint:
 
     @property
     def diverged(self) -> tuple[str, ...]:
-        """Names of the weights that are not finite: nothing can be learnt from there on."""
+        """Names of the weights that are not finite: training cannot continue from them."""
         return tuple(name for name, array in self.weights.items() if not is_finite(array))
 
 
@@ -124,21 +126,21 @@ def is_finite(array: Any) -> bool:
 
 
 def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = None) -> None:
-    """Writes a checkpoint, in place of one that is there already.
+    """Writes a checkpoint; replaces an existing one.
 
-    One whose weights are not finite is written too, to be looked into, but it says so in its index:
+    A checkpoint with non-finite weights is also written, for inspection, and marked in its index:
     `read_checkpoint` and `check_checkpoint` refuse it.
 
     Args:
-        folder: Where it goes; made if missing.
-        checkpoint: An empty `created` becomes the present time. Arrays of types that numpy does
-            not know, such as bfloat16, are written as float32, which holds all their values.
-        files: The file system; default the local one.
+        folder: Where to write; created if missing.
+        checkpoint: An empty `created` becomes the current time. Arrays of types that numpy does
+            not support, such as bfloat16, are written as float32 without loss.
+        files: The file system. Default: the local one.
 
     Raises:
         TypeError: An array holds Python objects.
-        ValueError: The index would be longer than what is read again (128 MiB, some five million
-            tokens of vocabularies).
+        ValueError: The index would exceed the limit for reading (128 MiB, some five million
+            vocabulary tokens).
         OSError: The folder cannot be written to.
 
     Example:
@@ -203,15 +205,15 @@ def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = 
 
 
 def read_checkpoint(folder: str, files: Files | None = None) -> Checkpoint:
-    """Reads a checkpoint, and checks it before anything is made of it.
+    """Reads and validates a checkpoint.
 
     Args:
-        folder: Where it is.
-        files: The file system; default the local one.
+        folder: The checkpoint's folder.
+        files: The file system. Default: the local one.
 
     Raises:
-        CheckpointError: There is none, its layout is unknown, a file is missing, truncated, changed
-            or not what it should be, or its weights are not finite.
+        CheckpointError: There is no checkpoint, its layout is unknown, a file is missing,
+            truncated, changed or invalid, or its weights are not finite.
     """
     files = files or LocalFiles()
     index = _Index.read(folder, files)
@@ -219,7 +221,7 @@ def read_checkpoint(folder: str, files: Files | None = None) -> Checkpoint:
     _check_size(index.arrays_file, len(content), index.bytes)
     if hashlib.sha256(content).hexdigest() != index.sha256:
         raise CheckpointError(
-            f"{index.arrays_file}: the file was changed: its sha256 is not the recorded one"
+            f"{index.arrays_file}: the file was changed: its sha256 differs from the recorded one"
         )
     arrays = _arrays(index.arrays_file, content, [*index.variables, *index.probe])
     weights: dict[str, npt.NDArray[Any]] = {}
@@ -244,16 +246,16 @@ def read_checkpoint(folder: str, files: Files | None = None) -> Checkpoint:
 
 
 def check_checkpoint(folder: str, files: Files | None = None) -> None:
-    """Checks that a checkpoint is there and whole, without reading its arrays.
+    """Checks that a checkpoint exists and is complete, without reading its arrays.
 
     Args:
-        folder: Where it is.
-        files: The file system; default the local one.
+        folder: The checkpoint's folder.
+        files: The file system. Default: the local one.
 
     Raises:
-        CheckpointError: There is none, its layout is unknown, its arrays are missing or not as
-            long as they should be, or its weights were not finite when it was saved. That the
-            arrays' content was changed is noticed by `read_checkpoint`.
+        CheckpointError: There is no checkpoint, its layout is unknown, its arrays file is missing
+            or has another size than recorded, or its weights were not finite when it was saved.
+            Only `read_checkpoint` detects that the content of the arrays was changed.
     """
     files = files or LocalFiles()
     index = _Index.read(folder, files)
@@ -264,7 +266,7 @@ def _check_size(path: str, size: int, expected: int) -> None:
     if size != expected:
         raise CheckpointError(
             f"{path}: expected {expected} bytes, found {size}: "
-            "the file is truncated or of another checkpoint"
+            "the file is truncated or belongs to another checkpoint"
         )
 
 
@@ -278,18 +280,18 @@ def _check_finite(path: str, names: Sequence[str]) -> None:
 
 
 def _plain(name: str, array: Any) -> npt.NDArray[Any]:
-    """The array in a type that numpy can write without pickle, and in C's order."""
+    """Returns the array in C order and with a dtype that numpy can write without pickle."""
     array = np.asarray(array, order="C")
     if array.dtype.hasobject:
         raise TypeError(f"{name}: an array of Python objects cannot be saved, only numbers can")
-    # Types of other packages, bfloat16 for one, have kind "V" and would come back as mere bytes.
+    # Dtypes of other packages, such as bfloat16, have kind "V" and would be read back as raw bytes.
     dtype = np.dtype(np.float32) if array.dtype.kind == "V" else array.dtype.newbyteorder("=")
     plain: npt.NDArray[Any] = array.astype(dtype, copy=False)
     return plain
 
 
 def _write(files: Files, path: str, content: bytes) -> None:
-    """Writes a file that is complete as soon as it is there."""
+    """Writes a file atomically."""
     partial = f"{path}.{uuid.uuid4().hex}.partial"
     with files.create(partial) as stream:
         stream.write(content)
@@ -299,7 +301,8 @@ def _write(files: Files, path: str, content: bytes) -> None:
 def _size(files: Files, path: str) -> int:
     try:
         with open_regular(path) if isinstance(files, LocalFiles) else files.open(path) as stream:
-            return stream.seek(0, io.SEEK_END)
+            stream.seek(0, io.SEEK_END)
+            return stream.tell()  # TensorFlow's files return nothing from `seek`.
     except DocumentError as error:
         raise CheckpointError(str(error)) from None
     except OSError as error:
@@ -307,7 +310,7 @@ def _size(files: Files, path: str) -> int:
 
 
 def _read(files: Files, path: str, limit: int) -> bytes:
-    """The content of a file, or of a longer one as much as shows that it is longer."""
+    """Returns the content of a file, or `limit` + 1 bytes of a longer one."""
     try:
         if isinstance(files, LocalFiles):
             return read_bytes(path, limit)
@@ -320,7 +323,7 @@ def _read(files: Files, path: str, limit: int) -> bytes:
     except MemoryError:
         raise CheckpointError(f"{path}: its {limit} bytes do not fit into memory") from None
     except Exception as error:
-        # Of TensorFlow's file systems, whose errors are no OSErrors.
+        # Errors of TensorFlow's file systems are not OSErrors.
         raise CheckpointError(f"{path}: cannot be read: {error!r:.200}") from error
 
 
@@ -329,7 +332,7 @@ def _read(files: Files, path: str, limit: int) -> bytes:
 
 @dataclasses.dataclass(frozen=True)
 class _Entry:
-    """What the index says of one array."""
+    """The index entry of one array."""
 
     role: str
     name: str
@@ -352,7 +355,7 @@ _LARGEST_RANK = 32
 
 @dataclasses.dataclass(frozen=True)
 class _Index:
-    """What ``checkpoint.json`` says, once all of it was checked."""
+    """The validated content of ``checkpoint.json``."""
 
     checkpoint: Checkpoint
     variables: list[_Entry]
@@ -363,7 +366,7 @@ class _Index:
 
     @classmethod
     def read(cls, folder: str, files: Files) -> _Index:
-        """Reads it; `checkpoint` has no arrays yet."""
+        """Reads and validates the index; `checkpoint` has no arrays yet."""
         path = posixpath.join(folder, INDEX_FILE)
         try:
             return cls._of(path, folder, parse_json(_read(files, path, MAX_BYTES), path))
@@ -373,7 +376,7 @@ class _Index:
     @classmethod
     def _of(cls, path: str, folder: str, index: Part) -> _Index:
         layout = index.mapping().get("layout")
-        # True and 1.0 are equal to 1, but were never written.
+        # True and 1.0 are equal to 1, but are never written.
         if type(layout) is not int or layout != LAYOUT_VERSION:
             raise CheckpointError(
                 f"{path}: expected layout version {LAYOUT_VERSION}, found {layout!r:.60}: was it "
@@ -392,7 +395,7 @@ class _Index:
         no_probe = index.get("no_probe")
         probe = index.get("probe")
         files = index["files"].parts()
-        # A name from the file is never followed out of the folder.
+        # A name from the file must not lead out of the folder.
         if len(files) != 1 or not _ARRAYS_NAME.fullmatch(next(iter(files))):
             raise CheckpointError(
                 f"{path}: 'files' must name one file below the folder, found {list(files)!r:.100}"
@@ -428,16 +431,16 @@ def _entries(
         role = item["role"].one_of(roles) if roles else item["role"].text()
         name = item["name"].text()
         if (role, name) in seen:
-            raise item.error("names that differ", f"{name!r} twice as {role!r}")
+            raise item.error("unique names", f"{name!r} twice as {role!r}")
         seen.add((role, name))
         given = item["dtype"].text()
         is_text = roles and _TEXT_TYPE.fullmatch(given)
         dtype = np.dtype(given) if is_text else types.get(given)
         if dtype is None:
-            raise item["dtype"].error("a type of numbers", repr(given[:60]))
+            raise item["dtype"].error("a numeric type", repr(given[:60]))
         shape = tuple(size.integer(0, _LARGEST_COUNT) for size in item["shape"].items())
         if len(shape) > _LARGEST_RANK:
-            raise item["shape"].error(f"at most {_LARGEST_RANK} sizes", str(len(shape)))
+            raise item["shape"].error(f"at most {_LARGEST_RANK} dimensions", str(len(shape)))
         entries.append(_Entry(role, name, shape, dtype))
     return entries
 
@@ -446,9 +449,9 @@ def _entries(
 
 
 def _arrays(path: str, content: bytes, entries: Sequence[_Entry]) -> list[npt.NDArray[Any]]:
-    """The arrays of an ``.npz``, which must be what the index says of them.
+    """Reads the arrays of an ``.npz`` and checks them against the index.
 
-    numpy would believe their headers, and allocate what they claim before it reads anything.
+    numpy would trust their headers, and allocate the claimed size before reading the data.
     """
     needed = sum(entry.bytes for entry in entries)
     if needed > len(content):
@@ -465,8 +468,8 @@ def _arrays(path: str, content: bytes, entries: Sequence[_Entry]) -> list[npt.ND
     except CheckpointError:
         raise
     except Exception as error:
-        # What zipfile raises over damage is not told anywhere: BadZipFile, EOFError, struct.error,
-        # NotImplementedError, RuntimeError and UnicodeDecodeError were seen.
+        # zipfile does not document what it raises for damaged files: BadZipFile, EOFError,
+        # struct.error, NotImplementedError, RuntimeError and UnicodeDecodeError were observed.
         raise CheckpointError(f"{path}: not the arrays of its checkpoint: {error!r:.200}") from None
 
 
@@ -479,7 +482,7 @@ def _array(
     if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
         raise CheckpointError(f"{path}: {what}, found a compressed array, which is never written")
     data = stored.read(member)
-    # Magic and version, then the length of a header that is padded in other ways by other numpys.
+    # Magic and version, then the length of a header whose padding depends on the numpy version.
     start = 10 + int.from_bytes(data[8:10], "little")
     header = data[:8] + data[10:start].rstrip()
     fortran = header == _header(entry, True)
@@ -491,13 +494,13 @@ def _array(
         )
     array = np.frombuffer(data, entry.dtype, math.prod(entry.shape), start)
     if entry.dtype.kind == "U" and (array.view(np.uint32) > sys.maxunicode).any():
-        raise CheckpointError(f"{path}: {what}, found what is no text")
+        raise CheckpointError(f"{path}: {what}, found invalid text")
     shaped: npt.NDArray[Any] = array.reshape(entry.shape, order="F" if fortran else "C").copy()
     return shaped
 
 
 def _header(entry: _Entry, fortran: bool) -> bytes:
-    """What numpy writes before an array, without the padding."""
+    """Returns the header that numpy writes before an array, without padding."""
     buffer = io.BytesIO()
     description = {
         "descr": entry.dtype.str,

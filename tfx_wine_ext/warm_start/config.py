@@ -1,4 +1,4 @@
-"""The policy of a warm start: which base, what is done with it, and when not to use it."""
+"""The policy of warm starts: which base to use, how, and when to start cold instead."""
 
 from __future__ import annotations
 
@@ -16,42 +16,41 @@ UNUSABLE_BASES = ("cold", "error")
 
 @dataclasses.dataclass(frozen=True)
 class WarmStartConfig:
-    """How a warm start is made.
+    """How to start warm, and when not to.
 
     Args:
-        base: ``"latest_blessed"``: the newest model that an Evaluator blessed, so that a bad model
-            is not built upon; ``"latest"``: the newest one; ``"pinned"``: the one that `pinned`
-            names.
-        pinned: Artifact id or URI of the base, for ``base="pinned"`` alone.
-        same_schema_only: Start cold if the base was trained under another schema. False, since the
-            transfer copes with features that come and go.
-        on_shape_mismatch: What to do with a variable whose shape differs in a way that the inputs
-            do not explain, or that only one of the models has. ``"error"``: the base cannot be
-            used (see `on_unusable_base`); ``"initialise"``: the variable starts afresh;
-            ``"overlap"``: the block that both shapes have is copied, the rest starts afresh.
-            Default ``"error"``: a network that is half trained and half random is seldom meant.
-        optimizer: ``"keep"`` goes on with the base's optimizer state and step, ``"reset"`` begins
+        base: ``"latest_blessed"``: the newest model that an Evaluator blessed, so that training
+            does not continue from a bad model; ``"latest"``: the newest model; ``"pinned"``: the
+            model given by `pinned`.
+        pinned: Artifact id or URI of the base, for ``base="pinned"`` only.
+        same_schema_only: Start cold if the base was trained with another schema. Default: False,
+            since the transfer handles added and removed features.
+        on_shape_mismatch: What to do with a variable that only one of the models has, or whose
+            shape differs for other reasons than the inputs. ``"error"``: the base cannot be
+            used (see `on_unusable_base`); ``"initialise"``: the variable keeps its initial values;
+            ``"overlap"``: the block common to both shapes is copied, the rest keeps its initial
+            values. Default: ``"error"``, since a partly random network is rarely intended.
+        optimizer: ``"keep"`` continues with the base's optimizer state and step, ``"reset"`` starts
             with fresh state at step 0.
-        learning_rate_factor: The learning rate is multiplied by this, above 0; 1 leaves it. Below
-            1 keeps the model closer to the base.
+        learning_rate_factor: Factor on the learning rate, above 0. Values below 1 keep the model
+            closer to the base.
         frozen_layers: Names of layers that are not trained in the first `frozen_steps` steps, so
-            that layers that start afresh do not spoil those that are trained already.
-        frozen_steps: How many steps, at least 1 where layers are named.
-        shrink: Factor on what was taken from the base, above 0 and at most 1; see `perturb`.
-        perturb: Factor on the new model's fresh initial values, which are added; 0 or more.
-            ``shrink=0.5, perturb=0.5`` say is shrink and perturb (Ash & Adams, "On Warm-Starting
+            that newly initialised layers do not disturb trained ones.
+        frozen_steps: The number of steps, at least 1 if layers are given.
+        shrink: Factor on the values from the base, above 0 and at most 1; see `perturb`.
+        perturb: Factor on the new model's initial values, which are added; 0 or more. For example,
+            ``shrink=0.5, perturb=0.5`` is shrink and perturb (Ash & Adams, "On Warm-Starting
             Neural Network Training", NeurIPS 2020): a network that starts from a trained one can
-            fit as well and generalise worse than a fresh one, and shrinking its weights and adding
-            noise closes the gap. It gives up the function of the base, so it is off (1 and 0).
-        max_generations: So many warm starts in a row at most, then a cold one, which forgets what
-            the old data taught; None: no limit.
-        cold_on_drift: Start cold where drift was found between the base's data and the new data.
+            fit as well as a fresh one but generalise worse; shrinking its weights and adding noise
+            closes the gap. It gives up the function of the base, so it is off by default (1 and 0).
+        max_generations: Maximum number of successive warm starts; the next start is cold and
+            forgets the old data. None: no limit.
+        cold_on_drift: Start cold if the new data drifted from the base's data.
         on_unusable_base: ``"cold"``: start cold, with a warning, if the base is missing, damaged,
-            or another architecture; ``"error"``: fail.
+            or has another architecture; ``"error"``: fail.
 
     Raises:
-        ValueError: A value is not one of those above, or out of its range, or arguments contradict
-            each other.
+        ValueError: A value is not allowed or out of range, or arguments contradict each other.
         TypeError: An argument is of the wrong type.
 
     Example:
@@ -105,7 +104,7 @@ on_shape_mismatch, on_unusable_base, optimizer, perturb, pinned, same_schema_onl
             if self.max_generations < 1:
                 raise ValueError(
                     f"max_generations must be at least 1 or None, found {self.max_generations}: "
-                    "to start cold every time, leave the warm start out"
+                    "to start cold every time, omit the warm start"
                 )
 
     def _check_pinned(self) -> None:
@@ -130,24 +129,24 @@ on_shape_mismatch, on_unusable_base, optimizer, perturb, pinned, same_schema_onl
         _count(self.frozen_steps, "frozen_steps")
         if self.frozen_steps < 0 or bool(self.frozen_steps) != bool(self.frozen_layers):
             raise ValueError(
-                "frozen_layers and frozen_steps belong together, the steps being at least 1: "
+                "frozen_layers and frozen_steps belong together, and the steps must be at least 1: "
                 f"found frozen_layers={list(self.frozen_layers)}, frozen_steps={self.frozen_steps}"
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, defaults too, as a JSON object that `from_dict` takes."""
+        """Returns all fields, including defaults, as a JSON object for `from_dict`."""
         return {**dataclasses.asdict(self), "frozen_layers": list(self.frozen_layers)}
 
     def to_json(self) -> str:
-        """The same as a JSON text, with its keys sorted."""
+        """Returns the same as JSON text with sorted keys."""
         return json.dumps(self.to_dict(), sort_keys=True)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> WarmStartConfig:
-        """Reads what `to_dict` writes; what is left out keeps its default.
+        """Reads what `to_dict` writes; missing keys keep their defaults.
 
         Raises:
-            ValueError: A key is unknown, or a value is out of its range.
+            ValueError: A key is unknown, or a value is out of range.
             TypeError: A value is of the wrong type.
         """
         if not isinstance(data, Mapping):
@@ -166,7 +165,7 @@ on_shape_mismatch, on_unusable_base, optimizer, perturb, pinned, same_schema_onl
         """Reads what `to_json` writes.
 
         Raises:
-            ValueError: The text is not JSON, a key is unknown, or a value is out of its range.
+            ValueError: The text is not JSON, a key is unknown, or a value is out of range.
             TypeError: A value is of the wrong type.
         """
         try:

@@ -1,4 +1,4 @@
-"""Warm or cold: the decision, from facts alone, with its reason as a sentence."""
+"""Decides between a warm and a cold start from plain facts, and gives the reason as a sentence."""
 
 from __future__ import annotations
 
@@ -14,18 +14,17 @@ class UnusableBaseError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class BaseModel:
-    """What is known of a model that a warm start might go on from.
+    """A candidate base model of a warm start.
 
     Args:
         id: Its artifact id.
-        uri: Where it is.
-        created: When it was published, in milliseconds since the epoch: the newest one is taken,
-            and of equally new ones that with the greatest id.
+        uri: Its URI.
+        created: When it was published, in milliseconds since the epoch. The newest model is taken,
+            and of equally new ones the one with the greatest id.
         blessed: Whether an Evaluator blessed it.
-        generation: How many warm starts in a row led to it; 0: it was started cold.
-        schema: Fingerprint of the schema it was trained under, None: not known.
-        problem: Why it cannot be used, such as "its folder is gone"; empty: nothing is known
-            against it.
+        generation: The number of successive warm starts that led to it; 0: it started cold.
+        schema: Fingerprint of the schema it was trained with; None: unknown.
+        problem: Why it cannot be used, such as "its folder is gone"; empty: no problem is known.
     """
 
     id: int
@@ -43,9 +42,9 @@ class Decision:
 
     Attributes:
         warm: Whether to start from `base`.
-        reason: The whole sentence, for logs, properties and summaries.
-        base: The model to go on from; None for a cold start.
-        generation: That of the model to be trained: the base's and one more; 0 for a cold start.
+        reason: A full sentence, for logs, properties and summaries.
+        base: The model to continue from; None for a cold start.
+        generation: Generation of the model to be trained: the base's plus one, 0 for a cold start.
         unusable: Whether the start is cold because the base cannot be used, which deserves a
             warning.
     """
@@ -66,20 +65,20 @@ def decide(
 ) -> Decision:
     """Decides whether the next model starts warm, and from which base.
 
-    One base is chosen by `config.base`, and then judged. If it does not do, the start is cold: an
-    older base would undo what the newer one learnt.
+    `config.base` selects one base, which is then checked. If it is rejected, the start is cold,
+    since an older base would lose what the newer one learnt.
 
     Args:
         candidates: The models of earlier runs, in any order.
         config: The policy.
         schema: Fingerprint of the schema of the new data, for `config.same_schema_only`.
-        drifted: Whether drift was found in the new data, for `config.cold_on_drift`.
+        drifted: Whether the new data drifted, for `config.cold_on_drift`.
 
     Raises:
-        UnusableBaseError: The base is damaged, or the pinned one is not there, and
-            `config.on_unusable_base` is ``"error"``. Having no base yet is never an error, or the
-            first run could not be made.
-        ValueError: `config.same_schema_only` without a `schema`.
+        UnusableBaseError: The base is damaged, or the pinned base does not exist, and
+            `config.on_unusable_base` is ``"error"``. A first run without any base is never an
+            error.
+        ValueError: `config.same_schema_only` is set, and there is no `schema`.
 
     Example:
         >>> first = BaseModel(id=7, uri="models/7", created=1000, blessed=True)
@@ -95,7 +94,7 @@ def decide(
         raise ValueError("same_schema_only needs the fingerprint of the new data's schema")
     base = _chosen(list(candidates), config)
     if base is None and config.base == "pinned":
-        return _unusable(f"the pinned base model {config.pinned!r} is not there", config)
+        return _unusable(f"the pinned base model {config.pinned!r} does not exist", config)
     if base is None:
         kind = "blessed model" if config.base == "latest_blessed" else "model"
         return Decision(False, f"Cold start: there is no {kind} yet.")
@@ -106,17 +105,17 @@ def decide(
             f"base model {base.id} ({base.uri}) cannot be used: {base.problem}", config
         )
     if config.same_schema_only and base.schema != schema:
-        found = "an unknown" if base.schema is None else "another"
+        which = "an unknown" if base.schema is None else "another"
         return Decision(
             False,
-            f"Cold start: base model {base.id} was trained under {found} schema, "
+            f"Cold start: base model {base.id} was trained with {which} schema, "
             "and the policy is same_schema_only.",
         )
     generation = base.generation + 1
     if config.max_generations is not None and generation > config.max_generations:
         return Decision(
             False,
-            f"Cold start: base model {base.id} is of generation {base.generation}, "
+            f"Cold start: base model {base.id} has generation {base.generation}, "
             f"and the policy is max_generations={config.max_generations}.",
         )
     which = {"latest_blessed": "the latest blessed one", "latest": "the latest one"}.get(
@@ -128,16 +127,18 @@ def decide(
 
 def _chosen(candidates: list[BaseModel], config: WarmStartConfig) -> BaseModel | None:
     if config.base == "pinned":
-        candidates = [x for x in candidates if config.pinned in (x.id, str(x.id), x.uri)]
+        candidates = [
+            model for model in candidates if config.pinned in (model.id, str(model.id), model.uri)
+        ]
     elif config.base == "latest_blessed":
-        candidates = [x for x in candidates if x.blessed]
-    return max(candidates, key=lambda x: (x.created, x.id), default=None)
+        candidates = [model for model in candidates if model.blessed]
+    return max(candidates, key=lambda model: (model.created, model.id), default=None)
 
 
 def _unusable(why: str, config: WarmStartConfig) -> Decision:
     if config.on_unusable_base == "error":
         raise UnusableBaseError(
-            f"The warm start has no base: {why}. Pin another one, or let such a start be cold "
-            'with on_unusable_base="cold".'
+            f"The warm start has no base: {why}. Pin another model, or set "
+            'on_unusable_base="cold" to start cold instead.'
         )
     return Decision(False, f"Cold start: {why}.", unusable=True)

@@ -1,4 +1,4 @@
-"""Layers that are not trained in the first steps."""
+"""Freezes layers during the first training steps."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from tfx_wine_ext.warm_start.report import TransferReport
 
 
 def layers_named(model: Any, names: Sequence[str]) -> list[Any]:
-    """The layers of a model with these names, in models and wrappers within it too.
+    """Returns the layers of a model with these names, including nested models and wrappers.
 
     Args:
         model: A Keras model.
-        names: As the layers were given them.
+        names: Names of layers.
 
     Raises:
-        ValueError: There is no layer of a name, or there are several; it lists those that exist.
+        ValueError: There is no layer with a name, or several; the message lists the existing ones.
 
     Example:
         >>> model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, name="only")])
@@ -36,10 +36,10 @@ def layers_named(model: Any, names: Sequence[str]) -> list[Any]:
     for part in parts_of(model):
         if part is not model:
             inner.setdefault(part.name, []).append(part)
-    found = [[known[name]] if name in known else inner.get(name, []) for name in names]
-    absent = [name for name, layers in zip(names, found) if not layers]
+    matches = [[known[name]] if name in known else inner.get(name, []) for name in names]
+    absent = [name for name, layers in zip(names, matches) if not layers]
     if absent:
-        # Not the model that Keras makes within a Sequential, nor what has nothing to freeze.
+        # Omits the model that Keras makes within a Sequential, and layers without weights.
         within = (
             name
             for name, parts in inner.items()
@@ -47,24 +47,24 @@ def layers_named(model: Any, names: Sequence[str]) -> list[Any]:
         )
         listed = [*known, *sorted(set(within) - set(known))]
         raise ValueError(f"frozen_layers: there are no {absent}; the model has {listed[:100]}")
-    several = [name for name, layers in zip(names, found) if len(layers) > 1]
+    several = [name for name, layers in zip(names, matches) if len(layers) > 1]
     if several:
         raise ValueError(f"frozen_layers: there are several {several}: give each its own name")
-    return [layer for (layer,) in found]
+    return [layer for (layer,) in matches]
 
 
 class _Freeze:
-    """Layers of a model that are frozen now, and thaw."""
+    """Freezes layers of a model, and can restore them."""
 
     def __init__(self, model: Any, names: Sequence[str]) -> None:
         self._model = model
         self._layers = layers_named(model, names)
-        # What is within a layer follows it, and may have been frozen on its own before.
+        # Setting `trainable` of a layer also sets it for inner layers, which may have differed.
         self._was = [(x, x.trainable) for layer in self._layers for x in parts_of(layer)]
         self.freeze()
 
     def freeze(self) -> None:
-        """Freezes them, with an optimizer that knows of their weights."""
+        """Freezes the layers, after the optimizer was built with their weights."""
         if not self._model.optimizer.built:
             self.thaw()
             self._model.optimizer.build(self._model.trainable_variables)
@@ -76,24 +76,25 @@ class _Freeze:
             layer.trainable = trainable
 
 
-class FreezeLayers(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has no types.
+class FreezeLayers(keras.callbacks.Callback):  # Keras has no types.
     """Freezes layers in the first steps of `fit`, then thaws them.
 
-    `restore` does so by itself where the policy names `frozen_layers`; this is for other layers, or
-    other steps, of a run_fn's own choice. It takes the place of what `restore` froze.
+    `restore` already freezes the policy's `frozen_layers`; use this callback in a run_fn for other
+    layers or other steps. It replaces what `restore` froze.
 
-    Keras reads `trainable` when it makes its training function, so that a change afterwards does
-    nothing until the model is compiled again, which would throw the optimizer's state away. This
-    callback has the training function made again instead, and has the optimizer built for all
-    weights before any are frozen.
+    Keras reads `trainable` when it makes its training function, so a later change has no effect
+    until the model is compiled again, which would discard the optimizer's state. Instead, this
+    callback makes the training function again, and builds the optimizer for all weights before
+    freezing any.
 
     Args:
         layers: Names of layers.
-        steps: For so many training steps. With `steps_per_execution` above 1 they are counted in
-            such groups, and the layers thaw after the group in which the count is reached.
+        steps: The number of training steps. With `steps_per_execution` above 1, steps are counted
+            in groups of that size, and the layers thaw after the group that reaches the number.
 
     Raises:
-        ValueError: On `fit`: the model has no layer of such a name; it lists those that it has.
+        ValueError: On `fit`: the model has no layer with a name; the message lists the existing
+            ones.
 
     Example:
         >>> model = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, name="only")])
@@ -119,13 +120,13 @@ class FreezeLayers(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
         self.model.make_train_function(force=True)
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Thaws the layers when the steps are over."""
+        """Thaws the layers after the last frozen step."""
         self._seen += self.model.steps_per_execution
         if self._seen >= self._steps:
             self._thaw()
 
     def on_train_end(self, logs: Any = None) -> None:
-        """Thaws the layers if training ended before."""
+        """Thaws the layers if training ended early."""
         self._thaw()
 
     def _thaw(self) -> None:
@@ -136,10 +137,10 @@ class FreezeLayers(keras.callbacks.Callback):  # type: ignore[misc]  # Keras has
 
 
 class _FirstSteps:
-    """Stands before a model's training function, counts its steps, and thaws what is frozen.
+    """Wraps a model's training function to count steps and thaw the frozen layers.
 
-    It needs no callback, and `fit` and `train_on_batch` are counted alike: both have the function
-    made by `make_train_function`, which Keras documents as the place to change it.
+    It needs no callback and counts the steps of both `fit` and `train_on_batch`: both obtain the
+    function from `make_train_function`, which Keras documents as the method to override.
     """
 
     def __init__(self, model: Any, names: Sequence[str], steps: int) -> None:
@@ -147,8 +148,7 @@ class _FirstSteps:
         self._freeze = _Freeze(model, names)
         self._steps = steps
         self._seen = 0
-        # Around Keras's own bookkeeping of attributes, which would take this for a part of the
-        # model.
+        # Bypasses Keras's attribute tracking, which would treat this object as part of the model.
         object.__setattr__(model, "make_train_function", self._make)
         model.train_function = None
 
@@ -178,35 +178,35 @@ class _FirstSteps:
 
 
 def freeze_first_steps(model: Any, config: WarmStartConfig) -> None:
-    """Freezes the layers that a policy names, until the model has trained its `frozen_steps`.
+    """Freezes the policy's `frozen_layers` until the model has trained `frozen_steps` steps.
 
     Args:
-        model: A compiled Keras model; `fit` and `train_on_batch` count the steps.
+        model: A compiled Keras model; steps of `fit` and `train_on_batch` are counted.
         config: The policy; without `frozen_layers` nothing is done.
 
     Raises:
-        ValueError: The model has no such layer, or is not compiled.
+        ValueError: The model lacks one of the layers, or is not compiled.
     """
     if not config.frozen_layers:
         return
     layers_named(model, config.frozen_layers)
     if getattr(model, "optimizer", None) is None:
         raise ValueError(
-            "frozen_layers: the steps of a model that is not compiled cannot be counted: compile it"
-            " before restore, or freeze the layers in the training loop itself"
+            "frozen_layers: the model is not compiled, so its steps cannot be counted: compile it "
+            "before restore, or freeze the layers in your training loop"
         )
     thaw(model)
     _FirstSteps(model, config.frozen_layers, config.frozen_steps)
 
 
 def thaw(model: Any) -> bool:
-    """Ends what `freeze_first_steps` began, if it has not ended by itself.
+    """Thaws the layers that `freeze_first_steps` froze, if they are still frozen.
 
     Args:
         model: A Keras model.
 
     Returns:
-        Whether layers were frozen still.
+        Whether layers were still frozen.
     """
     maker = vars(model).get("make_train_function")
     first = getattr(maker, "__self__", None)
@@ -217,14 +217,13 @@ def thaw(model: Any) -> bool:
 
 
 def callbacks(config: WarmStartConfig, report: TransferReport) -> list[Any]:
-    """The callbacks that freeze what a policy names, for a model that `restore` did not freeze.
+    """Returns the callbacks that freeze the policy's layers, for models without `restore`.
 
-    `restore` has frozen the layers already, and needs none of these; with them the layers are
-    frozen anew in every `fit`.
+    `restore` freezes the layers without callbacks; with them, every `fit` freezes them again.
 
     Args:
         config: The policy; in a run_fn `WarmStartRequest.of(fn_args).config`.
-        report: What `restore` returned: after a cold start nothing is frozen.
+        report: What `restore` returned; after a cold start nothing is frozen.
 
     Example:
         >>> config = WarmStartConfig(frozen_layers=("hidden",), frozen_steps=100)

@@ -1,4 +1,4 @@
-"""File operations through TensorFlow's file systems, which trainers have at hand anyway."""
+"""File operations through TensorFlow's file systems, which every trainer has."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import tensorflow as tf
 
 
 class GFiles:
-    """The `Files` of paths with a scheme: ``gs://``, ``hdfs://`` and what else TensorFlow knows.
+    """Implements `Files` for paths with a scheme that TensorFlow supports: ``gs://``, ``hdfs://``.
 
     Example:
         >>> files = GFiles()
@@ -24,7 +24,7 @@ class GFiles:
     """
 
     def glob(self, pattern: str) -> list[str]:
-        """Returns the paths of the files that match, sorted."""
+        """Returns the paths of the matching files, sorted."""
         return sorted(path for path in tf.io.gfile.glob(pattern) if not tf.io.gfile.isdir(path))
 
     def is_dir(self, path: str) -> bool:
@@ -35,10 +35,10 @@ class GFiles:
         """Opens a file for reading.
 
         Raises:
-            FileNotFoundError: There is none.
-            OSError: It is a folder, or cannot be reached.
+            FileNotFoundError: The file does not exist.
+            OSError: The path is a folder, or cannot be reached.
         """
-        # TensorFlow would tell only at the first read, and by an error that is no OSError.
+        # TensorFlow would fail at the first read only, with an error that is not an OSError.
         try:
             status = tf.io.gfile.stat(path)
         except tf.errors.NotFoundError:
@@ -50,19 +50,19 @@ class GFiles:
         return cast(BinaryIO, tf.io.gfile.GFile(path, "rb"))
 
     def create(self, path: str) -> BinaryIO:
-        """Creates or replaces a file for writing, with its folders."""
+        """Creates or replaces a file for writing, and creates its parent folders."""
         tf.io.gfile.makedirs(posixpath.dirname(path))
         return cast(BinaryIO, tf.io.gfile.GFile(path, "wb"))
 
     def rename(self, source: str, destination: str) -> None:
-        """Moves a file, in one step where the file system can, replacing the destination."""
+        """Moves a file, replacing the destination; atomically if the file system supports it."""
         tf.io.gfile.rename(source, destination, overwrite=True)
 
     def move_tree(self, source: str, destination: str) -> None:
-        """Moves a folder to a path that is not there."""
+        """Moves a folder to a path that does not exist."""
         tf.io.gfile.rename(source, destination)
 
     def remove_tree(self, path: str) -> None:
-        """Deletes a folder and all that is in it; nothing happens where there is none."""
+        """Deletes a folder and its content, if it exists."""
         if tf.io.gfile.isdir(path):
             tf.io.gfile.rmtree(path)

@@ -1,8 +1,8 @@
-"""What a model's inputs are: how each column came from the raw data.
+"""Describes a model's inputs: how each column was computed from the raw data.
 
-The same raw value reaches two models as different numbers when their transform graphs differ: by
-another mean, another place in the vocabulary. An `InputSpec` says what the numbers mean, so that
-weights can be restated for other numbers of the same meaning.
+Two models with different transform graphs receive the same raw value as different numbers, because
+a mean or the order of a vocabulary differs. An `InputSpec` says what the numbers mean, so that
+weights can be restated for other numbers with the same meaning.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import numpy.typing as npt
 
 @dataclasses.dataclass(frozen=True)
 class Affine:
-    """A number that was shifted and scaled: `(raw - center) / scale`.
+    """A shifted and scaled number: `(raw - center) / scale`.
 
     Args:
-        feature: The name of the feature: what is the same in both models.
+        feature: The name of the feature, by which both models identify it.
         center: The raw value that becomes 0, such as the mean for a z-score.
-        scale: The raw distance that becomes 1, such as the standard deviation. 0: the column is 0
-            whatever the raw value is.
-        mean: Mean of the raw values, if it is known. It stands in for a feature that is removed.
+        scale: The raw distance that becomes 1, such as the standard deviation. 0: the column is
+            always 0.
+        mean: Mean of the raw values, if known. It replaces the values of a removed feature.
 
     Raises:
         ValueError: A number is not finite.
@@ -51,29 +51,29 @@ class Affine:
 
     @classmethod
     def z_score(cls, feature: str, mean: float, std: float) -> Affine:
-        """`(raw - mean) / std`; `raw - mean` where `std` is 0, as `tft.scale_to_z_score` has it."""
+        """`(raw - mean) / std`; `raw - mean` if `std` is 0, as in `tft.scale_to_z_score`."""
         return cls(feature, mean, std or 1.0, mean)
 
     @classmethod
     def identity(cls, feature: str, mean: float | None = None) -> Affine:
-        """The raw value as it is."""
+        """The unchanged raw value."""
         return cls(feature, 0.0, 1.0, mean)
 
     def restate(self, values: Any, other: Affine) -> npt.NDArray[Any]:
-        """Turns values of this column into those that `other` makes of the same raw values.
+        """Converts values of this column to those that `other` computes from the same raw values.
 
-        Thresholds of decision trees are carried over so, for example.
+        For example, this restates thresholds of decision trees.
 
         Args:
             values: Array of any shape.
-            other: What the column will be.
+            other: The transform of the new column.
 
         Raises:
-            ValueError: One of the scales is 0: no raw value can be told from the column.
+            ValueError: One of the scales is 0, so raw values cannot be recovered.
         """
         if not self.scale or not other.scale:
             raise ValueError(
-                f"{self.feature!r} cannot be restated: a scale is 0, so its values say nothing"
+                f"{self.feature!r} cannot be restated: a scale is 0, so the column is constant"
             )
         raw = np.asarray(values, np.float64) * self.scale + self.center
         return (raw - other.center) / other.scale
@@ -81,26 +81,26 @@ class Affine:
 
 @dataclasses.dataclass(frozen=True)
 class Vocabulary:
-    """A category as an integer: its place in a list of tokens.
+    """A category as an integer: its index in a list of tokens.
 
-    Codes run so: `reserved` codes that the vocabulary leaves free, the tokens in their order, then
-    the out-of-vocabulary buckets, by TensorFlow's `fast` hash (`tf.strings.to_hash_bucket_fast`).
-    That is what `tft.compute_and_apply_vocabulary` and `tft.apply_vocabulary` make. Keras's
-    `StringLookup` has its buckets before the tokens; those of an `IntegerLookup` are remainders.
+    The order of codes is: `reserved` codes, the tokens, then the out-of-vocabulary buckets, which
+    use TensorFlow's `fast` hash (`tf.strings.to_hash_bucket_fast`). This is the coding of
+    `tft.compute_and_apply_vocabulary` and `tft.apply_vocabulary`. Keras's `StringLookup` has its
+    buckets before the tokens; the buckets of an `IntegerLookup` are remainders.
 
     Args:
         feature: The name of the feature.
-        tokens: The tokens in their order.
-        oov_buckets: How many buckets unknown tokens are hashed into.
-        default: The code of unknown tokens where there are no buckets; -1: none (a one-hot vector
-            of zeros).
-        reserved: Codes before the first token, such as 1 for a padding value.
-        one_hot: Whether the input is not one integer but a vector with one column per code.
+        tokens: The tokens in order.
+        oov_buckets: The number of buckets for unknown tokens.
+        default: The code of unknown tokens if there are no buckets; -1: none (a one-hot vector of
+            zeros).
+        reserved: The number of codes before the first token, such as 1 for a padding value.
+        one_hot: Whether the input is a vector with one column per code instead of an integer.
         oov_first: Whether the buckets come before the tokens.
         integers: Whether the tokens are integers, written as text.
 
     Raises:
-        ValueError: A token is there twice, or a count is negative or not a count.
+        ValueError: A token occurs twice, or a count is negative or not an integer.
     """
 
     feature: str
@@ -128,7 +128,7 @@ class Vocabulary:
 
     @property
     def size(self) -> int:
-        """How many codes there are."""
+        """The number of codes."""
         return self.reserved + len(self.tokens) + self.oov_buckets
 
     @property
@@ -144,12 +144,12 @@ class Vocabulary:
 
 @dataclasses.dataclass(frozen=True)
 class Buckets:
-    """A number as an integer: how many of the boundaries it has reached.
+    """A number as an integer: the number of boundaries that it reaches.
 
     Args:
         feature: The name of the feature.
-        boundaries: In ascending order.
-        one_hot: Whether the input is not one integer but a vector with one column per bucket.
+        boundaries: Boundaries in ascending order.
+        one_hot: Whether the input is a vector with one column per bucket instead of an integer.
 
     Raises:
         ValueError: The boundaries do not ascend.
@@ -167,16 +167,16 @@ class Buckets:
 
     @property
     def size(self) -> int:
-        """How many buckets there are."""
+        """The number of buckets."""
         return len(self.boundaries) + 1
 
 
 @dataclasses.dataclass(frozen=True)
 class Raw:
-    """The raw value as it is, which no statistics of the data have touched.
+    """The unchanged raw value, independent of any statistics of the data.
 
-    For models without Transform, and for texts that the model itself looks up. For a number
-    `Affine.identity` says the same, and stays the same feature where a z-score takes its place.
+    For models without Transform, and for strings that the model itself looks up. For numbers, use
+    `Affine.identity`: it can be restated if a z-score replaces it later.
 
     Args:
         feature: The name of the feature.
@@ -191,12 +191,12 @@ class Raw:
 
 @dataclasses.dataclass(frozen=True)
 class Unknown:
-    """Anything else: it is passed on as it is, and reported if it may have changed.
+    """Any other transform: it is not compensated, and reported if it may have changed.
 
     Args:
         feature: The name of the feature.
-        fingerprint: Says whether it is still the same; empty: that cannot be told, and it is
-            reported as possibly changed. For a raw value see `Raw`.
+        fingerprint: Identifies the transform. Empty: unknown, so the feature is always reported as
+            possibly changed. For a raw value, use `Raw`.
     """
 
     feature: str
@@ -204,7 +204,10 @@ class Unknown:
 
 
 FeatureTransform = Union[Affine, Vocabulary, Buckets, Raw, Unknown]
+"""What a column of a model's input is."""
+
 Coded = (Vocabulary, Buckets)
+"""The kinds of column whose numbers are codes."""
 
 _KINDS: dict[str, type] = {
     "affine": Affine,
@@ -220,7 +223,7 @@ def _set(transform: Any, name: str, value: Any) -> None:
 
 
 def _finite(value: Any, where: str) -> float:
-    """The number as a plain float: numpy's, which statistics are made of, are not JSON."""
+    """Returns the number as a Python float: numpy's numbers are not JSON serializable."""
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
@@ -231,7 +234,7 @@ def _finite(value: Any, where: str) -> float:
 
 
 def width(transform: FeatureTransform) -> int:
-    """How many columns of an input the transform makes.
+    """Returns the number of input columns that the transform makes.
 
     Example:
         >>> width(Affine.identity("pH")), width(Vocabulary("city", ("a", "b"), 1, one_hot=True))
@@ -242,16 +245,16 @@ def width(transform: FeatureTransform) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class InputSpec:
-    """What the columns of each input of a Keras model are.
+    """The transforms of the columns of each input of a Keras model.
 
     Args:
-        inputs: By the name of the Keras input, the transforms of its columns in their order. An
-            input of several columns that has but one transform has it in all of them, as a list
-            of tokens has. Inputs that are not named are `Unknown`.
+        inputs: The transforms of an input's columns in order, by the name of the Keras input. A
+            single transform applies to all columns of an input, as in a list of tokens. Missing
+            inputs are `Unknown`.
 
     Raises:
-        ValueError: Two transforms are for features of the same name, but are not the same.
-        TypeError: Something is not a transform.
+        ValueError: Two different transforms have the same feature name.
+        TypeError: A value is not a transform.
 
     Example:
         >>> spec = InputSpec({"numbers": [Affine.z_score("pH", 3.1, 0.2)],
@@ -276,25 +279,25 @@ class InputSpec:
                     )
             inputs[name] = columns
         object.__setattr__(self, "inputs", inputs)
-        self.features  # noqa: B018  # Raises where names clash.
+        self.features  # noqa: B018  # Raises if names clash.
 
     @property
     def features(self) -> dict[str, FeatureTransform]:
-        """The transforms by the name of the feature."""
-        found: dict[str, FeatureTransform] = {}
+        """The transforms by feature name."""
+        features: dict[str, FeatureTransform] = {}
         for transform in self._columns():
-            if found.setdefault(transform.feature, transform) != transform:
+            if features.setdefault(transform.feature, transform) != transform:
                 raise ValueError(
                     f"feature {transform.feature!r} has two transforms: give each its own name. "
-                    f"Found {found[transform.feature]} and {transform}"
+                    f"Found {features[transform.feature]} and {transform}"
                 )
-        return found
+        return features
 
     def _columns(self) -> Iterable[FeatureTransform]:
         return (column for columns in self.inputs.values() for column in columns)
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON object that `from_dict` takes."""
+        """Returns a JSON object for `from_dict`."""
         return {
             name: [transform_to_dict(column) for column in columns]
             for name, columns in self.inputs.items()
@@ -316,7 +319,7 @@ class InputSpec:
 
 
 def transform_to_dict(transform: FeatureTransform) -> dict[str, Any]:
-    """One transform as a JSON object that `transform_from_dict` takes.
+    """Returns a transform as a JSON object for `transform_from_dict`.
 
     Example:
         >>> transform_to_dict(Raw("city"))
@@ -327,7 +330,7 @@ def transform_to_dict(transform: FeatureTransform) -> dict[str, Any]:
         key: list(value) if isinstance(value, tuple) else value
         for key, value in dataclasses.asdict(transform).items()
     }
-    # Earlier releases do not know these, and need not where they are as they always were.
+    # Earlier releases do not know these keys, and do not need them at their default values.
     later = [key for key in ("oov_first", "integers") if fields.get(key) is False]
     return {"kind": kind, **{key: x for key, x in fields.items() if key not in later}}
 
@@ -349,9 +352,9 @@ def transform_from_dict(data: Any) -> FeatureTransform:
     for name, value in fields.items():
         expected = _JSON_TYPES.get(name)
         if expected is not None and not isinstance(value, expected):
-            raise ValueError(f"{name} of the {kind} transform is {value!r:.60}, of another type")
+            raise ValueError(f"{name} of the {kind} transform is {value!r:.60}, of the wrong type")
     if not all(isinstance(token, str) for token in fields.get("tokens", ())):
-        raise ValueError(f"the tokens of {fields.get('feature')!r:.60} must be texts")
+        raise ValueError(f"the tokens of {fields.get('feature')!r:.60} must be strings")
     try:
         transform: FeatureTransform = _KINDS[kind](**fields)
     except TypeError as error:

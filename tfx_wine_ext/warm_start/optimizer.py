@@ -1,12 +1,12 @@
-"""The state of a Keras optimizer, by the weight it belongs to."""
+"""The state of a Keras optimizer, by weight."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# With which power of the gradient a slot grows. A weight that is stated in units of `1 / r` has a
-# gradient `1 / r` as large, so its first moments are divided by r, its second ones by r squared.
+# The power of the gradient that a slot is proportional to. A weight that is multiplied by r has a
+# gradient divided by r, so its first moments are divided by r, its second moments by r squared.
 POWERS: Mapping[str, Mapping[str, int]] = {
     "Adam": {"momentum": 1, "velocity": 2, "velocity_hat": 2},
     "AdamW": {"momentum": 1, "velocity": 2, "velocity_hat": 2},
@@ -19,11 +19,11 @@ POWERS: Mapping[str, Mapping[str, int]] = {
 }
 
 NO_WEIGHT = "no weight"
-"""Stands in the place of a slot for the optimizer's variables that belong to no weight."""
+"""The slot name of optimizer variables that belong to no weight."""
 
 
 def power_of(optimizer: str, slot: str) -> int | None:
-    """With which power of the gradient a slot grows; None if that is not known.
+    """Returns the power of the gradient that a slot is proportional to; None if unknown.
 
     Example:
         >>> power_of("Adam", "velocity"), power_of("Ftrl", "linear")
@@ -33,10 +33,10 @@ def power_of(optimizer: str, slot: str) -> int | None:
 
 
 def optimizer_of(model: Any) -> Any:
-    """The optimizer that counts the steps and has the slots; None without one.
+    """Returns the optimizer that counts the steps and has the slots; None if there is none.
 
-    A model with mixed precision, for one, has it within a `LossScaleOptimizer`, whose own state,
-    the factor of the loss, adapts itself anew.
+    With mixed precision, for example, it is wrapped in a `LossScaleOptimizer`, whose own state, the
+    loss scale, is not transferred because it adapts quickly.
 
     Args:
         model: A Keras model.
@@ -53,18 +53,18 @@ def optimizer_of(model: Any) -> Any:
 
 
 def slots_of(model: Any, weights: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Finds the optimizer's variables by slot and by the weight that they belong to.
+    """Finds the optimizer's variables by slot and weight.
 
-    Keras names a slot's variable after its weight and its slot; of several names that fit, the
-    longest one does.
+    Keras names a variable after its weight and its slot; if several weights match, the longest name
+    is taken.
 
     Args:
         model: A compiled Keras model; without an optimizer there are no slots.
         weights: `keras.Variable` by name.
 
     Returns:
-        By slot, such as ``"velocity"``, then by the weight's name, the optimizer's variable. Those
-        that belong to no weight, such as Nadam's product, are numbered under `NO_WEIGHT`.
+        The optimizer's variables by slot, such as ``"velocity"``, then by the name of the weight.
+        Variables that belong to no weight, such as Nadam's product, are numbered under `NO_WEIGHT`.
     """
     optimizer = optimizer_of(model)
     if optimizer is None or not optimizer.built:
@@ -83,21 +83,22 @@ def slots_of(model: Any, weights: Mapping[str, Any]) -> dict[str, dict[str, Any]
                 others[str(len(others))] = variable
             continue
         prefix = max(fitting, key=len)
-        found = slots.setdefault(variable.name[len(prefix) :], {})
-        # Weights of like names come in the order in which the optimizer was given them.
-        waiting = [name for name in prefixes[prefix] if name not in found]
+        slot = slots.setdefault(variable.name[len(prefix) :], {})
+        # Variables of weights with equal names come in the order of the weights.
+        waiting = [name for name in prefixes[prefix] if name not in slot]
         if waiting and tuple(weights[waiting[0]].shape) == tuple(variable.shape):
-            found[waiting[0]] = variable
+            slot[waiting[0]] = variable
     return slots
 
 
 def set_step(model: Any, step: int) -> None:
-    """Sets the optimizer's own count of steps."""
-    counter = optimizer_of(model)._iterations  # `iterations` is not the variable with accumulation.
+    """Sets the optimizer's own step count."""
+    # With gradient accumulation, `iterations` is not the variable.
+    counter = optimizer_of(model)._iterations
     counter.assign(step)
 
 
 def step_of(model: Any) -> int:
-    """The optimizer's own count of steps; 0 without an optimizer."""
+    """Returns the optimizer's own step count; 0 without an optimizer."""
     optimizer = optimizer_of(model)
     return 0 if optimizer is None else int(optimizer._iterations.numpy())

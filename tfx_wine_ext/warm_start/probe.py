@@ -1,8 +1,8 @@
-"""Whether two models are the same function: both are run on inputs that mean the same.
+"""Verifies that two models are the same function, by running both on equivalent inputs.
 
-What a model computes is more than its weights: statistics and vocabularies of layers, constants,
-attributes of custom layers. A base is run when it is saved, on inputs made from what its columns
-are; a new model is run when it was restored, on what its own columns are for the same raw values.
+A model's function depends on more than its weights: statistics and vocabularies of layers,
+constants, attributes of custom layers. The base is run when it is saved, on inputs generated from
+its specification. The new model is run after the transfer, on its columns for the same raw values.
 """
 
 from __future__ import annotations
@@ -35,11 +35,11 @@ ROWS = 256
 _LARGEST = 2**20  # Numbers in the inputs, and in the outputs: 4 MB of float32 each.
 _LEAST_ROWS = 8
 _BATCH = 64
-_UNKNOWN_SIZE = 8  # Of an axis that may have any length.
+_UNKNOWN_SIZE = 8  # For an axis of any length.
 _UNKNOWN_TEXTS = tuple(f"unknowntext{number}" for number in range(8))
-# Of a z-score; where tails are heavy, a few rows in a thousand are ten deviations away.
+# Values of a z-score; with heavy tails, a few rows in a thousand are ten deviations away.
 _STEPS = (0.0, -3.0, -2.0, -1.0, -0.5, 0.5, 1.0, 2.0, 3.0, -10.0, 10.0)
-_PRECISION = 1e-5  # Of float32: rounding to seven digits, a hundred times.
+_PRECISION = 1e-5  # For float32: a hundred roundings to seven digits.
 _RAW_STEPS = (*_STEPS, -100.0, 100.0, 1000.0)
 
 
@@ -51,12 +51,12 @@ class Input(NamedTuple):
     """An input of a model.
 
     Attributes:
-        name: Of the input.
-        shape: Of one row; axes of any length have one that was chosen.
-        dtype: ``"string"``, or what numpy calls it.
-        columns: The transforms of its columns in their order, with how often each feature came
-            before. One that is in all columns stands for all of them.
-        times: How many columns each transform stands for.
+        name: Name of the input.
+        shape: Shape of one row; axes of any length have a chosen length.
+        dtype: ``"string"``, or numpy's name of the type.
+        columns: The transforms of its columns in order, each with the number of earlier columns of
+            the same feature. A transform shared by all columns occurs once.
+        times: The number of columns of each transform.
     """
 
     name: str
@@ -68,12 +68,12 @@ class Input(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Verification:
-    """Whether a model was found to be the function that its base is.
+    """Whether a model was found to be the same function as its base.
 
     Attributes:
         verified: Both were run, and predicted the same.
-        sentence: What was compared and found, or why nothing was compared.
-        differs: Both were run, and did not.
+        sentence: The result of the comparison, or why there was none.
+        differs: Both were run, and did not predict the same.
     """
 
     verified: bool
@@ -81,30 +81,31 @@ class Verification:
     differs: bool = False
 
 
-# --- what a model gets ---------------------------------------------------------------------------
+# --- the inputs of a model -----------------------------------------------------------------------
 
 
 def inputs_of(model: Any, spec: InputSpec) -> list[Input]:
-    """The inputs of a model, in its order; of one that does not tell, those of the specification.
+    """Returns the inputs of a model in order; without `model.inputs`, those of the specification.
 
     Args:
         model: A built Keras model.
-        spec: What its columns are.
+        spec: The transforms of its inputs.
     """
-    found: list[tuple[str, tuple[Any, ...], str]]
+    signature: list[tuple[str, tuple[Any, ...], str]]
     if getattr(model, "inputs", None):
-        found = [(x.name, tuple(x.shape[1:]), str(x.dtype)) for x in model.inputs]
-        names = [tensor._keras_history.operation.name for tensor in model.inputs]
-        found = [(name, shape, dtype) for name, (_, shape, dtype) in zip(names, found)]
+        signature = [
+            (tensor._keras_history.operation.name, tuple(tensor.shape[1:]), str(tensor.dtype))
+            for tensor in model.inputs
+        ]
     else:
-        found = [
+        signature = [
             (name, (sum(map(width, columns)),), _likely_type(columns))
             for name, columns in spec.inputs.items()
         ]
     given = dict(spec.inputs)
-    if len(found) == len(given) == 1:
-        given = {found[0][0]: next(iter(given.values()))}
-    return [_input(name, shape, dtype, given.get(name)) for name, shape, dtype in found]
+    if len(signature) == len(given) == 1:
+        given = {signature[0][0]: next(iter(given.values()))}
+    return [_input(name, shape, dtype, given.get(name)) for name, shape, dtype in signature]
 
 
 def _likely_type(columns: Iterable[FeatureTransform]) -> str:
@@ -140,34 +141,34 @@ def _is_one_hot(transform: FeatureTransform) -> bool:
 
 
 def make_probe(model: Any, spec: InputSpec) -> tuple[Probe | None, str]:
-    """Runs a model on inputs that cover what its columns may hold.
+    """Runs a model on inputs that cover the possible values of its columns.
 
-    Each column takes its bounds, steps around its mean, each token (of long vocabularies some), the
-    buckets of unknown ones, and where it is a number NaN: alone, the others being at their mean or
-    first token, and all together at random. The inputs are the same for the same model and
-    specification. The model's state is left as it was.
+    A column's values are its bounds, steps around its mean, its tokens (a sample of a long
+    vocabulary), buckets of unknown tokens, and NaN for numbers. Each column is varied alone, with
+    the others at their mean or first token, then all columns at random. The inputs are
+    deterministic for a model and its specification. The model's state is not changed.
 
     Args:
         model: A built Keras model.
-        spec: What its inputs are.
+        spec: The transforms of its inputs.
 
     Returns:
-        The probe, and an empty text; or None, and why the model cannot be run.
+        The probe and an empty string, or None and the reason why the model cannot be run.
     """
     try:
         inputs = inputs_of(model, spec)
         return _probe(inputs, _Pools(parts_of(model)), lambda x: run(model, inputs, x)), ""
-    except Exception as error:  # Whatever a model may raise over inputs that it did not expect.
-        return None, f"the model could not be run on inputs that were made up: {error!r:.300}"
+    except Exception as error:  # A model may raise anything for unexpected inputs.
+        return None, f"the model could not be run on generated inputs: {error!r:.300}"
 
 
 def probe_of(predict: Predict, spec: InputSpec) -> Probe:
-    """Runs a model that is not Keras's, for `Checkpoint.probe`; `checkpoint_of` does it for those.
+    """Makes the `Checkpoint.probe` of a model that is not a Keras model; see `checkpoint_of`.
 
     Args:
-        predict: Takes arrays by the name of the input, `[rows, columns]` float32 (int64 where all
+        predict: Takes arrays by the name of the input, `[rows, columns]` float32 (int64 if all
             columns are codes), and returns an array `[rows, ...]`.
-        spec: What the inputs are.
+        spec: The transforms of the inputs.
 
     Example:
         >>> spec = InputSpec({"x": [Affine.z_score("pH", 3.1, 0.2)]})
@@ -179,7 +180,7 @@ def probe_of(predict: Predict, spec: InputSpec) -> Probe:
 
 
 def _probe(inputs: list[Input], pools: _Pools, predict: _Run) -> Probe:
-    total = sum(len(each.columns) * each.times for each in inputs)
+    total = sum(len(model_input.columns) * model_input.times for model_input in inputs)
     rows = max(_LEAST_ROWS, min(ROWS, _LARGEST // max(total, 1)))
     values = _values(inputs, rows, pools)
     outputs = predict(values)
@@ -189,7 +190,7 @@ def _probe(inputs: list[Input], pools: _Pools, predict: _Run) -> Probe:
 
 
 class _Pools:
-    """Values that may come where the specification does not tell."""
+    """Probe values for columns whose values the specification does not define."""
 
     def __init__(self, parts: Iterable[Any]) -> None:
         self.texts: list[str] = []
@@ -228,17 +229,17 @@ class _Pools:
             self.texts += [*_UNKNOWN_TEXTS, ""]
         if sentences:
             pairs = zip(known, reversed(known))
-            self.texts += [f"{one} {two} {_UNKNOWN_TEXTS[0]}" for one, two in pairs]
+            self.texts += [f"{first} {second} {_UNKNOWN_TEXTS[0]}" for first, second in pairs]
         if not self.whole:
             self.whole = list(range(min(sizes, default=4)))[:200]
 
     def of(self, transform: FeatureTransform, dtype: str) -> list[Any]:
-        """The values of a column, the first being where it rests while others move."""
+        """Returns the values of a column; the first is its value while other columns vary."""
         if isinstance(transform, Coded):
             first, none = 0, []
             if isinstance(transform, Vocabulary):
                 first = transform.first_token if transform.tokens else 0
-                # A code of -1 cannot be looked up, but a vector of zeros can come.
+                # A code of -1 cannot be looked up, but a one-hot vector of zeros is possible.
                 if transform.one_hot and transform.default < 0 and not transform.oov_buckets:
                     none = [-1]
             codes = [code for code in _some(range(transform.size), 200) if code != first]
@@ -264,7 +265,7 @@ class _Pools:
 
 
 def _some(values: Sequence[Any], count: int) -> list[Any]:
-    """All of a few values; of many the first half of the count, and others evenly."""
+    """Returns at most `count` values: the first ones, and the others evenly spaced."""
     if len(values) <= count:
         return list(values)
     half = count // 2
@@ -276,40 +277,44 @@ def _values(inputs: list[Input], rows: int, pools: _Pools) -> dict[str, npt.NDAr
     random = np.random.default_rng(0)
     cells: dict[str, list[npt.NDArray[Any]]] = {}
     movable: list[tuple[npt.NDArray[Any], list[Any]]] = []
-    for each in inputs:
-        cells[each.name] = []
-        for transform, _ in each.columns:
-            values = pools.of(transform, each.dtype)
-            # Alone a column may be NaN: at random, nearly all rows would have one.
+    for model_input in inputs:
+        name, times = model_input.name, model_input.times
+        cells[name] = []
+        for transform, _ in model_input.columns:
+            values = pools.of(transform, model_input.dtype)
+            # No NaN at random: nearly all rows would have one.
             finite = np.array([x for x in values if x == x])
-            block = np.full((rows, each.times), values[0], np.array(values).dtype)
+            block = np.full((rows, times), values[0], np.array(values).dtype)
             half = rows // 2
-            block[half:] = finite[random.integers(len(finite), size=(rows - half, each.times))]
-            cells[each.name].append(block)
-            movable += [(block[:, place], values) for place in range(min(each.times, half))]
+            block[half:] = finite[random.integers(len(finite), size=(rows - half, times))]
+            cells[name].append(block)
+            movable += [(block[:, place], values) for place in range(min(times, half))]
     row = 0
-    # In the first half one column moves at a time, in turn.
+    # In the first half one column varies at a time, in turn.
     for turn in range(max((len(values) for _, values in movable), default=0)):
         for column, values in movable:
             if turn < len(values) and row < rows // 2:
                 column[row] = values[turn]
                 row += 1
-    return {each.name: _packed(each, cells[each.name], rows) for each in inputs}
+    return {
+        model_input.name: _packed(model_input, cells[model_input.name], rows)
+        for model_input in inputs
+    }
 
 
-def _packed(each: Input, cells: list[npt.NDArray[Any]], rows: int) -> npt.NDArray[Any]:
-    """The values of columns, `[rows, columns]`, as the array that the model gets."""
+def _packed(model_input: Input, cells: list[npt.NDArray[Any]], rows: int) -> npt.NDArray[Any]:
+    """Packs the values of columns, `[rows, columns]`, into the array that the model takes."""
     parts = []
-    for (transform, _), values in zip(each.columns, cells):
+    for (transform, _), values in zip(model_input.columns, cells):
         is_one_hot = _is_one_hot(transform)
         parts.append(one_hot(values[:, 0], width(transform)) if is_one_hot else values)
     joined = np.concatenate(parts, axis=1) if parts else np.zeros((rows, 0))
-    dtype: Any = np.str_ if each.dtype == "string" else _numpy_type(each.dtype)
-    return joined.astype(dtype).reshape(rows, *each.shape)
+    dtype: Any = np.str_ if model_input.dtype == "string" else _numpy_type(model_input.dtype)
+    return joined.astype(dtype).reshape(rows, *model_input.shape)
 
 
 def one_hot(codes: npt.NDArray[Any], size: int) -> npt.NDArray[Any]:
-    """One vector for each code; zeros for those that are none.
+    """Returns one vector for each code; zeros for codes out of range.
 
     Example:
         >>> one_hot(np.array([1, -1]), 2).tolist()
@@ -329,12 +334,12 @@ def _numpy_type(dtype: str) -> Any:
 def run(
     model: Any, inputs: list[Input], values: Mapping[str, npt.NDArray[Any]]
 ) -> list[npt.NDArray[Any]]:
-    """What a model predicts, each output as an array; its state is left as it was.
+    """Returns a model's predictions, one array for each output; its state is not changed.
 
     Args:
         model: A built Keras model.
         inputs: Its inputs.
-        values: By the name of the input, `[rows, ...]`.
+        values: Arrays `[rows, ...]` by the name of the input.
     """
     import keras
 
@@ -350,7 +355,7 @@ def run(
             warnings.simplefilter("ignore")
             for start in range(0, rows, size):
                 chosen = np.arange(start, min(start + size, rows))
-                # A model of a fixed batch size gets its rows again where there are too few.
+                # Rows are repeated to fill a fixed batch size.
                 taken = np.resize(chosen, size) if fixed else chosen
                 fed = _fed(model, inputs, {name: x[taken] for name, x in values.items()})
                 outputs = keras.tree.flatten(model(fed, training=False))
@@ -362,10 +367,10 @@ def run(
 
 
 def _fed(model: Any, inputs: list[Input], values: Mapping[str, npt.NDArray[Any]]) -> Any:
-    """The values in the structure in which the model takes them."""
+    """Returns the values in the structure that the model takes."""
     import keras
 
-    tensors = {each.name: _tensor(values[each.name], each.dtype) for each in inputs}
+    tensors = {x.name: _tensor(values[x.name], x.dtype) for x in inputs}
     if len(tensors) == 1:
         (only,) = tensors.values()
         structure = getattr(model, "input", None) if getattr(model, "inputs", None) else None
@@ -410,20 +415,20 @@ def verify(
     base_spec: InputSpec,
     base: Side,
 ) -> Verification:
-    """Runs a new model on what the base was run on, and compares what they predict.
+    """Runs a new model on the base's probe, and compares the predictions.
 
     Args:
-        probe: Of the base.
+        probe: The base's probe.
         no_probe: Why there is none.
-        model: The new model, restored.
-        spec: What its inputs are.
+        model: The restored new model.
+        spec: The transforms of its inputs.
         new: The new model's structure.
-        base_spec: What the inputs of the base were.
+        base_spec: The transforms of the base's inputs.
         base: The base's structure.
 
     Returns:
-        Whether they are the same function: all rows that both can tell apart give the same, within
-        the precision of the model's arithmetic.
+        Whether they are the same function: all rows that both can distinguish give the same
+        predictions, within the precision of the model's arithmetic.
     """
     inputs = inputs_of(model, spec)
     return _verify(
@@ -437,15 +442,15 @@ def verify(
 
 
 def verify_function(base: Checkpoint, predict: Predict, spec: InputSpec) -> Verification:
-    """Compares a model that is not Keras's with its base; `restore` does it for those that are.
+    """Compares a model that is not a Keras model with its base; `restore` is for Keras models.
 
     Args:
-        base: The checkpoint that the model goes on from, with a `probe`.
-        predict: As for `probe_of`, of the model that goes on.
-        spec: What its inputs are.
+        base: The checkpoint that the model continues from, with a `probe`.
+        predict: As for `probe_of`, for the new model.
+        spec: The transforms of its inputs.
 
     Returns:
-        What was found, for `verified` and `verification` of the `TransferReport`.
+        The result, for `verified` and `verification` of the `TransferReport`.
 
     Example:
         >>> was = InputSpec({"x": [Affine.z_score("pH", 3.0, 0.5)]})
@@ -466,7 +471,7 @@ def verify_function(base: Checkpoint, predict: Predict, spec: InputSpec) -> Veri
             chosen, inputs, Side.of(nothing, spec), base.inputs, Side.of(nothing, base.inputs)
         ),
         _PRECISION,
-        ": the model is not the one that the checkpoint is of",
+        ": the model differs from that of the checkpoint",
     )
 
 
@@ -492,13 +497,13 @@ def _verify(
                 "in the new model.",
             )
         chosen = {name: x[usable] for name, x in values.items()}
-        found = predict(chosen)
+        predicted = predict(chosen)
         nudged = predict({name: _nudged(x) for name, x in chosen.items()})
-    except Exception as error:  # Whatever a model may raise over inputs that it did not expect.
+    except Exception as error:  # A model may raise anything for unexpected inputs.
         return Verification(False, f"Not verified: the new model could not be run: {error!r:.300}.")
     expected = [x[usable] for x in probe.outputs]
-    if [x.shape for x in expected] != [x.shape for x in found]:
-        shapes = [[list(x.shape[1:]) for x in each] for each in (found, expected)]
+    if [x.shape for x in expected] != [x.shape for x in predicted]:
+        shapes = [[list(x.shape[1:]) for x in outputs] for outputs in (predicted, expected)]
         return Verification(
             False, f"The outputs have the shapes {shapes[0]}, those of the base {shapes[1]}.", True
         )
@@ -511,7 +516,7 @@ def _verify(
         )
     same = np.ones(count, bool)
     largest = 0.0
-    for was, now, near in zip(expected, found, nudged):
+    for was, now, near in zip(expected, predicted, nudged):
         agrees, difference = _agree(was, now, near, precision)
         same &= agrees
         largest = max(largest, difference)
@@ -523,8 +528,8 @@ def _verify(
         )
     return Verification(
         False,
-        f"The new model predicts otherwise than the base on {count - int(same.sum())} of {count} "
-        f"probed inputs, by up to {largest:.3g}{suspects}.",
+        f"The predictions of the new model differ from the base's on {count - int(same.sum())} of "
+        f"{count} probed inputs, by up to {largest:.3g}{suspects}.",
         True,
     )
 
@@ -532,7 +537,7 @@ def _verify(
 def _agree(
     was: npt.NDArray[Any], now: npt.NDArray[Any], near: npt.NDArray[Any], precision: float
 ) -> tuple[npt.NDArray[Any], float]:
-    """Per row whether outputs agree, and how far they are apart at most."""
+    """Returns for each row whether outputs agree, and the largest difference."""
     rows = (len(was), -1)
     if was.dtype.kind not in "fc" or now.dtype.kind not in "fc":
         different = (was != now).reshape(rows)
@@ -542,7 +547,7 @@ def _agree(
         difference = np.abs(was - now)
         finite = np.isfinite(was)
         size = float(np.quantile(np.abs(was[finite]), 0.9)) if finite.any() else 0.0
-        # Inputs that are rounded in another place may move the output as far as this.
+        # Rounding of the inputs may change the output by this much.
         rounding = np.minimum(4 * np.abs(now - near), 1e-3 * size)
         allowed = precision * (np.abs(was) + size) + np.nan_to_num(rounding)
         alike = (np.isnan(was) & np.isnan(now)) | (was == now) | (difference <= allowed)
@@ -552,7 +557,7 @@ def _agree(
 
 
 def _not_nan(output: npt.NDArray[Any]) -> int:
-    """In how many rows there is something that can be compared: NaN is like any other NaN."""
+    """Returns the number of rows that are not all NaN, in which outputs can be compared."""
     if output.dtype.kind not in "fc":
         return len(output)
     return int((~np.isnan(output)).reshape(len(output), -1).any(axis=1).sum())
@@ -568,13 +573,13 @@ def _nudged(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def _precision(model: Any) -> float:
-    """How far equal computations may differ, relative to their result."""
+    """Returns how far equal computations may differ, relative to their result."""
     coarse = {"float16": 2.0**-10, "bfloat16": 2.0**-7}
     return max(_PRECISION, *(8 * coarse.get(str(x.compute_dtype), 0.0) for x in parts_of(model)))
 
 
 def _suspects(model: Any) -> str:
-    """Layers whose function may be more than their weights, to be looked at first."""
+    """Names layers whose function may depend on more than their weights, to be checked first."""
     own = [
         f"{part.name} ({type(part).__name__})"
         for part in parts_of(model)
@@ -582,7 +587,7 @@ def _suspects(model: Any) -> str:
         and (type(part).__module__.split(".")[0] != "keras" or type(part).__name__ == "Lambda")
     ]
     what = ": something that is neither a weight nor in the input specification differs"
-    return f"{what}; look at {', '.join(sorted(own)[:5])} first" if own else what
+    return f"{what}; check {', '.join(sorted(own)[:5])} first" if own else what
 
 
 # --- the same raw values, in other columns -------------------------------------------------------
@@ -591,30 +596,31 @@ def _suspects(model: Any) -> str:
 def _translated(
     probe: Probe, inputs: list[Input], new: Side, base_spec: InputSpec, base: Side
 ) -> tuple[dict[str, npt.NDArray[Any]], npt.NDArray[Any]]:
-    """The inputs of the new model for the base's rows, and which rows mean the same in both."""
+    """Returns the new model's inputs for the base's rows, and which rows are equivalent."""
     rows = len(next(iter(probe.inputs.values())))
     usable = np.ones(rows, bool)
     columns = _base_columns(probe, base_spec)
     used: set[tuple[str, int]] = set()
     values = {}
-    for each in inputs:
+    for model_input in inputs:
+        name, times = model_input.name, model_input.times
         cells = []
-        for transform, place in each.columns:
+        for transform, place in model_input.columns:
             key = (transform.feature, place)
             used.add(key)
             if key in columns:
                 old, column = columns[key]
-                found, good = _translate(old, transform, column)
+                translated, good = _translate(old, transform, column)
                 usable &= good.all(axis=1)
             else:
-                found = _free(transform, (rows, each.times), each.dtype)
-            cells.append(found)
-            if found.shape[1] != each.times:
-                raise ValueError(f"input {each.name!r} had {found.shape[1]} columns")
-        if each.dtype.startswith(("int", "uint")):
+                translated = _free(transform, (rows, times), model_input.dtype)
+            cells.append(translated)
+            if translated.shape[1] != times:
+                raise ValueError(f"input {name!r} had {translated.shape[1]} columns")
+        if model_input.dtype.startswith(("int", "uint")):
             usable &= np.all([(np.abs(x - np.round(x)) < 1e-6).all(axis=1) for x in cells], axis=0)
             cells = [np.round(x) for x in cells]
-        values[each.name] = _packed(each, cells, rows)
+        values[name] = _packed(model_input, cells, rows)
     for key, (old, column) in columns.items():
         if key not in used:
             usable &= _rests(old, column).all(axis=1)
@@ -626,29 +632,29 @@ def _translated(
 def _base_columns(
     probe: Probe, spec: InputSpec
 ) -> dict[tuple[str, int], tuple[FeatureTransform, npt.NDArray[Any]]]:
-    """By feature and place, its transform and its values in the probe, one-hot ones as codes."""
-    found: dict[tuple[str, int], tuple[FeatureTransform, npt.NDArray[Any]]] = {}
+    """Returns transform and probe values, one-hot as codes, by feature and place."""
+    base_columns: dict[tuple[str, int], tuple[FeatureTransform, npt.NDArray[Any]]] = {}
     given = dict(spec.inputs)
     if len(probe.inputs) == len(given) == 1:
         given = {next(iter(probe.inputs)): next(iter(given.values()))}
     for name, array in probe.inputs.items():
         flat = array.reshape(len(array), -1)
         start = 0
-        each = _input(name, tuple(array.shape[1:]), "", given.get(name))
-        for transform, place in each.columns:
-            end = start + (width(transform) if _is_one_hot(transform) else each.times)
+        model_input = _input(name, tuple(array.shape[1:]), "", given.get(name))
+        for transform, place in model_input.columns:
+            end = start + (width(transform) if _is_one_hot(transform) else model_input.times)
             part = flat[:, start:end]
             if _is_one_hot(transform):
                 part = np.where(part.any(axis=1), part.argmax(axis=1), -1)[:, None]
-            found[transform.feature, place] = (transform, part)
+            base_columns[transform.feature, place] = (transform, part)
             start = end
-    return found
+    return base_columns
 
 
 def _translate(
     old: FeatureTransform, now: FeatureTransform, values: npt.NDArray[Any]
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
-    """The new column's values for the same raw ones, and where there are such values."""
+    """Returns the new column's values for the same raw values, and where they exist."""
     everywhere = np.ones(values.shape, bool)
     if isinstance(old, Affine) and isinstance(now, Affine):
         if (old.center, old.scale) == (now.center, now.scale):
@@ -669,21 +675,21 @@ def _recoded(
 ) -> tuple[npt.NDArray[Any], npt.NDArray[Any]]:
     if dataclasses.replace(old, feature="") == dataclasses.replace(now, feature=""):
         return codes, np.ones(codes.shape, bool)
-    # Several new codes may be what was one: rows take turns.
+    # An old code may correspond to several new ones, which rows use in turn.
     targets: dict[int, list[int]] = {}
     for new_code, old_code in _counterparts(old, now):
         targets.setdefault(old_code, []).append(new_code)
-    found, good = np.zeros(codes.shape, np.int64), np.zeros(codes.shape, bool)
+    recoded, good = np.zeros(codes.shape, np.int64), np.zeros(codes.shape, bool)
     for code, choices in targets.items():
         rows, columns = np.nonzero(codes == code)
-        # The same one in all columns of a row: of two new codes a multi-hot vector counts both.
-        found[rows, columns] = np.array(choices)[rows % len(choices)]
+        # The same new code in all columns of a row: a multi-hot vector would count two codes twice.
+        recoded[rows, columns] = np.array(choices)[rows % len(choices)]
         good[rows, columns] = True
-    return found, good
+    return recoded, good
 
 
 def _counterparts(old: FeatureTransform, now: FeatureTransform) -> Iterator[tuple[int, int]]:
-    """Pairs of a new code and the one old code that all its raw values had."""
+    """Yields each new code with the single old code that all its raw values had, if any."""
     if isinstance(old, Buckets) and isinstance(now, Buckets):
         edges = [-np.inf, *now.boundaries, np.inf]
         olds = [-np.inf, *old.boundaries, np.inf]
@@ -707,7 +713,7 @@ def _counterparts(old: FeatureTransform, now: FeatureTransform) -> Iterator[tupl
 
 
 def _free(transform: FeatureTransform, shape: tuple[int, ...], dtype: str) -> npt.NDArray[Any]:
-    """Values of a column that the base did not look at."""
+    """Returns values of a column that the base does not have."""
     random = np.random.default_rng(2)
     if isinstance(transform, Coded):
         return random.integers(0, transform.size, shape)
@@ -720,7 +726,7 @@ def _free(transform: FeatureTransform, shape: tuple[int, ...], dtype: str) -> np
 
 
 def _rests(old: FeatureTransform, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Where a feature that was removed has the value that stands in for it."""
+    """Returns where a removed feature has the value that replaces it."""
     if isinstance(old, Affine) and not old.scale:
         return np.ones(values.shape, bool)
     if isinstance(old, Affine) and old.mean is not None:
@@ -732,7 +738,7 @@ def _rests(old: FeatureTransform, values: npt.NDArray[Any]) -> npt.NDArray[Any]:
 def _same_texts(
     columns: Mapping[tuple[str, int], Any], new: Side, base: Side
 ) -> Iterator[tuple[tuple[str, int], Callable[[npt.NDArray[Any]], npt.NDArray[Any]]]]:
-    """Where raw values are told apart by the new model's own vocabularies, too."""
+    """Yields checks of whether the new model's own vocabularies distinguish the raw values."""
     for layer, features in base.architecture.made.items():
         facts = base.architecture.layers.get(layer)
         for name, old in features.items():
@@ -749,7 +755,7 @@ def _told_apart(
     old: Vocabulary, now: Vocabulary, words: bool
 ) -> Callable[[npt.NDArray[Any]], npt.NDArray[Any]]:
     olds, nows = set(old.tokens), set(now.tokens)
-    # Tokens that neither knows fall into buckets, which must be parts of the old ones.
+    # Tokens unknown to both fall into buckets, which must be subsets of the old ones.
     apart = not old.oov_buckets or now.oov_buckets % old.oov_buckets == 0
 
     def good(token: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a transfer did, variable by variable."""
+"""The report of a transfer, variable by variable."""
 
 from __future__ import annotations
 
@@ -8,23 +8,24 @@ from collections.abc import Mapping
 from typing import Any
 
 ACTIONS = ("restored", "remapped", "initialised", "skipped")
+"""What a transfer can do with a variable."""
 
 
 @dataclasses.dataclass(frozen=True)
 class VariableTransfer:
-    """What became of one variable.
+    """What the transfer did with one variable.
 
     Attributes:
-        name: Of the variable.
-        action: ``"restored"``: the base's values as they are; ``"remapped"``: made of the base's
-            values; ``"initialised"``: the new model's own initial values; ``"skipped"``: a variable
-            of the base that the new model has no place for.
-        reason: Why, and how.
-        shape: In the new model; None if skipped.
-        base_shape: In the base; None if the base has none.
-        kept: Rows of the base that live on, where it was remapped row by row.
-        added: Rows of the new variable that the base has none for.
-        vanished: Rows of the base that have no place in the new variable.
+        name: Name of the variable.
+        action: ``"restored"``: it has the base's values; ``"remapped"``: its values were computed
+            from the base's; ``"initialised"``: it kept its own initial values; ``"skipped"``: a
+            variable of the base that the new model does not have.
+        reason: Why and how.
+        shape: Shape in the new model; None if skipped.
+        base_shape: Shape in the base; None if the base does not have it.
+        kept: Number of rows taken from the base, if it was remapped row by row.
+        added: Number of new rows without a counterpart in the base.
+        vanished: Number of rows of the base without a counterpart in the new variable.
     """
 
     name: str
@@ -39,22 +40,22 @@ class VariableTransfer:
 
 @dataclasses.dataclass(frozen=True)
 class TransferReport:
-    """What a warm start did, or why there was none.
+    """What a warm start did, or why the start was cold.
 
     Attributes:
-        warm: Whether the model goes on from a base.
-        reason: The sentence that says why.
+        warm: Whether the model continues from a base.
+        reason: Why, as a sentence.
         base: Folder of the base's checkpoint; empty for a cold start.
-        generation: How many warm starts in a row led to this model; 0 for a cold start.
-        base_step: Training steps in the base and before it.
-        variables: What became of each variable of the model, then of the base's others.
-        optimizer: What became of the optimizer's state, a sentence.
-        not_compensated: Why the model may not predict as the base did: a sentence per reason.
-        optimizer_step: The optimizer's own count when training begins.
-        steps: Training steps of this run, once it is saved.
-        verified: Whether base and model were both run, on the same raw values, and predicted the
+        generation: The number of successive warm starts that led to this model; 0 if cold.
+        base_step: Training steps of the base and all its predecessors.
+        variables: One entry for each variable of the model, then for other variables of the base.
+        optimizer: What was done with the optimizer's state, as a sentence.
+        not_compensated: Reasons why the model may not predict what the base did, as sentences.
+        optimizer_step: The optimizer's own step count when training begins.
+        steps: Training steps of this run, set when it is saved.
+        verified: Whether base and model were both run on the same raw values and predicted the
             same.
-        verification: What was compared and found, or why nothing was compared, a sentence.
+        verification: The result of the comparison, or why there was none, as a sentence.
 
     Example:
         >>> report = TransferReport(warm=False, reason="Cold start: there is no model yet.")
@@ -79,21 +80,21 @@ class TransferReport:
 
     @property
     def preserves_function(self) -> bool:
-        """Whether the model was found to predict as the base did, before its first step.
+        """Whether the model predicted what the base did, before its first training step.
 
-        Nothing is known that speaks against it, and both were run and compared. It holds for raw
-        examples that both can tell apart: for tokens that vanished, features
-        that were removed, and gaps that are filled with a mean, the new inputs say less.
+        True if both were run and agreed, and no uncompensated change is known. It holds for raw
+        examples that both models can distinguish: the new inputs carry less information about
+        removed tokens, removed features, and missing values that are replaced by a mean.
         """
         return self.warm and self.verified and not self.not_compensated
 
     def counts(self) -> dict[str, int]:
-        """How many variables were restored, remapped, initialised and skipped."""
+        """Returns how many variables were restored, remapped, initialised and skipped."""
         actions = [variable.action for variable in self.variables]
         return {action: actions.count(action) for action in ACTIONS}
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON object: the fields, `counts`, and `preserves_function`."""
+        """Returns a JSON object with the fields, `counts`, and `preserves_function`."""
         return {
             **dataclasses.asdict(self),
             "variables": [
@@ -110,12 +111,12 @@ class TransferReport:
         }
 
     def to_json(self) -> str:
-        """The same as text, which `warm_start.json` holds."""
+        """Returns the same as text, the content of `warm_start.json`."""
         return json.dumps(self.to_dict(), indent=1)
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> TransferReport:
-        """Reads what `to_dict` writes, in earlier releases too, which verified nothing."""
+        """Reads what `to_dict` writes, also in earlier releases, which did not verify."""
         fields = {x.name: data[x.name] for x in dataclasses.fields(cls) if x.name in data}
         fields["variables"] = tuple(
             VariableTransfer(

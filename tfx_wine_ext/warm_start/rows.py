@@ -1,4 +1,4 @@
-"""Which row of a base's weight becomes which row of the new one, and by what factor."""
+"""Plans which rows of a base's weight become which rows of the new weight, with which factors."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ from tfx_wine_ext.warm_start.inputs import (
 
 
 class Side(NamedTuple):
-    """One of the two models, as far as its rows go."""
+    """The structure and features of one of the two models."""
 
     architecture: Architecture
     features: dict[str, FeatureTransform]
 
     @classmethod
     def of(cls, architecture: Architecture, inputs: InputSpec) -> Side:
-        """Takes the features of the specification, and those that layers make."""
+        """Combines the features of the specification with those that layers make."""
         return cls(architecture, {**inputs.features, **architecture.features})
 
     def coding(self, label: Label) -> FeatureTransform | None:
-        """What decides what the code of a label means."""
+        """Returns the transform that defines the code of a label."""
         return self.features.get(self.architecture.codings.get(label.name, ""))
 
 
 class Shift(NamedTuple):
-    """A part of a bias: `factor` times a row of the base's kernel."""
+    """A term added to a bias: `factor` times a row of the base's kernel."""
 
     row: int
     factor: float
@@ -46,24 +46,24 @@ class Shift(NamedTuple):
 
 @dataclasses.dataclass
 class RowPlan:
-    """How the rows of a weight are made.
+    """How the rows of a weight are computed.
 
-    Row `i` of the new weight is `scale[i]` times the mean of the base's rows `sources[i]`; zeros
-    where `sources[i]` is empty, and the new model's own initial values where it is None. The bias
-    beside it grows by the sum of `shifts`.
+    Row `i` of the new weight is `scale[i]` times the mean of the base's rows `sources[i]`; it is
+    zero if `sources[i]` is empty, and keeps its initial values if `sources[i]` is None. The sum of
+    `shifts` is added to the layer's bias.
 
     Attributes:
-        sources: Per row, rows of the base.
-        own: Per row, whether its source is the row that means the same; the others are stand-ins.
-        scale: Per row, `[rows]` float64.
-        offset: Per row, how far the column's 0 moved, in the new column's units: what the gradient
-            of the bias has a share in. `[rows]` float64.
-        shifts: What the bias gains.
-        kept: How many rows of the base live on.
-        added: How many rows of the new weight have none of their own in the base.
-        vanished: How many rows of the base have no place in the new weight.
-        notes: What was done besides moving, for the reason.
-        not_compensated: What changes the function, sentences.
+        sources: For each row, rows of the base.
+        own: For each row, whether its source has the same meaning; otherwise it is a substitute.
+        scale: For each row, its factor. `[rows]` float64.
+        offset: For each row, how far the column's 0 moved, in the new column's units: the factor of
+            the bias's gradient in the row's gradient. `[rows]` float64.
+        shifts: The terms added to the bias.
+        kept: Number of rows of the base that are used.
+        added: Number of new rows without a counterpart in the base.
+        vanished: Number of rows of the base without a counterpart in the new weight.
+        notes: What was done besides moving rows, for the report's reason.
+        not_compensated: Changes of the function, as sentences.
     """
 
     sources: list[tuple[int, ...] | None]
@@ -79,7 +79,7 @@ class RowPlan:
 
     @property
     def is_copy(self) -> bool:
-        """Whether the new weight is the base's as it is."""
+        """Whether the new weight equals the base's."""
         return (
             not self.vanished
             and not self.shifts
@@ -90,12 +90,12 @@ class RowPlan:
     def apply(
         self, base: npt.NDArray[Any], fresh: npt.NDArray[Any], scale: npt.NDArray[Any]
     ) -> npt.NDArray[Any]:
-        """Makes the rows of the new weight, in float64.
+        """Computes the rows of the new weight, in float64.
 
         Args:
-            base: `[base rows, ...]`.
-            fresh: `[rows, ...]`, the new model's own initial values.
-            scale: `[rows]`, the factor of each row.
+            base: The base's weight, `[base rows, ...]`.
+            fresh: The new model's initial values, `[rows, ...]`.
+            scale: The factor of each row, `[rows]`.
         """
         result = np.array(fresh, np.float64)
         first = [rows[0] if rows else -1 for rows in self.sources]
@@ -104,7 +104,7 @@ class RowPlan:
         if single.any():
             taken = np.asarray(base, np.float64)[np.array(first)[single]]
             result[single] = taken * factors[single]
-        # Stand-ins share a few lists of rows: each mean is taken once.
+        # Substitutes share a few lists of rows, so each mean is computed once.
         means: dict[tuple[int, ...], npt.NDArray[Any]] = {}
         for i, rows in enumerate(self.sources):
             if rows is None or len(rows) == 1:
@@ -121,15 +121,15 @@ def plan_rows(
     """Plans the rows of a kernel or an embedding.
 
     Args:
-        name: Of the weight, for messages.
+        name: Name of the weight, for messages.
         base: The base.
         new: The new model.
-        base_labels: What the base's rows are.
-        new_labels: What the new rows are.
+        base_labels: The labels of the base's rows.
+        new_labels: The labels of the new rows.
     """
     count = len(new_labels)
     plan = RowPlan([()] * count, [False] * count, np.ones(count), np.zeros(count))
-    # The same column may come twice: the second one belongs to the second one.
+    # A column may occur twice: the second occurrences match each other.
     base_rows: dict[str, dict[Label, list[int]]] = collections.defaultdict(dict)
     for row, label in enumerate(base_labels):
         base_rows[label.name].setdefault(label, []).append(row)
@@ -160,16 +160,16 @@ def _plan_columns(
     theirs: dict[Label, list[int]],
     used: set[int],
 ) -> None:
-    """Rows of columns and of hidden outputs: by their label, with the factor of their scale."""
+    """Plans rows of columns and of hidden outputs by label, scaled if the column is."""
     label = rows[0][1]
     is_column = label.kind == "column"
     old, now = (side.features.get(label.name) if is_column else None for side in (base, new))
     waiting = {key: list(value) for key, value in theirs.items()}
     for row, key in rows:
-        found = waiting.get(key)
-        if not found:
+        sources = waiting.get(key)
+        if not sources:
             continue
-        source = found.pop(0)
+        source = sources.pop(0)
         used.add(source)
         plan.sources[row] = (source,)
         plan.own[row] = True
@@ -192,7 +192,7 @@ def _restate(plan: RowPlan, row: int, source: int, old: Affine, now: Affine) -> 
     if (old.center, old.scale) == (now.center, now.scale):
         return
     if not old.scale:
-        plan.sources[row] = ()  # It was 0 throughout, and so is its influence.
+        plan.sources[row] = ()  # The column was always 0, so the row had no effect.
         plan.notes.append(f"feature {now.feature} did not vary before: its row is 0")
         return
     plan.scale[row] = now.scale / old.scale
@@ -213,11 +213,11 @@ def _plan_codes(
     is_table: bool,
     used: set[int],
 ) -> None:
-    """Rows of codes: they move with their token."""
+    """Plans rows of codes, which follow their tokens."""
     now = new.coding(rows[0][1])
     feature = now.feature if now else rows[0][1].name
-    own = {label.place: found[0] for label, found in theirs.items() if label.kind == "code"}
-    spare = {label.place: found[0] for label, found in theirs.items() if label.kind == "spare"}
+    own = {label.place: places[0] for label, places in theirs.items() if label.kind == "code"}
+    spare = {label.place: places[0] for label, places in theirs.items() if label.kind == "spare"}
     old = base.coding(Label("code", rows[0][1].name, 0))
     if not own or now is None or type(old) is not type(now):
         if own:
@@ -235,9 +235,9 @@ def _plan_codes(
                 used.add(source)
             continue
         sources, exact = codes.find(now, label.place)
-        found = all(code in own for code in sources)
-        plan.sources[row] = tuple(own[code] for code in sources) if found else ()
-        plan.own[row] = exact and found
+        all_known = all(code in own for code in sources)
+        plan.sources[row] = tuple(own[code] for code in sources) if all_known else ()
+        plan.own[row] = exact and all_known
         if plan.own[row]:
             used.update(plan.sources[row] or ())
     if isinstance(old, Buckets) and isinstance(now, Buckets) and old.boundaries != now.boundaries:
@@ -250,11 +250,11 @@ def _plan_codes(
 
 
 class CodeMap:
-    """Where the codes of a new coding are in an old one.
+    """Maps the codes of a new coding to those of an old one.
 
     Args:
         old: The old coding.
-        is_table: Whether the rows are those of an embedding, where no code is looked up as zeros.
+        is_table: Whether the rows belong to an embedding, in which no code means zeros.
     """
 
     def __init__(self, old: FeatureTransform | None, is_table: bool) -> None:
@@ -276,7 +276,12 @@ class CodeMap:
         self._buckets: dict[str, int] = {}
 
     def find(self, now: FeatureTransform, code: int) -> tuple[tuple[int, ...], bool]:
-        """Returns the old codes whose mean a new one begins with, and whether it means the same."""
+        """Returns the old codes whose mean initialises a new code, and whether they are the same.
+
+        Args:
+            now: The new coding.
+            code: A code of it.
+        """
         old = self._old
         if isinstance(old, Buckets) and isinstance(now, Buckets):
             last = old.size - 1
@@ -293,13 +298,13 @@ class CodeMap:
             return self._unknown_token(token, now), False
         bucket = code - now.first_bucket
         if self._oov and now.oov_buckets % len(self._oov) == 0:
-            # Where the hash modulo 6 is 5, it is 1 modulo 2.
+            # If the hash modulo 6 is 5, it is 1 modulo 2.
             same = now.oov_buckets == len(self._oov)
             return (self._oov[bucket % len(self._oov)],), same
         return self._unknown(), False
 
     def _unknown(self) -> tuple[int, ...]:
-        """The codes that stand for "anything unknown"."""
+        """Returns the old codes for unknown tokens."""
         old = self._old
         if self._oov:
             return self._oov
@@ -318,11 +323,11 @@ class CodeMap:
 
 
 def hash_buckets(tokens: Sequence[str], count: int, integers: bool = False) -> list[int]:
-    """The out-of-vocabulary bucket of each token, as TensorFlow's lookup tables hash it.
+    """Returns the out-of-vocabulary bucket of each token, as TensorFlow's lookup tables hash it.
 
     Args:
-        tokens: Texts.
-        count: How many buckets there are.
+        tokens: The tokens.
+        count: The number of buckets.
         integers: Whether the tokens are integers, whose bucket is the remainder.
 
     Example:
@@ -348,7 +353,7 @@ def _plan_removed(
     used: set[int],
     still_there: set[str],
 ) -> None:
-    """What became of the base's rows that no new row means the same as."""
+    """Plans for the base's rows without a counterpart in the new weight."""
     gone: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
     for row, label in enumerate(labels):
         if row not in used and label.kind != "spare":
@@ -360,13 +365,13 @@ def _plan_removed(
         elif kind == "column" and isinstance(transform, Affine) and transform.mean is not None:
             z = (transform.mean - transform.center) / transform.scale if transform.scale else 0.0
             plan.shifts += [Shift(row, z) for row in rows if z]
-            plan.notes.append(f"feature {of} was removed: its mean stands in for it")
+            plan.notes.append(f"feature {of} was removed: its mean replaces it")
         elif name.endswith("/embeddings"):
             plan.notes.append(f"{len(rows)} rows of {of} vanished")
         else:
             what = "feature" if kind != "hidden" else "output of"
             plan.not_compensated.append(
-                f"{what} {of} was removed, and its mean contribution is not known"
+                f"{what} {of} was removed, and its mean contribution is unknown"
             )
 
 
@@ -375,7 +380,7 @@ def _both_affine(old: FeatureTransform | None, now: FeatureTransform | None) -> 
 
 
 def differ(old: FeatureTransform | None, now: FeatureTransform | None) -> bool:
-    """Whether two transforms may give other numbers; None: the feature is not there."""
+    """Returns whether two transforms may give different numbers; None: the feature is missing."""
     if old is None or now is None or type(old) is not type(now):
         return True
     if isinstance(old, Affine) and isinstance(now, Affine):
@@ -388,14 +393,14 @@ def _is_blind(transform: FeatureTransform) -> bool:
 
 
 def change(old: FeatureTransform | None, now: FeatureTransform | None) -> str:
-    """What changed between two transforms, for messages."""
+    """Describes the change between two transforms, for messages."""
     if old is None and now is None:
-        return "nothing tells whether its transform changed, as the specification does not name it"
+        return "its transform may have changed: the specification does not name it"
     if old is None or now is None or type(old) is not type(now):
         before, after = (type(x).__name__ if x else "nothing" for x in (old, now))
         return f"its transform was {before} and is {after}"
     if _is_blind(old) or _is_blind(now):
-        return "nothing tells whether its transform changed, as it is Unknown without a fingerprint"
+        return "its transform may have changed: it is Unknown without a fingerprint"
     if isinstance(old, Buckets):
         return "its boundaries moved"
     if isinstance(old, Vocabulary):

@@ -1,8 +1,8 @@
-"""What a run_fn calls: `restore` before training and `save` after it.
+"""The functions for a run_fn: `restore` before training and `save` after it.
 
-What was decided comes in `fn_args.custom_config`, under `REQUEST_KEY`. Where nothing was decided,
-as under TFX's own Trainer, the start is cold and the checkpoint is saved all the same, so that a
-later run can go on from it: the same run_fn does for both.
+The decision is in `fn_args.custom_config`, under `REQUEST_KEY`. Without a decision, as with TFX's
+own Trainer, the start is cold; the checkpoint is still saved, so that a later run can continue from
+it. The same run_fn works in both trainers.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext.columnar.files import Files, LocalFiles
+from tfx_wine_ext.warm_start.architecture import examine
 from tfx_wine_ext.warm_start.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -31,7 +32,7 @@ from tfx_wine_ext.warm_start.transfer import MismatchError, checkpoint_of, trans
 _log = logging.getLogger(__name__)
 
 REQUEST_KEY = "warm_start"
-"""The key of `fn_args.custom_config` under which a `WarmStartRequest` stands, as a dict."""
+"""The key of `fn_args.custom_config` that holds a `WarmStartRequest` as a dict."""
 
 CHECKPOINT_FOLDER = "warm_start"
 """The folder of the checkpoint, beside that of the SavedModel."""
@@ -40,20 +41,20 @@ REPORT_FILE = "warm_start.json"
 """The report of the transfer, in the checkpoint's folder."""
 
 
-# The optimizer that each model had when it was restored.
+# The optimizer of each model when it was restored.
 _restored: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
 
 
 @dataclasses.dataclass(frozen=True)
 class WarmStartRequest:
-    """What was decided before a run_fn is called.
+    """The decision, made before the run_fn is called.
 
     Args:
-        reason: The sentence that says why the start is warm or cold.
+        reason: Why the start is warm or cold, as a sentence.
         base: Folder of the base's checkpoint; empty for a cold start.
-        generation: That of the model to be trained.
+        generation: Generation of the model to be trained.
         config: The policy.
-        directory: Folder that the new checkpoint goes to; empty: `CHECKPOINT_FOLDER` beside
+        directory: Folder for the new checkpoint; empty: `CHECKPOINT_FOLDER` beside
             `fn_args.serving_model_dir`.
 
     Example:
@@ -69,7 +70,7 @@ class WarmStartRequest:
     directory: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """A JSON object, to be put under `REQUEST_KEY` into `custom_config`."""
+        """Returns a JSON object, for the key `REQUEST_KEY` of `custom_config`."""
         return {
             "reason": self.reason,
             "base": self.base,
@@ -80,10 +81,10 @@ class WarmStartRequest:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> WarmStartRequest:
-        """Reads what `to_dict` writes; what is left out keeps its default.
+        """Reads what `to_dict` writes; missing keys keep their defaults.
 
         Raises:
-            ValueError: A key is unknown, or a value of the policy is.
+            ValueError: A key is unknown, or a value of the policy is not allowed.
         """
         known = [field.name for field in dataclasses.fields(cls)]
         unknown = sorted(set(data) - set(known))
@@ -99,46 +100,54 @@ class WarmStartRequest:
 
     @classmethod
     def of(cls, fn_args: Any) -> WarmStartRequest:
-        """Reads the request out of `fn_args`, with `directory` filled in.
+        """Reads the request from `fn_args`, and fills in `directory`.
 
         Args:
-            fn_args: What TFX hands to a run_fn: `custom_config` and `serving_model_dir` are read.
+            fn_args: The argument of the run_fn; `custom_config` and `serving_model_dir` are read.
 
         Raises:
-            ValueError: The request is not one, or there is no place for the checkpoint.
+            ValueError: The request is invalid, or there is no folder for the checkpoint.
         """
-        found = (getattr(fn_args, "custom_config", None) or {}).get(REQUEST_KEY, {})
-        request = cls.from_dict(found)
+        custom_config = getattr(fn_args, "custom_config", None) or {}
+        request = cls.from_dict(custom_config.get(REQUEST_KEY, {}))
         if request.directory:
             return request
         if not fn_args.serving_model_dir:
-            raise ValueError("fn_args.serving_model_dir is empty: there is no place to save to")
+            raise ValueError("fn_args.serving_model_dir is empty: there is no folder to save to")
         beside = posixpath.dirname(str(fn_args.serving_model_dir).rstrip("/"))
         return dataclasses.replace(request, directory=posixpath.join(beside, CHECKPOINT_FOLDER))
 
 
 def restore(model: Any, fn_args: Any, inputs: InputSpec) -> TransferReport:
-    """Makes a new model go on from the base, if that was decided.
+    """Initialises a new model from the base, if the decision is a warm start.
 
-    Call it after `compile` and before training. What it does to the variables stands at `transfer`.
-    Where the policy names `frozen_layers`, they are frozen from here on, and thaw by themselves
-    when `fit` or `train_on_batch` have taken `frozen_steps` steps.
+    Call it after `compile` and before training. See `transfer` for what it does to the variables.
+    It also freezes the policy's `frozen_layers`; they thaw automatically after `frozen_steps` steps
+    of `fit` or `train_on_batch`.
 
     Args:
         model: The new Keras model, built and compiled.
-        fn_args: What the run_fn was given.
-        inputs: What the model's inputs are; see `input_spec`.
+        fn_args: The argument of the run_fn.
+        inputs: The transforms of the model's inputs; see `input_spec`.
 
     Returns:
-        What was done, to be handed to `save`; `warm` is False for a cold start.
+        A report of what was done, for `save`; `warm` is False for a cold start.
 
     Raises:
-        UnusableBaseError: The base is damaged or another architecture, and the policy is
-            `on_unusable_base="error"`. Otherwise the start is cold then, with a warning in the log.
-        ValueError: `inputs` does not fit the model, the request is not one, or the policy's
-            `frozen_layers` names a layer that the model does not have, also before a cold start.
+        UnusableBaseError: The base is damaged or has another architecture, and the policy is
+            `on_unusable_base="error"`. With another policy the start is cold, with a warning.
+        TypeError: `inputs` is not an `InputSpec`. Raised even before a cold start, as is:
+        ValueError: The model is not built, `inputs` does not fit the model, the request is invalid,
+            or the model lacks a layer of the policy's `frozen_layers`.
     """
+    if not isinstance(inputs, InputSpec):
+        raise TypeError(
+            f"inputs: expected an InputSpec, found {inputs!r:.200}. Make one: "
+            "input_spec(fn_args.transform_graph_path, {'numbers': ['pH_z']})"
+        )
     request = WarmStartRequest.of(fn_args)
+    # `save` would find what is wrong here, but only when the training is over.
+    examine(model, inputs)
     if request.config.frozen_layers:
         from tfx_wine_ext.warm_start.freeze import layers_named
 
@@ -147,22 +156,22 @@ def restore(model: Any, fn_args: Any, inputs: InputSpec) -> TransferReport:
     if checkpoint is None:
         return report
     try:
-        done = transfer(checkpoint, model, inputs, request.config)
+        transferred = transfer(checkpoint, model, inputs, request.config)
     except MismatchError as error:
         return unusable(fn_args, error)
     _restored[model] = optimizer_of(model)
-    done = dataclasses.replace(
-        done, reason=report.reason, base=report.base, generation=report.generation
+    report = dataclasses.replace(
+        transferred, reason=report.reason, base=report.base, generation=report.generation
     )
-    _log.info("%s %s %s", done.reason, done.counts(), done.optimizer)
-    for sentence in done.not_compensated:
+    _log.info("%s %s %s", report.reason, report.counts(), report.optimizer)
+    for sentence in report.not_compensated:
         _log.warning("Not compensated by the warm start: %s", sentence)
-    (_log.info if done.verified else _log.warning)("%s", done.verification)
+    (_log.info if report.verified else _log.warning)("%s", report.verification)
     if request.config.frozen_layers:
         from tfx_wine_ext.warm_start.freeze import freeze_first_steps
 
         freeze_first_steps(model, request.config)
-    return done
+    return report
 
 
 def save(model: Any, fn_args: Any, inputs: InputSpec, report: TransferReport) -> TransferReport:
@@ -170,12 +179,12 @@ def save(model: Any, fn_args: Any, inputs: InputSpec, report: TransferReport) ->
 
     Args:
         model: The trained Keras model.
-        fn_args: What the run_fn was given.
-        inputs: What the model's inputs are.
+        fn_args: The argument of the run_fn.
+        inputs: The transforms of the model's inputs.
         report: What `restore` returned.
 
     Returns:
-        The report, with the steps that were taken.
+        The report with the number of training steps.
 
     Raises:
         ValueError: As for `checkpoint_of`.
@@ -183,15 +192,15 @@ def save(model: Any, fn_args: Any, inputs: InputSpec, report: TransferReport) ->
     """
     from tfx_wine_ext.warm_start.freeze import thaw
 
-    # A reset counts from 0 on, a kept optimizer from where the base was, and one that the run_fn
-    # has made after `restore` from 0, too.
+    # A kept optimizer counts from the base's step; a reset one, or one that the run_fn made after
+    # `restore`, from 0.
     steps = step_of(model)
     if _restored.get(model) in (None, optimizer_of(model)) and steps >= report.optimizer_step:
         steps -= report.optimizer_step
     if thaw(model):
         _log.warning(
-            "The layers of frozen_layers were frozen until the end: fit and train_on_batch took %d "
-            "steps, and frozen_steps is %d",
+            "frozen_layers stayed frozen until the end: fit and train_on_batch took %d steps, and "
+            "frozen_steps is %d",
             steps,
             WarmStartRequest.of(fn_args).config.frozen_steps,
         )
@@ -200,25 +209,25 @@ def save(model: Any, fn_args: Any, inputs: InputSpec, report: TransferReport) ->
     )
     if checkpoint.diverged:
         _log.warning(
-            "The training diverged: %s are not finite. The checkpoint says so, and no later run "
-            "goes on from it",
+            "The training diverged: %s are not finite. No later run will continue from this "
+            "checkpoint",
             ", ".join(checkpoint.diverged[:10]),
         )
     return write_result(checkpoint, fn_args, dataclasses.replace(report, steps=steps))
 
 
 def read_base(fn_args: Any) -> tuple[Checkpoint | None, TransferReport]:
-    """Reads the base, for models that are not Keras's; `restore` does it for those that are.
+    """Reads the base, for models of other libraries than Keras; `restore` is for Keras models.
 
     Args:
-        fn_args: What the run_fn was given.
+        fn_args: The argument of the run_fn.
 
     Returns:
-        The base's checkpoint, None for a cold start, and the report of what was decided.
+        The base's checkpoint, None for a cold start, and the report of the decision.
 
     Raises:
         UnusableBaseError: As for `restore`.
-        ValueError: The request is not one.
+        ValueError: The request is invalid.
     """
     request = WarmStartRequest.of(fn_args)
     if not request.base:
@@ -238,10 +247,10 @@ def read_base(fn_args: Any) -> tuple[Checkpoint | None, TransferReport]:
 
 
 def unusable(fn_args: Any, error: Exception) -> TransferReport:
-    """Turns a base that turned out to be unusable into a cold start, or an error.
+    """Reacts to an unusable base with a cold start or an error, as the policy says.
 
     Args:
-        fn_args: What the run_fn was given.
+        fn_args: The argument of the run_fn.
         error: Why the base cannot be used.
 
     Returns:
@@ -254,7 +263,7 @@ def unusable(fn_args: Any, error: Exception) -> TransferReport:
     why = f"the base {request.base} cannot be used: {error}"
     if request.config.on_unusable_base == "error":
         raise UnusableBaseError(
-            f'The warm start failed: {why}. With on_unusable_base="cold" it would be cold.'
+            f'The warm start failed: {why}. Set on_unusable_base="cold" to start cold instead.'
         ) from error
     reason = f"Cold start: {why}"
     _log.warning("%s", reason)
@@ -262,12 +271,12 @@ def unusable(fn_args: Any, error: Exception) -> TransferReport:
 
 
 def write_result(checkpoint: Checkpoint, fn_args: Any, report: TransferReport) -> TransferReport:
-    """Writes a checkpoint and a report to where they belong; `save` does it for Keras models.
+    """Writes a checkpoint and a report, for models of other libraries than Keras; see `save`.
 
     Args:
-        checkpoint: Of the trained model.
-        fn_args: What the run_fn was given.
-        report: What `read_base` returned, with what was done since.
+        checkpoint: The checkpoint of the trained model.
+        fn_args: The argument of the run_fn.
+        report: What `read_base` returned, updated with what was done.
 
     Returns:
         The report.
@@ -284,7 +293,7 @@ def write_result(checkpoint: Checkpoint, fn_args: Any, report: TransferReport) -
 
 
 def files_for(path: str) -> Files:
-    """The file system of a path: TensorFlow's for those with a scheme, such as ``gs://``."""
+    """Returns the file system of a path: TensorFlow's if it has a scheme, such as ``gs://``."""
     if "://" not in path:
         return LocalFiles()
     from tfx_wine_ext.warm_start.gfile import GFiles

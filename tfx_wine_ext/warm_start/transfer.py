@@ -1,4 +1,4 @@
-"""Carries a checkpoint over into a new model, so that it predicts as the base did."""
+"""Transfers a checkpoint to a new model, which then predicts what the base did."""
 
 from __future__ import annotations
 
@@ -33,19 +33,19 @@ from tfx_wine_ext.warm_start.rows import RowPlan, Side, change, differ, plan_row
 
 
 class MismatchError(ValueError):
-    """The base is of another architecture than the model."""
+    """The base has another architecture than the model."""
 
 
 def checkpoint_of(
     model: Any, inputs: InputSpec, *, step: int | None = None, generation: int = 0
 ) -> Checkpoint:
-    """Takes what is needed to go on from a Keras model.
+    """Makes a checkpoint of a Keras model.
 
     Args:
-        model: Built; if it is compiled, the optimizer's state goes with it.
-        inputs: What its inputs are.
-        step: Training steps so far; default what the optimizer has counted.
-        generation: How many warm starts in a row led here.
+        model: A built model; if it is compiled, the optimizer's state is included.
+        inputs: The transforms of its inputs.
+        step: Training steps so far. Default: the optimizer's step count.
+        generation: The number of successive warm starts that led to the model.
 
     Raises:
         ValueError: The model is not built, or `inputs` does not fit it.
@@ -80,29 +80,29 @@ def transfer(
     inputs: InputSpec,
     config: WarmStartConfig | None = None,
 ) -> TransferReport:
-    """Carries a checkpoint over into a new model.
+    """Transfers a checkpoint to a new model.
 
     Before the first training step the model predicts what the base did for the same raw examples,
-    but for what `TransferReport.not_compensated` lists. Nothing is changed in the model if an
-    error is raised. What is compensated, and how, is in docs/warm-start.md.
+    except for the changes in `TransferReport.not_compensated`. If an error is raised, the model is
+    unchanged. docs/warm-start.md says what is compensated, and how.
 
     Args:
         checkpoint: The base.
-        model: The new Keras model, built. If it is compiled, its optimizer's state is carried over
-            too, or reset, as `config.optimizer` says.
-        inputs: What the inputs of the new model are.
-        config: What to do on a shape mismatch, with the optimizer, and whether to shrink and
-            perturb; which base it is does not matter here. Default `WarmStartConfig()`.
+        model: The new Keras model, built. If it is compiled, its optimizer's state is transferred
+            or reset, as `config.optimizer` says.
+        inputs: The transforms of the new model's inputs.
+        config: What to do on a shape mismatch and with the optimizer, and whether to shrink and
+            perturb; the choice of the base is ignored. Default: `WarmStartConfig()`.
 
     Raises:
-        MismatchError: The checkpoint is not one of a Keras model; or it is of another architecture
+        MismatchError: The checkpoint does not hold a Keras model, or it has another architecture
             and `config.on_shape_mismatch` is ``"error"``. The message names the variables and both
             shapes.
         ValueError: The model is not built, `inputs` does not fit it, or
             `config.learning_rate_factor` is not 1 and the learning rate is a schedule.
 
     Example:
-        A mean that moved by one deviation:
+        The mean moves by one standard deviation:
 
         >>> import keras
         >>> from tfx_wine_ext.warm_start.inputs import Affine
@@ -125,7 +125,7 @@ def transfer(
 
 @dataclasses.dataclass
 class _Planned:
-    """The values of one weight, before anything is assigned."""
+    """The planned values of one weight."""
 
     value: npt.NDArray[Any]
     entry: VariableTransfer
@@ -146,7 +146,7 @@ class _Transfer:
             known = Architecture.from_dict(checkpoint.architecture, sizes)
         except ValueError as error:
             raise MismatchError(
-                f"the base is not one of a Keras model ({error}): was it trained by another run_fn?"
+                f"the base is not a Keras model ({error}): was it trained by another run_fn?"
             ) from None
         self._check_codings(known, checkpoint.inputs)
         follow_made = "made" in checkpoint.architecture
@@ -167,7 +167,7 @@ class _Transfer:
         self._compare_opaque()
         if self._mismatches and config.on_shape_mismatch == "error":
             raise MismatchError(
-                "the base is of another architecture: "
+                "the base has another architecture: "
                 + "; ".join(self._mismatches[:10])
                 + (f"; and {len(self._mismatches) - 10} more" if self._mismatches[10:] else "")
                 + '. Use the base\'s architecture, or choose on_shape_mismatch="initialise" or '
@@ -207,14 +207,14 @@ class _Transfer:
 
     @staticmethod
     def _check_codings(base: Architecture, inputs: InputSpec) -> None:
-        """Looks whether the base says what its codes are: somebody else may have written it."""
+        """Checks that the base defines its codes: checkpoints are untrusted."""
         features = {**inputs.features, **base.features}
         for name, labels in base.rows.items():
             for of in {label.name for label in labels if label.kind == "code"}:
                 if not isinstance(features.get(base.codings.get(of, "")), Coded):
                     raise MismatchError(
-                        f"the base does not say what the codes {of!r:.60} of {name!r:.60} are, so "
-                        "it is damaged"
+                        f"the base is damaged: it does not define the codes {of!r:.60} of "
+                        f"{name!r:.60}"
                     )
 
     # --- weights -------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ class _Transfer:
             self._base.features
         )
         if base.shape == fresh.shape and not theirs & ours and again:
-            # Another layer came between, or went: the rows are what they were, as far as is known.
+            # A layer was inserted or removed before this one: the rows are assumed unchanged.
             self._not_compensated.append(
                 f"{name}: its rows are {_listed(ours)}, in the base {_listed(theirs)}"
             )
@@ -265,7 +265,7 @@ class _Transfer:
             return _Planned(value, entry, rows)
         bias = self._new.architecture.biases.get(name)
         if any(shift.factor for shift in rows.shifts) and bias is None:
-            rows.not_compensated.append("means moved, and there is no bias that could take that up")
+            rows.not_compensated.append("means moved, and there is no bias to absorb the shift")
         self._not_compensated += [f"{name}: {x}" for x in rows.not_compensated]
         entry = dataclasses.replace(
             _entry(name, "remapped", _sentence(rows), fresh, base),
@@ -278,26 +278,27 @@ class _Transfer:
     def _mismatched(
         self, name: str, base: npt.NDArray[Any], fresh: npt.NDArray[Any], rows: RowPlan | None
     ) -> _Planned:
-        found = f"{name} has the shape {list(fresh.shape)}, the base's {list(base.shape)}"
-        self._mismatches.append(found)
+        self._mismatches.append(
+            f"{name} has the shape {list(fresh.shape)}, the base's {list(base.shape)}"
+        )
         if self._config.on_shape_mismatch != "overlap" or base.ndim != fresh.ndim:
             return _Planned(
-                fresh, _entry(name, "initialised", "the base's shape is another", fresh, base)
+                fresh, _entry(name, "initialised", "the base has another shape", fresh, base)
             )
         block = tuple(slice(min(a, b)) for a, b in zip(base.shape, fresh.shape))
         size = " x ".join(str(part.stop) for part in block)
-        reason = f"the shapes differ: the block of {size} that both have was copied"
+        reason = f"the shapes differ: the common block of {size} was copied"
         if rows is not None:
-            # Which rows belong together is known: only the other axes are cut.
+            # Rows are matched by their labels, so only the other axes are cut.
             block = (slice(None), *block[1:])
-            reason = f"the shapes differ, and what both have was copied: {_sentence(rows)}"
+            reason = f"the shapes differ, and the common part was copied: {_sentence(rows)}"
             self._not_compensated += [f"{name}: {x}" for x in rows.not_compensated]
         plan = _Planned(fresh, _entry(name, "remapped", reason, fresh, base), rows, block)
         plan.value = _merged(plan, base, fresh, rows.scale if rows else None)
         return plan
 
     def _shift_biases(self, planned: dict[str, _Planned]) -> None:
-        """Adds what the means of the inputs, as they moved, contribute."""
+        """Adds the effect of moved input means to the biases."""
         for kernel, bias in self._new.architecture.biases.items():
             rows = planned[kernel].rows if kernel in planned else None
             if rows is None or bias not in planned:
@@ -312,7 +313,7 @@ class _Transfer:
             value[: len(gain)] += gain[: len(value)]
             target.value = _like(value, target.value)
             target.entry = dataclasses.replace(
-                target.entry, action="remapped", reason=f"means that moved, from {kernel}"
+                target.entry, action="remapped", reason=f"shifted by moved means, from {kernel}"
             )
 
     def _skipped(self) -> list[VariableTransfer]:
@@ -332,13 +333,13 @@ class _Transfer:
         return skipped
 
     def _is_added(self, name: str) -> bool:
-        """Whether a weight depends on features alone that the base does not have."""
+        """Returns whether a weight depends only on features that the base does not have."""
         facts = self._facts(self._new, name)
         return bool(facts and facts.features and not set(facts.features) & set(self._base.features))
 
     @staticmethod
     def _facts(side: Side, weight: str) -> LayerFacts | None:
-        """The layer of a weight: that of the longest name that the weight's begins with."""
+        """Returns the layer of a weight: the one with the longest prefix of the weight's name."""
         parts = weight.split("/")
         for count in range(len(parts) - 1, 0, -1):
             facts = side.architecture.layers.get("/".join(parts[:count]))
@@ -347,9 +348,9 @@ class _Transfer:
         return None
 
     def _kept_statistics(self) -> set[str]:
-        """The layers that keep their own mean and variance, as the next kernel takes them up.
+        """Returns the layers that keep their own mean and variance; the next kernel compensates.
 
-        Others get the base's, as all weights do, and so keep their function.
+        The others receive the base's statistics, like all weights, and so keep their function.
         """
         new, base = self._new.architecture, self._base.architecture
         blurred = {x for side in (new, base) for names in side.opaque.values() for x in names}
@@ -387,26 +388,26 @@ class _Transfer:
                     )
 
     def _only_in_one(self) -> list[str]:
-        """Layers without weights, such as an activation, that only one of the models has."""
-        found = []
+        """Describes layers without weights, such as an activation, that only one model has."""
+        sentences = []
         for side, other, where in (
             (self._new, self._base, "only in the new model"),
             (self._base, self._new, "only in the base"),
         ):
             for name, facts in side.architecture.layers.items():
                 if name not in other.architecture.layers and facts.kind not in HANDED_ON:
-                    found.append(f"layer {name} ({facts.kind}) is {where}")
-        return found
+                    sentences.append(f"layer {name} ({facts.kind}) is {where}")
+        return sentences
 
     def _compare_opaque(self) -> None:
-        """Reports the features that changed and that reach a layer that was not compensated."""
+        """Reports changed features that reach a layer in which they are not compensated."""
         if not (self._base.architecture.walked and self._new.architecture.walked):
             for name in sorted(set(self._base.features) | set(self._new.features)):
                 old, now = self._base.features.get(name), self._new.features.get(name)
                 if differ(old, now):
                     self._not_compensated.append(
                         f"feature {name}: {change(old, now)}, and the model is neither functional "
-                        "nor sequential, so that its inputs cannot be followed"
+                        "nor sequential, so its inputs cannot be traced"
                     )
             return
         for layer, features in self._new.architecture.opaque.items():
@@ -417,7 +418,7 @@ class _Transfer:
                 if differ(old, now):
                     self._not_compensated.append(
                         f"feature {name}: {change(old, now)}, and it reaches {layer} ({kind}), "
-                        "whose use of it is not known to be linear"
+                        "which may use it in a nonlinear way"
                     )
 
     # --- policy --------------------------------------------------------------------------------
@@ -455,10 +456,10 @@ class _Transfer:
             )
         kind = type(optimizer).__name__
         if self._config.optimizer == "reset":
-            return "Reset: fresh state at step 0, as the policy says."
+            return "Reset by the policy: fresh state at step 0."
         if kind != self._checkpoint.optimizer:
             before = self._checkpoint.optimizer or "none"
-            return f"Reset: it is {kind}, the base's was {before}."
+            return f"Reset: the optimizer is {kind}, the base's was {before}."
         for slot, arrays in self._checkpoint.slots.items():
             for name, array in arrays.items():
                 if not is_finite(array):
@@ -491,11 +492,11 @@ class _Transfer:
         fresh: npt.NDArray[Any],
         kind: str,
     ) -> npt.NDArray[Any] | None:
-        """The value of one slot, stated for the new inputs; None if it stays fresh.
+        """Returns the value of one slot, restated for the new inputs; None if it stays fresh.
 
         With `w' = r w` and `k = (c' - c) / s'`, the gradient of `w'` is `g / r - k g_b`, where
-        `g_b` is that of the bias. First moments follow that; of the second ones the product of
-        both gradients is not known, and is left out: `v / r^2 + k^2 v_b`.
+        `g_b` is the gradient of the bias. First moments follow the same formula. Second moments are
+        `v / r^2 + k^2 v_b`: the product of both gradients is unknown and omitted.
         """
         plan, base = planned[name], stored.get(name)
         if base is None or plan.entry.action == "initialised":
@@ -511,7 +512,7 @@ class _Transfer:
             return None
         scale = rows.scale.copy()
         scale[scale == 0] = 1
-        # Stand-ins begin with the state of a fresh variable.
+        # Substituted rows begin with the state of a fresh variable.
         own = [x if own else None for x, own in zip(rows.sources, rows.own)]
         moved = dataclasses.replace(plan, rows=dataclasses.replace(rows, sources=own))
         value = np.asarray(_merged(moved, base, fresh, scale ** -float(power or 0)), np.float64)
@@ -524,7 +525,7 @@ class _Transfer:
 
 
 def finalize_statistics(model: Any) -> None:
-    """Makes Normalization layers use the weights that they have now: they compute with copies."""
+    """Makes Normalization layers use their current weights: they compute with copies."""
     import keras
 
     for part in parts_of(model):
@@ -545,13 +546,13 @@ def _layer(weight: str) -> str:
 def _merged(
     plan: _Planned, base: npt.NDArray[Any], fresh: npt.NDArray[Any], scale: npt.NDArray[Any] | None
 ) -> npt.NDArray[Any]:
-    """The fresh values with what both models have in its place."""
+    """Returns the fresh values, with the part common to both models taken from the base."""
     value: npt.NDArray[Any] = fresh.copy()
     block = plan.overlap or (slice(None),) * fresh.ndim
     if plan.rows is None or scale is None:
         value[block] = base[block]
         return value
-    # All rows are planned for: only the other axes are cut.
+    # The plan covers all rows, so only the other axes are cut.
     value[block] = plan.rows.apply(base[block], fresh[block], scale)
     return value
 

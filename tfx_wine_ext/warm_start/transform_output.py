@@ -1,7 +1,7 @@
-"""Reads an `InputSpec` off a transform graph, by asking the graph itself.
+"""Derives an `InputSpec` from a transform graph by running it.
 
-Nothing is guessed from the graph's internals: raw values go in, and what comes out says what was
-done to them. A column that is `(x - center) / scale` for the values that were tried is `Affine`.
+The graph's internals are not inspected: raw values go in, and the outputs show the transform. A
+column that is `(x - center) / scale` for all probed values is `Affine`.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ from tfx_wine_ext.warm_start.inputs import (
 )
 
 _TOLERANCE = 1e-3
-"""How far, as a share of the distance, a probe may be off the line: float32 outputs of values far
-from 0 have no more than this."""
+"""Maximum relative deviation of a probe from the line: float32 outputs of values far from 0 are no
+more precise than this."""
 
 _UNKNOWN_TOKENS = 512
-"""So many tokens that no vocabulary has: enough to fall into each of up to 64 buckets."""
+"""The number of unknown tokens to probe: enough to hit each of up to 64 buckets."""
 
 
 def input_spec(transform_graph: str | None, inputs: Mapping[str, Iterable[str]]) -> InputSpec:
-    """Finds out what the columns of a model's inputs are.
+    """Determines the transforms of a model's input columns.
 
-    Each transformed feature is found to be one of these: affine in one raw number (a z-score, a
-    scaling to [0, 1], the number itself), a vocabulary's codes of one raw string, as an integer or
-    one-hot, buckets of one raw number, or else unknown, with a fingerprint of what it makes of the
-    probes, so that a change is noticed.
+    Each transformed feature is one of these: an affine function of one raw number (a z-score, a
+    scaling to [0, 1], the number itself), vocabulary codes of one raw string, as integers or
+    one-hot, buckets of one raw number, or else unknown. An unknown feature has a fingerprint of its
+    outputs for the probes, by which a change is noticed.
 
     Args:
         transform_graph: Path of Transform's `transform_graph`; in a run_fn
-            `fn_args.transform_graph_path`. A run_fn without Transform has none, and says itself
-            what its inputs are: `InputSpec({"numbers": [Affine.identity("pH")],
-            "city": [Raw("city")]})` for raw features.
-        inputs: By the name of the Keras input, the names of the transformed features that are its
-            columns, in their order.
+            `fn_args.transform_graph_path`. A run_fn without Transform writes the specification of
+            its raw features itself: `InputSpec({"numbers": [Affine.identity("pH")],
+            "city": [Raw("city")]})`.
+        inputs: The names of the transformed features that form an input's columns, in order, by the
+            name of the Keras input.
 
     Raises:
-        ValueError: The transform graph has no such transformed feature, or none was given.
-        OSError: There is no transform graph.
+        ValueError: The transform graph lacks one of the features, or no graph was given.
+        OSError: The transform graph does not exist.
     """
     inputs = {key: tuple(columns) for key, columns in inputs.items()}
     if not transform_graph:
         raise ValueError(
             f"transform_graph: expected the path of a transform graph, found {transform_graph!r}. "
-            "Give the trainer transform_graph=transform.outputs['transform_graph'], or, where the "
-            "model takes raw features, say so: InputSpec({'numbers': [Affine.identity('pH')], "
-            "'city': [Raw('city')]})"
+            "Give the trainer transform_graph=transform.outputs['transform_graph'], or, if the "
+            "model takes raw features, write the specification: InputSpec({'numbers': "
+            "[Affine.identity('pH')], 'city': [Raw('city')]})"
         )
     graph = _Graph(transform_graph)
     names = sorted({name for columns in inputs.values() for name in columns})
@@ -66,12 +66,14 @@ def input_spec(transform_graph: str | None, inputs: Mapping[str, Iterable[str]])
         raise ValueError(
             f"the transform graph {transform_graph} has no {absent}; it has {sorted(graph.outputs)}"
         )
-    found = {name: graph.transform(name) for name in names}
-    return InputSpec({key: tuple(found[x] for x in columns) for key, columns in inputs.items()})
+    transforms = {name: graph.transform(name) for name in names}
+    return InputSpec(
+        {key: tuple(transforms[name] for name in columns) for key, columns in inputs.items()}
+    )
 
 
 class _Graph:
-    """A transform graph that can be asked for many raw values at once."""
+    """A transform graph that can be run on many raw rows at once."""
 
     def __init__(self, path: str) -> None:
         import tensorflow as tf
@@ -84,7 +86,7 @@ class _Graph:
         self._output = output
         self._strings = [n for n, x in self._spec.items() if x.dtype == tf.string]
         self._numbers = [n for n in self._spec if n not in self._strings]
-        # Row 0 is the base line; in each of the others one raw feature has another value.
+        # Row 0 is the reference; in each other row one raw feature has another value.
         probes: list[tuple[str, Any]] = [(name, 1.0) for name in self._numbers]
         probes += [(name, "\x00probe") for name in self._strings]
         answers = self.ask([{}, *({name: value} for name, value in probes)])
@@ -100,7 +102,7 @@ class _Graph:
         self._vocabularies = self._read_vocabularies()
 
     def ask(self, rows: list[dict[str, Any]]) -> dict[str, npt.NDArray[Any]]:
-        """The transformed features of raw rows, `[rows, columns]`; what is left out is 0 or ""."""
+        """Returns the transformed features of raw rows, `[rows, columns]`; gaps are 0 or ""."""
         tf = self._tf
         raw = {}
         for name, spec in self._spec.items():
@@ -114,7 +116,7 @@ class _Graph:
                 raw[name] = tf.SparseTensor(places, column, [len(rows), 1])
             else:
                 shape = [len(rows), *spec.shape]
-                # One value goes to all places of a feature that has several.
+                # The value is repeated for a feature with several values.
                 column = tf.reshape(column, [len(rows), *[1] * len(spec.shape)])
                 raw[name] = tf.broadcast_to(column, shape)
         return {
@@ -123,48 +125,48 @@ class _Graph:
         }
 
     def transform(self, output: str) -> FeatureTransform:
-        """What one transformed feature is."""
+        """Determines the transform of one transformed feature."""
         values = self.outputs[output].reshape(len(self.outputs[output]), -1)
         if values.dtype.kind in "iufb":
             reached = self._reached[output]
             strings = [name for name in self._strings if name in reached or not reached]
             for name in strings:
-                found = self._vocabulary(output, name)
-                if found is not None:
-                    return found
+                vocabulary = self._vocabulary(output, name)
+                if vocabulary is not None:
+                    return vocabulary
             numbers = reached or self._far(output)
             if len(numbers) == 1 and numbers[0] in self._numbers and values.shape[1] == 1:
                 if values.dtype.kind == "f" or self._is_number(output, numbers[0]):
                     return self._affine(output, numbers[0]) or self._unknown(output)
                 return self._buckets(output, numbers[0]) or self._unknown(output)
             if not numbers and not strings and values.dtype.kind == "f" and not values.any():
-                return Affine(output, 0.0, 0.0)  # 0 whatever comes.
+                return Affine(output, 0.0, 0.0)  # Always 0.
         return self._unknown(output)
 
     # --- numbers -------------------------------------------------------------------------------
 
     def _at(self, output: str, raw: str, values: Iterable[float]) -> npt.NDArray[Any]:
-        """The single column of a transformed feature, for values of one raw number."""
+        """Returns the single column of a transformed feature for values of one raw number."""
         answer = self.ask([{raw: value} for value in values])[output]
         return np.asarray(answer, np.float64).reshape(len(answer), -1)[:, 0]
 
     def _exact(self, raw: str, values: Iterable[float]) -> npt.NDArray[Any]:
-        """The values that arrive: as the type of the raw feature has them."""
+        """Returns the values rounded to the type of the raw feature."""
         kind = self._spec[raw].dtype.as_numpy_dtype
         given = np.array(list(values), np.float64)
         return (np.round(given) if np.issubdtype(kind, np.integer) else given).astype(kind)
 
     def _far(self, output: str) -> list[str]:
-        """The raw numbers that matter to an output that 1 instead of 0 did not change."""
-        found = []
+        """Returns the raw numbers that affect an output which 1 instead of 0 did not change."""
+        names = []
         for raw in self._numbers:
             probes = self._exact(raw, [0, *(s * 10.0**k for k in range(-3, 10) for s in (1, -1))])
             if np.ptp(self._at(output, raw, probes.tolist())) > 0:
-                found.append(raw)
-        return found
+                names.append(raw)
+        return names
 
     def _is_number(self, output: str, raw: str) -> bool:
-        """Whether an integer output is the raw number itself."""
+        """Returns whether an integer output is the raw number itself."""
         probes = self._exact(raw, [-1000, -7, 0, 1, 12345])
         return bool(np.array_equal(self._at(output, raw, probes.tolist()), probes))
 
@@ -173,7 +175,7 @@ class _Graph:
         if not z[1] - z[0]:
             return None
         center, scale = -z[0] / (z[1] - z[0]), 1 / (z[1] - z[0])
-        # Where the center is far from 0, two values near 0 say little: ask again around it.
+        # If the center is far from 0, values near 0 are imprecise: probe again around the center.
         for _ in range(3):
             values = self._exact(raw, [center - 100 * abs(scale), center + 100 * abs(scale)])
             low, high = (float(x) for x in values)
@@ -188,12 +190,12 @@ class _Graph:
         expected = (values.astype(np.float64) - center) / scale
         if np.any(np.abs(z - expected) > _TOLERANCE * (1 + np.abs(expected))):
             return None
-        # The center is the mean of a z-score, and the minimum of a scaling to [0, 1]: both look the
-        # same from here, so the mean is not known.
+        # The center is the mean of a z-score or the minimum of a scaling to [0, 1]. Probes cannot
+        # distinguish them, so the mean is unknown.
         return Affine(output, float(center), float(scale))
 
     def _buckets(self, output: str, raw: str) -> Buckets | None:
-        """Finds each boundary between the numbers that are told apart, by halving."""
+        """Finds the boundaries between buckets by bisection."""
         ends = self._exact(raw, [-1e12, 1e12]).tolist()
         first, last = self._at(output, raw, ends)
         if first != 0 or not 0 < last < 10_000:
@@ -215,19 +217,19 @@ class _Graph:
     # --- strings -------------------------------------------------------------------------------
 
     def _read_vocabularies(self) -> list[tuple[str, ...]]:
-        """The tokens of every vocabulary of the graph."""
+        """Returns the tokens of every vocabulary of the graph."""
         folder = os.path.join(self._output.transform_savedmodel_dir, "assets")
         gfile = self._tf.io.gfile
         names = sorted(gfile.listdir(folder)) if gfile.isdir(folder) else []
-        found = []
+        vocabularies = []
         for name in names:
             stem = name[: -len(".tfrecord.gz")] if name.endswith(".tfrecord.gz") else name
             tokens = self._output.vocabulary_by_name(stem)
-            found.append(tuple(token.decode("utf-8", "surrogateescape") for token in tokens))
-        return found
+            vocabularies.append(tuple(token.decode("utf-8", "surrogateescape") for token in tokens))
+        return vocabularies
 
     def _codes(self, output: str, raw: str, tokens: Iterable[str]) -> npt.NDArray[Any] | None:
-        """The code of each token, -1 for none; None if these are not codes."""
+        """Returns the code of each token, -1 for none; None if the outputs are not codes."""
         answer = self.ask([{raw: token} for token in tokens])[output]
         answer = answer.reshape(len(answer), -1)
         if answer.shape[1] == 1:
@@ -258,7 +260,7 @@ class _Graph:
         return None
 
     def _unknown(self, output: str) -> Unknown:
-        """A fingerprint of what the output makes of a few hundred raw values."""
+        """Returns a fingerprint of the output for a few hundred raw values."""
         grid = [s * x for x in np.geomspace(1e-6, 1e9, 150) for s in (1.0, -1.0)]
         rows: list[dict[str, Any]] = [{}]
         rows += [dict.fromkeys(self._numbers, x) for x in grid]

@@ -33,7 +33,8 @@
     const value = cell(of, i);
     if (of.classList.contains("metric"))
       return `${of.dataset.label}: ${value || "not measured"}`;
-    const name = of.querySelector(".name").textContent;
+    const label = of.querySelector(".name");
+    const name = label.title || label.textContent;
     if (!value) return `\u2068${name}\u2069: no drift report`;
     const [code, metric, score, limit] = value.split(";");
     const verdict = VERDICTS[code] || "not judged";

@@ -7,8 +7,11 @@ from hypothesis import strategies as st
 from scipy import spatial, stats
 
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
-from tfx_wine_ext.drift.counted import chi_square, jensen_shannon
-from tfx_wine_ext.drift.ordered import OrderedPair, kolmogorov_smirnov, wasserstein
+from tfx_wine_ext.drift.metrics import NumericPair
+from tfx_wine_ext.drift.metrics.chi_square import chi_square
+from tfx_wine_ext.drift.metrics.js import jensen_shannon
+from tfx_wine_ext.drift.metrics.ks import kolmogorov_smirnov
+from tfx_wine_ext.drift.metrics.wasserstein import wasserstein
 from tfx_wine_ext.drift.summaries import NumericSummary
 
 CLOSE = {"rel": 1e-12, "abs": 1e-12}
@@ -20,7 +23,7 @@ COUNTS = st.lists(st.tuples(st.integers(0, 99), st.integers(0, 99)), min_size=1,
 
 
 def pair_of(one, other):
-    return OrderedPair(NumericSummary.of(np.array(one)), NumericSummary.of(np.array(other)))
+    return NumericPair(NumericSummary.of(np.array(one)), NumericSummary.of(np.array(other)))
 
 
 @given(VALUES, VALUES)
@@ -93,7 +96,7 @@ def test_the_limit_distribution_of_ks_is_within_1_percent_of_the_exact_one(n, x)
     # All values of one side are a step ahead: D is d.
     d = round(x / np.sqrt(n / 2) * n) / n
     ahead = np.arange(n) + d * n
-    pair = OrderedPair(NumericSummary.of(np.arange(n) + 0.0), NumericSummary.of(ahead))
+    pair = NumericPair(NumericSummary.of(np.arange(n) + 0.0), NumericSummary.of(ahead))
     metric = kolmogorov_smirnov(pair)
     assert metric.value == pytest.approx(d)
     assert metric.p_value == pytest.approx(stats.kstwo.sf(d, n // 2), rel=0.01)

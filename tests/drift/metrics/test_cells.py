@@ -5,12 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tfx_wine_ext.drift.counted import (
-    chi_square,
-    jensen_shannon,
-    l_infinity,
-    population_stability,
-)
+from tfx_wine_ext.drift.metrics.chi_square import chi_square
+from tfx_wine_ext.drift.metrics.js import jensen_shannon
+from tfx_wine_ext.drift.metrics.l_infinity import l_infinity
+from tfx_wine_ext.drift.metrics.psi import population_stability
 
 METRICS = [population_stability, jensen_shannon, chi_square, l_infinity]
 

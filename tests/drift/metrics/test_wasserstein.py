@@ -2,14 +2,16 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tfx_wine_ext.drift.ordered import OrderedPair, kolmogorov_smirnov, wasserstein
+from tfx_wine_ext.drift.metrics import NumericPair
+from tfx_wine_ext.drift.metrics.ks import kolmogorov_smirnov
+from tfx_wine_ext.drift.metrics.wasserstein import wasserstein
 from tfx_wine_ext.drift.summaries import NumericSummary
 
 INF = float("inf")
 
 
 def pair_of(one, other):
-    return OrderedPair(
+    return NumericPair(
         NumericSummary.of(np.array(one, np.float64)), NumericSummary.of(np.array(other, np.float64))
     )
 
@@ -19,15 +21,6 @@ class Sketched(NumericSummary):
 
     error = 0.02
     distance_error = 0.3
-
-
-def test_ties_are_compared_after_all_of_them():
-    assert kolmogorov_smirnov(pair_of([1, 1, 1, 2], [1, 2, 2, 2])).value == 0.5
-
-
-def test_infinities_are_values_at_the_ends():
-    assert kolmogorov_smirnov(pair_of([-INF, 0, 0, 0], [0, 0, 0, INF])).value == 0.25
-    assert kolmogorov_smirnov(pair_of([-INF], [INF])).value == 1.0
 
 
 def test_wasserstein_is_in_standard_deviations_of_the_reference():
@@ -51,15 +44,12 @@ def test_wasserstein_leaves_infinities_to_their_own_metric():
     assert wasserstein(pair_of([0, 20, INF], [5, 25])).value == 0.5
 
 
-def test_a_side_without_values_is_refused():
-    with pytest.raises(ValueError, match="current must have at least one value"):
-        pair_of([1.0], [float("nan")])
-    with pytest.raises(ValueError, match="must each have a finite value"):
-        wasserstein(pair_of([1.0], [INF]))
+def test_wasserstein_is_not_defined_where_a_side_has_no_finite_value():
+    assert wasserstein(pair_of([1.0], [INF])) is None
 
 
 def test_the_error_of_both_summaries_is_in_the_metric():
-    pair = OrderedPair(Sketched(np.array([0.0, 2.0])), Sketched(np.array([0.0, 4.0])))
+    pair = NumericPair(Sketched(np.array([0.0, 2.0])), Sketched(np.array([0.0, 4.0])))
     assert kolmogorov_smirnov(pair).error == 0.04
     # In standard deviations of the reference: 1.
     assert wasserstein(pair).error == pytest.approx(2 * 0.3)

@@ -1,4 +1,4 @@
-"""Metrics of one share on each side: missing values, infinities, unseen categories."""
+"""The share of values that the reference does not have."""
 
 from __future__ import annotations
 
@@ -8,49 +8,26 @@ import numpy as np
 from scipy import optimize, special
 
 from tfx_wine_ext.drift.metric import NOISE_LEVEL, Metric
-from tfx_wine_ext.drift.summaries import CategoricalPair, Counts, Floats
+from tfx_wine_ext.drift.metrics.pairs import CategoricalPair
+from tfx_wine_ext.drift.metrics.registry import CATEGORICAL, SHARE, register_metric
+from tfx_wine_ext.drift.summaries import Counts, Floats
 
 # With a smaller chance to be dropped, a value that is not listed had become rare.
 _SURELY_THERE = 0.001
 
 
-def share_change(
-    reference_hits: int, reference_n: int, current_hits: int, current_n: int
-) -> Metric:
-    """Change of a share, with the two-proportion z-test (pooled variance, two-sided).
-
-    The value is the absolute difference; the details have both shares.
-
-    Raises:
-        ValueError: A side has no values, or more hits than values.
-
-    Example:
-        >>> metric = share_change(10, 100, 30, 100)
-        >>> round(metric.value, 3), round(metric.p_value, 4), metric.details
-        (0.2, 0.0004, {'reference': 0.1, 'current': 0.3})
-    """
-    for name, hits, n in (
-        ("reference", reference_hits, reference_n),
-        ("current", current_hits, current_n),
-    ):
-        if not 0 <= hits <= n or n == 0:
-            raise ValueError(f"{name} must have 0 to n hits of n > 0 values, found {hits} of {n}")
-    old, new = reference_hits / reference_n, current_hits / current_n
-    pooled = (reference_hits + current_hits) / (reference_n + current_n)
-    spread = math.sqrt(pooled * (1 - pooled) * (1 / reference_n + 1 / current_n))
-    value = abs(new - old)
-    details = {"reference": old, "current": new}
-    if spread == 0:
-        return Metric(value, details=details)
-    return Metric(
-        value,
-        0.0,
-        spread * float(special.ndtri(1 - NOISE_LEVEL / 2)),
-        2 * float(special.ndtr(-value / spread)),
-        details=details,
-    )
-
-
+@register_metric(
+    "unseen_mass",
+    kinds=(CATEGORICAL,),
+    fail=0.01,
+    warn=0.0,
+    unit=SHARE,
+    label="Unseen values",
+    meaning="Share of the current values that the baseline does not have at all.",
+    sees="new categories. Nearly unique texts are new by chance, which is allowed for.",
+    misses="categories that are gone.",
+    source="ours",
+)
 def unseen_mass(pair: CategoricalPair) -> Metric:
     """Share of the current values, missing ones apart, that the reference does not have.
 
@@ -72,7 +49,7 @@ def unseen_mass(pair: CategoricalPair) -> Metric:
 
     Example:
         >>> import pyarrow as pa
-        >>> from tfx_wine_ext.drift.summaries import CategoricalPair, CategoricalSummary
+        >>> from tfx_wine_ext.drift.summaries import CategoricalSummary
         >>> before = CategoricalSummary.of(pa.array(["a"] * 60 + ["b"] * 40))
         >>> after = CategoricalSummary.of(pa.array(["a"] * 90 + ["c"] * 10))
         >>> metric = unseen_mass(CategoricalPair(before, after))

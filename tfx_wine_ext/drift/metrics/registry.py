@@ -1,0 +1,234 @@
+"""Which metrics of drift there are: the library's own, and those of other packages."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import importlib.metadata
+import math
+import re
+import types
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+from tfx_wine_ext.drift.metric import Metric
+from tfx_wine_ext.drift.threshold import Threshold
+
+# The entry points by which a package brings metrics: each names a module that registers them.
+GROUP = "tfx_wine_ext.drift_metrics"
+NUMERIC, CATEGORICAL = "numeric", "categorical"
+# A share is shown in percent; what has no unit, or another one, as a number.
+SHARE = "share"
+
+Measure = TypeVar("Measure", bound=Callable[..., "Metric | None"])
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
+
+
+class DriftMetricError(ValueError):
+    """A metric cannot be registered, loaded or measured.
+
+    Attributes:
+        metric: Its name, or that of the entry point.
+        expected: What was expected.
+        found: What was found.
+    """
+
+    def __init__(self, metric: str, expected: str, found: str) -> None:
+        """Composes the message ``drift metric METRIC: expected EXPECTED, found FOUND``."""
+        super().__init__(f"drift metric {metric!r}: expected {expected}, found {found}")
+        self.metric = metric
+        self.expected = expected
+        self.found = found
+
+
+@dataclasses.dataclass(frozen=True)
+class DriftMetric:
+    """All that is to be known of a metric; `register_metric` makes it.
+
+    Args:
+        name: What configurations and documents call it.
+        kinds: Of which columns it is: ``numeric``, ``categorical``, or both.
+        measure: Takes a `NumericPair` or a `CategoricalPair`; returns a `Metric`, or None where
+            it is not defined.
+        threshold: From which value on it fails and warns, unless the configuration says otherwise.
+        label: What people call it.
+        meaning: What its value is.
+        sees: What raises it.
+        misses: What it does not see.
+        source: Where the formula or the threshold comes from.
+        unit: Of the value: ``share``, or another one; "": none.
+        needs_values: Whether it is measured only where both sides have `DriftConfig.min_count`
+            values that are not missing.
+    """
+
+    name: str
+    kinds: frozenset[str]
+    measure: Callable[[Any], Metric | None]
+    threshold: Threshold
+    label: str
+    meaning: str
+    sees: str
+    misses: str
+    source: str
+    unit: str = ""
+    needs_values: bool = True
+
+    def of(self, feature: str, pair: Any) -> Metric | None:
+        """Measures a feature.
+
+        Args:
+            feature: Its name.
+            pair: Its `NumericPair` or `CategoricalPair`.
+
+        Raises:
+            DriftMetricError: The function raises, or returns something else than a `Metric` of
+                finite numbers, or None.
+        """
+        expected = f"the function to measure {feature!r}"
+        try:
+            found = self.measure(pair)
+        except Exception as error:
+            said = f"{type(error).__name__}: {error}"
+            raise DriftMetricError(self.name, expected, said) from error
+        if found is None:
+            return None
+        if not isinstance(found, Metric):
+            expected += " as a Metric or as None"
+            raise DriftMetricError(self.name, expected, type(found).__name__)
+        for number in (found.value, found.error, found.noise_floor, found.p_value):
+            if not (isinstance(number, (int, float)) and math.isfinite(number) and number >= 0):
+                raise DriftMetricError(self.name, f"{expected} in finite numbers >= 0", repr(found))
+        return found
+
+
+_REGISTERED: dict[str, DriftMetric] = {}
+
+
+def register_metric(
+    name: str,
+    *,
+    kinds: Collection[str],
+    label: str,
+    meaning: str,
+    sees: str,
+    misses: str,
+    source: str,
+    fail: float | None = None,
+    warn: float | None = None,
+    unit: str = "",
+    needs_values: bool = True,
+) -> Callable[[Measure], Measure]:
+    """Makes a function that measures a pair of columns a metric of drift: a decorator.
+
+    The metric is then measured by `compare`, by DriftReport and by the command line, and judged
+    like the library's own: it fails where the value, less its error, reaches the threshold,
+    exceeds the noise floor, and its p-value stands after the adjustment for all metrics of all
+    features. A metric that leaves `p_value` at 1 is therefore only shown.
+
+    A package brings its metrics by an entry point of the group ``tfx_wine_ext.drift_metrics``
+    that names the module, so that every process that compares has them.
+
+    Args:
+        name: What configurations and documents call it: lower case, digits, underscores.
+        kinds: Of which columns it is: ``numeric`` (the function takes a `NumericPair`),
+            ``categorical`` (a `CategoricalPair`), or both.
+        label: What people call it.
+        meaning: What its value is, as a sentence.
+        sees: What raises it.
+        misses: What it does not see.
+        source: Where the formula or the threshold comes from.
+        fail: Value from which on it means drift; None, the default: it is shown and never fails.
+        warn: Value from which on it warns; None, the default: it never warns.
+        unit: Of the value: ``share`` for one that is shown in percent; "", the default: none.
+        needs_values: True, the default: it is measured where both sides have enough values that
+            are not missing. False: wherever both sides have enough rows.
+
+    Returns:
+        The decorator, which returns the function as it is.
+
+    Raises:
+        DriftMetricError: The name is taken or no such name, or a kind is unknown.
+        ValueError: A level is negative or not finite, or `warn` is above `fail`.
+
+    Example:
+        >>> @register_metric(
+        ...     "mean_ratio", kinds=["numeric"], label="Ratio of the means",
+        ...     meaning="The larger mean divided by the smaller one, less 1.",
+        ...     sees="changes of scale.", misses="changes of shape.", source="ours",
+        ... )
+        ... def mean_ratio(pair):
+        ...     means = [abs(side.moments().mean) for side in (pair.reference, pair.current)]
+        ...     return Metric(max(means) / min(means) - 1) if min(means) else None
+        >>> import pyarrow as pa
+        >>> from tfx_wine_ext.drift import compare
+        >>> result = compare(pa.table({"x": range(1, 101)}), pa.table({"x": range(2, 201, 2)}))
+        >>> result.features[0].metrics["mean_ratio"].value
+        1.0
+        >>> unregister_metric("mean_ratio")
+    """
+    if not _NAME.fullmatch(name):
+        expected = "a name of lower-case letters, digits and underscores, at most 40"
+        raise DriftMetricError(name, expected, repr(name))
+    unknown = sorted({*kinds} - {NUMERIC, CATEGORICAL})
+    if unknown or not kinds:
+        raise DriftMetricError(name, f"kinds among {NUMERIC} and {CATEGORICAL}", repr([*kinds]))
+    threshold = Threshold(fail, warn)
+
+    def register(measure: Measure) -> Measure:
+        if name in _REGISTERED:
+            taken = _REGISTERED[name].measure
+            by = f"that of {taken.__module__}.{taken.__qualname__}"
+            raise DriftMetricError(name, "a name that is not taken", by)
+        _REGISTERED[name] = DriftMetric(
+            name,
+            frozenset(kinds),
+            measure,
+            threshold,
+            label,
+            meaning,
+            sees,
+            misses,
+            source,
+            unit,
+            needs_values,
+        )
+        return measure
+
+    return register
+
+
+def unregister_metric(name: str) -> None:
+    """Takes a metric away again, for notebooks in which its cell is run once more.
+
+    Args:
+        name: Of the metric.
+
+    Raises:
+        KeyError: There is none.
+    """
+    del _REGISTERED[name]
+
+
+def registered_metrics() -> Mapping[str, DriftMetric]:
+    """Returns all metrics by name: the library's, then others in the order of their registration.
+
+    Raises:
+        DriftMetricError: A package's entry point cannot be loaded.
+
+    Example:
+        >>> [*registered_metrics()][:4]
+        ['psi', 'js', 'ks', 'wasserstein']
+    """
+    _load_entry_points()
+    return types.MappingProxyType(_REGISTERED)
+
+
+@functools.lru_cache(maxsize=1)
+def _load_entry_points() -> None:
+    for entry_point in sorted(importlib.metadata.entry_points(group=GROUP)):
+        try:
+            entry_point.load()
+        except Exception as error:
+            expected = f"to load {entry_point.value!r} of the entry points {GROUP!r}"
+            said = f"{type(error).__name__}: {error}"
+            raise DriftMetricError(entry_point.name, expected, said) from error
