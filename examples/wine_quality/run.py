@@ -268,6 +268,8 @@ def _table(summary: dict[str, Any]) -> Table:
     seconds = summary["seconds"]
     rows = summary["rows"]
     table = Table(title="wine quality", title_justify="left", show_header=False)
+    table.add_column()
+    table.add_column(overflow="fold")
     table.add_row("data", f"{summary['data_source']}: {escape(short(summary['data_path']))}")
     table.add_row("rows", ", ".join(f"{n:,} {split}" for split, n in rows.items()))
     table.add_row("anomalies", str(summary["anomalies"]))

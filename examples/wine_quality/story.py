@@ -324,7 +324,7 @@ def table(found: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH)
         "R2 on the span's own eval split; in brackets, that of the model in production there"
     )
     for heading in headings if wide else ("", ""):
-        shown.add_column(heading, overflow="fold")
+        shown.add_column(heading, overflow="fold", no_wrap=heading in ("run", "pushed"))
     for row in rows:
         if wide:
             shown.add_row(*row)

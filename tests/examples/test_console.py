@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import re
 import shlex
@@ -46,11 +47,12 @@ def test_a_path_is_not_folded(columns: int) -> None:
 def test_the_table_of_the_story_breaks_no_word_and_loses_none(columns: int) -> None:
     spans = [story.Span(f"white wine, part {part} of 3", pa.table({})) for part in (1, 2, 3)]
     stream = io.StringIO()
-    Console(file=stream, width=columns).print(story.table(GOOD[:3], spans, columns))
+    found = [dataclasses.replace(run, pushed="serving/1795639359") for run in GOOD[:3]]
+    Console(file=stream, width=columns).print(story.table(found, spans, columns))
     shown = stream.getvalue()
     words = " ".join(re.sub("[^\\w,().]+", " ", shown).split())
     assert "…" not in shown
-    for word in ("white", "wine,", "part", "compared", "warm,", "blessed", "pushed"):
+    for word in ("white", "wine,", "part", "compared", "warm,", "blessed", "pushed", "1795639359"):
         assert word in words.split(" ")
     assert max(map(len, shown.splitlines())) <= columns
 

@@ -55,13 +55,13 @@ def test_a_run_is_told_from_the_first_component_to_the_verdicts(
     first = ends(run(pipeline(tmp_path, *components(LOW, 1)), runner))
     events = run(pipeline(tmp_path, *components(HIGH, 2)), runner)
 
-    assert first["DriftReport"].results == (DriftFound("NO_BASELINE", None, 1, 0),)
+    assert first["DriftReport"].results == (DriftFound("NO_BASELINE", None, 1, 0, 0),)
     found = ends(events)
     assert {name: (end.state, end.results) for name, end in found.items()} == {
         "ParquetExampleGen": (State.COMPLETE, (RowsWritten({"train": 100}),)),
         # What a Resolver finds was written by others.
         "PreviousSpan": (State.COMPLETE, ()),
-        "DriftReport": (State.COMPLETE, (DriftFound("DRIFT", 1, 1, 1),)),
+        "DriftReport": (State.COMPLETE, (DriftFound("DRIFT", 1, 1, 1, 0),)),
         "Judge": (
             State.COMPLETE,
             (Blessing("InfraBlessing", False), Blessing("ModelBlessing", True)),

@@ -33,10 +33,12 @@ from tfx_wine_ext.progress.show import ComponentLines, count, ended, words
 @pytest.mark.parametrize(
     ("result", "said"),
     [
-        (RowsWritten({"train": 3262, "eval": 1636}), "rows: 3,262 train, 1,636 eval"),
-        (DriftFound("NO_BASELINE", None, 12, 0), "no earlier data to compare with"),
-        (DriftFound("OK", 1, 12, 0), "OK from span 1: 0 of 12 features drifted"),
-        (DriftFound("DRIFT", None, 12, 10), "DRIFT: 10 of 12 features drifted"),
+        (RowsWritten({"train": 3262, "eval": 1636}), "3,262 train, 1,636 eval rows"),
+        (DriftFound("NO_BASELINE", None, 12, 0, 0), "nothing to compare with"),
+        (DriftFound("OK", 1, 12, 0, 0), "OK from span 1: 0 of 12 features"),
+        (DriftFound("WARN", 1, 12, 0, 1), "WARN from span 1: 1 of 12 features"),
+        (DriftFound("WARN", 1, 12, 0, 0), "WARN from span 1"),
+        (DriftFound("DRIFT", None, 12, 10, 1), "DRIFT: 10 of 12 features"),
         (Anomalies(()), "no anomalies"),
         (Anomalies(("train", "eval")), "anomalies in train, eval"),
         (ModelStart(True), "warm start"),

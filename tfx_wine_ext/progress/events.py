@@ -46,12 +46,14 @@ class DriftFound:
         baseline_span: Span of the reference data; None if there were none.
         features: How many features were compared.
         features_drifted: How many of them drifted.
+        features_warned: How many of them changed within their limits.
     """
 
     verdict: str
     baseline_span: int | None
     features: int
     features_drifted: int
+    features_warned: int
 
 
 @dataclass(frozen=True)

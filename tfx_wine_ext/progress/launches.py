@@ -1,7 +1,7 @@
 """Watches TFX launch components, in this process.
 
 LocalDagRunner and BeamDagRunner offer no hook, and both run every node by `Launcher.launch`, which
-takes no arguments. While somebody observes, that method is wrapped (docs/adr/0018-*.md says why).
+takes no arguments. While somebody observes, that method is wrapped (ADR 0023 says why).
 Nothing that goes wrong in here reaches the pipeline.
 """
 
@@ -222,6 +222,8 @@ def _result(artifact: Artifact) -> Result | None:
             baseline_span=None if baseline_span is None else int(baseline_span),
             features=int(of(drift_report.FEATURES_KEY)),
             features_drifted=int(of(drift_report.FEATURES_DRIFTED_KEY)),
+            # Reports of earlier releases, which a cached result may be, have no such number.
+            features_warned=int(of(drift_report.FEATURES_WARNED_KEY) or 0),
         )
     if kind == "ExampleAnomalies" and artifact.has_custom_property("blessed"):
         # TFX's own property: 1 for a split in which nothing was found.

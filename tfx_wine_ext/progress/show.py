@@ -184,17 +184,22 @@ def words(result: Result) -> str:
     """Returns what a component found.
 
     Example:
-        >>> words(DriftFound("DRIFT", 3, 12, 10))
-        'DRIFT from span 3: 10 of 12 features drifted'
+        >>> words(DriftFound("DRIFT", 3, 12, 10, 1))
+        'DRIFT from span 3: 10 of 12 features'
     """
     if isinstance(result, RowsWritten):
-        return "rows: " + ", ".join(f"{rows:,} {split}" for split, rows in result.rows.items())
+        return ", ".join(f"{rows:,} {split}" for split, rows in result.rows.items()) + " rows"
     if isinstance(result, DriftFound):
+        from tfx_wine_ext.drift.words import tally
+
         if result.verdict == "NO_BASELINE":
-            return "no earlier data to compare with"
+            return "nothing to compare with"
         span = "" if result.baseline_span is None else f" from span {result.baseline_span}"
-        of = f"{result.features_drifted} of {result.features}"
-        return f"{result.verdict}{span}: {of} features drifted"
+        counts = tally(
+            result.verdict, result.features_drifted, result.features_warned, result.features
+        )
+        features = f": {counts.replace('/', ' of ')} features" if counts else ""
+        return f"{result.verdict}{span}{features}"
     if isinstance(result, Anomalies):
         return f"anomalies in {', '.join(result.splits)}" if result.splits else "no anomalies"
     if isinstance(result, ModelStart):
