@@ -71,6 +71,7 @@ EXEMPT: dict[str, dict[str, str]] = {
     "docs/versions.md": {
         "pip install .": INSTALLS,
         "make test-1.21                        # in .venv-tfx-1.21-py313/": MAKE_TEST,
+        "debootstrap --variant=minbase \\": "it needs root, and an hour",
     },
     "docs/index.md": {"pip install .": INSTALLS},
     "docs/how-to/write-a-component.md": {
@@ -135,7 +136,7 @@ def test_every_exemption_is_of_one_block_and_there_are_few():
     for document, exempt in EXEMPT.items():
         first_lines = [first_line(str(block.parsed)) for block in blocks(document)]
         assert {line: first_lines.count(line) for line in exempt} == dict.fromkeys(exempt, 1)
-    assert sum(map(len, EXEMPT.values())) == 19
+    assert sum(map(len, EXEMPT.values())) == 20
 
 
 @pytest.mark.parametrize(
