@@ -1,8 +1,8 @@
 """The command line, ``tfx-wine-ext``: one tool, with a subcommand for each task.
 
 A subcommand is a module of this package with two functions: `add_parser`, which declares its
-arguments, and `run`, which does the work and returns the exit status. What is slow to import is
-imported in `run`, so that ``--help`` comes at once.
+arguments, and `run`, which does the work and returns the exit status. Slow imports happen in `run`,
+so that ``--help`` appears at once.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tfx_wine_ext.cli.terminal import printable
 
 PROGRAM = "tfx-wine-ext"
 ERROR_STATUS = 2
-INTERRUPTED_STATUS = 130  # What shells report of a program that Ctrl-C ended.
+INTERRUPTED_STATUS = 130  # The status that shells report for a program that Ctrl-C ended.
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -53,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command line.
 
     Args:
-        argv: The arguments; None: those of the process.
+        argv: The arguments. Default: None, the arguments of the process.
 
     Returns:
         The exit status: 0 if all is well, 1 if a check failed (drift: the data drifted; doctor:
@@ -79,7 +79,7 @@ found nothing there; check the path
             options = None
             with printing():
                 options = build_parser().parse_args(arguments)
-            if options is None:  # Whoever asked for help has seen enough.
+            if options is None:  # The user asked for help and has got it.
                 return 0
             _check_values(options, arguments)
             status: int = options.run(options)
@@ -88,8 +88,8 @@ found nothing there; check the path
         return INTERRUPTED_STATUS
     except Ended as ended:
         return ended.status
-    except Exception as error:  # Python's own status for one is 1, which is drift's.
-        # Asked of the arguments, since the error may be that they cannot be read.
+    except Exception as error:  # Python itself would exit with 1, the status that means drift.
+        # Looked up in the raw arguments, since parsing them may be what failed.
         if arguments[:1] == ["--traceback"]:
             say("\n".join(map(printable, traceback.format_exc().splitlines())))
         say(f"{PROGRAM}: error: {printable(_cut(_message(error)))}")
@@ -97,7 +97,7 @@ found nothing there; check the path
 
 
 def _check_values(options: argparse.Namespace, arguments: Sequence[str]) -> None:
-    """Refuses empty texts: they come of a shell's variable that is not set."""
+    """Refuses empty texts: they come from a shell variable that is not set."""
     given = {text.partition("=")[0] for text in arguments}
     for name, value in vars(options).items():
         if value == "" or (isinstance(value, list) and "" in value):
@@ -130,13 +130,13 @@ def _message(error: Exception) -> str:
 
 
 def _cut(text: str) -> str:
-    """Returns a message that fits on a screen, whatever the data made of it: its two ends."""
+    """Cuts a long message in the middle, so that it fits on a screen whatever the data hold."""
     return text if len(text) <= _MOST_SHOWN else f"{text[: _MOST_SHOWN * 3 // 4]} ... {text[-400:]}"
 
 
 _MOST_SHOWN = 4_000
 
-# What no program can foresee, and no report will mend.
+# Failures of the system: no program can foresee them, and reporting them as bugs will not help.
 _OF_THE_MACHINE = {
     errno.ENOSPC: "free some space, or write elsewhere",
     errno.EDQUOT: "free some space, or write elsewhere",

@@ -35,8 +35,8 @@ def add_csv_option(parser: argparse._ActionsContainer, rows: str) -> None:
     """Declares ``--csv``.
 
     Args:
-        parser: Where to.
-        rows: What a line of the table is.
+        parser: The parser to add the option to.
+        rows: What one line of the table stands for, for the help text.
     """
     parser.add_argument(
         "--csv",
@@ -49,10 +49,10 @@ def check_outputs(options: argparse.Namespace) -> None:
     """Refuses outputs that would go to the same place, and a page on standard output.
 
     Args:
-        options: The command's, with ``html``, ``json`` and ``csv``.
+        options: The command's options, with ``html``, ``json`` and ``csv``.
 
     Raises:
-        CommandError: They cannot be written like this.
+        CommandError: The outputs cannot be written like this.
     """
     given = {f"--{name}": getattr(options, name) for name in ("html", "json", "csv")}
     given = {option: path for option, path in given.items() if path is not None}
@@ -71,11 +71,11 @@ def check_outputs(options: argparse.Namespace) -> None:
 
 
 def keep_inputs(options: argparse.Namespace, inputs: Iterable[str]) -> None:
-    """Refuses ``--html``, ``--json`` and ``--csv`` where they would replace a file that is read.
+    """Refuses ``--html``, ``--json`` and ``--csv`` if they would replace a file that is read.
 
     Args:
-        options: The command's.
-        inputs: Paths of what is read.
+        options: The command's options.
+        inputs: The paths of the files that are read.
 
     Raises:
         CommandError: One of them names such a file.
@@ -93,11 +93,11 @@ def keep_inputs(options: argparse.Namespace, inputs: Iterable[str]) -> None:
 def json_text(document: Mapping[str, Any], encoding: str = "utf-8") -> str:
     r"""Returns a document as JSON text, for people too: nothing in it moves a terminal's cursor.
 
-    What is no visible character, or none that the encoding has, is escaped; it is the same JSON.
+    Characters that are invisible or missing from the encoding are escaped; the JSON means the same.
 
     Args:
         document: Without NaN and infinities.
-        encoding: What the text must be possible to write in.
+        encoding: The encoding that must be able to represent the text.
 
     Example:
         >>> json_text({"name": "a\x9b31m\u202e"})
@@ -106,9 +106,9 @@ def json_text(document: Mapping[str, Any], encoding: str = "utf-8") -> str:
     text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
     try:
         text.encode(encoding)
-    except UnicodeEncodeError:  # A path may be no text at all.
+    except UnicodeEncodeError:  # A path may not be valid text.
         return json.dumps(document, indent=2, allow_nan=False) + "\n"
-    # What JSON itself leaves as it is stands within texts only, apart from its own line breaks.
+    # Apart from line breaks, characters that JSON does not escape occur only within strings.
     return "\n".join(map(_shown, text.split("\n"))) + "\n"
 
 
@@ -122,18 +122,18 @@ def _shown(line: str) -> str:
 def answering(
     path: str | None,
 ) -> Iterator[Callable[[Mapping[str, Any], Callable[[], None]], None]]:
-    """Opens what the answer goes to, before the work.
+    """Opens the destination of the answer before the work starts.
 
     Args:
-        path: What ``--json`` says: None, ``-``, or a file.
+        path: The value of ``--json``: None, ``-``, or a file.
 
     Yields:
-        A function of the document and of another that prints it for people, which writes and
-        prints what is asked for.
+        A function that writes and prints what was asked for. It takes the document, and a function
+        that prints the document for people.
 
     Raises:
-        CommandError: The file cannot be written, or is likely none: ``show --json RUN`` asks for
-            the run RUN, and not for a file of its name.
+        CommandError: The file cannot be written, or was probably not meant as one. In ``show --json
+            RUN``, RUN is a run, not a file.
     """
     if path not in (None, STDOUT) and not (os.sep in path or path.endswith(".json")):
         raise CommandError(

@@ -1,8 +1,9 @@
-"""What must hold for TFX and this package to work here, and what mends it where it does not.
+"""What TFX and this package need in order to work here, and how to repair what is missing.
 
-Each check is a function of an `Environment`. None imports what it looks for: the metadata of the
-installed packages say enough, and what is broken cannot be imported. Whether the packages' own
-requirements hold is the installer's business, which is asked; here is what no requirement says.
+Each check is a function of an `Environment`. No check imports the package that it looks for: the
+metadata of the installed packages say enough, and a broken package cannot be imported. The
+installer checks whether the packages' own requirements hold, and is asked for the result. This
+module covers what no requirement says.
 """
 
 from __future__ import annotations
@@ -25,14 +26,14 @@ class Finding:
     """What a check found.
 
     Attributes:
-        name: What was looked at.
-        state: `OK`, `WARNING` (something that not everybody uses will not work) or `BROKEN`.
+        name: The subject of the check.
+        state: `OK`, `WARNING` (a feature that not everybody uses will not work) or `BROKEN`.
         found: What is there.
-        expected: What should be.
-        why: What for; None if all is well.
-        install: Requirements whose installation mends it.
-        uninstall: Packages whose removal does.
-        remedy: What to do where no installation helps; None: what the two above say.
+        expected: What should be there.
+        why: Why it is needed; None if all is well.
+        install: Requirements whose installation repairs it.
+        uninstall: Packages whose removal repairs it.
+        remedy: What to do if no installation helps; None if `install` and `uninstall` say it.
     """
 
     name: str
@@ -47,7 +48,7 @@ class Finding:
 
 @dataclasses.dataclass(frozen=True)
 class _Release:
-    """A release of TFX, and what it needs without asking for it."""
+    """A release of TFX, and what it needs but does not declare."""
 
     requirement: str
     version: tuple[int, ...]
@@ -56,16 +57,16 @@ class _Release:
     needs_dill_and_pkg_resources: bool
 
 
-# Those that are tested, the newest first.
+# The tested releases, newest first.
 RELEASES = (
     _Release("tfx>=1.21,<1.22", (1, 21), ((3, 10), (3, 13)), (2, 39), False),
     _Release("tfx>=1.16,<1.17", (1, 16), ((3, 10), (3, 10)), (2, 17), True),
 )
-# What Beam asks for in its extra of this name, and asked for by itself before 2.69.
+# Beam requires these in its extra of this name, and required them always before 2.69.
 _DILL = "dill>=0.3.1.1,<0.3.2"
 _SETUPTOOLS = "setuptools<81"
 
-# Their versions are what a report of an error has to say; pip or uv judges them.
+# A bug report needs their versions; pip or uv judges them.
 _SHOWN = (
     "apache-beam",
     "ml-metadata",
@@ -82,7 +83,7 @@ def check(environment: Environment) -> list[Finding]:
     """Returns what each check found, in the order in which it matters.
 
     Args:
-        environment: Where to look; `this_environment` gives the one that this runs in.
+        environment: Where to look; `this_environment` returns the environment of this process.
     """
     return [
         _python(environment),
@@ -99,7 +100,7 @@ def check(environment: Environment) -> list[Finding]:
 
 
 def _tfx_release(environment: Environment) -> _Release | None:
-    """Returns the release that is installed; else the best that this machine could have."""
+    """Returns the installed release, or else the best one that this machine supports."""
     tfx = environment.packages.get("tfx")
     if tfx and _is_known(tfx.version):
         return next(each for each in RELEASES if release(tfx.version) >= each.version)
@@ -204,7 +205,7 @@ def _tfx(environment: Environment) -> Finding:
 
 
 def _forgotten(environment: Environment) -> Iterator[Finding]:
-    """What TFX 1.16 imports and does not ask for."""
+    """What TFX 1.16 imports but does not require."""
     chosen = _tfx_release(environment)
     if chosen is None or not chosen.needs_dill_and_pkg_resources:
         return
@@ -246,7 +247,7 @@ def _shown(environment: Environment) -> Iterator[Finding]:
 
 
 def _requirements(environment: Environment) -> Finding:
-    """What pip or uv says of the requirements in the packages' metadata."""
+    """What pip or uv says about the requirements in the packages' metadata."""
     expected = "those of all installed packages hold"
     if environment.conflicts is None:
         return Finding(
@@ -262,7 +263,7 @@ def _requirements(environment: Environment) -> Finding:
     lines = environment.conflicts[:_MOST_LINES]
     more = len(environment.conflicts) - len(lines)
     tfx = environment.packages.get("tfx")
-    # A TFX that is none of the known releases is replaced by one; see `_tfx`.
+    # A TFX of an unknown release is replaced by a known one; see `_tfx`.
     roots = ["tfx"] if tfx and _is_known(tfx.version) else []
     roots += [THIS_PACKAGE] if THIS_PACKAGE in environment.packages else []
     return Finding(
@@ -271,7 +272,7 @@ def _requirements(environment: Environment) -> Finding:
         "; ".join([*lines, *([f"and {more} lines more"] if more else [])]),
         expected,
         "the repair installs what TFX and this package ask for, and leaves what only others do",
-        # At the versions that are there, with which their requirements are resolved anew.
+        # Pinned to the installed versions, so that only their requirements are resolved anew.
         install=tuple(f"{name}=={environment.packages[name].version}" for name in roots),
         remedy=None if roots else "install TFX and this package",
     )
@@ -325,15 +326,15 @@ def _addons(environment: Environment) -> Finding:
 
 
 def repair(environment: Environment, findings: Sequence[Finding]) -> str | None:
-    """Returns the command that mends all of the findings at once, for a shell.
+    """Returns the shell command that repairs all findings at once.
 
     Args:
-        environment: Whose package manager is used: pip; where there is no pip, uv; where there is
-            neither, Python's own ensurepip makes a pip first.
-        findings: What to mend.
+        environment: The environment whose package manager is used: pip, or uv if there is no pip.
+            If there is neither, Python's own ensurepip installs pip first.
+        findings: What to repair.
 
     Returns:
-        The command, or None if nothing can be mended by installing or removing packages.
+        The command, or None if installing or removing packages repairs nothing.
 
     Example:
         >>> environment = Environment("/v/bin/python", "3.10.1", "linux x86_64", "2.36", {},
@@ -362,7 +363,7 @@ def repair(environment: Environment, findings: Sequence[Finding]) -> str | None:
 
 
 def as_dict(environment: Environment, finding: Finding) -> Mapping[str, Any]:
-    """Returns a finding for a JSON document, with the command that mends it as ``repair``."""
+    """Returns a finding for a JSON document, with the command that repairs it as ``repair``."""
     return {
         "name": finding.name,
         "state": finding.state,

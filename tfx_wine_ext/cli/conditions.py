@@ -17,18 +17,18 @@ _FORM = re.compile(
 
 
 def condition_in(text: str) -> tuple[str, str, Any]:
-    """Reads a condition as `RowFilter` takes it.
+    """Parses a condition into the form that `RowFilter` takes.
 
-    Values stay text, which `RowFilter` brings to the type of the column: ``zip == 007`` is about
-    "007" where the column holds text, and about 7 where it holds numbers.
+    Values stay text, and `RowFilter` converts them to the type of the column: ``zip == 007`` means
+    "007" if the column holds text, and 7 if it holds numbers.
 
     Args:
         text: ``COLUMN OP VALUE`` with OP one of ``= == != < <= > >=``, or ``in`` and ``not in``
-            with values between commas. A column whose name has an operator in it is put in double
-            quotes, a value may be.
+            with values between commas. A column name that contains an operator must be in double
+            quotes; a value may be.
 
     Raises:
-        CommandError: The text is of another form.
+        CommandError: The text has another form.
 
     Example:
         >>> condition_in("residual sugar >= 1.5"), condition_in('colour in [red, "off, white"]')

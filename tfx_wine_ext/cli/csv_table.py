@@ -18,15 +18,15 @@ RUN_COLUMNS = (
     *("blessed", "pushed"),
 )
 METRIC_PREFIX = "metric:"
-# What spreadsheets take for the beginning of a formula, some in its full width; and the mark that
-# says that a cell is text, so that the first one can always be taken away again.
+# Characters that spreadsheets read as the beginning of a formula, some also in full width; and the
+# mark for text, so that a leading mark can always be removed again.
 _OF_FORMULAS = tuple("=+-@\t\r\n'＝＋－＠")  # noqa: RUF001
 
 
 def drift_csv(document: Mapping[str, Any]) -> str:
-    """Returns the scores of a drift report: a line for each feature and metric.
+    """Returns the scores of a drift report: one line for each feature and metric.
 
-    A feature without metrics has one line, in which these columns are empty.
+    A feature without metrics has one line, in which the columns of a metric are empty.
 
     Args:
         document: The report document.
@@ -48,13 +48,13 @@ def drift_csv(document: Mapping[str, Any]) -> str:
 
 
 def history_csv(document: Mapping[str, Any]) -> str:
-    """Returns the runs of a history: a line for each, the oldest first.
+    """Returns the runs of a history: one line for each, oldest first.
 
-    Behind `RUN_COLUMNS` there is a column for each metric of an evaluation, ``metric:NAME``, in the
-    order of the names.
+    After `RUN_COLUMNS` there is one column for each metric of an evaluation, ``metric:NAME``,
+    sorted by name.
 
     Args:
-        document: From `history_document`.
+        document: The result of `history_document`.
 
     Example:
         >>> history_csv({"runs": []}).startswith("number,run,state,started,")
@@ -84,11 +84,11 @@ def history_csv(document: Mapping[str, Any]) -> str:
 def csv_text(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     r"""Returns a table as CSV: UTF-8, commas, CRLF, quotes where they are needed.
 
-    Numbers have all of their digits, so that reading them gives the same numbers. What is not known
-    is empty. Text that a spreadsheet would take for a formula begins with an apostrophe.
+    Numbers have all of their digits, so that reading them back gives the same numbers. Unknown
+    values are empty. Text that a spreadsheet would run as a formula begins with an apostrophe.
 
     Args:
-        headings: Of the columns.
+        headings: The names of the columns.
         rows: Texts, numbers, booleans and None.
 
     Example:

@@ -1,4 +1,4 @@
-"""``tfx-wine-ext diff``: what moved from one run to another."""
+"""``tfx-wine-ext diff``: what changed from one run to another."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _print(moved: Mapping[str, Any]) -> None:
 
 
 def _values(metric: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Returns a metric before, of the earlier model on the later data, and now."""
+    """Returns a metric before, for the earlier model on the later data, and after."""
     from tfx_wine_ext.report.text import number, pair
 
     before, after = metric["before"], metric["after"]

@@ -1,4 +1,4 @@
-"""``tfx-wine-ext doctor``: checks the installed packages, and says what mends them."""
+"""``tfx-wine-ext doctor``: checks the installed packages, and says how to repair them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tfx_wine_ext.cli.terminal import printable
 
 WELL_STATUS, BROKEN_STATUS = 0, 1
 IMPORT_SECONDS = 600
-# The concrete classes, as some releases of TFX replace what they cannot import by None.
+# Names concrete classes, since some releases of TFX replace what they cannot import by None.
 _PROGRAM = """
 import sys
 sys.path[:] = {path!r}
@@ -64,7 +64,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Checks and prints.
+    """Runs the checks and prints their results.
 
     Returns:
         1 if something is broken, else 0.
@@ -89,9 +89,10 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _excused(finding: checks.Finding, imported: checks.Finding) -> checks.Finding:
-    """Returns requirements that do not hold as a warning, if everything is imported nevertheless.
+    """Turns unmet requirements into a warning if everything can be imported nevertheless.
 
-    They are those of all packages, and many an environment of notebooks lives with some that fail.
+    The requirements are those of all packages, and many notebook environments work although some
+    are unmet.
     """
     if (finding.name, finding.state, imported.state) != (
         "requirements",
@@ -106,7 +107,7 @@ def import_check(findings: list[checks.Finding]) -> checks.Finding:
     """Imports TFX's components and this package's, in a process of its own.
 
     Args:
-        findings: What the other checks found: if that is broken, it has to be mended first.
+        findings: What the other checks found. Anything broken has to be repaired first.
     """
     if sys.stderr.isatty():
         print("importing TFX ...", end="", file=sys.stderr, flush=True)
@@ -147,14 +148,14 @@ def import_check(findings: list[checks.Finding]) -> checks.Finding:
 
 
 def _last_words(lines: list[str], status: int) -> str:
-    """Returns the last line of a traceback, or what else there is to say of a failure."""
+    """Returns the last line of a traceback, or else a description of the failure."""
     if status < 0:
         return f"ended by signal {-status}"
     return lines[-1] if lines else f"exit status {status}"
 
 
 def _print(document: Mapping[str, Any]) -> None:
-    """Prints without any library: it may be what is missing."""
+    """Prints without any library, since the library may be missing."""
     width = max(len(each["name"]) for each in document["checks"])
     for each in document["checks"]:
         state = "ok" if each["state"] == checks.OK else each["state"].upper()

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
 
-# The verdicts that can be failed on, the mildest first: one of them means the worse ones, too.
+# Values of --fail-on, mildest first: each one includes the worse ones.
 FAILING = ("warn", "inconclusive", "drift")
 
 _EPILOG = """
@@ -132,10 +132,10 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compares, writes and prints.
+    """Compares the tables, writes the reports and prints the result.
 
     Returns:
-        1 if the verdict is the one that ``--fail-on`` names or a worse one, else 0.
+        1 if the verdict is the one that ``--fail-on`` names, or worse; else 0.
 
     Raises:
         CommandError: A file or an argument cannot be used.
@@ -217,7 +217,7 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
     paths = (options.baseline, options.current)
     splits = _splits(paths, options.split)
     tables = [_opened(path, split, options, reads) for path, split in zip(paths, splits)]
-    # A struct of the one side is its fields on the other, too: Examples have no structs.
+    # A struct on one side becomes its fields on the other side too: Examples have no structs.
     fields = [_fields_in(names, tables) for names in (ignored, wanted)]
     if any(fields):
         ignored |= fields[0]
@@ -236,7 +236,7 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
         if not len(table.schema):
             known = sorted(table.names)
             raise CommandError(f"{path}: no column is left to compare{hint_or_list('', known)}")
-        # On no rows at all, so that a column that cannot be compared is refused at once.
+        # An empty table suffices to refuse a column that cannot be compared before any row is read.
         with _naming(path):
             _empty_sketch(table.schema, config)
     with reading(sum(table.size for table in tables), shown=not options.quiet) as show:
@@ -260,14 +260,14 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
 
 
 def _fields_in(names: Iterable[str], tables: Iterable[TableSource]) -> set[str]:
-    """Returns the features of those of the columns that are structs in a table."""
+    """Returns the features of each named column that is a struct in a table."""
     return {field for table in tables for name in names for field in table.structs.get(name, ())}
 
 
 def _with_fields(
     names: Iterable[str], tables: Iterable[TableSource], ignored: set[str]
 ) -> tuple[str, ...]:
-    """Puts the fields of a struct that are compared in place of its name."""
+    """Replaces the name of a struct by the names of its compared fields."""
     found: dict[str, None] = {}
     for name in names:
         fields = sorted(_fields_in([name], tables) - ignored)
@@ -276,7 +276,7 @@ def _with_fields(
 
 
 def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
-    """Returns, for each path, the split that is read if it is the folder of an artifact."""
+    """Returns the split to read for each path, if the path is the folder of an artifact."""
     from tfx_wine_ext.columnar.table_files import DEFAULT_SPLIT, examples_splits
 
     found = [split or DEFAULT_SPLIT if examples_splits(path) else None for path in paths]
@@ -306,7 +306,7 @@ def _opened(
 def _check_names(
     options: argparse.Namespace, config: DriftConfig, tables: Iterable[TableSource]
 ) -> None:
-    """Refuses names that are in no table: a typing error would go unnoticed."""
+    """Refuses names that no table has: a typing error would go unnoticed."""
     tables = list(tables)
     ignored = {*config.ignore, *_fields_in(config.ignore, tables)}
     known = sorted({name for table in tables for name in table.names})
@@ -332,7 +332,7 @@ def _check_names(
 
 @dataclasses.dataclass(frozen=True)
 class _Summarized:
-    """What is known of one side when it has been read."""
+    """What is known about one side once it has been read."""
 
     rows: int
     method: str
@@ -346,7 +346,7 @@ def _empty_sketch(columns: pa.Schema, config: DriftConfig) -> TableSketch:
     from tfx_wine_ext.drift import TableSketch
 
     sketch = TableSketch(categorical=config.categorical, ignore=config.ignore)
-    empty = [pa.nulls(0, field.type) for field in columns]  # pa.array() makes no lists of uuid.
+    empty = [pa.nulls(0, field.type) for field in columns]  # pa.array() cannot make lists of uuid.
     sketch.add(pa.RecordBatch.from_arrays(empty, schema=columns))
     return sketch
 
@@ -354,7 +354,7 @@ def _empty_sketch(columns: pa.Schema, config: DriftConfig) -> TableSketch:
 def _summarized(
     path: str, table: TableSource, config: DriftConfig, show: Callable[[int], None]
 ) -> _Summarized:
-    """Reads a table whole."""
+    """Reads a whole table."""
     from tfx_wine_ext.columnar.table_source import SchemaChangedError
 
     while True:
@@ -375,12 +375,12 @@ def _summarized(
 def _read(
     table: TableSource, config: DriftConfig, show: Callable[[int], None]
 ) -> tuple[list[TableSketch], RowSample | None]:
-    """Reads a table pass by pass, each into a sketch of its own; and a sample of whole rows."""
+    """Reads a table in several passes, each into its own sketch; and samples whole rows."""
     from tfx_wine_ext.drift.sample import RowSample
 
     sketches = []
     sample = RowSample(config.classifier_rows, ignore=config.ignore) if config.classifier else None
-    # The classifier looks at columns together, so that one pass has to do.
+    # The classifier looks at columns together, so it needs all of them in one pass.
     passes = [table.schema] if sample is not None else table.passes
     for number, columns in enumerate(passes):
         sketch = _empty_sketch(columns, config)
@@ -388,7 +388,7 @@ def _read(
             sketch.add(batch)
             if sample is not None:
                 sample.add(batch)
-            del batch  # Before the next one is read.
+            del batch  # Frees this one before the next one is read.
             show((number * table.size + table.position) // len(passes))
         sketches.append(sketch)
     return sketches, sample
@@ -403,7 +403,7 @@ def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSour
 
 @contextlib.contextmanager
 def _naming(path: str | None = None) -> Iterator[None]:
-    """Turns what readers and sketches say about the data into what ends the command."""
+    """Turns the errors of readers and sketches into the error that ends the command."""
     from tfx_wine_ext.cli.spelling import for_users
     from tfx_wine_ext.columnar.table_source import TableFileError
 

@@ -44,7 +44,7 @@ def print_features(document: Document, console: Console | None = None) -> None:
 
     Args:
         document: The report document.
-        console: Where to; None: standard output, in colours if it is a terminal.
+        console: Where to print. Default: None, standard output, in colours if it is a terminal.
     """
     features = sorted(document["features"], key=severity)
     print_table(
@@ -70,7 +70,7 @@ def print_features(document: Document, console: Console | None = None) -> None:
 
 
 def _why(feature: Document) -> str:
-    """Says what decided about a feature; of one that is OK, what came nearest to a limit."""
+    """Says what decided about a feature, or what came nearest to a limit if it is OK."""
     if feature.get("growth") and feature["verdict"] == "OK":
         return GROWS
     metrics = sorted(

@@ -1,4 +1,4 @@
-"""What is installed here, as far as it can be told without importing it."""
+"""What is installed here, as far as this can be found out without importing it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Package:
     """An installed package, as its metadata describe it.
 
     Attributes:
-        name: As it is written on its index.
+        name: The name as its package index spells it.
         version: For instance ``1.16.0``.
         specs: The names of the component specs that it registers.
     """
@@ -38,12 +38,12 @@ class Environment:
         executable: The interpreter.
         python: Its version, such as ``3.10.13``.
         machine: Operating system and processor, such as ``linux x86_64``.
-        glibc: The C library's version, such as ``2.36``; None where it is not glibc.
-        packages: By normalized name.
-        modules: Of the modules that packages are looked for by, those that can be found.
-        uv: Path of uv; None: there is none.
-        conflicts: Lines in which pip, or uv where there is no pip, says which requirements of the
-            installed packages do not hold; none if all do. None: there is neither of the two.
+        glibc: The C library's version, such as ``2.36``; None if it is not glibc.
+        packages: The installed packages, by normalized name.
+        modules: Those modules that can be found, among the ones that reveal a package.
+        uv: The path of uv; None if there is none.
+        conflicts: Lines of pip, or of uv if there is no pip, about unmet requirements of the
+            installed packages; empty if all are met. None if there is neither pip nor uv.
     """
 
     executable: str
@@ -81,19 +81,19 @@ def release(version: str) -> tuple[int, ...]:
 
 
 def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Environment:
-    """Looks at the interpreter that runs this.
+    """Describes the environment of the running interpreter.
 
     Args:
         specs_group: The group of entry points that specs are registered in.
-        path: Where packages are looked for. Default: None, ``sys.path``.
+        path: Where to look for packages. Default: None, ``sys.path``.
     """
     packages: dict[str, Package] = {}
     for found in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
-        # Not by []: from Python 3.13 on it warns of a key that is not there.
+        # Not with []: from Python 3.13 on, it warns if a key is missing.
         [name, *_] = found.metadata.get_all("Name") or [None]
         if not name:
-            continue  # The rest of an installation that was broken off.
-        # What comes first on the path is what is imported.
+            continue  # Remains of an interrupted installation.
+        # The first one on the path is the one that is imported.
         packages.setdefault(
             normalized(name),
             Package(
@@ -127,7 +127,7 @@ def _conflicts(pip: bool, uv: str | None) -> tuple[str, ...] | None:
         command,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,  # Where uv says everything.
+        stderr=subprocess.STDOUT,  # uv writes everything to standard error.
         text=True,
         errors="replace",
         check=False,
@@ -142,7 +142,7 @@ def _is_there(module: str) -> bool:
     # itself for a part of pip, and then setuptools can no longer be imported in this process.
     if importlib.machinery.PathFinder.find_spec(module):
         return True
-    # One that was installed editable may have a finder of its own.
+    # An editable installation may have its own finder.
     return module == "tfx" and importlib.util.find_spec(module) is not None
 
 

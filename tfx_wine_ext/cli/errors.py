@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class CommandError(Exception):
-    """A command cannot do what it was asked for; the message is for its user, and one line."""
+    """A command cannot do what it was asked to do; the message is one line for its user."""

@@ -72,7 +72,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Reads the store and writes.
+    """Reads the store and writes the history.
 
     Returns:
         0.

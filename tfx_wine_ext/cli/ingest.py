@@ -153,7 +153,7 @@ def splits_in(text: str) -> list[OutputSplit]:
     """Reads splits and their numbers of hash buckets.
 
     Raises:
-        CommandError: The text is of another form, or names a split twice.
+        CommandError: The text has another form, or names a split twice.
 
     Example:
         >>> splits_in("train:8,eval")
@@ -207,7 +207,7 @@ def _ingest_options(options: argparse.Namespace) -> IngestOptions:
 
 @contextlib.contextmanager
 def _named_errors() -> Iterator[None]:
-    """Turns what is wrong with the files or the options into what ends the command."""
+    """Turns errors about the files or the options into the error that ends the command."""
     from tfx_wine_ext.cli.spelling import for_users
 
     try:
@@ -224,7 +224,7 @@ def _named_errors() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _destination(path: str) -> Iterator[str]:
-    """Yields a folder to write to, which gets the name of ``path`` if all goes well."""
+    """Yields a folder to write to, and renames it to ``path`` if all goes well."""
     if "://" in path:
         raise CommandError(f"{path}: expected a path on this machine, found an address")
     target = os.path.realpath(path)

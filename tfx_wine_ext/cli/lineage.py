@@ -1,4 +1,4 @@
-"""``tfx-wine-ext lineage``: from what an artifact was made, and what was made from it."""
+"""``tfx-wine-ext lineage``: what an artifact was made from, and what was made from it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Reads the store and prints.
+    """Reads the store and prints the lineage.
 
     Returns:
         0.
@@ -113,7 +113,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _is_missing(artifact: Artifact, files: SoftFiles) -> bool:
-    """Tells whether the files of an artifact are gone, where that can be seen at once."""
+    """Tells whether the files of an artifact are gone, if that can be seen at once."""
     from tfx_wine_ext.lineage.files import has_scheme
 
     is_local = not has_scheme(artifact.uri) or artifact.uri.startswith("file:")
@@ -133,13 +133,13 @@ def tree(graph: Subgraph, depth: int, *, up: bool) -> Iterator[str]:
     """Yields the lines of a tree of a graph: artifacts and executions take turns.
 
     Args:
-        graph: From `subgraph`, in the direction that is asked for, or in both.
-        depth: Executions from the artifact to the end of the longest branch.
-        up: Whether from what the artifact was made; else what was made from it.
+        graph: The result of `subgraph`, in the requested direction or in both.
+        depth: The number of executions on the longest branch from the artifact.
+        up: True shows what the artifact was made from, False what was made from it.
     """
     artifacts = {each.id: each for each in graph.artifacts}
     executions = {each.id: each for each in graph.executions}
-    # Going up, an artifact leads to the execution that wrote it, and that to what it read.
+    # Going up, an artifact leads to the execution that wrote it, and the execution to its inputs.
     executions_of: dict[int, list[int]] = defaultdict(list)
     artifacts_of: dict[int, list[tuple[str, int]]] = defaultdict(list)
     for edge in graph.edges:
@@ -155,8 +155,8 @@ def tree(graph: Subgraph, depth: int, *, up: bool) -> Iterator[str]:
         return [_Branch(True, each, "", level, indent) for each in executions_of[artifact]]
 
     seen = {(False, graph.artifact_id)}
-    # The branches yet to be shown; of each list the last one first. Chains of warm starts are
-    # longer than Python's calls may be deep.
+    # The branches that remain to be shown, the last one of each list first. This is no recursion,
+    # since chains of warm starts can be longer than Python's recursion limit.
     open_branches = [below(graph.artifact_id, 1, "")[::-1]]
     while open_branches:
         siblings = open_branches[-1]
@@ -184,7 +184,7 @@ def tree(graph: Subgraph, depth: int, *, up: bool) -> Iterator[str]:
 
 
 class _Branch(NamedTuple):
-    """A line of the tree that is yet to be shown."""
+    """A line of the tree that remains to be shown."""
 
     is_execution: bool
     id: int

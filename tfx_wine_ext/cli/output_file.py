@@ -15,17 +15,17 @@ from tfx_wine_ext.cli.staging import staged
 class OutputFile:
     """A file to be written at the end of a long task.
 
-    Entering makes a file of a temporary name in the folder, so that a path that cannot be written
-    is refused before the work; `write` fills it and gives it its name, in one step; leaving removes
-    it where that has not happened. What is there and is a pipe or a terminal, such as
-    ``/dev/stderr`` or the shell's ``>(command)``, is opened on entering, and written to directly.
+    Entering creates a file under a temporary name in the folder, so that a path that cannot be
+    written is refused before the work. `write` fills the file and renames it in one step. Leaving
+    removes it if it was not renamed. A pipe or a terminal, such as ``/dev/stderr`` or the shell's
+    ``>(command)``, is opened on entering and written to directly.
 
     Args:
         path: Where to write; an existing file is replaced, links are followed.
 
     Raises:
-        CommandError: On entering: the path cannot be written; or it is a pipe that nobody reads,
-            which would be waited for without end.
+        CommandError: On entering, if the path cannot be written, or is a pipe that nobody reads:
+            writing to that would wait forever.
 
     Example:
         >>> import pathlib, tempfile
@@ -49,7 +49,8 @@ class OutputFile:
                 f"{self._path}: expected a file to write, found a folder; name one in it"
             )
         try:
-            # Of the path itself: the shell's /dev/fd/63 leads to a name that no folder has.
+            # Checks the path itself: the shell's /dev/fd/63 resolves to a name that exists in no
+            # folder.
             if _is_stream(self._path):
                 self._stream = _opened(self._path)
                 self._stack.callback(os.close, self._stream)
@@ -71,7 +72,7 @@ class OutputFile:
     def write(self, text: str) -> None:
         """Writes the text as UTF-8, and gives the file its name.
 
-        What is no text, such as half of a surrogate pair from a name of a file, is escaped.
+        Invalid text, such as half of a surrogate pair from a file name, is escaped.
 
         Raises:
             CommandError: It cannot be written, for instance because the disk is full.
@@ -100,7 +101,7 @@ def _is_stream(path: str) -> bool:
     """Tells whether a path is written to directly.
 
     Raises:
-        OSError: It is something that should not be, such as a disk.
+        OSError: The path is something that must not be written to, such as a disk.
     """
     try:
         mode = os.stat(path).st_mode
@@ -112,7 +113,7 @@ def _is_stream(path: str) -> bool:
 
 
 def _opened(path: str) -> int:
-    # With O_NONBLOCK, opening a pipe that nobody reads is an error; what is written later may wait.
+    # With O_NONBLOCK, opening a pipe that nobody reads is an error; later writes may block.
     descriptor = os.open(path, os.O_WRONLY | os.O_NONBLOCK | os.O_NOCTTY)
     try:
         os.set_blocking(descriptor, True)
@@ -123,7 +124,7 @@ def _opened(path: str) -> int:
 
 
 def same_file(one: str, other: str) -> bool:
-    """Tells whether two paths are of one file to be written; a device may be written to twice.
+    """Tells whether two paths name the same output file; a device may be written to twice.
 
     Example:
         >>> same_file("a", "./a"), same_file("/dev/null", "/dev/null")

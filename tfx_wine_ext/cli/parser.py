@@ -29,12 +29,12 @@ class Parser(argparse.ArgumentParser):
     """
 
     def _print_message(self, message: str, file: Any = None) -> None:
-        """Prints help and version; argparse itself passes over an output that is full."""
+        """Prints help and version; argparse itself ignores a full output."""
         if message:
             (file or sys.stderr).write(message)
 
     def error(self, message: str) -> NoReturn:
-        """Raises what ends the command."""
+        """Raises the error that ends the command."""
         raise CommandError(f"{message}; see {self.prog} --help")
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
@@ -51,11 +51,11 @@ class Parser(argparse.ArgumentParser):
         """Parses the arguments.
 
         Raises:
-            CommandError: They are not what the command takes.
+            CommandError: The command does not take these arguments.
         """
         given = sys.argv[1:] if args is None else list(args)
-        # Here, where it is known which one comes first: argparse takes the value of an option that
-        # it does not know for the command.
+        # Done here, where the order is known: argparse mistakes the value of an unknown option for
+        # the command.
         before = next((i for i, text in enumerate(given) if not text.startswith("-")), len(given))
         for text in given[:before] if self._commands() else ():
             self._check_option(text, None)
@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
                 self._refuse_option(text, command)
         if left:
             some = ", ".join(map(repr, left[:3])) + (", ..." if len(left) > 3 else "")
-            # What a shell has put in place of a pattern are names of files.
+            # The shell has expanded a pattern into file names.
             remedy = "put a pattern in quotes; " if any(map(os.path.lexists, left)) else ""
             prog = f"{self.prog} {command}" if command else self.prog
             raise CommandError(
@@ -86,7 +86,7 @@ class Parser(argparse.ArgumentParser):
         return next((text for text in given if text in self._commands()), None)
 
     def _check_option(self, text: str, command: str | None) -> None:
-        """Refuses an option that neither the parser nor its command has, also not abbreviated."""
+        """Refuses an option that neither the parser nor its command has, even abbreviated."""
         name = text.partition("=")[0]
         parser = self._commands()[command] if command else self
         if not any(each.startswith(name) for each in parser._option_string_actions):
@@ -122,11 +122,11 @@ def _names_of(parser: argparse.ArgumentParser) -> list[str]:
 
 
 def whole_number(least: int, what: str) -> Callable[[str], int]:
-    """Returns what reads a whole number, for an argument's ``type``.
+    """Returns a function that parses a whole number, for an argument's ``type``.
 
     Args:
-        least: The least that is taken.
-        what: What is expected, for the message.
+        least: The smallest number that is accepted.
+        what: A description of the expected number, for the message.
 
     Example:
         >>> whole_number(0, "a number of runs, or 0 for all")("7")

@@ -1,4 +1,4 @@
-"""What a command owes to the process that it runs in: its standard streams, and its signals."""
+"""How a command handles the standard streams and the signals of its process."""
 
 from __future__ import annotations
 
@@ -15,21 +15,22 @@ from typing import Any
 
 from tfx_wine_ext.cli.errors import CommandError
 
-# What asks a program to end. Ctrl-C is taken as well, although Python raises KeyboardInterrupt for
-# it: if that comes while `exec` runs a text, as dataclasses and templates do, Python kills the
-# process at its end, even if the exception was caught.
+# The signals that ask a program to end. Ctrl-C is among them although Python raises
+# KeyboardInterrupt for it: if that is raised while `exec` runs a text, as in dataclasses and
+# templates, Python kills the process at its end, even if the exception was caught.
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-# Seconds after which a signal is repeated: the first time, and the longest.
+# Seconds after which a signal is repeated: the first wait, and the longest wait.
 _AGAIN, _MOST_AGAIN = 0.05, 1.0
 
 
 class Ended(BaseException):
-    """A signal asks the process to end; what has been begun is cleaned up on the way out.
+    """A signal asked the process to end; unfinished work is cleaned up on the way out.
 
-    Not an `Exception`, so that nothing goes on after it.
+    It is not an `Exception`, so that no handler catches it and continues.
 
     Attributes:
-        status: What shells report of a program that the signal ended: 128 and its number.
+        status: The status that shells report for a program that the signal ended: 128 plus its
+            number.
     """
 
     def __init__(self, number: int) -> None:
@@ -39,15 +40,15 @@ class Ended(BaseException):
 
 @contextlib.contextmanager
 def ended_by_signals() -> Iterator[None]:
-    """Raises `Ended` in the block where SIGINT, SIGTERM or SIGHUP would have ended the process.
+    """Raises `Ended` in the block when SIGINT, SIGTERM or SIGHUP would end the process.
 
-    A signal that is ignored (as under ``nohup``) or that somebody else handles is left alone. Once
-    one has come, more of them do not disturb the cleaning up.
+    A signal that is ignored (as under ``nohup``) or that has another handler is left alone. After
+    the first signal, further signals do not disturb the cleanup.
 
-    An exception that is raised wherever a signal comes can get lost: Python drops those of
-    destructors and of weak references' callbacks, and Arrow drops what is raised while it imports
-    pandas. The work would then go on to its end. So the signal is repeated until the block is left,
-    and passed over while an `Ended` is being handled.
+    An exception that a signal handler raises can get lost: Python drops exceptions in destructors
+    and in callbacks of weak references, and Arrow drops exceptions while it imports pandas. The
+    work would then continue to its end. So the signal is repeated until the block is left, and
+    ignored while an `Ended` is being handled.
     """
     before: dict[int, Any] = {}
     left = threading.Event()
@@ -64,7 +65,8 @@ def ended_by_signals() -> Iterator[None]:
     def repeat() -> None:
         wait = _AGAIN
         while not left.wait(wait):
-            # To the main thread: in another one the signal would not end a call that waits.
+            # Sent to the main thread: in another thread, the signal would not interrupt a blocking
+            # call.
             signal.pthread_kill(main_thread, ended[0])
             wait = min(2 * wait, _MOST_AGAIN)
 
@@ -79,7 +81,7 @@ def ended_by_signals() -> Iterator[None]:
         for number in (getattr(signal, name) for name in _ENDING if hasattr(signal, name)):
             handler = signal.getsignal(number)
             if handler in (signal.SIG_DFL, signal.default_int_handler):
-                # Only possible in the main thread.
+                # Handlers can be set only in the main thread.
                 with contextlib.suppress(ValueError):
                     signal.signal(number, end)
                     before[number] = handler
@@ -88,7 +90,7 @@ def ended_by_signals() -> Iterator[None]:
     finally:
         left.set()
         if repeater.is_alive():
-            # Else a last signal would find the handler of before.
+            # Otherwise a last signal would reach the previous handler.
             repeater.join()
         sys.unraisablehook = print_unraisable
         for number, handler in before.items():
@@ -96,7 +98,7 @@ def ended_by_signals() -> Iterator[None]:
 
 
 def _is_ending(error: BaseException | None) -> bool:
-    """Whether an exception is, or came up while there was, an `Ended`."""
+    """Whether an exception is an `Ended`, or was raised while one was being handled."""
     while error is not None:
         if isinstance(error, Ended):
             return True
@@ -105,15 +107,16 @@ def _is_ending(error: BaseException | None) -> bool:
 
 
 def prepare_streams() -> None:
-    """Makes the standard streams safe to use, whatever the parent has made of them.
+    """Makes the standard streams safe to use, whatever state the parent left them in.
 
-    A stream that the parent has closed is replaced: its number would else be given to the next file
-    that is opened, and messages be written into that. What is written to a closed standard output
-    is an error, as on a full one. A character that the terminal cannot show is escaped.
+    A stream that the parent has closed is replaced. Otherwise the next opened file would get its
+    number, and messages would be written into that file. Writing to a closed standard output is an
+    error, as with a full one. A character that the terminal cannot show is escaped.
     """
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, name) is None and not _is_open(number):
-            # For the output, a file that cannot be written to: what is lost must not be in silence.
+            # For the output, a file that cannot be written to: losing output silently would be
+            # wrong.
             mode = os.O_WRONLY if name == "stderr" else os.O_RDONLY
             descriptor = os.open(os.devnull, mode)
             if descriptor != number:
@@ -136,9 +139,9 @@ def _is_open(descriptor: int) -> bool:
 
 @contextlib.contextmanager
 def printing() -> Iterator[None]:
-    """Surrounds what prints the answer: its reader may leave, and the output may be full.
+    """Surrounds the printing of the answer: its reader may leave, and the output may be full.
 
-    A reader who has seen enough (``| head``) is no error, and the exit status stays as it is.
+    A reader that stops early (``| head``) is no error and does not change the exit status.
 
     Raises:
         CommandError: Standard output cannot be written to, for instance because a disk is full.
@@ -160,8 +163,8 @@ _OUTPUT_ERRORS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.EBAD
 
 
 def _discard_output() -> None:
-    """Lets what is still buffered go nowhere: Python flushes stdout at its end, and complains."""
-    # Under a test, or in a notebook, stdout may have no descriptor.
+    """Discards buffered output: Python flushes stdout when it exits, and would complain."""
+    # In a test or a notebook, stdout may have no descriptor.
     with contextlib.suppress(OSError, ValueError):
         number = sys.stdout.fileno()
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -172,6 +175,6 @@ def _discard_output() -> None:
 
 
 def say(text: str) -> None:
-    """Prints a line on standard error; where that cannot be written to, there is nobody to tell."""
+    """Prints a line on standard error; ignores a failure, since there is no other output for it."""
     with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)

@@ -45,7 +45,7 @@ def utc(iso: str) -> str:
 
 
 def state_cell(of: Json) -> Cell:
-    """The state of a run or a component in its colour; of one without an end, as far as is known.
+    """The state of a run or a component in its colour; if it has no end, the state as far as known.
 
     Example:
         >>> [state_cell({"state": "RUNNING", "process": x}).text for x in ("alive", "ended", None)]
@@ -61,7 +61,7 @@ def state_cell(of: Json) -> Cell:
 
 
 def end_words(of: Json) -> str:
-    """What is known of the end of a component: its error, or why there is none.
+    """What is known about the end of a component: its error, or why there is none.
 
     Example:
         >>> end_words({"state": "RUNNING", "process": "ended", "error": None})
@@ -78,12 +78,12 @@ def verdict_cell(verdict: str | None, more: str = "") -> Cell:
 
 
 def yes_no(value: bool | None) -> Cell:
-    """Yes in green, no in red, and nothing if nobody knows."""
+    """Yes in green, no in red, and nothing if the answer is unknown."""
     return Cell("") if value is None else Cell("yes", "green") if value else Cell("no", "red")
 
 
 def rows_text(rows: Mapping[str, int] | None) -> str:
-    """Rows by split, and all of them.
+    """The number of all rows, and of the rows of each split.
 
     Example:
         >>> rows_text({"train": 1075, "eval": 558}), rows_text(None)
@@ -100,8 +100,8 @@ def print_section(
     """Prints a title, and below it names and values.
 
     Args:
-        title: Of the section.
-        facts: Those whose value is None are left out.
+        title: The title of the section.
+        facts: Names and values. A fact whose value is None is left out.
         goes_on: Whether a table follows; else the section ends with an empty line.
     """
     print_line(title)
@@ -114,7 +114,7 @@ def print_section(
 
 
 def print_unread(unread: Iterable[Json]) -> None:
-    """Says first what could not be read, of what follows; nothing if all was."""
+    """Says which of the following could not be read; nothing if all could."""
     sentences = unread_sentences(unread)
     for sentence in sentences:
         print_line(f"Note: {sentence}")
@@ -123,7 +123,7 @@ def print_unread(unread: Iterable[Json]) -> None:
 
 
 def print_scores(scores: Sequence[Json]) -> None:
-    """Prints the scores of features, which come the worst first."""
+    """Prints the scores of features, worst first."""
     print_table(
         ("feature", "verdict", "metric", "score", "limit", "mean before", "now"),
         [
@@ -168,7 +168,7 @@ def interval(value: Json) -> str:
 
 
 def setting(value: Any) -> str:
-    """Shows the value of a parameter in one line: JSON without its blanks, and cut if it is long.
+    """Shows the value of a parameter in one line: JSON without blanks, cut if it is long.
 
     Example:
         >>> setting('{ "a": [1] }'), setting("x"), setting(None)

@@ -1,4 +1,4 @@
-"""``tfx-wine-ext runs``: the runs of a pipeline, one in a line."""
+"""``tfx-wine-ext runs``: the runs of a pipeline, one per line."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Reads the store and prints.
+    """Reads the store and prints the runs.
 
     Returns:
         0.

@@ -1,4 +1,4 @@
-"""``tfx-wine-ext show``: everything that is known of one run."""
+"""``tfx-wine-ext show``: everything that is known about one run."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Reads the store and prints.
+    """Reads the store and prints the run.
 
     Returns:
         0.

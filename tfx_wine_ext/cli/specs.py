@@ -86,10 +86,10 @@ def run(options: argparse.Namespace) -> int:
 def entry_points(
     path: Sequence[str] | None = None,
 ) -> list[tuple[importlib.metadata.EntryPoint, str, str]]:
-    """Lists the registered specs with the package and version that each comes from, by name.
+    """Lists the registered specs by name, with the package and version of each.
 
     Args:
-        path: Folders to look for packages in. Default: None, ``sys.path``.
+        path: The folders in which to look for packages. Default: None, ``sys.path``.
 
     Example:
         >>> [entry.name for entry, package, _ in entry_points() if package == "tfx-wine-ext"]
@@ -100,14 +100,14 @@ def entry_points(
         name = package.metadata["Name"]
         for entry in package.entry_points:
             if entry.group == GROUP:
-                # A package may be found twice; what comes first on the path is imported.
+                # A package may be found twice; the first one on the path is imported.
                 found.setdefault((entry.name, name), (entry, name, package.version))
     return [found[key] for key in sorted(found)]
 
 
 @contextlib.contextmanager
 def _quietly() -> Iterator[None]:
-    """Keeps what libraries say when they are imported away from what the command prints."""
+    """Keeps the messages of libraries during their import out of the command's output."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with warnings.catch_warnings(), contextlib.redirect_stdout(sys.stderr):
         warnings.simplefilter("ignore")
@@ -143,7 +143,7 @@ def _loaded(entry: importlib.metadata.EntryPoint, package: str, version: str) ->
                 {"name": name, "type": _type_name(each.type), "required": not each.optional}
                 for name, each in values.items()
             ]
-    # A module may do anything when it is imported, and must not hide the other specs.
+    # A module may fail in any way when it is imported, and must not hide the other specs.
     except (Exception, SystemExit) as error:
         message = " ".join(str(error).split())
         spec["error"] = f"{type(error).__name__}: {message}" if message else type(error).__name__
@@ -151,7 +151,7 @@ def _loaded(entry: importlib.metadata.EntryPoint, package: str, version: str) ->
 
 
 def _type_name(kind: Any) -> str:
-    """Names a type as its users write it: an artifact's and a message's without its module.
+    """Names a type as users write it: artifact and message types without their module.
 
     Example:
         >>> _type_name(int), _type_name(typing.List[int])

@@ -20,7 +20,7 @@ _OPTIONS: Mapping[Argument, str] = {
 
 
 def for_users(error: BaseException) -> str:
-    """Returns the message of an error, with the options in place of a component's arguments.
+    """Returns the message of an error, with options instead of a component's arguments.
 
     Example:
         >>> for_users(ValueError(Message("file exclude_columns: leave ", Argument.EXCLUDE_COLUMNS)))

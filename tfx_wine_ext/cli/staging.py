@@ -1,4 +1,4 @@
-"""Files and folders that appear under their name when they are whole, and not before."""
+"""Files and folders that appear under their name only when they are complete."""
 
 from __future__ import annotations
 
@@ -18,18 +18,19 @@ _ATTEMPTS = 100
 
 @contextlib.contextmanager
 def staged(target: str, *, folder: bool) -> Iterator[str]:
-    """Makes a file or a folder beside its target, to be renamed to it when it is whole.
+    """Makes a file or a folder beside its target, to be renamed to it when it is complete.
 
-    Its name is one that no other process has, whatever their numbers: in containers these repeat.
-    While the block runs, it is locked; what a process left that was killed is locked no longer, and
-    is removed by the next one with this target. On a file system without locks such remains stay.
+    No other process uses its name. The name does not depend on process ids, which repeat in
+    containers. It is locked while the block runs. What a killed process left is no longer locked,
+    and the next process with this target removes it. On a file system without locks such remains
+    stay.
 
     Args:
-        target: The path that it is for, in a folder that is there.
-        folder: Whether a folder is made, or a file.
+        target: The final path, in an existing folder.
+        folder: Whether to make a folder instead of a file.
 
     Yields:
-        Its path; it is removed if it is still there when the block ends.
+        The temporary path, which is removed if it still exists when the block ends.
 
     Raises:
         OSError: It cannot be made.
@@ -49,7 +50,7 @@ def staged(target: str, *, folder: bool) -> Iterator[str]:
     try:
         yield path
     finally:
-        # What has been renamed meanwhile is not there any more.
+        # It no longer exists if it was renamed meanwhile.
         _remove(path)
         os.close(lock)
 
@@ -63,13 +64,13 @@ def _made(prefix: str, folder: bool) -> tuple[str, int]:
                 os.mkdir(path)
                 lock = os.open(path, os.O_RDONLY)
             else:
-                # Not by tempfile: its files are for their owner's eyes only, and would stay so.
+                # Not by tempfile: only the owner can read its files, and that would remain so.
                 lock = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
         except (FileExistsError, FileNotFoundError):
             if not os.path.isdir(os.path.dirname(prefix)):
                 raise
             continue
-        # Before it is locked, another process may take it for remains, and remove it.
+        # Until it is locked, another process may mistake it for remains and remove it.
         if _locked(lock) is not False and _is_at(lock, path):
             return path, lock
         os.close(lock)
@@ -77,7 +78,7 @@ def _made(prefix: str, folder: bool) -> tuple[str, int]:
 
 
 def _locked(descriptor: int) -> bool | None:
-    """Locks a file if nobody else has; None where the file system has no locks."""
+    """Locks a file if no other process has; None if the file system has no locks."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -95,14 +96,14 @@ def _is_at(descriptor: int, path: str) -> bool:
 
 
 def _remove_remains(parent: str, prefix: str) -> None:
-    """Removes what processes left that did not come to remove it themselves."""
+    """Removes what killed processes left behind."""
     ours = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.part")
-    # Whether the folder can be read or not: it may still be possible to write into it.
+    # An unreadable folder is no error here: it may still be writable.
     with contextlib.suppress(OSError), os.scandir(parent) as entries:
         found = [entry.path for entry in entries if ours.fullmatch(entry.name)]
         for path in found:
             with contextlib.suppress(OSError):
-                # Without waiting: nobody knows what else may have such a name.
+                # Opened without waiting: something else, such as a pipe, may have such a name.
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
                 descriptor = os.open(path, flags)
                 try:

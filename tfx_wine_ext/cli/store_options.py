@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tfx_wine_ext.lineage.snapshot import Snapshot
 
 VARIABLE = "TFX_WINE_EXT_STORE"
-# What TFX's tutorials and templates call the file, and how deep below the folder they put it.
+# The file's names in TFX's tutorials and templates, and how deep below the folder they put it.
 _LIKELY = ("metadata.db", "metadata.sqlite")
 _DEPTHS = ("", "*/", "*/*/")
 
@@ -52,10 +52,10 @@ def add_store_options(parser: argparse.ArgumentParser, *, pipeline: bool = True)
 
 
 def where(options: argparse.Namespace) -> str:
-    """Returns what says where the store is.
+    """Returns the value that says where the store is.
 
     Raises:
-        CommandError: Nothing does; the message names a file that it may be.
+        CommandError: Nothing says it. The message names a file that may be the store.
     """
     found = options.store or os.environ.get(VARIABLE)
     if found:
@@ -75,17 +75,17 @@ def where(options: argparse.Namespace) -> str:
 
 
 def read_snapshot(options: argparse.Namespace, last: int | None = None) -> tuple[Snapshot, str]:
-    """Reads the store, or what it knows of the pipeline that is named.
+    """Reads the whole store, or only the named pipeline.
 
     Args:
-        options: The command's.
+        options: The command's options.
         last: How many runs are wanted, the newest; None: all.
 
     Returns:
-        What is in it, and what to call it.
+        The content of the store, and a name for it.
 
     Raises:
-        CommandError: It cannot be opened or read, or has no such pipeline.
+        CommandError: The store cannot be opened or read, or has no such pipeline.
     """
     from tfx_wine_ext.lineage.snapshot import Snapshot
     from tfx_wine_ext.lineage.store import open_store, store_name
@@ -99,13 +99,13 @@ def read_snapshot(options: argparse.Namespace, last: int | None = None) -> tuple
 
 
 def newest_of(*which: str) -> int | None:
-    """Returns how many of the newest runs have to be read to know which ones are meant.
+    """Returns how many of the newest runs must be read to find the named ones.
 
     Args:
-        which: What names a run, as for `find_run`.
+        which: Names of runs, as for `find_run`.
 
     Returns:
-        None: all of them.
+        The number of runs; None for all of them.
 
     Example:
         >>> newest_of("latest"), newest_of("-3", "latest"), newest_of("2026-11")
@@ -120,17 +120,17 @@ def _from_the_end(text: str) -> int:
 
 
 def read_runs(options: argparse.Namespace, last: int | None = None) -> tuple[list[Run], str, str]:
-    """Reads the runs of the pipeline that is named, or of the only one.
+    """Reads the runs of the named pipeline, or of the only one.
 
     Args:
-        options: The command's.
+        options: The command's options.
         last: How many runs are wanted, the newest; None: all.
 
     Returns:
-        The runs, oldest first; the pipeline's name; and what to call the store.
+        The runs, oldest first; the pipeline's name; and a name for the store.
 
     Raises:
-        CommandError: The store cannot be read, or has no pipeline or several.
+        CommandError: The store cannot be read, has no pipeline, or has several.
     """
     from tfx_wine_ext.lineage.runs import runs
 
@@ -149,10 +149,10 @@ def read_runs(options: argparse.Namespace, last: int | None = None) -> tuple[lis
 
 
 def chosen_run(among: Sequence[Run], text: str) -> Run:
-    """Returns the run that is named.
+    """Returns the named run.
 
     Raises:
-        CommandError: None or several are.
+        CommandError: No run matches, or several do.
     """
     from tfx_wine_ext.lineage.runs import find_run
 
@@ -161,7 +161,7 @@ def chosen_run(among: Sequence[Run], text: str) -> Run:
 
 
 def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
-    """Returns the metric that is named, or the main one of an evaluation; None: there is none.
+    """Returns the named metric, or the main one of an evaluation; None if there is none.
 
     Raises:
         CommandError: No run has it.
@@ -184,7 +184,7 @@ def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
 
 @contextlib.contextmanager
 def value_errors() -> Iterator[None]:
-    """Turns what is wrong with the store or an argument into what ends the command."""
+    """Turns errors about the store or an argument into the error that ends the command."""
     try:
         yield
     except ValueError as error:

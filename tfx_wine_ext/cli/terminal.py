@@ -1,4 +1,4 @@
-"""What every command shows in the same way: tables, text from data, and a bar while it reads."""
+"""Output that all commands share: tables, text from data, and a progress bar."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 VERDICT_STYLES = {"DRIFT": "bold red", "INCONCLUSIVE": "magenta", "WARN": "yellow", "OK": "green"}
-# Where nobody says how wide the terminal is: enough for a log, whose lines nobody wants folded.
+# The width if the terminal's is unknown: enough for a log, whose lines should not be folded.
 LOG_WIDTH = 120
-# Short work needs no bar, which would only flicker.
+# For short work, a bar would only flicker.
 BAR_AFTER_SECONDS = 0.5
 
 
 class Cell(NamedTuple):
-    """A cell of a table in a style of rich, such as ``bold red``."""
+    """A cell of a table with a style of rich, such as ``bold red``."""
 
     text: str
     style: str = ""
@@ -32,7 +32,7 @@ def console_for_stdout() -> Console:
 
     class StdoutConsole(Console):
         def on_broken_pipe(self) -> None:
-            # Rich would end the program with the status 1, which is drift's.
+            # Rich would exit with status 1, which means drift.
             raise BrokenPipeError
 
     return StdoutConsole(width=None if sys.stdout.isatty() else LOG_WIDTH)
@@ -45,14 +45,14 @@ def print_table(
     right: Sequence[str] = (),
     console: Console | None = None,
 ) -> None:
-    """Prints a table, as wide as the console at most: lines are broken between words.
+    """Prints a table that is at most as wide as the console; lines are broken between words.
 
     Args:
-        headings: Of the columns.
-        rows: Of each row its cells, a list being one of several lines; what could move the cursor
-            is made visible.
-        right: The headings of columns that are flush right, as numbers are.
-        console: Where to; None: standard output.
+        headings: The headings of the columns.
+        rows: The cells of each row; a list is a cell of several lines. Characters that could move
+            the cursor are made visible.
+        right: The headings of right-aligned columns, such as numbers.
+        console: Where to print. Default: None, standard output.
     """
     import rich.box
     from rich.cells import cell_len
@@ -83,7 +83,7 @@ def print_table(
     def broken(widths: Sequence[int]) -> tuple[int, int]:
         return sum(map(operator.lt, widths, words)), sum(map(operator.lt, widths, lines))
 
-    # A space at each end, and between columns one, or three unless that breaks more of them.
+    # One space at each end. Three between columns, or one if three would break more cells.
     room = console.width - 1 - len(texts)
     narrow, wide = (fitted(lines, words, room - 2 * n) for n in (0, len(texts) - 1))
     roomy = broken(wide) <= broken(narrow)
@@ -102,12 +102,12 @@ def print_table(
 
 
 def fitted(lines: Sequence[int], words: Sequence[int], room: int) -> list[int]:
-    """Returns widths of columns that break no word, or only the longest where there is no room.
+    """Returns column widths that break no word, or only the longest words if room is short.
 
     Args:
-        lines: The width of each column's longest line.
-        words: That of its longest word.
-        room: What the widths may sum up to.
+        lines: The length of each column's longest line.
+        words: The length of each column's longest word.
+        room: The largest sum of the widths.
 
     Example:
         >>> fitted([6, 20, 50], [4, 10, 10], 40)
@@ -120,7 +120,7 @@ def fitted(lines: Sequence[int], words: Sequence[int], room: int) -> list[int]:
     for _ in range(sum(widths) - max(room, len(widths))):
         widths[max(columns, key=widths.__getitem__)] -= 1
     left = room - sum(widths)
-    # Columns that lack little get it; what is left then is shared by those that lack more.
+    # Columns that need little more get it; the columns that need more share the rest.
     lacking = sorted(columns, key=lambda i: lines[i] - words[i])
     for done, i in enumerate(lacking, start=1):
         lacks = max(0, lines[i] - widths[i])
@@ -131,7 +131,7 @@ def fitted(lines: Sequence[int], words: Sequence[int], room: int) -> list[int]:
 
 
 def print_line(text: str, console: Console | None = None) -> None:
-    """Prints a line of text, which is not folded, and in which nothing is an instruction."""
+    """Prints a line of text without folding it and without interpreting markup."""
     if console is None:
         print(printable(text))
         return
@@ -153,10 +153,11 @@ def printable(text: str) -> str:
 
 
 def is_visible(character: str) -> bool:
-    r"""Tells whether a character shows as itself and leaves its neighbours where they are.
+    r"""Tells whether a character is visible and does not move its neighbours.
 
-    None of these does: controls, marks that turn the direction of text or have no width, separators
-    of lines, spaces other than the plain one, halves of pairs, characters for private use.
+    It returns False for controls, marks that change the direction of text or have no width, line
+    separators, spaces other than the plain one, halves of surrogate pairs, and private-use
+    characters.
 
     Example:
         >>> [is_visible(c) for c in "é \u202e\u2028\x9b"]
@@ -169,15 +170,15 @@ def is_visible(character: str) -> bool:
 def reading(
     size: int, *, shown: bool = True, console: Console | None = None
 ) -> Iterator[Callable[[int], None]]:
-    """Shows a bar on stderr while files are read, if that is a terminal and it takes long.
+    """Shows a bar on stderr while files are read, if stderr is a terminal and reading takes long.
 
     Args:
-        size: Bytes of all files.
+        size: The size of all files in bytes.
         shown: Whether to show anything at all.
-        console: Where to; None: stderr.
+        console: Where to show it. Default: None, stderr.
 
     Yields:
-        A function that is to be told how many bytes have been read.
+        A function to call with the number of bytes read.
     """
     if not shown or (console is None and not sys.stderr.isatty()):
         yield lambda done: None

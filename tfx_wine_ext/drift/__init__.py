@@ -1,14 +1,14 @@
-"""The statistics of drift: whether new data are still the data that they were.
+"""The statistics of drift: whether new data still resemble the reference data.
 
-This package knows numpy, scipy and Arrow, and neither TFX nor Beam. The pieces, in the order in
-which they are used::
+This package uses numpy, scipy and Arrow, but neither TFX nor Beam. Its parts, in the order of their
+use::
 
     before = summarize(baseline)            # each part of the data by itself, then `merge`
     after = summarize(table)
     result = compare(before, after, DriftConfig(critical=("alcohol",)))
     document = report_document(result, baseline=..., current=..., method="exact", created=...)
 
-What each metric is, sees and does not see stands in docs/drift-metrics.md.
+docs/drift-metrics.md defines each metric and says what it sees and does not see.
 """
 
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module of ours opens a file)
@@ -56,5 +56,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Lists the public names, loaded or not; no module that happens to be imported."""
+    """Lists the public names, loaded or not, without modules that happen to be imported."""
     return list(__all__)

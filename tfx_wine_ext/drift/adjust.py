@@ -1,4 +1,4 @@
-"""P-values of many tests, adjusted so that many looks do not find what is not there."""
+"""P-values of many tests, adjusted so that many tests do not find differences that do not exist."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def benjamini_hochberg(
 ) -> npt.NDArray[np.float64]:
     """Adjusts p-values so that rejecting those <= q makes at most a share q false discoveries.
 
-    Holds for independent and for positively dependent tests. Equal to
-    ``scipy.stats.false_discovery_control(p, method="bh")``, which scipy has from 1.11 on.
+    This holds for independent and for positively dependent tests. The result equals
+    ``scipy.stats.false_discovery_control(p, method="bh")`` of scipy 1.11 and later.
 
     Args:
         p_values: ``[k]``, each from 0 to 1.

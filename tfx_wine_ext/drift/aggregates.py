@@ -1,7 +1,7 @@
-"""What a report shows of a column: a few statistics, and one histogram of both sides.
+"""What a report shows about a column: a few statistics, and one histogram of both sides.
 
-Computed from summaries once, in `compare`, so that a result holds no values and its size does not
-grow with the rows. Everything is a JSON object; the keys are in docs/drift-report.schema.json.
+`compare` computes them once from summaries, so a result holds no values and its size does not grow
+with the rows. Everything is a JSON object; docs/drift-report.schema.json defines the keys.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from tfx_wine_ext.drift.summaries import (
     without_values,
 )
 
-# What is drawn, not what is judged: the metrics never see these.
+# These limits affect the drawing only: the metrics never see them.
 MOST_BINS, MOST_WHOLE_NUMBERS, MOST_CATEGORIES, MOST_CHARACTERS = 40, 25, 20, 200
-# Of the categories that are shown, so many are those that changed most, be they rare.
+# This many of the categories shown are the ones that changed most, even if they are rare.
 _CHANGED = 10
 _TAIL = 0.005
-# Numbers are rounded to a step if so many of them are; bins of more steps than this hold one more
-# or less without it showing.
+# Numbers count as rounded to a step if this share of them is. In bins of more steps than this, one
+# step more or less does not show.
 _ROUNDED, _MOST_STEPS = 0.8, 8
 
 
 def statistics(summary: Distribution) -> dict[str, Any]:
     """A few statistics of one side of a column.
 
-    Quartiles are interpolated as numpy and pandas do by default, std is that of the population.
-    They and the rest are of the finite values, None where there is none.
+    Quartiles are interpolated as numpy and pandas do by default; std is that of the population. All
+    of them describe the finite values, and are None if there are none.
 
     Example:
         >>> from tfx_wine_ext.drift.summaries import NumericSummary
@@ -73,11 +73,11 @@ def statistics(summary: Distribution) -> dict[str, Any]:
 
 
 def quantiles(steps: Steps, shares: Floats) -> list[float]:
-    """Quantiles of the finite values, interpolated linearly between two of them.
+    """Quantiles of the finite values, interpolated linearly between neighbours.
 
     Args:
-        steps: With at least one value.
-        shares: From 0 to 1.
+        steps: The values; at least one.
+        shares: The levels of the quantiles, from 0 to 1.
 
     Example:
         >>> quantiles(Steps(np.array([1.0, 3.0]), np.array([1, 2])), np.array([0.0, 0.25, 1.0]))
@@ -96,21 +96,23 @@ def quantiles(steps: Steps, shares: Floats) -> list[float]:
 def histogram(baseline: Distribution | None, current: Distribution | None) -> dict[str, Any] | None:
     """Counts both sides in the same bins or categories, for drawing.
 
-    Numbers: equal bins, at most 40, over what lies between the 0.5th and the 99.5th percentile of
-    either side; bin i holds ``edges[i] < x <= edges[i + 1]``, the first one its lower edge too.
-    Where the numbers are rounded (to tenths, say), all bins are of equally many tenths, with edges
-    halfway between two: else some would hold one more, and the histogram look like a comb. At most
-    25 distinct whole numbers that span fewer than 40 have a bin of width 1 for each.
-    Categories: at most 20, the ten whose share changed most among them, the others those with the
-    largest sum of shares; ``unlisted`` is how many there are besides, as far as they are known.
+    Numbers get at most 40 equal bins between the 0.5th and the 99.5th percentile of either side.
+    Bin i holds ``edges[i] < x <= edges[i + 1]``; the first one includes its lower edge. If the
+    numbers are rounded (to tenths, say), all bins span equally many tenths, with edges halfway
+    between two tenths. Otherwise some bins would hold one tenth more, and the histogram would look
+    like a comb. If there are at most 25 distinct whole numbers that span fewer than 40, each gets a
+    bin of width 1.
+
+    At most 20 categories are shown: the ten whose share changed most, and those with the largest
+    sum of shares. ``unlisted`` is the number of the others, as far as they are known.
 
     Args:
-        baseline: None if there is none, or it has no such column.
-        current: The same of the current data.
+        baseline: The baseline's column; None if there is no baseline, or it has no such column.
+        current: The same for the current data.
 
     Returns:
-        None where there is nothing to draw. Where a column was numeric and is categorical or the
-        other way round, the histogram is that of the current side alone.
+        The histogram; None if there is nothing to draw. If a column changed between numeric and
+        categorical, the histogram shows the current side alone.
 
     Example:
         >>> from tfx_wine_ext.drift.summaries import NumericSummary
@@ -146,7 +148,7 @@ def _numeric(
     filled = [steps for steps in all_steps if steps is not None and steps.total]
     if not filled:
         return None
-    # Of dates, bins are of whole days.
+    # Bins of dates span whole days.
     days = all(side.precision.with_time_shown_by(steps.points).time == "date"
                for side, steps in zip((baseline, current), all_steps)
                if side is not None and steps is not None and steps.total)  # fmt: skip
@@ -181,7 +183,7 @@ def _numeric(
 
 
 def _whole_numbers(filled: list[Steps]) -> Floats | None:
-    """Edges that give each whole number a bin, if there are few and nothing else."""
+    """Edges that give each whole number a bin, if there are few numbers and all are whole."""
     ends = [float(steps.points[end]) for steps in filled for end in (0, -1)]
     low, high = min(ends), max(ends)
     if high - low >= MOST_BINS or max(len(steps.points) for steps in filled) > MOST_WHOLE_NUMBERS:
@@ -189,7 +191,7 @@ def _whole_numbers(filled: list[Steps]) -> Floats | None:
     values = np.unique(np.concatenate([steps.points for steps in filled]))
     if len(values) > MOST_WHOLE_NUMBERS or not np.all(values == np.floor(values)):
         return None
-    # Beyond 2^52 there is nothing between two whole numbers.
+    # Beyond 2^52, floats have nothing between two whole numbers.
     return np.arange(low, high + 2) - 0.5 if max(-low, high) < 2**51 else None
 
 
@@ -208,17 +210,17 @@ def _equal_bins(filled: list[Steps]) -> Floats:
         wide = math.ceil(steps / MOST_BINS)
         lows: Floats = first - 0.5 + wide * np.arange(math.ceil(steps / wide) + 1, dtype=float)
         return lows * step
-    # Quarters, as the difference of two floats may be too large for a float.
+    # Quarters, because the difference of two floats may be too large for a float.
     edges = np.linspace(low / 4, high / 4, MOST_BINS + 1) * 4
     edges[[0, -1]] = low, high
-    # Neighbouring floats have fewer than 40 bins between them.
+    # Between floats that are close together, fewer than 40 bins fit.
     return np.unique(np.clip(edges, low, high))
 
 
 def _step(filled: list[Steps], low: float, high: float) -> float | None:
-    """Returns the power of ten that the numbers are rounded to, if bins should follow it."""
+    """Returns the power of ten that the numbers are rounded to, if the bins should follow it."""
     half = high / 2 - low / 2
-    if half < 1e-300:  # There are no powers of ten below it.
+    if half < 1e-300:  # Floats have no power of ten below it.
         return None
     widest = math.floor(math.log10(half))
     for exponent in range(widest, widest - 4, -1):
@@ -231,9 +233,9 @@ def _step(filled: list[Steps], low: float, high: float) -> float | None:
 
 
 def _is_rounded(steps: Steps, step: float) -> bool:
-    with np.errstate(over="ignore", invalid="ignore"):  # Far outside of the bins.
+    with np.errstate(over="ignore", invalid="ignore"):  # Far outside the bins.
         multiple = steps.points / step
-        # Off by no more than float32 is from a decimal fraction.
+        # The deviation is at most that of float32 from a decimal fraction.
         is_off = np.abs(multiple - np.round(multiple)) > 1e-7 * np.abs(multiple)
     return bool(steps.counts[is_off].sum() <= (1 - _ROUNDED) * steps.total)
 
@@ -278,8 +280,8 @@ def _categorical(
 
 
 def _largest(amounts: Floats, values: pa.LargeBinaryArray, most: int) -> Counts:
-    """Places of the largest amounts, descending; of equal ones the first by the value's bytes."""
-    # That is the same whatever the order of the rows.
+    """Places of the largest amounts, descending; equal amounts are sorted by the values' bytes."""
+    # This result does not depend on the order of the rows.
     least = np.sort(amounts)[::-1][:most][-1]
     candidates = np.flatnonzero(amounts >= least)
     content = [values[int(i)].as_py() for i in candidates]
@@ -289,7 +291,7 @@ def _largest(amounts: Floats, values: pa.LargeBinaryArray, most: int) -> Counts:
 
 
 def _distinct_texts(texts: list[str]) -> list[str]:
-    """Cuts long texts in the middle; those that are equal then have their number at the end."""
+    """Cuts long texts in the middle, and numbers those that become equal."""
     found: list[str] = []
     for text in texts:
         shown, number = _cut(text, MOST_CHARACTERS), 1

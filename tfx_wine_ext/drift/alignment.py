@@ -1,4 +1,4 @@
-"""Two sides brought to the same numbers, before they are compared: see `precision`."""
+"""Brings two sides to the same numbers before they are compared: see `precision`."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ from tfx_wine_ext.drift.summaries import (
 
 
 def on_common_numbers(old: Distribution, new: Distribution) -> tuple[Distribution, Distribution]:
-    """Gives numbers of both sides that are the same but for their rounding the same value.
+    """Gives the same value to numbers of both sides that differ only by rounding.
 
     Args:
-        old: What a column was: numbers, or numbers that are categories.
-        new: What it is. If it is of the other kind, or text, both sides are returned as they are.
+        old: The old column: numbers, or numbers that are categories.
+        new: The new column. If it is of the other kind, or text, both sides are returned unchanged.
 
     Returns:
-        Both sides in the precision of the coarser one. Numbers beyond its range are infinities.
+        Both sides in the precision of the coarser one. Numbers beyond its range become infinities.
 
     Example:
         >>> from tfx_wine_ext.drift.summaries import NumericSummary
@@ -60,7 +60,7 @@ def on_common_numbers(old: Distribution, new: Distribution) -> tuple[Distributio
 def on_common_values(
     old: Floats, new: Floats, old_precision: Precision, new_precision: Precision
 ) -> tuple[Floats, Floats]:
-    """The same for values in the order of rows, NaN and infinities among them.
+    """The same for values in the order of rows, which may include NaN and infinities.
 
     Example:
         >>> on_common_values(np.array([0.3, np.nan]), np.array([0.1 + 0.2]), Precision(53),
@@ -89,7 +89,7 @@ def _rounded(side: NumericDistribution, steps: Steps, common: Precision) -> Sket
         side.positive_infinity,
         side.error,
         side.distance_error,
-        # What is exact is there to be computed when it is needed.
+        # Exact moments can be computed when they are needed.
         side.exact_moments if isinstance(side, SketchedNumbers) else None,
         common,
     )
@@ -105,7 +105,7 @@ def _rounded(side: NumericDistribution, steps: Steps, common: Precision) -> Sket
         finite=_joined(finite),
         negative_infinity=side.negative_infinity + lower,
         positive_infinity=side.positive_infinity + too_large,
-        # What became infinite has no part in the spread of what is finite.
+        # Values that became infinite do not count in the spread of the finite ones.
         exact_moments=known.exact_moments if not lower + too_large else None,
     )
 
@@ -116,7 +116,7 @@ def _joined(steps: Steps) -> Steps:
 
 
 def _moved(side: SketchedNumbers, points: Floats, stand_ins: Floats) -> SketchedNumbers:
-    """Puts the values at some points where their stand-ins are."""
+    """Moves the values at some points to the numbers that represent them."""
     steps = side.finite
     if not len(steps.points):
         return side
@@ -129,7 +129,7 @@ def _moved(side: SketchedNumbers, points: Floats, stand_ins: Floats) -> Sketched
 
 def _union(one: Floats, other: Floats) -> Floats:
     joined = np.concatenate([one, other])
-    joined.sort(kind="stable")  # Two sorted runs: linear time.
+    joined.sort(kind="stable")  # Merging two sorted runs takes linear time.
     return joined[last_of_equal(joined)]
 
 
@@ -140,7 +140,7 @@ def _common_categories(
         return old, new
     common = old.numbers.coarser(new.numbers)
     if old.numbers == new.numbers and common == Precision():
-        return old, new  # Whole numbers: the text is the same where they are.
+        return old, new  # Equal whole numbers have equal texts.
     before, after = (
         side.values.cast(pa.string()).cast(pa.float64()).to_numpy(zero_copy_only=False)
         for side in (old, new)
@@ -159,7 +159,7 @@ def _relabelled(
     fewer = len(numbers) - len(distinct)
     error = side.error
     if error and (fewer or not len(numbers)):
-        # Values that a sketch forgot may be the same as well: of one, all but one may be lacking.
+        # Values that a sketch forgot may be equal as well: all but one of the same may be missing.
         present = side.n - side.missing
         error = max(error, 1 - (int(counts.sum()) + 1) / present)
     return SketchedCategories(

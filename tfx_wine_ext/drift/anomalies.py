@@ -1,4 +1,4 @@
-"""Drift as TFX's own anomalies, for tools that know no other form."""
+"""Drift as TFX's own anomalies, for tools that read no other format."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 def anomalies_proto(document: Mapping[str, Any]) -> anomalies_pb2.Anomalies:
     """Writes the features that are not OK as anomalies.
 
-    A feature that drifted is of severity ERROR; one that warns or cannot be judged, WARNING. Each
-    metric that is not OK is a reason. The form has types for two metrics, the others are of type
-    UNKNOWN_TYPE and have their names in the text. L-infinity and the Jensen-Shannon divergence are
-    also there as drift measurements, whatever their verdict; the form's divergence is the square of
-    our distance.
+    A feature that drifted has the severity ERROR; a feature that warns or cannot be judged has
+    WARNING. Each metric that is not OK is a reason. The format has types for two metrics. Other
+    metrics have the type UNKNOWN_TYPE, and the text names them. L-infinity and the Jensen-Shannon
+    divergence are also included as drift measurements, whatever their verdict. The format's
+    divergence is the square of our distance.
 
     Args:
         document: The report, from `report_document`.
@@ -61,7 +61,7 @@ def anomalies_proto(document: Mapping[str, Any]) -> anomalies_pb2.Anomalies:
             "l_infinity": info.COMPARATOR_L_INFTY_HIGH,
             "js": info.COMPARATOR_JENSEN_SHANNON_DIVERGENCE_HIGH,
         }
-        # What was settled without metrics comes first.
+        # Reasons that need no metric come first.
         names = [""] * (len(feature["reasons"]) - len(bad)) + bad
         for text, name in zip(feature["reasons"], names):
             entry.reason.add(

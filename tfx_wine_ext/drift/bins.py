@@ -1,4 +1,4 @@
-"""The same bins for two samples: what the metrics of counts compare."""
+"""The same bins for two samples, which the metrics of counts compare."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tfx_wine_ext.drift.summaries import (
 if TYPE_CHECKING:
     from tfx_wine_ext.drift.metrics.pairs import CategoricalPair
 
-# A count is known if what it may lack is at most a hundredth of it.
+# A count is known well if it lacks at most a hundredth.
 KNOWN = 100
 # With fewer expected values in a cell, the chi-square distribution is no good approximation
 # (Cochran 1954).
@@ -34,11 +34,11 @@ class Bins:
     Bins that are empty on both sides are left out.
 
     Args:
-        labels: What is in each bin ``[b]``.
+        labels: A description of each bin ``[b]``.
         reference: int64 ``[b]``.
         current: int64 ``[b]``.
-        has_missing: Whether the last bin is that of the missing values.
-        errors: Largest error of the share of each bin ``[b]``, the larger one of both sides.
+        has_missing: Whether the last bin holds the missing values.
+        errors: Largest error of the share of each bin ``[b]``, the larger of both sides' errors.
     """
 
     labels: tuple[str, ...]
@@ -48,7 +48,7 @@ class Bins:
     errors: Floats
 
     def present(self) -> Bins:
-        """The bins without that of the missing values."""
+        """The bins without the bin of missing values."""
         if not self.has_missing:
             return self
         return Bins(
@@ -59,13 +59,13 @@ class Bins:
 def quantile_edges(steps: Steps, bins: int = 10) -> Floats:
     """Upper edges of bins that hold equal shares of the values; the last bin has no upper edge.
 
-    An edge that is several quantiles at once is a value that fills a bin by itself: it becomes
-    the two edges of a bin for that value alone. Without this, values of a constant column could
-    move downwards unseen.
+    If several quantiles are equal, their value fills a bin by itself: the edge becomes the two
+    edges of a bin for that value alone. Without this, values of a constant column could move
+    downwards unseen.
 
     Args:
-        steps: The reference, with at least one finite value.
-        bins: How many bins, fewer where quantiles are equal.
+        steps: The values of the reference, at least one of them finite.
+        bins: The number of bins. There are fewer if quantiles are equal.
 
     Returns:
         float64, strictly ascending; bin i holds ``edges[i-1] < x <= edges[i]``.
@@ -79,7 +79,7 @@ def quantile_edges(steps: Steps, bins: int = 10) -> Floats:
         (array([7., 7.]), 2)
     """
     ranks = np.arange(1, bins) * steps.total / bins
-    # A rank is a whole number or not; without the margin, rounding would decide which.
+    # Without the margin, rounding errors would decide whether a rank is a whole number.
     at = np.searchsorted(steps.cumulative, ranks - 1e-9 * steps.total, "left")
     edges, times = np.unique(steps.points[at], return_counts=True)
     before = _just_below(edges[times > 1])
@@ -90,10 +90,10 @@ def quantile_edges(steps: Steps, bins: int = 10) -> Floats:
 def numeric_bins(
     reference: NumericDistribution, current: NumericDistribution, bins: int = 10
 ) -> Bins:
-    """Bins at the quantiles of the reference, open at both ends, and one for missing values.
+    """Bins at the quantiles of the reference, open at both ends, and a bin for missing values.
 
-    NaN count as missing; infinities fall into the open ends. Where the reference has no finite
-    value, one bin holds all finite values.
+    NaN count as missing; infinities fall into the open ends. If the reference has no finite value,
+    one bin holds all finite values.
 
     Example:
         >>> from tfx_wine_ext.drift.summaries import NumericSummary
@@ -106,7 +106,7 @@ def numeric_bins(
     steps = reference.steps()
     edges = quantile_edges(steps, bins) if steps.total else np.zeros(0)
     columns = [_counts_between(side, edges) for side in (reference, current)]
-    # A bin is the difference of two cumulative shares; of the outermost, one has no error.
+    # A bin is the difference of two cumulative shares; for an outermost bin, one of them is exact.
     errors = np.full(len(edges) + 2, 2 * max(reference.error, current.error))
     errors[[0, -2]] /= 2
     errors[-1] = 0.0
@@ -118,10 +118,10 @@ def numeric_bins(
 def categorical_bins(pair: CategoricalPair) -> Bins:
     """A bin for each common value, and one each for common unseen, rare and missing values.
 
-    A value is rare if, were both sides alike, fewer than 5 of it would be expected on the smaller
-    side. Rare values share a bin whether or not the reference has them: it is chance which of
-    them it has, and of nearly unique strings almost all current ones are new. New values as such
-    are what `unseen_mass` is for.
+    A value is rare if fewer than 5 of it would be expected on the smaller side, were both sides
+    alike. Rare values share a bin whether or not the reference has them. Chance decides which of
+    them it has, and almost all nearly unique strings are new in the current data. `unseen_mass` is
+    the metric for new values as such.
 
     Example:
         >>> import pyarrow as pa
@@ -156,9 +156,9 @@ def categorical_bins(pair: CategoricalPair) -> Bins:
 def known_and_common(pair: CategoricalPair) -> npt.NDArray[np.bool_]:
     """Which values of `pair.aligned` are common, and counted well enough to stand alone.
 
-    Common: at least 5 of it would be expected on the smaller side, were both alike. Where counts
-    may lack something (sketches), a value needs a hundred times as many, or its error would
-    drown it. All others are one bin.
+    A value is common if at least 5 of it would be expected on the smaller side, were both alike. If
+    counts may be too small (sketches), a value must occur a hundred times as often as its count may
+    lack, or the error would hide it. All other values share a bin.
     """
     _, old, new = pair.aligned
     n, m = pair.totals
@@ -168,7 +168,7 @@ def known_and_common(pair: CategoricalPair) -> npt.NDArray[np.bool_]:
 
 
 def _just_below(x: Floats) -> Floats:
-    with np.errstate(over="ignore", under="ignore"):  # The least float has minus infinity below.
+    with np.errstate(over="ignore", under="ignore"):  # Below the least float is -inf.
         return np.asarray(np.nextafter(x, -np.inf))
 
 
@@ -188,14 +188,14 @@ def _labels(edges: Floats) -> list[str]:
     for low, high in zip(edges[:-1], edges[1:]):
         alone = low == _just_below(high)
         labels.append(f"= {high:.6g}" if alone else f"{low:.6g} to {high:.6g}")
-    # The edge just below a value that has a bin of its own is written as the value.
+    # The edge just below a value that has its own bin is written as the value.
     if len(edges) > 1 and edges[0] == _just_below(edges[1]):
         labels[0] = f"< {edges[1]:.6g}"
     return [*labels, f"> {edges[-1]:.6g}"]
 
 
 def _without_empty(labels: list[str], reference: Counts, current: Counts, errors: Floats) -> Bins:
-    # A bin that is empty here may not be so in truth.
+    # A bin that is empty here may not be empty in the data.
     kept = np.flatnonzero((reference + current > 0) | (errors > 0))
     missing = bool(len(kept)) and int(kept[-1]) == len(labels) - 1
     return Bins(

@@ -1,7 +1,7 @@
 """The classifier two-sample test: can a model tell the current data from the baseline?
 
-All other metrics look at one column at a time. Where every column stays as it was and only the way
-in which they go together changes, none of them sees it; a classifier does.
+All other metrics look at one column at a time. If every column stays the same and only the
+relations between columns change, none of them sees it; a classifier does.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ CONFIDENCE = 0.95
 # With fewer rows on a side, five folds have too few to learn from and to test on (ours).
 LEAST_ROWS = 100
 _FOLDS, _SEED = 5, 1
-# As many values as the trees tell apart, less one for missing and one for all others.
+# The trees tell 255 values apart; one is reserved for missing values and one for all others.
 _CATEGORIES = 253
-# As many rows as the trees want in a leaf: of a rarer value, they could not learn anything.
+# The trees need this many rows in a leaf, so they could not learn anything from a rarer value.
 _LEAST_OCCURRENCES = 20
 # A hundred, scikit-learn's default, took twice the time and found no more.
 _TREES = 50
@@ -43,19 +43,20 @@ class ClassifierResult:
     """How well the sides can be told apart.
 
     Args:
-        auc: Area under the ROC curve: the chance that of one row of each side the model gives the
-            current one the higher score. 0.5: not at all, 1: always.
+        auc: Area under the ROC curve: the chance that the model gives a current row a higher score
+            than a baseline row. 0.5 means that the sides cannot be told apart, 1 that they always
+            can.
         ci_low: Lower end of its confidence interval.
         ci_high: Upper end.
-        p_value: Chance of such an area when nothing has changed.
-        threshold: `auc` from which on it is drift.
+        p_value: Chance of an area this large if nothing has changed.
+        threshold: The `auc` from which on the data drifted.
         verdict: DRIFT if the whole interval is at or above the threshold, INCONCLUSIVE if only a
-            part of it, else OK. With fewer than 100 rows on a side nothing is known: INCONCLUSIVE,
-            with an interval from 0 to 1.
+            part of it is, else OK. With fewer than 100 rows on a side, it is INCONCLUSIVE with an
+            interval from 0 to 1.
         n_baseline: Rows of the baseline that were used.
         n_current: Rows of the current data that were used.
-        importances: Column and by how much `auc` falls when its values are shuffled: at most the
-            ten largest; none where the interval contains 0.5.
+        importances: Each column with the decrease of `auc` when its values are shuffled: at most
+            the ten largest. Empty if the interval contains 0.5.
     """
 
     auc: float
@@ -93,27 +94,29 @@ class ClassifierResult:
 def classifier_two_sample(
     baseline: pa.Table, current: pa.Table, config: DriftConfig | None = None
 ) -> ClassifierResult:
-    """Trains boosted trees to tell both sides apart, and tests them on rows that they did not see.
+    """Trains boosted trees to tell both sides apart, and tests them on rows not used in training.
 
-    Five folds: the trees of each are trained on the other four. The area under the ROC curve is
-    the mean of those of the folds. Its variance is the mean of theirs (DeLong) by five, times 2.25,
-    since any two folds share most of their training rows, and their areas vary together (Nadeau and
-    Bengio 2003; without it, 9 % of 260 pairs without drift had p < 0.05). The p-value is that
-    of the Mann-Whitney test, one-sided, as no model is better than chance by being worse.
+    There are five folds; the trees for each are trained on the other four. The area under the ROC
+    curve is the mean of the folds' areas. Its variance is the mean of their variances (DeLong)
+    divided by five, times 2.25: any two folds share most of their training rows, so their areas
+    vary together (Nadeau and Bengio 2003; without this factor, 9 % of 260 pairs without drift had p
+    < 0.05). The p-value is that of the one-sided Mann-Whitney test, since a model that is worse
+    than chance is no evidence of drift.
 
-    What the trees see of a column: numbers (booleans, dates and so on) as they are; of strings
-    which of the 253 most frequent ones it is, ordered by frequency, or another (also if it occurs
-    fewer than 20 times on both sides together); of lists their first value and their length. Null
+    The trees see numbers (also booleans, dates and so on) unchanged. A string becomes its rank
+    among the 253 most frequent ones, or a common code for all others and for strings that occur
+    fewer than 20 times on both sides together. A list becomes its first value and its length. Null
     and NaN are both missing. Columns that only one side has, or that were numeric and are
-    categorical, are left out: that they changed is known.
+    categorical, are left out: their change is known.
 
     Args:
-        baseline: Rows of the baseline; more than `config.classifier_rows` are sampled.
-        current: Rows of the current data, the same way.
+        baseline: Rows of the baseline. If there are more than `config.classifier_rows`, a sample is
+            used.
+        current: Rows of the current data, treated the same way.
         config: `classifier_auc` is the threshold; `ignore` holds as elsewhere.
 
     Raises:
-        TypeError: A column is of a type with no single value.
+        TypeError: A column has a type without single values.
 
     Source: Lopez-Paz and Oquab (2017), "Revisiting classifier two-sample tests".
 
@@ -140,9 +143,9 @@ def classifier_two_sample(
     if not owners:
         return ClassifierResult(0.5, 0.5, 0.5, 1.0, config.classifier_auc, Verdict.OK, n, m)
     import sklearn.ensemble  # noqa: F401 (limits hold for libraries that are loaded by then)
-    from threadpoolctl import threadpool_limits  # Comes with scikit-learn.
+    from threadpoolctl import threadpool_limits  # A dependency of scikit-learn.
 
-    # On a busy machine, threads that wait for each other took twenty times as long as one.
+    # On a busy machine, threads that wait for each other took twenty times as long as one thread.
     with threadpool_limits(1, "openmp"):
         return _tested(matrix, owners, n, m, config.classifier_auc)
 
@@ -182,8 +185,9 @@ def _tested(
 def delong(negatives: Floats, positives: Floats) -> tuple[float, float]:
     """Area under the ROC curve and its variance, from the scores of both classes.
 
-    By ranks, in the time of a sort: Sun and Xu (2014), "Fast implementation of DeLong's algorithm",
-    IEEE Signal Processing Letters 21; DeLong, DeLong and Clarke-Pearson (1988), Biometrics 44.
+    It uses ranks and takes the time of a sort: Sun and Xu (2014), "Fast implementation of DeLong's
+    algorithm", IEEE Signal Processing Letters 21; DeLong, DeLong and Clarke-Pearson (1988),
+    Biometrics 44.
 
     Args:
         negatives: Scores of rows that should be low, at least two.
@@ -196,7 +200,7 @@ def delong(negatives: Floats, positives: Floats) -> tuple[float, float]:
     """
     m, n = len(positives), len(negatives)
     ranks = stats.rankdata(np.concatenate([positives, negatives]))
-    # How many of the other class are below each, ties by half.
+    # How many scores of the other class are below each score; ties count half.
     above = (ranks[:m] - stats.rankdata(positives)) / n
     below = 1 - (ranks[m:] - stats.rankdata(negatives)) / m
     variance = above.var(ddof=1) / m + below.var(ddof=1) / n
@@ -210,16 +214,16 @@ def _sampled(side: pa.Table, config: DriftConfig) -> pa.Table:
 
 
 def _folds(n: int, m: int) -> npt.NDArray[np.int64]:
-    """Which fold each row is tested in: a fifth of each side in each."""
+    """The fold in which each row is tested; each fold tests a fifth of each side."""
     rng = np.random.default_rng(_SEED)
     return np.concatenate([rng.permutation(np.arange(size) % _FOLDS) for size in (n, m)])
 
 
 def _trained(x: Floats, y: npt.NDArray[np.int64]) -> Any:
-    # Late: only users of this test wait for it.
+    # Imported here, so that only users of this test wait for it.
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    # Early stopping would look at a tenth of the few rows there may be.
+    # Early stopping would hold out a tenth of the rows, which may be few.
     model = HistGradientBoostingClassifier(
         max_iter=_TREES, early_stopping=False, random_state=_SEED
     )
@@ -232,14 +236,14 @@ def _area(model: Any, x: Floats, y: npt.NDArray[np.int64]) -> tuple[float, float
 
 
 def _matrix(baseline: pa.Table, current: pa.Table) -> tuple[Floats, list[str]]:
-    """What the trees see of both sides, one under the other, and of which column each part is."""
+    """The trees' input of both sides, one under the other, and the column of each part."""
     parts: list[Floats] = []
     owners: list[str] = []
     for name in baseline.schema.names:
         if name not in current.schema.names:
             continue
         for part in _columns(baseline[name], current[name], name):
-            if len(np.unique(part)) > 1:  # Of a constant, there is nothing to learn.
+            if len(np.unique(part)) > 1:  # A constant column teaches nothing.
                 parts.append(part)
                 owners.append(name)
     rows = baseline.num_rows + current.num_rows
@@ -247,7 +251,7 @@ def _matrix(baseline: pa.Table, current: pa.Table) -> tuple[Floats, list[str]]:
 
 
 def _columns(before: pa.ChunkedArray, after: pa.ChunkedArray, name: str) -> list[Floats]:
-    """A column of both sides as one, or more, of numbers; none if it is not of one kind."""
+    """A column of both sides as one or more columns of numbers; none if its kind differs."""
     (old, *lengths), (new, *new_lengths) = _scalars(before), _scalars(after)
     if pa.types.is_null(old.type):
         old = pa.nulls(len(old), new.type)
@@ -259,7 +263,7 @@ def _columns(before: pa.ChunkedArray, after: pa.ChunkedArray, name: str) -> list
         return []
     values = _codes(old, new) if is_bytes(old.type) else _numbers(old, new, name)
     parts = [np.concatenate(values)]
-    # A list on one side and a scalar on the other is a list of one value.
+    # If one side has lists and the other scalars, a scalar counts as a list of one value.
     for depth in range(max(len(lengths), len(new_lengths))):
         own = [
             x[depth] if depth < len(x) else np.asarray(scalars.is_valid(), np.float64)
@@ -270,7 +274,7 @@ def _columns(before: pa.ChunkedArray, after: pa.ChunkedArray, name: str) -> list
 
 
 def _scalars(column: pa.ChunkedArray) -> list[Any]:
-    """The first value of each row, and of lists also their length at each depth."""
+    """The first value of each row, and for lists also their length at each depth."""
     array = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
     lengths = []
     while is_list(array.type):
@@ -287,9 +291,9 @@ def _scalars(column: pa.ChunkedArray) -> list[Any]:
 
 
 def _numbers(old: pa.Array, new: pa.Array, name: str) -> list[Floats]:
-    """Numbers that are the same but for their rounding are the same for the trees, too.
+    """Makes numbers that differ only by rounding equal for the trees, too.
 
-    Infinities become the largest numbers whose differences are still numbers.
+    Infinities become the largest numbers whose differences are finite.
     """
     aligned = on_common_values(
         _floats(old, name), _floats(new, name), Precision.of(old.type), Precision.of(new.type)
@@ -308,8 +312,8 @@ def _floats(array: pa.Array, name: str) -> Floats:
 def _codes(old: pa.Array, new: pa.Array) -> list[Floats]:
     """0 for the most frequent value, 1 for the next, and so on; NaN for null.
 
-    The codes must depend on the values of both sides together alone. Were equally frequent ones
-    coded in the order of the rows, nearly unique values would give away on which side they are.
+    The codes must depend only on the values of both sides together. If equally frequent values were
+    coded in the order of the rows, the codes of nearly unique values would reveal their side.
     """
     both = pa.concat_arrays([x.cast(pa.large_binary()) for x in (old, new)])
     encoded = both.dictionary_encode()
@@ -332,7 +336,7 @@ def _importances(
     areas: Floats,
     owners: list[str],
 ) -> tuple[tuple[str, float], ...]:
-    """By how much the area falls when a column is shuffled among the rows that are tested."""
+    """The decrease of the area when a column is shuffled among the tested rows."""
     rng = np.random.default_rng(_SEED)
     found = []
     for name in dict.fromkeys(owners):

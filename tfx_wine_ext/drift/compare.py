@@ -1,9 +1,9 @@
-"""Two tables, or two sets of summaries, and one verdict.
+"""Compares two tables, or two sets of summaries, and gives one verdict.
 
-A metric fails where its value, less its error, reaches the threshold, *and* exceeds the noise floor
-of samples of these sizes, *and* its p-value stands after the adjustment for all metrics of all
-features. The first keeps large samples, in which everything is significant, from failing; the
-others keep small ones, in which everything varies, from crying wolf.
+A metric fails if its value less its error reaches the threshold *and* exceeds the noise floor for
+samples of these sizes, *and* its p-value is still significant after the adjustment for all metrics
+of all features. The first condition keeps large samples, in which everything is significant, from
+failing. The others keep small samples, in which everything varies, from causing false alarms.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ from tfx_wine_ext.drift.words import changed, unjudged
 if TYPE_CHECKING:
     from tfx_wine_ext.drift.classifier import ClassifierResult
 
-# A pandas DataFrame too, which is not imported here to be named.
+# Also a pandas DataFrame, which cannot be named without importing pandas.
 Side = Union[pa.Table, pa.RecordBatch, Mapping[str, Distribution], Any]
-# So many columns are named in a message.
+# The most columns that a message names.
 _MOST_NAMES = 10
 OK, WARN, DRIFT = Verdict.OK, Verdict.WARN, Verdict.DRIFT
 INCONCLUSIVE, NO_BASELINE = Verdict.INCONCLUSIVE, Verdict.NO_BASELINE
@@ -47,22 +47,25 @@ INCONCLUSIVE, NO_BASELINE = Verdict.INCONCLUSIVE, Verdict.NO_BASELINE
 
 @dataclasses.dataclass(frozen=True)
 class FeatureResult:
-    """What became of one feature.
+    """The result for one feature.
 
     Args:
         name: The column.
-        kind: "numeric", "categorical", or "unknown" where no side has a value.
+        kind: "numeric", "categorical", or "unknown" if no side has a value.
         verdict: OK, WARN, DRIFT, INCONCLUSIVE, or NO_BASELINE.
         reasons: Why, in words; empty if OK.
-        metrics: By name; those that are defined for the feature.
-        n_baseline: Values of the baseline, missing ones included; None: it has no such column.
-        n_current: Values of the current data, missing ones included; None: no such column.
-        baseline: Statistics of the baseline's column, see `aggregates`; None: no such column.
-        current: The same of the current data.
-        histogram: Both sides in the same bins, for drawing; None: nothing to draw.
-        time: What times its values are, `date`, `timestamp`, `time` of day or `duration`, all in
-            microseconds; None: they are no times.
-        growth: That it is a column that only grows; None if it is not.
+        metrics: The metrics that are defined for the feature, by name.
+        n_baseline: Number of values of the baseline, including missing ones; None if it has no such
+            column.
+        n_current: Number of values of the current data, including missing ones; None if they have
+            no such column.
+        baseline: Statistics of the baseline's column, see `aggregates`; None if it has no such
+            column.
+        current: The same for the current data.
+        histogram: Both sides in the same bins, for drawing; None if there is nothing to draw.
+        time: The kind of times, if its values are times in microseconds: `date`, `timestamp`,
+            `time` (of day) or `duration`; else None.
+        growth: Set if the column only grows; else None.
     """
 
     name: str
@@ -79,7 +82,7 @@ class FeatureResult:
     growth: Growth | None = None
 
     def to_dict(self) -> dict[str, Any]:
-        """The feature as a JSON object; `time` and `growth` are there only if there are any."""
+        """The feature as a JSON object; `time` and `growth` are present only if they are set."""
         return {
             "name": self.name,
             "kind": self.kind,
@@ -98,18 +101,19 @@ class FeatureResult:
 
 @dataclasses.dataclass(frozen=True)
 class DriftResult:
-    """What became of the whole.
+    """The result for all features together.
 
     Args:
         verdict: DRIFT, INCONCLUSIVE, WARN, OK or NO_BASELINE.
         reasons: Why, in words; empty if OK.
-        share_drifted: Drifted features of all features compared, 0 to 1.
+        share_drifted: Share of the compared features that drifted, 0 to 1.
         aggregate: ``(sum w d^3)^(1/3)`` with the importances w, which add up to 1, and the
             Jensen-Shannon distances d of the drifted features; None without importances.
-        features: In the order of the baseline's columns, then new ones.
-        config: What it was judged by.
+        features: The results of the features, in the order of the baseline's columns, then new
+            ones.
+        config: The configuration by which they were judged.
         multivariate: The classifier two-sample test; None if it was not asked for.
-        reason_kinds: What each of `reasons` is about: `critical`, `share`, `aggregate`, `warned`,
+        reason_kinds: The kind of each of `reasons`: `critical`, `share`, `aggregate`, `warned`,
             `classifier`, `no_baseline`, or `lost_baseline`.
     """
 
@@ -128,7 +132,7 @@ class DriftResult:
         return self.verdict is not NO_BASELINE
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything as a JSON object, the thresholds in force included."""
+        """Everything as a JSON object, including the thresholds in force."""
         return {
             "verdict": self.verdict.value,
             "reasons": list(self.reasons),
@@ -148,25 +152,26 @@ def compare(
     samples: tuple[pa.Table, pa.Table] | None = None,
     rows: tuple[int | None, int] | None = None,
 ) -> DriftResult:
-    """Says whether `current` is still the data that `baseline` was.
+    """Judges whether `current` drifted from `baseline`.
 
     Args:
-        baseline: An Arrow table or batch, a pandas data frame, or summaries by column name; None
-            if there is none, which is a verdict and no error.
-        current: The same, of the new data.
-        config: Thresholds and more; the defaults if None.
+        baseline: An Arrow table or batch, a pandas data frame, or summaries by column name. None if
+            there is none: this gives the verdict NO_BASELINE and is no error.
+        current: The new data, in any of these forms.
+        config: Thresholds and more. Default: None, a `DriftConfig` of defaults.
         samples: Rows of the baseline and of the current data for the classifier of
-            `config.classifier`, see `RowSample`; needed where a side is given as summaries.
-        rows: How many rows the baseline and the current data have, where they are given as
-            summaries: of a side without columns, these do not know. Default: as the summaries say.
+            `config.classifier`, see `RowSample`. They are needed if a side is given as summaries.
+        rows: The numbers of rows of the baseline and of the current data. Summaries of a side
+            without columns do not know its number of rows. Default: the numbers in the summaries.
 
     Raises:
-        TypeError: A side is something else, or a column is of a type with no single value.
+        TypeError: A side has another type, or a column has a type without single values.
         ValueError: There is nothing to compare: the current data have no rows, a side has no column
-            that `config.ignore` does not name, or the sides have none in common. Or `config` names,
-            as critical or with thresholds or an importance of its own, a feature that neither side
-            has, or that it ignores; where both sides are tables, also one to be ignored, or of
-            codes. Or it asks for the classifier, and there are no rows to draw from.
+            that `config.ignore` does not name, or the sides have none in common. Or `config` names
+            a feature as critical, or gives it thresholds or an importance, and neither side has the
+            feature or `config` ignores it. If both sides are tables, names in `ignore` and
+            `categorical` must exist, too. Or `config` asks for the classifier, and there are no
+            rows for it.
 
     Example:
         >>> before = pa.table({"x": list(range(100)), "kind": ["a", "b"] * 50})
@@ -218,9 +223,9 @@ def compare(
 
 @dataclasses.dataclass(frozen=True)
 class _Measured:
-    """The metrics of one feature, and what was decided without them.
+    """The metrics of one feature, and the findings that need no metric.
 
-    `old` and `new` are as they were given, for the statistics; `drawn` is on common numbers.
+    `old` and `new` are the original columns, for the statistics; `drawn` has common numbers.
     """
 
     name: str
@@ -237,11 +242,12 @@ def check_names(config: DriftConfig, names: Iterable[str]) -> None:
     """Refuses a name in the config that no side has: a typing error would go unnoticed.
 
     Args:
-        config: What is judged by.
-        names: All columns of both sides, those that are ignored included.
+        config: The configuration.
+        names: All columns of both sides, including ignored ones.
 
     Raises:
-        ValueError: A name is not among them. The message has the field, the name and the columns.
+        ValueError: A name is not among `names`. The message has the field, the name and the
+            columns.
 
     Example:
         >>> check_names(DriftConfig(ignore=("idd",)), ["id", "x"])
@@ -287,7 +293,7 @@ def _some(names: Iterable[str]) -> str:
 
 
 def _as_table(side: Side | None, config: DriftConfig) -> Side | None:
-    """Leaves out what is ignored, which need not be of a type that can be compared."""
+    """Leaves out ignored columns, whose types need not be comparable."""
     if isinstance(side, (pa.Table, pa.RecordBatch)):
         kept = [i for i, name in enumerate(side.schema.names) if name not in config.ignore]
         return pa.Table.from_arrays(
@@ -301,7 +307,7 @@ def _as_table(side: Side | None, config: DriftConfig) -> Side | None:
 
 
 def _names(side: Side | None) -> list[str] | None:
-    """All columns, those included that are ignored; None where that is not known."""
+    """All columns, including ignored ones; None if they are not known."""
     if side is None or isinstance(side, Mapping):
         return None
     if isinstance(side, (pa.Table, pa.RecordBatch)):
@@ -341,10 +347,10 @@ def _rows_of_both(
 def _with_classifier(
     result: DriftResult, rows: tuple[pa.Table, pa.Table], config: DriftConfig
 ) -> DriftResult:
-    # Late: scipy.stats and scikit-learn are heavier than all the rest.
+    # Imported here: scipy.stats and scikit-learn take longer to import than all the rest.
     from tfx_wine_ext.drift.classifier import classifier_two_sample
 
-    # An id tells the sides apart, whatever else there is.
+    # An id tells the sides apart, whatever the other columns hold.
     growing = {f.name for f in result.features if f.growth and not f.growth.judged}
     left = [[x for x in side.schema.names if x not in growing] for side in rows]
     if growing and not any(left):
@@ -460,7 +466,7 @@ def _measure(
 
 
 def _growth(name: str, old: Distribution, new: Distribution, config: DriftConfig) -> Growth | None:
-    """Whether a feature only grows; its metrics are judged all the same if the config names it."""
+    """Whether a feature only grows; its metrics are judged nevertheless if the config names it."""
     if not (is_numeric(old) and is_numeric(new)):
         return None
     certain = grows(old, new, _time(old, new))
@@ -471,7 +477,7 @@ def _growth(name: str, old: Distribution, new: Distribution, config: DriftConfig
 
 
 def _time(old: Distribution | None, new: Distribution | None) -> str | None:
-    """What times a feature is of, by the types of its sides, else by their values."""
+    """The kind of times in a feature, by the types of its sides, else by their values."""
     sides = [side for side in (old, new) if side is not None and is_numeric(side)]
     known = [
         side.precision.with_time_shown_by(side.steps().points) for side in sides if _known(side)
@@ -522,7 +528,7 @@ def _adjusted(measured: list[_Measured]) -> list[_Measured]:
 
 
 def _set_aside(feature: _Measured, metric: str) -> bool:
-    """Whether a metric is not judged, as the column only grows: nor are others eased by it."""
+    """Whether a metric is neither judged nor adjusted for, since the column only grows."""
     return bool(feature.growth and not feature.growth.judged and metric not in NOT_OF_VALUES)
 
 
@@ -625,7 +631,7 @@ def _aggregate(features: tuple[FeatureResult, ...], config: DriftConfig) -> floa
 
 
 def _distance(feature: FeatureResult) -> float:
-    """How far a drifted feature moved, 0 to 1; 1 where there is nothing left to compare."""
+    """How far a drifted feature moved, 0 to 1; 1 if nothing is left to compare."""
     if "js" in feature.metrics:
         return feature.metrics["js"].value
     if "missing_rate" in feature.metrics:

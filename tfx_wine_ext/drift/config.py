@@ -12,10 +12,10 @@ from tfx_wine_ext.drift.metrics import registered_metrics
 from tfx_wine_ext.drift.threshold import Threshold, check_number, shown
 from tfx_wine_ext.suggestions import hint
 
-# `Threshold` is importable from here as well, where it was first.
+# `Threshold` remains importable from here, where it was defined at first.
 __all__ = ["DEFAULT_THRESHOLDS", "DriftConfig", "Threshold"]
 
-# What every program that reads the report as JSON can hold.
+# The largest integer that every JSON reader can hold exactly.
 _MOST_ROWS = 2**53
 
 
@@ -36,10 +36,10 @@ class _Defaults(Mapping[str, Threshold]):
 
 
 DEFAULT_THRESHOLDS: Mapping[str, Threshold] = _Defaults()
-"""From which value on each metric fails and warns, where a `DriftConfig` says nothing else.
+"""The values from which on each metric fails and warns, unless a `DriftConfig` sets others.
 
-It has all registered metrics, also those that are registered later. Where the values come from, and
-what each metric sees: docs/drift-metrics.md.
+It contains all registered metrics, including those that are registered later. docs/drift-metrics.md
+says where the values come from and what each metric sees.
 """
 
 
@@ -48,25 +48,27 @@ class DriftConfig:
     """How `compare` judges.
 
     Args:
-        thresholds: By metric name; metrics that are not named keep their defaults. A number
-            instead of a `Threshold` is the level of failure alone.
-        features: By feature name, thresholds that differ for this feature.
-        critical: Features of which a single one that drifts means that the data drifted.
-        importances: Weight of features in the aggregated drift; without any there is none.
+        thresholds: Thresholds by metric name; other metrics keep their defaults. A number instead
+            of a `Threshold` sets only the level of failure.
+        features: Thresholds for single features, by feature name.
+        critical: Critical features: if one of them drifts, the data drifted.
+        importances: Weights of features in the aggregated drift. Without weights there is no
+            aggregated drift.
         ignore: Features that are not compared, such as keys and times.
         categorical: Features whose numbers are codes, to be compared as categories.
-        q: Share of false alarms among the metrics called significant, 0.05 (Benjamini-Hochberg).
-        share: Share of drifted features from which on the data drifted, 0.5 (as Evidently).
-        aggregate: Aggregated drift from which on the data drifted, 0.2 (ours).
-        min_count: With fewer values on a side, distributions are not judged; 20, where the
+        q: Share of false alarms among the significant metrics. Default: 0.05 (Benjamini-Hochberg).
+        share: Share of drifted features from which on the data drifted. Default: 0.5 (as in
+            Evidently).
+        aggregate: Aggregated drift from which on the data drifted. Default: 0.2 (our choice).
+        min_count: With fewer values on a side, distributions are not judged. Default: 20, where the
             approximations behind the p-values begin to hold.
-        classifier: Also run the classifier two-sample test, which sees changes of how columns go
-            together; False, as it takes seconds where the rest takes milliseconds.
-        classifier_auc: Its area under the ROC curve from which on the data drifted, 0.6 (ours): as
-            much as one normal column can tell that moved by 0.36 standard deviations, or two
-            whose correlation went from 0 to 0.4.
-        classifier_rows: Rows of each side that it uses at most, 10,000: the area is then known to
-            about 0.012.
+        classifier: Also run the classifier two-sample test, which sees changes in the relations
+            between columns. Default: False, since it takes seconds and the rest takes milliseconds.
+        classifier_auc: The classifier's area under the ROC curve from which on the data drifted.
+            Default: 0.6 (our choice), as for one normal column that moved by 0.36 standard
+            deviations, or two whose correlation went from 0 to 0.4.
+        classifier_rows: The most rows of each side that the classifier uses. Default: 10,000, with
+            which the area is known to about 0.012.
 
     Raises:
         ValueError: A metric is unknown, or a number is out of its range.
@@ -101,7 +103,7 @@ min_count, q, share, thresholds; did you mean 'thresholds'?
     classifier_rows: int = 10_000
 
     def __post_init__(self) -> None:
-        set_field = object.__setattr__  # The only way in a frozen dataclass.
+        set_field = object.__setattr__  # A frozen dataclass allows no other way.
         set_field(self, "thresholds", _thresholds(self.thresholds, "thresholds"))
         _mapping(self.features, "features")
         own = {name: _thresholds(x, f"features[{name!r}]") for name, x in self.features.items()}
@@ -128,7 +130,7 @@ min_count, q, share, thresholds; did you mean 'thresholds'?
             raise TypeError(f"classifier must be true or false, found {self.classifier!r}")
 
     def threshold(self, feature: str, metric: str) -> Threshold:
-        """The threshold in force: the feature's own, or the metric's, or the default.
+        """The threshold in force: the feature's, else the metric's, else the default.
 
         Raises:
             KeyError: There is no such metric.
@@ -140,7 +142,7 @@ min_count, q, share, thresholds; did you mean 'thresholds'?
         return DEFAULT_THRESHOLDS[metric]
 
     def to_dict(self) -> dict[str, Any]:
-        """Everything, defaults too, as a JSON object that `from_dict` takes.
+        """Everything, including defaults, as a JSON object that `from_dict` takes.
 
         Example:
             >>> DriftConfig.from_dict(DriftConfig(critical=("pH",)).to_dict()).critical
@@ -170,11 +172,11 @@ min_count, q, share, thresholds; did you mean 'thresholds'?
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> DriftConfig:
-        """Reads what `to_dict` writes; what is left out keeps its default.
+        """Reads what `to_dict` writes; missing keys keep their defaults.
 
         Raises:
             ValueError: A key is unknown, or a value is out of its range.
-            TypeError: A value is of the wrong type.
+            TypeError: A value has the wrong type.
         """
         _mapping(data, "the drift config")
         _known(data, [field.name for field in dataclasses.fields(cls)], "the drift config")
@@ -185,10 +187,10 @@ min_count, q, share, thresholds; did you mean 'thresholds'?
         """Reads a file: JSON if it is called ``.json``, YAML (with PyYAML) if ``.yaml``, ``.yml``.
 
         Raises:
-            ValueError: The name ends otherwise, the file is no regular file, is too large, nested
-                too deep or cannot be parsed, or a key or value is wrong. The message names the
-                file.
-            TypeError: A value is of the wrong type.
+            ValueError: The name has another ending, the file is no regular file, is too large, is
+                nested too deeply or cannot be parsed, or a key or value is wrong. The message names
+                the file.
+            TypeError: A value has the wrong type.
             OSError: The file cannot be read.
         """
         settings = read_settings(path)

@@ -1,4 +1,4 @@
-"""Files that hold settings, as JSON or YAML that anybody may have written."""
+"""Files with settings, as JSON or YAML from untrusted sources."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import yaml
 
 MAX_BYTES = 16 * 2**20
-# Enough for ten thousand features with levels of their own for every metric. Each use of an anchor
-# counts as often as it would be written out: nine lines of YAML can stand for a billion values.
+# Enough for ten thousand features with their own levels for every metric. Each use of an anchor
+# counts as if it were written out: nine lines of YAML can represent a billion values.
 MAX_VALUES = 1_000_000
 
 
@@ -21,16 +21,18 @@ def read_settings(path: str | os.PathLike[str]) -> Any:
     """Reads a file: JSON if it is called ``.json``, YAML (with PyYAML) if ``.yaml`` or ``.yml``.
 
     Args:
-        path: Of the file, on this machine. A pipe is refused, which might be waited for for ever.
+        path: The path of the file, on this machine. A pipe is refused, since reading it might wait
+            forever.
 
     Returns:
-        What it holds, nested at most `documents.MAX_DEPTH` deep; an empty YAML file is an empty
-        mapping.
+        The content of the file, nested at most `documents.MAX_DEPTH` deep. An empty YAML file gives
+        an empty mapping.
 
     Raises:
         OSError: The file cannot be read.
-        DocumentError: It is no regular file, of another name or too large; it cannot be parsed, is
-            nested too deep, or an anchor holds itself or stands for too many values.
+        DocumentError: It is no regular file, has another ending or is too large; it cannot be
+            parsed or is nested too deeply; or an anchor contains itself or expands to too many
+            values.
 
     Example:
         >>> import pathlib, tempfile
@@ -59,7 +61,7 @@ def read_settings(path: str | os.PathLike[str]) -> Any:
         settings = yaml.safe_load(text)
     except yaml.YAMLError as error:
         raise DocumentError(name, "", "YAML", " ".join(str(error).split())) from None
-    except (ValueError, OverflowError) as error:  # A date such as 2026-13-01, a number too long.
+    except (ValueError, OverflowError) as error:  # A bad date or a long number.
         if isinstance(error, DocumentError):
             raise
         raise DocumentError(name, "", "YAML", f"a value that is none ({error})") from None
@@ -67,10 +69,10 @@ def read_settings(path: str | os.PathLike[str]) -> Any:
 
 
 def _check_size(events: Iterable[yaml.events.Event], path: str) -> None:
-    """Looks at YAML piece by piece, before anything is made of it: PyYAML itself recurses."""
+    """Checks YAML event by event before anything is built from it, since PyYAML recurses."""
     import yaml
 
-    sizes = [0]  # Of the collections that are open, the whole document first.
+    sizes = [0]  # The open collections, starting with the whole document.
     anchors: dict[str, int] = {}
     names: list[str | None] = []
     for event in events:

@@ -1,4 +1,4 @@
-"""The report of a comparison as one JSON document: what is stored, and what every view reads.
+"""The report of a comparison as one JSON document, which is stored and which every view reads.
 
 docs/drift-report.schema.json describes it key by key (JSON Schema, draft 2020-12). Its size depends
 on the number of features, not on the number of rows.
@@ -23,11 +23,11 @@ class DataSource:
     Args:
         name: What a person calls it, such as "span 1, split train".
         rows: Number of examples or rows.
-        uri: Where it is.
+        uri: Where the data are.
         split: Name of the split.
         span: TFX's number of the span.
         version: TFX's number of the version within the span.
-        created: When it was made, ISO 8601 with an offset from UTC.
+        created: When the data were made, ISO 8601 with an offset from UTC.
         span_date: The date that the span stands for, if it was found by one.
 
     Raises:
@@ -54,7 +54,7 @@ class DataSource:
             _check_time(self.created, f"created of {self.name!r}")
 
     def to_dict(self) -> dict[str, Any]:
-        """The source as a JSON object; `span_date` is there only if there is one."""
+        """The source as a JSON object; `span_date` is present only if it is set."""
         found = dataclasses.asdict(self)
         if self.span_date is None:
             del found["span_date"]
@@ -63,16 +63,16 @@ class DataSource:
 
 @dataclasses.dataclass(frozen=True)
 class LostSource:
-    """A baseline that was found in the metadata, and whose files were gone.
+    """A baseline that was found in the metadata but whose files were missing.
 
     Args:
         name: What a person calls it, such as "span 1, split train".
-        uri: Where it should have been.
+        uri: Where the files should have been.
         split: Name of the split.
         span: TFX's number of the span.
-        path: What was looked for in vain.
+        path: The path that was not found.
         found: What is there instead, such as "no such folder".
-        reason: All of that in a clause.
+        reason: A clause that says all of this.
     """
 
     name: str
@@ -97,23 +97,23 @@ def report_document(
     created: str,
     lost: LostSource | None = None,
 ) -> dict[str, Any]:
-    """Puts a result and what it is about into one JSON object.
+    """Puts a result and the sources of its data into one JSON object.
 
     Args:
-        result: What `compare` found.
+        result: The result of `compare`.
         baseline: Where the baseline came from; None if there is none.
         current: Where the current data came from.
-        method: "exact": every value was kept; "sketch": memory was bounded, and each metric states
-            its error; "coarse": from the histograms of TFX's ExampleStatistics.
+        method: "exact" if every value was kept; "sketch" if memory was bounded and each metric
+            states its error; "coarse" if the histograms of TFX's ExampleStatistics were used.
         created: When the comparison was made, ISO 8601 with an offset from UTC.
-        lost: The baseline that there should have been; None if there was one, or never was.
+        lost: The baseline whose files were missing; None if there is none.
 
     Returns:
         A JSON object without NaN and infinities.
 
     Raises:
-        ValueError: `method` is none of these, `created` is no such time, or there is a baseline in
-            the result and no source of it.
+        ValueError: `method` is none of these, `created` is no such time, or the result has a
+            baseline but `baseline` is None.
 
     Example:
         >>> import pyarrow as pa
