@@ -1,11 +1,11 @@
-"""Summaries from the statistics that TFX's StatisticsGen has made: no example is read again.
+"""Summaries from the statistics of TFX's StatisticsGen, without reading any example again.
 
 ExampleStatistics hold, for each numeric feature, ten buckets of equal counts and ten of equal
-width, and for each string feature the most frequent values. Where in a bucket its values lie is not
-known: the summaries say so by their `error`, so that metrics whose verdict depends on it become
-INCONCLUSIVE. By default the buckets are so wide that only large drift is certain; StatisticsGen
-with ``StatsOptions(num_quantiles_histogram_buckets=100, num_histogram_buckets=100)`` gives ten
-times narrower ones.
+width, and for each string feature the most frequent values. The places of the values within a
+bucket are unknown. The summaries state this as their `error`, so metrics whose verdict depends on
+it become INCONCLUSIVE. The default buckets are so wide that only large drift is certain;
+StatisticsGen with ``StatsOptions(num_quantiles_histogram_buckets=100, num_histogram_buckets=100)``
+gives ten times narrower ones.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 # TFDV's sketches: the default of `StatsOptions.epsilon`, and the buckets of its Misra-Gries sketch.
 QUANTILE_ERROR, FREQUENCY_BUCKETS = 0.01, 16_384
-# FLOAT features of Examples are float32; of what the statistics are, they do not say.
+# FLOAT features of Examples are float32; statistics do not say from what they were computed.
 FLOATS = Precision(24)
-# Places at which the values of one bucket are put.
+# The number of places over which the values of one bucket are spread.
 _PLACES = 16
 
 
@@ -36,15 +36,15 @@ def statistics_summaries(
 ) -> dict[str, Distribution]:
     """Reads the summaries of all features from the statistics of one split.
 
-    - Integers, booleans and floats: the buckets of both histograms together, within a bucket evenly
-      spread (over the whole numbers in it if the feature is of integers); zeros, range, mean and
-      standard deviation are exact, and so are NaN and infinities.
-    - Strings and integers that the schema calls categorical: the ranks, whose number StatisticsGen
-      limits to 1,000; what is not listed is at most as frequent as the last one listed.
-    - Features of which only lengths are known (images): the number of values, with an error of 1.
-    - Values are counted as in `summaries`: an empty list is a missing value. How many lists are
-      empty is only known to a bucket where some lists have several values; null elements are not
-      told from absent ones.
+    - Integers, booleans and floats: the buckets of both histograms together. Values are spread
+      evenly within a bucket (over its whole numbers if the feature has integers). Zeros, range,
+      mean, standard deviation, NaN and infinities are exact.
+    - Strings, and integers that the schema calls categorical: the ranks, of which StatisticsGen
+      keeps at most 1,000. A value that is not listed is at most as frequent as the last listed one.
+    - Features with known lengths only (images): the number of values, with an error of 1.
+    - Values are counted as in `summaries`: an empty list is a missing value. If some lists have
+      several values, the number of empty lists is known only to within a bucket. Null elements
+      cannot be told from absent ones.
     - Structs have no values of their own and are left out. Weights are not read.
 
     Args:
@@ -52,7 +52,7 @@ def statistics_summaries(
             with TFDV's default `epsilon` or a smaller one.
 
     Returns:
-        By feature; names of nested ones are joined by dots.
+        The summaries by feature; names of nested features are joined by dots.
 
     Raises:
         ValueError: Two features have the same name, a numeric feature with values has no
@@ -91,10 +91,10 @@ def statistics_summaries(
 
 
 def _check_counts(name: str, found: SketchedNumbers | SketchedCategories) -> None:
-    """Refuses numbers of values that cannot be: the file is damaged, or not StatisticsGen's."""
+    """Refuses impossible numbers of values: the file is damaged, or not from StatisticsGen."""
     known = found.steps().counts if isinstance(found, SketchedNumbers) else found.counts
     present = found.n - found.missing
-    too_many = known.sum() > present + len(known)  # Each was rounded.
+    too_many = known.sum() > present + len(known)  # Each number was rounded.
     if found.missing < 0 or present < 0 or known.min(initial=0) < 0 or too_many:
         raise ValueError(
             f"feature {name!r} has numbers of values in the statistics that contradict each "
@@ -103,11 +103,11 @@ def _check_counts(name: str, found: SketchedNumbers | SketchedCategories) -> Non
 
 
 def _missing(common: statistics_pb2.CommonStatistics) -> int:
-    """Null lists, and empty ones, which TFDV counts as present."""
+    """The number of null lists, and of empty ones, which TFDV counts as present."""
     if common.min_num_values > 0 or not common.num_non_missing:
         return int(common.num_missing)
     lists, values = int(common.num_non_missing), int(common.tot_num_values)
-    # All other lists have at least one value, and at most the largest number of them.
+    # All other lists have at least one value, and at most the largest number of values.
     most = lists - math.ceil(values / common.max_num_values) if common.max_num_values else lists
     empty = sum(
         bucket.sample_count
@@ -172,12 +172,12 @@ def _at(value: float, buckets: _Buckets) -> int:
 def _bounds(
     x: Floats, histograms: list[_Buckets], below: int, finite: int
 ) -> tuple[Floats, Floats]:
-    """Least and most finite values that are <= y, for any y from each x to before the next one."""
+    """Least and largest number of finite values <= y, for any y from each x up to the next x."""
     least, most = np.zeros(len(x)), np.full(len(x), float(finite))
     for lows, highs, counts in histograms:
         if not len(lows):
             continue
-        # Of a bucket that ends in infinity, the finite part ends at the largest finite value.
+        # If a bucket ends in infinity, its finite part ends at the largest finite value.
         ends = np.where(np.isposinf(highs) & ~np.isposinf(lows), x[-1], highs)
         sure = np.array([counts[ends <= y].sum() for y in x]) - below
         possible = np.array([counts[lows <= y].sum() for y in x]) - below
@@ -185,7 +185,7 @@ def _bounds(
         most = np.minimum(most, possible)
     least = np.clip(np.maximum.accumulate(least), 0, finite)
     least[-1] = most[-1] = finite
-    # Both histograms are estimates: where they contradict each other, between both.
+    # Both histograms are estimates. If they contradict each other, take the middle.
     crossed = most < least
     least[crossed] = most[crossed] = (least[crossed] + most[crossed]) / 2
     return np.maximum.accumulate(least), np.minimum.accumulate(most[::-1])[::-1]
@@ -194,10 +194,10 @@ def _bounds(
 def _know_zeros(
     x: Floats, least: Floats, most: Floats, zeros: int
 ) -> tuple[Floats, Floats, Floats, Floats]:
-    """Narrows the bounds at 0, of which the exact number is known.
+    """Narrows the bounds at 0, since the exact number of zeros is known.
 
     Returns:
-        `least` and `most`, and from where to where to spread values from each x to the next.
+        `least` and `most`, and the start and end of the values to spread from each x to the next.
     """
     most = np.maximum(most, least)
     at = int(np.searchsorted(x, 0.0))
@@ -211,7 +211,7 @@ def _know_zeros(
     most[at - 1] = max(min(most[at - 1], most[at] - zeros), least[at - 1])
     start, end = least.copy(), most.copy()
     if at + 1 < len(x) and most[at] - before > zeros:
-        # What is not 0 lies on both sides by their widths.
+        # The other values are divided between both sides of 0 by their widths.
         below = before + (most[at] - before - zeros) * -x[at - 1] / (x[at + 1] - x[at - 1])
         end[at - 1] = min(max(below, start[at - 1]), end[at - 1])
         start[at] = min(max(end[at - 1] + zeros, start[at]), end[at])
@@ -221,13 +221,13 @@ def _know_zeros(
 def _spread(
     x: Floats, start: Floats, end: Floats, inside: Floats, whole: bool
 ) -> tuple[Floats, Floats, float, float]:
-    """Puts values at places; also how many may be wrong up to any point, and by how far in sum.
+    """Places values, and bounds how many are misplaced up to any point and by how much in sum.
 
     Args:
         x: Ends of the buckets.
-        start: How many values are at most at each x, and
-        end: how many before the next one: spread evenly between both.
-        inside: How many may be between both, wherever.
+        start: How many values are at most at each x.
+        end: How many values come before the next x. Values are spread evenly between both.
+        inside: How many may be anywhere between both.
         whole: Whether all values are whole numbers.
     """
     points, upto = [x[:1]], [np.zeros(1)]
@@ -236,9 +236,9 @@ def _spread(
         places = np.linspace(low, high, _PLACES + 1)
         if whole:
             places = np.unique(np.floor(places))
-            # Where there is no whole number, as between 0.4 and 0.8, there is only rounding.
+            # If a bucket has no whole number, as between 0.4 and 0.8, its bounds were rounded.
             places = places[places >= low] if places[-1] >= low else places[-1:]
-        # Only the first bucket holds its lower end, unless that has a bucket of its own.
+        # Only the first bucket includes its lower end, unless that has its own bucket.
         first = whole and index == 0 and start[0] == 0
         if len(places) > 1 and places[0] == low and not first:
             places = places[1:]

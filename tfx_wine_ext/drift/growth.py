@@ -1,8 +1,8 @@
-"""Columns that only go up from one set of data to the next: running numbers, dates, times.
+"""Columns that only grow from one set of data to the next: running numbers, dates, times.
 
-Every metric calls such a column drifted, each time. Where it is certain what the column is, the
-metrics of its values are not judged; where it is only likely, they are, and it is said. See
-docs/adr/0021-columns-that-only-grow.md.
+Every metric calls such a column drifted, every time. If it is certain that the column only grows,
+the metrics of its values are not judged. If it is only likely, they are judged, and the report says
+so. See docs/adr/0021-columns-that-only-grow.md.
 """
 
 from __future__ import annotations
@@ -17,27 +17,28 @@ from tfx_wine_ext.drift.aggregates import quantiles
 from tfx_wine_ext.drift.sketches import SketchedNumbers
 from tfx_wine_ext.drift.summaries import Moments, NumericDistribution, NumericSummary, Steps
 
-# Metrics that say something about a column that only grows; all others are of its values.
+# The metrics that mean something for a column that only grows; all others measure its values.
 NOT_OF_VALUES = ("missing_rate", "infinite_rate")
-# Dates of both sides that lie so near to each other are those of the data, not birthdays.
+# If the dates of both sides lie within this time, they are the dates of the data, not birthdays.
 _PERIOD = 731 * MICROSECONDS["D"]
-# With fewer whole numbers, all may be distinct, and close together, by chance: 50 that are drawn
-# from 100 are so once in three million times.
+# Fewer whole numbers may be distinct and close together by chance. 50 numbers drawn from 100 are
+# all distinct once in three million times.
 _LEAST = 50
 _REPEATED, _DENSE = 0.01, 0.5
-# Late rows: this share of a side may lie on the wrong side of the other.
+# This share of a side may lie on the wrong side of the other one, because of late rows.
 _LATE = 0.01
 _SHARES = np.array([_LATE, 0.25, 0.5, 0.75, 1 - _LATE])
 
 
 @dataclasses.dataclass(frozen=True)
 class Growth:
-    """A column whose values are higher than all that were there before, as of an id or a date.
+    """A column whose values are higher than all earlier ones, such as an id or a date.
 
     Args:
-        certain: It is a running number or the time of the data beyond doubt; else only likely.
-        judged: The metrics of its values are judged as of any column: it is not certain, or the
-            config names the feature as critical, or with thresholds or an importance of its own.
+        certain: True if it is beyond doubt a running number or the time of the data; False if this
+            is only likely.
+        judged: Whether the metrics of its values are judged. They are if `certain` is False, or if
+            the config names the feature as critical or gives it thresholds or an importance.
     """
 
     certain: bool
@@ -52,12 +53,12 @@ def grows(old: NumericDistribution, new: NumericDistribution, time: str | None) 
     """Whether a column only grows from the old values to the new ones.
 
     Args:
-        old: What it was, as it was given.
-        new: What it is.
-        time: What times the values are, see `Precision`; None: numbers.
+        old: The old column, in its original precision.
+        new: The new column.
+        time: The kind of times, see `Precision`; None for numbers.
 
     Returns:
-        True: certainly; False: it seems so; None: no.
+        True if it certainly only grows, False if it seems to, None if it does not.
 
     Example:
         >>> first, second, far = (
@@ -80,7 +81,7 @@ def _time_grows(
     sides: tuple[Steps, Steps], moments: tuple[Moments, Moments], error: float
 ) -> bool | None:
     (old, new), (before, after) = moments, (quantiles(side, _SHARES) for side in sides)
-    if error > _LATE:  # Of histograms only the ends are known well.
+    if error > _LATE:  # Histograms know only the ends well.
         before[0], before[-1], after[0], after[-1] = (
             old.minimum, old.maximum, new.minimum, new.maximum
         )  # fmt: skip
@@ -88,7 +89,7 @@ def _time_grows(
         return None
     if before[-1] <= after[0]:
         return after[-1] - before[0] <= _PERIOD
-    # A window that moves on, such as the last thirty days.
+    # A moving window, such as the last thirty days.
     return False if all(x < y for x, y in zip(before, after)) else None
 
 
@@ -111,7 +112,7 @@ def _number_grows(
 
 
 def _repeated(side: NumericDistribution) -> int | None:
-    """How many values are there again; None where that is not known."""
+    """How many values occur again; None if that is not known."""
     if isinstance(side, NumericSummary):
         steps = side.steps()
         return steps.total - len(steps.points)

@@ -1,4 +1,4 @@
-"""One number that says how far apart two distributions are, with what is needed to judge it."""
+"""One number that says how far apart two distributions are, with the values to judge it by."""
 
 from __future__ import annotations
 
@@ -7,16 +7,15 @@ import enum
 from collections.abc import Mapping
 from typing import Any
 
-# The share of metrics that chance alone lifts above their noise floor.
+# The share of metrics that exceed their noise floor by chance alone.
 NOISE_LEVEL = 0.05
 
 
 class Verdict(str, enum.Enum):
-    """What a comparison found.
+    """The result of a comparison.
 
-    OK: nothing that matters. WARN: something to look at. DRIFT: not the same data. INCONCLUSIVE:
-    too few values, or an error bound on both sides of a threshold. NO_BASELINE: nothing to compare
-    with.
+    OK: no relevant change. WARN: a change to look at. DRIFT: the data drifted. INCONCLUSIVE: too
+    few values, or an error bound that includes a threshold. NO_BASELINE: no reference data.
     """
 
     OK = "OK"
@@ -32,12 +31,12 @@ class Metric:
 
     Args:
         value: The effect size; 0 for equal distributions.
-        error: How far `value` may be from the exact one, 0 where the summaries are exact.
-        noise_floor: What `value` exceeds in 5 % of comparisons of samples of these sizes when
-            nothing has changed.
-        p_value: Chance of a value this large when nothing has changed.
-        threshold: `value` from which on the metric fails; None: it is only shown.
-        warn: `value` from which on the metric warns, if there is such a level.
+        error: How far `value` may be from the exact one; 0 if the summaries are exact.
+        noise_floor: The level that `value` exceeds in 5 % of comparisons of samples of these sizes
+            if nothing has changed.
+        p_value: Chance of a value this large if nothing has changed.
+        threshold: The `value` from which on the metric fails; None if it is only shown.
+        warn: The `value` from which on the metric warns; None if it never warns.
         q_value: `p_value` adjusted for the number of tests, see `adjust`.
         verdict: OK, WARN, DRIFT or INCONCLUSIVE; None until `compare` has judged it.
         details: More numbers, by name.

@@ -1,8 +1,8 @@
-"""Sketches and samples as data: what workers send back, in which nothing can be hidden that runs.
+"""Sketches and samples as data that workers send back, in which no executable code can hide.
 
-The bytes are a head in JSON and the arrays behind it. The head is a tree of plain values; an object
-in it is the name of its class and its attributes, and only classes of a closed list are made from
-it. No constructor and no code that the bytes name is called, as ``pickle`` would.
+The bytes are a head in JSON, followed by arrays. The head is a tree of plain values. An object in
+it is the name of its class with its attributes, and only classes of a closed list are created.
+Unlike ``pickle``, this calls no constructor and no code that the bytes name.
 """
 
 from __future__ import annotations
@@ -20,24 +20,24 @@ from tfx_wine_ext.drift.summaries import Floats
 
 Travels = Union[TableSketch, RowSample]
 
-# Another release of this package may keep other attributes.
+# Another release of this package may store other attributes.
 VERSION = 1
 _MAGIC = b"tfx-wine-ext drift\n"
 _LENGTH = struct.Struct("<Q")
 _CLASSES: dict[str, type[Any]] = {
     each.__name__: each for each in (TableSketch, RowSample, *PARTS_OF_SKETCHES)
 }
-_NUMBERS = "biuf"  # Kinds of numpy's types: no objects.
+_NUMBERS = "biuf"  # The permitted kinds of numpy's types: no objects.
 
 
 def to_bytes(*values: Travels | None) -> bytes:
     """Writes sketches and samples as data, for `from_bytes`.
 
     Args:
-        *values: Each a `TableSketch`, a `RowSample`, or None.
+        *values: Any number of `TableSketch`, `RowSample` or None.
 
     Raises:
-        TypeError: Something in them is of a class that is not on the list.
+        TypeError: A value contains an object whose class is not on the list.
 
     Example:
         >>> sketch = TableSketch()
@@ -57,13 +57,13 @@ def from_bytes(data: bytes) -> list[Any]:
     """Reads what `to_bytes` wrote.
 
     Args:
-        data: The bytes, whole.
+        data: All of the bytes.
 
     Returns:
-        The values, as they were.
+        The values that were written.
 
     Raises:
-        ValueError: The bytes are something else, incomplete, or of another version.
+        ValueError: The bytes have another format or version, or are incomplete.
     """
     start = len(_MAGIC) + _LENGTH.size
     if not data.startswith(_MAGIC) or len(data) < start:
@@ -93,9 +93,9 @@ def from_bytes(data: bytes) -> list[Any]:
 
 
 def _plain(value: Any, buffers: list[pa.Buffer]) -> Any:
-    """The value as JSON can hold it: a scalar as it is, all else as its kind and its parts."""
+    """The value in a form for JSON: a scalar unchanged, anything else as its kind and its parts."""
     if value is None or isinstance(value, (bool, int, float, str)):
-        # numpy's own float is one, too; JSON would write its type.
+        # numpy's float is a float, too, but JSON would write its type.
         return float(value) if isinstance(value, float) else value
     if isinstance(value, (list, tuple, frozenset)):
         return [type(value).__name__, [_plain(each, buffers) for each in value]]
@@ -138,7 +138,7 @@ def _restored(plain: Any, buffers: list[pa.Buffer]) -> Any:
     if kind == "numbers":
         return _numbers(parts[0], buffers[parts[1]])
     if kind == "binary":
-        # Through numpy, so that the values lie in memory of their own, not within the file's.
+        # Copied through numpy, so that the values have their own memory instead of the file's.
         offsets, content = (_numbers(t, buffers[i]) for t, i in zip(("<i8", "|u1"), parts[1:]))
         array = pa.Array.from_buffers(
             pa.large_binary(), parts[0], [None, pa.py_buffer(offsets), pa.py_buffer(content)]
@@ -176,7 +176,7 @@ def _numbers(type_: str, buffer: pa.Buffer) -> Floats:
 
 
 def _parts(values: pa.LargeBinaryArray) -> tuple[pa.Buffer, pa.Buffer]:
-    """Offsets that begin with 0, and the content, of the array's own part of its buffers."""
+    """Offsets that begin with 0 and the content, for the array's own part of its buffers."""
     _, offsets, content = values.buffers()
     ends = np.zeros(1, np.int64)
     if len(values):

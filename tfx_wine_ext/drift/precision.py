@@ -1,14 +1,14 @@
-"""How exactly a side knows its numbers, and which numbers of two sides count as the same one.
+"""How exactly a side knows its numbers, and which numbers of two sides count as the same.
 
-The same data are rounded differently by whoever stores or computes them: a ``tf.train.Example``
-holds float32 where the Parquet file has doubles, one writer's times are in seconds and another's in
-microseconds, and ``v * 1.1 / 1.1`` is ``v`` but for the last digit. To a metric of ties, of bins or
-of distinct values each of these is another distribution. So before two sides are compared,
+Programs that store or compute the same data round them differently: a ``tf.train.Example`` holds
+float32 and the Parquet file doubles, one writer stores seconds and another microseconds, and ``v *
+1.1 / 1.1`` differs from ``v`` in the last digit. To a metric of ties, bins or distinct values,
+these are different distributions. So before two sides are compared,
 
 1. both are rounded to the precision of the coarser one, exactly as storing them there does, and
 2. numbers that are too near to each other for arithmetic to tell them apart become one.
 
-What is the same then is compared exactly. See docs/adr/0014-precision-of-the-coarser-side.md.
+After that, numbers are compared exactly. See docs/adr/0014-precision-of-the-coarser-side.md.
 """
 
 from __future__ import annotations
@@ -24,23 +24,23 @@ from tfx_wine_ext.columnar.arrow_types import MICROSECONDS, temporal_unit
 
 Floats = npt.NDArray[np.float64]
 
-# More bits than any float has: whole numbers, which no one rounds.
+# More bits than any float has, for whole numbers, which are never rounded.
 EXACT_BITS = 64
 _DTYPES: Mapping[int, npt.DTypeLike] = {11: np.float16, 24: np.float32, 53: np.float64}
-# Relative distance at which numbers are the same: what a few operations, or being written with 7
-# and 15 digits, may do to float32 and to double; and the distance near 0, where floats are
-# equidistant: four of them. Nobody computes in float16, which is for storing.
+# Relative distance within which numbers count as the same: the error of float32 and of double after
+# a few operations, or after being written with 7 and 15 digits. Near 0, where floats are
+# equidistant, it is four of their distances. float16 is used for storing only, not for computing.
 TOLERANCES: Mapping[int, tuple[float, float]] = {
     24: (2.0**-20, 4 * 2.0**-149),
     53: (2.0**-40, 4 * 2.0**-1074),
 }
 _FLOAT32 = 24
-# A fraction of more binary digits is a rounded one, and not one like 0.25 or 1.5.
+# A fraction with more binary digits was rounded, unlike 0.25 or 1.5.
 _DIGITS = 16
 _YEAR_1990, _YEAR_2100 = 7_305 * MICROSECONDS["D"], 47_482 * MICROSECONDS["D"]
 _FIRST = 64
-# Numbers in a row, each near to the next, are one if all of them lie within two tolerances. Where
-# they go on for longer, the column is dense there; only those that are nearer still are one.
+# A chain of numbers, each near the next, becomes one number if all of them lie within two
+# tolerances. If the chain is longer, the column is dense there, and only closer numbers are merged.
 _NEARER = (1.0, 1 / 4, 1 / 16)
 
 
@@ -49,12 +49,12 @@ class Precision:
     """How exactly numbers are known.
 
     Args:
-        bits: Significant binary digits: 11 for float16, 24 for float32, 53 for double; 64 for what
-            is never rounded (whole numbers, times).
-        unit: Of times, their smallest step in microseconds; 0: they are no times.
-        time: What times they are, for those who show them: ``date`` or ``timestamp`` (both in
-            microseconds since 1970), ``time`` of day, ``duration``; empty: they are no times. It
-            says nothing of how exactly they are known, and is not compared.
+        bits: Significant binary digits: 11 for float16, 24 for float32, 53 for double; 64 for
+            values that are never rounded (whole numbers, times).
+        unit: Smallest step of times in microseconds; 0 if they are no times.
+        time: The kind of times, for display: ``date`` or ``timestamp`` (both in microseconds since
+            1970), ``time`` (of day) or ``duration``; empty if they are no times. It does not affect
+            the precision and is not compared.
 
     Example:
         >>> Precision.of(pa.float32()), Precision.of(pa.timestamp("s"))
@@ -69,7 +69,7 @@ class Precision:
 
     @classmethod
     def of(cls, kind: pa.DataType) -> Precision:
-        """That of an Arrow type; of a decimal, that of the doubles that it becomes."""
+        """The precision of an Arrow type; a decimal has that of the doubles that it becomes."""
         types = pa.types
         if types.is_floating(kind):
             return cls({16: 11, 32: 24, 64: 53}[kind.bit_width])
@@ -81,21 +81,21 @@ class Precision:
         if unit is None:
             return EXACT
         time = "duration" if types.is_duration(kind) else "time"
-        # Nanoseconds are rounded down to microseconds where they are read.
+        # Nanoseconds are rounded down to microseconds when they are read.
         return cls(
             unit=MICROSECONDS.get(unit, 1), time="timestamp" if types.is_timestamp(kind) else time
         )
 
     def coarser(self, other: Precision) -> Precision:
-        """What both sides can tell apart: the fewer digits, and the larger unit."""
+        """The precision that both sides have: the fewer digits, and the larger unit."""
         bits, unit = min(self.bits, other.bits), max(self.unit, other.unit)
         return Precision(bits, unit, _common_time(self.time, other.time))
 
     def shown_by(self, values: Floats) -> Precision:
-        """The precision that numbers have in truth: doubles may hold what was float32 before.
+        """The true precision of numbers: doubles may hold values that were float32 before.
 
-        They did if all are float32 to the last digit, and fractions among them use so many of its
-        digits that this is no chance.
+        They were float32 if all of them fit in float32 exactly, and their fractions use so many of
+        its digits that this cannot be chance.
 
         Args:
             values: float64, finite.
@@ -108,7 +108,7 @@ class Precision:
         """
         if self.bits != DOUBLE.bits or not len(values):
             return self
-        # Most doubles show by the first few that they are some.
+        # The first few values usually show that they are doubles.
         if not (_is_float32(values[:_FIRST]) and _is_float32(values)):
             return self
         digits = np.ldexp(np.frexp(values)[0], _DIGITS)
@@ -116,10 +116,11 @@ class Precision:
         return Precision(_FLOAT32, self.unit) if long.any() else self
 
     def with_time_shown_by(self, values: Floats) -> Precision:
-        """Tells whole numbers that were dates or times before: Examples hold them as integers.
+        """Recognises whole numbers that were dates or times before: Examples hold them as integers.
 
-        They were if each is a whole day, or else a whole second, in microseconds since 1970, and
-        all lie between 1990 and 2100: no other numbers are multiples of a million by chance.
+        They were dates or times if each is a whole day, or else a whole second, in microseconds
+        since 1970, and all lie between 1990 and 2100: other numbers are not all multiples of a
+        million by chance.
 
         Args:
             values: float64, finite and ascending.
@@ -139,9 +140,9 @@ class Precision:
         return self
 
     def rounded(self, values: Floats, known: Precision) -> Floats:
-        """Rounds numbers to this precision, to nearest; times are rounded down.
+        """Rounds numbers to the nearest one of this precision; times are rounded down.
 
-        Numbers beyond the range become infinities, as they do where they are stored.
+        Numbers beyond the range become infinities, as they do in storage.
 
         Args:
             values: float64, in any order.
@@ -159,7 +160,7 @@ class Precision:
         return values
 
     def shortest(self, values: Floats) -> list[str]:
-        """Writes each number with as few digits as tell it apart in this precision."""
+        """Writes each number with the fewest digits that identify it in this precision."""
         dtype = _DTYPES.get(self.bits)
         if dtype is None or dtype is np.float64:
             return [repr(x) for x in values.tolist()]
@@ -167,7 +168,7 @@ class Precision:
             return [str(x) for x in values.astype(dtype)]
 
     def tolerance(self, x: Floats) -> Floats:
-        """How far from each of `x` a number may lie that is the same but for its rounding."""
+        """How far a number may lie from each of `x` and still differ only by rounding."""
         relative, least = TOLERANCES.get(self.bits, (0.0, 0.0))
         return np.abs(x) * relative + least
 
@@ -176,24 +177,24 @@ EXACT, DOUBLE = Precision(), Precision(53)
 
 
 def _common_time(one: str, other: str) -> str:
-    """Of a side that is no times nothing is known, as it may be integers of an Example."""
+    """The kind of both sides. One without times has the other's kind: Examples hold integers."""
     if one == other or not (one and other):
         return one or other
     return "timestamp" if {one, other} == {"date", "timestamp"} else ""
 
 
 def representatives(points: Floats, precision: Precision) -> Floats:
-    """Returns, for each of some numbers, the one that stands for it: the least of its group.
+    """Returns the representative of each number: the least number of its group.
 
-    Numbers are one group if each is within the tolerance of the next and all are within two of
-    them. Where such a chain is longer, as in a dense column, the same is asked of numbers that are
-    four times nearer, then sixteen times; what is in no group then stays as it is. So no number
-    moves by more than two tolerances, the order stays, and the set of the numbers alone decides.
-    Where there are whole numbers only, they are counts or codes, and each stays what it is.
+    Numbers form a group if each is within the tolerance of the next and all are within two
+    tolerances. If such a chain is longer, as in a dense column, a quarter of the tolerance is
+    tried, then a sixteenth. Numbers that are then in no group do not change. So no number moves by
+    more than two tolerances, the order stays, and the result depends only on the set of numbers. If
+    all numbers are whole, they are counts or codes, and none of them changes.
 
     Args:
-        points: float64, finite, strictly ascending: those of both sides together.
-        precision: That of both sides together.
+        points: float64, finite, strictly ascending: the numbers of both sides together.
+        precision: The precision of both sides together.
 
     Example:
         >>> representatives(np.array([0.3, 0.1 + 0.2, 0.7]), DOUBLE)
@@ -203,7 +204,7 @@ def representatives(points: Floats, precision: Precision) -> Floats:
         return points
     with np.errstate(over="ignore"):
         gaps = np.diff(points)
-    # Of the larger one in size of two neighbours, so that the sign makes no difference.
+    # The tolerance of the neighbour with the larger absolute value, so that the sign is irrelevant.
     sizes = np.abs(points)
     tolerance = precision.tolerance(np.maximum(sizes[1:], sizes[:-1]))
     if not (gaps <= tolerance).any() or _are_whole(points, precision):
@@ -220,7 +221,7 @@ def representatives(points: Floats, precision: Precision) -> Floats:
         found[members] = np.repeat(points[firsts], followers)
         if narrow.all():
             break
-        # Whoever has found its group is not looked at again.
+        # Numbers that have found their group are not examined again.
         gaps[members - 1] = np.inf
     return found
 

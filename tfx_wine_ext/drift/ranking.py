@@ -1,19 +1,19 @@
-"""Which features of a report come first, and which metric decided: one order for every view."""
+"""The order of a report's features and the metrics that decided, the same for every view."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# The default of `DriftConfig.q`: a stricter one changes verdicts, not what is worth showing.
+# The default of `DriftConfig.q`: a stricter `q` changes verdicts, but not what is worth showing.
 _Q = 0.05
 WORST_FIRST = ("DRIFT", "INCONCLUSIVE", "WARN", "OK", "NO_BASELINE")
 
 
 def severity(feature: Mapping[str, Any]) -> tuple[int, float]:
-    """Sort key of a feature: by verdict, then by how far a metric is up its threshold.
+    """Sort key of a feature: by verdict, then by how close a metric is to its threshold or beyond.
 
-    What chance alone may have made is no order: there the columns' own one stays.
+    Features whose metrics are explained by chance keep the order of the columns.
 
     Args:
         feature: One of the ``features`` of a report document.
@@ -32,9 +32,9 @@ def severity(feature: Mapping[str, Any]) -> tuple[int, float]:
 
 
 def deciding_metric(feature: Mapping[str, Any]) -> str | None:
-    """Returns the metric with the feature's verdict that is farthest up its limit, or None.
+    """Returns the metric with the feature's verdict that is largest relative to its limit, or None.
 
-    None: no metric has this verdict, as where the column is gone.
+    It is None if no metric has this verdict, for example because the column is gone.
 
     Example:
         >>> ks = {"value": 0.5, "threshold": 0.1, "warn": None, "verdict": "DRIFT"}
@@ -50,7 +50,7 @@ def deciding_metric(feature: Mapping[str, Any]) -> str | None:
 
 
 def beyond_chance(metric: Mapping[str, Any]) -> bool:
-    """Returns whether a metric is higher than chance alone makes it in samples of these sizes.
+    """Returns whether a metric is higher than chance explains for samples of these sizes.
 
     Example:
         >>> beyond_chance({"value": 0.2, "verdict": "OK", "noise_floor": 0.3, "q_value": 0.4})
@@ -64,13 +64,13 @@ def beyond_chance(metric: Mapping[str, Any]) -> bool:
 
 
 def limit_of(metric: Mapping[str, Any]) -> float | None:
-    """Returns the level that a metric is judged by: of warning if it warns, else of failure."""
+    """Returns the level that judges a metric: of warning if it warns, else of failure."""
     level: float | None = metric["warn" if metric["verdict"] == "WARN" else "threshold"]
     return level
 
 
 def nearness(value: float, level: float | None) -> float:
-    """Returns how near a value is to a level: 1 or more if it has reached it.
+    """Returns the ratio of a value to a level: 1 or more if the value has reached it.
 
     Example:
         >>> nearness(0.05, 0.1), nearness(0.5, None), nearness(0.5, 0.0)

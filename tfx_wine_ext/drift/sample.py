@@ -11,22 +11,22 @@ import pyarrow.compute as pc
 
 from tfx_wine_ext.drift.summaries import Counts, Floats, is_bytes, shortened, stored
 
-# A table takes memory even without rows.
+# A table uses memory even without rows.
 _MOST_PARTS = 64
 
 
 class RowSample:
-    """At most `size` rows, each with the same chance: those with the least of random keys.
+    """At most `size` rows, each with the same chance: those with the smallest random keys.
 
-    The keys of a batch are drawn from `seed` and the content of the batch, so that the sample is
-    the same in whatever order and on whatever workers the batches are added (with one version of
-    Arrow, whose bytes are what is hashed). Batches need not have the same columns: what one lacks
-    is null there.
+    The keys of a batch are drawn from `seed` and the content of the batch, so that the sample does
+    not depend on the order of the batches or on the workers that add them (with one version of
+    Arrow, since Arrow's bytes are hashed). Batches may have different columns: a missing column is
+    null there.
 
     Args:
-        size: Number of rows to keep.
-        seed: Another seed gives another sample.
-        ignore: Columns that are not kept.
+        size: The number of rows to keep.
+        seed: The seed of the random keys; another seed gives another sample.
+        ignore: The columns to leave out.
 
     Raises:
         ValueError: `size` is below 1.
@@ -135,7 +135,7 @@ def _shortened_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
         return column
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
     ends = np.concatenate([[0], np.cumsum(lengths)])
-    # A null list is one whose place begins with a null.
+    # A list is null if its place begins with a null.
     absent = np.append(pc.is_null(column).to_numpy(), False)
     large = pa.types.is_large_list(column.type)
     offsets = pa.array(ends, pa.int64() if large else pa.int32(), mask=absent)
@@ -149,10 +149,10 @@ def _taken(table: pa.Table, rows: Counts) -> pa.Table:
 
 
 def stacked(tables: list[pa.Table]) -> pa.Table:
-    """Puts tables under each other; what one lacks, or has of Arrow's null type, is null there.
+    """Concatenates tables; a column that one lacks, or has with Arrow's null type, is null there.
 
     Raises:
-        ValueError: A column is of different types.
+        ValueError: A column has different types.
 
     Example:
         >>> stacked([pa.table({"x": [1]}), pa.table({"y": ["a"]})]).to_pydict()

@@ -1,8 +1,8 @@
-"""Summaries of any number of rows in bounded memory, with the error that this costs.
+"""Summaries of any number of rows in bounded memory, with the resulting error.
 
 A `TableSketch` takes a table batch by batch, and sketches of parts can be merged in any order.
-While a column has few enough distinct values, everything is exact. Beyond that it is compressed,
-and its `error` is not a promise made in advance but the sum of what each compression did: it holds
+While a column has few enough distinct values, everything is exact. Beyond that it is compressed.
+Its `error` is not promised in advance but is the sum of the errors of each compression, so it holds
 for every order of the rows and every tree of merges. See docs/adr/0006-bounded-memory.md.
 """
 
@@ -35,20 +35,23 @@ from tfx_wine_ext.drift.summaries import (
 
 @dataclasses.dataclass(frozen=True)
 class SketchLimits:
-    """How much is kept of each column: memory against error.
+    """How much of each column is kept: a trade of memory against error.
 
     Args:
-        numbers: Distinct numbers up to which a numeric column is exact, whatever its length:
-            10,000, so that integers, codes and rounded measurements usually are.
-        buffer: Numbers that are compressed at once, 32,768: 0.25 MB for each doubling of the rows
-            beyond. The error of a share is about ``log2(rows / buffer) / (2 buffer)`` or less:
-            0.00008 for 10 million rows. A column of fewer values than this is exact too.
-        categories: Distinct categories up to which a column is exact, 100,000.
-        kept: Categories that are kept where there are more, 50,000. The error of a share is at
-            most ``1 / kept``.
-        category_bytes: Bytes that the categories of a column may take, 64 MiB. Where they are long,
-            fewer are kept, and the error is accordingly larger. One of more than 1,024 bytes (an
-            image, a document) takes 160: its beginning, its length and its digest.
+        numbers: Number of distinct numbers up to which a numeric column is exact, whatever its
+            length. Default: 10,000, so that integers, codes and rounded measurements usually are
+            exact.
+        buffer: Number of values that are compressed at once. Default: 32,768, which takes 0.25 MB
+            for each doubling of the rows beyond. The error of a share is at most about ``log2(rows
+            / buffer) / (2 buffer)``: 0.00008 for 10 million rows. A column with fewer values than
+            this is also exact.
+        categories: Number of distinct categories up to which a column is exact. Default: 100,000.
+        kept: Number of categories that are kept if there are more. Default: 50,000. The error of a
+            share is at most ``1 / kept``.
+        category_bytes: Bytes that the categories of a column may take. Default: 64 MiB. If
+            categories are long, fewer are kept, and the error is accordingly larger. A category of
+            more than 1,024 bytes (an image, a document) takes 160: its beginning, its length and
+            its digest.
 
     Raises:
         ValueError: A limit is too small, or `kept` is not below `categories`.
@@ -82,20 +85,20 @@ class SketchLimits:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SketchedNumbers:
-    """What a sketch knows of a numeric column: a `NumericDistribution`.
+    """What a sketch knows about a numeric column: a `NumericDistribution`.
 
     Args:
-        finite: The finite values; their number is exact, their places are not.
+        finite: The finite values. Their number is exact, their places are not.
         missing: Number of nulls.
         nan: Number of NaN.
         negative_infinity: Number of values that are minus infinity.
         positive_infinity: Number of values that are plus infinity.
         error: Largest error of a cumulative share, 0 to 1.
         distance_error: Largest Wasserstein distance from the true values, in the column's unit.
-        exact_moments: Range, mean and spread of the true values; None: those of `finite`.
+        exact_moments: Range, mean and spread of the true values; None to use those of `finite`.
         precision: How exactly the values are known, apart from what the sketch lost.
-        repeated: How many values were seen to be there before, not all of which are seen once the
-            column is compressed; None: not known.
+        repeated: How many values were seen to occur before; None if unknown. Once the column is
+            compressed, some repetitions are missed.
     """
 
     finite: Steps
@@ -111,7 +114,7 @@ class SketchedNumbers:
 
     @property
     def n(self) -> int:
-        """Number of values, missing ones, NaN and infinities included."""
+        """Number of values, including missing ones, NaN and infinities."""
         infinite = self.negative_infinity + self.positive_infinity
         return self.finite.total + self.missing + self.nan + infinite
 
@@ -120,7 +123,7 @@ class SketchedNumbers:
         return self.finite
 
     def moments(self) -> Moments | None:
-        """Range, mean and spread of the finite values; None if there is none."""
+        """Range, mean and spread of the finite values; None if there are none."""
         if self.exact_moments is None and self.finite.total:
             return Moments.of(self.finite.points, self.finite.counts)
         return self.exact_moments
@@ -128,17 +131,19 @@ class SketchedNumbers:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class SketchedCategories:
-    """What a sketch knows of a categorical column: a `CategoricalDistribution`.
+    """What a sketch knows about a categorical column: a `CategoricalDistribution`.
 
     Args:
-        n: Number of values, missing ones included.
-        values: The values that were kept, the most frequent ones, as bytes ``[k]``.
-        counts: int64 ``[k]``: at most as often as they occur, and at most ``error * present`` less.
+        n: Number of values, including missing ones.
+        values: The most frequent values, which were kept, as bytes ``[k]``.
+        counts: int64 ``[k]``: never more than a value's true count, and at most ``error * present``
+            less.
         missing: Number of nulls.
-        error: Largest error of the share of one value, those that were not kept included.
+        error: Largest error of the share of one value, including values that were not kept.
         distinct: How many distinct values there are.
         distinct_is_estimate: Whether `distinct` is an estimate.
-        numbers: How exactly the values are known, if they are numbers in text; None: they are text.
+        numbers: How exactly the values are known if they are numbers in text; None if they are
+            text.
     """
 
     n: int
@@ -152,15 +157,15 @@ class SketchedCategories:
 
 
 class TableSketch:
-    """A table in bounded memory, whatever its number of rows: fed by batches, merged.
+    """A table in bounded memory, whatever its number of rows: built from batches, and merged.
 
-    Batches need not have the same columns: where one lacks a column, its rows count as missing
-    there. A column without any value in one batch takes its kind from others.
+    Batches may have different columns: if a batch lacks a column, its rows count as missing there.
+    A column without values in one batch takes its kind from other batches.
 
     Args:
         categorical: Names of columns whose numbers are categories.
-        ignore: Columns that are not looked at.
-        limits: How much is kept; the defaults if None.
+        ignore: Columns that are not read.
+        limits: How much is kept. Default: None, a `SketchLimits` of defaults.
 
     Example:
         >>> sketch = TableSketch()
@@ -189,7 +194,7 @@ class TableSketch:
 
     @property
     def names(self) -> frozenset[str]:
-        """All columns that were seen, those included that are ignored."""
+        """All columns that were seen, including ignored ones."""
         return self._names
 
     @property
@@ -207,7 +212,7 @@ class TableSketch:
         """Adds the rows of a batch.
 
         Raises:
-            TypeError: `batch` is something else, or a column is of a type with no single value.
+            TypeError: `batch` is no batch, or a column has a type without single values.
             ValueError: Two columns have the same name, or a column is numeric here and was
                 categorical before, or the other way round.
         """
@@ -230,7 +235,7 @@ class TableSketch:
         self._rows += batch.num_rows
 
     def add_names(self, names: Iterable[str]) -> None:
-        """Says which columns there are besides, of which a reader has passed over the values.
+        """Adds the names of columns whose values a reader has skipped.
 
         Example:
             >>> sketch = TableSketch(ignore=("id",))
@@ -241,11 +246,11 @@ class TableSketch:
         self._names = self._names.union(names)
 
     def merge(self, other: TableSketch) -> TableSketch:
-        """Adds the rows of another sketch to this one, and returns this one.
+        """Adds the rows of another sketch to this one and returns this one.
 
         Raises:
             ValueError: The sketches were made with different arguments, or a column is numeric in
-                the one and categorical in the other.
+                one sketch and categorical in the other.
         """
         for name in ("_categorical", "_ignore", "_limits"):
             mine, theirs = getattr(self, name), getattr(other, name)
@@ -263,7 +268,7 @@ class TableSketch:
         return self
 
     def summaries(self) -> dict[str, Distribution]:
-        """What is known of each column, in the order in which they were first seen."""
+        """What is known about each column, in the order in which the columns were first seen."""
         return {name: column.distribution() for name, column in self._columns.items()}
 
     def _column(self, name: str, rows: int) -> _Column:
@@ -280,7 +285,8 @@ class _Column:
         self.limits = limits
         self.missing = missing
         self.kind: type[Summary] | None = None
-        # All missing, but of a numeric type: what the column is unless a value says otherwise.
+        # All values are missing, but the type is numeric: the column's kind unless a value shows
+        # another.
         self.seems_numeric = False
         self.sketch: _Numbers | _Categories | None = None
 
@@ -322,10 +328,10 @@ class _Column:
 
 
 class _Numbers:
-    """Counts of distinct numbers while there are few; then levels of ever sparser ones.
+    """Counts of distinct numbers while there are few; then levels of ever sparser numbers.
 
-    A number on level h stands for 2^h. Where a level is full, it is sorted, and of each two
-    neighbours one moves up for both (Manku, Rajagopalan and Lindsay 1998; Karnin, Lang and Liberty
+    A number on level h represents 2^h numbers. A full level is sorted, and of each two neighbours
+    one moves up to represent both (Manku, Rajagopalan and Lindsay 1998; Karnin, Lang and Liberty
     2016). That shifts the cumulative count by at most 2^h between the two and nowhere else: upwards
     if the lower one is kept, downwards if the upper one is. Both are added up, and so is the
     distance by which values moved.
@@ -398,7 +404,7 @@ class _Numbers:
             *rest,
             error=max(self.raised, self.lowered) / steps.total,
             distance_error=min(self.moved / steps.total, sys.float_info.max),
-            # Where nothing was lost, they come from the same values as those of an exact summary.
+            # If nothing was lost, they come from the same values as those of an exact summary.
             exact_moments=self.moments if self.lossy else None,
             precision=self.precision,
             repeated=self.repeated + _repeated(self.levels[0]),
@@ -423,7 +429,7 @@ class _Numbers:
             return
         values = np.concatenate(self.pending)
         if len(self.pending) > 1:
-            values.sort(kind="stable")  # Finds the sorted runs.
+            values.sort(kind="stable")  # A stable sort uses the sorted runs.
         self.pending, self.pending_size = [], 0
         if self.exact is not None:
             self._add_steps(_steps(values, None))
@@ -471,7 +477,7 @@ class _Numbers:
             level = self.levels[height]
             if len(level) >= self.limits.buffer:
                 pairs = level[: len(level) // 2 * 2].reshape(-1, 2)
-                if not height:  # Further up, a number stands for others.
+                if not height:  # On higher levels, a number represents others.
                     self.repeated += _repeated(level)
                 self.levels[height] = level[pairs.size :].copy()
                 upper = self.raised > self.lowered
@@ -490,12 +496,12 @@ def _repeated(ascending: Floats) -> int:
 
 
 class _Categories:
-    """Counts of distinct values; where there are too many, those of the most frequent ones.
+    """Counts of distinct values; if there are too many, counts of the most frequent ones.
 
-    To forget values, the count of the most frequent one that is to go is taken off all of them, and
-    those that have something left stay (Misra and Gries 1982; that such summaries can be merged was
-    shown by Agarwal et al. 2012). So no count is too large, and none is too small by more than the
-    sum of what was taken off.
+    To forget values, the count of the most frequent value to be dropped is subtracted from all
+    counts, and values with a count above 0 stay (Misra and Gries 1982; Agarwal et al. 2012 showed
+    that such summaries can be merged). So no count is too large, and none is too small by more than
+    the sum of the subtracted counts.
     """
 
     def __init__(self, limits: SketchLimits) -> None:
@@ -507,7 +513,7 @@ class _Categories:
         self.pending: list[tuple[pa.LargeBinaryArray, Counts]] = []
         self.pending_size = self.pending_bytes = 0
         self.distinct: _Distinct | None = None
-        self.numbers: Precision | None = EXACT  # Unless a value says otherwise.
+        self.numbers: Precision | None = EXACT  # This holds unless a value shows another kind.
 
     @property
     def lossy(self) -> bool:
@@ -557,7 +563,8 @@ class _Categories:
         self.pending.append((values, counts))
         self.pending_size += len(values)
         self.pending_bytes += _bytes(values)
-        # As large as what is there: each value is looked at a few times, however small the batches.
+        # The buffer is as large as the counts, so each value is processed a few times, however
+        # small the batches.
         enough = self.pending_size >= max(len(self.values), self.limits.kept // 2)
         if enough or self.pending_bytes >= self.limits.category_bytes:
             self._flush()
@@ -577,7 +584,8 @@ class _Categories:
         self.counts = np.bincount(codes, counts, len(self.values)).astype(np.int64)
         size = _bytes(self.values)
         if len(self.values) > self.limits.categories or size > self.limits.category_bytes:
-            # Half of the bytes, as half of the categories: not to be back at once.
+            # Half of the bytes, like half of the categories, so that the limit is not reached again
+            # at once.
             room = len(self.values) * self.limits.category_bytes // (2 * max(size, 1))
             self._forget(min(self.limits.kept, room, len(self.values) - 1))
 
@@ -594,10 +602,10 @@ class _Categories:
 
 
 class _Distinct:
-    """Estimates how many distinct values there are: the k least hashes (KMV), k = 4,096."""
+    """Estimates the number of distinct values from the k smallest hashes (KMV), k = 4,096."""
 
     def __init__(self) -> None:
-        # Late: only tables with very many categories wait for it.
+        # Imported here, so that only tables with very many categories wait for it.
         from tfx_bsl.sketches import KmvSketch
 
         self.sketch = KmvSketch(4096)
@@ -620,7 +628,7 @@ class _Distinct:
         self.sketch = KmvSketch.Deserialize(state)
 
 
-# What a `TableSketch` is made of; see tfx_wine_ext/drift/plain.py.
+# The parts of a `TableSketch`; see tfx_wine_ext/drift/plain.py.
 PARTS_OF_SKETCHES: tuple[type, ...] = (
     SketchLimits,
     Steps,
@@ -638,7 +646,7 @@ def _bytes(values: pa.LargeBinaryArray) -> int:
 
 
 def _steps(ascending: Floats, counts: Counts | None) -> Steps:
-    """Steps of ascending values, equal ones together; each occurs once if `counts` is None."""
+    """Steps of ascending values, with equal values together; None for `counts` means once each."""
     last = last_of_equal(ascending)
     upto = last + 1 if counts is None else np.cumsum(counts)[last]
     return Steps(ascending[last], upto.astype(np.int64))
@@ -649,7 +657,7 @@ def _moments_of_all(ascending: Floats) -> Moments:
 
 
 def _merged_moments(n: int, one: Moments, m: int, other: Moments) -> Moments:
-    """Moments of both (Chan, Golub and LeVeque 1979), as deviations, which do not overflow."""
+    """Moments of both together, from deviations, which do not overflow (Chan et al. 1979)."""
     share = m / (n + m)
     cross = (share * (1 - share)) ** 0.5
     low, high = min(one.minimum, other.minimum), max(one.maximum, other.maximum)

@@ -1,4 +1,4 @@
-"""What is kept of a column for the statistics of drift: small, mergeable, nothing dropped silently.
+"""Summaries of columns for the statistics of drift: small, mergeable, nothing dropped silently.
 
 A summary counts *values*. A scalar row is one value. A row that is a list of k elements is k values
 (lists are flattened, as they are in a ``tf.train.Example``), and a null or an empty list is one
@@ -6,10 +6,11 @@ missing value; a null element is one missing value. So for every summary::
 
     n == missing + present
 
-How many elements a row has is therefore not compared; only what they are.
+So the elements of the rows are compared, but not their number per row.
 
 Metrics read summaries through `NumericDistribution` and `CategoricalDistribution`. The exact
-summaries of this module satisfy them with an `error` of 0; one based on a sketch states its own.
+summaries of this module satisfy them with an `error` of 0; a summary based on a sketch states its
+error.
 """
 
 from __future__ import annotations
@@ -41,18 +42,18 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
-# Texts and images of more bytes than this are told apart by their digests.
+# Texts and images with more bytes than this are told apart by their digests.
 LONG_BYTES = 1024
 _SHOWN_BYTES = 64
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Steps:
-    """A cumulative count as a step function: what an empirical distribution function is.
+    """A cumulative count as a step function, like an empirical distribution function.
 
     Args:
-        points: float64 ``[k]``, finite, strictly ascending; where the function jumps.
-        cumulative: int64 ``[k]``, ascending; how many finite values are <= each point.
+        points: float64 ``[k]``, finite, strictly ascending: where the function jumps.
+        cumulative: int64 ``[k]``, ascending: how many finite values are <= each point.
     """
 
     points: Floats
@@ -83,10 +84,10 @@ class Moments:
     """Range, mean and spread of finite values.
 
     Args:
-        minimum: The least one.
-        maximum: The largest one.
-        mean: Their mean.
-        std: Their standard deviation, that of the population (``numpy.std``).
+        minimum: The smallest value.
+        maximum: The largest value.
+        mean: The mean of the values.
+        std: The standard deviation of the population (``numpy.std``).
     """
 
     minimum: float
@@ -96,7 +97,7 @@ class Moments:
 
     @classmethod
     def of(cls, points: Floats, counts: Counts) -> Moments:
-        """Moments of values that occur several times each; none overflows.
+        """Moments of values with counts; none of them overflows.
 
         Args:
             points: float64 ``[k]``, k > 0, finite and ascending.
@@ -112,12 +113,12 @@ class Moments:
         total = int(counts.sum())
         mean = float((scaled * counts).sum()) / total
         variance = float(((scaled - mean) ** 2 * counts).sum()) / total
-        # Rounding must not put the mean of equal values beside them.
+        # Rounding must not make the mean of equal values differ from them.
         return cls(low, high, min(max(mean * scale, low), high), math.sqrt(variance) * scale)
 
 
 def power_of_two(ascending: Floats) -> float:
-    """What values are divided by, exactly, so that neither squares nor differences overflow.
+    """An exact divisor of values that keeps squares and differences from overflowing.
 
     Example:
         >>> power_of_two(np.array([-3.0, 1.0]))
@@ -128,9 +129,9 @@ def power_of_two(ascending: Floats) -> float:
 
 @runtime_checkable
 class NumericDistribution(Protocol):
-    """What the metrics need to know of a numeric column.
+    """What the metrics need to know about a numeric column.
 
-    `error` bounds how far any share of values up to a point may be from the truth: 0 if exact.
+    `error` bounds how far the share of values up to any point may be from the truth; 0 if exact.
     """
 
     @property
@@ -147,7 +148,7 @@ class NumericDistribution(Protocol):
 
     @property
     def nan(self) -> int:
-        """Number of NaN, which are no values to compare and are counted with the missing ones."""
+        """Number of NaN, which cannot be compared and count as missing."""
 
     @property
     def negative_infinity(self) -> int:
@@ -174,11 +175,11 @@ class NumericDistribution(Protocol):
 
 @runtime_checkable
 class CategoricalDistribution(Protocol):
-    """What the metrics need to know of a categorical column.
+    """What the metrics need to know about a categorical column.
 
-    `values` need not be all of them: those that are not there are the rest, ``n - missing - sum of
-    counts`` of them. `error` bounds how far the share of any one value among those that are present
-    may be from the truth, in `values` or not: 0 if exact. Counts may be too small, never too large.
+    `values` need not list all values: ``n - missing - sum of counts`` values are not listed.
+    `error` bounds how far the share of any value, listed or not, among the present values may be
+    from the truth; 0 if exact. Counts may be too small, never too large.
     """
 
     @property
@@ -203,7 +204,7 @@ class CategoricalDistribution(Protocol):
 
     @property
     def distinct(self) -> int:
-        """How many distinct values there are, those included that are not in `values`."""
+        """How many distinct values there are, including those not in `values`."""
 
     @property
     def distinct_is_estimate(self) -> bool:
@@ -216,7 +217,7 @@ class CategoricalDistribution(Protocol):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class NumericSummary:
-    """The values of a numeric column, sorted: exact, 8 bytes a value.
+    """The values of a numeric column, sorted: exact, with 8 bytes per value.
 
     Integers, booleans (0 and 1), decimals, dates and times (microseconds since 1970) are held as
     float64, so that int is comparable with float. Integers beyond 2**53 are rounded.
@@ -247,13 +248,13 @@ class NumericSummary:
     def of(
         cls, values: npt.NDArray[Any], missing: int = 0, precision: Precision | None = None
     ) -> NumericSummary:
-        """Summarises `values`, in any order, NaN and infinities among them, and some nulls.
+        """Summarises `values` in any order, which may include NaN and infinities, and nulls.
 
-        `precision` is that of the array's type unless it is given.
+        `precision` is that of the array's type by default.
         """
         if precision is None:
             precision = Precision.of(pa.from_numpy_dtype(np.asarray(values).dtype))
-        ordered = np.sort(np.asarray(values, np.float64))  # NaN go to the end.
+        ordered = np.sort(np.asarray(values, np.float64))  # Sorting puts NaN at the end.
         real = len(ordered) - int(np.count_nonzero(np.isnan(ordered)))
         low = int(np.searchsorted(ordered[:real], -np.inf, "right"))
         high = int(np.searchsorted(ordered[:real], np.inf, "left"))
@@ -263,7 +264,7 @@ class NumericSummary:
         """The summary of both sets of values together."""
         joined = np.concatenate([self.values, other.values])
         return NumericSummary(
-            np.sort(joined, kind="stable"),  # Finds the two sorted runs: linear time.
+            np.sort(joined, kind="stable"),  # Merges two sorted runs in linear time.
             self.missing + other.missing,
             self.nan + other.nan,
             self.negative_infinity + other.negative_infinity,
@@ -273,7 +274,7 @@ class NumericSummary:
 
     @property
     def n(self) -> int:
-        """Number of values, missing ones, NaN and infinities included."""
+        """Number of values, including missing ones, NaN and infinities."""
         infinite = self.negative_infinity + self.positive_infinity
         return len(self.values) + self.missing + self.nan + infinite
 
@@ -288,7 +289,7 @@ class NumericSummary:
         return 0.0
 
     def steps(self) -> Steps:
-        """The finite values as a step function, equal values together."""
+        """The finite values as a step function, with equal values together."""
         last = last_of_equal(self.values)
         return Steps(self.values[last], (last + 1).astype(np.int64))
 
@@ -300,15 +301,15 @@ class NumericSummary:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CategoricalSummary:
-    """How often each value of a categorical column occurs: exact, memory grows with the values.
+    """How often each value of a categorical column occurs: exact; its memory grows with the values.
 
-    Of a value of more than `LONG_BYTES` only the beginning, the length and the digest are kept, so
-    that it takes little memory and is still told from all others; see `shortened`.
+    If a value has more than `LONG_BYTES`, only its beginning, length and digest are kept. It then
+    takes little memory and still differs from all other values; see `shortened`.
 
     Args:
-        values: Distinct values as bytes ``[k]``; text is held in UTF-8.
+        values: Distinct values as bytes ``[k]``; text is stored in UTF-8.
         counts: int64 ``[k]``, each at least 1.
-        missing: Number of nulls; of numbers, NaN too.
+        missing: Number of nulls, and of NaN if the values are numbers.
         numbers: How exactly the values are known, if they are numbers in text; None: they are text.
 
     Example:
@@ -370,7 +371,7 @@ Distribution = Union[NumericDistribution, CategoricalDistribution]
 
 
 def is_numeric(summary: Distribution) -> TypeGuard[NumericDistribution]:
-    """Whether a summary is one of numbers, at a hundredth of the price of ``isinstance``.
+    """Whether a summary is numeric, at a hundredth of the cost of ``isinstance``.
 
     Example:
         >>> is_numeric(NumericSummary.of(np.array([1.0])))
@@ -380,7 +381,7 @@ def is_numeric(summary: Distribution) -> TypeGuard[NumericDistribution]:
 
 
 def absent(summary: Distribution) -> int:
-    """How many values are missing; of numbers, NaN as well.
+    """How many values are missing, including NaN in a numeric column.
 
     Example:
         >>> absent(NumericSummary.of(np.array([1.0, np.nan]), missing=3))
@@ -392,9 +393,9 @@ def absent(summary: Distribution) -> int:
 def coarser_numbers(
     one: CategoricalDistribution, other: CategoricalDistribution
 ) -> Precision | None:
-    """How exactly the numbers are known that the values of both are; None: they are not numbers.
+    """How exactly the numbers in both are known; None if the values are not numbers.
 
-    A side without values says nothing of the other's.
+    A side without values does not affect the result.
     """
     if not len(one.values):
         return other.numbers
@@ -406,7 +407,7 @@ def coarser_numbers(
 
 
 def last_of_equal(ordered: Floats) -> Counts:
-    """Indices of the last one of each run of equal values.
+    """Indices of the last value of each run of equal values.
 
     Example:
         >>> last_of_equal(np.array([1.0, 1.0, 2.0]))
@@ -424,7 +425,7 @@ def text_of(value: pa.Scalar) -> str:
 def aligned(
     one: CategoricalDistribution, other: CategoricalDistribution
 ) -> tuple[pa.LargeBinaryArray, Counts, Counts]:
-    """The values of both, and how often each occurs in the one and in the other.
+    """The values of both summaries, and how often each value occurs in each of them.
 
     Example:
         >>> a, b = CategoricalSummary.of(pa.array(["x", "y"])), CategoricalSummary.of(
@@ -437,19 +438,19 @@ def aligned(
     counts = []
     for own, summary in ((codes[: len(one.values)], one), (codes[len(one.values) :], other)):
         column = np.zeros(len(encoded.dictionary), np.int64)
-        column[own] = summary.counts  # Distinct within one summary, so none is written twice.
+        column[own] = summary.counts  # Distinct within a summary: none is written twice.
         counts.append(column)
     return encoded.dictionary, counts[0], counts[1]
 
 
 def shortened(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
-    """Puts something short in the place of long strings or bytes: equal ones stay equal.
+    """Replaces long strings or bytes by short ones: equal values stay equal.
 
     A value of more than `LONG_BYTES` becomes its beginning, its length and its SHA-256, which no
-    two values share. The others are as they were, and nothing is copied where none is long.
+    two values share. The other values do not change, and nothing is copied if no value is long.
 
     Args:
-        values: Strings or bytes, nulls among them.
+        values: Strings or bytes, which may include nulls.
 
     Example:
         >>> [text] = shortened(pa.array(["a" * 2000])).to_pylist()
@@ -476,7 +477,7 @@ def shortened(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
 
 def _digest(value: pa.Buffer) -> bytes:
     start = value.slice(0, _SHOWN_BYTES).to_pybytes()
-    for cut in range(4):  # Not within a character.
+    for cut in range(4):  # Do not cut within a character.
         try:
             start[: _SHOWN_BYTES - cut].decode()
         except UnicodeDecodeError:
@@ -489,7 +490,7 @@ def _digest(value: pa.Buffer) -> bytes:
 
 
 def _decoded(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """The values of a column of dictionaries; long ones are shortened before they are repeated."""
+    """The values of a dictionary column; long values are shortened before they are repeated."""
     kind = column.type.value_type
     chunks = []
     for chunk in column.chunks:
@@ -509,13 +510,13 @@ def summarize_column(
     Args:
         column: Booleans, integers, floats, decimals, dates and times make a `NumericSummary`;
             strings, bytes and columns of Arrow's null type a `CategoricalSummary`; dictionaries and
-            lists (nested too) what their values make.
-        name: For messages.
-        categorical: Count numbers as categories too: for codes, whose order means nothing. 1 and
-            1.0 are the same category.
+            lists (also nested) make what their values make.
+        name: The name of the column, for messages.
+        categorical: Count numbers as categories, for codes whose order means nothing. 1 and 1.0 are
+            the same category.
 
     Raises:
-        TypeError: The column is of a type with no single value, such as a struct or a map.
+        TypeError: The column has a type without single values, such as a struct or a map.
 
     Example:
         >>> summarize_column(pa.array([[1, 2], [], None, [None]])).missing
@@ -545,9 +546,9 @@ def summarize_column(
 
 
 def _codes(values: pa.ChunkedArray, name: str, missing: int) -> CategoricalSummary:
-    """Counts numbers as categories; NaN are missing, as they are in a numeric column."""
+    """Counts numbers as categories; NaN are missing, as in a numeric column."""
     kind = values.type
-    if pa.types.is_integer(kind):  # Not as floats, which do not tell all of them apart.
+    if pa.types.is_integer(kind):  # Not as floats, which cannot tell all integers apart.
         counted = pc.value_counts(values)
         names = counted.field("values").cast(pa.string())
         counts = counted.field("counts").to_numpy(zero_copy_only=False).astype(np.int64)
@@ -561,7 +562,7 @@ def _codes(values: pa.ChunkedArray, name: str, missing: int) -> CategoricalSumma
 
 
 def numbers_as_text(values: Floats, precision: Precision) -> list[str]:
-    """Writes numbers as short as their precision allows: whole ones without a fraction.
+    """Writes numbers as briefly as their precision allows; whole numbers have no fraction.
 
     Example:
         >>> numbers_as_text(np.float32([0.1, 3.0]).astype(np.float64), Precision(24))
@@ -584,7 +585,7 @@ def summarize(
         categorical: Names of columns whose numbers are categories.
 
     Raises:
-        TypeError: `table` is something else, or a column is of a type with no single value.
+        TypeError: `table` has another type, or a column has a type without single values.
         ValueError: Two columns have the same name.
 
     Example:
@@ -606,10 +607,10 @@ def summarize(
 def merge(one: Mapping[str, Summary], other: Mapping[str, Summary]) -> dict[str, Summary]:
     """Merges the summaries of two parts of one table, column by column.
 
-    A column that has no values in one part (Arrow's null type, all missing) takes the other's kind.
+    A column without values in one part (Arrow's null type, all missing) takes the other's kind.
 
     Raises:
-        ValueError: The parts have different columns, or a column is numeric in the one and
+        ValueError: The parts have different columns, or a column is numeric in one part and
             categorical in the other.
 
     Example:
@@ -648,7 +649,7 @@ def without_values(summary: Distribution, like: Distribution) -> Distribution: .
 
 
 def without_values(summary: Distribution, like: Distribution) -> Distribution:
-    """Gives a summary that has only missing values the kind of `like`; others stay as they are."""
+    """Gives a summary of only missing values the kind of `like`; other summaries do not change."""
     if summary.n > summary.missing:
         return summary
     if isinstance(like, NumericDistribution):
@@ -658,7 +659,7 @@ def without_values(summary: Distribution, like: Distribution) -> Distribution:
 
 
 def stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Takes off extension, run-end and view encoding, as ingestion does; see `storage_type`.
+    """Removes extension, run-end and view encoding, as ingestion does; see `storage_type`.
 
     Example:
         >>> stored(pa.chunked_array([[1, 2]])).type
@@ -671,7 +672,7 @@ def stored(column: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def is_list(kind: pa.DataType) -> bool:
-    """Whether the type is one of lists.
+    """Whether the type is a list type.
 
     Example:
         >>> is_list(pa.large_list(pa.int8()))
@@ -682,7 +683,7 @@ def is_list(kind: pa.DataType) -> bool:
 
 
 def is_bytes(kind: pa.DataType) -> bool:
-    """Whether the type is one of strings or bytes.
+    """Whether the type is a type of strings or bytes.
 
     Example:
         >>> is_bytes(pa.binary(2))
@@ -698,7 +699,7 @@ def as_floats(values: pa.ChunkedArray, name: str) -> Floats:
     """Casts a column without nulls to float64, times to whole microseconds, rounded down.
 
     Raises:
-        TypeError: The column, of that name, is of a type with no single value.
+        TypeError: The column has a type without single values; the message contains the name.
 
     Example:
         >>> as_floats(pa.chunked_array([[True, False]]), "x")
@@ -707,7 +708,7 @@ def as_floats(values: pa.ChunkedArray, name: str) -> Floats:
     types, kind = pa.types, values.type
     unit = temporal_unit(kind)
     if unit is not None:
-        # By hand: Arrow's casts wrap around beyond some 292,000 years, and round up before 1970.
+        # Not by Arrow's casts, which overflow beyond some 292,000 years and round up before 1970.
         ticks = values.cast(pa.int32() if kind.bit_width == 32 else pa.int64()).to_numpy()
         if unit == "ns":
             ticks = ticks // NANOSECONDS_PER_MICROSECOND
@@ -724,7 +725,7 @@ def as_floats(values: pa.ChunkedArray, name: str) -> Floats:
 
 
 def table_of(table: Any) -> pa.Table | pa.RecordBatch:
-    """An Arrow table or batch as it is; of a pandas data frame its columns, without the index.
+    """An Arrow table or batch unchanged, or the columns of a pandas data frame without the index.
 
     Raises:
         TypeError: `table` is something else.

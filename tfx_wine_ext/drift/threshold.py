@@ -1,4 +1,4 @@
-"""From which value on a metric fails and warns."""
+"""The values from which on a metric fails and warns."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ _SHOWN_LENGTH = 200
 
 @dataclasses.dataclass(frozen=True)
 class Threshold:
-    """From which value on a metric fails and warns.
+    """The values from which on a metric fails and warns.
 
     Args:
-        fail: Value from which on a metric means drift; None: it is shown and never fails.
-        warn: Value from which on it warns; None: it never warns. 0 means: any value above 0.
+        fail: Value from which on a metric means drift. None: it is shown and never fails.
+        warn: Value from which on it warns. None: it never warns. 0: it warns at any value above 0.
 
     Raises:
         ValueError: A level is negative or not finite, or `warn` is above `fail`.
-        TypeError: A level is no number.
+        TypeError: A level is not a number.
     """
 
     fail: float | None = None
@@ -36,11 +36,11 @@ class Threshold:
 
 
 def check_number(value: Any, where: str) -> None:
-    """Refuses what is no finite number.
+    """Refuses a value that is not a finite number.
 
     Raises:
-        TypeError: It is no number.
-        ValueError: It is not finite, or too large for a float.
+        TypeError: The value is not a number.
+        ValueError: The value is not finite, or is too large for a float.
 
     Example:
         >>> check_number(True, "fail")
@@ -52,14 +52,14 @@ def check_number(value: Any, where: str) -> None:
         raise TypeError(f"{where} must be a number, found {shown(value)}")
     try:
         finite = math.isfinite(value)
-    except OverflowError:  # A whole number that no float can hold.
+    except OverflowError:  # The whole number is too large for a float.
         finite = False
     if not finite:
         raise ValueError(f"{where} must be finite, found {shown(value)}")
 
 
 def shown(value: Any) -> str:
-    """Returns a value for a message, of whatever size it is.
+    """Returns a text of the value for a message, whatever its size.
 
     Example:
         >>> shown("pH")
@@ -67,6 +67,6 @@ def shown(value: Any) -> str:
     """
     try:
         text = repr(value)
-    except ValueError:  # Python does not write whole numbers of thousands of digits.
+    except ValueError:  # Python does not print whole numbers with thousands of digits.
         return "a number of too many digits"
     return text if len(text) <= _SHOWN_LENGTH else f"{text[:_SHOWN_LENGTH]}..."

@@ -1,4 +1,4 @@
-"""How many features drifted, in words: one wording for pages, tables, logs and histories."""
+"""The number of drifted features in words, for pages, tables, logs and histories alike."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ def changed(drifted: int, warned: int | None, compared: int) -> str:
     """Says how many features drifted, and how many changed without drifting.
 
     Args:
-        drifted: Features of the verdict DRIFT.
-        warned: Features of the verdict WARN; None: not known, as in reports of earlier releases.
-        compared: All features.
+        drifted: Number of features with the verdict DRIFT.
+        warned: Number of features with the verdict WARN; None if unknown, as in reports of earlier
+            releases.
+        compared: Number of all features.
 
     Example:
         >>> changed(0, 2, 12), changed(3, 0, 12)
@@ -50,10 +51,10 @@ def _of_all(compared: int) -> str:
 def tally(
     verdict: str | None, drifted: int | None, warned: int | None, compared: int | None
 ) -> str:
-    """Says in a cell of a table, beside a verdict, how many of all features it is about.
+    """Says in a table cell beside a verdict how many of all features the verdict concerns.
 
-    Beside WARN those are counted that warn or drifted, beside any other verdict those that drifted;
-    empty where their number is not known, or none of them did, as a verdict may have other reasons.
+    Beside WARN it counts features that warn or drifted; beside any other verdict, features that
+    drifted. It is empty if the number is unknown or 0, since a verdict may have other reasons.
 
     Example:
         >>> tally("WARN", 0, 2, 12), tally("DRIFT", 7, 2, 12), tally("WARN", 0, None, 12)

@@ -1,4 +1,4 @@
-"""What a running pipeline does: for a person (`show_progress`) or a function (`observe_progress`).
+"""Progress of a running pipeline, for people (`show_progress`) or functions (`observe_progress`).
 
 Importing this package loads neither TFX nor TensorFlow.
 
@@ -46,5 +46,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Lists the public names; no module that happens to be imported."""
+    """Lists the public names, without modules that happen to be imported."""
     return list(__all__)

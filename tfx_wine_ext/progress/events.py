@@ -44,9 +44,9 @@ class DriftFound:
     Attributes:
         verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
         baseline_span: Span of the reference data; None if there were none.
-        features: How many features were compared.
-        features_drifted: How many of them drifted.
-        features_warned: How many of them changed within their limits.
+        features: Number of compared features.
+        features_drifted: Number of features that drifted.
+        features_warned: Number of features that changed within their limits.
     """
 
     verdict: str
@@ -103,7 +103,7 @@ class Pushed:
 
 
 Result = Union[RowsWritten, DriftFound, Anomalies, ModelStart, Blessing, Pushed]
-"""What a component found, as far as this library knows its outputs."""
+"""The results of a component, as far as this library knows its outputs."""
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ class RowsRead:
 
     Attributes:
         component: Id of the component.
-        rows: How many it has read so far.
-        total: How many it will read; None if that is not known beforehand.
+        rows: Number of rows that it has read so far.
+        total: Number of rows that it will read; None if unknown.
     """
 
     component: str
@@ -138,7 +138,7 @@ class RowsRead:
 
 @dataclass(frozen=True)
 class ComponentEnded:
-    """A component ended, in whatever way.
+    """A component ended, successfully or not.
 
     Attributes:
         pipeline: Name of the pipeline.
@@ -147,8 +147,8 @@ class ComponentEnded:
         state: How it ended.
         seconds: Wall time from its start: driver, executor and publisher.
         execution: The metadata store's number for the execution; None if TFX did not say.
-        error: What was raised; None if nothing was. A component whose inputs cannot be resolved is
-            FAILED without an error: TFX only logs it.
+        error: The exception that was raised; None if there was none. A component whose inputs
+            cannot be resolved is FAILED without an error, which TFX only logs.
         results: What the component found. Empty if it failed, and for components whose outputs
             this library does not know.
     """
@@ -164,4 +164,4 @@ class ComponentEnded:
 
 
 Event = Union[ComponentStarted, RowsRead, ComponentEnded]
-"""What an observer is told."""
+"""The events that an observer receives."""

@@ -1,8 +1,8 @@
 """Watches TFX launch components, in this process.
 
 LocalDagRunner and BeamDagRunner offer no hook, and both run every node by `Launcher.launch`, which
-takes no arguments. While somebody observes, that method is wrapped (ADR 0023 says why).
-Nothing that goes wrong in here reaches the pipeline.
+takes no arguments. While there are observers, that method is wrapped (ADR 0023 says why).
+No failure in this module reaches the pipeline.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _logger = logging.getLogger(__name__)
 
 
 class _Guarded:
-    """An observer whose errors are logged, the first of them, and go no further."""
+    """An observer whose first error is logged; no error of it reaches the pipeline."""
 
     def __init__(self, observer: Callable[[Event], None]) -> None:
         self._observer = observer
@@ -58,7 +58,7 @@ class _Guarded:
 _LOCK = threading.RLock()
 _observers: list[_Guarded] = []
 _uninstall: Callable[[], None] | None = None
-# `component`: the one that this thread launches.
+# `component` is the one that this thread launches.
 _launching = threading.local()
 
 
@@ -67,15 +67,15 @@ def observe_progress(observer: Callable[[Event], None]) -> Iterator[None]:
     """Tells a function what happens to the components that this process launches.
 
     It works with `LocalDagRunner` and `BeamDagRunner` (on Beam's DirectRunner), of TFX 1.16 and
-    1.21, for any component. Only launches of this process are seen: not those of Airflow and
-    Kubeflow, whose tasks are processes of their own. TFX's older launcher is not seen either: it is
-    that of a notebook's `InteractiveContext`, and of a `BeamDagRunner` that is given the deprecated
+    1.21, for any component. It sees only launches in this process, so not those of Airflow and
+    Kubeflow, whose tasks are separate processes. It does not see TFX's older launcher either, which
+    a notebook's `InteractiveContext` uses, and also a `BeamDagRunner` with the deprecated
     `beam_orchestrator_args` or `config`.
 
     Args:
-        observer: Is called with each event, in the thread in which it happens. Events of
-            components that run at the same time (BeamDagRunner) may arrive at the same time. An
-            exception that it raises is logged, and the pipeline goes on.
+        observer: A function that is called with each event, in the thread of the event. Components
+            that run at the same time (BeamDagRunner) may call it at the same time. If it raises an
+            exception, that is logged and the pipeline continues.
 
     Yields:
         Nothing. Blocks may be nested; each observer is told everything.
@@ -110,13 +110,13 @@ def _install() -> None:
         from tfx.orchestration.portable.launcher import Launcher
 
         original = Launcher.launch
-    except Exception as error:  # Another TFX than the tested ones: progress is not worth a failure.
+    except Exception as error:  # An untested TFX: progress is not worth a failure.
         _logger.warning("the progress of pipelines cannot be shown with this TFX: %s", error)
         return
 
     @functools.wraps(original)
     def launch(self: Launcher) -> Any:
-        # If another wrapper was put around this one, it stays when the observers have gone.
+        # If another wrapper surrounds this one, this one stays when the observers are gone.
         return _observed(original, self) if _uninstall is uninstall else original(self)
 
     def uninstall() -> None:
@@ -172,7 +172,7 @@ def _names(launcher: Launcher) -> tuple[str, str, str]:
 
 
 def _outcome(launcher: Launcher, execution: int | None) -> tuple[State, tuple[Result, ...]]:
-    """Reads from the metadata store how a component ended that raised nothing."""
+    """Reads from the metadata store how a component ended that raised no exception."""
     if execution is None:
         return State.SKIPPED, ()
     state = State.COMPLETE
@@ -196,7 +196,7 @@ def _outcome(launcher: Launcher, execution: int | None) -> tuple[State, tuple[Re
             type_ids = {each.type_id for each in artifacts}
             types = store.get_artifact_types_by_id(type_ids) if type_ids else []
         by_id = {each.id: each for each in types}
-        # The store has an order of its own, which differs from run to run.
+        # The order in the store differs from run to run.
         artifacts.sort(key=lambda each: (by_id[each.type_id].name, each.id))
         found_results = [
             _result(artifact_utils.deserialize_artifact(by_id[each.type_id], each))
@@ -210,7 +210,7 @@ def _outcome(launcher: Launcher, execution: int | None) -> tuple[State, tuple[Re
 
 
 def _result(artifact: Artifact) -> Result | None:
-    """Returns what an artifact says of the component that wrote it, or None."""
+    """Returns the result of a component that its output artifact records, or None."""
     kind, of = artifact.type_name, artifact.get_custom_property
     if kind == "Examples" and artifact.has_custom_property(parquet_example_gen.ROWS_KEY):
         from tfx.types import artifact_utils
@@ -225,11 +225,11 @@ def _result(artifact: Artifact) -> Result | None:
             baseline_span=None if baseline_span is None else int(baseline_span),
             features=int(of(drift_report.FEATURES_KEY)),
             features_drifted=int(of(drift_report.FEATURES_DRIFTED_KEY)),
-            # Reports of earlier releases, which a cached result may be, have no such number.
+            # Reports of earlier releases, which may come from the cache, have no such number.
             features_warned=int(of(drift_report.FEATURES_WARNED_KEY) or 0),
         )
     if kind == "ExampleAnomalies" and artifact.has_custom_property("blessed"):
-        # TFX's own property: 1 for a split in which nothing was found.
+        # TFX's own property: 1 for a split without anomalies.
         blessed = artifact.get_json_value_custom_property("blessed")
         return Anomalies(tuple(split for split, fine in blessed.items() if not fine))
     if kind == "Model" and artifact.has_custom_property(warm_start_trainer.WARM_START_KEY):
@@ -242,7 +242,7 @@ def _result(artifact: Artifact) -> Result | None:
 
 
 class _Count:
-    """Rows that the tasks of a component have read; tasks may run at the same time, and twice."""
+    """Rows that a component's tasks have read; tasks may run in parallel, and more than once."""
 
     def __init__(self, component: str, total: int | None) -> None:
         self._component = component
@@ -265,10 +265,10 @@ _counts: dict[str, _Count] = {}
 
 @contextlib.contextmanager
 def counting_rows(total: int | None) -> Iterator[str]:
-    """Counts the rows that the component reads which this thread launches.
+    """Counts the rows that are read by the component that this thread launches.
 
     Args:
-        total: How many there are; None if that is not known.
+        total: The number of all rows; None if unknown.
 
     Yields:
         A key for `rows_of`, which can be pickled and sent to workers.
@@ -279,7 +279,7 @@ def counting_rows(total: int | None) -> Iterator[str]:
         ...     count(500)
     """
     component = getattr(_launching, "component", None)
-    if component is None:  # Nobody observes.
+    if component is None:  # There is no observer.
         yield ""
         return
     key = uuid.uuid4().hex
@@ -291,13 +291,13 @@ def counting_rows(total: int | None) -> Iterator[str]:
 
 
 def rows_of(key: str, task: str) -> Callable[[int], None]:
-    """Returns what is to be told how many rows a task has read so far.
+    """Returns a function to call with the number of rows that a task has read so far.
 
-    On a worker that is another process, nobody hears of it.
+    In a worker that is another process, the calls have no effect.
 
     Args:
-        key: Of `counting_rows`.
-        task: What tells the task from the others of the component.
+        key: The key from `counting_rows`.
+        task: A name that distinguishes the task from the component's other tasks.
     """
     count = _counts.get(key)
     return functools.partial(count.set, task) if count is not None else lambda rows: None

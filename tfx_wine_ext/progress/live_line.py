@@ -1,4 +1,4 @@
-"""A line on a terminal that is written anew each second."""
+"""A line on a terminal that is rewritten every second."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO
 
-# Without a terminal, the first line about work that goes on comes after this time, the next one
-# after twice the time, and so on: a log of many hours has few of them.
+# Without a terminal, the first line about continuing work appears after this time, the next one
+# after twice this time, and so on, so that a log of many hours has few such lines.
 LONG_SECONDS = 60.0
 
 
 class LiveLine:
-    """Shows what is going on in one line, and prints lines above it.
+    """Shows the current work in one line, and prints other lines above it.
 
-    On a terminal the line is written anew each second, cut to the terminal's width, and leaves
-    the cursor where it began, so that lines that others write overwrite it. The cursor is never
-    hidden: whatever ends the process, there is nothing to restore. Elsewhere (a file, a pipe,
-    TERM=dumb) no control sequence is written, and the line appears only while work takes long:
-    after one minute, two, four and so on.
+    On a terminal, the line is rewritten every second and cut to the terminal's width. The cursor
+    stays at its beginning, so that lines of other writers overwrite it. The cursor is never hidden,
+    so nothing needs to be restored, however the process ends. Elsewhere (a file, a pipe,
+    TERM=dumb), no control sequence is written, and the line appears only during long work: after
+    one minute, two, four and so on.
 
     Args:
         stream: Where to write. Nothing is written if it is None or closed.
         interval: Seconds between two updates on a terminal.
-        long: Seconds after which it is first said elsewhere that work goes on.
+        long: Seconds until the line first appears if the output is no terminal.
 
     Example:
         >>> import sys
@@ -54,10 +54,11 @@ class LiveLine:
         self._thread: threading.Thread | None = None
 
     def show(self, text: Callable[[], str] | None) -> None:
-        """Shows a text from now on.
+        """Shows a text until the next call.
 
         Args:
-            text: Is called each time. None: nothing is shown.
+            text: A function that returns the text and is called for each update; None shows
+                nothing.
         """
         with self._lock:
             self._text = text
@@ -71,11 +72,11 @@ class LiveLine:
                 self._thread.start()
 
     def print(self, text: str, *, alarm: bool = False) -> None:
-        """Prints a line that stays. It is not folded, so that it can be copied as it is.
+        """Prints a permanent line without folding it, so that it can be copied.
 
         Args:
             text: The line.
-            alarm: Whether to print it in red, where there are colours (NO_COLOR is not set).
+            alarm: Whether to print it in red if colours are available (NO_COLOR is not set).
         """
         with self._lock:
             self._clear()
@@ -84,7 +85,7 @@ class LiveLine:
             self._write(f"\x1b[1;31m{text}\x1b[0m\n" if red else f"{text}\n")
 
     def close(self) -> None:
-        """Ends the showing and clears the line."""
+        """Stops the updates and clears the line."""
         self._ended.set()
         with self._lock:
             self._text = None
@@ -115,7 +116,7 @@ class LiveLine:
         if text:
             from rich.cells import set_cell_size
 
-            # In the last column some terminals go to the next line.
+            # Some terminals move to the next line after the last column.
             width = max(self._width() - 1, 1)
             self._write(f"{set_cell_size(text, width).rstrip()}\r")
             self._is_shown = True
@@ -123,7 +124,7 @@ class LiveLine:
     def _called(self) -> str:
         try:
             return _printable(self._text()) if self._text is not None else ""
-        except Exception:  # What is shown is not worth a failure.
+        except Exception:  # A failed display is not worth a failure of the work.
             return ""
 
     def _clear(self) -> None:
@@ -138,7 +139,7 @@ class LiveLine:
             return 80
 
     def _write(self, text: str) -> None:
-        # The reader may be gone, and the stream may lack a character: the work goes on.
+        # If the reader is gone or the encoding lacks a character, the work continues.
         with contextlib.suppress(OSError, ValueError):
             if self._stream is not None:
                 self._stream.write(text)
@@ -148,12 +149,12 @@ class LiveLine:
 def _is_terminal(stream: IO[str] | None) -> bool:
     try:
         return stream is not None and stream.isatty()
-    except (AttributeError, OSError, ValueError):  # It is closed, or no whole file object.
+    except (AttributeError, OSError, ValueError):  # Closed, or no complete file object.
         return False
 
 
 def _printable(text: str) -> str:
-    """Returns one line that cannot move the cursor: names of components and splits are free."""
+    """Returns one line that cannot move the cursor: components and splits may have any name."""
     return "".join(
         x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in text
     )
@@ -161,12 +162,12 @@ def _printable(text: str) -> str:
 
 @contextlib.contextmanager
 def ticking(stream: IO[str], text: str, *, elsewhere: bool = True) -> Iterator[None]:
-    """Shows on a terminal what is being done, and for how many seconds; the line goes afterwards.
+    """Shows on a terminal what is being done and for how many seconds; clears the line afterwards.
 
     Args:
         stream: Where to write.
-        text: What is being done.
-        elsewhere: Whether to print the text once, at the start, where there is no terminal.
+        text: A description of the work.
+        elsewhere: Whether to print the text once, at the start, if the stream is no terminal.
 
     Example:
         >>> import sys
@@ -184,7 +185,7 @@ def ticking(stream: IO[str], text: str, *, elsewhere: bool = True) -> Iterator[N
 
 
 def duration(seconds: float) -> str:
-    """Returns a time in words, exact to the second.
+    """Returns a time in words, to the second.
 
     Example:
         >>> duration(7.9), duration(75), duration(3725)

@@ -1,4 +1,4 @@
-"""Sends the output of a process to a file, so that a person sees the progress and nothing else."""
+"""Redirects the output of a process to a file, so that people see only the progress."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from typing import TextIO
 
 @contextlib.contextmanager
 def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO]]:
-    r"""Appends everything that is written to stdout and stderr to a file, whoever writes it.
+    r"""Appends everything that any code writes to stdout and stderr to a file.
 
     Python's logging, C++ code (TensorFlow, gRPC) and child processes all write to the file
-    descriptors 1 and 2. These are redirected, and restored at the end. Where one of them was closed
+    descriptors 1 and 2. These are redirected, and restored at the end. If one of them was closed
     before, it leads to /dev/null afterwards.
 
     Args:
         log: The file. Its folder is created.
 
     Yields:
-        What was stdout and stderr before: the only way to reach a person inside the block.
+        The previous stdout and stderr: the only way to reach a person inside the block.
 
     Raises:
         OSError: The file cannot be written.
@@ -40,12 +40,12 @@ def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO
     _open_closed_descriptors()
     with path.open("ab") as stream, contextlib.ExitStack() as stack:
         _flush()
-        # Closed last, so that the descriptors are restored when they are.
+        # Closed last, after the descriptors have been restored.
         saved = []
         for descriptor in (1, 2):
             saved.append(os.dup(descriptor))
             stack.callback(os.close, saved[-1])
-        # What a person sees must not fail over a character that their terminal has not.
+        # A character that the terminal lacks must not cause an error.
         before = []
         for copy in saved:
             before.append(open(copy, "w", closefd=False, errors="replace"))  # noqa: SIM115
@@ -61,22 +61,22 @@ def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO
 
 
 def _close(stream: TextIO) -> None:
-    with contextlib.suppress(OSError):  # Its reader may be gone.
+    with contextlib.suppress(OSError):  # The reader may be gone.
         stream.close()
 
 
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
-        # The stream may be closed, its reader gone, or the disk full: the work goes on.
+        # The stream may be closed, its reader gone, or the disk full: the work continues.
         if stream is not None:
             with contextlib.suppress(OSError, ValueError):
                 stream.flush()
 
 
 def _open_closed_descriptors() -> None:
-    """Opens those that the parent has closed: a file opened later would get their number."""
+    """Opens descriptors that the parent closed: a file opened later would get their numbers."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # It gets the lowest number that is free.
+            os.open(os.devnull, os.O_RDWR)  # The new descriptor gets the lowest free number.

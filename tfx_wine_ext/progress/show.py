@@ -1,4 +1,4 @@
-"""The progress of a pipeline, in words for a person."""
+"""The progress of a pipeline in words."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from tfx_wine_ext.progress.launches import observe_progress
 from tfx_wine_ext.progress.live_line import LiveLine, duration
 from tfx_wine_ext.progress.log_file import output_to_file
 
-# Messages of TensorFlow fill screens; the whole of it is in the traceback.
+# Messages of TensorFlow fill screens; the traceback has the whole message.
 MOST_CHARACTERS = 600
 
 
@@ -38,22 +38,22 @@ def show_progress(
     log: str | os.PathLike[str] | None = None,
     file: IO[str] | None = None,
 ) -> Iterator[None]:
-    """Shows which component runs, for how long, and what each one found.
+    """Shows which component runs and for how long, and the results of each component.
 
-    A line is printed when a component ends: its time, and what it found as far as this library
-    knows its outputs: rows, the verdict of a DriftReport, anomalies, a blessing, a push, or the
-    error. On a terminal another line shows the running component and its seconds. Where the output
-    is no terminal, there is no such line, but one about each component that runs for a minute.
+    When a component ends, a line shows its time and its results, as far as this library knows its
+    outputs: rows, the verdict of a DriftReport, anomalies, a blessing, a push, or the error. On a
+    terminal, another line shows the running component and its seconds. If the output is no
+    terminal, a line appears only for components that run for a minute or longer.
 
-    It works where `observe_progress` works: with `LocalDagRunner` and `BeamDagRunner` in this
-    process. It never makes a pipeline fail.
+    Like `observe_progress`, it works with `LocalDagRunner` and `BeamDagRunner` in this process. It
+    never makes a pipeline fail.
 
     Args:
-        total: Number of components of the pipeline, to count them as ``[ 3/11]``. Default: they
-            are counted as ``[3]``.
-        log: A file that everything is appended to that this process and its children print
-            meanwhile, so that only the progress is on the terminal. Default: it is printed as
-            always, between the lines of progress.
+        total: Number of components of the pipeline, to count them as ``[ 3/11]``. Default: None,
+            they are counted as ``[3]``.
+        log: A file to which all other output of this process and its children is appended, so that
+            the terminal shows only the progress. Default: None, that output is printed as usual,
+            between the lines of progress.
         file: Where to show the progress. Default: standard error, as it was before `log`.
 
     Yields:
@@ -88,7 +88,7 @@ class ComponentLines:
     """
 
     def __init__(self, line: LiveLine, total: int | None = None) -> None:
-        """Starts with no component run."""
+        """Starts without any component."""
         self._line = line
         self._total = total
         self._ended = 0
@@ -98,11 +98,11 @@ class ComponentLines:
         self._lock = threading.RLock()
 
     def __call__(self, event: Event) -> None:
-        """Is told of an event."""
+        """Handles an event."""
         with self._lock:
             if isinstance(event, ComponentStarted):
                 if not self._running and event.run != self._run:
-                    self._run, self._ended = event.run, 0  # Each run is counted from 1.
+                    self._run, self._ended = event.run, 0  # The count begins with 1 in each run.
                 self._running[event.component] = time.monotonic()
                 self._line.show(self._now)
             elif isinstance(event, RowsRead):
@@ -123,7 +123,7 @@ class ComponentLines:
         self._line.show(self._now if self._running else None)
 
     def _now(self) -> str:
-        """Returns the line of the component that started last, of those that run now.
+        """Returns the line of the running component that started last.
 
         It takes no lock: the live line calls it under its own, which `__call__` takes as well.
         """
@@ -141,7 +141,7 @@ class ComponentLines:
 
 
 def count(number: int, total: int | None) -> str:
-    """Returns which component it is, of how many.
+    """Returns the number of the component, and the total if it is known.
 
     Example:
         >>> count(3, 11), count(3, None)
@@ -151,7 +151,7 @@ def count(number: int, total: int | None) -> str:
 
 
 def rows_read(event: RowsRead) -> str:
-    """Returns how many rows were read.
+    """Returns the number of rows read.
 
     Example:
         >>> rows_read(RowsRead("ParquetExampleGen", 1500, 6000))
@@ -162,7 +162,7 @@ def rows_read(event: RowsRead) -> str:
 
 
 def ended(event: ComponentEnded) -> str:
-    """Returns what became of a component, in one line.
+    """Returns the result of a component in one line.
 
     Example:
         >>> from tfx_wine_ext.progress import Pushed
@@ -184,7 +184,7 @@ def ended(event: ComponentEnded) -> str:
 
 
 def words(result: Result) -> str:
-    """Returns what a component found.
+    """Returns the results of a component in words.
 
     Example:
         >>> words(DriftFound("DRIFT", 3, 12, 10, 1))
@@ -216,7 +216,7 @@ def words(result: Result) -> str:
 def _message(error: BaseException | None) -> str:
     if error is None:
         return "its inputs could not be resolved; the log says why"
-    # It imports TFX, which is there if one of its components has failed.
+    # This imports TFX, which must be installed if one of its components has failed.
     from tfx_wine_ext.publishers.failure import failure_message
 
     message = failure_message(error)

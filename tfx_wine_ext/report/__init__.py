@@ -1,5 +1,5 @@
-"""Reports that people read: one self-contained HTML file each, no TFX import.
+"""Reports for people: each one is a self-contained HTML file. This package does not import TFX.
 
-`render_drift_page` makes the page of a comparison, `render_history_page` that of a pipeline's runs.
-`page` and `plots` hold what pages share.
+`render_drift_page` renders a comparison, and `render_history_page` the runs of a pipeline. `page`
+and `plots` contain code that the pages share.
 """

@@ -16,9 +16,9 @@ from tfx_wine_ext.report.quantity import Quantity
 from tfx_wine_ext.report.text import count, labels, percent, probability, visible
 
 FORMAT_VERSION = 1
-# Of the first screen; the others are found below.
+# Number of features on the first screen; the others follow below.
 _MOST_MOVED = 10
-# Characters of both sides that have room beside a label on a telephone.
+# Characters of both sides that fit beside a label on a phone.
 _WIDE = 26
 _STATISTICS = {
     "min": "Minimum",
@@ -38,15 +38,15 @@ _NOT_FINITE = {
 
 @dataclasses.dataclass(frozen=True)
 class Gauge:
-    """A metric beside its limit, on a scale of 0 to twice the limit, in percent of the width.
+    """A metric and its limit on a scale from 0 to twice the limit, in percent of the width.
 
     Args:
         value: The metric's value.
-        low: Its value less the error.
-        high: Its value and the error.
+        low: The value minus the error.
+        high: The value plus the error.
         floor: The noise floor.
-        beyond: The value is off the scale.
-        failed: The metric drifted, which a value over the limit alone does not say.
+        beyond: Whether the value is off the scale.
+        failed: Whether the metric drifted. A value above the limit alone does not imply this.
     """
 
     value: float
@@ -59,7 +59,7 @@ class Gauge:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """One metric of one feature, as the page shows it."""
+    """One metric of one feature on the page."""
 
     name: str
     label: str
@@ -75,7 +75,7 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class Statistic:
-    """One line of the table of both sides' statistics."""
+    """One row of the table of both sides' statistics."""
 
     label: str
     baseline: str
@@ -84,28 +84,28 @@ class Statistic:
 
 @dataclasses.dataclass(frozen=True)
 class FeatureView:
-    """One feature, as the page shows it.
+    """One feature on the page.
 
     Args:
-        id: Of its element on the page.
-        column: Its place among the columns.
-        raw: Its name as the document has it.
-        name: The name as a label, which no other feature has.
-        whole_name: The whole name where `name` is cut, else None.
+        id: The id of its HTML element.
+        column: The index of its column.
+        raw: Its name in the document.
+        name: Its label, which is unique.
+        whole_name: The whole name if `name` is cut, else None.
         kind: numeric, categorical or unknown.
         verdict: One of `WORST_FIRST`.
-        deciding: The metric that decided, if one did.
-        closest: The metric farthest up its limit, where none reached it.
-        calm: What to say where no metric is worth naming; else empty.
-        sentences: What happened, in words.
-        change: The one of them that says best what moved.
-        plot: Of a numeric feature.
-        rows: Of a categorical feature.
-        listed: How many of its values have a row, where not all have; else empty.
-        paths: Both distributions, small: the baseline's SVG path and the current one's.
-        scores: Its metrics.
-        statistics: Of both sides.
-        wide: Some of these are so long that on a telephone both sides have a line of their own.
+        deciding: The metric that decided the verdict, if there is one.
+        closest: The metric that came closest to its limit, if none reached it.
+        calm: The text to show if no metric is worth naming; else empty.
+        sentences: Sentences about the change.
+        change: The sentence that describes the change best.
+        plot: The plot of a numeric feature.
+        rows: The rows of a categorical feature.
+        listed: How many of its values have a row, if not all of them do; else empty.
+        paths: SVG paths of both small distributions: the baseline's and the current one.
+        scores: The metrics.
+        statistics: The statistics of both sides.
+        wide: Whether some statistics are so long that each side needs its own line on a phone.
     """
 
     id: str
@@ -130,11 +130,11 @@ class FeatureView:
 
 
 def render_drift_page(document: Mapping[str, Any]) -> str:
-    """Makes the page of a comparison: one HTML file that needs nothing else.
+    """Renders a comparison as one self-contained HTML file.
 
     It works offline, without JavaScript and on paper; its size depends on the number of features
-    (about 9 kB each), never on that of the rows. Names and values are escaped, and cannot
-    reorder what is around them.
+    (about 9 kB each), not on the number of rows. Names and values are escaped and cannot reorder
+    the surrounding text.
 
     Args:
         document: The report, format version 1, as
@@ -144,9 +144,9 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
         The page; write it as UTF-8.
 
     Raises:
-        TypeError: `document` is no mapping.
-        ValueError: It is of another format version, or something else than expected stands at
-            some place of it, which the message names.
+        TypeError: `document` is not a mapping.
+        ValueError: `document` has another format version or an unexpected value; the message says
+            where.
 
     Example:
         >>> page = render_drift_page({

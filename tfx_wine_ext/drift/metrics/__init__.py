@@ -1,4 +1,4 @@
-"""The metrics of drift, each in a file of its own, and the registry to which others are added.
+"""The metrics of drift, each in its own file, and the registry to which users add others.
 
 Example:
     >>> metric = registered_metrics()["ks"]
@@ -17,7 +17,7 @@ from tfx_wine_ext.drift.metrics.registry import (
     unregister_metric,
 )
 
-# Importing one registers it. In this order tables and pages show them.
+# Importing a module registers its metric. Tables and pages show the metrics in this order.
 for _name in (
     "psi",
     "js",
@@ -43,5 +43,5 @@ __all__ = [
 
 
 def __dir__() -> list[str]:
-    """Lists the public names, loaded or not; no module that happens to be imported."""
+    """Lists the public names, loaded or not, without modules that happen to be imported."""
     return list(__all__)

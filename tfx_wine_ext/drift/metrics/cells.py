@@ -1,7 +1,7 @@
-"""What the metrics of two rows of counts share: sums over bins, their noise, their error.
+"""Shared code of the metrics of two rows of counts: sums over bins, their noise and their error.
 
-Each takes how many values of the reference and of the current data fall into the same bins or
-categories (int ``[b]`` each), and returns a `Metric` that `compare` judges.
+Each of these metrics takes the numbers of values of the reference and of the current data in the
+same bins or categories (int ``[b]`` each), and returns a `Metric` that `compare` judges.
 
 The noise floors and p-values of PSI and Jensen-Shannon rest on one expansion. With p and q near
 each other and r between them, both are multiples of ``sum((p - q)^2 / r)``: PSI once,
@@ -34,7 +34,7 @@ def of_cells(
     scale: float,
     error: npt.ArrayLike,
 ) -> Metric:
-    """A sum over bins of a convex function of both shares, which is 0 where they are equal."""
+    """A sum over bins of a convex function of both shares that is 0 if they are equal."""
     value = float(max(cells(p, q).sum(), 0.0))
     noise = scale * float(1 / n + 1 / m)
     errors = np.broadcast_to(np.asarray(error, np.float64), p.shape)
@@ -55,9 +55,9 @@ def of_cells(
 def bounds(
     cells: Callable[[Floats, Floats], Floats], p: Floats, q: Floats, n: float, m: float, e: Floats
 ) -> tuple[float, float]:
-    """Least and largest sum of `cells` if each share may be wrong by `e`.
+    """The least and the largest sum of `cells` if each share may be wrong by `e`.
 
-    Each cell is convex and 0 on the diagonal: largest in a corner of what both shares may be.
+    Each cell is convex and 0 on the diagonal, so it is largest in a corner of the possible shares.
     """
     tiny_p, tiny_q = np.minimum(0.5 / n, p), np.minimum(0.5 / m, q)
     farther = np.maximum(
@@ -76,7 +76,7 @@ def checked(reference: CountsLike, current: CountsLike) -> tuple[Floats, Floats]
     """Returns both rows of counts as floats.
 
     Raises:
-        ValueError: The rows are of different lengths, negative, or one of them is all 0.
+        ValueError: The rows have different lengths, a count is negative, or a row has only zeros.
 
     Example:
         >>> checked([1, 2], [3])

@@ -19,10 +19,10 @@ from tfx_wine_ext.drift.summaries import Floats
 def chi_square(reference: CountsLike, current: CountsLike, error: npt.ArrayLike = 0.0) -> Metric:
     """Chi-square test of homogeneity; the value is Cramer's V, corrected for its bias.
 
-    Both rows are samples, so both vary: the reference is not taken for the truth, as a
-    goodness-of-fit test would. Cells in which fewer than 5 values are expected are pooled. V is 0
-    where nothing is associated, 1 where the value tells from which side it is; it shrinks when
-    the two sides are of very different sizes.
+    Both rows are samples, so both vary: the reference is not treated as the truth, as in a
+    goodness-of-fit test. Cells in which fewer than 5 values are expected are pooled. V is 0 if the
+    values do not depend on the side, and 1 if each value occurs on one side only. It shrinks if the
+    two sides have very different sizes.
 
     Args:
         reference: Values of the reference in each category.
@@ -30,7 +30,7 @@ def chi_square(reference: CountsLike, current: CountsLike, error: npt.ArrayLike 
         error: Largest error of the share of each category.
 
     Raises:
-        ValueError: The rows are of different lengths, negative, or one of them is all 0.
+        ValueError: The rows have different lengths, a count is negative, or a row has only zeros.
 
     Source: Bergsma (2013), "A bias-correction for Cramer's V and Tschuprow's T".
 
@@ -47,13 +47,13 @@ def chi_square(reference: CountsLike, current: CountsLike, error: npt.ArrayLike 
     total = n + m
 
     def cells(p: Floats, q: Floats) -> Floats:
-        """Adds up to the statistic by the number of all values."""
+        """The terms whose sum is the statistic divided by the number of all values."""
         both = n * p + m * q
         found = np.zeros_like(both)
         np.divide((p - q) ** 2, both, out=found, where=both > 0)
         return np.asarray(found * (n * m / total))
 
-    # Not from the cells: equal to scipy's to the last digits.
+    # Not computed from the cells, so that it equals scipy's to the last digits.
     both = old + new
     statistic = float(
         ((old - both * (n / total)) ** 2 / (both * (n / total))).sum()
@@ -84,7 +84,7 @@ def _pooled(old: Floats, new: Floats, errors: Floats) -> tuple[Floats, Floats, F
     if rare.any():
         common = np.flatnonzero(~rare)
         if len(common) and expected[rare].sum() < LEAST_EXPECTED:
-            # Together they are still too few: the least common of the others joins them.
+            # Together they are still too few, so the least common of the others joins them.
             rare[common[np.argmin(expected[common])]] = True
         old, new, errors = (np.append(x[~rare], x[rare].sum()) for x in (old, new, errors))
     return old, new, errors
@@ -110,10 +110,10 @@ def _cramers_v(statistic: float, total: float, k: int) -> float:
     source="deepchecks",
 )
 def chi_square_of_pair(pair: CategoricalPair) -> Metric:
-    """Measures a pair of columns: all categories, or their bins where counts are not exact."""
+    """Measures a pair of columns: all categories, or their bins if counts are not exact."""
     if not any(pair.taken_off):
         _, before, after = pair.aligned
         return chi_square(before, after)
-    # Of values whose counts are not known well, only the sum is.
+    # For values with uncertain counts, only the sum of the counts is known.
     present = pair.bins.present()
     return chi_square(present.reference, present.current, present.errors)

@@ -18,10 +18,10 @@ from tfx_wine_ext.drift.summaries import Floats
 def jensen_shannon(
     reference: CountsLike, current: CountsLike, error: npt.ArrayLike = 0.0
 ) -> Metric:
-    """Jensen-Shannon distance to the base 2: 0 for equal, 1 for disjoint distributions.
+    """Jensen-Shannon distance with base 2: 0 for equal distributions, 1 for disjoint ones.
 
-    The divergence, its square, is in the details. A tool that takes the logarithm to the base e
-    states 0.83 times this distance.
+    The details contain its square, the divergence. A tool that uses natural logarithms gives 0.83
+    times this distance.
 
     Args:
         reference: Values of the reference in each bin.
@@ -29,7 +29,7 @@ def jensen_shannon(
         error: Largest error of the share of each bin.
 
     Raises:
-        ValueError: The rows are of different lengths, negative, or one of them is all 0.
+        ValueError: The rows have different lengths, a count is negative, or a row has only zeros.
 
     Example:
         >>> metric = jensen_shannon([50, 50], [80, 20])
@@ -74,7 +74,8 @@ def jensen_shannon(
 def js(pair: NumericPair | CategoricalPair) -> Metric:
     """Measures a pair of columns.
 
-    Of present values: with a bin for missing ones, far fewer than may be missing would fail.
+    Only values that are not missing count. A bin for missing values would make the metric fail at a
+    much smaller share of missing values than `missing_rate` allows.
     """
     present = pair.bins.present()
     return jensen_shannon(present.reference, present.current, present.errors)

@@ -11,7 +11,7 @@ from tfx_wine_ext.drift.metric import NOISE_LEVEL, Metric
 from tfx_wine_ext.drift.metrics.pairs import NumericPair
 from tfx_wine_ext.drift.metrics.registry import NUMERIC, register_metric
 
-# From so many values on, the limit distribution of D does.
+# From this number of values on, the limit distribution of D is exact enough.
 _LIMIT_SIZE = 10_000
 
 
@@ -29,15 +29,16 @@ _LIMIT_SIZE = 10_000
 def kolmogorov_smirnov(pair: NumericPair) -> Metric:
     """Largest distance D between both empirical distribution functions.
 
-    Ties are exact: the functions are compared after all equal values. Infinities are values, at the
-    ends. The p-value is of the two-sample distribution with ``n m / (n + m)`` values, equal to
-    ``scipy.stats.ks_2samp(method="asymp")``; with ties it is too large, never too small. From
-    10,000 such values on it is Kolmogorov's limit with the correction of Stephens (1970), "Use of
-    the Kolmogorov-Smirnov, Cramer-Von Mises and related statistics without extensive tables", which
-    is within 1 % of it where it is above 0.0005, and takes microseconds instead of 30 ms.
+    Ties are treated exactly: the functions are compared after all equal values. Infinities are
+    values at the ends. The p-value is that of the two-sample distribution with ``n m / (n + m)``
+    values, equal to ``scipy.stats.ks_2samp(method="asymp")``; with ties it is too large, never too
+    small. From 10,000 such values on, it is Kolmogorov's limit with the correction of Stephens
+    (1970), "Use of the Kolmogorov-Smirnov, Cramer-Von Mises and related statistics without
+    extensive tables", which is within 1 % of the p-value if that is above 0.0005, and takes
+    microseconds instead of 30 ms.
 
     Raises:
-        ValueError: One side has no value but missing ones and NaN.
+        ValueError: One side has only missing values and NaN.
 
     Example:
         >>> from tfx_wine_ext.drift.summaries import NumericSummary
@@ -67,7 +68,7 @@ def _two_sample_p_value(value: float, size: float) -> float:
     if size >= _LIMIT_SIZE:
         root = math.sqrt(size)
         return float(special.kolmogorov(value * (root + 0.12 + 0.11 / root)))
-    # Heavier than the rest of this package together, so that only users of small samples wait.
+    # Imported here, so that only users of small samples wait: it is heavier than the whole package.
     from scipy.stats import kstwo
 
     return min(max(float(kstwo.sf(value, max(np.round(size), 1.0))), 0.0), 1.0)

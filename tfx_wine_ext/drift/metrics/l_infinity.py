@@ -19,31 +19,32 @@ def l_infinity(
 ) -> Metric:
     """Largest change of the share of one category.
 
-    The p-value adds up, over all categories, the chance that a share changes as much (a union
-    bound); the noise floor is where it is 0.05. Not for numbers: their bins are arbitrary.
+    The p-value is the sum, over all categories, of the chance that a share changes as much (a union
+    bound). The noise floor is the value at which it is 0.05. The metric is not defined for numbers,
+    whose bins are arbitrary.
 
     Args:
         reference: Values of the reference in each category.
         current: Values of the current data in each category.
         error: Largest error of the share of one category, both sides together.
-        rest: Values of each side that are in none of these categories, but in unknown ones.
+        rest: Number of values of each side that are in other, unknown categories.
 
     Raises:
-        ValueError: The rows are of different lengths, negative, or one of them is all 0, with no
-            rest.
+        ValueError: The rows have different lengths, a count is negative, or a row has only zeros
+            and no rest.
 
     Example:
         >>> round(l_infinity([50, 50], [80, 20]).value, 3)
         0.3
     """
     if any(rest):
-        # As the last category, to be checked and counted, but not compared.
+        # The last category: it is checked and counted, but not compared.
         old, new = checked([*np.asarray(reference), rest[0]], [*np.asarray(current), rest[1]])
         (n, m), old, new = (old.sum(), new.sum()), old[:-1], new[:-1]
     else:
         old, new = checked(reference, current)
         n, m = old.sum(), new.sum()
-    # Categories that are as frequent vary as much: one group for each frequency, 10^6 or not.
+    # Equally frequent categories vary equally, so one group for each frequency suffices.
     pooled, times = np.unique(old + new, return_counts=True)
     share = pooled / (n + m)
     spread = np.sqrt(share * (1 - share) * (1 / n + 1 / m))

@@ -1,4 +1,4 @@
-"""Two columns on common values: aligned once, read by all of their metrics."""
+"""Two columns on common values, aligned once for all of their metrics."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tfx_wine_ext.drift.summaries import (
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class NumericPair:
-    """Two numeric columns on common points: merged once, read by all of their metrics.
+    """Two numeric columns on common points, merged once for all of their metrics.
 
     Args:
         reference: The column of the reference data.
@@ -46,7 +46,7 @@ class NumericPair:
 
     @property
     def infinite(self) -> tuple[int, int]:
-        """How many values of each are infinite."""
+        """How many values of each column are infinite."""
         old, new = self.reference, self.current
         return (
             old.negative_infinity + old.positive_infinity,
@@ -55,7 +55,7 @@ class NumericPair:
 
     @functools.cached_property
     def steps(self) -> tuple[Steps, Steps]:
-        """The finite values of each."""
+        """The finite values of each column."""
         return self.reference.steps(), self.current.steps()
 
     @functools.cached_property
@@ -63,7 +63,7 @@ class NumericPair:
         """All finite points, ascending, and how many values of each side are <= each of them."""
         old, new = self.steps
         joined = np.concatenate([old.points, new.points])
-        order = np.argsort(joined, kind="stable")  # Two sorted runs: linear time.
+        order = np.argsort(joined, kind="stable")  # Merging two sorted runs takes linear time.
         points = joined[order]
         from_old = order < len(old.points)
         jumps = np.zeros((2, len(joined)), np.int64)
@@ -76,7 +76,7 @@ class NumericPair:
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class CategoricalPair:
-    """Two categorical columns on common values: aligned once, read by all of their metrics.
+    """Two categorical columns on common values, aligned once for all of their metrics.
 
     Args:
         reference: The column of the reference data.
@@ -93,16 +93,16 @@ class CategoricalPair:
 
     @functools.cached_property
     def aligned(self) -> tuple[pa.LargeBinaryArray, Counts, Counts]:
-        """The values of both, and how often each occurs in the reference and in the current."""
+        """The values of both columns, and how often each one occurs in each column."""
         return aligned(self.reference, self.current)
 
     @property
     def totals(self) -> tuple[int, int]:
-        """How many values of each side are not missing, those of no known value included."""
+        """How many values of each side are not missing, including values that are not listed."""
         return self.reference.n - self.reference.missing, self.current.n - self.current.missing
 
     @property
     def taken_off(self) -> tuple[int, int]:
-        """How many each count of the reference and of the current may lack."""
+        """By how much each count of the reference and of the current data may be too small."""
         n, m = self.totals
         return round(self.reference.error * n), round(self.current.error * m)

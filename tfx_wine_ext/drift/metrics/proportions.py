@@ -1,4 +1,4 @@
-"""The change of one share, which several metrics are."""
+"""The change of one share, which several metrics measure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def share_change(
     The value is the absolute difference; the details have both shares.
 
     Raises:
-        ValueError: A side has no values, or more hits than values.
+        ValueError: A side has no values, or has more hits than values.
 
     Example:
         >>> metric = share_change(10, 100, 30, 100)

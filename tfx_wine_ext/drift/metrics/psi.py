@@ -17,8 +17,8 @@ def population_stability(
 ) -> Metric:
     """Population stability index, ``sum((p - q) ln(p / q))``.
 
-    Shares are smoothed, ``(c + 0.5) / (n + 0.5 b)``, so that an empty bin is far, not infinitely
-    far. The noise floor is ``(1/n + 1/m) chi2_{b-1, 0.95}``.
+    Shares are smoothed, ``(c + 0.5) / (n + 0.5 b)``, so that an empty bin does not make the index
+    infinite. The noise floor is ``(1/n + 1/m) chi2_{b-1, 0.95}``.
 
     Args:
         reference: Values of the reference in each bin.
@@ -26,7 +26,7 @@ def population_stability(
         error: Largest error of the share of each bin.
 
     Raises:
-        ValueError: The rows are of different lengths, negative, or one of them is all 0.
+        ValueError: The rows have different lengths, a count is negative, or a row has only zeros.
 
     Example:
         >>> metric = population_stability([50, 50], [80, 20])

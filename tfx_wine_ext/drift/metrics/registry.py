@@ -1,4 +1,4 @@
-"""Which metrics of drift there are: the library's own, and those of other packages."""
+"""The registry of drift metrics: the library's own, and those of other packages."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from typing import Any, TypeVar
 from tfx_wine_ext.drift.metric import Metric
 from tfx_wine_ext.drift.threshold import Threshold
 
-# The entry points by which a package brings metrics: each names a module that registers them.
+# The entry points by which a package adds metrics: each names a module that registers them.
 GROUP = "tfx_wine_ext.drift_metrics"
 NUMERIC, CATEGORICAL = "numeric", "categorical"
-# A share is shown in percent; what has no unit, or another one, as a number.
+# A share is shown in percent; a value with no unit or another one is shown as a number.
 SHARE = "share"
 
 Measure = TypeVar("Measure", bound=Callable[..., "Metric | None"])
@@ -28,7 +28,7 @@ class DriftMetricError(ValueError):
     """A metric cannot be registered, loaded or measured.
 
     Attributes:
-        metric: Its name, or that of the entry point.
+        metric: The name of the metric or of the entry point.
         expected: What was expected.
         found: What was found.
     """
@@ -43,22 +43,23 @@ class DriftMetricError(ValueError):
 
 @dataclasses.dataclass(frozen=True)
 class DriftMetric:
-    """All that is to be known of a metric; `register_metric` makes it.
+    """Everything that is known about a metric; `register_metric` creates it.
 
     Args:
         name: What configurations and documents call it.
-        kinds: Of which columns it is: ``numeric``, ``categorical``, or both.
-        measure: Takes a `NumericPair` or a `CategoricalPair`; returns a `Metric`, or None where
-            it is not defined.
-        threshold: From which value on it fails and warns, unless the configuration says otherwise.
+        kinds: The kinds of columns it measures: ``numeric``, ``categorical``, or both.
+        measure: Takes a `NumericPair` or a `CategoricalPair`; returns a `Metric`, or None if it is
+            not defined for the pair.
+        threshold: The values from which on it fails and warns, unless the configuration sets
+            others.
         label: What people call it.
         meaning: What its value is.
         sees: What raises it.
         misses: What it does not see.
         source: Where the formula or the threshold comes from.
-        unit: Of the value: ``share``, or another one; "": none.
-        needs_values: Whether it is measured only where both sides have `DriftConfig.min_count`
-            values that are not missing.
+        unit: Unit of the value: ``share`` or another one; "" if it has none.
+        needs_values: Whether it is measured only if both sides have `DriftConfig.min_count` values
+            that are not missing.
     """
 
     name: str
@@ -77,12 +78,12 @@ class DriftMetric:
         """Measures a feature.
 
         Args:
-            feature: Its name.
-            pair: Its `NumericPair` or `CategoricalPair`.
+            feature: The name of the feature.
+            pair: The feature's `NumericPair` or `CategoricalPair`.
 
         Raises:
-            DriftMetricError: The function raises, or returns something else than a `Metric` of
-                finite numbers, or None.
+            DriftMetricError: The function raises, or returns neither a `Metric` of finite numbers
+                nor None.
         """
         expected = f"the function to measure {feature!r}"
         try:
@@ -118,36 +119,37 @@ def register_metric(
     unit: str = "",
     needs_values: bool = True,
 ) -> Callable[[Measure], Measure]:
-    """Makes a function that measures a pair of columns a metric of drift: a decorator.
+    """Decorator: registers a function that measures a pair of columns as a metric of drift.
 
-    The metric is then measured by `compare`, by DriftReport and by the command line, and judged
-    like the library's own: it fails where the value, less its error, reaches the threshold,
-    exceeds the noise floor, and its p-value stands after the adjustment for all metrics of all
+    `compare`, DriftReport and the command line then measure the metric, and judge it like the
+    library's own: it fails if its value less its error reaches the threshold and exceeds the noise
+    floor, and its p-value is still significant after the adjustment for all metrics of all
     features. A metric that leaves `p_value` at 1 is therefore only shown.
 
-    A package brings its metrics by an entry point of the group ``tfx_wine_ext.drift_metrics``
-    that names the module, so that every process that compares has them.
+    A package provides its metrics by an entry point of the group ``tfx_wine_ext.drift_metrics``
+    that names the module, so that every process that compares data has them.
 
     Args:
         name: What configurations and documents call it: lower case, digits, underscores.
-        kinds: Of which columns it is: ``numeric`` (the function takes a `NumericPair`),
+        kinds: The kinds of columns it measures: ``numeric`` (the function takes a `NumericPair`),
             ``categorical`` (a `CategoricalPair`), or both.
         label: What people call it.
         meaning: What its value is, as a sentence.
         sees: What raises it.
         misses: What it does not see.
         source: Where the formula or the threshold comes from.
-        fail: Value from which on it means drift; None, the default: it is shown and never fails.
-        warn: Value from which on it warns; None, the default: it never warns.
-        unit: Of the value: ``share`` for one that is shown in percent; "", the default: none.
-        needs_values: True, the default: it is measured where both sides have enough values that
-            are not missing. False: wherever both sides have enough rows.
+        fail: Value from which on it means drift. Default: None, it is shown and never fails.
+        warn: Value from which on it warns. Default: None, it never warns.
+        unit: Unit of the value: ``share`` for a value that is shown in percent. Default: "", no
+            unit.
+        needs_values: Whether it is measured only if both sides have enough values that are not
+            missing. If False, it is measured if both sides have enough rows. Default: True.
 
     Returns:
-        The decorator, which returns the function as it is.
+        The decorator, which returns the function unchanged.
 
     Raises:
-        DriftMetricError: The name is taken or no such name, or a kind is unknown.
+        DriftMetricError: The name is taken or malformed, or a kind is unknown.
         ValueError: A level is negative or not finite, or `warn` is above `fail`.
 
     Example:
@@ -198,19 +200,19 @@ def register_metric(
 
 
 def unregister_metric(name: str) -> None:
-    """Takes a metric away again, for notebooks in which its cell is run once more.
+    """Removes a metric, so that a notebook cell that registers it can be run again.
 
     Args:
-        name: Of the metric.
+        name: The name of the metric.
 
     Raises:
-        KeyError: There is none.
+        KeyError: There is no such metric.
     """
     del _REGISTERED[name]
 
 
 def registered_metrics() -> Mapping[str, DriftMetric]:
-    """Returns all metrics by name: the library's, then others in the order of their registration.
+    """Returns all metrics by name: the library's, then others in the order of registration.
 
     Raises:
         DriftMetricError: A package's entry point cannot be loaded.

@@ -12,7 +12,7 @@ from tfx_wine_ext.drift.metrics.pairs import CategoricalPair
 from tfx_wine_ext.drift.metrics.registry import CATEGORICAL, SHARE, register_metric
 from tfx_wine_ext.drift.summaries import Counts, Floats
 
-# With a smaller chance to be dropped, a value that is not listed had become rare.
+# If it would be dropped with a smaller chance than this, an unlisted value has become rare.
 _SURELY_THERE = 0.001
 
 
@@ -29,20 +29,21 @@ _SURELY_THERE = 0.001
     source="ours",
 )
 def unseen_mass(pair: CategoricalPair) -> Metric:
-    """Share of the current values, missing ones apart, that the reference does not have.
+    """Share of the current values that the reference does not have; missing values do not count.
 
-    With nothing changed, rare values are still new by chance, all of them where strings are
-    nearly unique. Given how often each value occurs on both sides together, it is chance on which
-    side each occurrence lies: a value that occurs k times is unseen with probability
-    ``(m / (n + m))^k`` and then adds k. From this follow the expected share (in the details), the
-    noise floor (normal, 95 %) and the p-value, a Chernoff bound, so rather too large.
+    Even if nothing has changed, rare values are new by chance; if strings are nearly unique, all of
+    them are. Given how often each value occurs on both sides together, chance decides on which side
+    each occurrence lies: a value that occurs k times is unseen with probability ``(m / (n + m))^k``
+    and then adds k. This gives the expected share (in the details), the noise floor (normal, 95 %)
+    and the p-value, which is a Chernoff bound and therefore rather too large.
 
-    A reference from which values were dropped (a sketch) cannot tell one that it never had from
-    one that it had a few times. There, unseen means: at most as often as a count may lack, which
-    is `error` of the reference. Certainly so are values of which, were nothing changed, it would
-    have more with a chance of 99.9 %; possibly all that it does not list, and all current values
-    that are not listed themselves. The value is the middle between both, the error half of what
-    lies between them; the p-value is that of the certain ones.
+    A reference that dropped values (a sketch) cannot tell a value that it never had from one that
+    it had a few times. There, a value is unseen if it occurs at most as often as a count may lack,
+    which is `error` of the reference. A value is certainly unseen if, were nothing changed, the
+    reference would have more of it with a chance of 99.9 %. All values that the reference does not
+    list, and all current values that are not listed, are possibly unseen. The metric's value is the
+    middle between the certain and the possible share, and its error is half of their difference.
+    The p-value is that of the certain share.
 
     Raises:
         ValueError: A side has no values.
@@ -85,10 +86,10 @@ def unseen_mass(pair: CategoricalPair) -> Metric:
 
 
 def _log_chance_of_absence(occurrences: Counts, resolution: int, share: float) -> Floats:
-    """Of the chance that of so many occurrences at most `resolution` are the reference's."""
+    """Logarithm of the chance that the reference has at most `resolution` of the occurrences."""
     if not resolution:
         return np.asarray(occurrences * math.log1p(-share))
-    with np.errstate(divide="ignore"):  # Too small for a float: never.
+    with np.errstate(divide="ignore"):  # A chance of 0 becomes -inf.
         return np.asarray(
             np.log(special.bdtr(resolution, np.maximum(occurrences, resolution), share))
         )
@@ -97,7 +98,7 @@ def _log_chance_of_absence(occurrences: Counts, resolution: int, share: float) -
 def _chernoff(
     unseen: int, expected: float, occurrences: Counts, values: Counts, log_chance: Floats
 ) -> float:
-    """Bounds the chance of so many unseen values: the least of E[exp(s X)] / exp(s unseen)."""
+    """Bounds the chance of this many unseen values: the least of E[exp(s X)] / exp(s unseen)."""
     if unseen <= expected:
         return 1.0
     log_rest = np.log1p(-np.exp(log_chance))

@@ -14,9 +14,9 @@ from tfx_wine_ext.drift.metrics.pairs import NumericPair
 from tfx_wine_ext.drift.metrics.registry import NUMERIC, register_metric
 from tfx_wine_ext.drift.summaries import Counts, Floats, power_of_two
 
-# Brownian bridges of the noise floor of W1: their 95th percentile is known to about 2 %.
+# The number of Brownian bridges for the noise floor of W1, which is then known to about 2 %.
 _BRIDGES, _BRIDGE_POINTS = 2000, 256
-# Below this standard deviation, distances are not in standard deviations any more (Evidently).
+# Below this standard deviation, distances are no longer in standard deviations (as in Evidently).
 LEAST_SIGMA = 1e-3
 
 
@@ -36,18 +36,19 @@ def wasserstein(pair: NumericPair) -> Metric | None:
     """Wasserstein-1 distance of the finite values in standard deviations of the reference.
 
     ``integral |F - G| dx / max(sigma_ref, 1e-3)``: how far values moved, on average. sigma is that
-    of the population (``numpy.std``). The plain distance, in the feature's unit, is in the
-    details and equal to ``scipy.stats.wasserstein_distance``.
+    of the population (``numpy.std``). The details contain the plain distance in the feature's unit,
+    which equals ``scipy.stats.wasserstein_distance``.
 
-    The noise floor and the p-value are of the distance's limit, ``sqrt(1/n + 1/m) integral
+    The noise floor and the p-value come from the limit distribution of the distance, ``sqrt(1/n +
+    1/m) integral
     |B(H(x))| dx`` with a Brownian bridge B and the distribution H of both sides together (del
     Barrio, Gine and Matran 1999), of which 2,000 are drawn with a fixed seed. Beyond the 99th
-    percentile, where draws get few, the p-value is the Gaussian isoperimetric bound,
-    ``P(T > t) <= 1 - Phi(z99 + (t - t99) / sigma)``. Both hold for finite variances: a column
-    with a few immense values has a wide floor, which hides smaller changes.
+    percentile, where draws are few, the p-value is the Gaussian isoperimetric bound, ``P(T > t) <=
+    1 - Phi(z99 + (t - t99) / sigma)``. Both hold for finite variances: a column with a few immense
+    values has a wide floor, which hides smaller changes.
 
     Returns:
-        None where a side has no finite value.
+        The metric; None if a side has no finite value.
 
     Example:
         >>> from tfx_wine_ext.drift.summaries import NumericSummary
@@ -88,7 +89,7 @@ def wasserstein(pair: NumericPair) -> Metric | None:
 
 
 def _finite(x: float) -> float:
-    """At most the largest float, as JSON has no infinity."""
+    """Limits a value to the largest float, since JSON has no infinity."""
     return min(x, sys.float_info.max)
 
 
@@ -99,7 +100,7 @@ def _sigma(points: Floats, counts: Counts) -> float:
 
 
 def _null_distances(points: Floats, cumulative: Counts) -> tuple[Floats, float, float]:
-    """Draws ``integral |B(H)| dx``; gives them, their 99th percentile, and H's deviation."""
+    """Draws ``integral |B(H)| dx``; returns the draws, their 99th percentile and H's deviation."""
     levels, bridges = _bridges()
     at = np.searchsorted(cumulative, levels * float(cumulative[-1]), "left")
     quantiles = points[np.minimum(at, len(points) - 1)]
@@ -109,7 +110,7 @@ def _null_distances(points: Floats, cumulative: Counts) -> tuple[Floats, float, 
 
 @functools.lru_cache(maxsize=1)
 def _bridges() -> tuple[Floats, Floats]:
-    """Levels from 0 to 1, dense at the ends, and absolute bridges between each two of them."""
+    """Levels from 0 to 1, dense at the ends, and absolute bridges between neighbouring levels."""
     grid = np.sin(np.linspace(0, np.pi / 2, 2 * _BRIDGE_POINTS + 1)) ** 2
     levels, middles = grid[::2], grid[1::2]
     steps = np.diff(middles, prepend=0.0, append=1.0)
