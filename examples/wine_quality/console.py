@@ -75,8 +75,8 @@ def say_places(terminal: Console, output: Path, log: Path) -> None:
 
 @contextlib.contextmanager
 def loading(terminal: Console) -> Iterator[None]:
-    """Says that TFX is imported inside the block, and has everything that it logs written."""
-    # Read by TensorFlow when it is imported.
+    """Says that TFX is being imported inside the block, and makes it log everything."""
+    # TensorFlow reads this when it is imported.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "1")
     logging.getLogger().setLevel(logging.INFO)
     with ticking(terminal.file, "loading TensorFlow Extended ..."):
@@ -84,7 +84,7 @@ def loading(terminal: Console) -> Iterator[None]:
 
 
 def short(place: str) -> str:
-    """Returns a path as seen from here, where that is shorter; anything else as it is."""
+    """Returns a path relative to the current folder if that is shorter; else the path unchanged."""
     return min(place, os.path.relpath(place), key=len) if os.path.isabs(place) else place
 
 
@@ -101,7 +101,7 @@ def command(name: str) -> str:
 
 
 def warn_of_sample(terminal: Console, *found: WineData) -> None:
-    """Says so if data are a sample, in one line on the terminal; the reasons go to the log.
+    """Says in one line on the terminal if the data are a sample; the reasons go to the log.
 
     Args:
         terminal: From `noise_to_file`, in whose block this is called.

@@ -65,7 +65,7 @@ MISSING = ("", "NA", "NaN", "nan", "NULL", "null")
 SAMPLE_WARNING = (
     "THESE ARE NOT THE REAL WINES but a sample like them: the results say nothing about wine."
 )
-"""Said once by everything that shows results of the sample."""
+"""The warning that all programs show once if their results come from the sample."""
 
 
 class WineDataError(ValueError):
@@ -164,7 +164,7 @@ def load(
         environ: The environment variables.
         checkout: The folder for steps 3 and 4.
         download: Whether step 5 is taken. If False, neither the network nor the cache is used.
-        kind: `white` (4,898 wines) or `red` (1,599 wines).
+        kind: The data set: `white` (4,898 wines) or `red` (1,599 wines).
         addresses: What to download from. Default: `ADDRESSES[kind]`.
         cache: The folder of the downloaded files. Default: `tfx_wine_ext` in the platform's cache
             folder for the user.
@@ -378,7 +378,7 @@ def _file_in(folder: Path, kind: Kind) -> Path | None:
 def _download(
     addresses: Sequence[Address], cache: Path | None, seconds: float
 ) -> tuple[tuple[Path, str] | None, list[str]]:
-    """Returns the cached or downloaded file and its address, and why those before gave none."""
+    """Returns the cached or downloaded file with its address, and why earlier addresses failed."""
     # This import takes half a second, which only a user without the data should pay.
     try:
         import pooch

@@ -1,4 +1,4 @@
-"""The limits beyond which a new span of wine is not the data that the model was made for."""
+"""The limits beyond which a new span of wine differs too much from the model's training data."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ DRIFT_GATE: Final = DriftConfig(
 )
 """The limits of the pipeline's drift report.
 
-A gate is calibrated on how much good spans differ from each other. The library's defaults are for
-data that do not change. The white wines, in the order of their file, do change: by the defaults,
-the second half drifts from the first, and each sixth from the previous one. The table has the
+A gate is calibrated on how much good spans differ from each other. The library's defaults suit data
+that do not change. The white wines, in the order of their file, do change: by the defaults, the
+second half drifts from the first, and each sixth drifts from the previous one. The table has the
 largest score of any feature among white parts; the sixth largest of twelve scores when red wine
 follows a white part (with six, half of the features have drifted, and the gate closes); and the
 limit, the geometric mean of the two:

@@ -29,7 +29,7 @@ class OutputInUseError(RuntimeError):
     """
 
     def __init__(self, folder: Path, holder: str) -> None:
-        """Builds the message from both."""
+        """Builds the message from the folder and the holder."""
         super().__init__(
             f"--output {folder}: expected a folder that no other run is using, found {holder}. "
             "Wait for it to end, or name another folder with --output."

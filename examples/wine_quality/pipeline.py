@@ -154,7 +154,7 @@ def create_pipeline(
         # It pays off where earlier spans are analysed again; each run here reads one span.
         disable_analyzer_cache=True,
     )
-    # Nothing is trained on data that the gate stops, whatever the order of the runner.
+    # No model is trained on data that the gate stops, whatever the runner's order.
     transform.add_upstream_node(drift_report)
     transformed = {
         "examples": transform.outputs["transformed_examples"],

@@ -27,7 +27,7 @@ import pyarrow as pa
 from examples.wine_quality.constants import COLUMNS, FEATURES, LABEL
 
 STATISTICS_FILE = Path(__file__).with_name("sample_statistics.json")
-"""What `scripts/fit_wine_sample.py` writes: see `published`."""
+"""The file that `scripts/fit_wine_sample.py` writes: see `published`."""
 
 SEED = 2009
 """The year of the publication. Any other number would do: the sample only has to be fixed."""
@@ -112,7 +112,7 @@ def draw(kind: Kind = "white") -> pa.Table:
 
 
 def evaluate(tree: Tree, features: Floats) -> Floats:
-    """Returns what a tree says of each row, `[rows]`.
+    """Returns the value of a tree for each row, `[rows]`.
 
     Args:
         tree: See `Tree`.

@@ -61,7 +61,7 @@ GATE = "DriftReport"
 # On a narrower terminal, the words in the cells of the table would be broken.
 TABLE_WIDTH = 80
 _STORE = "metadata.db"
-# SQLite's journal is there if a story was killed.
+# SQLite's journal remains if a story was killed.
 _MADE = ("data", "history.html", "logs", _STORE, f"{_STORE}-journal", "pipeline", "serving")
 
 
@@ -96,7 +96,7 @@ class SpanProgress:
         self._started = time.monotonic()
 
     def __call__(self, event: Event) -> None:
-        """Is told of an event."""
+        """Handles an event."""
         if isinstance(event, ComponentStarted):
             number, started = count(self._ended + 1, self._total), time.monotonic()
             # What changes comes first: the end is cut off where the terminal is narrow.
@@ -201,7 +201,7 @@ def load_both(folder: str | None) -> tuple[WineData, WineData]:
     """Finds the white and the red wines.
 
     Raises:
-        WineDataError: As `load`; or one file is named for both.
+        WineDataError: As for `load`, or one file is named for both.
     """
     white, red = load(folder, kind="white"), load(folder, kind="red")
     if white.source == "real" and white.path == red.path:
@@ -297,11 +297,11 @@ def write_history(found: Sequence[Run], output: Output, folder: Path) -> Path:
 
 
 def table(found: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH) -> Table:
-    """Returns what happened: a line for each run, or a block for each where there is no room.
+    """Returns a table of the runs: a line for each, or a block for each on a narrow terminal.
 
     Args:
         found: The runs.
-        spans: What each run was on.
+        spans: The span of each run.
         width: Columns of the terminal.
     """
     headings = ("run", "span", "drift", "start", "R2", "blessed", "pushed")
@@ -350,7 +350,7 @@ def say_where(terminal: Console, found: Sequence[Run], output: Path, page: Path)
 
 
 def what_went_wrong(found: Sequence[Run]) -> list[str]:
-    """Returns how the story differs from the one that it should be, in sentences."""
+    """Returns sentences about how the story differs from the expected one."""
     wrong = [
         f"Run {run.number} should have trained and evaluated a model; it is {run.state}."
         for run in found[:WHITE_PARTS]

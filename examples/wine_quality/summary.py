@@ -20,7 +20,7 @@ def summary(run: Run, tuning: Tuning | None = None) -> dict[str, Any]:
 
     Args:
         run: From `tfx_wine_ext.lineage`. A part that the run did not reach is None.
-        tuning: What its Tuner found; None if it had none.
+        tuning: The result of its Tuner; None if it had none.
     """
     return {
         "rows": run.examples and run.examples.rows and dict(run.examples.rows),

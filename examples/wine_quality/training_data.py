@@ -96,7 +96,7 @@ def from_record_batches(batches: Iterable[pa.RecordBatch], source: str) -> Train
 
     Args:
         batches: Batches with the columns of `transformed_name` of `FEATURES`, and `LABEL`.
-        source: What the batches are, for messages: the beginning of a sentence.
+        source: A description of the batches, with which messages begin.
 
     Raises:
         ValueError: As for `read_training_data`.
@@ -128,7 +128,7 @@ def from_record_batches(batches: Iterable[pa.RecordBatch], source: str) -> Train
 
 
 def squared_correlation(predictions: np.ndarray, label: np.ndarray) -> float:
-    """Returns R2 as TFMA's SquaredPearsonCorrelation has it, of two `[rows]` arrays.
+    """Returns R2 of two `[rows]` arrays, as TFMA's SquaredPearsonCorrelation computes it.
 
     Example:
         >>> squared_correlation(np.array([1.0, 2.0, 3.0]), np.array([6.0, 4.0, 2.0]))

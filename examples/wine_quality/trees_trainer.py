@@ -104,10 +104,11 @@ def read_earlier(
 
     Args:
         fn_args: From Trainer.
-        inputs: What the columns are now.
+        inputs: The current columns.
 
     Returns:
-        The forest, None for a cold start; and what was done. Trees count as steps.
+        The forest, or None for a cold start; and the report of the start, in which trees count as
+        steps.
 
     Raises:
         UnusableBaseError: The base is not a forest, or uses a column that the new data lack, and
@@ -141,7 +142,7 @@ def read_earlier(
 
 
 def predictor(forest: Forest) -> Callable[[Mapping[str, np.ndarray]], np.ndarray]:
-    """Returns what predicts from the columns by the name of the input, for `probe_of`."""
+    """Returns a function that predicts from columns, by the name of the input, for `probe_of`."""
     from examples.wine_quality.forest import ForestModel
 
     model = ForestModel(forest)
@@ -189,7 +190,7 @@ def log_losses(folder: str, losses: np.ndarray) -> None:
     """Writes the scalar `loss` for TensorBoard, with the number of trees as the step.
 
     Args:
-        folder: Of the run; the events go to `train/` in it, as Keras has it.
+        folder: The folder of the run. The events go to its subfolder `train/`, as in Keras.
         losses: See `losses_by_tree`.
     """
     import tensorflow as tf
@@ -227,8 +228,8 @@ def train_trees(
         validation_ratio=0.0,
         early_stopping="NONE",
         random_seed=seed,
-        # What ydf draws depends on the number of threads, which would else be that of the cores;
-        # and on so few rows one thread is as fast as two.
+        # What ydf draws depends on the number of threads, which would otherwise be that of the
+        # cores; and on so few rows one thread is as fast as two.
         num_threads=1,
     )
     return learner.train(_columns(data))

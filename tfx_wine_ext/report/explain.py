@@ -1,4 +1,4 @@
-"""What a drift report says, in plain words: only what its numbers say."""
+"""A drift report in plain words, which say only what its numbers show."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tfx_wine_ext.report.text import count, isolated, number, percent, visible
 
 Json = Mapping[str, Any]
 
-# Changes below these are not worth a sentence: of a share, and of the middle half's width.
+# The least changes worth a sentence, of a share and of the width of the middle half.
 _SHARE_WORTH_SAYING = 0.02
 _WIDTH_WORTH_SAYING = 0.1
 
@@ -31,8 +31,8 @@ class Deciding:
         name: The metric.
         label: What the page calls it.
         value: Its value, as text.
-        limit: The level that it reached, as text.
-        ratio: Value and limit divided; infinite where the limit is 0.
+        limit: The level that the value reached, as text.
+        ratio: The value divided by the limit; infinite if the limit is 0.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Deciding:
 
 
 def label_of(metric: str) -> str:
-    """What the page calls a metric; one that it does not know keeps its name.
+    """The label of a metric on the page; an unknown metric keeps its name.
 
     Example:
         >>> label_of("ks"), label_of("energy")
@@ -54,7 +54,7 @@ def label_of(metric: str) -> str:
 
 
 def metric_number(metric: str, value: float | None) -> str:
-    r"""A value or level of a metric as text: shares in percent, others as numbers.
+    r"""A value or level of a metric as text: shares in percent, other values as numbers.
 
     Example:
         >>> metric_number("ks", 0.1234), metric_number("missing_rate", 0.5).replace("\u00a0", " ")
@@ -67,10 +67,10 @@ def metric_number(metric: str, value: float | None) -> str:
 
 
 def deciding_metric(feature: Json) -> Deciding | None:
-    """The metric that decided: of those with the feature's verdict, the one farthest up its limit.
+    """The metric that decided: the one with the feature's verdict that is farthest up its limit.
 
     Returns:
-        None where the verdict is OK or was not decided by a metric.
+        The metric; None if the verdict is OK or was not decided by a metric.
 
     Example:
         >>> metric = {"value": 0.5, "threshold": 0.1, "warn": None, "verdict": "DRIFT"}
@@ -85,10 +85,10 @@ def deciding_metric(feature: Json) -> Deciding | None:
 
 
 def closest_metric(feature: Json) -> Deciding | None:
-    """The metric that came closest to its limit, where the verdict is OK.
+    """The metric that came closest to its limit, if the verdict is OK.
 
     Returns:
-        None if none has a limit, or if chance alone makes all of them as high.
+        The metric; None if none has a limit, or if chance alone explains all of them.
 
     Example:
         >>> metric = {"value": 0.05, "threshold": 0.1, "warn": None, "verdict": "OK"}
@@ -107,7 +107,7 @@ def closest_metric(feature: Json) -> Deciding | None:
 
 
 def calm(feature: Json) -> str:
-    """What to say of a feature that is OK where no metric is worth naming; else empty.
+    """The text for a feature that is OK if no metric is worth naming; else empty.
 
     Example:
         >>> metric = {"value": 0.3, "noise_floor": 0.4, "threshold": 0.1, "verdict": "OK"}
@@ -168,7 +168,7 @@ def headline(document: Json) -> str:
 
 
 def settle(document: Json) -> tuple[str, ...]:
-    """What would settle the features that could not be judged; empty if there are none.
+    """What would make undecided features decidable; empty if there are none.
 
     Example:
         >>> settle({"features": [], "verdict": "OK", "config": {"min_count": 20}})
@@ -197,7 +197,7 @@ def settle(document: Json) -> tuple[str, ...]:
 
 
 def explain(feature: Json) -> tuple[str, ...]:
-    """A feature's change in sentences: what decided, then what moved.
+    """A feature's change in sentences: first what decided the verdict, then what moved.
 
     Args:
         feature: One of the document's features.
@@ -211,7 +211,7 @@ def explain(feature: Json) -> tuple[str, ...]:
     sentences = [*_decision(feature)]
     if feature["baseline"] and feature["current"] and calm(feature) != "nothing beyond chance":
         both = feature["baseline"], feature["current"]
-        # A column that changed its kind has statistics of two kinds.
+        # If a column changed its kind, its sides have different statistics.
         if all("median" in side for side in both):
             numbers = [*_numbers(feature, *both)]
             sentences += numbers[:1] if _is_set_aside(feature) else numbers
@@ -222,7 +222,7 @@ def explain(feature: Json) -> tuple[str, ...]:
 
 
 def change(feature: Json) -> str:
-    """The one sentence that says best what the deciding metric saw; empty if there is none.
+    """The sentence that best describes what the deciding metric saw; empty if there is none.
 
     Args:
         feature: One of the document's features.
@@ -252,7 +252,7 @@ def change(feature: Json) -> str:
 def _decision(feature: Json) -> Iterator[str]:
     verdict, deciding = feature["verdict"], deciding_metric(feature)
     for reason in feature.get("reasons", ()):
-        # Those that begin with a metric's name are said in full by the metrics themselves.
+        # The metrics themselves state the reasons that begin with a metric's name in full.
         if reason.split(" ", 1)[0] not in feature["metrics"]:
             shown = visible(reason, 400).rstrip(".")
             yield f"{shown[:1].upper()}{shown[1:]}."
@@ -269,7 +269,7 @@ def _decision(feature: Json) -> Iterator[str]:
         return
     metric = feature["metrics"][deciding.name]
     label = deciding.label
-    if label.endswith(" values"):  # No proper name, unlike the others.
+    if label.endswith(" values"):  # This is no proper name, unlike the others.
         label = label.lower()
     floor = metric_number(deciding.name, metric["noise_floor"])
     by_chance = f"chance alone reaches {floor} in samples of these sizes"
@@ -296,7 +296,7 @@ def _decision(feature: Json) -> Iterator[str]:
 
 
 def _growing(feature: Json) -> Iterator[str]:
-    """Advice about a column that seems to grow only, and is judged all the same."""
+    """Advice about a column that probably only grows but is judged nevertheless."""
     growth = feature.get("growth")
     if growth is None or not growth["judged"] or feature["verdict"] == "OK":
         return
@@ -347,13 +347,13 @@ def _median(old: Json, new: Json, quantity: Quantity) -> str:
     word = "rose" if new["median"] > old["median"] else "fell"
     sentence = f"The median {word} from {was} to {now}"
     sigmas = abs(new["median"] - old["median"]) / old["std"] if old.get("std") else math.inf
-    if math.isfinite(sigmas):  # The difference of two floats may be too large for a float.
+    if math.isfinite(sigmas):  # The difference of two floats may overflow.
         sentence += f", by {number(sigmas, 2)} standard deviations of the baseline"
     return f"{sentence}."
 
 
 def _mass(feature: Json, quantity: Quantity) -> Iterator[str]:
-    """Where the cumulative distributions differ most, at the edges of the histogram."""
+    """The edge of the histogram at which the cumulative distributions differ most."""
     histogram = feature["histogram"]
     if not histogram or histogram["baseline"] is None or histogram["current"] is None:
         return
@@ -366,7 +366,7 @@ def _mass(feature: Json, quantity: Quantity) -> Iterator[str]:
         return
     was, now = (percent(x if more_below else 1 - x) for x in (old[i], new[i]))
     if not plots.has_single_values(histogram) or i in (0, len(edges) - 1):
-        # A bin holds its upper edge.
+        # A bin includes its upper edge.
         side = "at most" if more_below else "above"
         yield f"{now} of the values are {side} {quantity.text(edges[i])}; {was} were before."
     elif more_below:
@@ -409,7 +409,7 @@ def _unseen(feature: Json) -> Iterator[str]:
 
 
 def missing_share(side: Json) -> float | None:
-    """The share of a side's values that are null or not a number; None where it has no values.
+    """The share of a side's values that are null or NaN; None if it has no values.
 
     Example:
         >>> missing_share({"n": 8, "missing": 1, "nan": 1})

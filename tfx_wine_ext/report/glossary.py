@@ -1,6 +1,6 @@
-"""What the metrics of an evaluation, and the columns of tables of scores, are called and mean.
+"""Labels and meanings of the metrics of evaluations and of the columns of score tables.
 
-Of the metrics of drift, that is in their own records: see `tfx_wine_ext.drift.metrics`.
+The records of drift metrics contain theirs: see `tfx_wine_ext.drift.metrics`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _NAME_LIMIT = 80
 
 
 class Measure(NamedTuple):
-    """A metric of an evaluation in words.
+    """The description of a metric of an evaluation.
 
     Attributes:
         label: What the page calls it.
@@ -32,7 +32,7 @@ class Measure(NamedTuple):
     meaning: str
 
 
-# What an evaluation measures, by TFMA's names.
+# The metrics of an evaluation, by TFMA's names.
 EVALUATION: Mapping[str, Measure] = {
     "squared_pearson_correlation": Measure(
         "R²",
@@ -110,10 +110,10 @@ EVALUATION: Mapping[str, Measure] = {
     ),
 }
 
-# Of these, what counts the data that a metric was measured on.
+# The metrics that count the data on which others were measured.
 COUNTS = ("example_count", "weighted_example_count")
 
-# The columns of the tables of scores, for readers who meet them for the first time.
+# The columns of the score tables, for readers who see them for the first time.
 COLUMNS: Mapping[str, str] = {
     "Limit": "The value from which on the metric fails (or warns). Metrics without one are only "
     "shown.",
@@ -134,8 +134,8 @@ class Term(NamedTuple):
     Attributes:
         label: What the page calls the metric.
         meaning: What its value is.
-        sees: What raises it; "" of a metric of an evaluation.
-        misses: What it does not see; "" of a metric of an evaluation.
+        sees: What raises it; "" for a metric of an evaluation.
+        misses: What it does not see; "" for a metric of an evaluation.
         better: 1: higher is better; -1: lower is better; 0: neither can be said.
     """
 
@@ -147,12 +147,12 @@ class Term(NamedTuple):
 
 
 def terms(*, drift: Iterable[str | None] = (), evaluation: Iterable[str] = ()) -> dict[str, Term]:
-    """What is known of metrics, by the places of their entries in the glossary of a page.
+    """The known facts about metrics, by the ids of their entries in the glossary of a page.
 
-    A metric of drift may be called like one of an evaluation: their places differ.
+    A metric of drift and one of an evaluation may share a name; their ids differ.
 
     Args:
-        drift: Names of metrics of drift; None is no metric.
+        drift: Names of metrics of drift; None is ignored.
         evaluation: Names of metrics of an evaluation.
 
     Example:
@@ -174,10 +174,10 @@ def terms(*, drift: Iterable[str | None] = (), evaluation: Iterable[str] = ()) -
 
 
 def metric_label(name: str) -> str:
-    """What people call a metric of an evaluation; one that is not known keeps its name.
+    """The label of a metric of an evaluation; an unknown metric keeps its name.
 
     Args:
-        name: TFMA's name of it.
+        name: TFMA's name of the metric.
 
     Example:
         >>> metric_label("squared_pearson_correlation"), metric_label("r_at_5")

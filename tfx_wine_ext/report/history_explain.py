@@ -1,4 +1,4 @@
-"""What became of each run of a pipeline, and where the pipeline stands, in plain words."""
+"""The result of each run of a pipeline, and the state of the pipeline, in plain words."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ class Outcome:
     """How a run can end.
 
     Args:
-        label: What the page calls it.
-        tone: The verdict whose colours it has.
+        label: Its label on the page.
+        tone: The verdict whose colours it uses.
         meaning: What it means, for the legend.
     """
 
@@ -55,8 +55,8 @@ def outcome(run: Json, trains: bool = True) -> str:
 
     Args:
         run: One of the document's runs.
-        trains: Whether the pipeline trains models at all. If it does, a run that ended in order
-            after its data drifted, without one, was stopped by a condition on the drift gate.
+        trains: Whether the pipeline trains models at all. If it does, a condition on the drift gate
+            stopped any run that ended in order without a model after its data drifted.
 
     Example:
         >>> run = {"state": "COMPLETE", "components": [], "drift": None, "model": {"id": 9},
@@ -88,14 +88,15 @@ def outcome(run: Json, trains: bool = True) -> str:
 def change_words(
     metric: str, before: float, after: float, certain: bool = True, same_data: bool = True
 ) -> str:
-    """How a metric changed, and whether that is better, where that is known.
+    """How a metric changed, and whether the change is an improvement, if that is known.
 
     Args:
         metric: Its name.
-        before: The earlier value.
+        before: The earlier value of the metric.
         after: The later one.
-        certain: Whether the change is beyond the error of both; if not, it is not judged.
-        same_data: Whether both were measured on the same data; if not, it is not judged either.
+        certain: Whether the change exceeds the error of both values; if not, it is not judged.
+        same_data: Whether both were measured on the same data; if not, the change is not judged
+            either.
 
     Example:
         >>> change_words("squared_pearson_correlation", 0.35, 0.33, certain=False)
@@ -119,11 +120,11 @@ def change_words(
 
 
 def moved_words(item: Json, data_changed: bool) -> str:
-    """How a metric changed between two runs, and what of that is the data's and the model's part.
+    """How a metric changed between two runs, and the parts of the data and of the model in that.
 
     Args:
-        item: One of the ``metrics`` of what moved, with its values before and after.
-        data_changed: Whether the two runs are of different data.
+        item: One of the ``metrics`` of `what_moved`, with its values before and after.
+        data_changed: Whether the two runs have different data.
 
     Example:
         >>> item = {"name": "squared_pearson_correlation", "before": 0.417, "after": 0.332,
@@ -141,9 +142,9 @@ def moved_words(item: Json, data_changed: bool) -> str:
 
 
 def beyond_error(old: Json, new: Json) -> bool:
-    """Whether two values differ by more than their intervals explain; so if these are not known.
+    """Whether two values differ by more than their intervals explain; True without intervals.
 
-    The interval of the difference is that of `lineage.comparison.interval_of_change`.
+    `lineage.comparison.interval_of_change` gives the interval of the difference.
 
     Args:
         old: ``value``, ``lower`` and ``upper``; the bounds may be None.
@@ -162,14 +163,15 @@ def beyond_error(old: Json, new: Json) -> bool:
 
 
 def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
-    """A run's metric and its change; empty where it has none.
+    """A run's metric and its change; empty if the run has none.
 
-    The change is from the model before on the same data, if an evaluation compared the two; else
-    since the last run that had the metric, and then it is only judged if both had the same data.
+    If an evaluation compared the model with the previous one on the same data, the change is
+    between these two. Otherwise it is the change since the last run with the metric, which is
+    judged only if both runs had the same data.
 
     Args:
         runs: The document's runs.
-        index: Of the run among them.
+        index: The index of the run in `runs`.
         metric: Its name.
 
     Example:
@@ -204,13 +206,13 @@ def metric_change(runs: Sequence[Json], index: int, metric: str) -> str:
 
 
 def metric_value(run: Json, metric: str | None, of: str = "metrics") -> float | None:
-    """The value of a run's metric; None where it has none.
+    """The value of a run's metric; None if the run has none.
 
     Args:
         run: One of the document's runs.
         metric: Its name.
-        of: ``metrics`` of the run's model, or ``baseline_metrics`` of the model before on the same
-            data.
+        of: ``metrics`` for the run's model, or ``baseline_metrics`` for the previous model on the
+            same data.
 
     Example:
         >>> metric_value({"metrics": {"auc": {"value": 0.8}}}, "auc")
@@ -222,7 +224,7 @@ def metric_value(run: Json, metric: str | None, of: str = "metrics") -> float | 
 
 
 def ratio(score: float | None, limit: float | None) -> float | None:
-    """A score in multiples of its limit; None where there is no score or no limit above 0.
+    """A score in multiples of its limit; None without a score or a limit above 0.
 
     Example:
         >>> ratio(0.6, 0.3), ratio(0.6, None), ratio(None, 0.3)
@@ -232,7 +234,7 @@ def ratio(score: float | None, limit: float | None) -> float | None:
 
 
 def worst_first(scores: Iterable[Json]) -> list[Json]:
-    """Features' scores by verdict, then by how far each is up its limit.
+    """Features' scores, sorted by verdict, then by the score relative to its limit.
 
     Example:
         >>> ok = {"feature": "a", "verdict": "OK", "score": 0.2, "threshold": 0.3}
@@ -251,7 +253,7 @@ def worst_first(scores: Iterable[Json]) -> list[Json]:
 
 
 def drift_words(drift: Json) -> str:
-    r"""How much of the data drifted, from what, and which feature most.
+    r"""How many features drifted, from which data, and which feature drifted most.
 
     Example:
         >>> score = {"feature": "pH", "verdict": "DRIFT", "score": 0.9, "threshold": 0.3}
@@ -283,11 +285,11 @@ def drift_words(drift: Json) -> str:
 
 
 def farthest(scores: Iterable[Json], limit: int = 3) -> tuple[str, ...]:
-    r"""The features that drifted farthest, a sentence each.
+    r"""The features that drifted farthest, with a sentence for each.
 
     Args:
-        scores: Of a drift report.
-        limit: How many to tell at most.
+        scores: The scores of a drift report.
+        limit: The most features to describe.
 
     Example:
         >>> score = {"feature": "pH", "verdict": "DRIFT", "metric": "ks", "score": 0.6,
@@ -318,7 +320,7 @@ def _movement(score: Json, label: str) -> str:
 
 
 def failed_component(run: Json) -> Json | None:
-    """The first component of a run that failed; None if none did.
+    """The first failed component of a run; None if none failed.
 
     Example:
         >>> failed_component({"components": [{"id": "Trainer", "state": "FAILED"}]})["id"]
@@ -328,7 +330,7 @@ def failed_component(run: Json) -> Json | None:
 
 
 def headline(document: Json) -> str:
-    """Where the pipeline stands, in one sentence: what became of its latest run.
+    """The state of the pipeline in one sentence: the result of its latest run.
 
     Args:
         document: A history.
@@ -352,7 +354,7 @@ def headline(document: Json) -> str:
         return _failure(run)
     if ending in ("running", "died"):
         done = sum(part["state"] in ("COMPLETE", "CACHED") for part in run["components"])
-        # Documents of older versions do not say what became of the process.
+        # Documents of older versions do not record the state of the process.
         how = {
             ALIVE: "is running",
             ENDED: "died, its process having ended without a result",
@@ -387,7 +389,7 @@ def _failure(run: Json) -> str:
 
 
 def trains(runs: Sequence[Json]) -> bool:
-    """Whether the pipeline trains models: some run has one.
+    """Whether the pipeline trains models, that is, some run has one.
 
     Example:
         >>> trains([{"model": None}, {"model": {"id": 9}}])
@@ -397,12 +399,12 @@ def trains(runs: Sequence[Json]) -> bool:
 
 
 def in_production(runs: Sequence[Json]) -> int | None:
-    """Index of the run whose model is in production: of the last push, the first run with it.
+    """Index of the run whose model is in production: the first run with the last pushed model.
 
-    A run that took the push from the cache names the folder of an earlier one.
+    A run that took the push from the cache names the folder of an earlier push.
 
     Returns:
-        None where no model was ever pushed.
+        The index; None if no model was ever pushed.
 
     Example:
         >>> in_production([{"pushed": None}, {"pushed": "serving/1"}, {"pushed": "serving/1"}])

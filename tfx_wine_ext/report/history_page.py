@@ -1,4 +1,4 @@
-"""The page of a pipeline's history: where it stands, its runs, and what moved between them."""
+"""The page of a pipeline's history: its state, its runs, and what changed between them."""
 
 from __future__ import annotations
 
@@ -23,25 +23,25 @@ from tfx_wine_ext.report.unread import unread_sentences
 
 Json = Mapping[str, Any]
 
-# Runs whose details are on the page: about 12 kB each. The plot and the strips hold all runs.
+# Number of runs with details, which take about 12 kB each. The plot and strips show all runs.
 DETAILED_RUNS = 50
-# Features that are shown before "show all", in the strips and in a run's table.
+# Number of features shown before "show all", in the strips and in a run's table.
 FIRST_FEATURES = 12
-# Metrics that have a plot, the chosen one first.
+# Number of metrics with a plot, the chosen one first.
 _METRICS = 12
 _ERROR_LIMIT = 4000
-# All runs are on one sheet, which has room for so many labels.
+# All runs are on one sheet, which has room for this many labels.
 _TICKS_ON_PAPER = 10
-# Characters of a feature's value, such as its most frequent category.
+# Most characters of a feature's value, such as its most frequent category.
 _VALUE_LIMIT = 30
-# Characters of a feature's name beside its strip, which has one line.
+# Most characters of a feature's name beside its strip, on one line.
 _STRIP_LIMIT = 18
-# Parts of one setting that are told.
+# Most parts of one setting that are described.
 _PARTS = 12
-# Sentences below the headline.
+# Most sentences below the headline.
 _REASONS = 4
-# Reasons of the drift report that the headline says anyway; in reports of earlier releases, which
-# have no kinds, the sentences.
+# Kinds of the drift report's reasons that the headline already states. Reports of earlier releases
+# have no kinds; for them, the sentences.
 _SAID_KINDS = ("share", "warned", "no_baseline")
 _SAID = re.compile(r"\d+ of \d+ features drifted( or came near it)?|there is no baseline")
 _PER_RUN = ("scores", "limits", "verdicts", "metrics", "by_chance")
@@ -49,7 +49,7 @@ _PER_RUN = ("scores", "limits", "verdicts", "metrics", "by_chance")
 
 @dataclasses.dataclass(frozen=True)
 class Metric:
-    """One metric over the runs, as the page shows it."""
+    """One metric over the runs on the page."""
 
     name: str
     label: str
@@ -58,7 +58,7 @@ class Metric:
 
 @dataclasses.dataclass(frozen=True)
 class Feature:
-    """One feature over the runs, as the page shows it."""
+    """One feature over the runs on the page."""
 
     name: str
     label: str
@@ -67,7 +67,7 @@ class Feature:
 
 @dataclasses.dataclass(frozen=True)
 class Score:
-    """What became of one feature in one run."""
+    """The result for one feature in one run."""
 
     name: str
     verdict: str
@@ -83,7 +83,7 @@ class Score:
 
 @dataclasses.dataclass(frozen=True)
 class Change:
-    """One metric before and after, and of the model before on the data after."""
+    """One metric before and after, and for the previous model on the new data."""
 
     name: str
     label: str
@@ -105,27 +105,27 @@ class Setting:
 
 @dataclasses.dataclass(frozen=True)
 class RunView:
-    """One run, as the page shows it.
+    """One run on the page.
 
     Args:
-        run: The document's.
-        detailed: Whether its details are on the page.
+        run: The run in the document.
+        detailed: Whether the page shows its details.
         outcome: A key of `OUTCOMES`.
-        title: Its number, when it began, its span and what became of it, in one line.
+        title: Its number, start, span and result in one line.
         measured: The chosen metric and its change; empty without one.
         drifted: How much of its data drifted; empty without a report.
-        reasons: What else the report gives as reasons.
-        moved: What moved since the run before; None for the first one.
-        scores: Its features by its drift report, worst first; without one, as `compared`.
-        compared: Its features by the statistics of it and the run before, where `scores` are of a
-            drift report that compares with other data.
-        changes: Its metrics.
-        settings: What changed of the settings since the run before.
-        errors: Name and error of each component that has one.
-        seconds: Of all components together.
-        longest: Of the slowest one; 1 where no time is known.
-        report_link: Address of its drift report, if that is a page on this machine.
-        unread: What could not be read of its files, in words.
+        reasons: The other reasons in the report.
+        moved: What changed since the previous run; None for the first run.
+        scores: The scores in its drift report, worst first; without a report, as `compared`.
+        compared: Scores from the statistics of this run and the previous one, if the drift report
+            of `scores` compares with other data.
+        changes: The changes of its metrics.
+        settings: The settings that changed since the previous run.
+        errors: Name and error of each component that has an error.
+        seconds: Time of all components together.
+        longest: Time of the slowest component; 1 if no time is known.
+        report_link: Address of its drift report, if the report is a page on this machine.
+        unread: Sentences about its files that could not be read.
     """
 
     run: Json
@@ -148,11 +148,11 @@ class RunView:
 
 
 def render_history_page(document: Json) -> str:
-    """Makes the page of a pipeline's history: one HTML file that needs nothing else.
+    """Renders a pipeline's history as one self-contained HTML file.
 
-    It works offline, without JavaScript and on paper. The plot and the strips hold all runs (about
-    0.4 kB for each, with 12 features), and the last 50 runs have their details (about 12 kB each).
-    Names and values are escaped, and cannot reorder what is around them.
+    It works offline, without JavaScript and on paper. The plot and the strips show all runs (about
+    0.4 kB for each, with 12 features), and the last 50 runs have details (about 12 kB each). Names
+    and values are escaped and cannot reorder the surrounding text.
 
     Args:
         document: The history, as `tfx_wine_ext.lineage.history.history_document` makes it or
@@ -162,9 +162,9 @@ def render_history_page(document: Json) -> str:
         The page; write it as UTF-8.
 
     Raises:
-        TypeError: `document` is no mapping.
-        ValueError: Something else than expected stands at some place of it, which the message
-            names, or its parts do not belong together.
+        TypeError: `document` is not a mapping.
+        ValueError: `document` has an unexpected value, whose place the message names, or its parts
+            do not belong together.
 
     Example:
         >>> page = render_history_page({
@@ -228,7 +228,7 @@ def render_history_page(document: Json) -> str:
 
 
 def _terms(views: Sequence[RunView], measured: Sequence[str]) -> dict[str, Term]:
-    """What is known of the metrics that the page names: those of drift, and of evaluations."""
+    """The glossary of the metrics on the page: those of drift and of evaluations."""
     scores = [score for view in views for score in (*view.scores, *view.compared)]
     return terms(drift=[score.metric_name for score in scores], evaluation=measured)
 
@@ -272,7 +272,7 @@ def _check(document: Json) -> None:
 
 
 def _metric_names(document: Json) -> list[str]:
-    """Metrics that any run has: the chosen one first, counts last, else as the runs have them."""
+    """Metrics of any run: the chosen one first, counts last, others in the runs' order."""
     found = dict.fromkeys(name for run in document["runs"] for name in run["metrics"])
     main = document["metric"]
     return sorted(found, key=lambda name: (name != main, name in COUNTS))
@@ -292,7 +292,7 @@ def _start(run: Json) -> str:
 
 
 def _reasons(document: Json, outcome: str) -> tuple[str, ...]:
-    """What to say below the headline of the latest run: only what the headline does not say."""
+    """Sentences below the headline of the latest run that do not repeat the headline."""
     run, moved = document["runs"][-1], document["moved"]
     if outcome == "stopped":
         return (*_other_reasons(run), *explain.farthest(run["drift"]["scores"]))[:_REASONS]
@@ -302,7 +302,7 @@ def _reasons(document: Json, outcome: str) -> tuple[str, ...]:
 
 
 def _other_reasons(run: Json) -> tuple[str, ...]:
-    """Reasons of a run's drift report that the sentence about it does not say."""
+    """Reasons in a run's drift report that the sentence about it does not state."""
     if not run["drift"]:
         return ()
     reasons, kinds = run["drift"]["reasons"], run["drift"].get("reason_kinds", ())
@@ -394,7 +394,7 @@ def _score(score: Json) -> Score:
 
 
 def _settings(moved: Json) -> Iterator[Setting]:
-    """Settings that changed; of those that are JSON, only the parts that did."""
+    """Settings that changed; for settings in JSON, only the changed parts."""
     for item in moved["settings"]:
         name = f"{item['component']}.{item['parameter']}"
         before, after = (dict(_leaves(_parsed(item[side]))) for side in ("before", "after"))
@@ -422,7 +422,7 @@ def _parsed(value: Any) -> Any:
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """The parts of a JSON value that hold no other parts, by their paths."""
+    """The innermost parts of a JSON value, by their paths."""
     if isinstance(value, Mapping) and value:
         for key, part in value.items():
             yield from _leaves(part, f"{path}.{key}")
@@ -474,17 +474,17 @@ def _shown(value: Any, limit: int = SENTENCE_LIMIT) -> str:
         return "—"
     if documents.number(value) is None:
         return number(value)
-    if isinstance(value, int):  # Of more digits than a float can have.
+    if isinstance(value, int):  # It has more digits than a float can have.
         return documents.described(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return visible(text, limit)
 
 
 def _link(path: str | None) -> str | None:
-    """Address of a page on this machine; None for what is not the absolute path of one.
+    """Address of a page on this machine; None unless the text is the absolute path of a page.
 
-    The scheme is ours, so that no text from data can be an address that runs or asks for something;
-    two slashes would begin the name of a host.
+    The code adds the scheme, so that no text from data can be an address that runs code or sends a
+    request. Two slashes would begin a host name.
     """
     if path is None or not re.fullmatch(r"/(?!/)[^\x00-\x1f\\]*\.html", path):
         return None

@@ -1,7 +1,7 @@
-"""Geometry of the page of a history: every row of it has one place per run, and the same axis.
+"""Geometry of the history page: each row has one place per run, and all rows share an axis.
 
-As in `plots`, shapes are drawn in a box that is stretched to the width of the page (here one unit
-wide per run), and marks and texts are placed in percent beside it.
+As in `plots`, shapes are drawn in a box that is stretched to the width of the page (here with one
+unit per run). Marks and texts are placed in percent beside it.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from tfx_wine_ext.report.text import number
 
 Json = Mapping[str, Any]
 
-# Up to so many runs, each has a column wide enough for a number in its cells.
+# Up to this number of runs, each has a column that is wide enough for numbers.
 FEW = 16
-# Widths of a column in CSS pixels: what fits a mark and a number, and a mark alone.
+# Widths of a column in CSS pixels: for a mark and a number, and for a mark alone.
 _WIDE, _NARROW = 54, 16
-# Steps of the strips' colours: up to these multiples of the limit; the last one goes on.
+# Upper ends of the strips' colours in multiples of the limit; the last colour has no end.
 _BELOW = (0.25, 0.5, 0.75)
 _BEYOND = (2.0, 4.0)
 _TIMES = "\u00d7"
@@ -36,9 +36,9 @@ class Point:
 
     Args:
         at: Place in percent of the width.
-        height: Place in percent from the top; None where the run has no value.
-        kind: What mark.
-        beside: It stands beside a text, which has the middle.
+        height: Place in percent from the top; None if the run has no value.
+        kind: The kind of mark.
+        beside: Whether it is beside a text, which takes the middle.
     """
 
     at: float
@@ -52,14 +52,14 @@ class MetricPlot:
     """One metric over the runs.
 
     Args:
-        line: SVG path through the values of neighbours; None where no two neighbours have one.
-        intervals: SVG path of the intervals; None where none is known.
-        baselines: SVG path of a dash at what the model before had on the same data, and of the way
-            from there to the run's value; None where none is known.
+        line: SVG path through the values of neighbours; None if no two neighbours have values.
+        intervals: SVG path of the intervals; None if none is known.
+        baselines: SVG path of a dash at the previous model's value on the same data, and of a line
+            from there to the run's value; None if none is known.
         points: A mark for each run.
         ticks: Values, by height in percent from the top.
-        values: Of each run, as text: ``value`` or ``value (low to high)``, and what the model
-            before had; empty where it has none; joined by ``|``.
+        values: Texts of the runs, joined by ``|``: ``value`` or ``value (low to high)``, and the
+            previous model's value; empty for a run without a value.
     """
 
     line: str | None
@@ -76,12 +76,12 @@ class Strip:
 
     Args:
         fills: SVG paths of the cells by colour: the level, and its cells.
-        beyond: SVG path that marks the cells at or over their limit; None where there are none.
-        none: SVG path of a dash in each run without a report; None where all have one.
+        beyond: SVG path that marks the cells at or over their limit; None if there are none.
+        none: SVG path of a dash in each run without a report; None if all runs have a report.
         points: Marks of verdicts other than OK.
-        texts: Multiples of the limit, where there is room for them.
-        cells: Of each run, what the page says of it: code of the verdict, metric, score and limit,
-            separated by ``;``, joined by ``|``; empty where there is no report.
+        texts: Multiples of the limit, if there is room for them.
+        cells: Descriptions of the runs, joined by ``|``: code of the verdict, metric, score and
+            limit, separated by ``;``; empty for a run without a report.
     """
 
     fills: tuple[tuple[str, str], ...]
@@ -94,15 +94,15 @@ class Strip:
 
 @dataclasses.dataclass(frozen=True)
 class Tick:
-    """What stands below a run on the axis.
+    """The label of a run on the axis.
 
     Args:
         at: Place in percent of the width.
-        number: Of the run.
-        day: When it began, as ``25 Nov``; empty where that is unknown or there is no room.
-        hour: ``02:23``; likewise.
-        text_at: Place of the texts.
-        anchor: SVG's text-anchor of them.
+        number: The number of the run.
+        day: When it began, as ``25 Nov``; empty if that is unknown or there is no room.
+        hour: The time, as ``02:23``; likewise.
+        text_at: The place of the texts.
+        anchor: SVG's text-anchor of the texts.
     """
 
     at: float
@@ -114,7 +114,7 @@ class Tick:
 
 
 def column_width(runs: int) -> int:
-    """Least width of a run's column in CSS pixels, from which on the chart scrolls.
+    """Least width of a run's column in CSS pixels, below which the chart scrolls instead.
 
     Example:
         >>> column_width(5), column_width(200)
@@ -124,7 +124,7 @@ def column_width(runs: int) -> int:
 
 
 def place(index: int, runs: int) -> float:
-    """Middle of a run's column, in percent of the width.
+    """The middle of a run's column, in percent of the width.
 
     Example:
         >>> place(0, 4), place(3, 4)
@@ -139,10 +139,10 @@ def metric_plot(
     """Lays out one metric.
 
     Args:
-        values: Of each run: ``value``, and ``lower`` and ``upper`` or None; None for a run
-            without it.
-        kinds: Mark of each run.
-        baselines: For each run what the model before had on the same data, or None.
+        values: For each run its ``value``, and ``lower`` and ``upper`` or None; None for a run
+            without the metric.
+        kinds: The mark of each run.
+        baselines: For each run the previous model's value on the same data, or None.
 
     Example:
         >>> plot = metric_plot([{"value": 0.4, "lower": None, "upper": None}, None], ["ok", "bad"],
@@ -161,7 +161,7 @@ def metric_plot(
     low, high, ticks = _axis(found)
 
     def height(value: float) -> float:
-        # Halves, as the difference of two floats may be too large for a float.
+        # Halves, because the difference of two floats may be too large for a float.
         share = (high / 2 - value / 2) / (high / 2 - low / 2)
         return round(HEIGHT * min(max(share, 0.0), 1.0), 1)
 
@@ -202,7 +202,7 @@ def metric_plot(
 
 
 def _axis(values: Sequence[float]) -> tuple[float, float, list[tuple[float, str]]]:
-    """Ends of an axis that holds the values with some room, and its round ticks."""
+    """Ends of an axis with some room around the values, and its round ticks."""
     low, high = min(values, default=0.0), max(values, default=1.0)
     span = high - low
     if not math.isfinite(span):
@@ -215,15 +215,15 @@ def _axis(values: Sequence[float]) -> tuple[float, float, list[tuple[float, str]
     ticks = [first * step + i * step for i in range(int((high - first * step) / step) + 1)]
     digits = max(1, math.floor(math.log10(max(map(abs, (low, high))))) - math.floor(
         math.log10(step)) + 1)  # fmt: skip
-    # What is zero but for the rounding of floats is zero.
+    # A tick that differs from zero only by rounding is zero.
     return low, high, [(t, number(t if abs(t) > step / 1e6 else 0.0, digits)) for t in ticks]
 
 
 def level(verdict: str | None, multiple: float | None) -> str | None:
-    """Colour of a cell: of its verdict, and the deeper the nearer to its limit or the farther up.
+    """Colour of a cell: that of its verdict, deeper the larger the score relative to its limit.
 
     Returns:
-        ``ok1`` to ``ok4`` (from a quarter of the limit to the whole), ``warn``, ``open``,
+        ``ok1`` to ``ok4`` (from a quarter of the limit to the limit), ``warn``, ``open``,
         ``drift1`` to ``drift3`` (up to twice the limit, four times, more), or None for no fill.
 
     Example:
@@ -233,13 +233,13 @@ def level(verdict: str | None, multiple: float | None) -> str | None:
     if verdict == "OK":
         return f"ok{1 + sum((multiple or 0.0) > step for step in _BELOW)}"
     if verdict == "DRIFT":
-        # Without a number, as where the column is gone, in the middle.
+        # The middle colour if there is no number, for example because the column is gone.
         return "drift2" if multiple is None else f"drift{1 + sum(multiple > s for s in _BEYOND)}"
     return {"WARN": "warn", "INCONCLUSIVE": "open"}.get(verdict or "")
 
 
 def multiple_text(multiple: float) -> str:
-    r"""A multiple of a limit, in four characters at most.
+    r"""A multiple of a limit, in at most four characters.
 
     Example:
         >>> [multiple_text(x).replace("\u00d7", "x") for x in (0.04, 0.99, 1.54, 23.4, 1e9)]
@@ -249,7 +249,7 @@ def multiple_text(multiple: float) -> str:
         return f">99{_TIMES}"
     if multiple >= 9.95:
         return f"{multiple:.0f}{_TIMES}"
-    # Never rounded up to the limit.
+    # A value below the limit is never rounded up to it.
     shown = f"{min(multiple, 0.9) if multiple < 1 else multiple:.1f}"
     return f"{'0' if shown == '0.0' else shown}{_TIMES}"
 
@@ -278,8 +278,8 @@ def strip(feature: Json) -> Strip:
             continue
         score, limit, metric = (feature[key][i] for key in ("scores", "limits", "metrics"))
         multiple = ratio(score, limit)
-        # What chance makes is not shown as a difference. Reports of earlier releases do not say
-        # so, but a metric beyond its limit is OK for no other reason.
+        # Differences that chance explains are not shown. Reports of earlier releases do not record
+        # them, but a metric beyond its limit is OK for no other reason.
         by_chance = "by_chance" in feature and feature["by_chance"][i]
         if verdict == "OK" and multiple is not None and (by_chance or multiple >= 1):
             multiple = None
@@ -309,13 +309,13 @@ def _cell(verdict: str, metric: str | None, score: float | None, limit: float | 
     if metric is None or score is None:
         return said
     texts = label_of(metric), metric_number(metric, score)
-    # Both marks are the separators of what the script reads.
+    # Both characters are separators in the text that the script reads.
     said = ";".join([said, *(text.replace(";", ",").replace("|", "/") for text in texts)])
     return said if limit is None else f"{said};{metric_number(metric, limit)}"
 
 
 def ticks(runs: Sequence[Json]) -> tuple[Tick, ...]:
-    """What stands on the axis: every run where there is room, or every second, fifth, tenth...
+    """Ticks of the axis: every run if there is room, or every second, fifth, tenth...
 
     The latest run always has its tick.
 
@@ -329,20 +329,20 @@ def ticks(runs: Sequence[Json]) -> tuple[Tick, ...]:
     found = []
     for i in range(last % every, len(runs), every):
         at = place(i, len(runs))
-        # A narrow column's texts would be cut off at the end of the chart.
+        # Texts of a narrow column would be cut off at the end of the chart.
         where = (100.0, "end") if i == last and every > 1 else (at, "middle")
         found.append(Tick(at, str(runs[i]["number"]), *_moment(runs[i]["started"]), *where))
     if every > 1 and last % every * column_width(len(runs)) < 25:
-        found = found[1:]  # Neither at its beginning.
+        found = found[1:]  # Nor at the beginning of the chart.
     return tuple(found)
 
 
 def _moment(iso: str | None) -> tuple[str, str]:
-    """Day and hour; empty texts for what is no time."""
+    """Day and hour; empty texts if the text is no time."""
     try:
         time = datetime.datetime.fromisoformat((iso or "").replace("Z", "+00:00"))
     except ValueError:
         return "", ""
-    # Not strftime, whose names of months depend on the locale.
+    # Not strftime, whose month names depend on the locale.
     names = "JanFebMarAprMayJunJulAugSepOctNovDec"
     return f"{time.day} {names[3 * time.month - 3 : 3 * time.month]}", f"{time:%H:%M}"

@@ -1,4 +1,4 @@
-"""What all pages share: templates that escape, one style, no request to any address."""
+"""Code that all pages share: templates that escape, one style, and no request to any address."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from markupsafe import Markup
 
 from tfx_wine_ext.report import text
 
-# Names and values are cut to these for display; the whole stands in an expansion.
+# Names and values are cut to these lengths for display; an expansion shows them whole.
 NAME_LIMIT = 80
 SENTENCE_LIMIT = 400
-# Labels of features, two lines beside a small plot at most; the whole is in their title, too.
+# Labels of features take at most two lines beside a small plot; their title shows the whole name.
 FEATURE_LIMIT, TITLE_LIMIT = 48, 1000
 
 
@@ -30,14 +30,14 @@ def render(
 ) -> str:
     """Renders a page: templates/`template`, which extends base.html.
 
-    Everything in `context` is escaped. Style and script stand in the page, and its
-    Content-Security-Policy allows just these two, by their hashes, and no request at all.
+    Everything in `context` is escaped. The page contains its style and script. Its
+    Content-Security-Policy allows only these two, by their hashes, and no request.
 
     Args:
-        template: Name of a file in templates/.
+        template: The name of a file in templates/.
         styles: Files in templates/ that make up the page's style, in this order.
         script_file: File in templates/ that is the page's script.
-        context: What the template reads. A name that is missing is an error.
+        context: The values that the template reads. A missing name is an error.
 
     Returns:
         A whole HTML document; write it as UTF-8.
@@ -60,7 +60,7 @@ def render(
     )  # fmt: skip
 
 
-# What a browser would break at its hyphens: negative numbers, exponents, dates.
+# Text that a browser would break at a hyphen: negative numbers, exponents, dates.
 _HYPHENATED = re.compile("([+-]?\\d[\\d.,:-]*(?:e[+-]?\\d+)?(?:\u00a0[\\w.:]+)?)")
 
 
@@ -109,7 +109,7 @@ def _environment() -> jinja2.Environment:
 
 @functools.cache
 def _asset(name: str) -> Markup:
-    """A file of this package's own, which is not escaped."""
+    """A file of this package, which is not escaped."""
     loader = _environment().loader
     assert loader is not None
     return Markup(loader.get_source(_environment(), name)[0])

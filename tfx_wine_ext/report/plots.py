@@ -1,7 +1,7 @@
 """Geometry of the plots: from histograms to SVG paths, drawn by templates/plots.html.
 
-A plot is as wide as its place on the page, and its letters keep their size: shapes are drawn in
-a box of 1000 x 100 units that is stretched, texts are placed in percent beside it.
+A plot is as wide as its place on the page, and its letters keep their size: shapes are drawn in a
+box of 1000 x 100 units that is stretched, and texts are placed in percent beside it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from tfx_wine_ext.report.quantity import Quantity
 from tfx_wine_ext.report.text import count, labels, number, percent, visible
 
 WIDTH, HEIGHT = 1000, 100
-# Share of the width of a bar for what lies beyond the plotted range.
+# Share of the width that a bar for values beyond the plotted range takes.
 _TAIL = 0.07
-# Characters of a category; the whole is in its title.
+# Characters of a category; its title shows the whole text.
 VALUE_LIMIT = 60
-# Of a value of which 5 are expected, chance leaves out all in 1 of 150 samples.
+# If 5 of a value are expected, chance leaves all of them out in 1 of 150 samples.
 _EXPECTED = 5
 
 
@@ -29,7 +29,7 @@ class Label:
 
     Args:
         at: Place in percent of the width (or height).
-        text: What it says.
+        text: The text.
         anchor: SVG's text-anchor.
     """
 
@@ -40,14 +40,14 @@ class Label:
 
 @dataclasses.dataclass(frozen=True)
 class NumericPlot:
-    """Two distributions of numbers over one axis.
+    """Two distributions of numbers on one axis.
 
     Args:
-        baseline: SVG path of the baseline's shares; None where there is none.
-        current: The same of the current data.
+        baseline: SVG path of the baseline's shares; None if there is no baseline.
+        current: The same for the current data.
         grid: Shares, by height in percent from the top.
         ticks: Values, by place in percent.
-        dividers: Places in percent where the axis ends and what lies beyond it begins.
+        dividers: Places in percent between the axis and the values beyond it.
         description: The plot in words.
     """
 
@@ -64,12 +64,12 @@ class CategoryRow:
     """One value of a categorical column.
 
     Args:
-        label: The value, fit to be shown.
-        baseline: Its share of the baseline's values, 0 to 1; None where there is no baseline.
-        current: Its share of the current values; None where they lack the column.
-        is_other: It stands for all values that have no row of their own.
-        whole: The whole value where the label is cut, else None.
-        turn: `new` or `gone` where one side lacks the value, and chance does not explain it.
+        label: The value as a displayable text.
+        baseline: Its share of the baseline's values, 0 to 1; None if there is no baseline.
+        current: Its share of the current values; None if they lack the column.
+        is_other: Whether the row represents all values without their own row.
+        whole: The whole value if the label is cut, else None.
+        turn: `new` or `gone` if one side lacks the value and chance does not explain this.
     """
 
     label: str
@@ -89,7 +89,7 @@ def nice_step(span: float, steps: int) -> float:
     """
     size = 10.0 ** math.floor(math.log10(span / steps))
     factor = next(f for f in (1, 2, 5, 10, 20) if span / (f * size) <= steps)
-    # Division, since 2 * 10.0 ** -3 is not the float nearest to 0.002.
+    # Division, because 2 * 10.0 ** -3 is not the float nearest to 0.002.
     return factor * size if size >= 1 else factor / round(1 / size)
 
 
@@ -97,10 +97,10 @@ def numeric_plot(histogram: Mapping[str, Any], quantity: Quantity | None = None)
     """Lays out a numeric histogram.
 
     Args:
-        histogram: ``edges`` of the bins, the counts in them of ``baseline`` and ``current``, and
-            what lies ``below`` and ``above`` them; ``integers`` where bins may stand for single
+        histogram: ``edges`` of the bins, the counts of ``baseline`` and ``current`` in them, and
+            the counts ``below`` and ``above``. If it has ``integers``, bins may represent single
             whole numbers, which are drawn as pairs of bars.
-        quantity: What the values are; plain numbers if None.
+        quantity: The kind of the values. Default: None, plain numbers.
 
     Example:
         >>> plot = numeric_plot({"kind": "numeric", "edges": [0.0, 1.0, 2.0], "baseline": [3, 1],
@@ -144,7 +144,7 @@ def numeric_plot(histogram: Mapping[str, Any], quantity: Quantity | None = None)
 
 @dataclasses.dataclass(frozen=True)
 class _Axis:
-    """The values from `low` to `high`, between bars for what lies beyond, if anything does."""
+    """The scale from `low` to `high`, with bars at the ends if any values lie beyond."""
 
     low: float
     high: float
@@ -153,21 +153,21 @@ class _Axis:
     quantity: Quantity
 
     def place(self, value: float) -> float:
-        """Where a value is, 0 to 1 of the width."""
+        """The place of a value, 0 to 1 of the width."""
         start = _TAIL if self.below else 0.0
         end = 1 - (_TAIL if self.above else 0.0)
-        # Quarters, as the difference of two floats may be too large for a float.
+        # Quarters, because the difference of two floats may be too large for a float.
         span = self.high / 4 - self.low / 4
         return start + (end - start) * ((value / 4 - self.low / 4) / span if span else 0.5)
 
     def labels(self, ticks: Sequence[tuple[float, str]]) -> tuple[Label, ...]:
-        """Labels of values, and of the ends where there is something beyond."""
+        """Labels of values, and of an end if values lie beyond it."""
         below = f"< {self.quantity.text(self.low)}" if self.below else ""
         above = f"> {self.quantity.text(self.high)}" if self.above else ""
         labels = []
         for value, text in ticks:
             place = self.place(value)
-            # A character is 2 % of the width of a telephone; a tick's own half needs room too.
+            # A character takes 2 % of a phone's width; half of a tick's label needs room too.
             room = max(3, len(text) / 2 + 1)
             start, end = (0.02 * (len(end) + room) if end else 0.0 for end in (below, above))
             if start <= place <= 1 - end:
@@ -180,7 +180,7 @@ class _Axis:
 
     @property
     def dividers(self) -> tuple[float, ...]:
-        """Where the axis ends and what lies beyond begins, in percent."""
+        """Places in percent between the axis and the values beyond it."""
         ends = ((self.below, 100 * _TAIL), (self.above, 100 * (1 - _TAIL)))
         return tuple(round(at, 2) for shown, at in ends if shown)
 
@@ -206,7 +206,7 @@ def _numeric_path(
 
 
 def side_shares(histogram: Mapping[str, Any], side: str) -> list[float] | None:
-    """The shares of one side of a numeric histogram: below it, in each bin, above it.
+    """The shares of one side of a numeric histogram: below the bins, in each bin, and above.
 
     Example:
         >>> side_shares({"baseline": [1, 2], "below": [1, 0], "above": [0, 0]}, "baseline")
@@ -222,14 +222,14 @@ def side_shares(histogram: Mapping[str, Any], side: str) -> list[float] | None:
 
 
 def has_single_values(histogram: Mapping[str, Any]) -> bool:
-    """Whether each bin of a numeric histogram stands for one whole number."""
+    """Whether each bin of a numeric histogram represents one whole number."""
     edges = histogram["edges"]
     narrow = all(b - a <= 1.0001 for a, b in zip(edges, edges[1:]))
     return bool(histogram["integers"]) and narrow
 
 
 def bin_value(left: float, right: float) -> int:
-    """The whole number that a bin of a numeric histogram stands for.
+    """The whole number that a bin of a numeric histogram represents.
 
     Example:
         >>> bin_value(2.5, 3.5), bin_value(3.0, 4.0)
@@ -240,11 +240,11 @@ def bin_value(left: float, right: float) -> int:
 
 
 def category_rows(histogram: Mapping[str, Any], is_exact: bool = True) -> tuple[CategoryRow, ...]:
-    """Lays out a categorical histogram: a row for each value, and one for all others.
+    """Lays out a categorical histogram: a row for each value, and a row for all others.
 
     Args:
-        histogram: Of values, how often each side has them, and what is left as ``other``.
-        is_exact: Whether a side that counts none has none.
+        histogram: The values, their counts on each side, and the remaining counts as ``other``.
+        is_exact: Whether a count of 0 means that the side does not have the value.
 
     Example:
         >>> red, _, others = category_rows({"kind": "categorical", "values": ["red", ""],
@@ -278,20 +278,20 @@ def category_rows(histogram: Mapping[str, Any], is_exact: bool = True) -> tuple[
 
 
 def _turn(old: float | None, new: float | None, totals: Sequence[float]) -> str:
-    """Whether a value is new or gone: of one side so many would be expected on the other."""
+    """Whether a value is new or gone: the side that lacks it would be expected to have it."""
     if old == 0 and new and new * totals[0] >= _EXPECTED:
         return "new"
     return "gone" if new == 0 and old and old * totals[1] >= _EXPECTED else ""
 
 
 def category_paths(rows: Sequence[CategoryRow]) -> tuple[str | None, str | None]:
-    """The rows as pairs of upright bars, small beside the name: baseline's path and current's.
+    """Paths of small pairs of upright bars beside the name: the baseline's and the current one.
 
     Example:
         >>> category_paths([CategoryRow("red", 0.5, None)])
         ('M100 100V0H900V100Z', None)
     """
-    # All others together would make the rest invisible.
+    # A bar for all other values would make the rest too small to see.
     rows = [row for row in rows if not row.is_other]
     sides = [[row.baseline for row in rows], [row.current for row in rows]]
     top = max((share for side in sides for share in side if share is not None), default=0) or 1.0
@@ -313,7 +313,7 @@ def _number(value: float) -> str:
 
 
 def _bar(left: float, right: float, y: float, slot: tuple[int, int]) -> str:
-    """One bar of a group of `slot[1]`, the `slot[0]`-th, between `left` and `right`."""
+    """The `slot[0]`-th bar in a group of `slot[1]`, between `left` and `right`."""
     position, members = slot
     width = 0.8 * (right - left) / members
     start = left + 0.1 * (right - left) + position * width
@@ -343,12 +343,12 @@ def _round_ticks(edges: Sequence[float]) -> list[tuple[float, str]]:
         ]
         texts = _distinct_texts(values, step)
         if max(map(len, texts), default=0) <= 5:
-            break  # On a telephone, longer ones than these have room for fewer.
+            break  # On a phone, there is room for fewer if they are longer.
     return list(zip(values, texts))
 
 
 def _distinct_texts(values: Sequence[float], step: float) -> list[str]:
-    """Numbers with just the digits that tell one from the next."""
+    """Numbers with just enough digits to distinguish each from the next."""
     largest = max(map(abs, values), default=0.0) or step
     digits = max(1, math.floor(math.log10(largest)) - math.floor(math.log10(step)) + 1)
     if largest < 1e7:
@@ -357,7 +357,7 @@ def _distinct_texts(values: Sequence[float], step: float) -> list[str]:
 
 
 def _value_ticks(edges: Sequence[float]) -> list[tuple[float, str]]:
-    """A tick below each pair of bars, or below every second, third... where they are many."""
+    """A tick below each pair of bars, or below every second, third... if there are many."""
     every = math.ceil((len(edges) - 1) / 10)
     return [
         ((left + right) / 2, number(bin_value(left, right)))

@@ -1,4 +1,4 @@
-"""Numbers of a column as people read them: dates in days, times with their unit."""
+"""Readable numbers of a column: dates in days, times with their unit."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from tfx_wine_ext.report.text import NO_BREAK, number, pair
 
-# Microseconds, in which all times are.
+# All times are in microseconds.
 _DAY, _HOUR, _MINUTE, _SECOND = 86_400_000_000, 3_600_000_000, 60_000_000, 1_000_000
 _UNITS = ((_DAY, "days"), (_HOUR, "h"), (_MINUTE, "min"), (_SECOND, "s"), (1_000, "ms"), (1, "µs"))
 _EPOCH = datetime.datetime(1970, 1, 1)
@@ -24,7 +24,7 @@ _MONTH_STEPS = (1, 2, 3, 6, 12, 24, 60, 120, 240, 600, 1200, 2400, 6000, 12000)
 
 @dataclasses.dataclass(frozen=True)
 class Quantity:
-    """What the numbers of a column are.
+    """The kind of a column's numbers.
 
     Args:
         time: `date` or `timestamp` (microseconds since 1970), `time` of day or `duration`
@@ -39,15 +39,15 @@ class Quantity:
 
     @property
     def is_calendar(self) -> bool:
-        """Whether the values are days or moments, of which a sum or a multiple means nothing."""
+        """Whether the values are days or moments, whose sums and multiples mean nothing."""
         return self.time in ("date", "timestamp")
 
     def on_axis(self, low: float, high: float) -> Quantity:
-        """The same for the texts of an axis: moments that are days apart are shown as dates."""
+        """Values as texts of an axis: moments that are days apart are shown as dates."""
         return Quantity("date") if self.time == "timestamp" and high - low > 2 * _DAY else self
 
     def text(self, value: float | None) -> str:
-        """One value."""
+        """One value as text."""
         if value is None or self.time is None:
             return number(value)
         if self.time == "duration":
@@ -55,7 +55,7 @@ class Quantity:
         return self._written(value, "day" if self.time == "date" else "minute")
 
     def pair(self, one: float, other: float) -> tuple[str, str]:
-        """Two values, with what it takes to tell them apart.
+        """Two values as texts that are detailed enough to tell them apart.
 
         Example:
             >>> Quantity("timestamp").pair(0.0, 5e6)
@@ -74,7 +74,7 @@ class Quantity:
         return texts
 
     def amount(self, difference: float | None) -> str:
-        r"""A difference of two values: of dates, days.
+        r"""A difference of two values; a difference of dates is in days.
 
         Example:
             >>> [Quantity("date").amount(x * 3.6e9).replace("\u00a0", " ") for x in (24, 744, 36)]
@@ -87,7 +87,7 @@ class Quantity:
         return f"{shown}{NO_BREAK}{'day' if name == 'days' and shown == '1' else name}"
 
     def ticks(self, low: float, high: float) -> list[tuple[float, str]] | None:
-        """Round values from `low` to `high` for an axis; None for plain numbers, or where none fit.
+        """Round values from `low` to `high` for an axis; None for plain numbers, or if none fit.
 
         Example:
             >>> [text for _, text in Quantity("date").ticks(0, 40 * 86_400_000_000)]
@@ -98,7 +98,7 @@ class Quantity:
         least = _DAY if self.time == "date" else _SECOND
         steps = [step for step in _TIME_STEPS if step >= least]
         if self.time == "duration":
-            # Beyond days in tens and hundreds of them.
+            # Longer steps are tens and hundreds of days.
             steps += [k * 10**e * _DAY for e in range(1, 9) for k in (5, 10, 20)]
         most = 4 if self.time != "timestamp" or high - low > 4 * _DAY else 2
         step = next((each for each in steps if (high - low) / each <= most), None)
@@ -121,7 +121,7 @@ class Quantity:
     def _written(self, value: float, detail: str) -> str:
         try:
             moment = _EPOCH + datetime.timedelta(microseconds=math.floor(value))
-        except (OverflowError, ValueError):  # Beyond the years 1 to 9999.
+        except (OverflowError, ValueError):  # The value is outside the years 1 to 9999.
             return number(value)
         if detail == "day":
             return f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
@@ -134,13 +134,13 @@ class Quantity:
 
 
 def _unit(size: float) -> tuple[int, str]:
-    """The largest unit of which there are at least two; days of which there is one."""
+    """The largest unit that fits at least twice; for days, once suffices."""
     fits = (each for each in _UNITS if size >= each[0] * (1 if each[0] == _DAY else 2))
     return next(fits, _UNITS[-1])
 
 
 def _months(low: float, high: float) -> list[tuple[float, str]] | None:
-    """Firsts of months or of years."""
+    """The first days of months or of years."""
     try:
         ends = [_EPOCH + datetime.timedelta(microseconds=math.floor(x)) for x in (low, high)]
     except (OverflowError, ValueError):

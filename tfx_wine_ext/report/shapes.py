@@ -1,7 +1,7 @@
-"""What the documents are made of from which pages are made: one check, before anything is rendered.
+"""The structure of the documents of pages, which is checked once before anything is rendered.
 
-A page may be made from any file that calls itself a report. Each shape holds what its page reads;
-docs/drift-report.schema.json and docs/lineage.md describe the documents as they are written.
+A page may be rendered from any file that claims to be a report. Each shape contains what its page
+reads; docs/drift-report.schema.json and docs/lineage.md describe the documents as they are written.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tfx_wine_ext.documents import (
 from tfx_wine_ext.drift.ranking import WORST_FIRST
 
 _VERDICT = one_of(*WORST_FIRST)
-# What the numbers of a column may be, all in microseconds.
+# The kinds of times of a column, all in microseconds.
 _TIME = one_of("date", "timestamp", "time", "duration")
 
 
@@ -41,12 +41,12 @@ def _share(value: Any) -> Problem | None:
 
 
 def _number_or_words(value: Any) -> Problem | None:
-    """Checks for what a feature's mean may be: a number, or a category."""
+    """Checks for a feature's mean: a number, or a category."""
     return None if value is None or isinstance(value, str) else number(value)
 
 
 def _histogram(value: Any) -> Problem | None:
-    """Checks for one of the two kinds of histograms, and that its lists are of one length."""
+    """Checks for one of the two kinds of histograms, and that its lists have the same length."""
     found = _HISTOGRAM_KIND(value)
     if found:
         return found
@@ -100,7 +100,7 @@ _NUMBERS = record(dict.fromkeys(_QUARTILES, number))
 
 
 def _statistics(value: Any) -> Problem | None:
-    """Checks the statistics of a side: of numbers all quartiles, or none where there are none."""
+    """Checks the statistics of a side: numbers have all quartiles, or none without values."""
     found = _STATISTICS_FIELDS(value)
     if found or all(value.get(name) is None for name in _QUARTILES):
         return found
@@ -141,7 +141,7 @@ _KNOWN_SETTINGS = record(
 
 
 def _config(value: Any) -> Problem | None:
-    """Checks the settings that a page explains; it shows others as they are."""
+    """Checks the settings that a page explains; the page shows other settings unchanged."""
     return mapping_of(anything)(value) or _KNOWN_SETTINGS(value)
 
 
@@ -219,7 +219,7 @@ WARM_START = record(
         "counts": mapping_of(whole_number),
         "preserves_function": boolean,
     },
-    # Earlier releases verified nothing.
+    # Earlier releases did not verify anything.
     missing={"verified": boolean, "verification": text},
 )
 
@@ -240,7 +240,7 @@ _SCORE = record(
         "before": _number_or_words,
         "after": _number_or_words,
     },
-    # Earlier releases did not say.
+    # Earlier releases did not record it.
     {"time": optional(_TIME), "by_chance": boolean},
 )
 _UNREAD = list_of(

@@ -1,6 +1,6 @@
-"""Names, values and numbers from data, as text that a page can show.
+"""Names, values and numbers from data as text that a page can show.
 
-Nothing here escapes HTML: the templates do, all of them, always.
+Nothing here escapes HTML: all templates always do.
 """
 
 from __future__ import annotations
@@ -10,24 +10,24 @@ import math
 import unicodedata
 from collections.abc import Iterable, Mapping
 
-# Characters that cannot be seen or that move their neighbours: controls, formats (among them the
-# marks that turn the direction of text around), halves of surrogate pairs, line and paragraph
-# separators. The two joiners stay, since Persian, Hindi and emoji are misspelt without them.
+# Characters that are invisible or move their neighbours: controls, formats (including the marks
+# that reverse the direction of text), halves of surrogate pairs, line and paragraph separators. The
+# two joiners stay, since Persian, Hindi and emoji are misspelt without them.
 _UNSEEN = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 _JOINERS = "\u200c\u200d"
 NO_BREAK = "\u00a0"
 
 
 def visible(text: str, limit: int | None = None) -> str:
-    r"""Makes a text from data fit to be shown: what cannot be seen becomes visible.
+    r"""Makes a text from data displayable: invisible characters become visible.
 
-    Unseen characters become ``[U+202E]`` or the like, spaces at the ends ``·``; an empty text stays
-    empty. (Unicode's pictures of control characters are missing in many fonts.)
+    Invisible characters become ``[U+202E]`` or the like, and spaces at the ends become ``·``. An
+    empty text stays empty. (Many fonts lack Unicode's pictures of control characters.)
 
     Args:
-        text: Anything, halves of surrogate pairs too, which could not be written as UTF-8.
+        text: Any text, including halves of surrogate pairs, which cannot be written as UTF-8.
         limit: Longer texts are cut in the middle, so that names with the same beginning or the same
-            end stay apart; None: never.
+            end stay distinct. None: texts are never cut.
 
     Example:
         >>> visible("a\tb\u202e ")
@@ -49,13 +49,14 @@ def _cut(text: str, limit: int) -> str:
 
 
 def labels(names: Iterable[str], limit: int) -> dict[str, str]:
-    r"""Names fit to be shown, of which no two look alike: long ones are cut in the middle.
+    r"""Distinct labels of names: long names are cut in the middle.
 
-    Where names that are cut would look alike, they are cut around what tells them apart.
+    If cut names would look alike, they are cut around the part in which they differ.
 
     Args:
-        names: Of the columns, say; those that occur several times are one.
-        limit: Length of a label, at least 16; a few more characters where a character is unseen.
+        names: The names, for example of columns. Repeated names count once.
+        limit: Length of a label, at least 16. A label with invisible characters may be a little
+            longer.
 
     Returns:
         The label of each name.
@@ -74,7 +75,7 @@ def labels(names: Iterable[str], limit: int) -> dict[str, str]:
         again = _alike({name: found[name] for name in group})
         groups += [each for each in again if len(each) < len(group)]
     taken: set[str] = set()
-    # Short names keep theirs; what is left to look alike is numbered.
+    # Short names stay; labels that still look alike are numbered.
     for name in sorted(names, key=lambda name: len(name) > limit):
         label, number = found[name], 1
         while label in taken:
@@ -94,14 +95,14 @@ def _alike(found: Mapping[str, str]) -> list[list[str]]:
 
 
 def _around_difference(names: list[str], limit: int) -> dict[str, str]:
-    """Cuts names at both sides of where they begin to differ."""
+    """Cuts names on both sides of the place where they begin to differ."""
     first, last = min(names), max(names)
     start = next((i for i, (x, y) in enumerate(zip(first, last)) if x != y), len(first))
     head, tail = limit // 3 + 1, limit // 6
     middle = limit - head - tail - 2
     shown = {}
     for name in names:
-        # A few characters that all have, for orientation, and what comes after them.
+        # A few common characters, for orientation, and the characters after them.
         at = max(0, min(start - middle // 2, len(name) - tail - middle))
         if at <= head:
             cut = f"{name[: limit - tail - 1]}…{name[-tail:]}"
@@ -120,7 +121,7 @@ def _visible_character(character: str) -> str:
 
 
 def isolated(text: str) -> str:
-    r"""Keeps right-to-left text from reordering a sentence around it, where there is no ``<bdi>``.
+    r"""Keeps right-to-left text from reordering the sentence around it without ``<bdi>``.
 
     Example:
         >>> isolated("name")
@@ -130,9 +131,10 @@ def isolated(text: str) -> str:
 
 
 def number(value: float | None, digits: int = 4) -> str:
-    """Shows a number with `digits` significant digits; whole ones in full.
+    """Shows a number with `digits` significant digits; whole numbers in full.
 
-    From 10,000 on in groups of three; below, since many are years, without.
+    Digits are grouped by three from 10,000 on. Smaller numbers are not grouped, since many are
+    years.
 
     Example:
         >>> number(0.123456), number(2015), number(1e-7), number(12345.678), number(None)
@@ -157,11 +159,11 @@ def number(value: float | None, digits: int = 4) -> str:
 
 
 def span_text(span: int, date: str | None) -> str:
-    """Returns what people read of a span: its date, if it has one, else its number.
+    """Returns the label of a span: its date, if it has one, else its number.
 
     Args:
         span: TFX's number.
-        date: The date that it stands for, where ParquetExampleGen found it by one.
+        date: The date of the span, if ParquetExampleGen found it by a date.
 
     Example:
         >>> span_text(3, None), span_text(20000, "2024-10-04")
@@ -171,7 +173,7 @@ def span_text(span: int, date: str | None) -> str:
 
 
 def pair(one: float, other: float) -> tuple[str, str]:
-    """Shows two numbers with as many digits, 3 at least, as it takes to tell them apart.
+    """Shows two numbers with enough digits, at least 3, to tell them apart.
 
     Example:
         >>> pair(0.99574, 0.99468), pair(10.4, 9.9), pair(2.0, 2.0)
@@ -187,7 +189,7 @@ def pair(one: float, other: float) -> tuple[str, str]:
 
 
 def percent(share: float | None) -> str:
-    r"""Shows a share, 0 to 1, in percent; never 0 or 100 unless it is just that.
+    r"""Shows a share, 0 to 1, in percent; never as 0 or 100 unless that is exact.
 
     Example:
         >>> [percent(x).replace("\u00a0", " ") for x in (0.0, 0.00001, 0.0312, 0.534, 0.9999, 1.0)]
@@ -220,7 +222,7 @@ def probability(value: float | None) -> str:
 
 
 def count(amount: float | None, noun: str = "") -> str:
-    """A number of things, and the noun, in the plural if need be. Estimates are rounded.
+    """A number with its noun, in the plural if needed. Estimates are rounded.
 
     Example:
         >>> count(3262), count(1, "feature"), count(3262, "row"), count(None)
@@ -233,7 +235,7 @@ def count(amount: float | None, noun: str = "") -> str:
 
 
 def moment(iso: str) -> str:
-    """Shows a time in ISO 8601 to the minute; anything else is shown as it is.
+    """Shows a time in ISO 8601 to the minute; any other text is unchanged.
 
     Example:
         >>> moment("2026-11-24T23:30:00+00:00"), moment("2026-11-24"), moment("yesterday")
@@ -243,7 +245,7 @@ def moment(iso: str) -> str:
         time = datetime.datetime.fromisoformat(iso.replace("Z", "+00:00"))
     except ValueError:
         return visible(iso, 40)
-    # Not strftime, whose names of months depend on the locale.
+    # Not strftime, whose month names depend on the locale.
     months = "January February March April May June July August September October November December"
     day = f"{time.day} {months.split()[time.month - 1]} {time.year}"
     if len(iso) <= len("2026-11-24"):
@@ -252,7 +254,7 @@ def moment(iso: str) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Shows a time that something took, with what is worth reading of it.
+    """Shows a duration with a useful precision.
 
     Example:
         >>> duration(0.214), duration(59.7), duration(125), duration(7260), duration(None)

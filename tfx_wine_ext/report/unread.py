@@ -1,4 +1,4 @@
-"""What to say of files that a store names and that could not be read, before anything else."""
+"""Messages about files that a store names but that could not be read."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _WHY_LENGTH = 200
 
 
 def distinct(unread: Iterable[Json]) -> list[Json]:
-    """Returns each file once: several runs may name it.
+    """Returns each file once, since several runs may name it.
 
     Args:
-        unread: Of runs, as `tfx_wine_ext.lineage.runs.Run.to_dict` has them.
+        unread: Unread files of runs, as in `tfx_wine_ext.lineage.runs.Run.to_dict`.
 
     Example:
         >>> one = {"path": "a", "problem": "missing", "why": None, "searched": []}

@@ -1,4 +1,4 @@
-"""The page of a warm start: what became of every variable, and why."""
+"""The page of a warm start: what was done with each variable, and why."""
 
 from __future__ import annotations
 
@@ -11,18 +11,17 @@ from tfx_wine_ext.report.page import render
 
 
 def render_warm_start_page(report: Mapping[str, Any]) -> str:
-    """Renders the report of a start, warm or cold, as one HTML file.
+    """Renders the report of a warm or cold start as one HTML file.
 
     Args:
-        report: What `tfx_wine_ext.warm_start.TransferReport.to_dict` gives, as in
+        report: The result of `tfx_wine_ext.warm_start.TransferReport.to_dict`, as in
             ``warm_start.json``.
 
     Returns:
         A whole HTML document that needs no network; write it as UTF-8.
 
     Raises:
-        ValueError: Something else than expected stands at some place of it, which the message
-            names.
+        ValueError: `report` has an unexpected value; the message says where.
 
     Example:
         >>> from tfx_wine_ext.warm_start import TransferReport
