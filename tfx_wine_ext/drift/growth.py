@@ -107,7 +107,13 @@ def _number_grows(
     if None in repeated:
         return False if dense else None
     distinct = all(x <= _REPEATED * s.total for x, s in zip(repeated, sides) if x is not None)
-    return dense if distinct else None
+    if not distinct:
+        return None
+    # Of values that are drawn, a sketch sees only those again that are in the same part.
+    parts = [side.parts if isinstance(side, SketchedNumbers) else 1 for side in given]
+    return dense and all(
+        x * n <= _REPEATED * s.total for x, n, s in zip(repeated, parts, sides) if x is not None
+    )
 
 
 def _repeated(side: NumericDistribution) -> int | None:

@@ -96,6 +96,7 @@ class SketchedNumbers:
         precision: How exactly the values are known, apart from what the sketch lost.
         repeated: How many values were seen to be there before, not all of which are seen once the
             column is compressed; None: not known.
+        parts: In how many parts these were looked for, each by itself; 1: in all values together.
     """
 
     finite: Steps
@@ -108,6 +109,7 @@ class SketchedNumbers:
     exact_moments: Moments | None = None
     precision: Precision = DOUBLE
     repeated: int | None = None
+    parts: int = 1
 
     @property
     def n(self) -> int:
@@ -402,6 +404,7 @@ class _Numbers:
             exact_moments=self.moments if self.lossy else None,
             precision=self.precision,
             repeated=self.repeated + _repeated(self.levels[0]),
+            parts=-(-steps.total // self.limits.buffer),
         )
 
     def _add_counts(self, other: NumericSummary | _Numbers) -> None:
