@@ -118,7 +118,6 @@ def _print(document: Mapping[str, Any]) -> None:
             for each in document["runs"]
         ],
         right=("run", "span", "rows", heading),
-        whole=("started (UTC)", "state"),
     )
     left = document["total"] - len(document["runs"])
     more = f", and {left:,} older: --last 0 shows all" if left else ""
