@@ -188,7 +188,10 @@ def test_a_signal_in_the_middle_of_a_tick_leaves_the_terminal_as_it_was(
     monkeypatch.setenv("TERM", "xterm")
     with terminal(80) as (stream, screen):
         before = termios.tcgetattr(stream.fileno())
-        child = subprocess.Popen([sys.executable, "-c", TICKING], stderr=stream.fileno())
+        # Python 3.13 colours tracebacks.
+        environment = {**os.environ, "PYTHON_COLORS": "0"}
+        command = [sys.executable, "-c", TICKING]
+        child = subprocess.Popen(command, stderr=stream.fileno(), env=environment)
         screen.wait_for("Trainer ... 1 s")
         child.send_signal(number)
         assert child.wait(10) != 0
