@@ -14,27 +14,27 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: help wine story notebook notebook-outputs test test-1.16 test-1.21 test-set lint docs release-check constraints clean environment
 
 help: ## this list
-	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on, e.g. make wine ARGS="--tune"'
+	@echo 'usage: make TARGET [ARGS="..."]   ARGS is passed on: make wine ARGS="--tune"'
 	@sed -n 's/^\([a-z0-9.-]*\):.*## \(.*\)$$/  make \1|\2/p' Makefile | awk -F'|' '{printf "%-25s%s\n", $$1, $$2}'
 
-wine: environment ## run the wine-quality pipeline; ARGS="--help" shows its options
+wine: environment ## run the wine pipeline; ARGS="--help" lists its options
 	@$(PYTHON) -m examples.wine_quality.run --output build/wine $(ARGS)
 
-story: environment ## four spans: three of white wine, then red wine, which the drift gate stops
+story: environment ## four deliveries; the drift gate stops the last one
 	@$(PYTHON) -m examples.wine_quality.story --output build/story $(ARGS)
 
 # Jupyter refuses to run as root unless told to, and in a container everybody is. It listens to the
 # machine itself only, and asks for the token that is in the URL.
 NOTEBOOK := examples/wine_quality/wine_quality.ipynb
 AS_ROOT = $(if $(filter 0,$(shell id -u)),--allow-root)
-notebook: environment ## open the pipeline as a notebook, one component at a time
+notebook: environment ## open the pipeline as a notebook, step by step
 	@$(PYTHON) -m jupyter lab --ServerApp.root_dir=. --LabApp.default_url=/lab/tree/$(NOTEBOOK) $(AS_ROOT) $(ARGS)
 
-notebook-outputs: environment ## run the notebook and store its outputs in it, for the code host
+notebook-outputs: environment ## run the notebook, and store its outputs in it
 	@$(PYTHON) scripts/notebook_outputs.py
 
 # One process: TFX is imported once for all of the tests, which takes longer than most of them.
-test: environment ## run all tests; ARGS='-m "not e2e"' only the quick ones
+test: environment ## run all tests; the quick ones: ARGS='-m "not e2e"'
 	@$(PYTHON) -m pytest $(ARGS)
 
 # For developers: each set of versions has a folder of its own beside .venv/. Where the machine's C
@@ -43,7 +43,7 @@ PYTHON_VERSION ?= 3.13
 test-1.16: SET := tfx-1.16
 test-1.21: SET := tfx-1.21-py$(subst .,,$(PYTHON_VERSION))
 test-1.16: test-set ## the tests on TFX 1.16, in an environment of its own
-test-1.21: test-set ## the tests on TFX 1.21, likewise; PYTHON_VERSION=3.10 (to 3.13) says on which
+test-1.21: test-set ## likewise; PYTHON_VERSION=3.10 chooses the Python
 test-set:
 	@$(PYTHON3) scripts/bootstrap.py --set $(SET) --venv .venv-$(SET) --newer-libc
 	@.venv-$(SET)/bin/python -m pytest $(ARGS)
@@ -54,15 +54,15 @@ lint: environment ## check style, layout and types
 	@$(PYTHON) -m mypy
 
 # NO_MKDOCS_2_WARNING is read by the theme, which would print an opinion about another project.
-docs: environment ## build the site into build/site/; ARGS=serve shows it while it is written
+docs: environment ## build the site into build/site/; ARGS=serve shows it
 	@NO_MKDOCS_2_WARNING=1 $(PYTHON) -m mkdocs $(or $(ARGS),build --strict)
 
 # Two clean environments, which are removed when all is well. ARGS goes to pytest, with `not e2e`.
-release-check: environment ## build sdist and wheel into dist/, and test both as installed
+release-check: environment ## build sdist and wheel into dist/, and test both
 	@$(PYTHON) scripts/release_check.py $(ARGS)
 
 # The resolver starts from the versions in a file, if it is there: delete it to renew them all.
-constraints: environment ## resolve constraints/*.txt anew from their .in and setup.cfg
+constraints: environment ## resolve constraints/*.txt anew
 	@set -e; for set in tfx-1.16:3.10:2_28 tfx-1.21-py310:3.10:2_39 tfx-1.21-py311:3.11:2_39 \
 		tfx-1.21-py312:3.12:2_39 tfx-1.21-py313:3.13:2_39; do \
 		name=$${set%%:*}; rest=$${set#*:}; \
@@ -71,7 +71,7 @@ constraints: environment ## resolve constraints/*.txt anew from their .in and se
 			--output-file constraints/$$name.txt --custom-compile-command "make constraints" --quiet; \
 	done
 
-clean: ## remove what runs and tools left behind; environments and the data stay
+clean: ## remove build/, caches and the like; .venv/ stays
 	rm -rf build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
 	find tfx_wine_ext examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -498,7 +498,7 @@ def make_environment(venv, rows, lock, newer_libc):
         else:
             run([uv, "venv", "--python", python, venv], f"making {shown}", lock, env)
     name = constraints_file(chosen)
-    say(f"installing {name} (once; 3 GB, from under a minute to several)")
+    say(f"installing {name} (3 GB; once, some minutes)")
     pip = [uv, "pip"]
     to_venv = ["--python", python_in(venv)]
     try:

@@ -122,7 +122,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         prog="python -m examples.wine_quality.story",
         description=_DESCRIPTION,
         epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
         "--output",
@@ -336,10 +335,10 @@ def table(found: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH)
 
 def say_where(terminal: Console, found: Sequence[Run], output: Path, page: Path) -> None:
     """Prints where to find more."""
-    say(terminal, f"history of all runs       {short(str(page))}")
+    say(terminal, f"all runs    {short(str(page))}")
     gate = found[-1].drift
     if gate is not None and gate.report:
-        say(terminal, f"report of the last gate   {short(gate.report)}")
+        say(terminal, f"last gate   {short(gate.report)}")
     store = short(str(output / _STORE))
     say_command(
         terminal, "the runs, on the terminal", command("tfx-wine-ext"), "runs", "--store", store

@@ -68,7 +68,7 @@ def test_runs_that_are_alike_are_said_to_be(on_store):
             "run 2026-01-01T00:00:00: expected one before it to compare with, found that it is "
             "the first; name two runs",
         ),
-        ("diff 1 2 3", "unrecognized arguments: 3; see tfx-wine-ext --help"),
+        ("diff 1 2 3", "found 1 more argument than expected: '3'; see tfx-wine-ext diff --help"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(on_store, arguments, message):

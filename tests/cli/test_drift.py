@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import pathlib
@@ -243,7 +244,7 @@ def test_a_column_whose_type_turns_out_late_is_counted_once(run, here):
         ("old.csv 'x*.csv'", "x*.csv: expected a file, a folder or a pattern that matches, found"),
         ("old.csv new.csv --html no/a.html", "no/a.html: the folder"),
         ("old.csv new.csv --json .", ".: expected a file to write, found a folder; name one in it"),
-        ("old.csv new.csv --html -", "--html: expected a file, found '-'; only --json goes to std"),
+        ("old.csv new.csv --html -", "--html: expected a file, found '-'; only --json and --csv"),
         (
             "old.csv new.csv --html a --json ./a",
             "--html and --json: expected two files, found a tw",
@@ -515,3 +516,62 @@ def test_files_of_other_partitions_are_refused_on_the_command_line(run, here):
         "columns; match files of the same partitions only, or read the folders' names as no "
         "columns (--no-hive-partitioning)"
     )
+
+
+@pytest.mark.usefixtures("here")
+@pytest.mark.parametrize(
+    ("verdict", "arguments", "statuses"),
+    [
+        ("OK", "old.csv old.csv", (0, 0, 0)),
+        ("WARN", "old.csv new.csv", (1, 0, 0)),
+        ("INCONCLUSIVE", "few.csv few.csv", (1, 1, 0)),
+        ("DRIFT", "old.csv new.csv --critical alcohol", (1, 1, 1)),
+    ],
+)
+def test_the_verdict_to_fail_on_and_those_that_are_worse_are_the_status_1(
+    run, here, verdict, arguments, statuses
+):
+    write_as("csv", drinks(0).slice(0, 5), here / "few.csv")
+    assert run(arguments)[:2][1].strip().rpartition("\n")[2].startswith(f"{verdict} from")
+    for given, status in zip(("warn", "inconclusive", "drift"), statuses):
+        assert run(f"{arguments} --quiet --fail-on {given}") == (status, "", "")
+        assert run(f"{arguments} --quiet --fail-on {given.upper()}") == (status, "", "")
+    assert run(f"{arguments} --quiet")[0] == statuses[-1]
+    assert run("none.csv old.csv --fail-on warn")[0] == 2
+
+
+def test_the_table_has_the_scores_of_the_document(run, here):
+    said = "WARN from old.csv (300 rows) to new.csv (300 rows): "
+    status, out, err = run("old.csv new.csv --csv a.csv --json a.json")
+    assert (status, out[: len(said)], err) == (0, said, "")
+    with open(here / "a.csv", encoding="utf-8", newline="") as file:
+        found = {(row["feature"], row["metric"]): row for row in csv.DictReader(file)}
+    features = json.loads((here / "a.json").read_text(encoding="utf-8"))["features"]
+    expected = {(f["name"], name): m for f in features for name, m in f["metrics"].items()}
+    assert list(found) == list(expected)
+    for key, metric in expected.items():
+        assert float(found[key]["value"]) == metric["value"]
+    status, out, err = run("old.csv new.csv --csv -")
+    assert out.startswith("feature,kind,verdict,")
+    assert err.startswith(said)
+
+
+def test_a_struct_that_is_critical_is_all_of_its_fields(run, here):
+    for name, shift in (("a", 0), ("b", 0.5)):
+        table = drinks(shift)
+        struct = pa.StructArray.from_arrays(
+            [table["alcohol"].combine_chunks(), table["colour"].combine_chunks()], ["alcohol", "c"]
+        )
+        bottles = table["bottles"]
+        pq.write_table(pa.table({"s": struct, "bottles": bottles}), here / f"{name}.parquet")
+    assert run("a.parquet b.parquet --quiet")[0] == 0
+    assert run("a.parquet b.parquet --critical s --quiet") == (1, "", "")
+    assert run("a.parquet b.parquet --critical s --exclude s.alcohol --quiet") == (0, "", "")
+    (here / "c.yaml").write_text("critical: [s]")
+    assert run("a.parquet b.parquet --config c.yaml --quiet") == (1, "", "")
+    assert "--critical: 's' is not among" in error(run, "a.parquet b.parquet --critical s --ex s")
+
+
+@pytest.mark.usefixtures("here")
+def test_a_file_that_is_mistyped_is_one_beside_it(run):
+    assert error(run, "old.csv nwe.csv").endswith("check the path; did you mean 'new.csv'?")

@@ -197,13 +197,15 @@ def test_a_split_without_rows_can_be_read_by_tensorflows_readers_too(run, here):
         ("drinks.parquet out --splits train:0", "--splits: expected names with their shares, as i"),
         ("drinks.parquet out --splits ../a:1", "--splits: expected names with their shares, as in"),
         ("drinks.parquet out --splits a,a", "--splits: 'a' is named twice in 'a,a'; name it once"),
-        ("drinks.parquet out --shards 0", "--shards: expected at least 1, found 0"),
+        ("drinks.parquet out --shards 0", "argument --shards: expected at least 1, found '0'"),
         ("drinks.parquet out --cast bottles", "--cast: expected NAME=TYPE, as in 'zip=bytes', fou"),
         ("drinks.parquet out --columns bottle", "drinks.parquet: --columns names ('bottle',), bu"),
         ("'part-*' out", ".: expected 2 files part-*-of-00002.parquet, found 1: part-00001-of-000"),
         ("drinks.parquet out --exclude bottle", "drinks.parquet: --exclude names ('bottle',), bu"),
         ("drinks.parquet out --columns colour --exclude colour", "--columns and --exclude: both n"),
         ("drinks.parquet out --filter 'bottle > 1'", "--filter: there is no column 'bottle'; the "),
+        ("nested.parquet out --exclude x", "nested.parquet: no column is left to write of x: sel"),
+        ("struct.parquet out --filter 's.x > 1'", "--filter: 's.x' is within the struct 's', and "),
         ("drinks.parquet out --filter 'bottles > x'", "--filter: 'x' is not a value of column 'bo"),
         ("drinks.parquet out --partition-by alcohol", "--partition-by is 'alcohol', a column of d"),
         ("drinks.parquet out --json drinks", "--json drinks: expected a name that ends in .json"),
@@ -219,6 +221,7 @@ def test_what_cannot_be_done_is_said_in_one_line_and_leaves_nothing(run, here, a
     (here / "full" / "x").touch()
     pq.write_table(pa.table({"x": [1]}), here / "many" / "a.parquet")
     pq.write_table(pa.table({"x": ["1"]}), here / "many" / "b.parquet")
+    pq.write_table(pa.table({"s": [{"x": 1}]}), here / "struct.parquet")
     pq.write_table(pa.table({"x": [[[1]]]}), here / "nested.parquet")
     pq.write_table(pa.table({"x": pa.array([1, 2**63], pa.uint64())}), here / "big.parquet")
     pq.write_table(pa.table({"x": [1]}), here / "part-00000-of-00002.parquet")

@@ -75,7 +75,11 @@ def test_what_nobody_read_is_said_to_be_so(on_store, five):
     [
         ("9999", "ARTIFACT '9999': expected the number, URI or path of an artifact, found that th"),
         ("nope", "ARTIFACT 'nope': expected the number, URI or path of an artifact, found none of"),
-        ("1 --depth 0", "--depth: expected at least 1, found 0"),
+        (
+            "1 --depth 0",
+            "argument --depth: expected a number of at least 1, found '0'; see tfx-wine-ext "
+            "lineage --help",
+        ),
         ("1 --dot --mermaid", "argument --mermaid: not allowed with argument --dot; see tfx-wine-"),
     ],
 )

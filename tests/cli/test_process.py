@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -293,12 +293,15 @@ def test_a_message_of_any_length_fits_on_a_screen(here: pathlib.Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ingest", "a.parquet", "out", "--shards", "9" * 5_000], "argument --shards: invalid int"),
+        (["ingest", "a.parquet", "out", "--shards", "9" * 5_000], "argument --shards: expected at"),
         (["ingest", "a.parquet", "out", "--splits", "a:" + "9" * 5_000], "--splits: expected name"),
         (["ingest", "a.parquet", "out", "--splits", "a:" + "9" * 400], "--splits: expected names "),
         (["ingest", "a.parquet", "out", "--filter", "x > " + "9" * 5_000], "--filter: '999999999"),
         (["ingest", "a.parquet", "out", "--cast", "x=" + "9" * 5_000], "a.parquet: 1 column(s) ca"),
-        (["runs", "--last", "9" * 5_000, "--store", "s"], "argument --last: invalid int value: '9"),
+        (
+            ["runs", "--last", "9" * 5_000, "--store", "s"],
+            "argument --last: expected a number of runs, or 0 for all, fo",
+        ),
         (["drift", "9" * 5_000, "a.parquet"], "9999999"),
         (["drift", "a.parquet", ""], "current: expected a value, found an empty text; is a variab"),
         ([*SAME, "--html", ""], "--html: expected a value, found an empty text; is a variable of "),
@@ -501,23 +504,59 @@ class SignalsInItsDestructor:
             pass
 
 
-def work_that_signals(number: signal.Signals) -> None:
+def in_a_destructor(number: signal.Signals) -> None:
     SignalsInItsDestructor(number)
     time.sleep(SECONDS)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_in_a_destructor_ends_the_work_all_the_same(
-    number: signal.Signals,
-) -> None:
+def where_all_exceptions_are_dropped(number: signal.Signals) -> None:
+    """As Arrow does, in C++, while it imports pandas for the first `to_numpy`."""
+    for _ in range(3):
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(number)
+            time.sleep(SECONDS)
+    time.sleep(SECONDS)
+
+
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def number(request: pytest.FixtureRequest) -> Iterator[signal.Signals]:
+    """A signal, which is handled as Python does by itself."""
+    number = request.param
     handler = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
     before = signal.signal(number, handler)
-    try:
-        with pytest.raises(Ended, match=f"^{number.name}$"), ended_by_signals():
-            work_that_signals(number)
-        assert signal.getsignal(number) is handler
-    finally:
-        signal.signal(number, before)
+    yield number
+    assert signal.getsignal(number) is handler
+    signal.signal(number, before)
+
+
+@pytest.mark.parametrize("work", [in_a_destructor, where_all_exceptions_are_dropped])
+def test_a_signal_whose_exception_gets_lost_ends_the_work_all_the_same(
+    number: signal.Signals, work: Callable[[signal.Signals], None]
+) -> None:
+    with pytest.raises(Ended, match=f"^{number.name}$"), ended_by_signals():
+        work(number)
+
+
+def test_more_signals_do_not_disturb_the_cleaning_up(number: signal.Signals) -> None:
+    cleaned = []
+
+    def work() -> None:
+        try:
+            signal.raise_signal(number)
+            time.sleep(SECONDS)
+        finally:
+            time.sleep(0.3)  # While the signal is repeated.
+            signal.raise_signal(number)
+            try:
+                signal.raise_signal(signal.SIGTERM)
+                raise OSError("a file cannot be removed")
+            except OSError:
+                signal.raise_signal(number)
+                cleaned.append("all")
+
+    with pytest.raises(Ended, match=f"^{number.name}$"), ended_by_signals():
+        work()
+    assert cleaned == ["all"]
 
 
 def test_an_interruption_while_a_text_is_executed_has_the_status_of_an_interruption(

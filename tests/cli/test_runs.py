@@ -50,8 +50,11 @@ def test_the_document_has_the_runs_whole(document_of, five):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ("runs --last -1", "--last: expected a number of runs, or 0 for all, found -1"),
-        ("runs --last x", "argument --last: invalid int value: 'x'; see tfx-wine-ext runs --help"),
+        (
+            "runs --last -1",
+            "argument --last: expected a number of runs, or 0 for all, found '-1'; see "
+            "tfx-wine-ext runs --help",
+        ),
         ("runs --metric R2", "--metric: no run has 'R2'; did you mean 'r2'?"),
     ],
 )

@@ -4,11 +4,64 @@ import time
 from rich.console import Console
 
 from tfx_wine_ext.cli import terminal
-from tfx_wine_ext.cli.terminal import printable, reading
+from tfx_wine_ext.cli.terminal import print_table, printable, reading
 
 
 def test_names_from_data_cannot_move_the_cursor():
     assert printable("a\x1b[2J\r\u202eb é 酒") == "a\\x1b[2J\\r\\u202eb é 酒"
+
+
+RUNS = [
+    ["run", "started (UTC)", "drift", "R²", "blessed"],
+    ["12", "2026-11-25 20:56:49", "NO_BASELINE 0/12", "0.3317", ""],
+    ["3", "2026-11-24 20:55:40", "WARN 1/12", "0.2", "yes"],
+]
+
+
+def printed(rows, width):
+    console = Console(file=io.StringIO(), width=width)
+    print_table(rows[0], rows[1:], right=("run", "R²"), console=console)
+    return [line.rstrip() for line in console.file.getvalue().splitlines()]
+
+
+def test_a_table_has_wide_gaps_where_there_is_room():
+    assert printed(RUNS, 70) == [
+        "",
+        " run   started (UTC)         drift                  R²   blessed",
+        " " + "─" * 63,
+        "  12   2026-11-25 20:56:49   NO_BASELINE 0/12   0.3317",
+        "   3   2026-11-24 20:55:40   WARN 1/12             0.2   yes",
+        "",
+    ]
+
+
+def test_the_gaps_become_narrow_before_a_line_is_broken():
+    assert printed(RUNS, 58)[3] == "  12 2026-11-25 20:56:49 NO_BASELINE 0/12 0.3317"
+
+
+def test_lines_are_broken_between_words_and_short_ones_last():
+    assert printed(RUNS, 51) == [
+        "",
+        " run started (UTC) drift                R² blessed",
+        " " + "─" * 49,
+        "  12 2026-11-25    NO_BASELINE 0/12 0.3317",
+        "     20:56:49",
+        "   3 2026-11-24    WARN 1/12           0.2 yes",
+        "     20:55:40",
+        "",
+    ]
+
+
+def test_only_the_longest_word_is_broken_where_there_is_no_room():
+    rows = [["setting", "value", ""], ["DriftReport.mode", '{"psi":{"fail":0.5,"warn":0.2}}', ""]]
+    assert printed(rows, 37) == [
+        "",
+        " setting          value",
+        " " + "─" * 35,
+        ' DriftReport.mode {"psi":{"fail":0',
+        '                  .5,"warn":0.2}}',
+        "",
+    ]
 
 
 def bar(monkeypatch, after, **options):

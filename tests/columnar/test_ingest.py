@@ -20,6 +20,7 @@ from tfx_wine_ext.columnar import EncodeOptions, ingest, plan_features
 from tfx_wine_ext.columnar.files import LocalFiles
 from tfx_wine_ext.columnar.ingest import (
     PARQUET_PAYLOAD,
+    TFRECORD_PAYLOAD,
     IngestOptions,
     OutputSplit,
     ShardFile,
@@ -113,18 +114,23 @@ def test_no_row_and_one_row_give_every_split_a_file(tmp_path, splits, count):
     assert found == [wine(i) for i in range(count)]
 
 
-def test_a_file_without_columns_gives_no_examples_and_no_features_give_empty_ones(tmp_path):
+def test_a_file_without_columns_gives_no_examples(tmp_path):
     run(write(f"{tmp_path}/in", pa.table({})), out(tmp_path))
     assert examples(out(tmp_path)) == []
 
-    path = write(f"{tmp_path}/rows", wines(3), row_group_size=2)
-    nothing = EncodeOptions(columns=())
-    for seed in (None, 1):
-        run(path, out(tmp_path), encode=nothing, shuffle_seed=seed)
-        assert examples(out(tmp_path)) == [{}, {}, {}]
-    message = "no column is selected, and Parquet cannot hold rows without columns"
+
+@pytest.mark.parametrize("payload", [TFRECORD_PAYLOAD, PARQUET_PAYLOAD])
+@pytest.mark.parametrize("rows", [0, 3])
+@pytest.mark.parametrize("options", [{"columns": ()}, {"exclude_columns": ("id", "s")}])
+def test_examples_without_any_feature_are_refused(tmp_path, options, rows, payload):
+    table = pa.table({"id": range(rows), "s": pa.array([{"a": 1}] * rows, pa.struct({"a": "i8"}))})
+    path = write(f"{tmp_path}/rows", table)
+    message = (
+        rf"^{path}: no column is left to write of id, s: select some with columns=\(\.\.\.\), or "
+        r"leave fewer out \(exclude_columns=\)$"
+    )
     with pytest.raises(ValueError, match=message):
-        plan(path, encode=nothing, payload=PARQUET_PAYLOAD)
+        plan(path, encode=EncodeOptions(**options), payload=payload)
 
 
 @pytest.mark.parametrize("options", [{}, {"shuffle_seed": 3}, {"filters": [("id", ">=", 0)]}])

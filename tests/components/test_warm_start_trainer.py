@@ -289,6 +289,21 @@ def test_a_run_fn_that_needs_a_transform_graph_and_gets_none_is_told_so(train, p
     assert isinstance(raised.value.__cause__, TypeError)
 
 
+@both_paths
+@pytest.mark.parametrize(
+    ("run_fn", "error", "message"),
+    [
+        (".own_graph_run_fn", Exception, "^(?!transform_graph:).*/no/such/graph"),
+        (".generated_run_fn", ZeroDivisionError, "division by zero"),
+    ],
+)
+def test_another_error_of_a_run_fn_without_a_transform_graph_stays_what_it_is(
+    train, path, run_fn, error, message
+):
+    with FakeMetadata() as store, pytest.raises(error, match=message):
+        train(store, path, run_fn=RUN_FN.replace(".run_fn", run_fn))
+
+
 @pytest.mark.parametrize(
     ("change", "error"),
     [

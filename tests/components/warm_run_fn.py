@@ -56,3 +56,13 @@ def transforming_run_fn(fn_args):
     """Reads the transform graph, as the guide to warm starts does."""
     transform = tft.TFTransformOutput(fn_args.transform_graph_path)
     print(transform.transformed_metadata.schema)
+
+
+def own_graph_run_fn(fn_args):
+    """Reads a transform graph of its own, which does not exist."""
+    print(tft.TFTransformOutput("/no/such/graph").transformed_metadata.schema)
+
+
+def generated_run_fn(fn_args):
+    """Fails in code that was generated, as templates and parsers do, and is in no module."""
+    exec("1 / 0", {})

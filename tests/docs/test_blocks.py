@@ -36,6 +36,7 @@ GOES_ON = {
 # Document: {first line of the block: why it is not run}.
 MAKE_TEST = "it would run this very test"
 MINUTES = "it measures for minutes what the page has the figures of"
+MAKES_VENV = "python3 -m venv env && . env/bin/activate && pip install --upgrade pip"
 INSTALLS = "tests/contract/test_wheel.py installs the package"
 JQ = "it needs jq, which the tests do not ask for"
 EXEMPT: dict[str, dict[str, str]] = {
@@ -44,7 +45,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "make constraints": "it asks the package index, and rewrites a file of the checkout",
     },
     "README.md": {
-        "pip install .": INSTALLS,
+        MAKES_VENV: INSTALLS,
         "make wine    # a whole pipeline on real data, from Parquet to pushed model": (
             MAKE_TEST + "; docs/tutorial.md has the others"
         ),
@@ -71,8 +72,9 @@ EXEMPT: dict[str, dict[str, str]] = {
     "docs/versions.md": {
         "pip install .": INSTALLS,
         "make test-1.21                        # in .venv-tfx-1.21-py313/": MAKE_TEST,
+        "debootstrap --variant=minbase \\": "it needs root, and an hour",
     },
-    "docs/index.md": {"pip install .": INSTALLS},
+    "docs/index.md": {MAKES_VENV: INSTALLS},
     "docs/how-to/write-a-component.md": {
         "pip install --editable .": "it would change the environment of the tests",
     },
@@ -135,7 +137,7 @@ def test_every_exemption_is_of_one_block_and_there_are_few():
     for document, exempt in EXEMPT.items():
         first_lines = [first_line(str(block.parsed)) for block in blocks(document)]
         assert {line: first_lines.count(line) for line in exempt} == dict.fromkeys(exempt, 1)
-    assert sum(map(len, EXEMPT.values())) == 19
+    assert sum(map(len, EXEMPT.values())) == 20
 
 
 @pytest.mark.parametrize(

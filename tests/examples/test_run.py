@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import shutil
 import subprocess
@@ -19,12 +20,18 @@ def test_help_explains_every_option_without_loading_tfx(checkout: pathlib.Path) 
         "finally: print([m for m in ('tensorflow', 'tfx', 'apache_beam') if m in sys.modules])"
     )
     finished = subprocess.run(
-        [sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=checkout,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     options = "--output --data --spans --span --schema --model --tune --warm-start --drift --min-r2"
     for option in (*options.split(), "--r2-margin", "--infra-validator", "--no-cache"):
         assert f"  {option}" in finished.stdout
     assert finished.stdout.endswith("[]\n")
+    assert [line for line in finished.stdout.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize(

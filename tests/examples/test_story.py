@@ -36,11 +36,17 @@ def test_help_needs_no_tfx(checkout: pathlib.Path) -> None:
         "finally: print([m for m in ('tensorflow', 'tfx', 'apache_beam') if m in sys.modules])"
     )
     finished = subprocess.run(
-        [sys.executable, "-c", script], cwd=checkout, capture_output=True, text=True, check=True
+        [sys.executable, "-c", script],
+        cwd=checkout,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=True,
     )
     for option in ("--output", "--data", "--model"):
         assert f"  {option}" in finished.stdout
     assert finished.stdout.endswith("[]\n")
+    assert [line for line in finished.stdout.splitlines() if len(line) > 80] == []
 
 
 def test_the_red_wines_come_last_and_the_white_ones_in_the_order_of_their_file() -> None:

@@ -59,6 +59,7 @@ def make(folder, *arguments):
 def test_make_alone_lists_the_targets_and_installs_nothing(clone):
     done = make(clone)
     assert done.returncode == 0
+    assert [line for line in done.stdout.splitlines() if len(line) > 80] == []
     targets = [line.split()[1] for line in done.stdout.splitlines() if line.startswith("  make ")]
     assert targets == [
         "help",

@@ -17,6 +17,7 @@ from tfx_wine_ext.progress import (
     RowsRead,
     RowsWritten,
     State,
+    launches,
     observe_progress,
 )
 from tfx_wine_ext.progress.launches import counting_rows, rows_of
@@ -172,6 +173,34 @@ def test_the_launcher_is_tfx_s_own_again_when_the_last_observer_has_gone() -> No
 
 
 @pytest.mark.e2e
+def test_a_wrapper_that_others_left_around_ours_does_not_tell_everything_twice(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tfx.orchestration.portable.launcher import Launcher
+
+    from tests.progress.small_pipelines import Judge, pipeline
+
+    monkeypatch.setattr(Launcher, "launch", Launcher.launch)  # To restore it.
+    with observe_progress(print):
+        ours = Launcher.launch
+        Launcher.launch = lambda self: ours(self)
+    events = run(pipeline(tmp_path, Judge()))
+    assert [type(event) for event in events] == [ComponentStarted, ComponentEnded]
+
+
+@pytest.mark.e2e
+def test_a_result_that_cannot_be_read_does_not_hide_that_it_came_from_the_cache(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tests.progress.small_pipelines import Judge, pipeline
+
+    run(pipeline(tmp_path, Judge(), enable_cache=True))
+    monkeypatch.setattr(launches, "_result", lambda artifact: int("no number"))
+    [end] = ends(run(pipeline(tmp_path, Judge(), enable_cache=True))).values()
+    assert (end.state, end.results) == (State.CACHED, ())
+
+
+@pytest.mark.e2e
 def test_a_store_that_cannot_be_read_costs_the_results_and_not_the_run(
     tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -194,3 +223,16 @@ def test_rows_are_counted_for_nobody_outside_of_a_launch() -> None:
         assert key == ""
         rows_of(key, "a task")(5)
     rows_of("a key of another process", "a task")(5)
+
+
+def test_rows_of_tasks_that_run_twice_are_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[Event] = []
+    monkeypatch.setattr(launches, "_observers", [told.append])
+    monkeypatch.setattr(launches._launching, "component", "Gen", raising=False)
+    with counting_rows(30) as key:
+        rows_of(key, "one")(10)
+        rows_of(key, "two")(5)
+        rows_of(key, "one")(4)  # A second attempt, from the start.
+        rows_of(key, "one")(12)
+        rows_of(key, "two")(18)
+    assert told == [RowsRead("Gen", rows, 30) for rows in (10, 15, 15, 17, 30)]

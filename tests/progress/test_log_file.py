@@ -71,3 +71,10 @@ def test_a_file_that_cannot_be_written_is_an_error_and_changes_nothing(
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match="file"), output_to_file(tmp_path / "file" / "log"):
         pytest.fail("nothing is run without a log")
+
+
+def test_an_error_of_the_block_is_raised_whatever_its_type(tmp_path: pathlib.Path) -> None:
+    from tfx_wine_ext.progress.log_file import output_to_file
+
+    with pytest.raises(OSError, match="of the pipeline"), output_to_file(tmp_path / "log"):
+        raise OSError("of the pipeline")

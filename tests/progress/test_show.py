@@ -188,16 +188,77 @@ def test_a_signal_in_the_middle_of_a_tick_leaves_the_terminal_as_it_was(
     monkeypatch.setenv("TERM", "xterm")
     with terminal(80) as (stream, screen):
         before = termios.tcgetattr(stream.fileno())
-        # Python 3.13 colours tracebacks.
-        environment = {**os.environ, "PYTHON_COLORS": "0"}
-        command = [sys.executable, "-c", TICKING]
-        child = subprocess.Popen(command, stderr=stream.fileno(), env=environment)
+        child = subprocess.Popen(
+            [sys.executable, "-c", TICKING],
+            stderr=stream.fileno(),
+            # Python 3.13 colours a traceback.
+            env={**os.environ, "PYTHON_COLORS": "0"},
+            # A parent that ignores it, such as a job in the background of a shell, hands that on.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        )
         screen.wait_for("Trainer ... 1 s")
         child.send_signal(number)
-        assert child.wait(10) != 0
+        assert child.wait(60) != 0
         assert termios.tcgetattr(stream.fileno()) == before
         written = screen.read()
         # Neither hidden nor moved: no sequence but the one that erases to the end of the line.
         assert set(part[:2] for part in written.split("\x1b")[1:]) <= {"[K"}
         if number == signal.SIGINT:
             assert screen.lines()[0].startswith("Traceback")
+
+
+CLOSED = """
+import os, sys
+from tfx_wine_ext.progress import ComponentEnded, ComponentStarted, State, launches, show_progress
+launches._install = lambda: None  # There is no pipeline here, so TFX need not be loaded.
+exec(sys.argv[1])
+with show_progress(log=sys.argv[2] or None):
+    launches._tell(ComponentStarted("p", "r", "A"))
+    launches._tell(ComponentEnded("p", "r", "A", State.COMPLETE, 0.4))
+    os.system("echo by a child")
+with open("ran", "w") as ran:
+    ran.write("to the end")
+"""
+
+
+@pytest.mark.parametrize("log", ["", "log"])
+@pytest.mark.parametrize(
+    ("shell", "before"),
+    [
+        ("2>&-", ""),
+        (">&-", ""),
+        ("<&- >&- 2>&-", ""),
+        ("", "sys.stderr.close()"),
+        ("", "sys.stdout.close()"),
+        ("", "sys.stdout = sys.stderr = None"),
+        (">/dev/full", "sys.stdout.write('unwritten')"),
+        ("2>/dev/full", ""),
+    ],
+)
+def test_a_pipeline_runs_whatever_became_of_the_standard_streams(
+    tmp_path: pathlib.Path, checkout: pathlib.Path, shell: str, before: str, log: str
+) -> None:
+    subprocess.run(
+        ["sh", "-c", f'"$@" {shell}', "sh", sys.executable, "-c", CLOSED, before, log],
+        cwd=tmp_path,
+        # Without a buffer, writing fails at once, and not where the buffer is flushed.
+        env={**os.environ, "PYTHONPATH": str(checkout), "PYTHONUNBUFFERED": ""},
+        capture_output=True,
+    )
+    assert (tmp_path / "ran").read_text() == "to the end"
+    assert not log or "by a child\n" in (tmp_path / log).read_text()
+
+
+def test_names_cannot_move_the_cursor_and_each_run_is_counted_from_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    with terminal(80) as (stream, screen):
+        lines = ComponentLines(LiveLine(stream), total=1)
+        for run in ("first", "second"):
+            lines(ComponentStarted("p", run, "A\n\x1b[2J"))
+            rows = RowsWritten({"\x1b[31m": 1})
+            lines(ComponentEnded("p", run, "A\n\x1b[2J", State.COMPLETE, 0.4, results=(rows,)))
+        lines.close()
+        line = "[1/1] A\\n\\x1b[2J                   0.4 s  1 \\x1b[31m rows"
+        assert screen.lines() == [line, line]

@@ -99,6 +99,20 @@ def test_a_link_shows_its_feature_whatever_is_filtered(show):
     assert page.evaluate("document.activeElement.closest('.feature').id") == "f1"
 
 
+def test_the_name_of_a_metric_leads_to_what_it_means_and_what_was_filtered_stays(show):
+    page = show(render_drift_page(DRIFTED))
+    page.get_by_role("checkbox", name="Warning").click()
+    left = shown(page)
+    entry = page.locator("#glossary dd", has_text="How far values have moved")
+    assert not entry.is_visible()
+    page.locator("#f1 .scores").get_by_role("link", name="Wasserstein").click()
+    assert page.url.endswith("#metric-drift-wasserstein")
+    entry.wait_for()
+    in_sight = "(element) => element.getBoundingClientRect().top < innerHeight"
+    assert page.locator("#metric-drift-wasserstein").evaluate(in_sight)
+    assert shown(page) == left != BY_SEVERITY
+
+
 def test_features_are_opened_and_closed_one_by_one_and_all_together(show):
     page = show(render_drift_page(DRIFTED))
     # What is fine is closed at first.

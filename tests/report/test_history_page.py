@@ -109,7 +109,7 @@ def test_a_run_says_what_moved_before_and_after():
 
 def test_a_run_names_its_components_and_its_files():
     text = text_of(FIRST)
-    assert part(text, "8 components", "Made by tfx_wine_ext 0.4") == (
+    assert part(text, "8 components", "What the metrics mean") == (
         "8 components, 9.5 s; files and folders Components Component State Time "
         "ParquetExampleGen Complete 0.14 s StatisticsGen Complete 2.3 s SchemaGen Complete 0.02 s "
         "DriftReport Complete 0.17 s Transform Complete 3.8 s WarmStartTrainer Complete 0.94 s "

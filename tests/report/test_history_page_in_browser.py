@@ -174,6 +174,20 @@ def test_a_metric_is_chosen_and_stays_in_the_address(show):
     assert page.locator(".metric:visible .metric-name").all_inner_texts() == ["R²"]
 
 
+@pytest.mark.parametrize("with_script", [True, False])
+def test_names_of_metrics_lead_to_what_they_mean(show, with_script):
+    page = show(render_history_page(STOPPED), "#run-5", java_script_enabled=with_script)
+    entry = page.locator("#glossary dd", has_text="Squared Pearson correlation")
+    assert not entry.is_visible()
+    page.locator(".metric-name").get_by_role("link", name="R²").first.click()
+    assert page.url.endswith("#metric-evaluation-squared_pearson_correlation")
+    entry.wait_for()
+    page.go_back()
+    if with_script:
+        page.locator("#run-5").get_by_role("link", name="Wasserstein").first.click()
+        page.locator("#glossary dd", has_text="How far values have moved").wait_for()
+
+
 def test_all_features_are_shown_on_demand_without_a_script_too(show):
     for script in (True, False):
         page = show(render_history_page(many(20, 50)), java_script_enabled=script)
@@ -297,6 +311,7 @@ def test_screen_readers_get_landmarks_headings_runs_and_tables(show):
         "Runs over time",
         "Which drift went with the metric",
         "Run by run, latest first",
+        "What the metrics mean",
     ]
     assert page.get_by_role("img", name="R² of 5 runs").is_visible()
     run = page.get_by_role("link", name="Run 5 · 26 November 2026, 02:23 UTC · span 4 · Stopped")

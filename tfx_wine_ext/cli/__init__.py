@@ -12,29 +12,17 @@ import errno
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any, NoReturn
 
 from tfx_wine_ext import __version__
 from tfx_wine_ext.cli import diff, doctor, drift, history, ingest, lineage, runs, show, specs
 from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.parser import Parser
 from tfx_wine_ext.cli.process import Ended, ended_by_signals, prepare_streams, printing, say
 from tfx_wine_ext.cli.terminal import printable
 
 PROGRAM = "tfx-wine-ext"
 ERROR_STATUS = 2
 INTERRUPTED_STATUS = 130  # What shells report of a program that Ctrl-C ended.
-
-
-class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are one line, and exceptions that `main` prints."""
-
-    def _print_message(self, message: str, file: Any = None) -> None:
-        """Prints help and version; argparse itself passes over an output that is full."""
-        if message:
-            (file or sys.stderr).write(message)
-
-    def error(self, message: str) -> NoReturn:
-        raise CommandError(f"{message}; see {self.prog} --help")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -44,15 +32,15 @@ def build_parser() -> argparse.ArgumentParser:
         >>> build_parser().parse_args(["drift", "a.csv", "b.csv"]).baseline
         'a.csv'
     """
-    parser = _Parser(
+    parser = Parser(
         prog=PROGRAM,
-        description="Tools beside a TFX pipeline.",
-        epilog=f"'{PROGRAM} COMMAND --help' tells all of a command, with examples.",
+        description="Compare data, convert data, and inspect the runs of TFX pipelines.",
+        epilog=f"'{PROGRAM} COMMAND --help' shows the options of a command, with examples.",
     )
     parser.add_argument(
         "--traceback",
         action="store_true",
-        help="after an error, show where in the program it came up: for a report of a defect",
+        help="after an error, also show the Python traceback, for a bug report",
     )
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)

@@ -1,9 +1,10 @@
-"""How a command gives its answer: as text for people, and as a JSON document for programs."""
+"""How a command gives its answer: as text for people, as JSON or CSV for programs."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
+import itertools
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.output_file import OutputFile, same_file
 from tfx_wine_ext.cli.process import printing
-from tfx_wine_ext.cli.terminal import is_visible
+from tfx_wine_ext.cli.terminal import is_visible, printable
 
 STDOUT = "-"
 
@@ -25,29 +26,52 @@ def add_json_option(parser: argparse._ActionsContainer) -> None:
         metavar="FILE",
         nargs="?",
         const=STDOUT,
-        help="write the answer as JSON; without FILE or with '-' to standard output, in place of "
-        "what is printed",
+        help="write the result as JSON: to FILE, or without FILE (or with '-') to standard output "
+        "instead of the text",
     )
 
 
-def check_html(html: str | None, json_: str | None) -> None:
-    """Refuses a page that would go to standard output, or into the file of the JSON document.
+def add_csv_option(parser: argparse._ActionsContainer, rows: str) -> None:
+    """Declares ``--csv``.
 
     Args:
-        html: What ``--html`` says.
-        json_: What ``--json`` says.
+        parser: Where to.
+        rows: What a line of the table is.
+    """
+    parser.add_argument(
+        "--csv",
+        metavar="FILE",
+        help=f"write a table as CSV, {rows}; '-' for standard output, instead of the text",
+    )
+
+
+def check_outputs(options: argparse.Namespace) -> None:
+    """Refuses outputs that would go to the same place, and a page on standard output.
+
+    Args:
+        options: The command's, with ``html``, ``json`` and ``csv``.
 
     Raises:
-        CommandError: They cannot be written so.
+        CommandError: They cannot be written like this.
     """
-    if html == STDOUT:
-        raise CommandError("--html: expected a file, found '-'; only --json goes to stdout")
-    if html and json_ and same_file(html, json_):
-        raise CommandError(f"--html and --json: expected two files, found {html} twice")
+    given = {f"--{name}": getattr(options, name) for name in ("html", "json", "csv")}
+    given = {option: path for option, path in given.items() if path is not None}
+    if given.get("--html") == STDOUT:
+        raise CommandError(
+            "--html: expected a file, found '-'; only --json and --csv can go to standard output"
+        )
+    for (one, path), (other, other_path) in itertools.combinations(given.items(), 2):
+        if path == other_path == STDOUT:
+            raise CommandError(
+                f"{one} and {other}: expected one of them on standard output, found both; name a "
+                "file for one"
+            )
+        if STDOUT not in (path, other_path) and same_file(path, other_path):
+            raise CommandError(f"{one} and {other}: expected two files, found {path} twice")
 
 
 def keep_inputs(options: argparse.Namespace, inputs: Iterable[str]) -> None:
-    """Refuses ``--html`` and ``--json`` where they would replace a file that is read.
+    """Refuses ``--html``, ``--json`` and ``--csv`` where they would replace a file that is read.
 
     Args:
         options: The command's.
@@ -56,7 +80,7 @@ def keep_inputs(options: argparse.Namespace, inputs: Iterable[str]) -> None:
     Raises:
         CommandError: One of them names such a file.
     """
-    outputs = {f"--{name}": getattr(options, name, None) for name in ("html", "json")}
+    outputs = {f"--{name}": getattr(options, name, None) for name in ("html", "json", "csv")}
     files = {option: path for option, path in outputs.items() if path not in (None, STDOUT)}
     read = {os.path.realpath(path) for path in inputs} if files else set()
     for option, path in files.items():
@@ -129,3 +153,10 @@ def answering(
                     show()
 
         yield answer
+
+
+def print_csv(text: str) -> None:
+    """Writes a table to standard output; on a terminal nothing in it moves the cursor."""
+    if sys.stdout.isatty():
+        text = "\n".join(map(printable, text.split("\r\n")))
+    sys.stdout.write(text)

@@ -337,7 +337,7 @@ def repair(environment: Environment, findings: Sequence[Finding]) -> str | None:
 
     Example:
         >>> environment = Environment("/v/bin/python", "3.10.1", "linux x86_64", "2.36", {},
-        ...                           frozenset(), uv="/usr/bin/uv")
+        ...                           frozenset(), uv="/usr/bin/uv", conflicts=())
         >>> repair(environment, [Finding("dill", BROKEN, "", "", install=("dill<0.4",))])
         "uv pip install --python /v/bin/python 'dill<0.4'"
     """

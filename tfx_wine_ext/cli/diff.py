@@ -24,15 +24,16 @@ if TYPE_CHECKING:
     from tfx_wine_ext.lineage.runs import Run
 
 _EPILOG = f"""
-Without RUN the latest run is compared with the one before it; with one RUN, that run with the one
-before it. Two runs differ in many ways at once: what changed together is no proof of a cause.
+Without RUN, the latest run is compared with its predecessor; with one RUN, that
+run is compared with its predecessor. Two runs usually differ in several ways:
+things that changed together are not necessarily cause and effect.
 {RUN_HELP}{STORE_HELP}
 examples:
   tfx-wine-ext diff --store build/wine/metadata.db
   tfx-wine-ext diff 1 latest
   tfx-wine-ext diff 3 --json | jq -r '.sentences[]'
 
-exit status: 0, whatever moved; 2 error.
+exit status: 0 (whatever changed), 2 error.
 """
 
 
@@ -40,14 +41,16 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declares the arguments of the command."""
     parser = commands.add_parser(
         "diff",
-        help="say what moved between two runs: data, settings, metrics",
-        description="Says what moved from one run to another.",
+        help="show what changed between two runs: data, settings, metrics",
+        description="Shows what changed from one run to another.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("first", metavar="RUN", nargs="?", help="the earlier run")
-    parser.add_argument("second", metavar="RUN", nargs="?", help="the later one")
+    parser.add_argument(
+        "first", metavar="RUN", nargs="?", help="the earlier run (default: the predecessor)"
+    )
+    parser.add_argument("second", metavar="RUN", nargs="?", help="the later run (default: latest)")
     add_json_option(parser)
     add_store_options(parser)
 

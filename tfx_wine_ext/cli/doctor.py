@@ -31,17 +31,19 @@ for name in {names!r}:
 """
 
 _EPILOG = """
-Installations of TFX break in known ways: by later releases of packages that it imports without
-requiring them, and by a Python or a C library that it is not built for. This looks for them, asks
-pip or uv whether the requirements of all packages hold, and imports TFX. It needs nothing but
-Python, and works where TFX does not.
+Installations of TFX break in known ways: by later releases of packages that it
+imports without requiring them, and by a Python or a C library that it is not
+built for. This command looks for them, asks pip or uv whether the requirements
+of all packages hold, and imports TFX. It needs only Python, so it works where
+TFX cannot be imported.
 
 examples:
   tfx-wine-ext doctor
   tfx-wine-ext doctor --quick
   tfx-wine-ext doctor --json | jq -r '.repair // empty' | sh
 
-exit status: 0 all is well, warnings or not; 1 something is broken; 2 error.
+exit status: 0 all is well (there may be warnings), 1 something is broken,
+2 error.
 """
 
 
@@ -49,14 +51,14 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declares the arguments of the command."""
     parser = commands.add_parser(
         "doctor",
-        help="check what is installed, and say how to repair it",
-        description="Checks that what is installed fits together, and says how to repair it.",
+        help="check the installation and say how to repair it",
+        description="Checks that the installed packages fit together, and says how to repair them.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     parser.add_argument(
-        "--quick", action="store_true", help="leave out the import of TFX, which takes seconds"
+        "--quick", action="store_true", help="skip the import of TFX, which takes several seconds"
     )
     add_json_option(parser)
 

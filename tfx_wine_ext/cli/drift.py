@@ -14,14 +14,17 @@ from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.answer import (
     STDOUT,
+    add_csv_option,
     add_json_option,
-    check_html,
+    check_outputs,
     json_text,
     keep_inputs,
+    print_csv,
 )
 from tfx_wine_ext.cli.errors import CommandError
-from tfx_wine_ext.cli.names import likely, names_in
+from tfx_wine_ext.cli.names import names_in
 from tfx_wine_ext.cli.process import printing, say
+from tfx_wine_ext.suggestions import hint_or_list
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,17 +37,26 @@ if TYPE_CHECKING:
 
 NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
 
+# The verdicts that can be failed on, the mildest first: one of them means the worse ones, too.
+FAILING = ("warn", "inconclusive", "drift")
+
 _EPILOG = """
-Files are Parquet, CSV (with a line of names), or TFRecords of tf.train.Example. Each side is a
-file, a folder of files, a quoted pattern ('data/2026-*.parquet'), or the folder of a TFX Examples
-artifact. NAMES are separated by commas, and a name that has one is put in double quotes.
+BASELINE and CURRENT are each a file, a folder of files, a quoted pattern
+('data/2026-*.parquet'), or the folder of a TFX Examples artifact. Files are
+Parquet, CSV (with a line of names), or TFRecord files of tf.train.Example.
+
+NAMES are separated by commas. Put a name that contains a comma in double
+quotes: 'pH,"density, g/l"'.
 
 examples:
   tfx-wine-ext drift white.csv red.csv
   tfx-wine-ext drift train.parquet 'logs/2026-11-*.parquet' --html drift.html
-  tfx-wine-ext drift examples/1 examples/2 --split eval --critical alcohol --quiet
+  tfx-wine-ext drift examples/1 examples/2 --split eval --critical alcohol
+  tfx-wine-ext drift train.parquet new.parquet --quiet --fail-on warn
+  tfx-wine-ext drift white.csv red.csv --csv scores.csv
 
-exit status: 0 no drift, 1 drift, 2 error. Warnings and an inconclusive comparison are no drift.
+exit status: 0 no drift, 1 drift, 2 error. WARN and INCONCLUSIVE are status 0,
+unless --fail-on says otherwise.
 """
 
 
@@ -52,31 +64,47 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declares the arguments of the command."""
     parser = commands.add_parser(
         "drift",
-        help="compare two tables, and say whether the data drifted",
-        description="Compares the data in CURRENT with those in BASELINE, column by column.",
+        help="compare two tables and report whether the data drifted",
+        description="Compares new data (CURRENT) with reference data (BASELINE), column by column.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("baseline", metavar="BASELINE", help="what the data were")
-    parser.add_argument("current", metavar="CURRENT", help="what they are")
+    parser.add_argument("baseline", metavar="BASELINE", help="the reference data")
+    parser.add_argument("current", metavar="CURRENT", help="the new data")
     output = parser.add_argument_group("output")
-    output.add_argument("--html", metavar="FILE", help="write the report as one HTML page")
+    output.add_argument("--html", metavar="FILE", help="write the report as an HTML page")
     add_json_option(output)
+    add_csv_option(output, "one line per feature and metric")
     output.add_argument(
-        "--quiet", action="store_true", help="print nothing but errors: the exit status says it"
+        "--quiet",
+        action="store_true",
+        help="print only errors; the exit status tells the result",
     )
-    output.add_argument("--baseline-name", metavar="TEXT", help="what the report calls BASELINE")
-    output.add_argument("--current-name", metavar="TEXT", help="what the report calls CURRENT")
+    output.add_argument(
+        "--fail-on",
+        metavar="VERDICT",
+        type=str.lower,
+        choices=FAILING,
+        default="drift",
+        help="exit with status 1 on this verdict or a worse one: warn, inconclusive or drift, in "
+        "this order (default: %(default)s)",
+    )
+    output.add_argument(
+        "--baseline-name", metavar="TEXT", help="name of BASELINE in the report (default: its path)"
+    )
+    output.add_argument(
+        "--current-name", metavar="TEXT", help="name of CURRENT in the report (default: its path)"
+    )
     what = parser.add_argument_group("what is compared, and how")
     what.add_argument(
-        "--config", metavar="FILE", help="thresholds and more, a DriftConfig as YAML or JSON"
+        "--config", metavar="FILE", help="a DriftConfig as YAML or JSON: thresholds and more"
     )
     for name, meaning in [
-        ("columns", "compare these columns only"),
+        ("columns", "compare only these columns (default: all)"),
         ("exclude", "leave these columns out"),
-        ("critical", "columns of which a single one that drifts means that the data drifted"),
-        ("categorical", "columns whose numbers are codes"),
+        ("critical", "report drift of the data if any one of these columns drifts"),
+        ("categorical", "treat the numbers in these columns as codes"),
     ]:
         what.add_argument(
             f"--{name}",
@@ -84,20 +112,22 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
             type=names_in,
             action="extend",
             default=[],
-            help=f"{meaning}; may be given several times",
+            help=f"{meaning}; can be repeated",
         )
     what.add_argument(
-        "--split", metavar="NAME", help="which split of a TFX Examples folder (default: train)"
+        "--split",
+        metavar="NAME",
+        help="the split to read of a TFX Examples folder (default: train)",
     )
     what.add_argument(
         "--no-hive-partitioning",
         action="store_true",
-        help="do not read names of folders like 'region=north' as columns of Parquet files",
+        help="do not read folder names like 'region=north' as columns of Parquet files",
     )
     what.add_argument(
         "--format",
         choices=["parquet", "csv", "tfrecord"],
-        help="the format of the files, if neither their names nor their first bytes tell",
+        help="the format of the files (default: told by their names or first bytes)",
     )
 
 
@@ -105,18 +135,20 @@ def run(options: argparse.Namespace) -> int:
     """Compares, writes and prints.
 
     Returns:
-        1 if the data drifted, else 0.
+        1 if the verdict is the one that ``--fail-on`` names or a worse one, else 0.
 
     Raises:
         CommandError: A file or an argument cannot be used.
     """
     from tfx_wine_ext.cli import drift_table
-    from tfx_wine_ext.drift import Verdict
+    from tfx_wine_ext.cli.csv_table import drift_csv
 
-    check_html(options.html, options.json)
+    check_outputs(options)
     config = _config(options)
     with contextlib.ExitStack() as stack:
-        html, json_ = (_output(stack, path) for path in (options.html, options.json))
+        html, json_, csv = (
+            _output(stack, path) for path in (options.html, options.json, options.csv)
+        )
         document = _document(options, config)
         if html:
             from tfx_wine_ext.report.drift_page import render_drift_page
@@ -124,17 +156,22 @@ def run(options: argparse.Namespace) -> int:
             html.write(render_drift_page(document))
         if json_:
             json_.write(json_text(document))
-    to_stdout = options.json == STDOUT
+        if csv:
+            csv.write(drift_csv(document))
+    to_stdout = STDOUT in (options.json, options.csv)
     if to_stdout and not options.quiet:
         say(drift_table.sentence(document))
     with printing():
-        if to_stdout:
+        if options.json == STDOUT:
             sys.stdout.write(json_text(document, sys.stdout.encoding or "utf-8"))
+        elif options.csv == STDOUT:
+            print_csv(drift_csv(document))
         elif not options.quiet:
-            if not (options.html or options.json):
+            if not (options.html or options.json or options.csv):
                 drift_table.print_features(document)
             print(drift_table.sentence(document))
-    return DRIFT_STATUS if document["verdict"] == Verdict.DRIFT.value else NO_DRIFT_STATUS
+    failing = FAILING[FAILING.index(options.fail_on) :]
+    return DRIFT_STATUS if document["verdict"].lower() in failing else NO_DRIFT_STATUS
 
 
 def _config(options: argparse.Namespace) -> DriftConfig:
@@ -186,6 +223,11 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
         ignored |= fields[0]
         wanted |= fields[1]
         tables = [_opened(path, split, options, reads) for path, split in zip(paths, splits)]
+    config = dataclasses.replace(
+        config,
+        critical=_with_fields(config.critical, tables, ignored),
+        categorical=_with_fields(config.categorical, tables, ignored),
+    )
     configs = [options.config] if options.config else []
     keep_inputs(options, itertools.chain(configs, *(table.paths for table in tables)))
     if all(table.names_are_complete for table in tables):
@@ -193,7 +235,7 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
     for path, table in zip(paths, tables):
         if not len(table.schema):
             known = sorted(table.names)
-            raise CommandError(f"{path}: no column is left to compare; {likely('', known)}")
+            raise CommandError(f"{path}: no column is left to compare{hint_or_list('', known)}")
         # On no rows at all, so that a column that cannot be compared is refused at once.
         with _naming(path):
             _empty_sketch(table.schema, config)
@@ -220,6 +262,17 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
 def _fields_in(names: Iterable[str], tables: Iterable[TableSource]) -> set[str]:
     """Returns the features of those of the columns that are structs in a table."""
     return {field for table in tables for name in names for field in table.structs.get(name, ())}
+
+
+def _with_fields(
+    names: Iterable[str], tables: Iterable[TableSource], ignored: set[str]
+) -> tuple[str, ...]:
+    """Puts the fields of a struct that are compared in place of its name."""
+    found: dict[str, None] = {}
+    for name in names:
+        fields = sorted(_fields_in([name], tables) - ignored)
+        found.update(dict.fromkeys(fields or [name]))
+    return tuple(found)
 
 
 def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
@@ -255,15 +308,16 @@ def _check_names(
 ) -> None:
     """Refuses names that are in no table: a typing error would go unnoticed."""
     tables = list(tables)
+    ignored = {*config.ignore, *_fields_in(config.ignore, tables)}
     known = sorted({name for table in tables for name in table.names})
     compared = sorted({name for table in tables for name in table.schema.names})
     for where, names, expected in [
         ("--columns", options.columns, known),
         ("--exclude", options.exclude, known),
         (f"{options.config}: ignore", config.ignore, known),
-        ("--categorical", options.categorical, compared),
+        ("--categorical", _with_fields(options.categorical, tables, ignored), compared),
         (f"{options.config}: categorical", config.categorical, known),
-        ("--critical", options.critical, compared),
+        ("--critical", _with_fields(options.critical, tables, ignored), compared),
         (f"{options.config}: critical", config.critical, compared),
         (f"{options.config}: importances", config.importances, compared),
         (f"{options.config}: features", config.features, compared),
@@ -272,7 +326,7 @@ def _check_names(
         for name in names:
             if name not in there:
                 raise CommandError(
-                    f"{where}: {name!r} is not among the columns; {likely(name, expected)}"
+                    f"{where}: {name!r} is not among the columns{hint_or_list(name, expected)}"
                 )
 
 

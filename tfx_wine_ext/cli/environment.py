@@ -120,7 +120,7 @@ def _conflicts(pip: bool, uv: str | None) -> tuple[str, ...] | None:
     if pip:
         command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "check"]
     elif uv:
-        command = [uv, "pip", "check", "--python", sys.executable]
+        command = [uv, "pip", "check", "--quiet", "--python", sys.executable]
     else:
         return None
     done = subprocess.run(

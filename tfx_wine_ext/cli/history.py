@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 from typing import Any
 
-from tfx_wine_ext.cli.answer import add_json_option, answering, check_html
+from tfx_wine_ext.cli.answer import (
+    STDOUT,
+    add_csv_option,
+    add_json_option,
+    answering,
+    check_outputs,
+    print_csv,
+)
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.output_file import OutputFile
+from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.store_options import (
     STORE_HELP,
     add_store_options,
@@ -18,14 +27,16 @@ from tfx_wine_ext.cli.store_options import (
 from tfx_wine_ext.cli.terminal import print_line
 
 _EPILOG = f"""
-The page shows every run: its data and their drift, its model, what was measured of it, and what
-moved from run to run. It is one file, which needs neither a network nor a server.
+The page shows every run: its data and their drift, its model and metrics, and
+what changed from run to run. It is a single file that works offline.
 {STORE_HELP}
 examples:
   tfx-wine-ext history --html history.html --store build/wine/metadata.db
+  tfx-wine-ext history --html history.html --last 30
+  tfx-wine-ext history --csv runs.csv
   tfx-wine-ext history --json | jq '.correlations[:3]'
 
-exit status: 0 it is written, 2 error.
+exit status: 0 written, 2 error.
 """
 
 
@@ -33,19 +44,29 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declares the arguments of the command."""
     parser = commands.add_parser(
         "history",
-        help="write the runs of a pipeline, and what moved between them, as a page",
-        description="Writes the history of a pipeline as an HTML page, as JSON, or both.",
+        help="write a page of all runs and what changed between them",
+        description="Writes the history of a pipeline as an HTML page, as JSON or as CSV.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("--html", metavar="FILE", help="write the page")
-    add_json_option(parser)
-    parser.add_argument(
+    output = parser.add_argument_group("output (at least one is needed)")
+    output.add_argument("--html", metavar="FILE", help="write the page")
+    add_json_option(output)
+    add_csv_option(output, "one line per run")
+    what = parser.add_argument_group("what is shown")
+    what.add_argument(
+        "--last",
+        metavar="N",
+        type=whole_number(0, "a number of runs, or 0 for all"),
+        default=0,
+        help="only the N newest runs; 0 for all (default: %(default)s)",
+    )
+    what.add_argument(
         "--metric",
         metavar="NAME",
-        help="the metric that drift is held against (default: the one that the newest model was "
-        "judged by)",
+        help="the metric to compare with drift (default: the one that the newest model was judged "
+        "by)",
     )
     add_store_options(parser)
 
@@ -59,28 +80,35 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: The store cannot be read, has no such metric, or a file cannot be written.
     """
-    if not (options.html or options.json):
-        raise CommandError("--html and --json: expected one of them at least, found neither")
-    check_html(options.html, options.json)
+    if not (options.html or options.json or options.csv):
+        raise CommandError("--html, --json and --csv: expected one of them at least, found none")
+    check_outputs(options)
+    from tfx_wine_ext.cli.csv_table import history_csv
     from tfx_wine_ext.cli.run_tables import print_unread
     from tfx_wine_ext.report.text import count
 
-    with answering(options.json) as answer:
-        if not options.html:
-            document = _document(options)
-        else:
-            with OutputFile(options.html) as html:
-                from tfx_wine_ext.report.history_page import render_history_page
+    with answering(options.json) as answer, contextlib.ExitStack() as stack:
+        html, csv = (
+            stack.enter_context(OutputFile(path)) if path not in (None, STDOUT) else None
+            for path in (options.html, options.csv)
+        )
+        document = _document(options)
+        if html:
+            from tfx_wine_ext.report.history_page import render_history_page
 
-                document = _document(options)
-                html.write(render_history_page(document))
+            html.write(render_history_page(document))
+        if csv:
+            csv.write(history_csv(document))
 
         runs = f"{count(len(document['runs']), 'run')} of {document['pipeline']}"
-        written = " and ".join(name for name in (options.html, options.json) if name)
+        written = [name for name in (options.html, options.json, options.csv) if name]
 
         def show() -> None:
+            if options.csv == STDOUT:
+                print_csv(history_csv(document))
+                return
             print_unread(document["unread"])
-            print_line(f"{written}: {runs}")
+            print_line(f"{' and '.join(written)}: {runs}")
 
         answer(document, show)
     return 0
@@ -89,7 +117,14 @@ def run(options: argparse.Namespace) -> int:
 def _document(options: argparse.Namespace) -> dict[str, Any]:
     from tfx_wine_ext.lineage.history import history_document
 
-    found, pipeline, store = read_runs(options)
+    found, pipeline, store = read_runs(options, options.last or None)
+    found = found[-options.last :]
+    is_known = options.metric is None or any(options.metric in each.metrics for each in found)
+    if options.last and not is_known:
+        raise CommandError(
+            f"--metric: none of the {len(found)} newest runs has {options.metric!r}; take more "
+            "(--last), or another metric"
+        )
     metric = chosen_metric(found, options.metric)
     with value_errors():
         return history_document(found, pipeline, store, metric)

@@ -14,6 +14,7 @@ from tfx_wine_ext.cli.answer import add_json_option, answering, keep_inputs
 from tfx_wine_ext.cli.conditions import condition_in
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import names_in
+from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.staging import staged
 
 if TYPE_CHECKING:
@@ -22,20 +23,23 @@ if TYPE_CHECKING:
 DEFAULT_SPLITS = "train:2,eval:1"
 
 _EPILOG = """
-IN is a Parquet file, a folder of them, or a quoted pattern ('data/2026-*.parquet'). OUT must not
-be there yet, or be an empty folder; it appears when everything is written, and not before.
+IN is a Parquet file, a folder of them, or a quoted pattern
+('data/2026-*.parquet'). OUT must not exist yet, or be an empty folder; it
+appears only when everything has been written.
 
-It writes what the component ParquetExampleGen writes for the same files and options: the same rows
-in the same splits, byte for byte. TFX is not needed.
+The result is the same as that of the component ParquetExampleGen for the same
+files and options, byte for byte. TFX is not needed.
 
-NAMES are separated by commas, and a name that has one is put in double quotes.
+NAMES are separated by commas. Put a name that contains a comma in double
+quotes: 'pH,"density, g/l"'.
 
 examples:
   tfx-wine-ext ingest wine.parquet examples/ --splits train:2,eval:1
-  tfx-wine-ext ingest 'taxi/*.parquet' out/ --filter 'miles > 0' --filter 'company in A,B'
+  tfx-wine-ext ingest 'taxi/*.parquet' out/ --filter 'miles > 0'
+  tfx-wine-ext ingest wine.parquet out/ --exclude id --cast quality=float32
   tfx-wine-ext drift examples/ out/ --split eval
 
-exit status: 0 all is written, 2 error, and nothing is.
+exit status: 0 everything was written, 2 error (nothing was written).
 """
 
 
@@ -43,59 +47,68 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declares the arguments of the command."""
     parser = commands.add_parser(
         "ingest",
-        help="write Parquet files as TFRecord examples, in splits",
-        description="Writes the rows of Parquet files as gzipped TFRecords of tf.train.Example, in "
-        "the folders of a TFX Examples artifact.",
+        help="convert Parquet files to TFRecord examples in splits",
+        description="Writes the rows of Parquet files as gzipped TFRecord files of\n"
+        "tf.train.Example, in the folder layout of a TFX Examples artifact.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     parser.add_argument("input", metavar="IN", help="Parquet files")
     parser.add_argument("output", metavar="OUT", help="the folder to write")
-    add_json_option(parser)
-    parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
-    what = parser.add_argument_group("what is written")
+    output = parser.add_argument_group("output")
+    add_json_option(output)
+    output.add_argument("--quiet", action="store_true", help="print only errors")
+    what = parser.add_argument_group("splits and files")
     what.add_argument(
         "--splits",
         metavar="NAME:N,...",
         default=DEFAULT_SPLITS,
-        help="splits and their shares: a row goes by its hash, N of all buckets to each (default: "
+        help="the splits, each with its share N: rows are distributed by a hash (default: "
         "%(default)s)",
     )
     what.add_argument(
         "--partition-by",
         metavar="FEATURE",
-        help="hash this feature only, so that rows of one value stay together",
+        help="hash only this feature, so that rows with the same value go to the same split "
+        "(default: hash the whole row)",
     )
+    what.add_argument(
+        "--shards",
+        metavar="N",
+        type=whole_number(1, "at least 1"),
+        help="files per split, at most one per row group (default: one per 64 MiB of data)",
+    )
+    what = parser.add_argument_group("rows and columns")
     for name, meaning in [
-        ("columns", "these columns only"),
-        ("exclude", "all columns but these"),
+        ("columns", "write only these columns (default: all)"),
+        ("exclude", "leave these columns out"),
     ]:
         what.add_argument(
             f"--{name}",
             metavar="NAMES",
             type=names_in,
             action="extend",
-            help=f"{meaning}; may be given several times",
+            help=f"{meaning}; can be repeated",
         )
     what.add_argument(
         "--filter",
         metavar="CONDITION",
         action="append",
-        help="rows of which this holds, such as 'miles > 0' or 'colour in red,white'; given "
-        "several times, all must hold",
+        help="write only rows that meet this condition, such as 'miles > 0' or 'colour in "
+        "red,white'; can be repeated, and then all conditions must hold",
     )
     what.add_argument(
         "--cast",
         metavar="NAME=TYPE",
         action="append",
         default=[],
-        help="write a column as int64, float32, bytes, or another Arrow type",
+        help="write a column as int64, float32, bytes or another Arrow type; can be repeated",
     )
     what.add_argument(
         "--drop-null-in-list",
         action="store_true",
-        help="leave a null inside a list out, and make the list shorter (default: an error)",
+        help="drop nulls inside lists, which makes the lists shorter (default: an error)",
     )
     what.add_argument(
         "--allow-float-overflow",
@@ -105,18 +118,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     what.add_argument(
         "--unify-schemas",
         action="store_true",
-        help="read files of different schemas as one: a column that a file lacks is missing there",
+        help="allow files with different schemas: columns that a file lacks are missing values "
+        "(default: an error)",
     )
     what.add_argument(
         "--no-hive-partitioning",
         action="store_true",
-        help="do not read names of folders like 'region=north' as columns",
-    )
-    what.add_argument(
-        "--shards",
-        metavar="N",
-        type=int,
-        help="files per split, at most one for each row group (default: one for 64 MiB of data)",
+        help="do not read folder names like 'region=north' as columns",
     )
 
 
@@ -176,8 +184,6 @@ def _ingest_options(options: argparse.Namespace) -> IngestOptions:
     both = sorted({*(options.columns or ())} & {*(options.exclude or ())})
     if both:
         raise CommandError(f"--columns and --exclude: both name {', '.join(map(repr, both))}")
-    if options.shards is not None and options.shards < 1:
-        raise CommandError(f"--shards: expected at least 1, found {options.shards}")
     casts = {}
     for text in options.cast:
         name, equals, kind = text.rpartition("=")

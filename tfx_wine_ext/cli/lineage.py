@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, read_snapshot
 from tfx_wine_ext.cli.terminal import print_line
 from tfx_wine_ext.report.text import span_text
@@ -22,18 +23,19 @@ if TYPE_CHECKING:
 DEFAULT_DEPTH = 8
 
 _EPILOG = f"""
-ARTIFACT is the number of an artifact in the store, as 'show' prints them, its URI or path, the
-path of something in it, or the folder that a model was pushed to.
+ARTIFACT is the number of an artifact in the store (as 'show' prints it), its
+URI or path, the path of a file in it, or the folder that a model was pushed to.
 
-Each line of the tree is an artifact, or the execution of a component between two; what has been
-shown above is not shown again. --json, --dot and --mermaid have everything, however deep.
+Each line of the tree is an artifact or the execution of a component between two
+artifacts; a branch that is already shown is not repeated. --json, --dot and
+--mermaid contain the whole graph, regardless of --depth.
 {STORE_HELP}
 examples:
   tfx-wine-ext lineage 24 --store build/wine/metadata.db
   tfx-wine-ext lineage serving/1795614296 --up --down
   tfx-wine-ext lineage 24 --dot | dot -Tsvg > lineage.svg
 
-exit status: 0, 2 error.
+exit status: 0 shown, 2 error.
 """
 
 
@@ -41,25 +43,27 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declares the arguments of the command."""
     parser = commands.add_parser(
         "lineage",
-        help="show from what an artifact was made, or what was made from it",
-        description="Shows from what an artifact was made, as a tree.",
+        help="show what an artifact was made from, or what was made from it",
+        description="Shows what an artifact was made from, as a tree.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     parser.add_argument("artifact", metavar="ARTIFACT", help="a number, a path or a URI")
-    parser.add_argument("--up", action="store_true", help="from what it was made (the default)")
-    parser.add_argument("--down", action="store_true", help="what was made from it")
+    parser.add_argument(
+        "--up", action="store_true", help="show what it was made from (the default)"
+    )
+    parser.add_argument("--down", action="store_true", help="show what was made from it")
     parser.add_argument(
         "--depth",
         metavar="N",
-        type=int,
+        type=whole_number(1, "a number of at least 1"),
         default=DEFAULT_DEPTH,
-        help="components from the artifact to the end of the tree (default: %(default)s)",
+        help="the depth of the tree, counted in components (default: %(default)s)",
     )
     form = parser.add_mutually_exclusive_group()
-    form.add_argument("--dot", action="store_true", help="print it for Graphviz")
-    form.add_argument("--mermaid", action="store_true", help="print it for Mermaid")
+    form.add_argument("--dot", action="store_true", help="print the graph for Graphviz")
+    form.add_argument("--mermaid", action="store_true", help="print the graph for Mermaid")
     add_json_option(form)
     add_store_options(parser, pipeline=False)
 
@@ -78,8 +82,6 @@ def run(options: argparse.Namespace) -> int:
     from tfx_wine_ext.lineage.runs import files_of
     from tfx_wine_ext.lineage.snapshot import DOWNSTREAM, UPSTREAM
 
-    if options.depth < 1:
-        raise CommandError(f"--depth: expected at least 1, found {options.depth}")
     with answering(options.json) as answer:
         snapshot, store = read_snapshot(options)
         files = files_of(snapshot)

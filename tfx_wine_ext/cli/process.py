@@ -11,7 +11,7 @@ import sys
 import threading
 import types
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 from tfx_wine_ext.cli.errors import CommandError
 
@@ -19,8 +19,8 @@ from tfx_wine_ext.cli.errors import CommandError
 # it: if that comes while `exec` runs a text, as dataclasses and templates do, Python kills the
 # process at its end, even if the exception was caught.
 _ENDING = ("SIGINT", "SIGTERM", "SIGHUP")
-# Seconds after which a signal whose exception Python has swallowed is sent again.
-_AGAIN = 0.01
+# Seconds after which a signal is repeated: the first time, and the longest.
+_AGAIN, _MOST_AGAIN = 0.05, 1.0
 
 
 class Ended(BaseException):
@@ -29,13 +29,11 @@ class Ended(BaseException):
     Not an `Exception`, so that nothing goes on after it.
 
     Attributes:
-        number: The signal's.
         status: What shells report of a program that the signal ended: 128 and its number.
     """
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
-        self.number = number
         self.status = 128 + number
 
 
@@ -45,50 +43,65 @@ def ended_by_signals() -> Iterator[None]:
 
     A signal that is ignored (as under ``nohup``) or that somebody else handles is left alone. Once
     one has come, more of them do not disturb the cleaning up.
+
+    An exception that is raised wherever a signal comes can get lost: Python drops those of
+    destructors and of weak references' callbacks, and Arrow drops what is raised while it imports
+    pandas. The work would then go on to its end. So the signal is repeated until the block is left,
+    and passed over while an `Ended` is being handled.
     """
-    numbers = [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
     before: dict[int, Any] = {}
-    timers: list[threading.Timer] = []
+    left = threading.Event()
     print_unraisable = sys.unraisablehook
 
-    def end(number: int, frame: types.FrameType | None) -> NoReturn:
-        for each in before:
-            signal.signal(each, signal.SIG_IGN)
-        raise Ended(number)
-
-    def send_again(unraisable: sys.UnraisableHookArgs) -> None:
-        """Serves the signals that come in a destructor or in the callback of a weak reference.
-
-        Python drops the exceptions of both, and the work would go on as if there had been none.
-        """
-        error = unraisable.exc_value
-        if not isinstance(error, Ended):
-            print_unraisable(unraisable)
+    def end(number: int, frame: types.FrameType | None) -> None:
+        if left.is_set() or _is_ending(sys.exc_info()[1]):
             return
-        for each in before:
-            signal.signal(each, end)
-        # To the main thread: in another one the signal would not end a call that waits.
-        main_thread = threading.main_thread().ident
-        timers.append(threading.Timer(_AGAIN, signal.pthread_kill, [main_thread, error.number]))
-        timers[-1].daemon = True
-        timers[-1].start()
+        if not repeater.is_alive():
+            repeater.start()
+        ended.append(number)
+        raise Ended(ended[0])
 
+    def repeat() -> None:
+        wait = _AGAIN
+        while not left.wait(wait):
+            # To the main thread: in another one the signal would not end a call that waits.
+            signal.pthread_kill(main_thread, ended[0])
+            wait = min(2 * wait, _MOST_AGAIN)
+
+    def pass_over(unraisable: sys.UnraisableHookArgs) -> None:
+        if not isinstance(unraisable.exc_value, Ended):
+            print_unraisable(unraisable)
+
+    ended: list[int] = []
+    main_thread = threading.main_thread().ident or 0
+    repeater = threading.Thread(target=repeat, daemon=True)
     try:
-        for number in numbers:
+        for number in (getattr(signal, name) for name in _ENDING if hasattr(signal, name)):
             handler = signal.getsignal(number)
             if handler in (signal.SIG_DFL, signal.default_int_handler):
                 # Only possible in the main thread.
                 with contextlib.suppress(ValueError):
                     signal.signal(number, end)
                     before[number] = handler
-        sys.unraisablehook = send_again
+        sys.unraisablehook = pass_over
         yield
     finally:
+        left.set()
+        if repeater.is_alive():
+            # Else a last signal would find the handler of before.
+            repeater.join()
         sys.unraisablehook = print_unraisable
-        for timer in timers:
-            timer.cancel()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _is_ending(error: BaseException | None) -> bool:
+    """Whether an exception is, or came up while there was, an `Ended`."""
+    while error is not None:
+        if isinstance(error, Ended):
+            return True
+        error = error.__context__
+    return False
 
 
 def prepare_streams() -> None:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
-from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, chosen_metric, read_runs
 from tfx_wine_ext.cli.terminal import Cell, print_line, print_table
 from tfx_wine_ext.report.text import span_text
@@ -15,17 +15,18 @@ from tfx_wine_ext.report.text import span_text
 DEFAULT_LAST = 20
 
 _EPILOG = f"""
-Model says whether training went on from an earlier model (warm, and how many warm starts are
-behind it) or began anew (cold). What is not known is left empty. Of a run whose end is not
-recorded, the state is RUNNING if its process is there, DIED if it is there no more, and RUNNING? if
-that cannot be told, as on another machine than the pipeline's.
+The column "model" says whether training continued from an earlier model (warm,
+with the number of warm starts so far) or started from scratch (cold). Unknown
+values are left empty. A run without a recorded end is RUNNING if its process is
+alive, DIED if it is not, and RUNNING? if that cannot be told, for instance on
+another machine.
 {STORE_HELP}
 examples:
   tfx-wine-ext runs --store build/wine/metadata.db
   tfx-wine-ext runs --last 5 --metric mean_squared_error
-  tfx-wine-ext runs --last 0 --json | jq -r '.runs[] | select(.state == "FAILED") | .run'
+  tfx-wine-ext runs --last 0 --json | jq '.runs[] | select(.state == "FAILED")'
 
-exit status: 0, also if runs have failed; 2 error.
+exit status: 0 (even if runs have failed), 2 error.
 """
 
 
@@ -34,7 +35,7 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "runs",
         help="list the runs of a pipeline",
-        description="Lists the runs of a pipeline, the newest first.",
+        description="Lists the runs of a pipeline, newest first.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,14 +43,14 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser.add_argument(
         "--last",
         metavar="N",
-        type=int,
+        type=whole_number(0, "a number of runs, or 0 for all"),
         default=DEFAULT_LAST,
-        help="the N newest runs; 0 for all (default: %(default)s)",
+        help="show only the N newest runs; 0 for all (default: %(default)s)",
     )
     parser.add_argument(
         "--metric",
         metavar="NAME",
-        help="which metric to show (default: the one that the newest model shown was judged by)",
+        help="the metric to show (default: the one that the newest model shown was judged by)",
     )
     add_json_option(parser)
     add_store_options(parser)
@@ -64,8 +65,6 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: The store cannot be read, or has no such metric.
     """
-    if options.last < 0:
-        raise CommandError(f"--last: expected a number of runs, or 0 for all, found {options.last}")
     with answering(options.json) as answer:
         found, pipeline, store = read_runs(options, options.last or None)
         if options.metric and not any(options.metric in each.metrics for each in found):
@@ -119,7 +118,6 @@ def _print(document: Mapping[str, Any]) -> None:
             for each in document["runs"]
         ],
         right=("run", "span", "rows", heading),
-        whole=("started (UTC)", "state"),
     )
     left = document["total"] - len(document["runs"])
     more = f", and {left:,} older: --last 0 shows all" if left else ""

@@ -24,7 +24,7 @@ examples:
   tfx-wine-ext show 3
   tfx-wine-ext show latest --json | jq .metrics
 
-exit status: 0, also if the run has failed; 2 error.
+exit status: 0 (even if the run has failed), 2 error.
 """
 
 
@@ -33,13 +33,17 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "show",
         help="show one run: its data, drift, model, metrics and settings",
-        description="Shows everything that is known of one run.",
+        description="Shows everything that is known about one run.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
     parser.add_argument(
-        "which", metavar="RUN", nargs="?", default="latest", help="the run (default: latest)"
+        "which",
+        metavar="RUN",
+        nargs="?",
+        default="latest",
+        help="the run to show (default: %(default)s)",
     )
     add_json_option(parser)
     add_store_options(parser)

@@ -15,22 +15,22 @@ from typing import Any
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.errors import CommandError
-from tfx_wine_ext.cli.names import likely
 from tfx_wine_ext.cli.terminal import Cell, print_line, print_table, printable
+from tfx_wine_ext.suggestions import hint_or_list
 
 GROUP = "tfx_wine_ext.component_specs"
 
 _EPILOG = f"""
-A package registers a spec as an entry point of the group {GROUP};
-importlib.metadata.entry_points(group="{GROUP}") finds it, and its load() gives
-the class. Loading imports TFX, which takes seconds.
+Packages register a spec as an entry point of the group
+{GROUP}. Loading the specs imports TFX, which takes several
+seconds.
 
 examples:
   tfx-wine-ext specs
   tfx-wine-ext specs ParquetExampleGen
   tfx-wine-ext specs --json | jq -r '.specs[].name'
 
-exit status: 0, also if a spec cannot be loaded, which is then listed with its error; 2 error.
+exit status: 0 (a spec that cannot be loaded is listed with its error), 2 error.
 """
 
 
@@ -39,12 +39,14 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     parser = commands.add_parser(
         "specs",
         help="list the component specs that installed packages register",
-        description="Lists the registered ComponentSpecs: inputs, outputs and parameters.",
+        description="Lists the registered ComponentSpecs with inputs, outputs and parameters.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("name", metavar="NAME", nargs="?", help="tell all of this one")
+    parser.add_argument(
+        "name", metavar="NAME", nargs="?", help="show this spec in full (default: list all)"
+    )
     add_json_option(parser)
 
 
@@ -64,8 +66,8 @@ def run(options: argparse.Namespace) -> int:
             registered = [each for each in registered if each[0].name == options.name]
             if not registered:
                 raise CommandError(
-                    f"NAME: {options.name!r} is no registered spec; "
-                    + (likely(options.name, names) if names else "there is none")
+                    f"NAME: {options.name!r} is no registered spec"
+                    f"{hint_or_list(options.name, names)}"
                 )
         specs = []
         with _quietly():

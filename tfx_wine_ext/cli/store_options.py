@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tfx_wine_ext.cli.answer import keep_inputs
 from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.suggestions import hint_or_list
 
 if TYPE_CHECKING:
     from tfx_wine_ext.lineage.runs import Run
@@ -22,13 +23,17 @@ VARIABLE = "TFX_WINE_EXT_STORE"
 _LIKELY = ("metadata.db", "metadata.sqlite")
 _DEPTHS = ("", "*/", "*/*/")
 
-STORE_HELP = f"""
-WHERE is the path of an SQLite file; sqlite:///path, mysql://user:password@host:port/db,
-postgresql://user:password@host:port/db, grpc://host:port; or a ConnectionConfig as JSON, its text
-or a file of it. Without --store it is ${VARIABLE}. The store is only read.
+STORE_HELP = """
+WHERE is one of
+  the path of an SQLite file, or sqlite:///path
+  mysql://user:password@host:port/db, postgresql://user:password@host:port/db
+  grpc://host:port
+  a ConnectionConfig as JSON, or a file that contains one
+The store is only read, never written.
 """
 RUN_HELP = """
-RUN is the id of a run or its beginning; a number: 1 is the oldest, -1 the newest; or 'latest'.
+RUN is the id of a run or the beginning of one; a number (1 is the oldest run,
+-1 the newest); or 'latest'.
 """
 
 
@@ -36,11 +41,13 @@ def add_store_options(parser: argparse.ArgumentParser, *, pipeline: bool = True)
     """Declares ``--store`` and ``--pipeline``."""
     group = parser.add_argument_group("metadata store")
     group.add_argument(
-        "--store", metavar="WHERE", help=f"the metadata store (default: ${VARIABLE})"
+        "--store",
+        metavar="WHERE",
+        help=f"the metadata store (default: the environment variable {VARIABLE})",
     )
     if pipeline:
         group.add_argument(
-            "--pipeline", metavar="NAME", help="which pipeline, if the store has several"
+            "--pipeline", metavar="NAME", help="the pipeline (needed if the store has several)"
         )
 
 
@@ -159,7 +166,6 @@ def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
     Raises:
         CommandError: No run has it.
     """
-    from tfx_wine_ext.cli.names import likely
     from tfx_wine_ext.lineage.moved import main_metric
     from tfx_wine_ext.lineage.runs import metrics_are_unknown
 
@@ -171,8 +177,8 @@ def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
         none = (
             f"the evaluations of {unknown} runs could not be read" if unknown else "no run has any"
         )
-        expected = likely(metric, known) if known else none
-        raise CommandError(f"--metric: no run has {metric!r}; {expected}")
+        expected = hint_or_list(metric, known) if known else f"; {none}"
+        raise CommandError(f"--metric: no run has {metric!r}{expected}")
     return metric
 
 

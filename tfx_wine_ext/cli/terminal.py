@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import operator
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -42,43 +43,91 @@ def print_table(
     rows: Iterable[Sequence[str | Cell | list[str]]],
     *,
     right: Sequence[str] = (),
-    whole: Sequence[str] = (),
     console: Console | None = None,
 ) -> None:
-    """Prints a table.
+    """Prints a table, as wide as the console at most: lines are broken between words.
 
     Args:
         headings: Of the columns.
         rows: Of each row its cells, a list being one of several lines; what could move the cursor
             is made visible.
         right: The headings of columns that are flush right, as numbers are.
-        whole: The headings of columns that are not folded.
         console: Where to; None: standard output.
     """
     import rich.box
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False)
-    for heading in headings:
+    console = console or console_for_stdout()
+    cells = [
+        [
+            Text("\n".join(map(printable, cell)))
+            if isinstance(cell, list)
+            else Text(printable(cell.text), cell.style)
+            if isinstance(cell, Cell)
+            else Text(printable(cell))
+            for cell in row
+        ]
+        for row in rows
+    ]
+    texts = [
+        [heading, *(row[i].plain for row in cells)]
+        for i, heading in enumerate(map(printable, headings))
+    ]
+    lines = [max(cell_len(line) for text in each for line in text.split("\n")) for each in texts]
+    words = [
+        max(cell_len(word) for text in each for word in text.split() or [""]) for each in texts
+    ]
+
+    def broken(widths: Sequence[int]) -> tuple[int, int]:
+        return sum(map(operator.lt, widths, words)), sum(map(operator.lt, widths, lines))
+
+    # A space at each end, and between columns one, or three unless that breaks more of them.
+    room = console.width - 1 - len(texts)
+    narrow, wide = (fitted(lines, words, room - 2 * n) for n in (0, len(texts) - 1))
+    roomy = broken(wide) <= broken(narrow)
+
+    table = Table(box=rich.box.SIMPLE_HEAD, pad_edge=False, padding=(0, int(roomy)))
+    for heading, width in zip(headings, wide if roomy else narrow):
         table.add_column(
             Text(printable(heading)),
             overflow="fold",
             justify="right" if heading in right else "left",
-            no_wrap=heading in whole,
+            width=width,
         )
-    for row in rows:
-        table.add_row(
-            *(
-                Text("\n".join(map(printable, cell)))
-                if isinstance(cell, list)
-                else Text(printable(cell.text), cell.style)
-                if isinstance(cell, Cell)
-                else Text(printable(cell))
-                for cell in row
-            )
-        )
-    (console or console_for_stdout()).print(table)
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)
+
+
+def fitted(lines: Sequence[int], words: Sequence[int], room: int) -> list[int]:
+    """Returns widths of columns that break no word, or only the longest where there is no room.
+
+    Args:
+        lines: The width of each column's longest line.
+        words: That of its longest word.
+        room: What the widths may sum up to.
+
+    Example:
+        >>> fitted([6, 20, 50], [4, 10, 10], 40)
+        [6, 20, 14]
+        >>> fitted([6, 20, 50], [4, 10, 50], 40)
+        [4, 10, 26]
+    """
+    widths = [max(1, min(word, room)) for word in words]
+    columns = range(len(widths))
+    for _ in range(sum(widths) - max(room, len(widths))):
+        widths[max(columns, key=widths.__getitem__)] -= 1
+    left = room - sum(widths)
+    # Columns that lack little get it; what is left then is shared by those that lack more.
+    lacking = sorted(columns, key=lambda i: lines[i] - words[i])
+    for done, i in enumerate(lacking, start=1):
+        lacks = max(0, lines[i] - widths[i])
+        more = lacks if lacks <= left else max(0, left) // (len(columns) - done + 1)
+        widths[i] += more
+        left -= more
+    return widths
 
 
 def print_line(text: str, console: Console | None = None) -> None:

@@ -16,6 +16,7 @@ import pyarrow.dataset as ds
 from tfx_wine_ext.columnar.casts import parsed_value
 from tfx_wine_ext.columnar.parquet_source import READER_OPTIONS, thrift_limits
 from tfx_wine_ext.columnar.wording import Argument, Message
+from tfx_wine_ext.suggestions import hint
 
 # The longest list of values whose "in" rules out row groups, see `_is_in`.
 _FEW_VALUES = 64
@@ -220,10 +221,20 @@ def _condition(condition: Any) -> tuple[str, str, Any]:
 def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
     """Casts the value of a condition to the type of its column."""
     if schema.get_field_index(name) < 0:
+        struct = name.partition(".")[0]
+        if schema.get_field_index(struct) >= 0 and pa.types.is_struct(schema.field(struct).type):
+            raise ValueError(
+                Message(
+                    Argument.FILTERS,
+                    f": {name!r} is within the struct {struct!r}, and only whole columns can be "
+                    "filtered by; make a column of the field, or filter the rows beforehand",
+                )
+            )
         raise ValueError(
             Message(
                 Argument.FILTERS,
-                f": there is no column {name!r}; the columns are {', '.join(schema.names)}",
+                f": there is no column {name!r}; the columns are {', '.join(schema.names)}"
+                + hint(name, schema.names),
             )
         )
     data_type = schema.field(name).type

@@ -266,9 +266,9 @@ def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.S
         The schema to which every batch is converted, and the plan for encoding it.
 
     Raises:
-        ValueError: columns cannot become features (the message names all of them), the schemas of
-            two files differ in a column that is read and `unify_schemas` is False, or the filters
-            do not fit the schema.
+        ValueError: columns cannot become features (the message names all of them), no column is
+            left, the schemas of two files differ in a column that is read and `unify_schemas` is
+            False, or the filters do not fit the schema.
         ParquetFileError: two columns of a file that are read have the same name.
     """
     for footer in footers:
@@ -288,6 +288,17 @@ def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.S
         plan = plan_features(schema, options.encode)
     except ValueError as error:
         raise ValueError(Message(f"{first.path}: ", Message.of(error))) from error
+    if len(schema) and not plan.features:
+        raise ValueError(
+            Message(
+                f"{first.path}: no column is left to write of {', '.join(schema.names)}: select "
+                "some with ",
+                Setting(Argument.COLUMNS, "(...)"),
+                ", or leave fewer out (",
+                Setting(Argument.EXCLUDE_COLUMNS),
+                ")",
+            )
+        )
     wanted = _columns_to_read(plan, options)
     if options.filters:
         RowFilter(options.filters).expression(schema)
@@ -338,15 +349,6 @@ def plan_shards(
         ValueError: see `plan_schema`; or `partition_feature` is not a feature.
     """
     schema, plan = plan_schema(footers, options)
-    if payload == PARQUET_PAYLOAD and not plan.features and any(f.rows for f in footers):
-        raise ValueError(
-            Message(
-                f"{footers[0].path}: no column is selected, and Parquet cannot hold rows without "
-                "columns: name some with ",
-                Setting(Argument.COLUMNS, "(...)"),
-                ", or write TFRecords",
-            )
-        )
     if partition_feature is not None:
         check_partition_feature(plan, partition_feature)
     groups = [

@@ -18,6 +18,7 @@ from tfx_wine_ext.columnar.plan import FeaturePlan
 from tfx_wine_ext.columnar.values import EncodeError
 from tfx_wine_ext.columnar.wire import Ints
 from tfx_wine_ext.columnar.wording import Argument, Message
+from tfx_wine_ext.suggestions import hint
 
 
 def example_buckets(encoded: EncodedExamples, total_buckets: int) -> Ints:
@@ -90,7 +91,8 @@ def check_partition_feature(plan: FeaturePlan, feature_name: str) -> None:
         names = tuple(feature.name for feature in plan.features)
         raise ValueError(
             Message(
-                Argument.PARTITION_FEATURE, f" is {feature_name!r}, but the features are {names!r}"
+                Argument.PARTITION_FEATURE,
+                f" is {feature_name!r}, but the features are {names!r}{hint(feature_name, names)}",
             )
         ) from None
     if feature.kind == "float_list":

@@ -17,6 +17,7 @@ import pyarrow as pa
 from tfx_wine_ext.columnar.arrow_types import Kind, UnsupportedTypeError, bare, is_list, kind_of
 from tfx_wine_ext.columnar.casts import cast_values
 from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.suggestions import hint
 
 NULL_IN_LIST_POLICIES = ("error", "drop")
 KEY_ORDERS = ("bytewise", "upb")
@@ -237,7 +238,8 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
             Message(
                 Argument.CAST,
                 f" names {unknown!r}, but the features are {tuple(names)!r}: a cast takes the name "
-                "of a selected column, or of a field inside a struct as 'struct.field'",
+                "of a selected column, or of a field inside a struct as 'struct.field'"
+                + hint(unknown, names),
             )
         )
     problems: list[tuple[str, str]] = []
@@ -312,7 +314,8 @@ def _check_known(
         raise UnknownColumnsError(
             Message(
                 option,
-                f" names {unknown!r}, but the table's columns are {tuple(schema.names)!r}",
+                f" names {unknown!r}, but the table's columns are {tuple(schema.names)!r}"
+                + hint(unknown, sorted(known)),
             )
         )
 

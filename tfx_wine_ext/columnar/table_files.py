@@ -22,6 +22,7 @@ from tfx_wine_ext.columnar.table_source import (
     opened,
 )
 from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
+from tfx_wine_ext.suggestions import hint, path_hint
 
 Kind = Literal["parquet", "csv", "tfrecord"]
 KINDS: tuple[Kind, ...] = get_args(Kind)
@@ -110,7 +111,7 @@ def split_folder(path: str, split: str | None = None) -> str:
     if (split or DEFAULT_SPLIT) not in splits:
         raise TableFileError(
             f"{path}: expected the split {split or DEFAULT_SPLIT!r}, found {splits}; name one of "
-            "these"
+            f"these{hint(split or DEFAULT_SPLIT, splits)}"
         )
     return os.path.join(path, SPLIT + (split or DEFAULT_SPLIT))
 
@@ -184,7 +185,7 @@ def find_table_files(path: str) -> list[str]:
         raise TableFileError(f"{path}: matches folders only; match what is in them: {path}/*")
     raise TableFileError(
         f"{path}: expected a file, a folder or a pattern that matches, found nothing there; check "
-        "the path"
+        f"the path{path_hint(path)}"
     )
 
 

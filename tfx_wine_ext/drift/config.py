@@ -10,6 +10,7 @@ from typing import Any
 from tfx_wine_ext.drift.config_file import read_settings
 from tfx_wine_ext.drift.metrics import registered_metrics
 from tfx_wine_ext.drift.threshold import Threshold, check_number, shown
+from tfx_wine_ext.suggestions import hint
 
 # `Threshold` is importable from here as well, where it was first.
 __all__ = ["DEFAULT_THRESHOLDS", "DriftConfig", "Threshold"]
@@ -80,7 +81,7 @@ class DriftConfig:
         ...
         ValueError: unknown key 'treshold' in the drift config: expected one of aggregate, \
 categorical, classifier, classifier_auc, classifier_rows, critical, features, ignore, importances, \
-min_count, q, share, thresholds
+min_count, q, share, thresholds; did you mean 'thresholds'?
     """
 
     thresholds: Mapping[str, Threshold | float] = dataclasses.field(default_factory=dict)
@@ -221,7 +222,7 @@ def _known(data: Mapping[str, Any], known: Any, where: str, what: str = "key") -
         if key not in known:
             raise ValueError(
                 f"unknown {what} {shown(key)} in {where}: expected one of "
-                f"{', '.join(sorted(known))}"
+                f"{', '.join(sorted(known))}{hint(str(key), sorted(known))}"
             )
 
 

@@ -74,7 +74,7 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         try:
             super().Do(_inputs_for_tfx(input_dict, request), output_dict, properties)
         except Exception as error:
-            if input_dict.get(keys.TRANSFORM_GRAPH_KEY) or not _came_from_transform(error):
+            if input_dict.get(keys.TRANSFORM_GRAPH_KEY) or not _read_no_graph(error):
                 raise
             raise ValueError(
                 "transform_graph: the run_fn reads a transform graph, but this component was given "
@@ -94,10 +94,14 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         return output
 
 
-def _came_from_transform(error: Exception) -> bool:
-    """Whether an error was raised within TensorFlow Transform, which the run_fn called."""
-    modules = [frame.f_globals["__name__"] for frame, _ in traceback.walk_tb(error.__traceback__)]
-    return any(module.startswith("tensorflow_transform.") for module in modules)
+def _read_no_graph(error: Exception) -> bool:
+    """Whether an error was raised within a `TFTransformOutput` that was given no path."""
+    return any(
+        # Code that was generated is in no module, and has no __name__.
+        str(frame.f_globals.get("__name__")).startswith("tensorflow_transform.")
+        and getattr(frame.f_locals.get("self"), "_transform_output_dir", "") is None
+        for frame, _ in traceback.walk_tb(error.__traceback__)
+    )
 
 
 def _inputs_for_tfx(

@@ -24,6 +24,7 @@ from tfx_wine_ext.lineage.snapshot import (
     Link,
     Snapshot,
 )
+from tfx_wine_ext.suggestions import hint
 from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 LATEST = "latest"
@@ -337,6 +338,7 @@ def find_run(among: Sequence[Run], text: str) -> Run:
         f"run {text!r}: expected an id or its beginning, a number from 1 to "
         f"{max(run.number for run in among)} (or -1, -2, ... from the newest), or {LATEST}; found "
         f"no such run among {among[0].run} to {among[-1].run}"
+        + (hint(text, [LATEST, *(run.run for run in among)]) if number is None else "")
     )
 
 

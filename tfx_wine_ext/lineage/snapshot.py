@@ -20,6 +20,7 @@ from ml_metadata.proto import metadata_store_pb2
 from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage.errors import StoreError
 from tfx_wine_ext.lineage.process import Process
+from tfx_wine_ext.suggestions import hint
 from tfx_wine_ext.types import execution as keys
 
 UPSTREAM, DOWNSTREAM = "upstream", "downstream"
@@ -314,7 +315,7 @@ def _check_pipeline(
             _name(store),
             f"the pipeline {pipeline!r}",
             ", ".join(map(repr, pipelines)) or "none",
-            "name one of these" if pipelines else "run one first",
+            f"name one of these{hint(pipeline, pipelines)}" if pipelines else "run one first",
         )
 
 

@@ -25,6 +25,7 @@ from typing import Any
 
 from tfx_wine_ext.documents import DocumentError, open_regular
 from tfx_wine_ext.lineage.errors import StoreError
+from tfx_wine_ext.suggestions import path_hint
 
 LOCK_SECONDS = 5.0
 """How long a lock on an SQLite file is waited for; TFX holds one for milliseconds."""
@@ -209,7 +210,8 @@ def _check_header(path: str) -> None:
             path,
             expected,
             f"a link to {os.readlink(path)}, which is not there" if dangling else "no such file",
-            "give the path that the pipeline's metadata_connection_config names",
+            "give the path that the pipeline's metadata_connection_config names"
+            + ("" if dangling else path_hint(path)),
         ) from None
     except IsADirectoryError:
         raise StoreError(

@@ -68,8 +68,9 @@ def observe_progress(observer: Callable[[Event], None]) -> Iterator[None]:
 
     It works with `LocalDagRunner` and `BeamDagRunner` (on Beam's DirectRunner), of TFX 1.16 and
     1.21, for any component. Only launches of this process are seen: not those of Airflow and
-    Kubeflow, whose tasks are processes of their own. A notebook's `InteractiveContext` launches in
-    another way and is not seen either.
+    Kubeflow, whose tasks are processes of their own. TFX's older launcher is not seen either: it is
+    that of a notebook's `InteractiveContext`, and of a `BeamDagRunner` that is given the deprecated
+    `beam_orchestrator_args` or `config`.
 
     Args:
         observer: Is called with each event, in the thread in which it happens. Events of
@@ -115,11 +116,11 @@ def _install() -> None:
 
     @functools.wraps(original)
     def launch(self: Launcher) -> Any:
-        return _observed(original, self)
+        # If another wrapper was put around this one, it stays when the observers have gone.
+        return _observed(original, self) if _uninstall is uninstall else original(self)
 
     def uninstall() -> None:
         global _uninstall
-        # If another wrapper was put around this one, it stays, and tells nobody.
         if Launcher.launch is launch:
             Launcher.launch = original
         _uninstall = None
@@ -174,6 +175,7 @@ def _outcome(launcher: Launcher, execution: int | None) -> tuple[State, tuple[Re
     """Reads from the metadata store how a component ended that raised nothing."""
     if execution is None:
         return State.SKIPPED, ()
+    state = State.COMPLETE
     try:
         from ml_metadata.proto import metadata_store_pb2
         from tfx.types import artifact_utils
@@ -183,7 +185,8 @@ def _outcome(launcher: Launcher, execution: int | None) -> tuple[State, tuple[Re
             [found] = store.get_executions_by_id([execution])
             if found.last_known_state == metadata_store_pb2.Execution.FAILED:
                 return State.FAILED, ()
-            cached = found.last_known_state == metadata_store_pb2.Execution.CACHED
+            if found.last_known_state == metadata_store_pb2.Execution.CACHED:
+                state = State.CACHED
             written = [
                 event.artifact_id
                 for event in store.get_events_by_execution_ids([execution])
@@ -201,9 +204,9 @@ def _outcome(launcher: Launcher, execution: int | None) -> tuple[State, tuple[Re
         ]
     except Exception as error:
         _logger.warning("the result of execution %s cannot be read: %s", execution, error)
-        return State.COMPLETE, ()
+        return state, ()
     results = tuple(each for each in found_results if each is not None)
-    return State.CACHED if cached else State.COMPLETE, results
+    return state, results
 
 
 def _result(artifact: Artifact) -> Result | None:
@@ -245,12 +248,15 @@ class _Count:
         self._component = component
         self._total = total
         self._by_task: dict[str, int] = {}
+        self._done = 0
         self._lock = threading.Lock()
 
     def set(self, task: str, rows: int) -> None:
         with self._lock:
-            self._by_task[task] = max(rows, self._by_task.get(task, 0))
-            done = sum(self._by_task.values())
+            before = self._by_task.get(task, 0)
+            self._by_task[task] = max(rows, before)
+            self._done += self._by_task[task] - before
+            done = self._done
         _tell(RowsRead(self._component, done, self._total))
 
 

@@ -24,7 +24,7 @@ class LiveLine:
     after one minute, two, four and so on.
 
     Args:
-        stream: Where to write.
+        stream: Where to write. Nothing is written if it is None or closed.
         interval: Seconds between two updates on a terminal.
         long: Seconds after which it is first said elsewhere that work goes on.
 
@@ -36,9 +36,12 @@ class LiveLine:
         read 3 files
     """
 
-    def __init__(self, stream: IO[str], interval: float = 1.0, long: float = LONG_SECONDS) -> None:
+    def __init__(
+        self, stream: IO[str] | None, interval: float = 1.0, long: float = LONG_SECONDS
+    ) -> None:
         """Starts with nothing to show."""
-        self.is_live = stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+        can_clear = os.environ.get("TERM", "") not in ("", "dumb", "unknown")
+        self.is_live = can_clear and _is_terminal(stream)
         self._stream = stream
         self._interval = interval
         self._long = long
@@ -54,7 +57,7 @@ class LiveLine:
         """Shows a text from now on.
 
         Args:
-            text: Is called each time. What it returns must be one line. None: nothing is shown.
+            text: Is called each time. None: nothing is shown.
         """
         with self._lock:
             self._text = text
@@ -76,6 +79,7 @@ class LiveLine:
         """
         with self._lock:
             self._clear()
+            text = _printable(text)
             red = alarm and self.is_live and not os.environ.get("NO_COLOR")
             self._write(f"\x1b[1;31m{text}\x1b[0m\n" if red else f"{text}\n")
 
@@ -118,7 +122,7 @@ class LiveLine:
 
     def _called(self) -> str:
         try:
-            return self._text() if self._text is not None else ""
+            return _printable(self._text()) if self._text is not None else ""
         except Exception:  # What is shown is not worth a failure.
             return ""
 
@@ -129,15 +133,30 @@ class LiveLine:
 
     def _width(self) -> int:
         try:
-            return os.get_terminal_size(self._stream.fileno()).columns or 80
-        except (OSError, ValueError):
+            return os.get_terminal_size(self._stream.fileno()).columns or 80  # type: ignore[union-attr]
+        except (AttributeError, OSError, ValueError):
             return 80
 
     def _write(self, text: str) -> None:
         # The reader may be gone, and the stream may lack a character: the work goes on.
         with contextlib.suppress(OSError, ValueError):
-            self._stream.write(text)
-            self._stream.flush()
+            if self._stream is not None:
+                self._stream.write(text)
+                self._stream.flush()
+
+
+def _is_terminal(stream: IO[str] | None) -> bool:
+    try:
+        return stream is not None and stream.isatty()
+    except (AttributeError, OSError, ValueError):  # It is closed, or no whole file object.
+        return False
+
+
+def _printable(text: str) -> str:
+    """Returns one line that cannot move the cursor: names of components and splits are free."""
+    return "".join(
+        x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in text
+    )
 
 
 @contextlib.contextmanager

@@ -15,7 +15,8 @@ def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO
     r"""Appends everything that is written to stdout and stderr to a file, whoever writes it.
 
     Python's logging, C++ code (TensorFlow, gRPC) and child processes all write to the file
-    descriptors 1 and 2. These are redirected, and restored at the end.
+    descriptors 1 and 2. These are redirected, and restored at the end. Where one of them was closed
+    before, it leads to /dev/null afterwards.
 
     Args:
         log: The file. Its folder is created.
@@ -36,6 +37,7 @@ def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO
     """
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
+    _open_closed_descriptors()
     with path.open("ab") as stream, contextlib.ExitStack() as stack:
         _flush()
         # Closed last, so that the descriptors are restored when they are.
@@ -43,11 +45,11 @@ def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO
         for descriptor in (1, 2):
             saved.append(os.dup(descriptor))
             stack.callback(os.close, saved[-1])
-        before = tuple(
-            # What a person sees must not fail over a character that their terminal has not.
-            stack.enter_context(open(copy, "w", closefd=False, errors="replace"))
-            for copy in saved
-        )
+        # What a person sees must not fail over a character that their terminal has not.
+        before = []
+        for copy in saved:
+            before.append(open(copy, "w", closefd=False, errors="replace"))  # noqa: SIM115
+            stack.callback(_close, before[-1])
         try:
             for descriptor in (1, 2):
                 os.dup2(stream.fileno(), descriptor)
@@ -58,7 +60,23 @@ def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO
                 os.dup2(copy, descriptor)
 
 
+def _close(stream: TextIO) -> None:
+    with contextlib.suppress(OSError):  # Its reader may be gone.
+        stream.close()
+
+
 def _flush() -> None:
     for stream in (sys.stdout, sys.stderr):
+        # The stream may be closed, its reader gone, or the disk full: the work goes on.
         if stream is not None:
-            stream.flush()
+            with contextlib.suppress(OSError, ValueError):
+                stream.flush()
+
+
+def _open_closed_descriptors() -> None:
+    """Opens those that the parent has closed: a file opened later would get their number."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # It gets the lowest number that is free.

@@ -68,7 +68,7 @@ def show_progress(
         ...     LocalDagRunner().run(pipeline)
     """
     with contextlib.ExitStack() as stack:
-        stream = file or sys.stderr
+        stream = sys.stderr if file is None else file
         if log is not None:
             # In a notebook, standard error is no file descriptor and is not redirected.
             is_redirected = file is None and _descriptor(stream) == 2
@@ -92,6 +92,7 @@ class ComponentLines:
         self._line = line
         self._total = total
         self._ended = 0
+        self._run: str | None = None
         self._running: dict[str, float] = {}
         self._rows: dict[str, RowsRead] = {}
         self._lock = threading.RLock()
@@ -100,6 +101,8 @@ class ComponentLines:
         """Is told of an event."""
         with self._lock:
             if isinstance(event, ComponentStarted):
+                if not self._running and event.run != self._run:
+                    self._run, self._ended = event.run, 0  # Each run is counted from 1.
                 self._running[event.component] = time.monotonic()
                 self._line.show(self._now)
             elif isinstance(event, RowsRead):

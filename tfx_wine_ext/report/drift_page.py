@@ -166,6 +166,7 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
     is_exact = document["method"] == "exact"
     views = [_feature(i, features[i], shown[features[i]["name"]], is_exact) for i in order]
     found = [verdict for verdict in WORST_FIRST if any(view.verdict == verdict for view in views)]
+    has_baseline = document["verdict"] != "NO_BASELINE"
     moved = [view for view in views if view.verdict in ("DRIFT", "INCONCLUSIVE", "WARN")]
     return render(
         "drift.html",
@@ -183,9 +184,9 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
             for name in registered_metrics()
             if any(name in feature["metrics"] for feature in features)
         ],
-        has_baseline=document["verdict"] != "NO_BASELINE",
+        has_baseline=has_baseline,
         has_errors=any(m["error"] for feature in features for m in feature["metrics"].values()),
-        metrics=registered_metrics(),
+        terms=glossary.terms(drift=registered_metrics() if has_baseline else ()),
         columns=glossary.COLUMNS,
         metric_number=explain.metric_number,
         label_of=explain.label_of,

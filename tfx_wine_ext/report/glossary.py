@@ -5,37 +5,109 @@ Of the metrics of drift, that is in their own records: see `tfx_wine_ext.drift.m
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import NamedTuple
 
+from tfx_wine_ext.drift.metrics import registered_metrics
 from tfx_wine_ext.report.text import visible
 
 _NAME_LIMIT = 80
 
 
-# What an evaluation measures, by TFMA's names: what the page calls it, and whether more is better
-# (1), less is better (-1), or neither can be said (0).
-EVALUATION: Mapping[str, tuple[str, int]] = {
-    "squared_pearson_correlation": ("R²", 1),
-    "mean_squared_error": ("Mean squared error", -1),
-    "root_mean_squared_error": ("Root mean squared error", -1),
-    "mean_absolute_error": ("Mean absolute error", -1),
-    "loss": ("Loss", -1),
-    "binary_crossentropy": ("Binary cross-entropy", -1),
-    "categorical_crossentropy": ("Categorical cross-entropy", -1),
-    "accuracy": ("Accuracy", 1),
-    "binary_accuracy": ("Binary accuracy", 1),
-    "categorical_accuracy": ("Categorical accuracy", 1),
-    "precision": ("Precision", 1),
-    "recall": ("Recall", 1),
-    "f1_score": ("F1", 1),
-    "auc": ("AUC", 1),
-    "auc_precision_recall": ("AUC of precision and recall", 1),
-    "ndcg": ("NDCG", 1),
-    "calibration": ("Calibration", 0),
-    "mean_label": ("Mean of the labels", 0),
-    "mean_prediction": ("Mean of the predictions", 0),
-    "example_count": ("Examples", 0),
-    "weighted_example_count": ("Weight of the examples", 0),
+class Measure(NamedTuple):
+    """A metric of an evaluation in words.
+
+    Attributes:
+        label: What the page calls it.
+        better: 1: higher is better; -1: lower is better; 0: neither can be said.
+        meaning: What its value is.
+
+    Example:
+        >>> EVALUATION["auc"].label
+        'AUC'
+    """
+
+    label: str
+    better: int
+    meaning: str
+
+
+# What an evaluation measures, by TFMA's names.
+EVALUATION: Mapping[str, Measure] = {
+    "squared_pearson_correlation": Measure(
+        "R²",
+        1,
+        "Squared Pearson correlation of labels and predictions: 1 if one is a linear function of "
+        "the other, 0 if they are unrelated. It does not see predictions that are all too high.",
+    ),
+    "mean_squared_error": Measure(
+        "Mean squared error", -1, "Mean of the squared differences of prediction and label."
+    ),
+    "root_mean_squared_error": Measure(
+        "Root mean squared error",
+        -1,
+        "Square root of the mean squared error, in the unit of the label.",
+    ),
+    "mean_absolute_error": Measure(
+        "Mean absolute error",
+        -1,
+        "Mean of the absolute differences of prediction and label, in the unit of the label.",
+    ),
+    "loss": Measure("Loss", -1, "What training minimises, as the model itself computes it."),
+    "binary_crossentropy": Measure(
+        "Binary cross-entropy",
+        -1,
+        "Mean of -log of the probability that the model gave to the true one of two classes.",
+    ),
+    "categorical_crossentropy": Measure(
+        "Categorical cross-entropy",
+        -1,
+        "Mean of -log of the probability that the model gave to the true class.",
+    ),
+    "accuracy": Measure("Accuracy", 1, "Share of the predictions that are right."),
+    "binary_accuracy": Measure(
+        "Binary accuracy", 1, "Share of the predictions on the right side of the threshold."
+    ),
+    "categorical_accuracy": Measure(
+        "Categorical accuracy",
+        1,
+        "Share of the examples whose true class is the one with the highest score.",
+    ),
+    "precision": Measure(
+        "Precision", 1, "Of the examples that are predicted to be positive, the share that are."
+    ),
+    "recall": Measure(
+        "Recall", 1, "Of the positive examples, the share that are predicted to be positive."
+    ),
+    "f1_score": Measure("F1", 1, "Harmonic mean of precision and recall."),
+    "auc": Measure(
+        "AUC",
+        1,
+        "Area under the ROC curve: how often a positive example has a higher score than a negative "
+        "one. 0.5 is guessing, 1 is always.",
+    ),
+    "auc_precision_recall": Measure(
+        "AUC of precision and recall",
+        1,
+        "Area under the curve of precision over recall; guessing gives the share of positives.",
+    ),
+    "ndcg": Measure(
+        "NDCG",
+        1,
+        "Normalised discounted cumulative gain: how near the order of the predictions is to the "
+        "best one, the top counting most; 1 is the best order.",
+    ),
+    "calibration": Measure(
+        "Calibration",
+        0,
+        "Mean of the predictions divided by the mean of the labels; 1 is the best value.",
+    ),
+    "mean_label": Measure("Mean of the labels", 0, "What the data say, on average."),
+    "mean_prediction": Measure("Mean of the predictions", 0, "What the model says, on average."),
+    "example_count": Measure("Examples", 0, "Number of examples that were evaluated."),
+    "weighted_example_count": Measure(
+        "Weight of the examples", 0, "Sum of the weights of the examples that were evaluated."
+    ),
 }
 
 # Of these, what counts the data that a metric was measured on.
@@ -56,6 +128,51 @@ COLUMNS: Mapping[str, str] = {
 }
 
 
+class Term(NamedTuple):
+    """An entry of a page's glossary.
+
+    Attributes:
+        label: What the page calls the metric.
+        meaning: What its value is.
+        sees: What raises it; "" of a metric of an evaluation.
+        misses: What it does not see; "" of a metric of an evaluation.
+        better: 1: higher is better; -1: lower is better; 0: neither can be said.
+    """
+
+    label: str
+    meaning: str
+    sees: str = ""
+    misses: str = ""
+    better: int = 0
+
+
+def terms(*, drift: Iterable[str | None] = (), evaluation: Iterable[str] = ()) -> dict[str, Term]:
+    """What is known of metrics, by the places of their entries in the glossary of a page.
+
+    A metric of drift may be called like one of an evaluation: their places differ.
+
+    Args:
+        drift: Names of metrics of drift; None is no metric.
+        evaluation: Names of metrics of an evaluation.
+
+    Example:
+        >>> list(terms(drift=["ks", None], evaluation=["auc", "my_own"]))
+        ['drift-ks', 'evaluation-auc']
+    """
+    found = {}
+    asked = set(drift)
+    for name, metric in registered_metrics().items():
+        if name in asked:
+            term = Term(metric.label, metric.meaning, metric.sees, metric.misses)
+            found[f"drift-{name}"] = term
+    for name in evaluation:
+        if name in EVALUATION:
+            measure = EVALUATION[name]
+            term = Term(measure.label, measure.meaning, better=measure.better)
+            found[f"evaluation-{name}"] = term
+    return found
+
+
 def metric_label(name: str) -> str:
     """What people call a metric of an evaluation; one that is not known keeps its name.
 
@@ -67,5 +184,5 @@ def metric_label(name: str) -> str:
         ('R²', 'r_at_5')
     """
     if name in EVALUATION:
-        return EVALUATION[name][0]
+        return EVALUATION[name].label
     return visible(name, _NAME_LIMIT) or "(no name)"

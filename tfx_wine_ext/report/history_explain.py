@@ -110,7 +110,8 @@ def change_words(
     was, now = pair(before, after)
     if was == now:
         return "unchanged"
-    better = EVALUATION.get(metric, ("", 0))[1] * (1 if after > before else -1)
+    better = EVALUATION[metric].better if metric in EVALUATION else 0
+    better *= 1 if after > before else -1
     judged = {1: " (better)", -1: " (worse)", 0: ""}[better if same_data else 0]
     if not certain:
         judged = " (within the error)"

@@ -15,7 +15,7 @@ from tfx_wine_ext.report import history_explain as explain
 from tfx_wine_ext.report import history_plot as plot
 from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.explain import label_of, metric_number
-from tfx_wine_ext.report.glossary import COUNTS, metric_label
+from tfx_wine_ext.report.glossary import COUNTS, Term, metric_label, terms
 from tfx_wine_ext.report.page import FEATURE_LIMIT, NAME_LIMIT, SENTENCE_LIMIT, render
 from tfx_wine_ext.report.quantity import Quantity
 from tfx_wine_ext.report.text import count, labels, moment, number, pair, span_text, visible
@@ -71,6 +71,7 @@ class Score:
 
     name: str
     verdict: str
+    metric_name: str | None
     metric: str
     value: str
     limit: str
@@ -84,6 +85,7 @@ class Score:
 class Change:
     """One metric before and after, and of the model before on the data after."""
 
+    name: str
     label: str
     before: str
     between: str
@@ -199,6 +201,7 @@ def render_history_page(document: Json) -> str:
         failures=sum(outcome in ("failed", "stopped") for outcome in outcomes),
         pushes=len({run["pushed"] for run in runs} - {None}),
         views=views,
+        is_whole=not runs or runs[0]["number"] == 1,
         detailed=views[:start - 1 if start else None:-1],
         older=start,
         places=[plot.place(i, len(runs)) for i in range(len(runs))],
@@ -219,8 +222,15 @@ def render_history_page(document: Json) -> str:
         present=[key for key in explain.OUTCOMES if key in outcomes],
         FIRST_FEATURES=FIRST_FEATURES,
         metric_label=metric_label,
+        terms=_terms(views, names),
         shown=_shown,
     )  # fmt: skip
+
+
+def _terms(views: Sequence[RunView], measured: Sequence[str]) -> dict[str, Term]:
+    """What is known of the metrics that the page names: those of drift, and of evaluations."""
+    scores = [score for view in views for score in (*view.scores, *view.compared)]
+    return terms(drift=[score.metric_name for score in scores], evaluation=measured)
 
 
 def _feature_names(document: Json) -> Iterator[str]:
@@ -372,6 +382,7 @@ def _score(score: Json) -> Score:
     return Score(
         score["feature"],
         score["verdict"],
+        metric,
         "—" if metric is None else label_of(metric),
         "—" if metric is None else metric_number(metric, score["score"]),
         "—" if metric is None else metric_number(metric, score["threshold"]),
@@ -427,7 +438,7 @@ def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
         return ()
     if moved is None or not moved["metrics"]:
         return tuple(
-            Change(metric_label(name), "—", "—", _number(value["value"]), "—", "—")
+            Change(name, metric_label(name), "—", "—", _number(value["value"]), "—", "—")
             for name, value in run["metrics"].items()
         )
     found = []
@@ -443,8 +454,9 @@ def _changes(run: Json, moved: Json | None) -> tuple[Change, ...]:
         interval = "—"
         if low is not None and high is not None:
             interval = f"{_number(low)} to {_number(high)}"
-        label = metric_label(item["name"])
-        found.append(Change(label, texts[0], _number(between), texts[1], change, interval))
+        name = item["name"]
+        shown = (texts[0], _number(between), texts[1], change, interval)
+        found.append(Change(name, metric_label(name), *shown))
     return tuple(found)
 
 

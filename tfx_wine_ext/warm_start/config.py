@@ -8,6 +8,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+from tfx_wine_ext.suggestions import hint
+
 BASES = ("latest_blessed", "latest", "pinned")
 SHAPE_MISMATCHES = ("error", "initialise", "overlap")
 OPTIMIZERS = ("keep", "reset")
@@ -62,7 +64,8 @@ class WarmStartConfig:
         ...
         ValueError: unknown key 'optimiser' in the warm start config: expected one of base, \
 cold_on_drift, frozen_layers, frozen_steps, learning_rate_factor, max_generations, \
-on_shape_mismatch, on_unusable_base, optimizer, perturb, pinned, same_schema_only, shrink
+on_shape_mismatch, on_unusable_base, optimizer, perturb, pinned, same_schema_only, shrink; did \
+you mean 'optimizer'?
     """
 
     base: str = "latest_blessed"
@@ -156,7 +159,7 @@ on_shape_mismatch, on_unusable_base, optimizer, perturb, pinned, same_schema_onl
             if key not in known:
                 raise ValueError(
                     f"unknown key {key!r} in the warm start config: expected one of "
-                    f"{', '.join(known)}"
+                    f"{', '.join(known)}{hint(str(key), known)}"
                 )
         return cls(**data)
 

@@ -165,7 +165,12 @@
       hide();
       return;
     }
-    if (target) return; // Another place on the page.
+    if (target) { // Another place on the page, such as a metric, whose entry may be folded.
+      const fold = target.closest("details");
+      if (fold) fold.open = true;
+      target.scrollIntoView();
+      return;
+    }
     const state = new URLSearchParams(location.hash.slice(1));
     if (select) {
       if (state.has("metric")) select.value = state.get("metric");

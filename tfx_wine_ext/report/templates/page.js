@@ -71,6 +71,14 @@
       target.querySelector("summary").focus({ preventScroll: true });
       return;
     }
+    const place = document.getElementById(location.hash.slice(1));
+    if (place) {
+      // A metric, whose entry some browsers do not unfold.
+      const fold = place.closest("details");
+      if (fold) fold.open = true;
+      place.scrollIntoView();
+      return;
+    }
     const state = new URLSearchParams(location.hash.slice(1));
     find.value = state.get("find") || "";
     sort.value = state.get("sort") || "";
