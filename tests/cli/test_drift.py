@@ -540,6 +540,17 @@ def test_the_verdict_to_fail_on_and_those_that_are_worse_are_the_status_1(
     assert run("none.csv old.csv --fail-on warn")[0] == 2
 
 
+def test_an_output_that_cannot_be_written_leaves_all_old_files_as_they_were(run, here):
+    for name in ("a.html", "a.json"):
+        (here / name).write_text("old")
+    before = {path.name for path in here.iterdir()}
+    status, out, err = run("old.csv new.csv --html a.html --json a.json --csv /dev/full")
+    assert (status, out) == (2, "")
+    assert "/dev/full: cannot be written (No space left on device)" in err
+    assert [(here / name).read_text() for name in ("a.html", "a.json")] == ["old", "old"]
+    assert {path.name for path in here.iterdir()} == before
+
+
 def test_the_table_has_the_scores_of_the_document(run, here):
     said = "WARN from old.csv (300 rows) to new.csv (300 rows): "
     status, out, err = run("old.csv new.csv --csv a.csv --json a.json")

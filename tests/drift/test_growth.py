@@ -118,6 +118,20 @@ def test_no_shifted_measurement_in_whole_numbers_is_taken_for_an_id(seed):
     assert found.verdict is Verdict.DRIFT
 
 
+def test_many_numbers_that_are_drawn_are_not_certainly_an_id_in_a_sketch():
+    rng = np.random.default_rng(5)
+    old, new = (first + rng.integers(0, 6000, 5000) for first in (0, 6000))
+
+    def side(values):
+        sketch = TableSketch(limits=SMALL)
+        for batch in pa.table({"x": values}).to_batches(64):
+            sketch.add(batch)
+        return sketch.summaries()
+
+    [found] = compare(side(old), side(new)).features
+    assert found.verdict is Verdict.DRIFT
+
+
 @pytest.mark.parametrize(
     "config",
     [

@@ -178,8 +178,8 @@ def test_the_gate_closes_on_the_red_wine_and_nothing_is_trained_on_it(
     rows = [row for row in rows if len(row) == 7]
     assert [row[:4] for row in rows] == [
         ["1", "white wine, part 1 of 3", "nothing before", "cold"],
-        ["2", "white wine, part 2 of 3", "WARN, 0 of 12", "warm, from run 1"],
-        ["3", "white wine, part 3 of 3", "WARN, 0 of 12", "warm, from run 2"],
+        ["2", "white wine, part 2 of 3", "WARN, 1 of 12", "warm, from run 1"],
+        ["3", "white wine, part 3 of 3", "WARN, 1 of 12", "warm, from run 2"],
         ["4", "red wine", "DRIFT, 10 of 12", "not trained"],
     ]
     assert [row[5] for row in rows] == ["yes", "yes", "yes", "not evaluated"]

@@ -16,8 +16,9 @@ class OutputFile:
     """A file to be written at the end of a long task.
 
     Entering creates a file under a temporary name in the folder, so that a path that cannot be
-    written is refused before the work. `write` fills the file and renames it in one step. Leaving
-    removes it if it was not renamed. A pipe or a terminal, such as ``/dev/stderr`` or the shell's
+    written is refused before the work. `write` fills the file. Leaving renames it in one step, or
+    removes it after an error. So if several files are open together, an error in one of them leaves
+    all old files unchanged. A pipe or a terminal, such as ``/dev/stderr`` or the shell's
     ``>(command)``, is opened on entering and written to directly.
 
     Args:
@@ -29,8 +30,9 @@ class OutputFile:
 
     Example:
         >>> import pathlib, tempfile
-        >>> with tempfile.TemporaryDirectory() as folder, OutputFile(f"{folder}/a.txt") as file:
-        ...     file.write("text")
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with OutputFile(f"{folder}/a.txt") as file:
+        ...         file.write("text")
         ...     pathlib.Path(folder, "a.txt").read_text()
         'text'
     """
@@ -41,6 +43,7 @@ class OutputFile:
         self._stack = contextlib.ExitStack()
         self._temporary: str | None = None
         self._stream: int | None = None
+        self._written = False
 
     def __enter__(self) -> OutputFile:
         folder = os.path.dirname(self._target)
@@ -70,7 +73,7 @@ class OutputFile:
         return self
 
     def write(self, text: str) -> None:
-        """Writes the text as UTF-8, and gives the file its name.
+        """Writes the text as UTF-8.
 
         Invalid text, such as half of a surrogate pair from a file name, is escaped.
 
@@ -82,9 +85,7 @@ class OutputFile:
             assert where is not None, "written once, between entering and leaving"
             with open(where, "w", encoding="utf-8", errors="backslashreplace") as file:
                 file.write(text)
-            if self._temporary:
-                os.replace(self._temporary, self._target)
-                self._temporary = None
+            self._written = True
         except OSError as error:
             raise CommandError(f"{self._path}: cannot be written ({error.strerror})") from error
 
@@ -94,7 +95,14 @@ class OutputFile:
         error: BaseException | None,
         trace: types.TracebackType | None,
     ) -> None:
-        self._stack.close()
+        with self._stack:
+            if kind is None and self._written and self._temporary:
+                try:
+                    os.replace(self._temporary, self._target)
+                except OSError as failed:
+                    raise CommandError(
+                        f"{self._path}: cannot be written ({failed.strerror})"
+                    ) from failed
 
 
 def _is_stream(path: str) -> bool:

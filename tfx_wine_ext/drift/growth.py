@@ -108,7 +108,13 @@ def _number_grows(
     if None in repeated:
         return False if dense else None
     distinct = all(x <= _REPEATED * s.total for x, s in zip(repeated, sides) if x is not None)
-    return dense if distinct else None
+    if not distinct:
+        return None
+    # If values are drawn at random, a sketch sees only repetitions within the same part.
+    parts = [side.parts if isinstance(side, SketchedNumbers) else 1 for side in given]
+    return dense and all(
+        x * n <= _REPEATED * s.total for x, n, s in zip(repeated, parts, sides) if x is not None
+    )
 
 
 def _repeated(side: NumericDistribution) -> int | None:

@@ -99,6 +99,8 @@ class SketchedNumbers:
         precision: How exactly the values are known, apart from what the sketch lost.
         repeated: How many values were seen to occur before; None if unknown. Once the column is
             compressed, some repetitions are missed.
+        parts: Number of parts that were searched for repetitions, each by itself; 1 if all values
+            were searched together.
     """
 
     finite: Steps
@@ -111,6 +113,7 @@ class SketchedNumbers:
     exact_moments: Moments | None = None
     precision: Precision = DOUBLE
     repeated: int | None = None
+    parts: int = 1
 
     @property
     def n(self) -> int:
@@ -408,6 +411,7 @@ class _Numbers:
             exact_moments=self.moments if self.lossy else None,
             precision=self.precision,
             repeated=self.repeated + _repeated(self.levels[0]),
+            parts=-(-steps.total // self.limits.buffer),
         )
 
     def _add_counts(self, other: NumericSummary | _Numbers) -> None:

@@ -1,3 +1,4 @@
+import functools
 import json
 import os
 import pathlib
@@ -5,11 +6,12 @@ import re
 import subprocess
 import sys
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tfx_wine_ext.drift import DriftConfig, Metric, Threshold, compare
+from tfx_wine_ext.drift import DriftConfig, Metric, Threshold, Verdict, compare
 from tfx_wine_ext.drift.metrics import (
     DriftMetricError,
     register_metric,
@@ -104,6 +106,13 @@ def test_a_metric_that_needs_no_values_is_measured_where_all_are_missing(registe
         (certain(-1.0), r"in finite numbers >= 0, found Metric\(value=-1.0"),
         (certain(1.0, error=float("inf")), "in finite numbers >= 0, found Metric"),
         (certain("much"), "in finite numbers >= 0, found Metric"),
+        (certain(True), r"in finite numbers >= 0, found Metric\(value=True"),
+        (certain(10**400), "in finite numbers >= 0, found Metric"),
+        (lambda pair: Metric(0.5, p_value=1.5), "with a p-value of at most 1, found 1.5$"),
+        (certain(0.5, details={"a": float("nan")}), "finite numbers by name, found {'a': nan}$"),
+        (certain(0.5, details={"a": "much"}), "finite numbers by name, found {'a': 'much'}$"),
+        (certain(0.5, details=None), "finite numbers by name, found None$"),
+        (lambda pair: sys.exit(0), "to measure 'x', found SystemExit: 0$"),
     ],
 )
 def test_a_metric_that_fails_is_named_with_the_feature(register, measure, message):
@@ -111,6 +120,32 @@ def test_a_metric_that_fails_is_named_with_the_feature(register, measure, messag
     with pytest.raises(DriftMetricError, match=f"^drift metric 'of_a_test': .*{message}") as raised:
         compare(BEFORE, AFTER)
     assert raised.value.metric == "of_a_test"
+
+
+def test_numbers_of_numpy_are_numbers(register):
+    kinds = np.float32, np.int64, np.float16
+    for name, kind in zip(("a", "b", "c"), kinds):
+        register(certain(kind(2), error=kind(0), details={"n": kind(3)}), name, fail=0.5)
+    result = compare(BEFORE, BEFORE)
+    found = json.loads(json.dumps(result.to_dict()))["features"][0]["metrics"]
+    assert [(found[name]["value"], found[name]["details"]) for name in ("a", "b", "c")] == [
+        (2.0, {"n": 3.0})
+    ] * 3
+    assert result.features[0].verdict.value == "DRIFT"
+
+
+def test_a_metric_does_not_bring_a_verdict_of_its_own(register):
+    register(certain(0.3, q_value=float("nan"), verdict="much"))
+    [feature] = compare(BEFORE, AFTER).features  # It only grows, so that no metric is judged.
+    assert feature.growth is not None
+    metric = feature.metrics["of_a_test"]
+    assert (metric.q_value, metric.verdict) == (None, Verdict.OK)
+
+
+def test_a_name_that_is_taken_by_what_has_no_name_is_refused(register):
+    register(functools.partial(certain, 0.3))
+    with pytest.raises(DriftMetricError, match=r"found that of functools\.partial"):
+        register(certain(0.3))
 
 
 @pytest.mark.parametrize(
@@ -186,6 +221,30 @@ def test_a_metric_of_a_package_that_breaks_is_an_error_that_names_it(tmp_path):
         done.stderr
     )
     assert "ModuleNotFoundError: No module named 'no_such_module'" in done.stderr
+
+
+def test_a_package_that_ends_the_process_is_an_error_and_not_the_status_of_no_drift(tmp_path):
+    done = drift(tmp_path, installed(tmp_path, "import sys; sys.exit(0)"), "--quiet")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "found SystemExit: 0" in done.stderr
+
+
+def test_a_package_that_breaks_late_is_the_same_error_each_time(tmp_path):
+    environment = installed(tmp_path, f"{SPREAD}\nimport no_such_module")
+    code = """
+from tfx_wine_ext.drift.metrics import registered_metrics
+for _ in range(2):
+    try:
+        registered_metrics()
+    except ValueError as error:
+        print(error)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True
+    )
+    first, second = done.stdout.splitlines()
+    assert first == second
+    assert first.endswith("found ModuleNotFoundError: No module named 'no_such_module'")
 
 
 def test_the_table_of_the_documentation_is_the_registry(checkout):

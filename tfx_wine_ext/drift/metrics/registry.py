@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import importlib.metadata
 import math
+import numbers
 import re
 import types
 from collections.abc import Callable, Collection, Mapping
@@ -88,7 +89,7 @@ class DriftMetric:
         expected = f"the function to measure {feature!r}"
         try:
             found = self.measure(pair)
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # Its status could mean no drift.
             said = f"{type(error).__name__}: {error}"
             raise DriftMetricError(self.name, expected, said) from error
         if found is None:
@@ -96,10 +97,36 @@ class DriftMetric:
         if not isinstance(found, Metric):
             expected += " as a Metric or as None"
             raise DriftMetricError(self.name, expected, type(found).__name__)
-        for number in (found.value, found.error, found.noise_floor, found.p_value):
-            if not (isinstance(number, (int, float)) and math.isfinite(number) and number >= 0):
-                raise DriftMetricError(self.name, f"{expected} in finite numbers >= 0", repr(found))
-        return found
+        of_metric = found.value, found.error, found.noise_floor, found.p_value
+        value, deviation, floor, p_value = map(_number, of_metric)
+        if (
+            value is None or deviation is None or floor is None or p_value is None
+            or min(value, deviation, floor, p_value) < 0
+        ):  # fmt: skip
+            raise DriftMetricError(self.name, f"{expected} in finite numbers >= 0", repr(found))
+        if p_value > 1:
+            expected += " with a p-value of at most 1"
+            raise DriftMetricError(self.name, expected, repr(p_value))
+        details = {}
+        given = found.details if isinstance(found.details, Mapping) else {None: found.details}
+        for name, each in given.items():
+            number = _number(each)
+            if number is None or not isinstance(name, str):
+                expected += " with details that are finite numbers by name"
+                raise DriftMetricError(self.name, expected, repr(found.details))
+            details[name] = number
+        return Metric(value, deviation, floor, p_value, details=details)
+
+
+def _number(given: Any) -> float | None:
+    """Returns a finite number of Python or numpy, and None for anything else."""
+    if isinstance(given, bool) or not isinstance(given, numbers.Real):
+        return None
+    try:
+        number = given if isinstance(given, (int, float)) else float(given)
+        return number if math.isfinite(number) else None
+    except OverflowError:
+        return None
 
 
 _REGISTERED: dict[str, DriftMetric] = {}
@@ -179,8 +206,9 @@ def register_metric(
     def register(measure: Measure) -> Measure:
         if name in _REGISTERED:
             taken = _REGISTERED[name].measure
-            by = f"that of {taken.__module__}.{taken.__qualname__}"
-            raise DriftMetricError(name, "a name that is not taken", by)
+            is_named = hasattr(taken, "__qualname__")
+            by = f"{taken.__module__}.{taken.__qualname__}" if is_named else repr(taken)
+            raise DriftMetricError(name, "a name that is not taken", f"that of {by}")
         _REGISTERED[name] = DriftMetric(
             name,
             frozenset(kinds),
@@ -228,9 +256,13 @@ def registered_metrics() -> Mapping[str, DriftMetric]:
 @functools.lru_cache(maxsize=1)
 def _load_entry_points() -> None:
     for entry_point in sorted(importlib.metadata.entry_points(group=GROUP)):
+        before = set(_REGISTERED)
         try:
             entry_point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
+            # A second attempt must not report that the names are taken.
+            for name in _REGISTERED.keys() - before:
+                del _REGISTERED[name]
             expected = f"to load {entry_point.value!r} of the entry points {GROUP!r}"
             said = f"{type(error).__name__}: {error}"
             raise DriftMetricError(entry_point.name, expected, said) from error
