@@ -11,6 +11,7 @@ import pytest
 
 from tests.docs.blocks import CHECKOUT, Runner, commands, first_line, is_like
 from tests.docs.folders import FOLDERS, a_checkout, is_real, real_wine
+from tfx_wine_ext.drift.metrics import registered_metrics, unregister_metric
 
 DOCUMENTS = sorted(
     path.relative_to(CHECKOUT).as_posix()
@@ -219,6 +220,7 @@ def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypat
     if FOLDERS.get(documents[0]) is a_checkout and is_real():
         monkeypatch.setenv("WINE_QUALITY_DATA", str(real_wine(tmp_path / "elsewhere")))
     before = set(sys.modules)
+    metrics = set(registered_metrics())
     try:
         for document in documents:
             if document in FOLDERS:
@@ -232,6 +234,9 @@ def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypat
                     where = f"{document}:{example.line}"
                     pytest.fail(f"{where}\n{traceback.format_exc()}", pytrace=False)
     finally:
+        # A metric of drift that a page registers would be measured by all tests that follow.
+        for name in set(registered_metrics()) - metrics:
+            unregister_metric(name)
         # Modules of the folder: the next document has others of these names.
         for name in set(sys.modules) - before:
             if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):
