@@ -18,7 +18,7 @@ from tfx_wine_ext.cli import diff, doctor, drift, history, ingest, lineage, runs
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.parser import Parser
 from tfx_wine_ext.cli.process import Ended, ended_by_signals, prepare_streams, printing, say
-from tfx_wine_ext.cli.terminal import printable
+from tfx_wine_ext.printable import printable
 
 PROGRAM = "tfx-wine-ext"
 ERROR_STATUS = 2

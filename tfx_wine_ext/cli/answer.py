@@ -14,7 +14,7 @@ from typing import Any
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.output_file import OutputFile, same_file
 from tfx_wine_ext.cli.process import printing
-from tfx_wine_ext.cli.terminal import is_visible, printable
+from tfx_wine_ext.printable import printable
 
 STDOUT = "-"
 
@@ -115,7 +115,7 @@ def json_text(document: Mapping[str, Any], encoding: str = "utf-8") -> str:
 def _shown(line: str) -> str:
     if line.isprintable():
         return line
-    return "".join(c if is_visible(c) else json.dumps(c)[1:-1] for c in line)
+    return "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in line)
 
 
 @contextlib.contextmanager

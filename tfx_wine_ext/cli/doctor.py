@@ -16,7 +16,7 @@ from tfx_wine_ext.cli import checks
 from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.environment import this_environment
 from tfx_wine_ext.cli.specs import GROUP
-from tfx_wine_ext.cli.terminal import printable
+from tfx_wine_ext.printable import printable
 
 WELL_STATUS, BROKEN_STATUS = 0, 1
 IMPORT_SECONDS = 600

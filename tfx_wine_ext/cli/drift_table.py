@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table, printable
+from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
 from tfx_wine_ext.drift.ranking import beyond_chance, limit_of, nearness, severity
 from tfx_wine_ext.drift.words import GROWS
+from tfx_wine_ext.printable import printable
 from tfx_wine_ext.report.text import count
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ from typing import Any
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.errors import CommandError
-from tfx_wine_ext.cli.terminal import Cell, print_line, print_table, printable
+from tfx_wine_ext.cli.terminal import Cell, print_line, print_table
+from tfx_wine_ext.printable import printable
 from tfx_wine_ext.suggestions import hint_or_list
 
 GROUP = "tfx_wine_ext.component_specs"

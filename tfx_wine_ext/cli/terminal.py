@@ -1,4 +1,4 @@
-"""Output that all commands share: tables, text from data, and a progress bar."""
+"""Output that all commands share: tables, lines, and a progress bar."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
+
+from tfx_wine_ext.printable import printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -138,32 +140,6 @@ def print_line(text: str, console: Console | None = None) -> None:
     from rich.text import Text
 
     console.print(Text(printable(text)), soft_wrap=True)
-
-
-def printable(text: str) -> str:
-    r"""Returns text that cannot move the cursor or change colours: it may come from data.
-
-    Example:
-        >>> printable("caf\u00e9 \x1b[31m\n")
-        'café \\x1b[31m\\n'
-    """
-    if text.isprintable():
-        return text
-    return "".join(c if is_visible(c) else c.encode("unicode_escape").decode("ascii") for c in text)
-
-
-def is_visible(character: str) -> bool:
-    r"""Tells whether a character is visible and does not move its neighbours.
-
-    It returns False for controls, marks that change the direction of text or have no width, line
-    separators, spaces other than the plain one, halves of surrogate pairs, and private-use
-    characters.
-
-    Example:
-        >>> [is_visible(c) for c in "é \u202e\u2028\x9b"]
-        [True, True, False, False, False]
-    """
-    return character.isprintable()
 
 
 @contextlib.contextmanager

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable, Iterator
 from typing import IO
 
+from tfx_wine_ext.printable import printable
+
 # Without a terminal, the first line about continuing work appears after this time, the next one
 # after twice this time, and so on, so that a log of many hours has few such lines.
 LONG_SECONDS = 60.0
@@ -80,7 +82,7 @@ class LiveLine:
         """
         with self._lock:
             self._clear()
-            text = _printable(text)
+            text = printable(text)
             red = alarm and self.is_live and not os.environ.get("NO_COLOR")
             self._write(f"\x1b[1;31m{text}\x1b[0m\n" if red else f"{text}\n")
 
@@ -123,7 +125,7 @@ class LiveLine:
 
     def _called(self) -> str:
         try:
-            return _printable(self._text()) if self._text is not None else ""
+            return printable(self._text()) if self._text is not None else ""
         except Exception:  # A failed display is not worth a failure of the work.
             return ""
 
@@ -151,13 +153,6 @@ def _is_terminal(stream: IO[str] | None) -> bool:
         return stream is not None and stream.isatty()
     except (AttributeError, OSError, ValueError):  # Closed, or no complete file object.
         return False
-
-
-def _printable(text: str) -> str:
-    """Returns one line that cannot move the cursor: components and splits may have any name."""
-    return "".join(
-        x if x.isprintable() else x.encode("unicode_escape").decode("ascii") for x in text
-    )
 
 
 @contextlib.contextmanager

@@ -26,6 +26,7 @@ from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
 from tfx.types.artifact import Artifact
 
 from tfx_wine_ext.lineage.process import this_process
+from tfx_wine_ext.printable import printable
 from tfx_wine_ext.types import execution as keys
 
 _Class = TypeVar("_Class", bound=type)
@@ -148,10 +149,7 @@ def failure_message(error: BaseException) -> str:
         message = pattern.sub(masked, message)
     message = _shortened(message, MOST_CHARACTERS * 3 // 4)
     text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    escaped = "".join(
-        x if x.isprintable() else x.encode("unicode_escape", "surrogatepass").decode("ascii")
-        for x in text
-    )
+    escaped = printable(text)
     return escaped if len(escaped) <= MOST_CHARACTERS else escaped[: MOST_CHARACTERS - 1] + "…"
 
 
