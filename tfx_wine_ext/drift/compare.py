@@ -18,14 +18,13 @@ from tfx_wine_ext.drift.adjust import benjamini_hochberg
 from tfx_wine_ext.drift.aggregates import histogram, statistics
 from tfx_wine_ext.drift.alignment import on_common_numbers
 from tfx_wine_ext.drift.config import DriftConfig, Threshold
-from tfx_wine_ext.drift.growth import NOT_OF_VALUES, Growth, grows
+from tfx_wine_ext.drift.growth import Growth, grows
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.metrics import CategoricalPair, NumericPair, registered_metrics
 from tfx_wine_ext.drift.metrics.registry import CATEGORICAL, NUMERIC
 from tfx_wine_ext.drift.summaries import (
     CategoricalDistribution,
     Distribution,
-    NumericDistribution,
     absent,
     is_numeric,
     summarize,
@@ -232,6 +231,7 @@ class _Measured:
     kind: str
     old: Distribution | None
     new: Distribution | None
+    time: str | None
     metrics: Mapping[str, Metric]
     settled: Mapping[Verdict, str]
     drawn: tuple[Distribution | None, Distribution | None]
@@ -413,18 +413,20 @@ def _measure(
         present = new if old is None else old
         assert present is not None
         settled = {DRIFT: "the column is gone"} if new is None else {WARN: "the column is new"}
-        return _Measured(name, _kind(present), old, new, {}, settled, (old, new))
+        time = _time(old, new)
+        return _Measured(name, _kind(present), old, new, time, {}, settled, (old, new))
     old = without_values(old, like=new)
     new = without_values(new, like=old)
     given = old, new
+    time = _time(*given)
     if is_numeric(old) is not is_numeric(new):
         settled = {DRIFT: f"the column was {_kind(old)} and is {_kind(new)}"}
-        return _Measured(name, _kind(new), *given, {}, settled, given)
+        return _Measured(name, _kind(new), *given, time, {}, settled, given)
     old, new = on_common_numbers(old, new)
     kind = _kind(old) if _kind(old) != "unknown" else _kind(new)
     if min(old.n, new.n) < config.min_count:
         few = f"{old.n} and {new.n} values, and at least {config.min_count} are needed"
-        return _Measured(name, kind, *given, {}, {INCONCLUSIVE: few}, (old, new))
+        return _Measured(name, kind, *given, time, {}, {INCONCLUSIVE: few}, (old, new))
     pair: NumericPair | CategoricalPair
     if is_numeric(old) and is_numeric(new):
         pair = NumericPair(old, new)
@@ -446,13 +448,15 @@ def _measure(
         )
         found = {INCONCLUSIVE: few}
     levels = {metric: config.threshold(name, metric) for metric in metrics}
-    growth = _growth(name, *given, config)
-    if growth and not growth.judged:
-        levels.update(dict.fromkeys(levels.keys() - set(NOT_OF_VALUES), Threshold(None)))
+    growth = _growth(name, *given, time, config)
+    for metric in metrics:
+        if _is_set_aside(growth, metric):
+            levels[metric] = Threshold(None)
     return _Measured(
         name,
         kind,
         *given,
+        time,
         {
             metric: dataclasses.replace(
                 value, threshold=levels[metric].fail, warn=levels[metric].warn
@@ -465,11 +469,13 @@ def _measure(
     )
 
 
-def _growth(name: str, old: Distribution, new: Distribution, config: DriftConfig) -> Growth | None:
+def _growth(
+    name: str, old: Distribution, new: Distribution, time: str | None, config: DriftConfig
+) -> Growth | None:
     """Whether a feature only grows; its metrics are judged nevertheless if the config names it."""
     if not (is_numeric(old) and is_numeric(new)):
         return None
-    certain = grows(old, new, _time(old, new))
+    certain = grows(old, new, time)
     if certain is None:
         return None
     named = name in {*config.critical, *config.features, *config.importances}
@@ -480,15 +486,13 @@ def _time(old: Distribution | None, new: Distribution | None) -> str | None:
     """The kind of times in a feature, by the types of its sides, else by their values."""
     sides = [side for side in (old, new) if side is not None and is_numeric(side)]
     known = [
-        side.precision.with_time_shown_by(side.steps().points) for side in sides if _known(side)
+        side.precision.with_time_shown_by(side.steps().points)
+        for side in sides
+        if side.n > absent(side)
     ]
     if not known or not all(each.time for each in known):
         return next((each.time for each in known if each.unit), None)
     return known[0].coarser(known[-1]).time or None
-
-
-def _known(side: NumericDistribution) -> bool:
-    return side.n > side.missing + side.nan
 
 
 def _metrics(
@@ -510,7 +514,7 @@ def _adjusted(measured: list[_Measured]) -> list[_Measured]:
         metric.p_value
         for feature in measured
         for name, metric in feature.metrics.items()
-        if not _set_aside(feature, name)
+        if not _is_set_aside(feature.growth, name)
     ]
     q_values = iter(benjamini_hochberg(p_values).tolist())
     return [
@@ -518,7 +522,7 @@ def _adjusted(measured: list[_Measured]) -> list[_Measured]:
             feature,
             metrics={
                 name: metric
-                if _set_aside(feature, name)
+                if _is_set_aside(feature.growth, name)
                 else dataclasses.replace(metric, q_value=next(q_values))
                 for name, metric in feature.metrics.items()
             },
@@ -527,9 +531,9 @@ def _adjusted(measured: list[_Measured]) -> list[_Measured]:
     ]
 
 
-def _set_aside(feature: _Measured, metric: str) -> bool:
+def _is_set_aside(growth: Growth | None, metric: str) -> bool:
     """Whether a metric is neither judged nor adjusted for, since the column only grows."""
-    return bool(feature.growth and not feature.growth.judged and metric not in NOT_OF_VALUES)
+    return bool(growth and not growth.judged and registered_metrics()[metric].of_values)
 
 
 def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
@@ -554,7 +558,7 @@ def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
         None if feature.old is None else statistics(feature.old),
         None if feature.new is None else statistics(feature.new),
         histogram(*feature.drawn),
-        _time(feature.old, feature.new),
+        feature.time,
         feature.growth,
     )
 

@@ -17,8 +17,6 @@ from tfx_wine_ext.drift.aggregates import quantiles
 from tfx_wine_ext.drift.sketches import SketchedNumbers
 from tfx_wine_ext.drift.summaries import Moments, NumericDistribution, NumericSummary, Steps
 
-# The metrics that mean something for a column that only grows; all others measure its values.
-NOT_OF_VALUES = ("missing_rate", "infinite_rate")
 # If the dates of both sides lie within this time, they are the dates of the data, not birthdays.
 _PERIOD = 731 * MICROSECONDS["D"]
 # Fewer whole numbers may be distinct and close together by chance. 50 numbers drawn from 100 are

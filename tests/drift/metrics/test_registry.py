@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tfx_wine_ext.drift import DriftConfig, Metric, Threshold, Verdict, compare
+from tfx_wine_ext.drift.growth import Growth
 from tfx_wine_ext.drift.metrics import (
     DriftMetricError,
     register_metric,
@@ -87,6 +88,14 @@ def test_a_metric_is_given_columns_of_its_kinds_only(register):
     result = compare(table, table)
     assert seen == ["NumericPair", "CategoricalPair"]
     assert [{"of_numbers", "of_texts"} & {*each.metrics} for each in result.features] == [set()] * 2
+
+
+def test_of_a_column_that_only_grows_a_metric_is_judged_if_it_is_not_of_the_values(register):
+    register(certain(0.3), "of_the_values", fail=0.2)
+    register(certain(0.3), "of_the_rows", fail=0.2, of_values=False)
+    [feature] = compare(BEFORE, AFTER).features
+    assert feature.growth == Growth(certain=True, judged=False)
+    assert feature.reasons == ("of_the_rows is 0.3, and its limit is 0.2",)
 
 
 def test_a_metric_that_needs_no_values_is_measured_where_all_are_missing(register):

@@ -13,6 +13,7 @@ from tfx_wine_ext.drift.metrics.registry import NUMERIC, SHARE, register_metric
     kinds=(NUMERIC,),
     fail=0.05,
     unit=SHARE,
+    of_values=False,
     label="Infinite values",
     meaning="Change of the share of values that are infinite.",
     sees="divisions by zero that were not there before.",

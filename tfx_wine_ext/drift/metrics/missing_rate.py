@@ -14,6 +14,7 @@ from tfx_wine_ext.drift.summaries import absent
     kinds=(NUMERIC, CATEGORICAL),
     fail=0.05,
     unit=SHARE,
+    of_values=False,
     needs_values=False,
     label="Missing values",
     meaning="Change of the share of values that are missing (null or not a number).",

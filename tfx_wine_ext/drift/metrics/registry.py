@@ -61,6 +61,8 @@ class DriftMetric:
         unit: Unit of the value: ``share`` or another one; "" if it has none.
         needs_values: Whether it is measured only if both sides have `DriftConfig.min_count` values
             that are not missing.
+        of_values: Whether it compares the values themselves. It is then not judged for a column
+            that certainly only grows, see `tfx_wine_ext.drift.growth`.
     """
 
     name: str
@@ -74,6 +76,7 @@ class DriftMetric:
     source: str
     unit: str = ""
     needs_values: bool = True
+    of_values: bool = True
 
     def of(self, feature: str, pair: Any) -> Metric | None:
         """Measures a feature.
@@ -145,6 +148,7 @@ def register_metric(
     warn: float | None = None,
     unit: str = "",
     needs_values: bool = True,
+    of_values: bool = True,
 ) -> Callable[[Measure], Measure]:
     """Decorator: registers a function that measures a pair of columns as a metric of drift.
 
@@ -171,6 +175,9 @@ def register_metric(
             unit.
         needs_values: Whether it is measured only if both sides have enough values that are not
             missing. If False, it is measured if both sides have enough rows. Default: True.
+        of_values: Whether it compares the values themselves, so that it means nothing for ids and
+            dates that only grow. False for the share of missing values, for instance. Default:
+            True.
 
     Returns:
         The decorator, which returns the function unchanged.
@@ -221,6 +228,7 @@ def register_metric(
             source,
             unit,
             needs_values,
+            of_values,
         )
         return measure
 
