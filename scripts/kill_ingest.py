@@ -37,8 +37,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfx_wine_ext.columnar import ingest
-from tfx_wine_ext.columnar.files import LocalFiles
-from tfx_wine_ext.columnar.parquet_source import find_files, read_footers
+from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.parquet import find_files, read_footers
 
 SPLITS = (ingest.OutputSplit("train", 2), ingest.OutputSplit("eval", 1))
 STEPS = ("mkdir", "rename", "replace", "unlink", "rmdir")

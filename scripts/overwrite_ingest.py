@@ -29,8 +29,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tfx_wine_ext.columnar import ingest
-from tfx_wine_ext.columnar.files import LocalFiles
-from tfx_wine_ext.columnar.parquet_source import (
+from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.parquet import (
     WHOLE_FILE_FINGERPRINT_BYTES,
     ParquetFileError,
     content_fingerprint,

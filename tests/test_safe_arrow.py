@@ -16,7 +16,7 @@ import pytest
 import tfx_wine_ext
 from tests.columnar.shards import FILES
 from tfx_wine_ext.columnar.ingest import IngestOptions, OutputSplit, plan_shards
-from tfx_wine_ext.columnar.parquet_source import ParquetFileError, read_footer, read_footers
+from tfx_wine_ext.sources.parquet import ParquetFileError, read_footer, read_footers
 
 PACKAGE = pathlib.Path(tfx_wine_ext.__file__).parent
 # Their `__init__` imports safe_arrow, which Python runs before any module in them.
@@ -86,18 +86,17 @@ def test_pyarrow_alone_runs_the_code_in_these_files(hostile, marker):
     assert marker.is_dir()
 
 
-LOCAL = "from tfx_wine_ext.columnar.files import LocalFiles; files = LocalFiles();"
+LOCAL = "from tfx_wine_ext.files.local import LocalFiles; files = LocalFiles();"
 READERS = {
     "read_footer": LOCAL
-    + "from tfx_wine_ext.columnar.parquet_source import read_footer as f; f(sys.argv[1], files)",
+    + "from tfx_wine_ext.sources.parquet import read_footer as f; f(sys.argv[1], files)",
     "iter_row_groups": LOCAL + "import pyarrow as pa;"
-    "from tfx_wine_ext.columnar.parquet_source import iter_row_groups as f;"
+    "from tfx_wine_ext.sources.parquet import iter_row_groups as f;"
     "list(f(sys.argv[1], '', [0], pa.schema([]), 9, files))",
-    "ParquetTable": "from tfx_wine_ext.columnar.parquet_table import ParquetTable;"
+    "ParquetTable": "from tfx_wine_ext.sources.parquet_table import ParquetTable;"
     "ParquetTable([sys.argv[1]], lambda name: True)",
-    "open_table": "from tfx_wine_ext.columnar.table_files import open_table;"
-    "open_table(sys.argv[1])",
-    "RowFilter": "import pyarrow as pa; from tfx_wine_ext.columnar.filters import RowFilter;"
+    "open_table": "from tfx_wine_ext.sources.choose import open_table;open_table(sys.argv[1])",
+    "RowFilter": "import pyarrow as pa; from tfx_wine_ext.sources.filters import RowFilter;"
     "RowFilter([('x', '>', 1)]).row_groups(open(sys.argv[1], 'rb'),"
     " pa.schema([('x', pa.int64())]))",
     "drift, as a library": "import tfx_wine_ext.drift, pyarrow.parquet as pq;"
@@ -132,7 +131,7 @@ def test_a_file_that_would_run_code_is_refused_in_one_line(hostile):
 
 WORKER = """
 import pathlib, pickle, sys
-from tfx_wine_ext.columnar.files import LocalFiles
+from tfx_wine_ext.files.local import LocalFiles
 task, write_shard = pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())
 write_shard(task, sys.argv[2], LocalFiles())
 """
@@ -274,7 +273,7 @@ def test_the_fix_is_applied_again_where_it_was_taken_back(hostile, marker):
         pytest.skip("this pyarrow unpickles nothing")
     _, said = run(
         "import sys, pyarrow_hotfix; pyarrow_hotfix.uninstall();"
-        "from tfx_wine_ext.columnar.table_files import open_table; open_table(sys.argv[1])",
+        "from tfx_wine_ext.sources.choose import open_table; open_table(sys.argv[1])",
         hostile,
     )
     assert "py_extension_type" in said

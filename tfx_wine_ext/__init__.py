@@ -15,6 +15,8 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tfx_wine_ext import moved
+
 if TYPE_CHECKING:
     from tfx_wine_ext.components.drift_report import DriftReport, DriftReportSpec
     from tfx_wine_ext.components.parquet_example_gen import (
@@ -73,6 +75,9 @@ __all__ = [  # literal, as type checkers read it
     "__version__",
     "show_progress",
 ]
+
+
+moved.install()
 
 
 def __getattr__(name: str) -> Any:

@@ -14,7 +14,7 @@ import pytest
 
 from examples.wine_quality.data import load
 from tfx_wine_ext.cli import main
-from tfx_wine_ext.columnar.table_files import open_table
+from tfx_wine_ext.sources.choose import open_table
 
 from .conftest import drinks, write_as
 

@@ -11,7 +11,6 @@ import google_crc32c
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfx_wine_ext.columnar.files import LocalFiles
 from tfx_wine_ext.columnar.ingest import (
     IngestOptions,
     OutputSplit,
@@ -20,7 +19,8 @@ from tfx_wine_ext.columnar.ingest import (
     plan_shards,
     write_shard,
 )
-from tfx_wine_ext.columnar.parquet_source import find_files, read_footers
+from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.parquet import find_files, read_footers
 
 from .reference import parsed
 

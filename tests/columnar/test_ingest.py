@@ -17,7 +17,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from tfx_wine_ext.columnar import EncodeOptions, ingest, plan_features
-from tfx_wine_ext.columnar.files import LocalFiles
 from tfx_wine_ext.columnar.ingest import (
     PARQUET_PAYLOAD,
     TFRECORD_PAYLOAD,
@@ -29,7 +28,8 @@ from tfx_wine_ext.columnar.ingest import (
     commit,
     write_shard,
 )
-from tfx_wine_ext.columnar.parquet_source import ParquetFileError
+from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.parquet import ParquetFileError
 
 from .reference import serialized
 from .shards import ALL, FILES, THIRDS, examples, ids, plan, records, tree, wine, wines, write

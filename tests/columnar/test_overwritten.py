@@ -16,18 +16,19 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.columnar.shards import ALL, FILES, ids, write
-from tfx_wine_ext.columnar import parquet_source, parquet_table
-from tfx_wine_ext.columnar.files import LocalFiles
 from tfx_wine_ext.columnar.ingest import IngestOptions, clear, commit, plan_shards, write_shard
-from tfx_wine_ext.columnar.parquet_source import (
+from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources import parquet as parquet_source
+from tfx_wine_ext.sources import parquet_table
+from tfx_wine_ext.sources.parquet import (
     OpenParquet,
     ParquetFileError,
     iter_row_groups,
     read_footer,
     read_footers,
 )
-from tfx_wine_ext.columnar.parquet_table import ParquetTable
-from tfx_wine_ext.columnar.table_source import TableFileError
+from tfx_wine_ext.sources.parquet_table import ParquetTable
+from tfx_wine_ext.sources.source import TableFileError
 
 OPTIONS = {"row_group_size": 1000, "compression": "none", "use_dictionary": False}
 SCHEMA = pa.schema({"id": pa.int64()})

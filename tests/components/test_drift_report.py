@@ -19,11 +19,11 @@ from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 
 from examples.wine_quality.data import load
-from tfx_wine_ext.columnar.shard_files import LostRowsError
 from tfx_wine_ext.components.drift_report import DriftReport
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.drift import DriftConfig
 from tfx_wine_ext.executors.drift_report import DriftDetectedError
+from tfx_wine_ext.sources.shard_files import LostRowsError
 from tfx_wine_ext.testing import (
     FakeMetadata,
     SqliteMetadata,

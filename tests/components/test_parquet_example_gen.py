@@ -15,11 +15,11 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx_bsl.coders import example_coder
 
-from tfx_wine_ext.columnar.files import LocalFiles
-from tfx_wine_ext.columnar.layout import PartitionError
-from tfx_wine_ext.columnar.parquet_source import content_fingerprint, find_files, read_footers
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
+from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.layout import PartitionError
+from tfx_wine_ext.sources.parquet import content_fingerprint, find_files, read_footers
 from tfx_wine_ext.testing import FakeMetadata, SqliteMetadata, launch, parquet_file, read_examples
 
 PATHS = ("ir", "notebook")

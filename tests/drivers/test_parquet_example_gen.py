@@ -12,9 +12,9 @@ from google.protobuf import json_format
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.proto import example_gen_pb2
 
-from tfx_wine_ext.columnar.parquet_source import ParquetFileError
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
+from tfx_wine_ext.sources.parquet import ParquetFileError
 from tfx_wine_ext.testing import FakeMetadata, launch, parquet_file, read_examples
 
 both_paths = pytest.mark.parametrize("path", ["ir", "notebook"])

@@ -10,10 +10,10 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
-from tfx_wine_ext.columnar.parquet_source import ParquetFileError
-from tfx_wine_ext.columnar.table_source import TableFileError
 from tfx_wine_ext.executors import beam_tasks
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
+from tfx_wine_ext.sources.parquet import ParquetFileError
+from tfx_wine_ext.sources.source import TableFileError
 
 pytestmark = pytest.mark.e2e
 

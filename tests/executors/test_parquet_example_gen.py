@@ -15,11 +15,11 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
-from tfx_wine_ext.columnar import parquet_source
-from tfx_wine_ext.columnar.parquet_source import OpenParquet, ParquetFileError
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
+from tfx_wine_ext.sources import parquet as parquet_source
+from tfx_wine_ext.sources.parquet import OpenParquet, ParquetFileError
 from tfx_wine_ext.testing import FakeMetadata, launch, parquet_file, read_examples
 
 both_paths = pytest.mark.parametrize("path", ["ir", "notebook"])

@@ -28,5 +28,5 @@ def test_the_examples_in_the_docstrings_work(name: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    found = doctest.DocTestFinder().find(importlib.import_module("tfx_wine_ext.columnar.filters"))
+    found = doctest.DocTestFinder().find(importlib.import_module("tfx_wine_ext.sources.filters"))
     assert sum(len(test.examples) for test in found) > 2

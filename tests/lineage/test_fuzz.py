@@ -26,7 +26,7 @@ from tests.report import documents as drift_documents
 from tests.report import histories
 from tfx_wine_ext.cli import diff, show
 from tfx_wine_ext.cli import runs as runs_command
-from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.find import ArtifactNotFoundError, find_artifact
 from tfx_wine_ext.lineage.graph import subgraph, to_dict, to_dot, to_mermaid
 from tfx_wine_ext.lineage.history import history_document

@@ -9,7 +9,7 @@ import pytest
 
 from tests.lineage.conftest import ramp
 from tests.lineage.stores import TfxStore, drift_document, wine_run
-from tfx_wine_ext.lineage.files import SoftFiles, Unread
+from tfx_wine_ext.files.tolerant import SoftFiles, Unread
 from tfx_wine_ext.lineage.history import history_document
 from tfx_wine_ext.lineage.moved import what_moved
 from tfx_wine_ext.lineage.runs import runs

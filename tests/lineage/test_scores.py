@@ -6,7 +6,7 @@ import pytest
 
 from tests.lineage.conftest import ramp
 from tests.lineage.stores import drift_document, write, write_statistics
-from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.scores import (
     Score,
     read_statistics,

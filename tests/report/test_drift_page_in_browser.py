@@ -5,7 +5,7 @@ import pytest
 from tests.report.documents import ALL, AWKWARD, DRIFTED, HOSTILE, HOSTILE_TEXTS, HUNDRED, OK
 from tests.report.pages import BROKEN_NUMBERS, LOWEST_CONTRAST
 from tfx_wine_ext.report.drift_page import render_drift_page
-from tfx_wine_ext.report.text import visible
+from tfx_wine_ext.report.words.text import visible
 
 pytestmark = pytest.mark.e2e
 

@@ -12,6 +12,7 @@ import pytest
 from tests.warm_start.documents import places, replaced
 from tests.warm_start.models import columns, predictions, randomized, spec_of, wide_and_deep
 from tfx_wine_ext import warm_start
+from tfx_wine_ext.files.tensorflow import GFiles
 from tfx_wine_ext.warm_start.checkpoint import read_checkpoint, write_checkpoint
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.decision import UnusableBaseError
@@ -21,7 +22,6 @@ from tfx_wine_ext.warm_start.freeze import (
     freeze_first_steps,
     layers_named,
 )
-from tfx_wine_ext.warm_start.gfile import GFiles
 from tfx_wine_ext.warm_start.inputs import Affine, InputSpec, Vocabulary
 from tfx_wine_ext.warm_start.report import TransferReport
 from tfx_wine_ext.warm_start.run_fn import REQUEST_KEY, WarmStartRequest, restore, save

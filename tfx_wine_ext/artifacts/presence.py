@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from tfx.dsl.io import fileio
 
-from tfx_wine_ext.columnar.layout import is_hidden
+from tfx_wine_ext.sources.layout import is_hidden
 
 # The file that TFX's ExampleStatistics has in each split's folder.
 STATISTICS_FILE = "FeatureStats.pb"

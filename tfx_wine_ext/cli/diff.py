@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such runs.
     """
     from tfx_wine_ext.lineage.moved import what_moved
-    from tfx_wine_ext.report.unread import distinct
+    from tfx_wine_ext.report.words.unread import distinct
 
     with answering(options.json) as answer:
         named = [each for each in (options.first, options.second) if each is not None]
@@ -149,7 +149,7 @@ def _print(moved: Mapping[str, Any]) -> None:
 
 def _values(metric: Mapping[str, Any]) -> tuple[str, str, str]:
     """Returns a metric before, for the earlier model on the later data, and after."""
-    from tfx_wine_ext.report.text import number, pair
+    from tfx_wine_ext.report.words.text import number, pair
 
     before, after = metric["before"], metric["after"]
     known = before is not None and after is not None

@@ -29,11 +29,11 @@ from tfx_wine_ext.suggestions import hint_or_list
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tfx_wine_ext.columnar.table_source import TableSource
     from tfx_wine_ext.drift import DriftConfig, TableSketch
     from tfx_wine_ext.drift.document import DataSource
     from tfx_wine_ext.drift.sample import RowSample
     from tfx_wine_ext.drift.summaries import Distribution
+    from tfx_wine_ext.sources.source import TableSource
 
 NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
 
@@ -277,7 +277,7 @@ def _with_fields(
 
 def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
     """Returns the split to read for each path, if the path is the folder of an artifact."""
-    from tfx_wine_ext.columnar.table_files import DEFAULT_SPLIT, examples_splits
+    from tfx_wine_ext.sources.choose import DEFAULT_SPLIT, examples_splits
 
     found = [split or DEFAULT_SPLIT if examples_splits(path) else None for path in paths]
     if split is not None and not any(found):
@@ -291,7 +291,7 @@ def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
 def _opened(
     path: str, split: str | None, options: argparse.Namespace, reads: Callable[..., bool]
 ) -> TableSource:
-    from tfx_wine_ext.columnar.table_files import open_table
+    from tfx_wine_ext.sources.choose import open_table
 
     with _naming():
         return open_table(
@@ -355,7 +355,7 @@ def _summarized(
     path: str, table: TableSource, config: DriftConfig, show: Callable[[int], None]
 ) -> _Summarized:
     """Reads a whole table."""
-    from tfx_wine_ext.columnar.table_source import SchemaChangedError
+    from tfx_wine_ext.sources.source import SchemaChangedError
 
     while True:
         try:
@@ -405,7 +405,7 @@ def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSour
 def _naming(path: str | None = None) -> Iterator[None]:
     """Turns the errors of readers and sketches into the error that ends the command."""
     from tfx_wine_ext.cli.spelling import for_users
-    from tfx_wine_ext.columnar.table_source import TableFileError
+    from tfx_wine_ext.sources.source import TableFileError
 
     try:
         yield

@@ -9,7 +9,7 @@ from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_ta
 from tfx_wine_ext.drift.ranking import beyond_chance, limit_of, nearness, severity
 from tfx_wine_ext.drift.words import GROWS
 from tfx_wine_ext.printable import printable
-from tfx_wine_ext.report.text import count
+from tfx_wine_ext.report.words.text import count
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -85,7 +85,7 @@ def run(options: argparse.Namespace) -> int:
     check_outputs(options)
     from tfx_wine_ext.cli.csv_table import history_csv
     from tfx_wine_ext.cli.run_tables import print_unread
-    from tfx_wine_ext.report.text import count
+    from tfx_wine_ext.report.words.text import count
 
     with answering(options.json) as answer, contextlib.ExitStack() as stack:
         html, csv = (

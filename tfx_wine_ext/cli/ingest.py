@@ -261,15 +261,15 @@ def _ingested(
 ) -> dict[str, Any]:
     """Writes everything to the folder, and returns what was read and written."""
     from tfx_wine_ext.cli.terminal import reading
-    from tfx_wine_ext.columnar.files import LocalFiles
     from tfx_wine_ext.columnar.ingest import commit, plan_shards, write_shard
-    from tfx_wine_ext.columnar.parquet_source import (
+    from tfx_wine_ext.files.local import LocalFiles
+    from tfx_wine_ext.sources.choose import find_table_files, partition_root
+    from tfx_wine_ext.sources.parquet import (
         content_fingerprint,
         read_footers,
         schema_fingerprint,
     )
-    from tfx_wine_ext.columnar.schemas import with_partitions
-    from tfx_wine_ext.columnar.table_files import find_table_files, partition_root
+    from tfx_wine_ext.sources.schemas import with_partitions
 
     files = LocalFiles()
     footers = read_footers(find_table_files(options.input), files)

@@ -12,11 +12,11 @@ from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, read_snapshot
 from tfx_wine_ext.cli.terminal import print_line
-from tfx_wine_ext.report.text import span_text
+from tfx_wine_ext.report.words.text import span_text
 from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 if TYPE_CHECKING:
-    from tfx_wine_ext.lineage.files import SoftFiles
+    from tfx_wine_ext.files.tolerant import SoftFiles
     from tfx_wine_ext.lineage.graph import Subgraph
     from tfx_wine_ext.lineage.snapshot import Artifact, Execution
 
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _is_missing(artifact: Artifact, files: SoftFiles) -> bool:
     """Tells whether the files of an artifact are gone, if that can be seen at once."""
-    from tfx_wine_ext.lineage.files import has_scheme
+    from tfx_wine_ext.files.tolerant import has_scheme
 
     is_local = not has_scheme(artifact.uri) or artifact.uri.startswith("file:")
     return is_local and artifact.state != "DELETED" and files.existing(artifact.uri) is None

@@ -12,9 +12,9 @@ from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_ta
 from tfx_wine_ext.documents import DocumentError, parse_json
 from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.lineage.process import ALIVE, ENDED
-from tfx_wine_ext.report.quantity import Quantity
-from tfx_wine_ext.report.text import number, pair, percent
-from tfx_wine_ext.report.unread import unread_sentences
+from tfx_wine_ext.report.words.quantity import Quantity
+from tfx_wine_ext.report.words.text import number, pair, percent
+from tfx_wine_ext.report.words.unread import unread_sentences
 
 Json = Mapping[str, Any]
 

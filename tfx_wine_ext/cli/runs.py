@@ -10,7 +10,7 @@ from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, chosen_metric, read_runs
 from tfx_wine_ext.cli.terminal import Cell, print_line, print_table
-from tfx_wine_ext.report.text import span_text
+from tfx_wine_ext.report.words.text import span_text
 
 DEFAULT_LAST = 20
 
@@ -84,8 +84,8 @@ def run(options: argparse.Namespace) -> int:
 
 def _print(document: Mapping[str, Any]) -> None:
     from tfx_wine_ext.cli.run_tables import print_unread, state_cell, utc, yes_no
-    from tfx_wine_ext.report.glossary import metric_label
-    from tfx_wine_ext.report.text import count
+    from tfx_wine_ext.report.words.glossary import metric_label
+    from tfx_wine_ext.report.words.text import count
 
     print_unread(each for run in document["runs"] for each in run["unread"])
     metric = document["metric"]
@@ -154,7 +154,7 @@ def _model(model: Mapping[str, Any] | None) -> Cell:
 
 
 def _metric(run: Mapping[str, Any], metric: str | None) -> str:
-    from tfx_wine_ext.report.text import number
+    from tfx_wine_ext.report.words.text import number
 
     found = run["metrics"].get(metric)
     return "" if found is None else number(found["value"])

@@ -16,7 +16,7 @@ from tfx_wine_ext.cli.store_options import (
     read_runs,
 )
 from tfx_wine_ext.cli.terminal import print_line, print_table
-from tfx_wine_ext.report.text import span_text
+from tfx_wine_ext.report.words.text import span_text
 
 _EPILOG = f"""{RUN_HELP}{STORE_HELP}
 examples:
@@ -82,7 +82,7 @@ def _print(run: Mapping[str, Any]) -> None:
 
 def _print_components(run: Mapping[str, Any]) -> None:
     from tfx_wine_ext.cli.run_tables import end_words, state_cell
-    from tfx_wine_ext.report.text import duration
+    from tfx_wine_ext.report.words.text import duration
 
     print_table(
         ("component", "state", "took", "execution", "error"),
@@ -184,7 +184,7 @@ def _steps(model: Mapping[str, Any]) -> str | None:
 
 def _print_evaluation(run: Mapping[str, Any]) -> None:
     from tfx_wine_ext.cli.run_tables import interval, print_section
-    from tfx_wine_ext.report.text import number
+    from tfx_wine_ext.report.words.text import number
 
     words = {None: "not evaluated", True: "blessed", False: "not blessed"}
     evaluation = run["evaluation"]

@@ -34,10 +34,19 @@ from isal import igzip, isal_zlib
 from tfx_wine_ext.columnar.arrow_types import temporal_unit
 from tfx_wine_ext.columnar.encode import EncodedExamples, encode_examples
 from tfx_wine_ext.columnar.feature_batch import feature_batch, feature_schema
-from tfx_wine_ext.columnar.files import Files
-from tfx_wine_ext.columnar.filters import RowFilter, to_json_value
-from tfx_wine_ext.columnar.layout import Partitions
-from tfx_wine_ext.columnar.parquet_source import (
+from tfx_wine_ext.columnar.partition import (
+    check_partition_feature,
+    example_buckets,
+    feature_buckets,
+)
+from tfx_wine_ext.columnar.plan import EncodeOptions, FeaturePlan, plan_features
+from tfx_wine_ext.columnar.tfrecord import frame_records
+from tfx_wine_ext.columnar.values import EncodeError
+from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.files.local import Files
+from tfx_wine_ext.sources.filters import RowFilter, to_json_value
+from tfx_wine_ext.sources.layout import Partitions
+from tfx_wine_ext.sources.parquet import (
     Footer,
     OpenParquet,
     ParquetFileError,
@@ -48,16 +57,7 @@ from tfx_wine_ext.columnar.parquet_source import (
     partition_value,
     read_footers,
 )
-from tfx_wine_ext.columnar.partition import (
-    check_partition_feature,
-    example_buckets,
-    feature_buckets,
-)
-from tfx_wine_ext.columnar.plan import EncodeOptions, FeaturePlan, plan_features
-from tfx_wine_ext.columnar.schemas import schema_difference, unified_schema, with_partitions
-from tfx_wine_ext.columnar.tfrecord import frame_records
-from tfx_wine_ext.columnar.values import EncodeError
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.sources.schemas import schema_difference, unified_schema, with_partitions
 
 _logger = logging.getLogger(__name__)
 

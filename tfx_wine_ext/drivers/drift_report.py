@@ -23,7 +23,7 @@ from tfx_wine_ext.artifacts.presence import (
 )
 from tfx_wine_ext.drift.document import LostSource
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
-from tfx_wine_ext.report.text import span_text
+from tfx_wine_ext.report.words.text import span_text
 from tfx_wine_ext.types import drift_report as keys
 
 READABLE_PAYLOADS = (example_gen_pb2.FORMAT_TF_EXAMPLE, example_gen_pb2.FORMAT_PARQUET)

@@ -18,11 +18,11 @@ from tfx.proto.orchestration import driver_output_pb2
 from tfx.utils import proto_utils
 
 from tfx_wine_ext.columnar.ingest import IngestOptions, find_tables, plan_schema
-from tfx_wine_ext.columnar.parquet_source import content_fingerprint
 from tfx_wine_ext.columnar.partition import check_partition_feature
-from tfx_wine_ext.executors.beam_files import BeamFiles
+from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.publishers.failure import records_failures
-from tfx_wine_ext.report.text import span_text
+from tfx_wine_ext.report.words.text import span_text
+from tfx_wine_ext.sources.parquet import content_fingerprint
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import apache_beam as beam
 
 from tfx_wine_ext.columnar.wording import Message
-from tfx_wine_ext.executors.beam_files import BeamFiles
+from tfx_wine_ext.files.beam import BeamFiles
 
 # Subclasses defined in this package are raised as themselves, others as the requested type.
 _OUR_PACKAGE = "tfx_wine_ext."

@@ -25,11 +25,6 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from tfx_wine_ext.artifacts.presence import STATISTICS_FILE
-from tfx_wine_ext.columnar.example_table import ExampleTable
-from tfx_wine_ext.columnar.layout import is_hidden
-from tfx_wine_ext.columnar.parquet_table import ParquetTable
-from tfx_wine_ext.columnar.shard_files import LostRowsError, check_shards
-from tfx_wine_ext.columnar.table_source import TableFileError, TableSource
 from tfx_wine_ext.drift.anomalies import anomalies_proto
 from tfx_wine_ext.drift.compare import DriftResult, check_names, compare
 from tfx_wine_ext.drift.config import DriftConfig
@@ -47,12 +42,17 @@ from tfx_wine_ext.drivers.drift_report import (
     span_date_of,
     span_of,
 )
-from tfx_wine_ext.executors.beam_files import BeamFiles
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
+from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows, rows_of
 from tfx_wine_ext.publishers.drift_report import publish, worst_features
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.drift_page import render_drift_page
+from tfx_wine_ext.sources.examples import ExampleTable
+from tfx_wine_ext.sources.layout import is_hidden
+from tfx_wine_ext.sources.parquet_table import ParquetTable
+from tfx_wine_ext.sources.shard_files import LostRowsError, check_shards
+from tfx_wine_ext.sources.source import TableFileError, TableSource
 from tfx_wine_ext.types import drift_report as keys
 from tfx_wine_ext.types import parquet_example_gen as example_gen_keys
 

@@ -34,17 +34,17 @@ from tfx_wine_ext.columnar.ingest import (
     plan_shards,
     write_shard,
 )
-from tfx_wine_ext.columnar.parquet_source import (
+from tfx_wine_ext.executors.beam_tasks import run_on_workers
+from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.progress.launches import counting_rows, rows_of
+from tfx_wine_ext.publishers.failure import records_failures
+from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
+from tfx_wine_ext.sources.parquet import (
     Footer,
     ParquetFileError,
     content_fingerprint,
     schema_fingerprint,
 )
-from tfx_wine_ext.executors.beam_files import BeamFiles
-from tfx_wine_ext.executors.beam_tasks import run_on_workers
-from tfx_wine_ext.progress.launches import counting_rows, rows_of
-from tfx_wine_ext.publishers.failure import records_failures
-from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 _PAYLOADS = {

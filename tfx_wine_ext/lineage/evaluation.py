@@ -19,7 +19,7 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from tfx_wine_ext import documents
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
-from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.scores import finite
 
 _METRICS_FILE = re.compile(r"metrics(-\d+-of-\d+)?(\.tfrecord)?")

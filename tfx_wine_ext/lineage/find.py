@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tfx_wine_ext.lineage.files import SoftFiles, has_scheme
+from tfx_wine_ext.files.tolerant import SoftFiles, has_scheme
 from tfx_wine_ext.lineage.snapshot import Artifact, Snapshot
 
 _DESTINATION = "pushed_destination"

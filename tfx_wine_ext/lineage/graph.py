@@ -8,7 +8,7 @@ from typing import Any
 
 from tfx_wine_ext.lineage.readings import day
 from tfx_wine_ext.lineage.snapshot import DOWNSTREAM, UPSTREAM, Artifact, Execution, Snapshot
-from tfx_wine_ext.report.text import span_text
+from tfx_wine_ext.report.words.text import span_text
 from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 BOTH = "both"

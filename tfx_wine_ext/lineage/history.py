@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.ranking import WORST_FIRST
-from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.moved import (
     MIN_PAIRS,
     STATISTICS,

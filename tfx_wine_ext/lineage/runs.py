@@ -13,9 +13,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext.files.tolerant import SoftFiles, Unread
 from tfx_wine_ext.lineage import readings
 from tfx_wine_ext.lineage.evaluation import Metrics, MetricValue, read_metrics
-from tfx_wine_ext.lineage.files import SoftFiles, Unread
 from tfx_wine_ext.lineage.scores import Score
 from tfx_wine_ext.lineage.snapshot import (
     UPSTREAM,

@@ -15,7 +15,7 @@ from tfx_wine_ext.drift.ranking import (
     nearness,
     severity,
 )
-from tfx_wine_ext.lineage.files import SoftFiles
+from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.types import drift_report as keys
 
 STATISTICS_FILE = "FeatureStats.pb"

@@ -10,10 +10,12 @@ from tfx_wine_ext.documents import checked
 from tfx_wine_ext.drift.metrics import registered_metrics
 from tfx_wine_ext.drift.ranking import WORST_FIRST, severity
 from tfx_wine_ext.drift.words import changed
-from tfx_wine_ext.report import explain, glossary, plots, shapes
+from tfx_wine_ext.report import plots, shapes
 from tfx_wine_ext.report.page import FEATURE_LIMIT, render
-from tfx_wine_ext.report.quantity import Quantity
-from tfx_wine_ext.report.text import count, labels, percent, probability, visible
+from tfx_wine_ext.report.words import drift as explain
+from tfx_wine_ext.report.words import glossary
+from tfx_wine_ext.report.words.quantity import Quantity
+from tfx_wine_ext.report.words.text import count, labels, percent, probability, visible
 
 FORMAT_VERSION = 1
 # Number of features on the first screen; the others follow below.

@@ -11,15 +11,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext import documents
-from tfx_wine_ext.report import history_explain as explain
 from tfx_wine_ext.report import history_plot as plot
 from tfx_wine_ext.report import shapes
-from tfx_wine_ext.report.explain import label_of, metric_number
-from tfx_wine_ext.report.glossary import COUNTS, Term, metric_label, terms
 from tfx_wine_ext.report.page import FEATURE_LIMIT, NAME_LIMIT, SENTENCE_LIMIT, render
-from tfx_wine_ext.report.quantity import Quantity
-from tfx_wine_ext.report.text import count, labels, moment, number, pair, span_text, visible
-from tfx_wine_ext.report.unread import unread_sentences
+from tfx_wine_ext.report.words import history as explain
+from tfx_wine_ext.report.words.drift import label_of, metric_number
+from tfx_wine_ext.report.words.glossary import COUNTS, Term, metric_label, terms
+from tfx_wine_ext.report.words.quantity import Quantity
+from tfx_wine_ext.report.words.text import count, labels, moment, number, pair, span_text, visible
+from tfx_wine_ext.report.words.unread import unread_sentences
 
 Json = Mapping[str, Any]
 

@@ -12,10 +12,10 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfx_wine_ext.report.explain import label_of, metric_number
-from tfx_wine_ext.report.history_explain import ratio
 from tfx_wine_ext.report.plots import HEIGHT, Label, nice_step
-from tfx_wine_ext.report.text import number
+from tfx_wine_ext.report.words.drift import label_of, metric_number
+from tfx_wine_ext.report.words.history import ratio
+from tfx_wine_ext.report.words.text import number
 
 Json = Mapping[str, Any]
 

@@ -12,7 +12,7 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from tfx_wine_ext.report import text
+from tfx_wine_ext.report.words import text
 
 # Names and values are cut to these lengths for display; an expansion shows them whole.
 NAME_LIMIT = 80

@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfx_wine_ext.report.quantity import Quantity
-from tfx_wine_ext.report.text import count, labels, number, percent, visible
+from tfx_wine_ext.report.words.quantity import Quantity
+from tfx_wine_ext.report.words.text import count, labels, number, percent, visible
 
 WIDTH, HEIGHT = 1000, 100
 # Share of the width that a bar for values beyond the plotted range takes.

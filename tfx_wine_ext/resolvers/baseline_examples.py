@@ -19,8 +19,8 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
 
+from tfx_wine_ext.artifacts.events import last_output, nearest_ancestors
 from tfx_wine_ext.drivers.drift_report import span_of
-from tfx_wine_ext.lineage.events import last_output, nearest_ancestors
 from tfx_wine_ext.resolvers.channels import require
 
 BASELINE_KEY = "baseline"

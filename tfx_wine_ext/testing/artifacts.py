@@ -25,11 +25,11 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 from tfx_bsl.coders import example_coder
 
-from tfx_wine_ext.columnar.files import LocalFiles
-from tfx_wine_ext.columnar.layout import is_hidden
-from tfx_wine_ext.columnar.parquet_source import OpenParquet
-from tfx_wine_ext.columnar.shard_files import LostRowsError, check_shards
-from tfx_wine_ext.columnar.table_source import opened
+from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.layout import is_hidden
+from tfx_wine_ext.sources.parquet import OpenParquet
+from tfx_wine_ext.sources.shard_files import LostRowsError, check_shards
+from tfx_wine_ext.sources.source import opened
 from tfx_wine_ext.testing.metadata import ArtifactRecord
 from tfx_wine_ext.testing.tables import Rows, as_table, parquet_file
 from tfx_wine_ext.types import parquet_example_gen as keys

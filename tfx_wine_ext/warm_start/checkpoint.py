@@ -32,7 +32,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfx_wine_ext.columnar.files import Files, LocalFiles
 from tfx_wine_ext.documents import (
     MAX_BYTES,
     DocumentError,
@@ -41,6 +40,7 @@ from tfx_wine_ext.documents import (
     parse_json,
     read_bytes,
 )
+from tfx_wine_ext.files.local import Files, LocalFiles
 from tfx_wine_ext.warm_start.inputs import InputSpec
 
 LAYOUT_VERSION = 1

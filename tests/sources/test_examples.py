@@ -1,0 +1,239 @@
+import gc
+import gzip
+import re
+import struct
+import sys
+import tracemalloc
+
+import google_crc32c
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from tfx_wine_ext.columnar import EncodedExamples, encode_examples, frame_records, plan_features
+from tfx_wine_ext.sources import examples as example_table
+from tfx_wine_ext.sources.examples import ExampleTable
+from tfx_wine_ext.sources.source import TableFileError
+
+
+def everything(name):
+    return True
+
+
+def framed(columns):
+    """The TFRecords of a table, as ParquetExampleGen writes them."""
+    [batch] = pa.table(columns).to_batches()
+    return frame_records(encode_examples(batch, plan_features(batch.schema))).tobytes()
+
+
+def framed_bytes(*records):
+    joined = np.frombuffer(b"".join(records), np.uint8)
+    return frame_records(EncodedExamples(joined, np.cumsum([0, *map(len, records)]))).tobytes()
+
+
+@pytest.fixture
+def write(tmp_path):
+    def write(content, name="a.tfrecord"):
+        (tmp_path / name).write_bytes(content)
+        return str(tmp_path / name)
+
+    return write
+
+
+@pytest.fixture
+def tiny_batches(monkeypatch):
+    """Two records make a batch, and those of the first file suggest the schema."""
+    monkeypatch.setattr(example_table, "DECODED_RECORDS", 2)
+    monkeypatch.setattr(example_table, "SAMPLED_FILES", 1)
+
+
+def read(paths, reads=everything):
+    table = ExampleTable([paths] if isinstance(paths, str) else paths, reads)
+    batches = list(table.batches())
+    assert (table.position, table.names_are_complete) == (table.size, True)
+    return [batch.to_pydict() for batch in batches]
+
+
+WINES = {"ph": [3.5, None, 0.0], "quality": [6, 0, None], "colour": ["red", "", None]}
+READ = {
+    "colour": [[b"red"], [b""], None],
+    "ph": [[3.5], None, [0.0]],
+    "quality": [[6], [0], None],
+}
+
+
+def test_each_feature_is_a_column_of_lists_and_an_absent_one_is_null(write):
+    assert read(write(framed(WINES))) == [READ]
+
+
+def test_a_gzipped_file_is_read_in_all_its_members_whatever_its_name(write):
+    content = framed(WINES)
+    path = write(gzip.compress(content[:20]) + gzip.compress(content[20:]), "data-00000-of-00001")
+    assert read(path) == [READ]
+
+
+def test_the_files_are_read_one_after_the_other_and_empty_ones_are_none_the_worse(write):
+    paths = [
+        write(b"", "a"),
+        write(framed({"x": [1]}), "b"),
+        write(gzip.compress(b""), "c"),
+        write(framed({"x": [2, 3]}), "d"),
+    ]
+    assert read(paths) == [{"x": [[1]]}, {"x": [[2], [3]]}]
+
+
+def test_only_what_is_wanted_is_in_the_batches(write):
+    table = ExampleTable([write(framed(WINES))], lambda name: name == "ph")
+    assert table.names == ["colour", "ph", "quality"]
+    assert (table.names_are_complete, table.rows) == (False, None)
+    assert [batch.to_pydict() for batch in table.batches()] == [{"ph": READ["ph"]}]
+
+
+@pytest.mark.usefixtures("tiny_batches")
+def test_a_feature_that_comes_up_late_is_in_the_batches_from_there_on(write):
+    paths = [write(framed({"x": [1, 2, 3]}), "a"), write(framed({"y": ["b"]}), "b")]
+    assert read(paths) == [
+        {"x": [[1], [2]]},
+        {"x": [[3]]},
+        {"x": [None], "y": [[b"b"]]},
+    ]
+    assert read(paths, lambda name: name == "x")[-1] == {"x": [None]}
+
+
+@pytest.mark.usefixtures("tiny_batches")
+def test_a_feature_without_a_kind_takes_the_later_one(write):
+    # ParquetExampleGen writes a null as a feature whose kind is not set.
+    content = framed({"x": [None, None, 2.5, None]}) + framed({"x": [None]})
+    batches = list(ExampleTable([write(content)], everything).batches())
+    assert [batch.to_pydict()["x"] for batch in batches] == [[None, None], [[2.5], None], [None]]
+    assert [str(batch.schema.field("x").type) for batch in batches] == [
+        "null",
+        "large_list<item: float>",
+        "large_list<item: float>",
+    ]
+
+
+def test_files_without_a_record_are_a_table_without_rows(write):
+    path = write(b"")
+    table = ExampleTable([path, path], everything)
+    assert (table.rows, table.names, list(table.batches())) == (0, [], [])
+
+
+def flipped(content, index):
+    return content[:index] + bytes([content[index] ^ 1]) + content[index + 1 :]
+
+
+def front(length):
+    """The front of a record that claims to be so long, with the right checksum."""
+    data = struct.pack("<Q", length)
+    crc = google_crc32c.value(data)
+    masked = ((crc >> 15 | crc << 17) + 0xA282EAD8) & 0xFFFFFFFF
+    return data + struct.pack("<I", masked)
+
+
+def example(name):
+    """An example of one feature, an empty list of integers, of this name (bytes)."""
+    entry = b"\x0a" + bytes([len(name)]) + name + b"\x12\x02\x1a\x00"
+    features = b"\x0a" + bytes([len(entry)]) + entry
+    return b"\x0a" + bytes([len(features)]) + features
+
+
+ONE = len(framed({"x": [1]}))
+THREE = framed({"x": [1, 2, 3]})
+ZIPPED = gzip.compress(THREE)
+BAD = {
+    "cut within a record": (THREE[:-3], f"record 3: is cut short: {ONE - 12} bytes expected, "),
+    "cut within a length": (THREE[: ONE + 5], "record 2: is cut short: 12 bytes expected, 5 found"),
+    "a bit of the data": (flipped(THREE, ONE + 15), "record 2: its checksum is wrong; it is trunc"),
+    "a bit of the length": (flipped(THREE, ONE), "record 2: the checksum of its length is wrong"),
+    "text": (b"x,y\n1,2\n3,4\n5,6\n", "record 1: the checksum of its length is wrong"),
+    "cut gzip": (ZIPPED[:-12], r"after record \d: cannot be unpacked \(Compressed file ended"),
+    "no gzip": (ZIPPED[:10] + b"\xff" * 9, "after record 0: cannot be unpacked"),
+    "no example": (framed_bytes(b"\x0a\x00", b"abc"), "record 2: expected a tf.train.Example, f"),
+    "a length of 2^40": (THREE + front(2**40), "record 4: claims 1099511627776 bytes, more than p"),
+    "a length of 2^64 - 1": (front(2**64 - 1), "record 1: claims 18446744073709551615 bytes, more"),
+    "a length of 2 GiB": (front(2**31 - 1) + bytes(99), "record 1: is cut short: 2147483651 bytes"),
+    "a length, zipped": (
+        gzip.compress(THREE + front(2**31 - 1) + bytes(99)),
+        "record 4: is cut short: 2147483651 bytes expected, 99 found",
+    ),
+    "2^40, zipped": (gzip.compress(front(2**40)), "record 1: claims 1099511627776 bytes, more tha"),
+    "no UTF-8 in a name": (
+        framed_bytes(example(b"x"), example(b"\xff")),
+        "record 2: expected a tf.train.Example, found 11 other bytes; give the file's format",
+    ),
+    "two kinds": (
+        framed({"x": [1, 2]}) + framed({"x": ["a"]}),
+        "record 3: expected feature 'x' as int64_list, as in earlier records, found bytes_list; w",
+    ),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), BAD.values(), ids=list(BAD))
+def test_a_bad_file_is_refused_by_name_record_and_remedy(write, content, message):
+    path = write(content)
+    with pytest.raises(TableFileError, match=f"^TFRecord file {re.escape(path)}: {message}"):
+        ExampleTable([path], everything)
+
+
+@pytest.mark.usefixtures("tiny_batches")
+def test_a_bad_record_far_down_is_found_by_its_number(write):
+    mixed = framed({"x": [1, 2, 3, 4]}) + framed({"x": ["a"]})
+    table = ExampleTable([write(mixed)], everything)
+    with pytest.raises(TableFileError, match="record 5: expected feature 'x' as int64_list"):
+        list(table.batches())
+    table = ExampleTable([write(framed({"x": [1, 2, 3, 4]})[:-1])], everything)
+    with pytest.raises(TableFileError, match="record 4: is cut short"):
+        list(table.batches())
+
+
+def test_a_file_that_is_gone_is_an_error_that_says_so(write, tmp_path):
+    table = ExampleTable([write(framed({"x": [1]}))], everything)
+    (tmp_path / "a.tfrecord").unlink()
+    with pytest.raises(TableFileError, match=r"a.tfrecord: cannot be opened \(No such file or dir"):
+        list(table.batches())
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_no_memory_is_asked_for_by_a_length_that_is_not_true(write, zipped):
+    content = THREE + front(2**31 - 1) + bytes(99)
+    path = write(gzip.compress(content) if zipped else content)
+    tracemalloc.start()
+    try:
+        with pytest.raises(TableFileError, match="record 4: is cut short"):
+            ExampleTable([path], everything)
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_a_batch_ends_where_it_has_its_bytes(write, monkeypatch, zipped):
+    monkeypatch.setattr(example_table, "DECODED_BYTES", 3_000_000)
+    content = framed({"x": ["a" * n for n in (5, 2_000_000, 2_000_000, 1_100_000, 7)]})
+    path = write(gzip.compress(content) if zipped else content)
+    sizes = [[len(v[0]) for v in batch["x"]] for batch in read(path)]
+    assert sizes == [[5, 2_000_000, 2_000_000], [1_100_000, 7]]
+
+
+def test_rows_are_counted_though_none_of_their_features_is_read(write):
+    table = ExampleTable([write(framed(WINES))], lambda name: name == "other")
+    assert [batch.num_rows for batch in table.batches()] == [3]
+
+
+@pytest.mark.parametrize("zipped", [False, True])
+def test_whoever_stops_early_or_reads_to_the_end_leaves_nothing_open(write, monkeypatch, zipped):
+    faults = []
+    monkeypatch.setattr(sys, "unraisablehook", lambda fault: faults.append(fault.exc_value))
+    content = framed({"x": np.arange(20_000)})
+    path = write(gzip.compress(content, 1) if zipped else content)
+    table = ExampleTable([path, path], everything)
+    assert sum(batch.num_rows for batch in table.batches()) == 40_000
+    for batch in table.batches():
+        assert batch.num_rows == 2048
+        break
+    batches = table.batches()
+    next(batches)
+    del batch, batches, table
+    gc.collect()
+    assert faults == []

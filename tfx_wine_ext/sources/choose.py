@@ -1,0 +1,293 @@
+"""Finds the files of a table, detects their format, and opens them as one table."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Sequence
+from typing import Literal, get_args
+
+from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
+from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.csv import CsvTable
+from tfx_wine_ext.sources.examples import ExampleTable
+from tfx_wine_ext.sources.layout import fixed_folder, is_hidden, is_hidden_folder, visible
+from tfx_wine_ext.sources.parquet import MAGIC
+from tfx_wine_ext.sources.parquet_table import ParquetTable
+from tfx_wine_ext.sources.shard_files import check_shards, check_shards_of_pattern
+from tfx_wine_ext.sources.source import (
+    GZIP_ERRORS,
+    TableFileError,
+    TableSource,
+    damaged,
+    opened,
+)
+from tfx_wine_ext.suggestions import hint, path_hint
+
+Kind = Literal["parquet", "csv", "tfrecord"]
+KINDS: tuple[Kind, ...] = get_args(Kind)
+KIND_OF_EXTENSION: dict[str, Kind] = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tfrecord": "tfrecord",
+    ".tfrecords": "tfrecord",
+}
+SPLIT = "Split-"
+DEFAULT_SPLIT = "train"
+_COMPRESSED = {
+    b"PK\x03\x04": "a zip archive",
+    b"BZh": "data compressed by bzip2",
+    b"\x28\xb5\x2f\xfd": "data compressed by Zstandard",
+    b"\xfd7zX": "data compressed by xz",
+}
+
+
+def open_table(
+    path: str,
+    *,
+    kind: Kind | None = None,
+    split: str | None = None,
+    reads: Callable[..., bool] = lambda *names: True,
+    hive_partitioning: bool = True,
+) -> TableSource:
+    """Opens a table of one or more files.
+
+    Args:
+        path: A file; a folder of files; a pattern with wildcards (``**`` crosses folders); or the
+            folder of a TFX Examples artifact, with a ``Split-NAME`` folder for each split.
+        kind: The format of the files. Default: None, detected by their extensions (ignoring ``.gz``
+            after ``.csv`` or ``.tfrecord``), and otherwise by their first bytes.
+        split: The split of an Examples artifact. Default: None, ``train`` for an artifact.
+        reads: Whether a column is read; see `ParquetTable` for fields of structs. Default: all are.
+        hive_partitioning: Read folder names ``key=value`` below `partition_root` as columns, for
+            Parquet files. Default: True.
+
+    Raises:
+        TableFileError: There is no file, the files have different or unknown formats, a file cannot
+            be used, or a file of a numbered set (``-00001-of-00003``) is missing, if `path` selects
+            the whole set.
+
+    Example:
+        >>> import pyarrow as pa, pyarrow.parquet as pq, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pq.write_table(pa.table({"x": [1, 2]}), f"{folder}/a.parquet")
+        ...     table = open_table(folder)
+        ...     table.kind, table.rows, table.names
+        ('parquet', 2, ['x'])
+    """
+    folder = split_folder(path, split)
+    paths = find_table_files(folder)
+    kind = kind or _common_kind(paths)
+    if kind == "parquet":
+        root = partition_root(folder) if hive_partitioning else None
+        source: TableSource = ParquetTable(paths, reads, root=root)
+    else:
+        source = (CsvTable if kind == "csv" else ExampleTable)(paths, reads)
+    if source.rows == 0:
+        raise TableFileError(f"{path}: expected at least one row, found none")
+    return source
+
+
+def split_folder(path: str, split: str | None = None) -> str:
+    """Returns the folder of a split if the path is an Examples artifact, else the path.
+
+    Args:
+        path: Any path.
+        split: Name of the split; None: ``train``.
+
+    Raises:
+        TableFileError: The split does not exist, or a split is given for another path.
+    """
+    splits = examples_splits(path)
+    if not splits:
+        if split is None:
+            return path
+        raise TableFileError(
+            f"{path}: expected a folder of TFX Examples with a folder {SPLIT}{split}, found none; "
+            "name a split only for the folder of an Examples artifact"
+        )
+    if (split or DEFAULT_SPLIT) not in splits:
+        raise TableFileError(
+            f"{path}: expected the split {split or DEFAULT_SPLIT!r}, found {splits}; name one of "
+            f"these{hint(split or DEFAULT_SPLIT, splits)}"
+        )
+    return os.path.join(path, SPLIT + (split or DEFAULT_SPLIT))
+
+
+def examples_splits(path: str) -> list[str]:
+    """Returns the names of the splits of an Examples artifact; none for other paths.
+
+    Example:
+        >>> examples_splits("no-such-folder")
+        []
+    """
+    if not os.path.isdir(path):
+        return []
+    with os.scandir(path) as entries:
+        names = [e.name for e in entries if e.is_dir() and e.name.startswith(SPLIT)]
+    return sorted(name[len(SPLIT) :] for name in names)
+
+
+def find_table_files(path: str) -> list[str]:
+    """Lists the files of a table, sorted by name, which is the reading order.
+
+    Files and folders whose names begin with ``_`` or ``.`` are skipped unless they are named
+    explicitly (see `visible`). For a folder, its files and all files below Hive partitions,
+    ``key=value``, are listed.
+
+    Args:
+        path: A file, a folder, or a pattern.
+
+    Raises:
+        TableFileError: There are no files, or a file of a numbered set (``-00001-of-00003``) is
+            missing, if `path` selects the whole set.
+    """
+    if "://" in path:
+        raise TableFileError(
+            f"{path}: expected a path on this machine, found an address; copy the files here, or "
+            "mount the store"
+        )
+    if os.path.isdir(path):
+        paths = _files_in(path, lambda name: "=" in name)
+        if paths:
+            check_shards(paths)
+            return paths
+        if _files_in(path, lambda name: True):
+            within = os.path.join(path, "**", "*")
+            raise TableFileError(
+                f"{path}: expected files in this folder, found only folders; name one of them, or "
+                f"match their files: {within!r}"
+            )
+        raise TableFileError(f"{path}: expected files in this folder, found none")
+    try:
+        os.lstat(path)
+        return [path]
+    except PermissionError as error:
+        raise TableFileError(
+            f"{path}: cannot be looked for ({error.strerror}); request access to its folder, or "
+            "name another path"
+        ) from error
+    except (OSError, ValueError):
+        pass  # There is no file of this name.
+    matching = LocalFiles().glob(path)
+    paths = visible(matching, path)
+    if paths:
+        check_shards_of_pattern(paths, path)
+        return paths
+    if matching:
+        raise TableFileError(
+            f"{path}: matches hidden files only ({matching[0]}); names that begin with _ or . "
+            "mark what is not data: name them so in the pattern to read them"
+        )
+    if glob.glob(path, recursive=True):
+        raise TableFileError(f"{path}: matches folders only; match what is in them: {path}/*")
+    raise TableFileError(
+        f"{path}: expected a file, a folder or a pattern that matches, found nothing there; check "
+        f"the path{path_hint(path)}"
+    )
+
+
+def partition_root(path: str) -> str:
+    """Returns the root folder of a table: folder names below it may be Hive partitions.
+
+    It is the fixed part of the path. A table in ``year=2024`` has no column ``year`` if that
+    folder, or a file in it, is named, as in `pyarrow.parquet.read_table`; it has one if ``year=*``
+    or the parent folder is named.
+
+    Args:
+        path: A file, a folder, or a pattern, as for `find_table_files`.
+
+    Example:
+        >>> partition_root("data/year=*/*.parquet"), partition_root("data/year=2024/*.parquet")
+        ('data', 'data/year=2024')
+    """
+    if os.path.isdir(path):
+        return path
+    return os.path.dirname(path) if os.path.lexists(path) else fixed_folder(path)
+
+
+def _files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
+    """Lists the visible files of a folder, and of the subfolders that are entered."""
+    try:
+        with os.scandir(folder) as entries:
+            listed = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
+    except OSError as error:
+        raise TableFileError(
+            f"{folder}: cannot be listed ({error.strerror}); check that it may be read"
+        ) from error
+    paths = []
+    for name, path, is_folder in listed:
+        if not is_folder:
+            paths += [] if is_hidden(name) else [path]
+        elif not is_hidden_folder(name) and enters(name):
+            if os.path.islink(path) and f"{os.path.realpath(folder)}/".startswith(
+                f"{os.path.realpath(path)}/"
+            ):
+                raise TableFileError(
+                    f"{path}: is a link to a folder above it; remove it, or match the files by a "
+                    "pattern"
+                )
+            paths += _files_in(path, lambda name: True)
+    return sorted(paths)
+
+
+def _common_kind(paths: Sequence[str]) -> Kind:
+    kinds: dict[Kind, list[str]] = {}
+    for path in paths:
+        kind = _kind_of(path)
+        if kind:
+            kinds.setdefault(kind, []).append(path)
+    if not kinds:
+        raise _unknown_kind(paths[0])
+    if len(kinds) > 1:
+        found = " and ".join(
+            f"{len(of_kind)} of {kind} ({of_kind[0]})" for kind, of_kind in sorted(kinds.items())
+        )
+        raise TableFileError(
+            f"expected files of one kind, found {found}; match only those of one kind"
+        )
+    return next(iter(kinds))
+
+
+def _kind_of(path: str) -> Kind | None:
+    """Detects the format of a file by its extension and first bytes, which must agree.
+
+    Returns:
+        The format; None for an empty file without a known extension, such as a shard without rows.
+    """
+    stem, extension = os.path.splitext(path)
+    if extension == ".gz":
+        extension = os.path.splitext(stem)[1]
+    named = KIND_OF_EXTENSION.get(extension.lower())
+    is_empty = False
+    with opened(path) as (_, stream):
+        try:
+            head = stream.read(LENGTH_BYTES + CRC_BYTES)
+            is_empty = not head
+        except GZIP_ERRORS as error:
+            if named is None:
+                raise damaged(path, error) from error
+            head = b""  # The reader reports the damage.
+    for magic, what in _COMPRESSED.items():
+        if head.startswith(magic):
+            raise TableFileError(f"{path}: expected a table, found {what}; unpack it first")
+    held: Kind | None = (
+        "parquet" if head.startswith(MAGIC) else "tfrecord" if is_front(head) else None
+    )
+    if named and held and named != held:
+        raise TableFileError(
+            f"{path}: is named {extension} but holds {held}; rename it, or give --format {held}"
+        )
+    kind = named or held
+    if kind is None and not is_empty:
+        raise _unknown_kind(path)
+    return kind
+
+
+def _unknown_kind(path: str) -> TableFileError:
+    return TableFileError(
+        f"{path}: neither its name nor its first bytes tell its format; use one of the extensions "
+        f"{', '.join(KIND_OF_EXTENSION)}, or give --format {'|'.join(KINDS)}"
+    )

@@ -1,0 +1,447 @@
+"""CSV files as a table, streamed by Arrow, with one type for each column across all files."""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import csv
+import io
+import os
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import BinaryIO, NoReturn
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pa_csv
+
+from tfx_wine_ext.sources.csv_quotes import BYTE_ORDER_MARK, QuoteCheck, longest_row
+from tfx_wine_ext.sources.source import (
+    GZIP_ERRORS,
+    SchemaChangedError,
+    TableFileError,
+    damaged,
+    one_line,
+    opened,
+)
+
+DELIMITERS = ",;\t|"
+# The size of the blocks that Arrow parses; the first block of each file suggests the types. It
+# grows for a file with a longer row, since a row must fit into one block.
+BLOCK_BYTES = 1024 * 1024
+MOST_BLOCK_BYTES = 2**31 - 1
+# With larger blocks, types are inferred from all values instead of the first ones.
+MOST_GUESSED_BYTES = 16 * 1024 * 1024
+# Longer values are text, even if they consist of digits.
+MOST_NUMBER_BYTES = 1000
+_CONTRADICTION = re.compile(r"In CSV column #(\d+): CSV conversion error to ([^:]+): (.*)", re.S)
+# Arrow's messages for a row, or a header line, that is longer than a block.
+_STRADDLING, _NO_LINE = "straddling object", "cannot infer number of columns"
+
+
+class CsvTable:
+    r"""CSV files with a header line, plain or gzipped, in UTF-8 (text cells may be any bytes).
+
+    The separator is the most frequent of comma, semicolon, tab and bar in the header line. An
+    unquoted cell that is empty or holds ``NA``, ``NaN``, ``null`` or another of Arrow's null values
+    is null. A quoted cell may contain line breaks and doubled quotes; see `QuoteCheck` for what is
+    refused.
+
+    Types are inferred from the first megabyte of all files: numbers, including integers, are
+    float64; booleans, dates and times are what Arrow infers; everything else is bytes. A column
+    whose type differs between files is bytes, except that dates and times together are times. If a
+    column has no value there, or a later value does not fit (`SchemaChangedError`), the type is
+    inferred from all rows: float64 if every value is a number, else bytes.
+
+    Args:
+        paths: The files.
+        reads: Whether a column is read.
+
+    Raises:
+        TableFileError: A file is not CSV, its header line is missing or ambiguous, or there are no
+            rows.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     with open(f"{folder}/a.csv", "w") as file:
+        ...         _ = file.write("x;y\n1;a\n;b\n")
+        ...     [batch.to_pydict() for batch in CsvTable([f"{folder}/a.csv"], bool).batches()]
+        [{'x': [1.0, None], 'y': [b'a', b'b']}]
+    """
+
+    kind = "csv"
+    structs: Mapping[str, Sequence[str]] = MappingProxyType({})
+    rows = None
+    names_are_complete = True
+
+    def __init__(self, paths: Sequence[str], reads: Callable[[str], bool]) -> None:
+        self.paths = paths
+        self.size = sum(map(os.path.getsize, paths))
+        self.position = 0
+        self._headers = {path: _header(path, reads) for path in paths}
+        names = dict.fromkeys(name for header in self._headers.values() for name in header.names)
+        self.names: Sequence[str] = list(names)
+        self._types: dict[str, pa.DataType] = {}
+        self._looked_at: set[str] = set()
+        self._blocks = dict.fromkeys(paths, BLOCK_BYTES)
+        self._checked: set[str] = set()
+        self._without_rows: set[str] = set()
+        any_rows = False
+        wanted = [name for name in self.names if reads(name)]
+        for path in paths:
+            types, has_rows = self._first_types(path)
+            any_rows |= has_rows
+            if not has_rows:
+                self._without_rows.add(path)
+            for name in wanted:
+                if name in types and has_rows:
+                    known = self._types.get(name, types[name])
+                    self._types[name] = _common_type(known, types[name])
+        if not any_rows:
+            few = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+            raise TableFileError(f"{few}: expected rows of data after the header line, found none")
+        for name in wanted:
+            self._types.setdefault(name, pa.null())
+        self._look_at_all([name for name in wanted if pa.types.is_null(self._types[name])])
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The columns that are read, in the order of their first appearance."""
+        return pa.schema([(name, self._types[name]) for name in self.names if name in self._types])
+
+    @property
+    def passes(self) -> Sequence[pa.Schema]:
+        """One pass: finding some cells of a row requires reading all of it."""
+        return [self.schema]
+
+    def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
+        """Yields all rows in order; see `TableSource`.
+
+        Args:
+            columns: The columns of the only pass, or None.
+
+        Raises:
+            SchemaChangedError: A column did not have the type that its first values suggested; its
+                type has been corrected. Read again from the start.
+            TableFileError: A row has too few or too many cells, a quote is not closed, or a file
+                cannot be unpacked.
+        """
+        self.position = 0
+        if self._types:
+            yield from self._batches(dict(self._types))
+
+    def _batches(self, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
+        names = [name for name in self.names if name in types]
+        options = pa_csv.ConvertOptions(
+            include_columns=names,
+            include_missing_columns=True,
+            column_types=types,
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,
+        )
+        done = 0
+        for path in self.paths:
+            if path in self._without_rows:
+                done += os.path.getsize(path)
+                continue
+            try:
+                with contextlib.ExitStack() as stack:
+                    file, batches = stack.enter_context(self._reader(path, options))
+                    check = None
+                    if path not in self._checked:
+                        delimiter = self._headers[path].delimiter
+                        check = stack.enter_context(QuoteCheck(path, delimiter))
+                    for batch in batches:
+                        position = file.tell()
+                        if check:
+                            check.upto(position)
+                        self.position = done + position
+                        yield batch
+                        del batch
+                    if check:
+                        check.finish()
+                        self._checked.add(path)
+            except pa.ArrowInvalid as error:
+                contradiction = _CONTRADICTION.match(str(error))
+                if contradiction is None:
+                    self._explain(path, error)
+                    raise SchemaChangedError from error
+                column = self._headers[path].names[int(contradiction.group(1))]
+                if column in self._looked_at:  # Arrow's CSV reader is stricter than its casts.
+                    self._types[column] = pa.binary()
+                else:
+                    self._look_at_all([column])
+                raise SchemaChangedError from error
+            except GZIP_ERRORS as error:
+                raise damaged(path, error) from error
+            done += os.path.getsize(path)
+            self.position = done
+
+    @contextlib.contextmanager
+    def _reader(
+        self, path: str, options: pa_csv.ConvertOptions
+    ) -> Iterator[tuple[pa.NativeFile, Iterator[pa.RecordBatch]]]:
+        """Opens a file with Arrow; yields the file, for its position, and its batches."""
+        file, stream = _arrow_stream(path)
+        with file, stream:
+            reader = pa_csv.open_csv(
+                stream,
+                pa_csv.ReadOptions(block_size=self._blocks[path]),
+                pa_csv.ParseOptions(
+                    delimiter=self._headers[path].delimiter, newlines_in_values=True
+                ),
+                options,
+            )
+            with reader:
+                yield file, (batch for batch in reader if batch.num_rows)
+
+    def _first_types(self, path: str) -> tuple[dict[str, pa.DataType], bool]:
+        """Returns the types that the first block of a file suggests, and whether it has rows."""
+        names = self._headers[path].names
+        while True:
+            # Inferring the type of a cell of some megabytes takes Arrow seconds.
+            guesses = self._blocks[path] <= MOST_GUESSED_BYTES
+            options = pa_csv.ConvertOptions(
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                column_types=None if guesses else dict.fromkeys(names, pa.binary()),
+            )
+            try:
+                with self._reader(path, options) as (_, batches):
+                    batch = next(batches, None)
+                break
+            except pa.ArrowInvalid as error:
+                if _NO_LINE in str(error) and self._blocks[path] >= longest_row(path):
+                    batch = None  # Only a header line without a line end, which Arrow rejects.
+                    break
+                self._explain(path, error)
+            except GZIP_ERRORS as error:
+                raise damaged(path, error) from error
+        if batch is None or not guesses:
+            return dict.fromkeys(names, pa.null()), batch is not None
+        return {field.name: _inferred(field.type) for field in batch.schema}, True
+
+    def _look_at_all(self, names: Sequence[str]) -> None:
+        """Infers the types of columns from all of their values."""
+        if not names:
+            return
+        numbers = dict.fromkeys(names, True)
+        empty = dict.fromkeys(names, True)
+        for batch in self._batches(dict.fromkeys(names, pa.binary())):
+            for name in names:
+                values = pc.drop_null(batch.column(batch.schema.get_field_index(name)))
+                empty[name] &= not len(values)
+                numbers[name] = numbers[name] and _are_numbers(values)
+                del values
+            del batch  # Before the next one is read.
+        self._looked_at.update(names)
+        for name in names:
+            self._types[name] = (
+                pa.null() if empty[name] else pa.float64() if numbers[name] else pa.binary()
+            )
+
+    def _explain(self, path: str, error: pa.ArrowInvalid) -> None:
+        """Explains why Arrow cannot read a file; returns if larger blocks solve it."""
+        header = self._headers[path]
+        with QuoteCheck(path, header.delimiter) as check:
+            check.finish()
+        if _STRADDLING in str(error) or _NO_LINE in str(error):  # A row is longer than a block.
+            longest = longest_row(path)
+            if self._blocks[path] < longest <= MOST_BLOCK_BYTES:
+                self._blocks[path] = longest
+                return
+            if longest > MOST_BLOCK_BYTES:
+                raise TableFileError(
+                    f"{path}: expected rows of at most 2 GiB, found one of {longest} bytes; remove "
+                    "large values, or write the table as Parquet"
+                ) from error
+        self._explain_by_rows(path, error)
+
+    def _explain_by_rows(self, path: str, error: pa.ArrowInvalid) -> NoReturn:
+        """Raises an error for the first row with another number of cells than the header line."""
+        header = self._headers[path]
+        with opened(path) as (_, stream), _cells_of_any_length():
+            text = io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="")
+            reader = csv.reader(text, delimiter=header.delimiter)
+            line = 1
+            for row in reader:
+                if row and len(row) != len(header.names):
+                    shown = header.delimiter.join(cell[:80] for cell in row[:80])[:80]
+                    raise TableFileError(
+                        f"{path}: line {line}: expected {len(header.names)} cells as in the header "
+                        f"line, found {len(row)}: {shown!r}; correct the line"
+                    ) from error
+                line = reader.line_num + 1
+        raise TableFileError(
+            f"{path}: expected a CSV file, found: {one_line(error)[:300]}; correct the file, or "
+            "give its format"
+        ) from error
+
+
+@contextlib.contextmanager
+def _cells_of_any_length() -> Iterator[None]:
+    """Lifts the limit of Python's csv module for a cell, 131,072 characters."""
+    limit = csv.field_size_limit(sys.maxsize)
+    try:
+        yield
+    finally:
+        csv.field_size_limit(limit)
+
+
+def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
+    """Opens a file, gzipped or not, for Arrow; returns the file and its content.
+
+    Arrow reads ahead in its own thread. Reading a Python file there would need the interpreter, and
+    would abort or hang at exit if reading ends before the file does.
+    """
+    with opened(path) as (file, content):
+        zipped = content is not file
+    native = pa.OSFile(path)
+    return native, pa.CompressedInputStream(native, "gzip") if zipped else native
+
+
+class _Header:
+    """The header line of a file: its separator and names."""
+
+    def __init__(self, delimiter: str, names: list[str]) -> None:
+        self.delimiter = delimiter
+        self.names = names
+
+
+def _header(path: str, reads: Callable[[str], bool]) -> _Header:
+    """Reads and checks the header line."""
+    with opened(path) as (_, stream):
+        try:
+            head = stream.read(BLOCK_BYTES)
+            _check_head(path, head)
+            start = head.removeprefix(BYTE_ORDER_MARK).lstrip(b"\r\n")
+            line = re.split(rb"[\r\n]", start, maxsplit=1)[0]
+            outside_quotes = re.sub(rb'"[^"]*"', b"", line)
+            delimiter = max(DELIMITERS, key=lambda char: outside_quotes.count(char.encode()))
+            row = _first_row(path, start, stream, delimiter)
+        except GZIP_ERRORS as error:
+            raise damaged(path, error) from error
+    try:
+        text = row.decode()
+    except UnicodeDecodeError as error:
+        found = row[max(error.start - 20, 0) : error.start + 20]
+        raise TableFileError(
+            f"{path}: line 1: expected column names in UTF-8, found the byte "
+            f"0x{row[error.start]:02x} in {found!r}; save the file as UTF-8"
+        ) from error
+    with _cells_of_any_length():
+        names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
+    _check_names(path, names, reads)
+    return _Header(delimiter, names)
+
+
+def _check_head(path: str, head: bytes) -> None:
+    """Refuses a file whose first bytes are not CSV."""
+    text = head.removeprefix(BYTE_ORDER_MARK)
+    if not text.strip():
+        raise TableFileError(
+            f"{path}: expected a line of column names, found an empty file; write it again, or "
+            "leave it out"
+        )
+    found = None
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        found, remedy = "UTF-16 text", "save it as UTF-8"
+    elif b"\0" in head:
+        found, remedy = "binary data", "give its format, or leave it out"
+    elif text.startswith(BYTE_ORDER_MARK):
+        found, remedy = "two byte order marks", "save it as UTF-8 again"
+    elif text.lstrip().startswith((b"<", b"{", b"[")):
+        found, remedy = "a web page, XML or JSON", "write the table as CSV or Parquet"
+    if found:
+        raise TableFileError(f"{path}: line 1: expected CSV, found {found}; {remedy}")
+
+
+def _first_row(path: str, start: bytes, stream: BinaryIO, delimiter: str) -> bytes:
+    """Returns the first row; it may contain quoted line breaks, and be longer than `start`."""
+    pieces: list[bytes] = []
+    quotes, block = 0, start
+    while block:
+        begin = 0
+        for end in re.finditer(rb"[\r\n]", block):
+            quotes += block.count(b'"', begin, end.start())
+            begin = end.start()
+            if quotes % 2 == 0:
+                return b"".join([*pieces, block[:begin]])
+        quotes += block.count(b'"', begin)
+        if quotes % 2 and not pieces:  # An unclosed quote may reach to the end of a large file.
+            with QuoteCheck(path, delimiter) as check:
+                check.finish()
+        pieces.append(block)
+        block = stream.read(BLOCK_BYTES)
+    return b"".join(pieces)
+
+
+def _check_names(path: str, names: list[str], reads: Callable[[str], bool]) -> None:
+    counts = Counter(names)
+    twice = sorted(name for name in counts if counts[name] > 1 and reads(name))
+    if "" in twice or ("" in counts and reads("")):
+        raise TableFileError(
+            f"{path}: line 1: column {names.index('') + 1} has no name; name it, or leave it out "
+            "by excluding the empty name '' (pandas writes its index so: use index=False)"
+        )
+    # pandas gives unnamed columns ascending numbers as names.
+    counting = [str(i) for i in range(len(names))]
+    if names != counting and all(map(_is_number, names)):
+        raise TableFileError(
+            f"{path}: line 1: expected column names, found only numbers: "
+            f"{', '.join(names[:80])[:80]}; add a header line"
+        )
+    if twice:
+        shown = f"{twice[:10]}{' and more' if len(twice) > 10 else ''}"
+        raise TableFileError(
+            f"{path}: line 1: expected every column once, found {shown} more than once; rename or "
+            "drop one of them"
+        )
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _inferred(type_: pa.DataType) -> pa.DataType:
+    if pa.types.is_integer(type_):
+        return pa.float64()
+    if type_ == pa.timestamp("s"):
+        return pa.timestamp("us")  # A later one may have fractions of a second.
+    return pa.binary() if pa.types.is_string(type_) else type_
+
+
+def _common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:
+    """Returns the type of a column that has different types in two files.
+
+    Example:
+        >>> _common_type(pa.null(), pa.float64()), _common_type(pa.bool_(), pa.float64())
+        (DataType(double), DataType(binary))
+    """
+    if first == second or pa.types.is_null(second):
+        return first
+    if pa.types.is_null(first):
+        return second
+    # From the coarsest to the finest: each can hold the values of those before it.
+    times = [pa.date32(), pa.timestamp("us"), pa.timestamp("ns")]
+    if first in times and second in times:
+        return max(first, second, key=times.index)
+    return pa.binary()
+
+
+def _are_numbers(values: pa.Array) -> bool:
+    if (pc.max(pc.binary_length(values)).as_py() or 0) > MOST_NUMBER_BYTES:
+        return False
+    try:
+        pc.utf8_trim_whitespace(values.cast(pa.string())).cast(pa.float64())
+    except pa.ArrowInvalid:
+        return False
+    return True

@@ -1,0 +1,228 @@
+"""TFRecord files of ``tf.train.Example`` as a table with a column for each feature."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import itertools
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import pyarrow as pa
+
+from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
+from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.sources.source import (
+    GZIP_ERRORS,
+    TableFileError,
+    one_line,
+    opened,
+)
+
+# In batches of 10,000, decoding takes twice as long per record.
+DECODED_RECORDS = 2048
+# A batch of large records ends with the record that reaches this size.
+DECODED_BYTES = 32 * 1024 * 1024
+# The number of files whose first records define the initial schema.
+SAMPLED_FILES = 8
+
+
+class ExampleTable:
+    """TFRecord files of ``tf.train.Example``, plain or gzipped.
+
+    Each column is a list of float32, int64 or bytes. It is null for a record without the feature,
+    or whose feature has no kind of value set. The schema grows while the files are read: a batch
+    has the features of all records so far.
+
+    Args:
+        paths: The files.
+        reads: Whether a feature is read.
+        files: The file system of the files; None: the local one.
+
+    Raises:
+        TableFileError: The first records cannot be decoded.
+    """
+
+    kind = "tfrecord"
+    structs: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+    def __init__(
+        self,
+        paths: Sequence[str],
+        reads: Callable[[str], bool],
+        files: Files | None = None,
+    ) -> None:
+        """Decodes the first records, whose features are the initial schema."""
+        from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+        self.paths = paths
+        self._files = files or LocalFiles()
+        self._sizes = [self._size(path) for path in paths]
+        self.size = sum(self._sizes)
+        self.position = 0
+        self._reads = reads
+        self._decode = ExamplesToRecordBatchDecoder().DecodeBatch
+        self._types: dict[str, pa.DataType] = {}
+        seen = list(itertools.islice(filter(None, map(self._first, paths)), SAMPLED_FILES))
+        self.rows = None if seen else 0
+        self.names_are_complete = False
+        for schema in seen:
+            self._learn(schema)
+
+    @property
+    def names(self) -> Sequence[str]:
+        """All features seen so far, sorted."""
+        return sorted(self._types)
+
+    @property
+    def schema(self) -> pa.Schema:
+        """The features that are read, of those seen so far, sorted."""
+        return pa.schema([(name, self._types[name]) for name in self.names if self._reads(name)])
+
+    @property
+    def passes(self) -> Sequence[pa.Schema]:
+        """One pass: records are decoded completely."""
+        return [self.schema]
+
+    def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
+        """Yields all rows in order; see `TableSource`.
+
+        Args:
+            columns: The columns of the only pass, or None.
+
+        Raises:
+            TableFileError: A file is truncated or corrupt, a record is not a ``tf.train.Example``,
+                or a feature has two kinds.
+        """
+        done = 0
+        for path, size in zip(self.paths, self._sizes):
+            self.position = done
+            with contextlib.closing(self._decoded(path, done)) as decoded:
+                for batch in decoded:
+                    self._learn(batch.schema)
+                    yield _conformed(batch, self.schema)
+                    del batch
+            done += size
+        self.position = done
+        self.names_are_complete = True
+
+    def _size(self, path: str) -> int:
+        with opened(path, self._files) as (file, _):
+            return file.seek(0, io.SEEK_END)
+
+    def _first(self, path: str) -> pa.Schema | None:
+        """Returns the features of the first records of a file; None if it has no records."""
+        with contextlib.closing(self._decoded(path)) as batches:
+            batch = next(batches, None)
+            return None if batch is None else batch.schema
+
+    def _learn(self, schema: pa.Schema) -> None:
+        """Adds new features, and types of features that had none, from a batch."""
+        for field in schema:
+            if pa.types.is_null(self._types.get(field.name, pa.null())):
+                self._types[field.name] = field.type
+
+    def _decoded(self, path: str, done: int = 0) -> Generator[pa.RecordBatch, None, None]:
+        """Yields the non-empty batches of one file, with their own features."""
+        first = 1
+        with contextlib.ExitStack() as stack:
+            file, stream = stack.enter_context(opened(path, self._files))
+            size = file.seek(0, io.SEEK_END) if stream is file else None
+            file.seek(0)
+            # Closed before the stream, even if reading ends early.
+            records = stack.enter_context(contextlib.closing(iter_records(stream, size)))
+            while True:
+                try:
+                    batch_records = _next_records(records)
+                except TFRecordError as error:
+                    raise TableFileError(
+                        f"TFRecord file {path}: {error}; it is truncated, corrupt or no TFRecord "
+                        "file: write or copy it again"
+                    ) from error
+                except GZIP_ERRORS as error:
+                    raise TableFileError(
+                        f"TFRecord file {path}: after record {first - 1}: cannot be unpacked "
+                        f"({one_line(error)}); it is truncated or corrupt: write or copy it again"
+                    ) from error
+                if not batch_records:
+                    return
+                self.position = done + file.tell()
+                yield self._batch(path, first, batch_records)
+                first += len(batch_records)
+
+    def _batch(self, path: str, first: int, records: list[bytes | None]) -> pa.RecordBatch:
+        """Decodes records, and releases them."""
+        try:
+            batch = self._decode(records)
+        except RuntimeError as error:
+            raise self._explained(path, first, records, error) from error
+        self._check_kinds(path, first, batch.schema)
+        records[:] = [None] * len(records)
+        return batch
+
+    def _check_kinds(self, path: str, first: int, schema: pa.Schema) -> None:
+        for field in schema:
+            known = self._types.get(field.name, field.type)
+            if known != field.type and not pa.types.is_null(known) and not _is_null(field.type):
+                raise TableFileError(
+                    f"TFRecord file {path}: record {first}: expected feature {field.name!r} as "
+                    f"{_kind(known)}, as in earlier records, found {_kind(field.type)}; write all "
+                    "records with the same kind"
+                )
+
+    def _explained(
+        self, path: str, first: int, records: Sequence[bytes | None], error: RuntimeError
+    ) -> TableFileError:
+        """Returns the error of the first record of a batch that cannot be decoded."""
+        for number, record in enumerate(records, first):
+            try:
+                schema = self._decode([record]).schema
+                self._check_kinds(path, number, schema)
+                self._learn(schema)
+            except TableFileError as file_error:
+                return file_error
+            except RuntimeError:
+                return TableFileError(
+                    f"TFRecord file {path}: record {number}: expected a tf.train.Example, found "
+                    f"{len(record or b'')} other bytes; give the file's format, or leave it out"
+                )
+        return TableFileError(f"TFRecord file {path}: from record {first} on: {one_line(error)}")
+
+
+def _next_records(records: Iterator[bytes]) -> list[bytes | None]:
+    """Takes the records of one batch; empty at the end."""
+    taken: list[bytes | None] = []
+    size = 0
+    for record in itertools.islice(records, DECODED_RECORDS):
+        taken.append(record)
+        size += len(record)
+        if size >= DECODED_BYTES:
+            break
+    return taken
+
+
+def _conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    if batch.schema.equals(schema):
+        return batch
+    if not len(schema):  # Keeps the number of rows.
+        rows = pa.Array.from_buffers(pa.struct([]), batch.num_rows, [None])
+        return pa.RecordBatch.from_struct_array(rows)
+    arrays = []
+    for field in schema:
+        index = batch.schema.get_field_index(field.name)
+        absent = index < 0 or pa.types.is_null(batch.schema.field(index).type)
+        arrays.append(pa.nulls(batch.num_rows, field.type) if absent else batch.column(index))
+    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+
+
+def _is_null(kind: Any) -> bool:
+    return bool(pa.types.is_null(kind))
+
+
+def _kind(type_: pa.DataType) -> str:
+    """Returns the field name in ``tf.train.Feature`` for a list type."""
+    value = type_.value_type
+    if pa.types.is_floating(value):
+        return "float_list"
+    return "int64_list" if pa.types.is_integer(value) else "bytes_list"
