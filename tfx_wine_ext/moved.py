@@ -34,6 +34,7 @@ MOVED = {
     "columnar.shard_files": "sources.shard_files",
     "columnar.layout": "sources.layout",
     "lineage.events": "artifacts.events",
+    "lineage.process": "artifacts.process",
     "report.explain": "report.words.drift",
     "report.history_explain": "report.words.history",
     "report.glossary": "report.words.glossary",

@@ -34,10 +34,8 @@ for module in modules:
     os.waitpid(child, 0)
 """
 SKIN = ["components", "drivers", "executors", "publishers", "resolvers", "testing"]
-# They use the types and the file system of TFX, or that of Beam.
-IMPURE = [
-    f"tfx_wine_ext.{name}" for name in ("types.artifacts", "files.beam", "artifacts.presence")
-]
+# They use the types of TFX, or the file systems of Beam.
+IMPURE = [f"tfx_wine_ext.{name}" for name in ("types.artifacts", "files.beam")]
 OUTER = [f"tfx_wine_ext.{package}" for package in [*SKIN, "cli"]]
 
 

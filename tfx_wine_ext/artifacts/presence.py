@@ -7,12 +7,9 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from tfx.dsl.io import fileio
-
+from tfx_wine_ext.artifacts.layout import STATISTICS_FILE as STATISTICS_FILE
+from tfx_wine_ext.files.choose import files_for, has_scheme
 from tfx_wine_ext.sources.layout import is_hidden
-
-# The file that TFX's ExampleStatistics has in each split's folder.
-STATISTICS_FILE = "FeatureStats.pb"
 
 _T = TypeVar("_T")
 
@@ -93,10 +90,8 @@ def missing_file(path: str) -> Gone | None:
         >>> missing_file("no/such/file")
         Gone(path='no/such/file', found='no such file')
     """
-    if _is_remote(path):
-        return None if fileio.exists(path) else Gone(path, "no such file")
     if _exists(path):
-        return Gone(path, "a folder") if os.path.isdir(path) else None
+        return Gone(path, "a folder") if files_for(path).is_dir(path) else None
     return Gone(path, "a link to nothing" if os.path.islink(path) else "no such file")
 
 
@@ -121,15 +116,16 @@ def missing_files(folder: str, above: str | None = None) -> Gone | None:
         'no/such/folder: no such folder'
     """
     for place in ([above] if above else []) + [folder]:
-        if not (fileio.exists(place) if _is_remote(place) else _exists(place)):
-            link = not _is_remote(place) and os.path.islink(place.rstrip("/"))
-            return Gone(place, "a link to nothing" if link else "no such folder")
-    if not fileio.isdir(folder):
+        if not _exists(place):
+            is_link = os.path.islink(place.rstrip("/"))
+            return Gone(place, "a link to nothing" if is_link else "no such folder")
+    files = files_for(folder)
+    if not files.is_dir(folder):
         return Gone(folder, "a file")
-    names = [name for name in _tried(folder, fileio.listdir) if not is_hidden(name.rstrip("/"))]
+    names = [name for name in _tried(folder, files.names) if not is_hidden(name)]
     if not names:
         return Gone(folder, "a folder without files")
-    if _is_remote(folder):
+    if has_scheme(folder):
         return None
     missing = [missing_file(os.path.join(folder, name)) for name in names]
     if not all(missing):
@@ -138,12 +134,8 @@ def missing_files(folder: str, above: str | None = None) -> Gone | None:
     return Gone(folder, "only links to nothing" if links else "a folder without files")
 
 
-def _is_remote(path: str) -> bool:
-    return "://" in path
-
-
 def _exists(path: str) -> bool:
-    """Tells whether a local path exists; unlike `os.path.exists`, raises if access is denied."""
+    """Tells whether a path exists; unlike `os.path.exists`, raises if access is denied."""
 
     def stat(path: str) -> bool:
         try:
@@ -156,7 +148,7 @@ def _exists(path: str) -> bool:
             return False  # A loop of links, or a name that is too long.
         return True
 
-    return _tried(path, stat)
+    return _tried(path, files_for(path).exists if has_scheme(path) else stat)
 
 
 def _tried(path: str, ask: Callable[[str], _T]) -> _T:

@@ -16,7 +16,7 @@ from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import driver_output_pb2, pipeline_pb2
 
-from tfx_wine_ext.lineage.readings import line_of
+from tfx_wine_ext.artifacts.properties import line_of
 from tfx_wine_ext.publishers.failure import execution_of, records_failures
 
 

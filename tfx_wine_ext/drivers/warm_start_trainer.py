@@ -16,12 +16,13 @@ from tfx.utils import io_utils
 
 from tfx_wine_ext.artifacts.presence import ArtifactGoneError, missing_files
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
+from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import warm_start_trainer as keys
 from tfx_wine_ext.warm_start.checkpoint import CheckpointError, check_checkpoint
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.decision import BaseModel, Decision, decide
-from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, WarmStartRequest, files_for
+from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, WarmStartRequest
 
 _BLESSING_TYPE = "ModelBlessing"
 # Properties of TFX's ModelBlessing.

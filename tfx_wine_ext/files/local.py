@@ -1,8 +1,4 @@
-"""The file operations that ingestion needs, on any file system.
-
-`LocalFiles` implements them for local files; the Beam executor has an implementation for Beam's
-``FileSystems``, with GCS, S3, HDFS and others.
-"""
+"""The interface to file systems, and the local one."""
 
 from __future__ import annotations
 
@@ -77,6 +73,12 @@ class Files(Protocol):
     def glob(self, pattern: str) -> list[str]:
         """Returns the paths of the matching files (never folders), sorted."""
 
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of what is in a folder, sorted."""
+
+    def exists(self, path: str) -> bool:
+        """Tells whether a file or folder exists."""
+
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is an existing folder."""
 
@@ -115,6 +117,14 @@ class LocalFiles:
         Includes broken links: opening them fails, whereas skipping them would silently lose rows.
         """
         return sorted(p for p in glob.glob(pattern, recursive=True) if not os.path.isdir(p))
+
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of what is in a folder, sorted."""
+        return sorted(os.listdir(folder))
+
+    def exists(self, path: str) -> bool:
+        """Tells whether a file or folder exists; links are followed."""
+        return os.path.exists(path)
 
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is an existing folder."""

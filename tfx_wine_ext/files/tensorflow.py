@@ -27,6 +27,17 @@ class GFiles:
         """Returns the paths of the matching files, sorted."""
         return sorted(path for path in tf.io.gfile.glob(pattern) if not tf.io.gfile.isdir(path))
 
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of what is in a folder, sorted."""
+        try:
+            return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+        except tf.errors.NotFoundError:
+            raise FileNotFoundError(folder) from None
+
+    def exists(self, path: str) -> bool:
+        """Tells whether a file or folder exists."""
+        return bool(tf.io.gfile.exists(path))
+
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is an existing folder."""
         return bool(tf.io.gfile.isdir(path))

@@ -25,7 +25,7 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
 from tfx.types.artifact import Artifact
 
-from tfx_wine_ext.lineage.process import this_process
+from tfx_wine_ext.artifacts.process import this_process
 from tfx_wine_ext.printable import printable
 from tfx_wine_ext.types import execution as keys
 

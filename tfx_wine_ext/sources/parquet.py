@@ -28,6 +28,7 @@ from tfx_wine_ext.columnar.casts import parsed_value
 from tfx_wine_ext.columnar.values import unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
 from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.files.choose import has_scheme
 from tfx_wine_ext.files.local import Files, IrregularFileError, check_regular_file
 from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.sources.layout import NULL_PARTITION, Partitions, visible
@@ -218,7 +219,8 @@ class OpenParquet:
 
     Example:
         >>> import tempfile
-        >>> from tfx_wine_ext.files.local import LocalFiles
+        >>> from tfx_wine_ext.files.choose import has_scheme
+    from tfx_wine_ext.files.local import LocalFiles
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     pq.write_table(pa.table({"x": [1, 2]}), f"{folder}/a.parquet")
         ...     with OpenParquet(f"{folder}/a.parquet", LocalFiles()) as opened:
@@ -332,7 +334,7 @@ class OpenParquet:
 
 def _opened(path: str, files: Files) -> BinaryIO:
     try:
-        if "://" not in path:
+        if not has_scheme(path):
             check_regular_file(path)  # Not every file system's `open` checks this.
         return files.open(path)
     except IrregularFileError as error:
