@@ -11,6 +11,8 @@ from tfx_wine_ext.artifacts.layout import STATISTICS_FILE as STATISTICS_FILE
 from tfx_wine_ext.files.choose import files_for, has_scheme
 from tfx_wine_ext.sources.layout import is_hidden
 
+REMAKE = "restore the folder, or rerun the component that writes it without the cache"
+
 _T = TypeVar("_T")
 
 
@@ -72,6 +74,22 @@ class ArtifactAccessError(PermissionError):
     def __reduce__(self) -> tuple[type[ArtifactAccessError], tuple[str]]:
         """Lets the error be pickled."""
         return type(self), (self.path,)
+
+
+def check_present(artifact: str, folder: str) -> None:
+    """Checks that a required folder has files.
+
+    Args:
+        artifact: The artifact in words, with the name of the input.
+        folder: On any file system that TFX supports.
+
+    Raises:
+        ArtifactGoneError: There are none.
+        ArtifactAccessError: Access is denied.
+    """
+    gone = missing_files(folder)
+    if gone is not None:
+        raise ArtifactGoneError(artifact, gone, REMAKE)
 
 
 def missing_file(path: str) -> Gone | None:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ml_metadata.metadata_store import metadata_store
+
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 # TFX stores a JSON property that is not an object as a struct with this single field.
@@ -119,6 +121,17 @@ def text(value: Any) -> str | None:
         ('a', None, None, None)
     """
     return value if isinstance(value, str) and value else None
+
+
+def blessed_models(store: metadata_store.MetadataStore) -> set[int]:
+    """Returns the ids of the models that an Evaluator blessed."""
+    blessings = map(properties_of, store.get_artifacts_by_type("ModelBlessing"))
+    return {
+        model
+        for blessing in blessings
+        if whole(blessing.get("blessed")) == 1
+        and (model := whole(blessing.get("current_model_id"))) is not None
+    }
 
 
 def line_of(message: str) -> str | None:

@@ -66,8 +66,9 @@ class BaseModelStrategy(ResolverStrategy):
                 store, {key: input_dict[key] for key in required}
             )
             return {**input_dict, **(blessed or {})}
-        models = sorted(input_dict[MODEL_KEY], key=lambda model: model.id)
+        models = input_dict[MODEL_KEY]
         if self._base == "pinned":
             pinned = self._pinned
             models = [model for model in models if pinned in (model.id, str(model.id), model.uri)]
-        return {**input_dict, MODEL_KEY: models[-1:]}
+        latest = sorted(models, key=lambda model: model.id)[-1:]
+        return {**input_dict, MODEL_KEY: latest}

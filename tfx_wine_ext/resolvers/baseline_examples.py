@@ -20,7 +20,7 @@ from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
 )
 
 from tfx_wine_ext.artifacts.events import last_output, nearest_ancestors
-from tfx_wine_ext.drivers.drift_report import span_of
+from tfx_wine_ext.artifacts.properties import properties_of, span_of, version_of
 from tfx_wine_ext.resolvers.channels import require
 
 BASELINE_KEY = "baseline"
@@ -74,7 +74,7 @@ class PreviousSpanStrategy(ResolverStrategy):
         )[-1:]
         baseline: list[types.Artifact] = []
         if current:
-            span = span_of(current[0])
+            span = span_of(properties_of(current[0]))
             if span is None:
                 raise ValueError(
                     f"current: expected Examples with a span, found none on {current[0].uri}: "
@@ -177,13 +177,12 @@ class BlessedModelExamplesStrategy(ResolverStrategy):
 
 def _span(artifact: types.Artifact) -> float:
     """Returns the span; infinity without one, to sort last."""
-    span = span_of(artifact)
+    span = span_of(properties_of(artifact))
     return float("inf") if span is None else span
 
 
 def _version(artifact: types.Artifact) -> int:
-    has = artifact.has_custom_property("version")
-    return int(artifact.get_int_custom_property("version")) if has else 0
+    return version_of(properties_of(artifact)) or 0
 
 
 def _latest_of_span(artifacts: list[types.Artifact]) -> list[types.Artifact]:

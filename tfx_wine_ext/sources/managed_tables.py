@@ -74,8 +74,7 @@ def managed_table_of(paths: Sequence[str], files: Files) -> ManagedTable | None:
 
     Example:
         >>> import pathlib, tempfile
-        >>> from tfx_wine_ext.files.choose import has_scheme
-    from tfx_wine_ext.files.local import LocalFiles
+        >>> from tfx_wine_ext.files.local import LocalFiles
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     log = pathlib.Path(folder, "wines", "_delta_log")
         ...     log.mkdir(parents=True)

@@ -219,8 +219,7 @@ class OpenParquet:
 
     Example:
         >>> import tempfile
-        >>> from tfx_wine_ext.files.choose import has_scheme
-    from tfx_wine_ext.files.local import LocalFiles
+        >>> from tfx_wine_ext.files.local import LocalFiles
         >>> with tempfile.TemporaryDirectory() as folder:
         ...     pq.write_table(pa.table({"x": [1, 2]}), f"{folder}/a.parquet")
         ...     with OpenParquet(f"{folder}/a.parquet", LocalFiles()) as opened:

@@ -1,0 +1,1 @@
+"""What drivers decide: functions of inputs and parameters, which executors can call, too."""
