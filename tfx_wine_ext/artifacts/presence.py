@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tfx_wine_ext.artifacts.layout import STATISTICS_FILE as STATISTICS_FILE
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.choose import files_for, has_scheme
 from tfx_wine_ext.sources.layout import is_hidden
 
@@ -33,47 +34,29 @@ class Gone:
         return f"{self.path}: {self.found}"
 
 
-class ArtifactGoneError(FileNotFoundError, ValueError):
+class ArtifactGoneError(TfxWineExtError, FileNotFoundError, ValueError):
     """The files of a required artifact are missing.
 
     Attributes:
         artifact: The artifact in words, with the name of the input.
         gone: What is missing.
-        remedy: What to do.
     """
 
     def __init__(self, artifact: str, gone: Gone, remedy: str) -> None:
-        """Builds the message."""
-        super().__init__(
-            f"{artifact}: expected its files, found {gone.found}: {gone.path}; {remedy}"
-        )
-        self.artifact = artifact
-        self.gone = gone
-        self.remedy = remedy
-
-    def __reduce__(self) -> tuple[type[ArtifactGoneError], tuple[str, Gone, str]]:
-        """Lets the error be pickled: it takes other arguments than its message."""
-        return type(self), (self.artifact, self.gone, self.remedy)
+        super().__init__(f"{gone.found}: {gone.path}", remedy, path=artifact, expected="its files")
+        self.artifact, self.gone = artifact, gone
 
 
-class ArtifactAccessError(PermissionError):
-    """Access to the files of an artifact is denied, so that their presence is unknown.
-
-    Attributes:
-        path: The file or folder.
-    """
+class ArtifactAccessError(TfxWineExtError, PermissionError):
+    """Access to the files of an artifact is denied, so that their presence is unknown."""
 
     def __init__(self, path: str) -> None:
-        """Builds the message."""
         super().__init__(
-            f"{path}: expected a file or folder that this process may read, found that access is "
-            "denied: grant read access to the account that runs the pipeline"
+            "that access is denied",
+            "grant read access to the account that runs the pipeline",
+            path=path,
+            expected="a file or folder that this process may read",
         )
-        self.path = path
-
-    def __reduce__(self) -> tuple[type[ArtifactAccessError], tuple[str]]:
-        """Lets the error be pickled."""
-        return type(self), (self.path,)
 
 
 def check_present(artifact: str, folder: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from ml_metadata.metadata_store import metadata_store
 
+from tfx_wine_ext.documents import DocumentError, parse_json
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 # TFX stores a JSON property that is not an object as a struct with this single field.
@@ -67,6 +68,31 @@ def _json_value(value: Any) -> Any:
     if kind == "list_value":
         return [_json_value(item) for item in value.list_value.values]
     return None if kind in (None, "null_value") else getattr(value, kind)
+
+
+def json_value(value: Any) -> Any:
+    """Returns the value of a JSON property, stored as text or struct; None if it is not JSON."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_json(value, "", finite=False).value
+    except DocumentError:
+        return None
+
+
+def rows_by_split(examples: Mapping[str, Any]) -> dict[str, int] | None:
+    """Returns the rows of each split, which ParquetExampleGen writes; None for others.
+
+    Example:
+        >>> rows_by_split({"split_names": '["train"]', "rows_train": 3}), rows_by_split({})
+        ({'train': 3}, None)
+    """
+    splits = json_value(examples.get("split_names") or "[]")
+    if not isinstance(splits, list) or not all(isinstance(split, str) for split in splits):
+        return None
+    rows = {split: whole(examples.get(keys.of_split(keys.ROWS_KEY, split))) for split in splits}
+    known = {split: number for split, number in rows.items() if number is not None}
+    return known if known and len(known) == len(rows) else None
 
 
 def span_of(properties: Mapping[str, Any]) -> int | None:

@@ -11,10 +11,13 @@ from typing import Any
 from tfx.proto import example_gen_pb2
 from tfx.utils import proto_utils
 
-from tfx_wine_ext.columnar.ingest import IngestOptions, find_tables, plan_schema
+from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.partition import check_partition_feature
+from tfx_wine_ext.columnar.tables import open_tables
+from tfx_wine_ext.columnar.tasks import plan_table
 from tfx_wine_ext.files.local import Files
-from tfx_wine_ext.sources.parquet import Footer, content_fingerprint
+from tfx_wine_ext.sources.footers import find_files
+from tfx_wine_ext.sources.parquet import ParquetSource
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 
@@ -53,45 +56,49 @@ class Request:
         """The feature by which rows are assigned to splits; None: by their content."""
         return self.output_config.split_config.partition_feature_name or None
 
-    def tables(self, files: Files) -> list[list[Footer]]:
-        """Reads the footers of the files of each input split.
+    def sources(self, files: Files) -> list[ParquetSource]:
+        """Opens the files of each input split.
 
         Raises:
             FileNotFoundError: No file matches the pattern of a split.
             ParquetFileError: A file is not a usable Parquet file.
             PartitionError: The Hive partitions in the paths of files are inconsistent.
         """
-        patterns = [
+        patterns = (
             os.path.join(self.input_base, split.pattern) for split in self.input_config.splits
-        ]
-        return find_tables(patterns, self.input_base, self.options, files)
+        )
+        paths = [find_files(pattern, files) for pattern in patterns]
+        return open_tables(paths, self.input_base, self.options, files)
 
-    def decision(self, tables: Sequence[Sequence[Footer]]) -> dict[str, str]:
+    def decision(self, sources: Sequence[ParquetSource]) -> dict[str, str]:
         """Checks that the files can be read as asked, and fingerprints their content.
 
         Args:
-            tables: From `tables`.
+            sources: From `sources`.
 
         Returns:
-            Properties of the execution: the fingerprint, and the digest of each file.
+            Properties of the execution: the fingerprint, and the digests of the files, by which the
+            executor names a file that changed meanwhile.
 
         Raises:
             ValueError: A column cannot become a feature, or the filters or
                 ``partition_feature_name`` do not fit the columns.
         """
-        fingerprints, digests = [], {}
-        for split, footers in zip(self.input_config.splits, tables):
-            _, plan = plan_schema(footers, self.options)
+        fingerprints = []
+        for split, source in zip(self.input_config.splits, sources):
+            plan = plan_table(source, self.options)
             if self.partition_feature:
                 check_partition_feature(plan, self.partition_feature)
-            fingerprints.append(f"{split.name}:{content_fingerprint(footers)}")
-            digests.update({self.relative(footer): footer.digest for footer in footers})
+            fingerprints.append(f"{split.name}:{source.fingerprint()}")
         return {
             keys.INPUT_FINGERPRINT_KEY: ",".join(fingerprints),
-            # The executor compares the files with these and names a file that changed meanwhile.
-            keys.INPUT_FILES_KEY: json.dumps(digests, sort_keys=True),
+            keys.INPUT_FILES_KEY: json.dumps(self.digests(sources), sort_keys=True),
         }
 
-    def relative(self, footer: Footer) -> str:
-        """Returns the path of a file as the decision has it."""
-        return os.path.relpath(footer.path, self.input_base)
+    def digests(self, sources: Sequence[ParquetSource]) -> dict[str, str]:
+        """Returns the digest of each file, by its path in `input_base`."""
+        return {
+            os.path.relpath(path, self.input_base): digest
+            for source in sources
+            for path, digest in source.digests.items()
+        }

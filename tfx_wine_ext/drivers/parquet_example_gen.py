@@ -58,14 +58,14 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
             datetime.date(*utils.span_number_to_date(span)).isoformat() if by_date else None
         )
         request = Request.of(exec_properties)
-        tables = request.tables(BeamFiles())
-        exec_properties.update(request.decision(tables))
-        for split, footers in zip(request.input_config.splits, tables):
+        sources = request.sources(BeamFiles())
+        exec_properties.update(request.decision(sources))
+        for split, source in zip(request.input_config.splits, sources):
             logging.info(
                 "%s: %d files, %d rows",
                 split_text(split.name, span, self._span_date),
-                len(footers),
-                sum(footer.rows for footer in footers),
+                len(source.paths),
+                source.rows,
             )
         return exec_properties
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tfx_wine_ext.columnar.ingest import ShardTask, write_shard
+from tfx_wine_ext.columnar.ingest import write_shard
+from tfx_wine_ext.columnar.tasks import ShardTask
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import rows_of
 
@@ -16,7 +17,7 @@ def write_shard_task(destination: str, counter: str, task: ShardTask) -> bytes:
         task: What to write.
 
     Returns:
-        The `tfx_wine_ext.columnar.ingest.ShardResult` as JSON text.
+        The `tfx_wine_ext.columnar.tasks.ShardResult` as JSON text.
     """
     name = f"{'/'.join(split.name for split in task.splits)} {task.index}"
     count = rows_of(counter, name)

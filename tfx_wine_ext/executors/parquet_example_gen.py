@@ -19,32 +19,19 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 
 from tfx_wine_ext.artifacts.layout import FILE_FORMATS, PARQUET, TF_EXAMPLE
-from tfx_wine_ext.columnar.ingest import (
-    PARQUET_PAYLOAD,
-    STAGING_FOLDER,
-    TFRECORD_PAYLOAD,
-    OutputSplit,
-    ShardResult,
-    ShardTask,
-    clear,
-    commit,
-    plan_shards,
-)
+from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
+from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, TFRECORD_PAYLOAD, OutputSplit
+from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.decisions.parquet_example_gen import Request
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.on_workers import write_shard_task
 from tfx_wine_ext.files.beam import BeamFiles
-from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
 from tfx_wine_ext.publishers.properties import executor_output
-from tfx_wine_ext.sources.parquet import (
-    Footer,
-    ParquetFileError,
-    content_fingerprint,
-    schema_fingerprint,
-)
+from tfx_wine_ext.sources.footers import ParquetFileError, schema_fingerprint
+from tfx_wine_ext.sources.parquet import ParquetSource, fingerprint_of_all
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 _PAYLOADS = {TF_EXAMPLE: TFRECORD_PAYLOAD, PARQUET: PARQUET_PAYLOAD}
@@ -94,10 +81,9 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         splits = utils.generate_output_split_names(request.input_config, request.output_config)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
         files = BeamFiles()
-        tables = request.tables(files)
-        footers = [footer for table in tables for footer in table]
-        _check_unchanged(footers, request, exec_properties.get(keys.INPUT_FILES_KEY))
-        tasks = _planned(request, tables, _PAYLOADS[payload_format], files)
+        sources = request.sources(files)
+        _check_unchanged(sources, request, exec_properties.get(keys.INPUT_FILES_KEY))
+        tasks = _planned(request, sources, _PAYLOADS[payload_format])
 
         clear(examples.uri, splits, files)
         try:
@@ -120,7 +106,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
                 columns=list(dict.fromkeys(name for task in tasks for name in task.plan.columns)),
                 features=len({feature.name for task in tasks for feature in task.plan.features}),
                 schema_fingerprint=schema_fingerprint(_schema_of_all(tasks)),
-                content_fingerprint=content_fingerprint(footers),
+                content_fingerprint=fingerprint_of_all(sources),
             ),
         )
         return executor_output(output_dict, exec_properties)
@@ -128,7 +114,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
     def _run(self, tasks: Sequence[ShardTask], destination: str) -> list[ShardResult]:
         """Runs the tasks on Beam's workers and gathers their results."""
         logging.info("%d shards to write to %s", len(tasks), destination)
-        with counting_rows(sum(task.rows for task in tasks)) as counter:
+        with counting_rows(sum(task.rows or 0 for task in tasks)) as counter:
             results = run_on_workers(
                 self._make_beam_pipeline(),
                 functools.partial(write_shard_task, destination, counter),
@@ -148,56 +134,44 @@ def _payload_format(exec_properties: Mapping[str, Any]) -> str:
     return name
 
 
-def _planned(
-    request: Request, tables: Sequence[Sequence[Footer]], payload: str, files: Files
-) -> list[ShardTask]:
+def _planned(request: Request, sources: Sequence[ParquetSource], payload: str) -> list[ShardTask]:
     """Plans the shards of each input split, which are its own or those of the output splits."""
     configured = request.output_config.split_config.splits
     output_splits = [OutputSplit(split.name, split.hash_buckets) for split in configured]
     return [
         task
-        for split, footers in zip(request.input_config.splits, tables)
+        for split, source in zip(request.input_config.splits, sources)
         for task in plan_shards(
-            footers,
+            source,
             output_splits or [OutputSplit(split.name)],
             request.options,
             partition_feature=request.partition_feature,
             payload=payload,
-            files=files,
         )
     ]
 
 
 def _schema_of_all(tasks: Sequence[ShardTask]) -> pa.Schema:
     """Returns the schema of the files; the union of columns if input splits differ."""
-    return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.schema)))
+    return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.source.whole)))
 
 
-def _check_unchanged(footers: Sequence[Footer], request: Request, recorded: str | None) -> None:
+def _check_unchanged(
+    sources: Sequence[ParquetSource], request: Request, recorded: str | None
+) -> None:
     """Compares the files with what the driver recorded; TFX's own driver records nothing."""
     if not recorded:
         return
-    digests = json.loads(recorded)
-    present = {request.relative(footer): footer for footer in footers}
-    for path, footer in present.items():
-        if path not in digests:
-            raise ParquetFileError(
-                footer.path,
-                "it was added after the driver had read the folder",
-                "run again",
-                "changed",
-            )
-        if digests[path] != footer.digest:
-            raise ParquetFileError(
-                footer.path,
-                "it changed after the driver had read it",
-                "let writers add new files instead of changing old ones, then run again",
-                "changed",
-            )
-    for path in sorted(digests.keys() - present.keys()):
-        raise ParquetFileError(
-            os.path.join(request.input_base, path),
-            "it was deleted after the driver had read it",
-            "put it back, then run again",
-            "changed",
-        )
+    before, now = json.loads(recorded), request.digests(sources)
+    for path in sorted(before.keys() | now.keys()):
+        if path not in before:
+            found, remedy = "it was added after the driver had read the folder", "run again"
+        elif path not in now:
+            found = "it was deleted after the driver had read it"
+            remedy = "put it back, then run again"
+        elif before[path] != now[path]:
+            found = "it changed after the driver had read it"
+            remedy = "let writers add new files instead of changing old ones, then run again"
+        else:
+            continue
+        raise ParquetFileError(os.path.join(request.input_base, path), found, remedy, "changed")

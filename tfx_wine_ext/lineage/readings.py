@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.artifacts.layout import ANOMALIES_FILE, SPLIT, node_folder, splits_of
-from tfx_wine_ext.artifacts.properties import day, line_of, text, whole
+from tfx_wine_ext.artifacts.properties import day, json_value, line_of, text, whole
 from tfx_wine_ext.documents import DocumentError, parse_json, parse_message
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.scores import (
@@ -95,19 +95,9 @@ def state_of(executions: Sequence[Execution]) -> str:
 
 def error_of(execution: Execution) -> str | None:
     """Returns the line of a recorded failure that holds the error."""
-    found = _json(execution.properties.get(execution_keys.RESULT_KEY))
+    found = json_value(execution.properties.get(execution_keys.RESULT_KEY))
     message = found.get("resultMessage") if isinstance(found, dict) else None
     return line_of(message) if isinstance(message, str) else None
-
-
-def _json(value: Any) -> Any:
-    """Returns the value of a JSON property, stored as text or struct; None if it is not JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse_json(value, "", finite=False).value
-    except DocumentError:
-        return None
 
 
 def settings(execution: Execution) -> dict[str, Any]:
@@ -129,19 +119,6 @@ def content_fingerprint(examples: Artifact) -> str | None:
 def schema_fingerprint(examples: Artifact) -> str | None:
     """Returns the fingerprint of the schema that ParquetExampleGen read."""
     return text(examples.properties.get(example_keys.SCHEMA_FINGERPRINT_KEY))
-
-
-def rows_of(examples: Artifact) -> dict[str, int] | None:
-    """Returns the rows of each split, which ParquetExampleGen writes; None for others."""
-    splits = _json(examples.properties.get("split_names") or "[]")
-    if not isinstance(splits, list) or not all(isinstance(split, str) for split in splits):
-        return None
-    rows = {
-        split: whole(examples.properties.get(example_keys.of_split(example_keys.ROWS_KEY, split)))
-        for split in splits
-    }
-    known = {split: number for split, number in rows.items() if number is not None}
-    return known if known and len(known) == len(rows) else None
 
 
 def rows_of_statistics(uri: str, files: SoftFiles) -> dict[str, int] | None:
@@ -287,7 +264,7 @@ def hyperparameters(uri: str, files: SoftFiles) -> dict[str, Any] | None:
 
 def custom_config(trainer: Execution) -> dict[str, Any] | None:
     """Returns a Trainer's `custom_config`, if it is a non-empty dictionary."""
-    found = _json(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY))
+    found = json_value(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY))
     return found if isinstance(found, dict) and found else None
 
 

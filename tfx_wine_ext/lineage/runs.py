@@ -14,7 +14,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.artifacts.layout import node_folder, stopped_folder
-from tfx_wine_ext.artifacts.properties import span_date_of, span_of, text, version_of, whole
+from tfx_wine_ext.artifacts.properties import (
+    rows_by_split,
+    span_date_of,
+    span_of,
+    text,
+    version_of,
+    whole,
+)
 from tfx_wine_ext.files.tolerant import SoftFiles, Unread
 from tfx_wine_ext.lineage import readings
 from tfx_wine_ext.lineage.evaluation import Metrics, MetricValue, read_metrics
@@ -499,7 +506,7 @@ class _Reader:
 
     def _read_examples(self, artifact: Artifact) -> Examples:
         found = artifact.properties
-        rows = readings.rows_of(artifact)
+        rows = rows_by_split(found)
         if rows is None:
             statistics = self._statistics(artifact)
             rows = readings.rows_of_statistics(statistics.uri, self._files) if statistics else None

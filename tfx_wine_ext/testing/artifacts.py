@@ -36,8 +36,8 @@ from tfx_wine_ext.artifacts.layout import (
 )
 from tfx_wine_ext.artifacts.properties import properties_of
 from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.footers import OpenParquet
 from tfx_wine_ext.sources.layout import is_hidden
-from tfx_wine_ext.sources.parquet import OpenParquet
 from tfx_wine_ext.sources.shard_files import LostRowsError, check_shards
 from tfx_wine_ext.sources.source import opened
 from tfx_wine_ext.testing.metadata import ArtifactRecord
