@@ -1,4 +1,4 @@
-"""Where the files of artifacts are, and how TFX names files, formats and properties."""
+"""Where the files of artifacts are, and how TFX names files and formats."""
 
 from __future__ import annotations
 
@@ -11,33 +11,25 @@ from tfx_wine_ext.types.drift_report import ANOMALIES_FILE as ANOMALIES_FILE
 STATISTICS_FILE = "FeatureStats.pb"
 SCHEMA_FILE = "schema.pbtxt"
 SPLIT = "Split-"
-STOPPED_FOLDER = "stopped"
-"""Where DriftReport's mode `fail` keeps the report: TFX deletes the folders of its outputs."""
 
 TF_EXAMPLE, PARQUET = "FORMAT_TF_EXAMPLE", "FORMAT_PARQUET"
 """The payload formats of Examples that this library reads and writes."""
 FILE_FORMATS = {TF_EXAMPLE: "tfrecords_gzip", PARQUET: "FILE_FORMAT_PARQUET"}
 """The names of file formats that TFX's readers expect (tfx/components/util/tfxio_utils.py)."""
 
+# Where DriftReport's mode `fail` keeps the report: TFX deletes the folders of its outputs.
+_STOPPED_FOLDER = "stopped"
 # Folders of a node and of an execution; no number of MLMD has more digits.
-_STOPPED = re.compile(rf"/([^/]+)/{STOPPED_FOLDER}/([0-9]{{1,18}})(/|$)")
+_STOPPED = re.compile(rf"/([^/]+)/{_STOPPED_FOLDER}/([0-9]{{1,18}})(/|$)")
 
 
 def split_folder(uri: str, split: str) -> str:
-    """Returns the folder of a split.
-
-    Example:
-        >>> split_folder("examples/7", "train")
-        'examples/7/Split-train'
-    """
+    """Returns the folder of a split."""
     return f"{uri}/{SPLIT}{split}"
 
 
 def splits_of(names: Iterable[str]) -> list[str]:
     """Returns the splits that have a folder, sorted.
-
-    Args:
-        names: Names of the files and folders of an artifact.
 
     Example:
         >>> splits_of(["_SUCCESS", "Split-train", "Split-eval"])
@@ -49,9 +41,6 @@ def splits_of(names: Iterable[str]) -> list[str]:
 def node_folder(uri: str) -> str:
     """Returns the folder of a node, in which TFX makes one folder per output and execution.
 
-    Args:
-        uri: URI of an output.
-
     Example:
         >>> node_folder("/pipelines/wine/DriftReport/report/7")
         '/pipelines/wine/DriftReport'
@@ -60,21 +49,16 @@ def node_folder(uri: str) -> str:
 
 
 def stopped_folder(node: str, execution: int | str) -> str:
-    """Returns the folder of the report by which a node stopped its run.
-
-    Example:
-        >>> stopped_folder("/pipelines/wine/DriftReport", 7)
-        '/pipelines/wine/DriftReport/stopped/7'
-    """
-    return f"{node}/{STOPPED_FOLDER}/{execution}"
+    """Returns the folder of the report by which an execution stopped its run; see `stopped_by`."""
+    return f"{node}/{_STOPPED_FOLDER}/{execution}"
 
 
 def stopped_by(path: str) -> tuple[str, int] | None:
     """Returns node and execution of a path in a `stopped_folder`; None for other paths.
 
     Example:
-        >>> stopped_by("DriftReport/stopped/7/a.html"), stopped_by("DriftReport/report/7")
-        (('DriftReport', 7), None)
+        >>> stopped_by(f"{stopped_folder('root/DriftReport', 7)}/drift_report.html")
+        ('DriftReport', 7)
     """
     match = _STOPPED.search(f"/{path}")
     return (match[1], int(match[2])) if match else None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from absl import logging
@@ -21,21 +21,16 @@ from tfx_wine_ext.artifacts.presence import (
     missing_files,
 )
 from tfx_wine_ext.artifacts.properties import properties_of, span_date_of, span_of
+from tfx_wine_ext.decisions import Inputs
 from tfx_wine_ext.drift.document import LostSource
 from tfx_wine_ext.report.words.text import split_text
 from tfx_wine_ext.types import drift_report as keys
 
 READABLE_PAYLOADS = (TF_EXAMPLE, PARQUET)
 
-_Inputs = Mapping[str, Sequence[types.Artifact]]
 
-
-def decision(inputs: _Inputs, exec_properties: Mapping[str, Any]) -> dict[str, str]:
+def decision(inputs: Inputs, exec_properties: Mapping[str, Any]) -> dict[str, str]:
     """Decides what is compared with what, before any data are read.
-
-    Args:
-        inputs: The artifacts of each input.
-        exec_properties: The parameters of the component.
 
     Returns:
         Properties of the execution: the decision as a sentence, and the lost baseline, if any.
@@ -60,7 +55,7 @@ def decision(inputs: _Inputs, exec_properties: Mapping[str, Any]) -> dict[str, s
     }
 
 
-def decide(inputs: _Inputs, exec_properties: Mapping[str, Any]) -> str:
+def decide(inputs: Inputs, exec_properties: Mapping[str, Any]) -> str:
     """Says in a sentence what is compared with what, from the metadata only.
 
     Raises:
@@ -80,12 +75,8 @@ def decide(inputs: _Inputs, exec_properties: Mapping[str, Any]) -> str:
     )
 
 
-def lost_baseline(inputs: _Inputs, exec_properties: Mapping[str, Any]) -> LostSource | None:
+def lost_baseline(inputs: Inputs, exec_properties: Mapping[str, Any]) -> LostSource | None:
     """Checks that the files of all inputs exist.
-
-    Args:
-        inputs: The artifacts of each input, which `decide` has accepted.
-        exec_properties: The parameters of the component.
 
     Returns:
         The baseline, if a Resolver found it and its files are gone; None if nothing is missing.
@@ -125,7 +116,7 @@ def lost_baseline(inputs: _Inputs, exec_properties: Mapping[str, Any]) -> LostSo
     return None
 
 
-def sides_of(inputs: _Inputs, exec_properties: Mapping[str, Any]) -> tuple[str, str]:
+def sides_of(inputs: Inputs, exec_properties: Mapping[str, Any]) -> tuple[str, str]:
     """Returns the input keys of the current data and the baseline: Examples or statistics."""
     examples = keys.EXAMPLES_KEY, keys.BASELINE_KEY
     statistics = keys.STATISTICS_KEY, keys.BASELINE_STATISTICS_KEY
@@ -139,7 +130,7 @@ def describe(artifact: types.Artifact, split: str) -> str:
     return split_text(split, span_of(properties), span_date_of(properties))
 
 
-def _subject(inputs: _Inputs, exec_properties: Mapping[str, Any]) -> str:
+def _subject(inputs: Inputs, exec_properties: Mapping[str, Any]) -> str:
     [current] = inputs[sides_of(inputs, exec_properties)[0]]
     return f"{describe(current, exec_properties[keys.SPLIT_KEY])} ({current.uri})"
 
@@ -153,7 +144,7 @@ def _missing_of(artifact: types.Artifact, split: str) -> Gone | None:
     return gone
 
 
-def _checked(inputs: _Inputs, key: str, argument: str, split: str) -> types.Artifact | None:
+def _checked(inputs: Inputs, key: str, argument: str, split: str) -> types.Artifact | None:
     """Returns the only artifact of an input, None if there is none; refuses unusable ones."""
     artifacts = inputs.get(key) or []
     if not artifacts:

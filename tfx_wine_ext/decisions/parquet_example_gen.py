@@ -73,9 +73,6 @@ class Request:
     def decision(self, sources: Sequence[ParquetSource]) -> dict[str, str]:
         """Checks that the files can be read as asked, and fingerprints their content.
 
-        Args:
-            sources: From `sources`.
-
         Returns:
             Properties of the execution: the fingerprint, and the digests of the files, by which the
             executor names a file that changed meanwhile.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import posixpath
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from absl import logging
@@ -14,6 +14,7 @@ from tfx.utils import io_utils
 
 from tfx_wine_ext.artifacts.presence import check_present
 from tfx_wine_ext.artifacts.properties import properties_of, text, whole
+from tfx_wine_ext.decisions import Inputs
 from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import warm_start_trainer as keys
@@ -22,16 +23,14 @@ from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.decision import BaseModel, Decision, decide
 from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, WarmStartRequest
 
-_Inputs = Mapping[str, Sequence[types.Artifact]]
-
 
 def decision(
-    inputs: _Inputs, exec_properties: Mapping[str, Any], blessed: Collection[int]
+    inputs: Inputs, exec_properties: Mapping[str, Any], blessed: Collection[int]
 ) -> dict[str, int | str]:
     """Decides by the base model, its checkpoint, the schema and the drift verdict.
 
     Args:
-        inputs: The artifacts of each input.
+        inputs: Optionally models, a schema and drift blessings.
         exec_properties: The parameters of the component.
         blessed: Ids of the models that an Evaluator blessed.
 
@@ -59,7 +58,7 @@ def decision(
     }
 
 
-def _decided(inputs: _Inputs, config: WarmStartConfig, blessed: Collection[int]) -> Decision:
+def _decided(inputs: Inputs, config: WarmStartConfig, blessed: Collection[int]) -> Decision:
     if keys.BASE_MODEL_KEY not in inputs:
         return Decision(False, "Cold start: no base_model was given.")
     return decide(
@@ -95,13 +94,10 @@ def _base_model(artifact: types.Artifact, blessed: bool) -> BaseModel:
     )
 
 
-def schema_fingerprint(inputs: _Inputs) -> str | None:
+def schema_fingerprint(inputs: Inputs) -> str | None:
     """Returns a fingerprint of the names and types of a schema's features.
 
     Domains, counts and presence are excluded: in inferred schemas they differ from span to span.
-
-    Args:
-        inputs: The artifacts of each input; `schema` is optional.
 
     Returns:
         32 hexadecimal digits; None without a schema.

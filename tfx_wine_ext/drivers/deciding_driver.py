@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ml_metadata.metadata_store import metadata_store
@@ -17,6 +17,7 @@ from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import driver_output_pb2, pipeline_pb2
 
 from tfx_wine_ext.artifacts.properties import line_of
+from tfx_wine_ext.decisions import Inputs
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.publishers.failure import execution_of, records_failures
 
@@ -55,7 +56,7 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
     @abc.abstractmethod
     def decide(
         self,
-        inputs: Mapping[str, Sequence[types.Artifact]],
+        inputs: Inputs,
         exec_properties: Mapping[str, Any],
         store: metadata_store.MetadataStore,
     ) -> Mapping[str, int | str]:
@@ -71,9 +72,7 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         """
 
     def used(
-        self,
-        inputs: Mapping[str, Sequence[types.Artifact]],
-        exec_properties: Mapping[str, Any],
+        self, inputs: Inputs, exec_properties: Mapping[str, Any]
     ) -> Mapping[str, list[types.Artifact]]:
         """Returns the inputs from which artifacts are removed: TFX would fail on missing ones.
 

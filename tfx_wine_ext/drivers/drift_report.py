@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
 
+from tfx_wine_ext.decisions import Inputs
 from tfx_wine_ext.decisions.drift_report import decision, sides_of
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
 from tfx_wine_ext.types import drift_report as keys
@@ -18,17 +19,11 @@ class DriftReportDriver(DecidingDriver):
 
     A missing baseline is not an error. The decision is recorded with the execution, as the sentence
     `decision`, beside the thresholds in force.
-
-    Raises:
-        ArtifactGoneError: The files of the current data, of the schema, or of a baseline that the
-            author chose are missing.
-        ValueError: An artifact lacks the split or has an unreadable payload, or an input has
-            several artifacts. The message names the input.
     """
 
     def decide(
         self,
-        inputs: Mapping[str, Sequence[types.Artifact]],
+        inputs: Inputs,
         exec_properties: Mapping[str, Any],
         store: metadata_store.MetadataStore,
     ) -> Mapping[str, str]:
@@ -36,9 +31,7 @@ class DriftReportDriver(DecidingDriver):
         return decision(inputs, exec_properties)
 
     def used(
-        self,
-        inputs: Mapping[str, Sequence[types.Artifact]],
-        exec_properties: Mapping[str, Any],
+        self, inputs: Inputs, exec_properties: Mapping[str, Any]
     ) -> Mapping[str, list[types.Artifact]]:
         """Removes a baseline that is gone."""
         if keys.LOST_KEY not in exec_properties:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
 
 from tfx_wine_ext.artifacts.properties import blessed_models
+from tfx_wine_ext.decisions import Inputs
 from tfx_wine_ext.decisions.warm_start_trainer import decision
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
 from tfx_wine_ext.files.choose import files_for
@@ -19,15 +20,11 @@ class WarmStartTrainerDriver(DecidingDriver):
     """Decides by the base model, its checkpoint, the schema and the drift verdict.
 
     The decision is logged, recorded with the execution, and passed to the executor.
-
-    Raises:
-        UnusableBaseError: The base cannot be used, and the policy is `on_unusable_base="error"`.
-        ValueError: The policy is `same_schema_only`, and there is no schema.
     """
 
     def decide(
         self,
-        inputs: Mapping[str, Sequence[types.Artifact]],
+        inputs: Inputs,
         exec_properties: Mapping[str, Any],
         store: metadata_store.MetadataStore,
     ) -> Mapping[str, int | str]:
@@ -36,9 +33,7 @@ class WarmStartTrainerDriver(DecidingDriver):
         return decision(inputs, exec_properties, blessed)
 
     def used(
-        self,
-        inputs: Mapping[str, Sequence[types.Artifact]],
-        exec_properties: Mapping[str, Any],
+        self, inputs: Inputs, exec_properties: Mapping[str, Any]
     ) -> Mapping[str, list[types.Artifact]]:
         """Removes a base that is gone, if the start is cold."""
         if exec_properties[keys.BASE_ID_KEY] or keys.BASE_MODEL_KEY not in inputs:

@@ -18,15 +18,8 @@ def has_scheme(path: str) -> bool:
 def files_for(path: str) -> Files:
     """Returns the file system of a path: TensorFlow's if it has a scheme, such as ``gs://``.
 
-    Local paths import nothing. What runs on Beam uses `tfx_wine_ext.files.beam.BeamFiles` instead,
-    which chooses in the same way and takes Beam's options, such as credentials.
-
-    Args:
-        path: The path of a file or folder, of which the scheme counts.
-
-    Example:
-        >>> files_for("build/model").exists("no/such/file")
-        False
+    What runs on Beam uses `tfx_wine_ext.files.beam.BeamFiles` instead, which has Beam's options,
+    such as credentials.
     """
     if not has_scheme(path):
         return LocalFiles()

@@ -304,12 +304,7 @@ class FakeMetadata(RecordedMetadata):
 
     def __init__(self) -> None:
         """Creates an empty store."""
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = f"file:fake-{uuid.uuid4().hex}?mode=memory&cache=shared"
-        config.sqlite.connection_mode = (
-            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        )
-        super().__init__(config)
+        super().__init__(_sqlite(f"file:fake-{uuid.uuid4().hex}?mode=memory&cache=shared"))
 
 
 class SqliteMetadata(RecordedMetadata):
@@ -326,9 +321,12 @@ class SqliteMetadata(RecordedMetadata):
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(path)
-        config.sqlite.connection_mode = (
-            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        )
-        super().__init__(config)
+        super().__init__(_sqlite(str(path)))
+
+
+def _sqlite(uri: str) -> metadata_store_pb2.ConnectionConfig:
+    sqlite = metadata_store_pb2.SqliteMetadataSourceConfig(
+        filename_uri=uri,
+        connection_mode=metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE,
+    )
+    return metadata_store_pb2.ConnectionConfig(sqlite=sqlite)
