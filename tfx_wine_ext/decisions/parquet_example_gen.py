@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,11 +13,10 @@ from tfx.utils import proto_utils
 
 from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.partition import check_partition_feature
-from tfx_wine_ext.columnar.tables import open_tables
+from tfx_wine_ext.columnar.tables import read_tables, table_of
 from tfx_wine_ext.columnar.tasks import plan_table
 from tfx_wine_ext.files.local import Files
-from tfx_wine_ext.sources.footers import find_files
-from tfx_wine_ext.sources.parquet import ParquetSource
+from tfx_wine_ext.sources.footers import Footer, find_files
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 
@@ -56,8 +55,8 @@ class Request:
         """The feature by which rows are assigned to splits; None: by their content."""
         return self.output_config.split_config.partition_feature_name or None
 
-    def sources(self, files: Files) -> list[ParquetSource]:
-        """Opens the files of each input split.
+    def tables(self, files: Files) -> list[list[Footer]]:
+        """Reads the footers of the files of each input split.
 
         Raises:
             FileNotFoundError: No file matches the pattern of a split.
@@ -68,9 +67,9 @@ class Request:
             os.path.join(self.input_base, split.pattern) for split in self.input_config.splits
         )
         paths = [find_files(pattern, files) for pattern in patterns]
-        return open_tables(paths, self.input_base, self.options, files)
+        return read_tables(paths, self.input_base, self.options, files)
 
-    def decision(self, sources: Sequence[ParquetSource]) -> dict[str, str]:
+    def decision(self, tables: Sequence[Sequence[Footer]], files: Files) -> dict[str, str]:
         """Checks that the files can be read as asked, and fingerprints their content.
 
         Returns:
@@ -82,20 +81,18 @@ class Request:
                 ``partition_feature_name`` do not fit the columns.
         """
         fingerprints = []
-        for split, source in zip(self.input_config.splits, sources):
+        for split, footers in zip(self.input_config.splits, tables):
+            source = table_of(footers, self.options, files)
             plan = plan_table(source, self.options)
             if self.partition_feature:
                 check_partition_feature(plan, self.partition_feature)
             fingerprints.append(f"{split.name}:{source.fingerprint()}")
+        digests = self.digests(footer for footers in tables for footer in footers)
         return {
             keys.INPUT_FINGERPRINT_KEY: ",".join(fingerprints),
-            keys.INPUT_FILES_KEY: json.dumps(self.digests(sources), sort_keys=True),
+            keys.INPUT_FILES_KEY: json.dumps(digests, sort_keys=True),
         }
 
-    def digests(self, sources: Sequence[ParquetSource]) -> dict[str, str]:
+    def digests(self, footers: Iterable[Footer]) -> dict[str, str]:
         """Returns the digest of each file, by its path in `input_base`."""
-        return {
-            os.path.relpath(path, self.input_base): digest
-            for source in sources
-            for path, digest in source.digests.items()
-        }
+        return {os.path.relpath(footer.path, self.input_base): footer.digest for footer in footers}

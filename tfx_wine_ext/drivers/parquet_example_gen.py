@@ -58,14 +58,15 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
             datetime.date(*utils.span_number_to_date(span)).isoformat() if by_date else None
         )
         request = Request.of(exec_properties)
-        sources = request.sources(BeamFiles())
-        exec_properties.update(request.decision(sources))
-        for split, source in zip(request.input_config.splits, sources):
+        files = BeamFiles()
+        tables = request.tables(files)
+        exec_properties.update(request.decision(tables, files))
+        for split, footers in zip(request.input_config.splits, tables):
             logging.info(
                 "%s: %d files, %d rows",
                 split_text(split.name, span, self._span_date),
-                len(source.paths),
-                source.rows,
+                len(footers),
+                sum(footer.rows for footer in footers),
             )
         return exec_properties
 

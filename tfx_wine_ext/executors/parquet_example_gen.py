@@ -21,6 +21,7 @@ from tfx.types import artifact_utils
 from tfx_wine_ext.artifacts.layout import FILE_FORMATS, PARQUET, TF_EXAMPLE
 from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
 from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, TFRECORD_PAYLOAD, OutputSplit
+from tfx_wine_ext.columnar.tables import table_of
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.decisions.parquet_example_gen import Request
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
@@ -30,8 +31,13 @@ from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
 from tfx_wine_ext.publishers.properties import executor_output
-from tfx_wine_ext.sources.footers import ParquetFileError, schema_fingerprint
-from tfx_wine_ext.sources.parquet import ParquetSource, fingerprint_of_all
+from tfx_wine_ext.sources.footers import (
+    Footer,
+    ParquetFileError,
+    content_fingerprint,
+    schema_fingerprint,
+)
+from tfx_wine_ext.sources.parquet import ParquetSource
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 _PAYLOADS = {TF_EXAMPLE: TFRECORD_PAYLOAD, PARQUET: PARQUET_PAYLOAD}
@@ -81,8 +87,10 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         splits = utils.generate_output_split_names(request.input_config, request.output_config)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
         files = BeamFiles()
-        sources = request.sources(files)
-        _check_unchanged(sources, request, exec_properties.get(keys.INPUT_FILES_KEY))
+        tables = request.tables(files)
+        footers = [footer for table in tables for footer in table]
+        _check_unchanged(footers, request, exec_properties.get(keys.INPUT_FILES_KEY))
+        sources = [table_of(table, request.options, files) for table in tables]
         tasks = _planned(request, sources, _PAYLOADS[payload_format])
 
         clear(examples.uri, splits, files)
@@ -106,7 +114,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
                 columns=list(dict.fromkeys(name for task in tasks for name in task.plan.columns)),
                 features=len({feature.name for task in tasks for feature in task.plan.features}),
                 schema_fingerprint=schema_fingerprint(_schema_of_all(tasks)),
-                content_fingerprint=fingerprint_of_all(sources),
+                content_fingerprint=content_fingerprint(footers),
             ),
         )
         return executor_output(output_dict, exec_properties)
@@ -156,13 +164,11 @@ def _schema_of_all(tasks: Sequence[ShardTask]) -> pa.Schema:
     return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.source.whole)))
 
 
-def _check_unchanged(
-    sources: Sequence[ParquetSource], request: Request, recorded: str | None
-) -> None:
+def _check_unchanged(footers: Sequence[Footer], request: Request, recorded: str | None) -> None:
     """Compares the files with what the driver recorded; TFX's own driver records nothing."""
     if not recorded:
         return
-    before, now = json.loads(recorded), request.digests(sources)
+    before, now = json.loads(recorded), request.digests(footers)
     for path in sorted(before.keys() | now.keys()):
         if path not in before:
             found, remedy = "it was added after the driver had read the folder", "run again"
