@@ -60,14 +60,10 @@ class ArtifactAccessError(TfxWineExtError, PermissionError):
 
 
 def check_present(artifact: str, folder: str) -> None:
-    """Checks that a required folder has files.
-
-    Args:
-        artifact: The artifact in words, with the name of the input.
-        folder: On any file system that TFX supports.
+    """Checks that the folder of a required artifact has files.
 
     Raises:
-        ArtifactGoneError: There are none.
+        ArtifactGoneError: There are none; it names the artifact as given.
         ArtifactAccessError: Access is denied.
     """
     gone = missing_files(folder)

@@ -9,16 +9,7 @@ from tfx_wine_ext.progress.launches import rows_of
 
 
 def write_shard_task(destination: str, counter: str, task: ShardTask) -> bytes:
-    """Writes one shard of ParquetExampleGen.
-
-    Args:
-        destination: Folder of the Examples artifact.
-        counter: Key from `tfx_wine_ext.progress.launches.counting_rows`.
-        task: What to write.
-
-    Returns:
-        The `tfx_wine_ext.columnar.tasks.ShardResult` as JSON text.
-    """
+    """Writes one shard of ParquetExampleGen; returns a `ShardResult` as JSON text."""
     name = f"{'/'.join(split.name for split in task.splits)} {task.index}"
     count = rows_of(counter, name)
     return write_shard(task, destination, BeamFiles(), count).to_json().encode()

@@ -66,15 +66,6 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
     ) -> execution_result_pb2.ExecutorOutput:
         """Writes the splits, and records their properties on the artifact.
 
-        Args:
-            input_dict: Empty.
-            output_dict: ``examples``: one Examples artifact with its URI; changed in place.
-            exec_properties: The parameters of the component, with span, version and
-                fingerprint from the driver.
-
-        Returns:
-            Outputs and execution properties, for launchers that read them from the return value.
-
         Raises:
             FileNotFoundError: No file matches the pattern of a split.
             ParquetFileError: A file is unusable, corrupt, or changed since the driver read it.

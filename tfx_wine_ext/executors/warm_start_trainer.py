@@ -45,14 +45,6 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
     ) -> execution_result_pb2.ExecutorOutput:
         """Trains, and records on the model what was restored and why.
 
-        Args:
-            input_dict: As for TFX's Trainer.
-            output_dict: ``model`` and ``model_run``; changed in place.
-            exec_properties: The parameters of the component, with the decision of the driver.
-
-        Returns:
-            Outputs and execution properties, for launchers that read them from the return value.
-
         Raises:
             UnusableBaseError: The base cannot be used, and the policy is
                 ``on_unusable_base="error"``.

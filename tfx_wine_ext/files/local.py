@@ -87,17 +87,7 @@ class Files(Protocol):
 
 
 class LocalFiles:
-    """The local file system.
-
-    Example:
-        >>> import tempfile, os
-        >>> files = LocalFiles()
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     with files.create(os.path.join(folder, "a", "b.txt")) as stream:
-        ...         _ = stream.write(b"x")
-        ...     [os.path.relpath(p, folder) for p in files.glob(os.path.join(folder, "*", "*.txt"))]
-        ['a/b.txt']
-    """
+    """The local file system."""
 
     def glob(self, pattern: str) -> list[str]:
         """Returns the paths of the matching files, sorted; ``**`` crosses folders.

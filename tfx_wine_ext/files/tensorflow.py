@@ -9,19 +9,7 @@ import tensorflow as tf
 
 
 class GFiles:
-    """Implements `Files` for paths with a scheme that TensorFlow supports: ``gs://``, ``hdfs://``.
-
-    Example:
-        >>> files = GFiles()
-        >>> with files.create("ram://example/a/b.txt") as stream:
-        ...     _ = stream.write(b"x")
-        >>> files.glob("ram://example/*/b.txt")
-        ['ram://example/a/b.txt']
-        >>> files.open("ram://example/a/nothing").read()
-        Traceback (most recent call last):
-        ...
-        FileNotFoundError: ram://example/a/nothing
-    """
+    """Implements `Files` for paths with a scheme that TensorFlow supports: ``gs://``, ``hdfs://``."""
 
     def glob(self, pattern: str) -> list[str]:
         """Returns the paths of the matching files, sorted."""

@@ -24,7 +24,6 @@ from tfx.orchestration import data_types, data_types_utils, metadata
 from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
-from tfx.types.artifact import Artifact
 
 from tfx_wine_ext.artifacts.process import this_process
 from tfx_wine_ext.report.words.failure import failure_message
@@ -219,12 +218,7 @@ def _recording_do(do: Callable[..., Any]) -> Callable[..., Any]:
     """Wraps the executor method that both launchers call."""
 
     @functools.wraps(do)
-    def recording(
-        self: Any,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> Any:
+    def recording(self: Any, input_dict: Any, output_dict: Any, exec_properties: Any) -> Any:
         launch = _expected(output_dict)
         try:
             return do(self, input_dict, output_dict, exec_properties)
