@@ -84,9 +84,9 @@ class SoftFiles:
 
     def take_unread(self) -> tuple[Unread, ...]:
         """Returns what could not be read since the last call."""
-        found = tuple(self._unread.values())
+        unread = tuple(self._unread.values())
         self._unread = {}
-        return found
+        return unread
 
     def note_unreadable(self, path: str, why: str) -> None:
         """Records that the content of a file is invalid.
@@ -199,10 +199,10 @@ class SoftFiles:
     def _check_ambiguous(self, path: str) -> None:
         if has_scheme(path) or os.path.isabs(path):
             return
-        found = [base for base in self._searched if os.path.exists(os.path.join(base, path))]
-        if len(found) > 1:
+        bases = [base for base in self._searched if os.path.exists(os.path.join(base, path))]
+        if len(bases) > 1:
             mine = os.path.realpath(os.path.join(self._base, path))
-            others = [x for x in found if os.path.realpath(os.path.join(x, path)) != mine]
+            others = [base for base in bases if os.path.realpath(os.path.join(base, path)) != mine]
             if others and os.path.exists(mine):
                 self._unread.setdefault(
                     path, Unread(path, AMBIGUOUS, None, (os.path.abspath(self._base), *others))
@@ -231,13 +231,13 @@ def _bases(store_folder: str | None) -> tuple[str, ...]:
     The store's folder comes first: of two copies of a project, the one with the store is meant,
     regardless of the current folder.
     """
-    found = []
+    bases = []
     if store_folder is not None:
         folder = os.path.abspath(store_folder)
         while os.path.dirname(folder) != folder:
-            found.append(folder)
+            bases.append(folder)
             folder = os.path.dirname(folder)
-    return tuple(dict.fromkeys([*found, os.path.realpath(os.curdir)]))
+    return tuple(dict.fromkeys([*bases, os.path.realpath(os.curdir)]))
 
 
 def _is_remote(path: str) -> bool:
