@@ -189,13 +189,13 @@ def load(
         f"${ENVIRONMENT_VARIABLE}."
     ]
     if download:
-        found, failures = _download(
+        downloaded, failures = _download(
             ADDRESSES[kind] if addresses is None else addresses, cache, download_seconds
         )
-        if found is not None:
+        if downloaded is not None:
             for failure in failures:
                 _log.warning("%s", failure)
-            path, url = found
+            path, url = downloaded
             return WineData(read_csv(path), "real", f"{url} (cached in {path})")
         missing += failures
     return WineData(

@@ -17,7 +17,7 @@ import pytest
 
 from examples.wine_quality import story
 from examples.wine_quality.data import SAMPLE_WARNING, WineDataError, load
-from examples.wine_quality.summary import R2, metric
+from examples.wine_quality.local_run import R2, metric
 from tfx_wine_ext.lineage.runs import Component, Drift, Model, Run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
@@ -180,6 +180,11 @@ def test_the_gate_closes_on_the_red_wine_and_nothing_is_trained_on_it(
     assert gate is not None
     assert gate.report is not None
     assert "The data have drifted" in pathlib.Path(gate.report).read_text(encoding="utf-8")
+    # The first layer sees other means and deviations; the other layers are as they were.
+    assert re.findall(r"^run (\d) continues .*; variables: (.*?)\. Verified: ", shown, re.M) == [
+        ("2", "4 restored, 2 remapped"),
+        ("3", "4 restored, 2 remapped"),
+    ]
     for said in ("history.html", "tfx-wine-ext runs --store", "tensorboard --logdir"):
         assert said in shown
     assert json.loads((pathlib.Path(gate.report).parent / "drift_report.json").read_text())
