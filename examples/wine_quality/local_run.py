@@ -34,21 +34,6 @@ TRIALS_FILE = "tuner_results.json"
 
 
 @dataclass(frozen=True)
-class Tuning:
-    """What Tuner found.
-
-    Attributes:
-        best: The best hyperparameters, by name.
-        score: Their R2 on rows of the train split that their model has not seen.
-        trials: How many settings were tried.
-    """
-
-    best: Mapping[str, Any]
-    score: float
-    trials: int
-
-
-@dataclass(frozen=True)
 class Output:
     """The folder of all results, and where they are in it.
 
@@ -104,8 +89,13 @@ class Output:
         """
         return [run for run in self.runs() if run.run in ids]
 
-    def tuning_of(self, run: Run) -> Tuning | None:
-        """Returns what the Tuner of a run found, or None if the run had none."""
+    def tuning_of(self, run: Run) -> dict[str, Any] | None:
+        """Returns what the Tuner of a run found, or None if the run had none.
+
+        Returns:
+            The number of `trials`; the `best` hyperparameters by name; and `r2`, theirs on rows of
+            the train split that their model has not seen.
+        """
         tuner = next((component for component in run.components if component.id == "Tuner"), None)
         if tuner is None:
             return None
@@ -116,7 +106,11 @@ class Output:
         }
         best = json.loads((folder["best_hyperparameters"] / BEST_FILE).read_text())
         trials = json.loads((folder["tuner_results"] / TRIALS_FILE).read_text())
-        return Tuning(best["values"], max(trial["score"] for trial in trials), len(trials))
+        return {
+            "trials": len(trials),
+            "r2": max(trial["score"] for trial in trials),
+            "best": best["values"],
+        }
 
 
 def start_of(run: Run) -> TransferReport | None:

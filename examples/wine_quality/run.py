@@ -35,7 +35,6 @@ from tfx_wine_ext.progress import show_progress
 from tfx_wine_ext.progress.live_line import ticking
 
 if TYPE_CHECKING:
-    from examples.wine_quality.local_run import Tuning
     from tfx_wine_ext.lineage.runs import Drift, Run
 
 _DESCRIPTION = """\
@@ -239,7 +238,7 @@ def _run(
     }
 
 
-def _what_happened(run: Run, tuning: Tuning | None) -> dict[str, Any]:
+def _what_happened(run: Run, tuning: dict[str, Any] | None) -> dict[str, Any]:
     """Returns the part of summary.json that the metadata store knows; docs/summary.md has the keys.
 
     What the run did not reach is None.
@@ -250,7 +249,7 @@ def _what_happened(run: Run, tuning: Tuning | None) -> dict[str, Any]:
         "rows": run.examples and run.examples.rows and dict(run.examples.rows),
         "anomalies": run.examples and run.examples.anomalies,
         "drift": run.drift and _drift_facts(run.drift),
-        "tune": tuning and {"trials": tuning.trials, "r2": tuning.score, "best": dict(tuning.best)},
+        "tune": tuning,
         "warm_start": _start_facts(run),
         "r2": metric(run.metrics, R2),
         "mse": metric(run.metrics, MSE),
