@@ -65,7 +65,21 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         default=Path("build/wine"),
         help="folder of all results (%(default)s)",
     )
-    data = parser.add_argument_group("data")
+    _add_data_options(parser.add_argument_group("data"))
+    _add_model_options(parser.add_argument_group("model"))
+    _add_gate_options(parser.add_argument_group("gate"))
+    parser.add_argument(
+        "--no-cache", action="store_true", help="do all work again, even if nothing has changed"
+    )
+    options = parser.parse_args(arguments)
+    if options.span and options.span > options.spans:
+        parser.error(f"--span {options.span}: there are only {options.spans} spans (--spans)")
+    if options.schema and not options.schema.is_file():
+        parser.error(f"--schema {options.schema}: there is no such file")
+    return options
+
+
+def _add_data_options(data: argparse._ArgumentGroup) -> None:
     data.add_argument(
         "--data",
         metavar="PATH",
@@ -89,7 +103,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="FILE",
         help="validate against this schema (schema.pbtxt) instead of one inferred from the data",
     )
-    model = parser.add_argument_group("model")
+
+
+def _add_model_options(model: argparse._ArgumentGroup) -> None:
     model.add_argument(
         "--model",
         choices=("dnn", "trees"),
@@ -104,7 +120,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         action="store_true",
         help="continue training from the latest blessed model instead of starting from scratch",
     )
-    gate = parser.add_argument_group("gate")
+
+
+def _add_gate_options(gate: argparse._ArgumentGroup) -> None:
     gate.add_argument(
         "--drift",
         choices=("report", "warn", "fail"),
@@ -129,15 +147,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         action="store_true",
         help="try the model in a TensorFlow Serving container before it is pushed (needs Docker)",
     )
-    parser.add_argument(
-        "--no-cache", action="store_true", help="do all work again, even if nothing has changed"
-    )
-    options = parser.parse_args(arguments)
-    if options.span and options.span > options.spans:
-        parser.error(f"--span {options.span}: there are only {options.spans} spans (--spans)")
-    if options.schema and not options.schema.is_file():
-        parser.error(f"--schema {options.schema}: there is no such file")
-    return options
 
 
 def _positive(text: str) -> int:

@@ -173,7 +173,7 @@ def test_the_gate_closes_on_the_red_wine_and_nothing_is_trained_on_it(
     assert [row[5] for row in rows] == ["yes", "yes", "yes", "not evaluated"]
     for row in rows[1:3]:
         new, in_production = map(float, re.findall(r"0\.\d{3}", row[4]))
-        assert new > in_production  # on the same rows, going on from it was worth it
+        assert new > in_production  # on the same rows the continued model is better
     page = (folder / "history.html").read_text(encoding="utf-8")
     assert "Run 4 was stopped by the drift gate" in page
     gate = found[-1].drift
@@ -231,7 +231,7 @@ def test_without_the_real_wines_the_story_is_the_same_and_one_line_says_that_it_
     assert [run.blessed for run in found] == [True, True, True, None]
     assert len(list((folder / "serving").iterdir())) == 3
     for run in found[1:3]:
-        # On the same rows, going on from the model in production was worth it, as on the real data.
+        # On the same rows the continued model is better, as on the real data.
         new, before = metric(run.metrics, R2), metric(run.baseline_metrics, R2)
         assert new is not None
         assert before is not None
