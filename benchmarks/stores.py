@@ -1,4 +1,4 @@
-"""Metadata stores as TFX 1.16 writes them, by MLMD's own API: types, contexts, events, properties.
+"""Metadata stores as TFX 1.16 writes them, by MLMD's own API, for benchmarks and tests.
 
 The shape is that of stores which LocalDagRunner and InteractiveContext wrote; a test on such stores
 is in tests/lineage/test_real_stores.py.
