@@ -23,7 +23,6 @@ import pytest
 
 from tfx_wine_ext.cli import drift, main
 from tfx_wine_ext.cli.process import Ended, ended_by_signals
-from tfx_wine_ext.cli.staging import staged
 
 CHECKOUT = pathlib.Path(__file__).parents[2]
 SECONDS = 60
@@ -625,14 +624,6 @@ def test_what_a_killed_process_left_is_removed_by_the_next_one_and_not_by_the_cl
         [alive.name, f".{target}.{process.pid}.part"]
     )
     assert (long / target).exists()
-
-
-def test_two_processes_of_one_number_do_not_meet(tmp_path: pathlib.Path) -> None:
-    target = str(tmp_path / "out")
-    with staged(target, folder=True) as one, staged(target, folder=True) as other:
-        assert one != other
-        assert sorted(map(str, tmp_path.iterdir())) == sorted([one, other])
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_long_name_leaves_room_for_the_staged_one(here: pathlib.Path) -> None:
