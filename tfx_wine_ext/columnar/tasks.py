@@ -83,7 +83,7 @@ def plan_table(source: TableSource, options: IngestOptions) -> FeaturePlan:
 
     Raises:
         ValueError: Columns cannot become features (the message names all of them), no column is
-            left, or the filters do not fit the columns.
+            left, the filters do not fit the columns, or the schemas of the files differ.
     """
     first = source.paths[0]
     try:
@@ -103,6 +103,7 @@ def plan_table(source: TableSource, options: IngestOptions) -> FeaturePlan:
         )
     if options.row_filter:
         options.row_filter.expression(source.whole)
+    source.check()
     return plan
 
 
