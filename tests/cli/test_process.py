@@ -409,43 +409,48 @@ def test_an_error_of_the_machine_is_not_put_down_to_the_output(
 # Names that would move the cursor, or that are no text.
 
 
-def seen_on_a_terminal(here: pathlib.Path, *arguments: str) -> str:
-    """Runs the command on a terminal, and returns all that it was sent."""
+def seen_on_a_terminal(here: pathlib.Path, commands: Sequence[Sequence[str]]) -> list[str]:
+    """Runs commands in one process on a terminal, and returns all that it was sent of each."""
+    program = "from tfx_wine_ext.cli import main; import json, sys"
+    program += "\nfor arguments in json.loads(sys.argv[1]): main(arguments); print(flush=True); "
+    program += "print('END', flush=True)"
     outer, inner = pty.openpty()
+    words = [sys.executable, "-c", program, json.dumps(commands)]
     process = subprocess.Popen(
-        command(*arguments), cwd=here, env=environment(NO_COLOR="1"), stdout=inner, stderr=inner
+        words, cwd=here, env=environment(NO_COLOR="1"), stdout=inner, stderr=inner
     )
     os.close(inner)
     shown = b""
     with contextlib.suppress(OSError), open(outer, "rb", buffering=0) as terminal:
         while part := terminal.read(65_536):
             shown += part
-    process.wait(SECONDS)
-    return shown.decode()
+    assert process.wait(SECONDS) == 0
+    return shown.decode().split("\r\nEND\r\n")[:-1]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ["drift", "hostile.parquet", "hostile.parquet"],
-        ["drift", "hostile.parquet", "hostile.parquet", "--json"],
-        ["drift", "hostile.parquet", "hostile.parquet", "--baseline-name", HOSTILE],
-        ["drift", "hostile.parquet", "hostile.parquet", "--columns", "x" + HOSTILE],
+def test_a_terminal_is_sent_nothing_unseen(here: pathlib.Path) -> None:
+    drift = ["drift", "hostile.parquet", "hostile.parquet"]
+    commands = [
+        drift,
+        [*drift, "--json"],
+        [*drift, "--baseline-name", HOSTILE],
+        [*drift, "--columns", "x" + HOSTILE],
         ["drift", HOSTILE, "hostile.parquet"],
         ["ingest", "hostile.parquet", f"out{HOSTILE}"],
         ["ingest", "hostile.parquet", "out", "--json", f"./{HOSTILE}"],
-        ["ingest", "hostile.parquet", "out", "--partition-by", HOSTILE + "x"],
+        ["ingest", "hostile.parquet", "out2", "--partition-by", HOSTILE + "x"],
         ["show", "--store", HOSTILE],
         ["lineage", HOSTILE, "--store", HOSTILE],
         [HOSTILE],
-    ],
-    ids=lambda arguments: ascii(" ".join(arguments)),
-)
-def test_a_terminal_is_sent_nothing_unseen(here: pathlib.Path, arguments: Sequence[str]) -> None:
-    # Rich's own styles and cursor begin with ESC; the names have none.
-    shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", seen_on_a_terminal(here, *arguments))
-    assert "na" in shown
-    assert [ascii(c) for c in shown if c not in "\r\n" and not c.isprintable()] == []
+    ]
+    of_each = seen_on_a_terminal(here, commands)
+    assert len(of_each) == len(commands)
+    for arguments, sent in zip(commands, of_each):
+        # Rich's own styles and cursor begin with ESC; the names have none.
+        shown = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", sent)
+        assert "na" in shown, arguments
+        unseen = [ascii(c) for c in shown if c not in "\r\n" and not c.isprintable()]
+        assert unseen == [], arguments
 
 
 def test_json_with_escapes_is_the_same_document(
