@@ -20,6 +20,12 @@ TOGETHER = {
     "components/test_lost_files.py": "drivers, executors and resolvers of all components",
     "lineage/test_fuzz.py": "stores, documents and pages of damaged files",
 }
+# Modules whose tests have other names.
+TESTED_ELSEWHERE = {
+    "cli/spelling.py": "the tests of ingest and drift, whose errors name options",
+    "components/*visualization*.py": "the tests of the components, which show pages in notebooks",
+    "report/shapes.py": "the tests of the pages, which refuse documents of other shapes",
+}
 # Drivers and executors of components may do without a test file of their own:
 # tests/components/test_NAME.py runs them on both launch paths.
 RUN_BY_COMPONENTS = {"drivers", "executors"}
@@ -39,7 +45,8 @@ def modules(checkout: pathlib.Path) -> dict[str, bool]:
             module.parts[0] in RUN_BY_COMPONENTS
             and (checkout / "tests" / "components" / test.name).exists()
         )
-        needed = not all(each.startswith("__") for each in defined) and not run_by_component
+        needed = not all(each.startswith("__") for each in defined)
+        needed &= not run_by_component and not any(map(module.match, TESTED_ELSEWHERE))
         expected[test.as_posix()] = needed or name == "main"
     return expected
 

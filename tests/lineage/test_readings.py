@@ -7,15 +7,11 @@ import pytest
 from benchmarks.stores import write, write_anomalies, write_statistics
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage import readings
-from tfx_wine_ext.lineage.snapshot import Artifact, Execution
+from tfx_wine_ext.lineage.snapshot import Execution
 
 
 def execution(type_="a.b.Trainer", state="COMPLETE", component="Trainer", **properties):
     return Execution(1, type_, state, component, "wine", 1, 0, 0, properties)
-
-
-def artifact(uri="", **properties):
-    return Artifact(1, "Examples", uri, "LIVE", 0, properties)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +59,6 @@ def test_settings_are_what_authors_set():
 )
 def test_a_whole_number_is_read_as_each_release_stored_it(stored, number):
     assert readings.whole(stored) == number
-
-
-def test_rows_are_known_if_those_of_all_splits_are():
-    rows = {"split_names": '["train", "eval"]', "rows_train": 2, "rows_eval": "1"}
-    assert readings.rows_of(artifact(**rows)) == {"train": 2, "eval": 1}
-    assert readings.rows_of(artifact(**{**rows, "rows_eval": None})) is None
-    assert readings.rows_of(artifact()) is None
 
 
 def test_rows_and_anomalies_are_read_from_files_and_unknown_without(tmp_path):
