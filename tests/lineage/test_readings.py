@@ -81,7 +81,7 @@ def test_a_damaged_file_of_anomalies_is_noted_and_unknown(tmp_path):
 
 def test_the_root_of_a_pipeline_is_known_by_where_tfx_puts_outputs():
     trainer = execution()
-    assert readings.root_folder("/root/Trainer/model/7", trainer) == "/root"
+    assert readings.root_folder("/pipelines/Trainer/model/7", trainer) == "/pipelines"
     assert readings.root_folder("/elsewhere/model/7", trainer) is None
 
 

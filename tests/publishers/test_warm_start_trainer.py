@@ -13,7 +13,7 @@ VARIABLES = tuple(
 
 def published(report, base=None, schema=None):
     model, model_run = standard_artifacts.Model(), standard_artifacts.ModelRun()
-    model_run.uri = "/root/model_run/8"
+    model_run.uri = "/pipelines/model_run/8"
     publish(model, report, base, schema, model_run)
     return {
         key: getattr(value, value.WhichOneof("value"))
@@ -23,7 +23,7 @@ def published(report, base=None, schema=None):
 
 def base_model():
     base = standard_artifacts.Model()
-    base.uri, base.id = "/root/model/7", 7
+    base.uri, base.id = "/pipelines/model/7", 7
     return base
 
 
@@ -35,7 +35,7 @@ def test_a_cold_start_is_recorded_without_any_base():
         "generation": 0,
         "steps": 200,
         "total_steps": 200,
-        "model_run_uri": "/root/model_run/8",
+        "model_run_uri": "/pipelines/model_run/8",
     }
 
 
@@ -51,7 +51,7 @@ def test_a_warm_start_names_its_base_and_counts_what_became_of_the_variables():
     )
     found = published(report, base_model(), "f" * 32)
     assert found["total_steps"] == 800
-    assert (found["base_model_id"], found["base_model_uri"]) == (7, "/root/model/7")
+    assert (found["base_model_id"], found["base_model_uri"]) == (7, "/pipelines/model/7")
     assert found["preserves_function"] == 1
     assert found["schema_fingerprint"] == "f" * 32
     counts = {key: value for key, value in found.items() if key.startswith("variables_")}

@@ -6,7 +6,7 @@ from tfx_wine_ext.warm_start.report import TransferReport, VariableTransfer
 REPORT = TransferReport(
     warm=True,
     reason="Warm start from model 7.",
-    base="/root/model/7/warm_start",
+    base="/pipelines/model/7/warm_start",
     generation=2,
     base_step=400,
     variables=(
