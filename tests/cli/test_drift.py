@@ -311,15 +311,17 @@ def test_it_runs_as_a_module_and_its_exit_status_is_the_verdict(here):
         assert (done.returncode, done.stderr.count("\n")) == (status, int(status == 2)), done.stderr
 
 
-@pytest.mark.parametrize("to_stdout", [[], ["--json"]])
-def test_output_that_nobody_reads_to_its_end_changes_nothing(here, to_stdout):
+def test_output_that_nobody_reads_to_its_end_changes_nothing(here):
     program = [sys.executable, "-m", "tfx_wine_ext.cli", "drift", "old.csv"]
     env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
     # Were the broken pipe's status 1, a run without drift would tell.
-    for arguments, status in [(["new.csv", "--critical", "alcohol"], 1), (["old.csv"], 0)]:
+    for arguments, status in [
+        (["new.csv", "--critical", "alcohol"], 1),
+        (["old.csv", "--json"], 0),
+    ]:
         read_end, write_end = os.pipe()
         os.close(read_end)
-        command = [*program, *arguments, *to_stdout]
+        command = [*program, *arguments]
         done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, env=env, cwd=here)
         os.close(write_end)
         assert done.returncode == status

@@ -10,8 +10,7 @@ import traceback
 
 import pytest
 
-from tests.lineage.conftest import Five, ramp
-from tests.lineage.stores import (
+from benchmarks.stores import (
     CSV,
     DRIFT,
     EVALUATOR,
@@ -30,6 +29,7 @@ from tests.lineage.stores import (
     write_evaluation,
     write_statistics,
 )
+from tests.lineage.conftest import Five, ramp
 from tfx_wine_ext.artifacts.process import Process, this_process
 from tfx_wine_ext.files.tolerant import Unread
 from tfx_wine_ext.lineage.runs import Run, find_run, runs
