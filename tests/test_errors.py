@@ -61,7 +61,7 @@ def test_remedies_are_alternatives(remedies: object, text: str) -> None:
 
 
 def test_a_list_is_followed_by_a_line_of_its_own() -> None:
-    assert str(TfxWineExtError("two:\n  a\n  b", "halve it")) == "two:\n  a\n  b\nhalve it"
+    assert str(TfxWineExtError("two:\n  a\n  b", "halve it")) == "two:\n  a\n  b;\nhalve it"
 
 
 def test_an_option_at_fault_is_named_as_the_front_names_it() -> None:

@@ -11,7 +11,7 @@ import copyreg
 import enum
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, TypeVar, Union
 
 
 class Option(enum.Enum):
@@ -43,8 +43,9 @@ class Remedy(NamedTuple):
 
     Attributes:
         option: The option.
-        value: Its value: a tuple of names for `COLUMNS` and `EXCLUDE_COLUMNS`, (column, type) for
-            `CAST`, a constant for the others. None: only the user knows it.
+        value: Its value: a tuple of names for `COLUMNS` and `EXCLUDE_COLUMNS`; a column and the
+            types of which each would do for `CAST`; a constant for the others. None: only the user
+            knows it.
     """
 
     option: Option
@@ -52,6 +53,7 @@ class Remedy(NamedTuple):
 
 
 Advice = Union[str, Remedy]
+_Error = TypeVar("_Error", bound="TfxWineExtError")
 
 
 class Front(NamedTuple):
@@ -67,11 +69,16 @@ class Front(NamedTuple):
 
 
 def _argument(name: str, remedy: Remedy) -> str:
-    value = dict([remedy.value]) if remedy.option is Option.CAST else remedy.value
-    return f"{name}={value!r}"
+    if remedy.option is Option.CAST:
+        column, *targets = remedy.value
+        return f"{name}={' or '.join(repr({column: target}) for target in targets)}"
+    return f"{name}={remedy.value!r}"
 
 
-PYTHON = Front({option: option.argument for option in Option}, _argument)
+# No component has an argument for the format.
+PYTHON = Front(
+    {option: option.argument for option in Option if option is not Option.FORMAT}, _argument
+)
 
 
 class TfxWineExtError(Exception):
@@ -149,7 +156,7 @@ class TfxWineExtError(Exception):
         text = f"{self.path}: {self._problem(front)}".removeprefix(": ")
         advice = self._advice(front)
         # What follows a list of several lines begins a line of its own.
-        return f"{text}{chr(10) if chr(10) in text else '; '}{advice}" if advice else text
+        return f"{text};{chr(10) if chr(10) in text else ' '}{advice}" if advice else text
 
     def _place(self, front: Front) -> str:
         """Says where in the source the error is; "" if it concerns all of it."""
@@ -182,6 +189,19 @@ class TfxWineExtError(Exception):
         """Lets the error be pickled with all its fields, whatever its constructor takes."""
         return copyreg.__newobj__, (type(self),), vars(self)  # type: ignore[attr-defined]
 
+    @classmethod
+    def of(cls: type[_Error], error: TfxWineExtError, **fields: Any) -> _Error:
+        """Returns an error of this class with the common fields of another.
+
+        Args:
+            error: The other.
+            fields: Fields that differ.
+        """
+        known = {name: getattr(error, name) for name in TfxWineExtError.__annotations__}
+        new = cls.__new__(cls)
+        vars(new).update(known, **fields)
+        return new
+
     def to_json(self) -> str:
         """Returns the fields as JSON.
 
@@ -191,7 +211,7 @@ class TfxWineExtError(Exception):
         return json.dumps(vars(self), default=_option_name)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> TfxWineExtError:
+    def from_json(cls: type[_Error], text: str | bytes) -> _Error:
         """Returns an error of this class with the fields that `to_json` wrote.
 
         Raises:

@@ -198,7 +198,7 @@ def test_slots_of_nulls_may_hold_anything_and_parts_of_arrays_are_decoded_alike(
     assert with_timestamps(array, us).cast(pa.int64()).to_pylist() == [None, 5, None, 7]
     assert with_timestamps(array.slice(1, 2), us).cast(pa.int64()).to_pylist() == [5, None]
     assert with_timestamps(array.slice(4), us).to_pylist() == []
-    with pytest.raises(Int96Error, match="is 2145042394 days from 1970"):
+    with pytest.raises(Int96Error, match="found one of 2145042394 days"):
         with_timestamps(pa.array([raw(0, 2**31 - 1 - 665)], pa.binary(12)), us)
 
 

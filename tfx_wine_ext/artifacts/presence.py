@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from tfx.dsl.io import fileio
 
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.sources.layout import is_hidden
 
 # The file that TFX's ExampleStatistics has in each split's folder.
@@ -34,30 +35,21 @@ class Gone:
         return f"{self.path}: {self.found}"
 
 
-class ArtifactGoneError(FileNotFoundError, ValueError):
+class ArtifactGoneError(TfxWineExtError, FileNotFoundError, ValueError):
     """The files of a required artifact are missing.
 
     Attributes:
-        artifact: The artifact in words, with the name of the input.
+        artifact: The artifact in words, with the name of the input; also `path`.
         gone: What is missing.
-        remedy: What to do.
     """
 
     def __init__(self, artifact: str, gone: Gone, remedy: str) -> None:
-        """Builds the message."""
-        super().__init__(
-            f"{artifact}: expected its files, found {gone.found}: {gone.path}; {remedy}"
-        )
-        self.artifact = artifact
-        self.gone = gone
-        self.remedy = remedy
-
-    def __reduce__(self) -> tuple[type[ArtifactGoneError], tuple[str, Gone, str]]:
-        """Lets the error be pickled: it takes other arguments than its message."""
-        return type(self), (self.artifact, self.gone, self.remedy)
+        found = f"{gone.found}: {gone.path}"
+        super().__init__(found, remedy, path=artifact, expected="its files")
+        self.artifact, self.gone = artifact, gone
 
 
-class ArtifactAccessError(PermissionError):
+class ArtifactAccessError(TfxWineExtError, PermissionError):
     """Access to the files of an artifact is denied, so that their presence is unknown.
 
     Attributes:
@@ -65,16 +57,12 @@ class ArtifactAccessError(PermissionError):
     """
 
     def __init__(self, path: str) -> None:
-        """Builds the message."""
         super().__init__(
-            f"{path}: expected a file or folder that this process may read, found that access is "
-            "denied: grant read access to the account that runs the pipeline"
+            "that access is denied",
+            "grant read access to the account that runs the pipeline",
+            path=path,
+            expected="a file or folder that this process may read",
         )
-        self.path = path
-
-    def __reduce__(self) -> tuple[type[ArtifactAccessError], tuple[str]]:
-        """Lets the error be pickled."""
-        return type(self), (self.path,)
 
 
 def missing_file(path: str) -> Gone | None:

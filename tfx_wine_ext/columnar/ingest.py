@@ -39,10 +39,15 @@ from tfx_wine_ext.columnar.partition import (
     example_buckets,
     feature_buckets,
 )
-from tfx_wine_ext.columnar.plan import EncodeOptions, FeaturePlan, plan_features
+from tfx_wine_ext.columnar.plan import (
+    EncodeOptions,
+    FeaturePlan,
+    UnknownColumnsError,
+    UnsupportedColumnsError,
+    plan_features,
+)
 from tfx_wine_ext.columnar.tfrecord import frame_records
-from tfx_wine_ext.columnar.values import EncodeError
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.errors import Option, Remedy, TfxWineExtError
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.filters import RowFilter, to_json_value
 from tfx_wine_ext.sources.layout import Partitions
@@ -58,6 +63,7 @@ from tfx_wine_ext.sources.parquet import (
     read_footers,
 )
 from tfx_wine_ext.sources.schemas import schema_difference, unified_schema, with_partitions
+from tfx_wine_ext.sources.source import TableFileError
 
 _logger = logging.getLogger(__name__)
 
@@ -266,9 +272,10 @@ def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.S
         The schema to which every batch is converted, and the plan for encoding it.
 
     Raises:
-        ValueError: columns cannot become features (the message names all of them), no column is
-            left, the schemas of two files differ in a column that is read and `unify_schemas` is
-            False, or the filters do not fit the schema.
+        UnsupportedColumnsError, UnknownColumnsError: see `plan_features`.
+        TableFileError: no column is left, or the schemas of two files differ in a column that is
+            read and `unify_schemas` is False.
+        FilterError: the filters do not fit the schema.
         ParquetFileError: two columns of a file that are read have the same name.
     """
     for footer in footers:
@@ -277,8 +284,9 @@ def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.S
         if repeated:
             raise ParquetFileError(
                 footer.path,
-                f"has more than one column of the name {', '.join(map(repr, repeated))}",
-                Message("rename them, or leave them out (", Setting(Argument.EXCLUDE_COLUMNS), ")"),
+                f"{', '.join(map(repr, repeated))} more than once",
+                ("rename or drop one of them", Remedy(Option.EXCLUDE_COLUMNS, tuple(repeated))),
+                expected="every column once",
             )
     first = footers[0]
     schema = first.schema.remove_metadata()
@@ -286,18 +294,15 @@ def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.S
         schema = unified_schema(footers, options.reads)
     try:
         plan = plan_features(schema, options.encode)
-    except ValueError as error:
-        raise ValueError(Message(f"{first.path}: ", Message.of(error))) from error
+    except (UnknownColumnsError, UnsupportedColumnsError) as error:
+        error.path = first.path
+        raise
     if len(schema) and not plan.features:
-        raise ValueError(
-            Message(
-                f"{first.path}: no column is left to write of {', '.join(schema.names)}: select "
-                "some with ",
-                Setting(Argument.COLUMNS, "(...)"),
-                ", or leave fewer out (",
-                Setting(Argument.EXCLUDE_COLUMNS),
-                ")",
-            )
+        raise TableFileError(
+            f"none left of {', '.join(schema.names)}",
+            (Remedy(Option.COLUMNS), "leave fewer out"),
+            path=first.path,
+            expected="a column to write",
         )
     wanted = _columns_to_read(plan, options)
     if options.filters:
@@ -305,14 +310,15 @@ def plan_schema(footers: Sequence[Footer], options: IngestOptions) -> tuple[pa.S
     for footer in footers[1:] if not options.unify_schemas else ():
         difference = schema_difference(schema, footer.schema, wanted, options.encode)
         if difference:
-            raise ValueError(
-                Message(
-                    f"the schemas of {first.path} and {footer.path} differ: {difference}; bring "
-                    "the files to one schema, leave the columns out (",
-                    Setting(Argument.EXCLUDE_COLUMNS),
-                    "), or set ",
-                    Setting(Argument.UNIFY_SCHEMAS, "True"),
-                )
+            raise TableFileError(
+                f"that {difference}",
+                (
+                    "bring the files to one schema",
+                    Remedy(Option.EXCLUDE_COLUMNS),
+                    Remedy(Option.UNIFY_SCHEMAS, True),
+                ),
+                path=footer.path,
+                expected=f"the schema of the first file, {first.path}",
             )
     return schema, plan
 
@@ -542,14 +548,15 @@ def _split_batch(task: ShardTask, path: str, row_group: int, batch: pa.RecordBat
         encoded = encode_examples(batch, task.plan)
         rows_of_split = _rows_of_splits(task, batch, encoded)
     except ValueError as error:
+        known = error if isinstance(error, TfxWineExtError) else TfxWineExtError(str(error))
+        columns = None if known.column is None else (known.column,)
         # An EncodeError's row number is relative to the batch, which is useless for the file.
-        problem = Message.of(error)
-        if isinstance(error, EncodeError):
-            problem = Message(f"column {error.column!r}: ", error.reason)
-        raise ParquetFileError(
-            path,
-            Message(f"row group {row_group}, ", problem),
-            Message("or leave the column out (", Setting(Argument.EXCLUDE_COLUMNS), ")"),
+        raise ParquetFileError.of(
+            known,
+            path=path,
+            row=row_group,
+            unit="row group",
+            remedies=(*known.remedies, Remedy(Option.EXCLUDE_COLUMNS, columns)),
         ) from error
     if task.payload == TFRECORD_PAYLOAD:
         return [

@@ -16,11 +16,12 @@ from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import driver_output_pb2, pipeline_pb2
 
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.lineage.readings import line_of
 from tfx_wine_ext.publishers.failure import execution_of, records_failures
 
 
-class UpstreamFailedError(RuntimeError):
+class UpstreamFailedError(TfxWineExtError, RuntimeError):
     """A node that the component depends on failed in this run, and the runner continued.
 
     Attributes:
@@ -29,13 +30,10 @@ class UpstreamFailedError(RuntimeError):
     """
 
     def __init__(self, node: str, reason: str) -> None:
-        """Builds the message."""
-        cause = f": {reason}" if reason else "; the log says why"
-        super().__init__(
-            f"{node}: expected it to have succeeded before, found that it failed in this run{cause}"
-        )
-        self.node = node
-        self.reason = reason
+        found = f"that it failed in this run{': ' if reason else ''}{reason}"
+        remedy = "" if reason else "the log says why"
+        super().__init__(found, remedy, path=node, expected="it to have succeeded before")
+        self.node, self.reason = node, reason
 
 
 @records_failures

@@ -42,6 +42,7 @@ from tfx_wine_ext.drivers.drift_report import (
     span_date_of,
     span_of,
 )
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows, rows_of
@@ -76,7 +77,7 @@ MOST_IN_MESSAGE = 3
 _AS_IT_WAS_WRITTEN = "copy the artifact again from an intact source, or rerun its component"
 
 
-class DriftDetectedError(RuntimeError):
+class DriftDetectedError(TfxWineExtError, RuntimeError):
     """The data drifted, and the mode is `fail`; the message names the worst features."""
 
 

@@ -12,6 +12,8 @@ import shutil
 import stat
 from typing import BinaryIO, Protocol, cast
 
+from tfx_wine_ext.errors import TfxWineExtError
+
 _KINDS = (
     (stat.S_ISDIR, "a folder", "name a file in it"),
     (stat.S_ISFIFO, "a pipe", "write its content to a file first, and name that"),
@@ -21,25 +23,16 @@ _KINDS = (
 )
 
 
-class IrregularFileError(ValueError):
+class IrregularFileError(TfxWineExtError, ValueError):
     """A path is not a regular file: opening it would fail or block forever.
 
     Attributes:
         path: The path.
         found: What is there: ``a folder``, ``a pipe``, ``a socket``, ``a device``.
-        remedy: What to do.
     """
 
     def __init__(self, path: str, found: str, remedy: str) -> None:
-        """Builds the message ``PATH: expected a regular file, found FOUND; REMEDY``."""
-        super().__init__(f"{path}: expected a regular file, found {found}; {remedy}")
-        self.path = path
-        self.found = found
-        self.remedy = remedy
-
-    def __reduce__(self) -> tuple[type[IrregularFileError], tuple[str, str, str]]:
-        """Lets the error be pickled with all its fields."""
-        return IrregularFileError, (self.path, self.found, self.remedy)
+        super().__init__(found, remedy, path=path, expected="a regular file")
 
 
 def check_regular_file(path: str | os.PathLike[str]) -> None:

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import struct
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -27,12 +27,13 @@ from tfx_wine_ext import safe_arrow
 from tfx_wine_ext.columnar.casts import parsed_value
 from tfx_wine_ext.columnar.values import unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.errors import Advice, Option, Remedy
 from tfx_wine_ext.files.local import Files, IrregularFileError, check_regular_file
 from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.sources.layout import NULL_PARTITION, Partitions, visible
 from tfx_wine_ext.sources.managed_tables import managed_table_of
 from tfx_wine_ext.sources.shard_files import check_shards_of_pattern
+from tfx_wine_ext.sources.source import TableFileError, one_line
 
 # See `ParquetFileError`.
 ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
@@ -67,38 +68,28 @@ _ENCRYPTED = re.compile("decrypt", re.IGNORECASE)
 _ADD_FILES = "let writers add new files instead of changing old ones, then run again"
 
 
-class ParquetFileError(ValueError):
-    """A Parquet file cannot be used; the message names the file, the cause and the remedy.
+class ParquetFileError(TableFileError):
+    """A Parquet file cannot be used.
 
     Attributes:
-        path: The file.
-        found: What is wrong with it.
-        remedy: What to do.
         kind: ``damaged``: another copy may be intact. ``unsupported``: probably intact, but not
             supported by this library or this version of pyarrow. ``memory``: memory has run out.
             ``changed``: it changed since the run began. ``unreadable``: a disk or a connection
             failed. ``unusable``: anything else, such as a missing path.
     """
 
+    kind: ErrorKind = "unusable"
+
     def __init__(
         self,
         path: str,
-        found: str | Message,
-        remedy: str | Message,
+        found: str,
+        remedy: Advice | Iterable[Advice],
         kind: ErrorKind = "unusable",
+        **place: Any,
     ) -> None:
-        """Builds the message ``Parquet file PATH: FOUND; REMEDY``."""
-        super().__init__(Message(f"Parquet file {path}: ", found, "; ", remedy))
-        self.path = path
-        self.found = found
-        self.remedy = remedy
-        self.kind: ErrorKind = kind
-
-    def __reduce__(
-        self,
-    ) -> tuple[type[ParquetFileError], tuple[str, str | Message, str | Message, ErrorKind]]:
-        """Lets the error be pickled with all its fields."""
-        return ParquetFileError, (self.path, self.found, self.remedy, self.kind)
+        super().__init__(found, remedy, path=path, **place)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -143,6 +134,14 @@ class Footer:
         return sum(group.rows for group in self.row_groups)
 
 
+class NoFilesError(TableFileError, FileNotFoundError):
+    """No file matches a pattern."""
+
+
+class IsFolderError(TableFileError, IsADirectoryError):
+    """Only a folder matches a pattern for files."""
+
+
 def find_files(pattern: str, files: Files) -> list[str]:
     """Lists the files that match a pattern, sorted by name, which is the reading order.
 
@@ -167,17 +166,21 @@ def find_files(pattern: str, files: Files) -> list[str]:
         check_shards_of_pattern(paths, pattern)
         return paths
     if matching:
-        raise FileNotFoundError(
-            f"{pattern}: matches hidden files only ({matching[0]}); names that begin with _ or . "
-            "mark what is not data: name them so in the pattern (input_config) to read them"
+        raise NoFilesError(
+            f"only hidden files ({matching[0]})",
+            "names that begin with _ or . mark what is not data: name them so in the pattern to "
+            "read them",
+            path=pattern,
+            expected="Parquet files",
         )
     if files.is_dir(pattern):
-        raise IsADirectoryError(
-            f"{pattern}: expected Parquet files, found a folder; match its files: {pattern}/*"
-        )
-    raise FileNotFoundError(
-        f"{pattern}: no file matches; check the folder (input_base) and the pattern "
-        "(input_config): **/*.parquet matches files in folders of folders"
+        remedy = f"match its files: {pattern}/*"
+        raise IsFolderError("a folder", remedy, path=pattern, expected="Parquet files")
+    raise NoFilesError(
+        "none",
+        "check the folder and the pattern: **/*.parquet matches files in folders of folders",
+        path=pattern,
+        expected="Parquet files",
     )
 
 
@@ -281,7 +284,8 @@ class OpenParquet:
             try:
                 columns.append(with_timestamps(array, self.footer.schema.field(name).type))
             except Int96Error as error:
-                raise Int96Error(f"column {name!r}: {error}") from None
+                error.column = name
+                raise
         return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
     def footer_stream(self) -> BinaryIO:
@@ -336,9 +340,7 @@ def _opened(path: str, files: Files) -> BinaryIO:
             check_regular_file(path)  # Not every file system's `open` checks this.
         return files.open(path)
     except IrregularFileError as error:
-        raise ParquetFileError(
-            path, f"is {error.found}, not a regular file", error.remedy
-        ) from error
+        raise ParquetFileError.of(error) from error
     except Exception as error:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and is readable"
@@ -407,9 +409,7 @@ def thrift_limits(footer_bytes: int) -> dict[str, int]:
     return {"thrift_string_size_limit": limit, "thrift_container_size_limit": limit}
 
 
-def _failure(
-    path: str, what: str, error: Exception, remedy: str, column: str | None = None
-) -> ParquetFileError:
+def _failure(path: str, what: str, error: Exception, remedy: str, **place: Any) -> ParquetFileError:
     """Classifies an error that was raised while a file was decoded.
 
     Args:
@@ -417,9 +417,9 @@ def _failure(
         what: What failed, such as ``its footer cannot be decoded``.
         error: The error.
         remedy: What to do if the file is damaged.
-        column: The column at fault, if known.
+        place: `column` and `row`, if known.
     """
-    says = _one_line(error) if column is None else f"column {column!r}: {_one_line(error)}"
+    says = one_line(error)
     if isinstance(error, MemoryError):
         return ParquetFileError(
             path,
@@ -427,6 +427,7 @@ def _failure(
             "provide more memory, or write the file with smaller row groups; the file may be "
             "intact, unless the number is absurd",
             "memory",
+            **place,
         )
     if safe_arrow.UNSAFE_TYPE in says:
         return ParquetFileError(
@@ -434,6 +435,7 @@ def _failure(
             f"it has a column of the type {safe_arrow.UNSAFE_TYPE}, which runs code from the file",
             "write it again without that type (with the storage type of the column)",
             "unsupported",
+            **place,
         )
     outside = type(error).__module__.partition(".")[0] not in ("builtins", "pyarrow")
     if outside or (isinstance(error, OSError) and (error.errno or type(error) is not OSError)):
@@ -442,13 +444,15 @@ def _failure(
             f"it cannot be read ({says or type(error).__name__})",
             "check the disk or the connection, then run again",
             "unreadable",
+            **place,
         )
     if _ENCRYPTED.search(says):
         return ParquetFileError(
             path,
             f"{what}: it is encrypted ({says})",
-            "decrypt it first, as keys are not supported, or leave the column out",
+            ("decrypt it first, as keys are not supported", Remedy(Option.EXCLUDE_COLUMNS)),
             "unsupported",
+            **place,
         )
     if isinstance(error, (NotImplementedError, pa.ArrowCapacityError)) or _UNSUPPORTED.search(says):
         return ParquetFileError(
@@ -457,13 +461,9 @@ def _failure(
             "if other readers can read it, the file is intact: use a newer pyarrow, or write it "
             "with types, encodings and compression that this version supports",
             "unsupported",
+            **place,
         )
-    return ParquetFileError(path, f"{what} ({says})", remedy, "damaged")
-
-
-def _one_line(error: Exception) -> str:
-    """Returns an error's message without line breaks, which Arrow's messages have."""
-    return " ".join(str(error).split())
+    return ParquetFileError(path, f"{what} ({says})", remedy, "damaged", **place)
 
 
 def _whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
@@ -498,9 +498,10 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
     if size < 12:
         raise ParquetFileError(
             path,
-            f"has {size} bytes, a Parquet file has at least 12",
+            f"{size} bytes",
             "it is empty or truncated: write or copy it again",
             "damaged",
+            expected="a Parquet file, which has at least 12 bytes",
         )
     if ENCRYPTED_MAGIC in (head, tail[4:]):
         raise ParquetFileError(
@@ -512,15 +513,17 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
     if head != MAGIC:
         raise ParquetFileError(
             path,
-            f"starts with {head!r}, a Parquet file with {MAGIC!r}",
+            f"{head!r}",
             "it is another kind of file: narrow the pattern, or convert it",
+            expected=f"a Parquet file, which starts with {MAGIC!r}",
         )
     if tail[4:] != MAGIC:
         raise ParquetFileError(
             path,
-            f"ends with {tail[4:]!r}, a Parquet file with {MAGIC!r}",
+            f"{tail[4:]!r}",
             "it is truncated or still being written: write or copy it again",
             "damaged",
+            expected=f"a Parquet file, which ends with {MAGIC!r}",
         )
     footer_bytes = int(struct.unpack("<I", tail[:4])[0]) + 8
     if footer_bytes > size - 4:
@@ -661,9 +664,12 @@ def iter_row_groups(
                 if rows != expected_rows:
                     raise ParquetFileError(
                         path,
-                        f"row group {row_group} has {rows} rows, its footer says {expected_rows}",
+                        f"{rows} rows",
                         "it is corrupt: write or copy it again",
                         "damaged",
+                        row=row_group,
+                        unit="row group",
+                        expected=f"{expected_rows} rows, as its footer says",
                     )
             except ParquetFileError:
                 opened.verify()  # Reports an overwritten file as changed, not as corrupt.
@@ -689,19 +695,20 @@ def _batches(
             yield opened.with_timestamps(batch)
             del batch  # Before the next one is read.
     except Int96Error as error:
-        raise ParquetFileError(
-            opened.footer.path,
-            f"row group {row_group}, {error}",
-            "correct the value, or leave the column out",
+        remedies = ("correct the value", Remedy(Option.EXCLUDE_COLUMNS, (error.column,)))
+        raise ParquetFileError.of(
+            error, path=opened.footer.path, row=row_group, unit="row group", remedies=remedies
         ) from error
     except Exception as error:
         failing = None if isinstance(error, MemoryError) else _failing(parquet, columns, options)
         raise _failure(
             opened.footer.path,
-            f"row group {row_group} cannot be decoded",
+            "cannot be decoded",
             error,
             "it is corrupt: write or copy it again",
-            failing,
+            column=failing,
+            row=row_group,
+            unit="row group",
         ) from error
 
 
@@ -750,13 +757,10 @@ def conform(
             except InexactValueError as error:
                 raise ParquetFileError(
                     path,
-                    f"column {column.name!r} is {array.type}, and {error.value} cannot be read as "
-                    f"{column.type}, the common type of all files",
-                    Message(
-                        "convert the column, or leave it out (",
-                        Setting(Argument.EXCLUDE_COLUMNS),
-                        ")",
-                    ),
+                    f"{error.value} of type {array.type}",
+                    ("convert the column", Remedy(Option.EXCLUDE_COLUMNS, (column.name,))),
+                    column=column.name,
+                    expected=f"a value of {column.type}, the common type of all files",
                 ) from error
         else:
             value = partition_value(constants.get(column.name), column.type)
@@ -770,23 +774,23 @@ def _check_partition(path: str, column: str, array: pa.Array, text: str | None) 
     try:
         wanted = partition_value(text, values.type)
     except (pa.ArrowException, ArithmeticError, ValueError):
-        found = f"is {array.type}"
+        found = str(array.type)
     else:
         same = values.is_null() if text is None else pc.equal(values, wanted[0])
         position = pc.index(pc.fill_null(same, False), False).as_py()
         if position < 0:
             return
-        found = f"holds {values[position]}"
+        found = str(values[position])
     raise ParquetFileError(
         path,
-        f"column {column!r} {found}, and the path says {NULL_PARTITION if text is None else text}",
-        Message(
-            "make them agree, leave the column out (",
-            Setting(Argument.EXCLUDE_COLUMNS),
-            "), or read only what is in the files (",
-            Setting(Argument.HIVE_PARTITIONING, "False"),
-            ")",
+        found,
+        (
+            "make them agree",
+            Remedy(Option.EXCLUDE_COLUMNS, (column,)),
+            Remedy(Option.HIVE_PARTITIONING, False),
         ),
+        column=column,
+        expected=f"{NULL_PARTITION if text is None else text}, as the path says",
     )
 
 

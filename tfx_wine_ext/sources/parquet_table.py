@@ -11,17 +11,14 @@ import pyarrow as pa
 
 from tfx_wine_ext.columnar.plan import leaves
 from tfx_wine_ext.columnar.values import leaf_values
-from tfx_wine_ext.columnar.wording import Message
 from tfx_wine_ext.files.local import Files, LocalFiles
-from tfx_wine_ext.sources.layout import PartitionError
 from tfx_wine_ext.sources.parquet import (
     Footer,
-    ParquetFileError,
     conform,
     iter_row_groups,
     read_footers,
 )
-from tfx_wine_ext.sources.schemas import NoCommonTypeError, unified_schema, with_partitions
+from tfx_wine_ext.sources.schemas import unified_schema, with_partitions
 from tfx_wine_ext.sources.source import TableFileError, batch_rows
 
 # Each column that is read needs 1 MB and more for its pages and dictionary, for any batch size.
@@ -69,31 +66,24 @@ class ParquetTable:
         self.paths = paths
         self.position = 0
         self._files = files or LocalFiles()
-        try:
-            self._footers: Sequence[Footer] = read_footers(paths, self._files)
-            if root is not None:
-                [self._footers] = with_partitions([self._footers], root)
-            flat, around = _flattened(self._footers)
+        self._footers: Sequence[Footer] = read_footers(paths, self._files)
+        if root is not None:
+            [self._footers] = with_partitions([self._footers], root)
+        flat, around = _flattened(self._footers)
 
-            def reads_field(name: str) -> bool:
-                return reads(name, *around.get(name, ()))
+        def reads_field(name: str) -> bool:
+            return reads(name, *around.get(name, ()))
 
-            whole = unified_schema(flat, reads_field)
-        except (ParquetFileError, PartitionError) as error:
-            raise TableFileError(Message.of(error)) from error
-        except NoCommonTypeError as error:
-            raise TableFileError(
-                f"{error.other_path}: column {error.column!r} is {error.other_type}, and "
-                f"{error.type} in {error.path}; no type holds both: convert one of them, or leave "
-                "the column out"
-            ) from error
+        whole = unified_schema(flat, reads_field)
         for footer in flat:
             counts = Counter(footer.schema.names)
             twice = sorted(name for name, count in counts.items() if count > 1)
             if any(map(reads_field, twice)):
                 raise TableFileError(
-                    f"Parquet file {footer.path}: expected every column once, found {twice} more "
-                    "than once; rename or drop one of them"
+                    f"{twice} more than once",
+                    "rename or drop one of them",
+                    path=footer.path,
+                    expected="every column once",
                 )
         structs: dict[str, list[str]] = {}
         for name, names in around.items():
@@ -136,17 +126,14 @@ class ParquetTable:
                 footer.stamp,
                 footer.partitions,
             )
-            try:
-                # Closes the file even if reading ends early.
-                with contextlib.closing(read):
-                    for _, batch in read:
-                        done += batch.num_rows
-                        self.position = self.size * done // self.rows
-                        flat = _flat_batch(batch) if structs else batch
-                        yield conform(footer.path, flat, schema)
-                        del batch, flat
-            except ParquetFileError as error:
-                raise TableFileError(Message.of(error)) from error
+            # Closes the file even if reading ends early.
+            with contextlib.closing(read):
+                for _, batch in read:
+                    done += batch.num_rows
+                    self.position = self.size * done // self.rows
+                    flat = _flat_batch(batch) if structs else batch
+                    yield conform(footer.path, flat, schema)
+                    del batch, flat
 
 
 def _flattened(footers: Sequence[Footer]) -> tuple[list[Footer], dict[str, list[str]]]:

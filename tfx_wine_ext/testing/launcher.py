@@ -32,6 +32,7 @@ from tfx.orchestration import pipeline as pipeline_lib
 from tfx.orchestration.experimental.interactive import interactive_context
 from tfx.orchestration.local import local_dag_runner
 
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.testing.metadata import (
     ArtifactRecord,
     ExecutionRecord,
@@ -49,7 +50,7 @@ _PATHS = ("ir", "notebook")
 _EXECUTION_RESULT = "__execution_result__"
 
 
-class LaunchError(RuntimeError):
+class LaunchError(TfxWineExtError, RuntimeError):
     """TFX did not run the component and raised no error."""
 
 
