@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.columnar.shards import ingest
-from tfx_wine_ext.columnar.ingest import IngestOptions
+from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.errors import Option
 from tfx_wine_ext.sources.filters import FilterError, RowFilter, to_json_value
 

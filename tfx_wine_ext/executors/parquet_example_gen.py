@@ -20,31 +20,23 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
-from tfx_wine_ext.columnar.ingest import (
+from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
+from tfx_wine_ext.columnar.ingest import write_shard
+from tfx_wine_ext.columnar.options import (
     PARQUET_PAYLOAD,
-    STAGING_FOLDER,
     TFRECORD_PAYLOAD,
     IngestOptions,
     OutputSplit,
-    ShardResult,
-    ShardTask,
-    clear,
-    commit,
-    find_tables,
-    plan_shards,
-    write_shard,
 )
+from tfx_wine_ext.columnar.tables import open_tables
+from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows, rows_of
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
-from tfx_wine_ext.sources.parquet import (
-    Footer,
-    ParquetFileError,
-    content_fingerprint,
-    schema_fingerprint,
-)
+from tfx_wine_ext.sources.footers import ParquetFileError, find_files, schema_fingerprint
+from tfx_wine_ext.sources.parquet import ParquetSource, fingerprint_of_all
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 _PAYLOADS = {
@@ -115,19 +107,20 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         files = BeamFiles()
 
         input_base = exec_properties[keys.INPUT_BASE_KEY]
-        patterns = [os.path.join(input_base, split.pattern) for split in input_config.splits]
-        footers_of_split = find_tables(patterns, input_base, options, files)
-        footers = [footer for split_footers in footers_of_split for footer in split_footers]
-        _check_unchanged(footers, exec_properties)
+        paths = [
+            find_files(os.path.join(input_base, split.pattern), files)
+            for split in input_config.splits
+        ]
+        sources = open_tables(paths, input_base, options, files)
+        _check_unchanged(sources, exec_properties)
         tasks: list[ShardTask] = []
-        for input_split, split_footers in zip(input_config.splits, footers_of_split):
+        for input_split, source in zip(input_config.splits, sources):
             tasks += plan_shards(
-                split_footers,
+                source,
                 _output_splits(input_split, output_config),
                 options,
                 partition_feature=output_config.split_config.partition_feature_name or None,
                 payload=_PAYLOADS[payload_format],
-                files=files,
             )
 
         clear(examples.uri, splits, files)
@@ -149,7 +142,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
                 columns=list(dict.fromkeys(name for task in tasks for name in task.plan.columns)),
                 features=len({feature.name for task in tasks for feature in task.plan.features}),
                 schema_fingerprint=schema_fingerprint(_schema_of_all(tasks)),
-                content_fingerprint=content_fingerprint(footers),
+                content_fingerprint=fingerprint_of_all(sources),
             ),
         )
         output = execution_result_pb2.ExecutorOutput()
@@ -160,7 +153,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
     def _run(self, tasks: Sequence[ShardTask], destination: str) -> list[ShardResult]:
         """Runs the tasks on Beam's workers and gathers their results."""
         logging.info("%d shards to write to %s", len(tasks), destination)
-        with counting_rows(sum(task.rows for task in tasks)) as counter:
+        with counting_rows(sum(task.rows or 0 for task in tasks)) as counter:
             results = run_on_workers(
                 self._make_beam_pipeline(),
                 functools.partial(_write_shard, destination, counter),
@@ -190,29 +183,30 @@ def _output_splits(
 
 def _schema_of_all(tasks: Sequence[ShardTask]) -> pa.Schema:
     """Returns the schema of the files; the union of columns if input splits differ."""
-    return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.schema)))
+    return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.source.whole)))
 
 
-def _check_unchanged(footers: Sequence[Footer], exec_properties: dict[str, Any]) -> None:
+def _check_unchanged(sources: Sequence[ParquetSource], exec_properties: dict[str, Any]) -> None:
     """Compares the files with what the driver recorded; TFX's own driver records nothing."""
     if not exec_properties.get(keys.INPUT_FILES_KEY):
         return
     seen = json.loads(exec_properties[keys.INPUT_FILES_KEY])
     input_base = exec_properties[keys.INPUT_BASE_KEY]
     gone = set(seen)
-    for footer in footers:
-        path = os.path.relpath(footer.path, input_base)
+    digests = {path: digest for source in sources for path, digest in source.digests.items()}
+    for file, digest in digests.items():
+        path = os.path.relpath(file, input_base)
         gone.discard(path)
         if path not in seen:
             raise ParquetFileError(
-                footer.path,
+                file,
                 "it was added after the driver had read the folder",
                 "run again",
                 "changed",
             )
-        if seen[path] != footer.digest:
+        if seen[path] != digest:
             raise ParquetFileError(
-                footer.path,
+                file,
                 "it changed after the driver had read it",
                 "let writers add new files instead of changing old ones, then run again",
                 "changed",

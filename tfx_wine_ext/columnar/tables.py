@@ -1,0 +1,39 @@
+"""Opens Parquet files as the options of an ingestion say."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from tfx_wine_ext.columnar.options import IngestOptions
+from tfx_wine_ext.files.local import Files
+from tfx_wine_ext.sources.footers import read_footers
+from tfx_wine_ext.sources.parquet import ParquetSource
+from tfx_wine_ext.sources.schemas import with_partitions
+
+
+def open_tables(
+    tables: Sequence[Sequence[str]], root: str, options: IngestOptions, files: Files
+) -> list[ParquetSource]:
+    """Reads the footers and Hive partitions of the files of each input split.
+
+    Args:
+        tables: The files of each input split in reading order, at least one each.
+        root: The folder of the files; only folders below it may be Hive partitions.
+        options: How to read the files.
+        files: The file system.
+
+    Returns:
+        A source for each input split.
+
+    Raises:
+        ParquetFileError: A file cannot be used.
+        PartitionError: See `with_partitions`.
+        ValueError: The schemas of the files differ; see `ParquetSource`.
+    """
+    footers = [read_footers(paths, files) for paths in tables]
+    if options.hive_partitioning:
+        footers = with_partitions(footers, root, options.encode.cast)
+    return [
+        ParquetSource(of_table, options.reads, unify=options.unify_schemas, files=files)
+        for of_table in footers
+    ]
