@@ -162,8 +162,8 @@ class TfxWineExtError(Exception):
         """Says where in the source the error is; "" if it concerns all of it."""
         parts = [
             self.argument and front.names.get(self.argument, self.argument.argument),
-            self.column is not None and f"column {self.column!r}",
             self.row is not None and f"{self.unit} {self.row}",
+            self.column is not None and f"column {self.column!r}",
         ]
         return ", ".join(part for part in parts if part)
 
