@@ -39,7 +39,7 @@ import pyarrow.parquet as pq
 from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
 from tfx_wine_ext.columnar.ingest import write_shard
 from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
-from tfx_wine_ext.columnar.tables import open_tables
+from tfx_wine_ext.columnar.tables import read_tables, table_of
 from tfx_wine_ext.columnar.tasks import plan_shards
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.footers import find_files
@@ -81,8 +81,9 @@ def run(pattern: str, destination: str) -> None:
     """Clears and ingests, as an executor does."""
     files = LocalFiles()
     options = IngestOptions(num_shards=4, shuffle_seed=1)
-    [source] = open_tables([find_files(pattern, files)], pattern.rpartition("/")[0], options, files)
-    tasks = plan_shards(source, SPLITS, options)
+    root = pattern.rpartition("/")[0]
+    [footers] = read_tables([find_files(pattern, files)], root, options, files)
+    tasks = plan_shards(table_of(footers, options, files), SPLITS, options)
     clear(destination, [split.name for split in SPLITS], files)
     results = [write_shard(task, destination, files) for task in tasks]
     commit(destination, tasks, results, files)

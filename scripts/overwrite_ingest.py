@@ -31,7 +31,7 @@ import pyarrow.parquet as pq
 from tfx_wine_ext.columnar.commit import commit
 from tfx_wine_ext.columnar.ingest import write_shard
 from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, IngestOptions, OutputSplit
-from tfx_wine_ext.columnar.tables import open_tables
+from tfx_wine_ext.columnar.tables import read_tables, table_of
 from tfx_wine_ext.columnar.tasks import plan_shards
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.footers import (
@@ -75,7 +75,8 @@ def overwrite(way: str, path: pathlib.Path, other: pathlib.Path, after: float) -
 def ingested(path: pathlib.Path, out: pathlib.Path) -> str:
     """Ingests as an executor does, to Parquet, which is quickly read back; the fingerprint."""
     files, splits, options = LocalFiles(), [OutputSplit("all")], IngestOptions()
-    [source] = open_tables([[str(path)]], str(path.parent), options, files)
+    [footers] = read_tables([[str(path)]], str(path.parent), options, files)
+    source = table_of(footers, options, files)
     tasks = plan_shards(source, splits, options, payload=PARQUET_PAYLOAD)
     results = [write_shard(task, str(out), files) for task in tasks]
     commit(str(out), tasks, results, files)

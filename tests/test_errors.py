@@ -26,7 +26,7 @@ WIDE = TfxWineExtError(
 
 def test_the_text_has_path_place_expectation_finding_and_remedy() -> None:
     assert str(WIDE) == (
-        "/exclude_columns=/--exclude.parquet: column 'exclude_columns=', row group 3: "
+        "/exclude_columns=/--exclude.parquet: row group 3, column 'exclude_columns=': "
         "expected numbers, found a list of lists; "
         "leave columns out (exclude_columns=('exclude_columns=',))"
     )
@@ -34,7 +34,7 @@ def test_the_text_has_path_place_expectation_finding_and_remedy() -> None:
 
 def test_only_the_remedy_is_worded_by_the_front() -> None:
     assert WIDE.worded(COMMAND) == (
-        "/exclude_columns=/--exclude.parquet: column 'exclude_columns=', row group 3: "
+        "/exclude_columns=/--exclude.parquet: row group 3, column 'exclude_columns=': "
         "expected numbers, found a list of lists; leave columns out (--exclude exclude_columns=)"
     )
 

@@ -256,7 +256,7 @@ def test_a_column_whose_type_turns_out_late_is_counted_once(run, here):
         ("old.csv new.csv --categorical colours", "--categorical: 'colours' is not among the colu"),
         ("old.csv new.csv --exclude alcohol,bottles,colour", "old.csv: no column is left to compa"),
         ("old.csv new.csv --split eval", "--split eval: expected the folder of a TFX Examples art"),
-        ("old.csv new.csv --format parquet", "Parquet file old.csv: starts with"),
+        ("old.csv new.csv --format parquet", "old.csv: expected a Parquet file, which starts with"),
         ("gs://bucket/a old.csv", "gs://bucket/a: expected a path on this machine, found an addre"),
     ],
 )
@@ -513,8 +513,8 @@ def test_files_of_other_partitions_are_refused_on_the_command_line(run, here):
     parquet(here / "t/b.parquet", {"x": [1]})
     assert error(run, "t t").endswith(
         "its folders have the partition column 'k', and those of t/b.parquet have no partition "
-        "columns; match files of the same partitions only, or read the folders' names as no "
-        "columns (--no-hive-partitioning)"
+        "columns; match files of the same partitions only or read no folder names as columns "
+        "(--no-hive-partitioning)"
     )
 
 

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from tfx_wine_ext.columnar.commit import clear, commit
 from tfx_wine_ext.columnar.ingest import write_shard
 from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
-from tfx_wine_ext.columnar.tables import open_tables
+from tfx_wine_ext.columnar.tables import read_tables, table_of
 from tfx_wine_ext.columnar.tasks import plan_shards
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.footers import find_files
@@ -72,8 +72,10 @@ def plan(pattern, splits=ALL, files=FILES, **options):
     partition = {k: options.pop(k) for k in ("payload", "partition_feature") if k in options}
     ingest_options = IngestOptions(**options)
     paths, root = find_files(str(pattern), files), os.path.dirname(pattern)
-    [source] = open_tables([paths], root, ingest_options, files)
-    return plan_shards(source, splits, ingest_options, **partition)
+    [footers] = read_tables([paths], root, ingest_options, files)
+    return plan_shards(
+        table_of(footers, ingest_options, files), splits, ingest_options, **partition
+    )
 
 
 def ingest(pattern, destination, splits=ALL, files=FILES, **options):

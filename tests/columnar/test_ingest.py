@@ -70,10 +70,7 @@ def test_a_file_without_columns_gives_no_examples(tmp_path):
 def test_examples_without_any_feature_are_refused(tmp_path, options, rows, payload):
     table = pa.table({"id": range(rows), "s": pa.array([{"a": 1}] * rows, pa.struct({"a": "i8"}))})
     path = write(f"{tmp_path}/rows", table)
-    message = (
-        rf"^{path}: no column is left to write of id, s: select some with columns=\(\.\.\.\), or "
-        r"leave fewer out \(exclude_columns=\)$"
-    )
+    message = rf"^{path}: expected a column to write, found none left of id, s; name .* \(columns\)"
     with pytest.raises(ValueError, match=message):
         plan(path, encode=EncodeOptions(**options), payload=payload)
 
@@ -235,7 +232,7 @@ def test_row_groups_that_are_ruled_out_are_not_decoded(tmp_path, source):
 
     run(source, out(tmp_path), filters=[[("id", "<", 8)], [("id", ">=", 16)]])
     assert ids(out(tmp_path)) == [i for i in range(60) if not 8 <= i < 16]
-    with pytest.raises(ParquetFileError, match=r"a.parquet: row group 1 cannot be decoded"):
+    with pytest.raises(ParquetFileError, match=r"a.parquet: row group 1.*: cannot be decoded"):
         run(source, out(tmp_path))
 
 

@@ -280,7 +280,8 @@ def test_at_whatever_open_a_file_is_overwritten_its_rows_are_of_the_fingerprint_
     files, out = OverwritesWhenOpened(overwrite, a, b, at), str(tmp_path / "out")
     found = None
     with contextlib.suppress(ParquetFileError):
-        source = ParquetSource(read_footers([a], files), files=files)
+        footers = read_footers([a], files)
+        source = ParquetSource(footers, files=files)
         tasks = plan_shards(source, ALL, IngestOptions(filters=filters))
         clear(out, ["all"], files)
         commit(out, tasks, [write_shard(task, out, files) for task in tasks], files)
@@ -288,7 +289,7 @@ def test_at_whatever_open_a_file_is_overwritten_its_rows_are_of_the_fingerprint_
     if found is None:
         assert not os.path.exists(f"{out}/Split-all")
     else:
-        assert found == rows_of[source.digests[a]]
+        assert found == rows_of[footers[0].digest]
 
 
 def test_a_file_overwritten_between_planning_and_reading_is_noticed_by_its_time_as_well(

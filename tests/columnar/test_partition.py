@@ -73,7 +73,7 @@ def test_a_feature_that_rows_cannot_be_split_by_is_refused():
 def test_a_row_without_the_feature_is_an_error_that_names_column_and_row():
     batch = pa.RecordBatch.from_pydict({"a": [1, 2, None]})
     with pytest.raises(
-        EncodeError, match=r"column 'a', row 2: expected a value of the partition fea.*, found none"
+        EncodeError, match=r"row 2, column 'a': expected a value of the partition fea.*, found none"
     ):
         feature_buckets(batch, plan_features(batch.schema), "a", 3)
 

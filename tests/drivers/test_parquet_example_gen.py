@@ -172,7 +172,7 @@ def test_all_columns_that_cannot_become_features_are_named_in_one_error(data, pa
 def test_a_folder_without_files_is_refused(tmp_path, path):
     (tmp_path / "data").mkdir()
 
-    refused(tmp_path / "data", path, FileNotFoundError, r"data/\*: no file matches")
+    refused(tmp_path / "data", path, FileNotFoundError, r"data/\*: .* found none")
 
 
 def truncate(path):
@@ -222,7 +222,13 @@ def test_a_span_that_is_not_there_is_refused(data, path):
 @both_paths
 def test_a_split_without_files_is_refused(data, path):
     config = splits(train="a*", test="no-such-*")
-    refused(data, path, FileNotFoundError, r"no-such-\*: no file matches", input_config=config)
+    refused(
+        data,
+        path,
+        FileNotFoundError,
+        r"no-such-\*: .* found none",
+        input_config=config,
+    )
 
 
 def partition_by(feature):

@@ -59,7 +59,7 @@ def test_any_other_error_is_beam_s(tmp_path):
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_an_error_with_fields_arrives_with_them(tmp_path, mode):
     options = ["--direct_num_workers=2", f"--direct_running_mode={mode}"]
-    with pytest.raises(ParquetFileError, match=r"^Parquet file a\.parquet: is odd; ") as caught:
+    with pytest.raises(ParquetFileError, match=r"^a\.parquet: is odd; ") as caught:
         run([2, "Parquet"], tmp_path, *options)
     error = caught.value
     assert (error.path, error.found, error.remedy) == ("a.parquet", "is odd", "halve it")

@@ -164,7 +164,7 @@ BAD = {
     ),
     "two kinds": (
         framed({"x": [1, 2]}) + framed({"x": ["a"]}),
-        "column 'x', record 3: expected int64_list, as in earlier records, found bytes_list; w",
+        "record 3, column 'x': expected int64_list, as in earlier records, found bytes_list; w",
     ),
 }
 
@@ -180,7 +180,7 @@ def test_a_bad_file_is_refused_by_name_record_and_remedy(write, content, message
 def test_a_bad_record_far_down_is_found_by_its_number(write):
     mixed = framed({"x": [1, 2, 3, 4]}) + framed({"x": ["a"]})
     table = ExampleTable([write(mixed)], everything)
-    with pytest.raises(TableFileError, match="column 'x', record 5: expected int64_list"):
+    with pytest.raises(TableFileError, match="record 5, column 'x': expected int64_list"):
         list(table.batches())
     table = ExampleTable([write(framed({"x": [1, 2, 3, 4]})[:-1])], everything)
     with pytest.raises(TableFileError, match="record 4: is cut short"):

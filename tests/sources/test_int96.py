@@ -178,11 +178,7 @@ def test_what_microseconds_do_not_hold_is_an_error_that_names_file_row_group_and
     pathlib.Path(path).write_bytes(content[: -8 - length] + footer + end)
     assert pq.ParquetFile(path).schema.column(0).physical_type == "INT96"
 
-    message = (
-        f"^Parquet file {re.escape(path)}: row group 0, column 'ts': an INT96 timestamp is "
-        "106751991 days from 1970, and 64 bits of microseconds hold 106,751,990; correct the "
-        "value, or leave the column out$"
-    )
+    message = rf"^{re.escape(path)}: row group 0, column 'ts': .* found one of 106751991 days; .*"
     with pytest.raises(ParquetFileError, match=message):
         read(path)
 

@@ -280,7 +280,7 @@ def _ingested(
     from tfx_wine_ext.cli.terminal import reading
     from tfx_wine_ext.columnar.commit import commit
     from tfx_wine_ext.columnar.ingest import write_shard
-    from tfx_wine_ext.columnar.tables import open_tables
+    from tfx_wine_ext.columnar.tables import read_tables, table_of
     from tfx_wine_ext.columnar.tasks import plan_shards
     from tfx_wine_ext.files.local import LocalFiles
     from tfx_wine_ext.sources.choose import find_table_files, partition_root
@@ -289,7 +289,8 @@ def _ingested(
     files = LocalFiles()
     paths = find_table_files(options.input)
     keep_inputs(options, paths)
-    [source] = open_tables([paths], partition_root(options.input), ingest_options, files)
+    [footers] = read_tables([paths], partition_root(options.input), ingest_options, files)
+    source = table_of(footers, ingest_options, files)
     tasks = plan_shards(source, splits, ingest_options, partition_feature=options.partition_by)
     results = []
     with reading(sum(task.rows or 0 for task in tasks), shown=not options.quiet) as show:

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.files.local import Files
-from tfx_wine_ext.sources.footers import read_footers
+from tfx_wine_ext.sources.footers import Footer, read_footers
 from tfx_wine_ext.sources.parquet import ParquetSource
 from tfx_wine_ext.sources.schemas import with_partitions
 
 
-def open_tables(
+def read_tables(
     tables: Sequence[Sequence[str]], root: str, options: IngestOptions, files: Files
-) -> list[ParquetSource]:
+) -> list[list[Footer]]:
     """Reads the footers and Hive partitions of the files of each input split.
 
     Args:
@@ -22,18 +22,22 @@ def open_tables(
         options: How to read the files.
         files: The file system.
 
-    Returns:
-        A source for each input split.
-
     Raises:
         ParquetFileError: A file cannot be used.
         PartitionError: See `with_partitions`.
-        ValueError: The schemas of the files differ; see `ParquetSource`.
     """
     footers = [read_footers(paths, files) for paths in tables]
-    if options.hive_partitioning:
-        footers = with_partitions(footers, root, options.encode.cast)
-    return [
-        ParquetSource(of_table, options.reads, unify=options.unify_schemas, files=files)
-        for of_table in footers
-    ]
+    return (
+        with_partitions(footers, root, options.encode.cast)
+        if options.hive_partitioning
+        else footers
+    )
+
+
+def table_of(footers: Sequence[Footer], options: IngestOptions, files: Files) -> ParquetSource:
+    """Returns one of the tables of `read_tables` as a source.
+
+    Raises:
+        ParquetFileError, NoCommonTypeError: See `ParquetSource`.
+    """
+    return ParquetSource(footers, options.reads, unify=options.unify_schemas, files=files)

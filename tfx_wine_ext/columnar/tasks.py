@@ -88,7 +88,7 @@ def plan_table(source: TableSource, options: IngestOptions) -> FeaturePlan:
 
     Raises:
         UnsupportedColumnsError, UnknownColumnsError: See `plan_features`.
-        TableFileError: No column is left.
+        TableFileError: No column is left, or the schemas of the files differ.
         FilterError: The filters do not fit the columns.
     """
     first = source.paths[0]
@@ -106,6 +106,7 @@ def plan_table(source: TableSource, options: IngestOptions) -> FeaturePlan:
         )
     if options.row_filter:
         options.row_filter.expression(source.whole)
+    source.check()
     return plan
 
 

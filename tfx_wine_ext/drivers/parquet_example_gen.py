@@ -19,7 +19,7 @@ from tfx.utils import proto_utils
 
 from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.partition import check_partition_feature
-from tfx_wine_ext.columnar.tables import open_tables
+from tfx_wine_ext.columnar.tables import read_tables, table_of
 from tfx_wine_ext.columnar.tasks import plan_table
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.publishers.failure import records_failures
@@ -78,15 +78,14 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
             find_files(os.path.join(input_base, split.pattern), files)
             for split in input_config.splits
         ]
-        sources = open_tables(paths, input_base, options, files)
-        for split, source in zip(input_config.splits, sources):
+        tables = read_tables(paths, input_base, options, files)
+        for split, footers in zip(input_config.splits, tables):
+            source = table_of(footers, options, files)
             plan = plan_table(source, options)
             if partition_feature:
                 check_partition_feature(plan, partition_feature)
             fingerprints.append(f"{split.name}:{source.fingerprint()}")
-            digests.update(
-                {os.path.relpath(path, input_base): d for path, d in source.digests.items()}
-            )
+            digests.update({os.path.relpath(f.path, input_base): f.digest for f in footers})
             logging.info(
                 "span %s, split %s: %d files, %d rows",
                 span_text(span, self._span_date),

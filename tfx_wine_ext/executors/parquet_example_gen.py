@@ -28,15 +28,20 @@ from tfx_wine_ext.columnar.options import (
     IngestOptions,
     OutputSplit,
 )
-from tfx_wine_ext.columnar.tables import open_tables
+from tfx_wine_ext.columnar.tables import read_tables, table_of
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows, rows_of
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
-from tfx_wine_ext.sources.footers import ParquetFileError, find_files, schema_fingerprint
-from tfx_wine_ext.sources.parquet import ParquetSource, fingerprint_of_all
+from tfx_wine_ext.sources.footers import (
+    Footer,
+    ParquetFileError,
+    content_fingerprint,
+    find_files,
+    schema_fingerprint,
+)
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 _PAYLOADS = {
@@ -111,8 +116,10 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
             find_files(os.path.join(input_base, split.pattern), files)
             for split in input_config.splits
         ]
-        sources = open_tables(paths, input_base, options, files)
-        _check_unchanged(sources, exec_properties)
+        tables = read_tables(paths, input_base, options, files)
+        footers = [footer for table in tables for footer in table]
+        _check_unchanged(footers, exec_properties)
+        sources = [table_of(table, options, files) for table in tables]
         tasks: list[ShardTask] = []
         for input_split, source in zip(input_config.splits, sources):
             tasks += plan_shards(
@@ -142,7 +149,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
                 columns=list(dict.fromkeys(name for task in tasks for name in task.plan.columns)),
                 features=len({feature.name for task in tasks for feature in task.plan.features}),
                 schema_fingerprint=schema_fingerprint(_schema_of_all(tasks)),
-                content_fingerprint=fingerprint_of_all(sources),
+                content_fingerprint=content_fingerprint(footers),
             ),
         )
         output = execution_result_pb2.ExecutorOutput()
@@ -186,27 +193,26 @@ def _schema_of_all(tasks: Sequence[ShardTask]) -> pa.Schema:
     return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.source.whole)))
 
 
-def _check_unchanged(sources: Sequence[ParquetSource], exec_properties: dict[str, Any]) -> None:
+def _check_unchanged(footers: Sequence[Footer], exec_properties: dict[str, Any]) -> None:
     """Compares the files with what the driver recorded; TFX's own driver records nothing."""
     if not exec_properties.get(keys.INPUT_FILES_KEY):
         return
     seen = json.loads(exec_properties[keys.INPUT_FILES_KEY])
     input_base = exec_properties[keys.INPUT_BASE_KEY]
     gone = set(seen)
-    digests = {path: digest for source in sources for path, digest in source.digests.items()}
-    for file, digest in digests.items():
-        path = os.path.relpath(file, input_base)
+    for footer in footers:
+        path = os.path.relpath(footer.path, input_base)
         gone.discard(path)
         if path not in seen:
             raise ParquetFileError(
-                file,
+                footer.path,
                 "it was added after the driver had read the folder",
                 "run again",
                 "changed",
             )
-        if seen[path] != digest:
+        if seen[path] != footer.digest:
             raise ParquetFileError(
-                file,
+                footer.path,
                 "it changed after the driver had read it",
                 "let writers add new files instead of changing old ones, then run again",
                 "changed",

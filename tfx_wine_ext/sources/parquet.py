@@ -66,8 +66,7 @@ class ParquetSource:
         part: The part to which the last batch belongs; None before the first one.
 
     Raises:
-        ParquetFileError: Two columns of a file that are read have the same name, or the schemas of
-            two files differ in a column that is read.
+        ParquetFileError: Two columns of a file that are read have the same name.
         NoCommonTypeError: A column has types in two files for which there is no common type.
     """
 
@@ -91,8 +90,7 @@ class ParquetSource:
             unified_schema(footers, reads) if unify else footers[0].schema.remove_metadata()
         )
         self.schema: pa.Schema = pa.schema([field for field in self.whole if reads(field.name)])
-        for footer in footers[1:] if not unify else ():
-            _check_same(footers[0], footer, reads)
+        self._reads, self._unify = reads, unify
         self.position = 0
         self.part: Part | None = None
 
@@ -107,11 +105,6 @@ class ParquetSource:
         return [footer.path for footer in self._footers]
 
     @property
-    def digests(self) -> Mapping[str, str]:
-        """The digest of each file by its path; see `Footer`."""
-        return {footer.path: footer.digest for footer in self._footers}
-
-    @property
     def rows(self) -> int:
         """The number of rows of all files."""
         return sum(footer.rows for footer in self._footers)
@@ -120,6 +113,15 @@ class ParquetSource:
     def size(self) -> int:
         """Total bytes of all files."""
         return sum(footer.size for footer in self._footers)
+
+    def check(self) -> None:
+        """Checks that the schemas of the files agree in the columns that are read.
+
+        Raises:
+            ValueError: They differ, and `unify` is False.
+        """
+        for footer in self._footers[1:] if not self._unify else ():
+            _check_same(self._footers[0], footer, self._reads)
 
     def fingerprint(self) -> str:
         """Returns the fingerprint of the content; see `content_fingerprint`."""
@@ -139,6 +141,7 @@ class ParquetSource:
         for part in parts:
             wanted.setdefault(part.path, set()).add(part.index)
         selected = copy.copy(self)
+        selected._reads = bool  # Checks are done, and a function may not be picklable.
         selected._footers = [
             replace(
                 footer,
@@ -240,11 +243,6 @@ class ParquetSource:
             opened.check(footer.digest, footer.stamp)
             kept = row_filter.row_groups(opened.footer_stream(), self.whole, constants)
         return [group for group in footer.row_groups if group.index in kept]
-
-
-def fingerprint_of_all(sources: Sequence[ParquetSource]) -> str:
-    """Returns the fingerprint of the content of several tables together."""
-    return content_fingerprint([footer for source in sources for footer in source._footers])
 
 
 def _part(footer: Footer, group: RowGroup) -> Part:

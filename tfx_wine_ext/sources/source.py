@@ -129,6 +129,13 @@ class TableSource(Protocol):
     def part(self) -> Part | None:
         """The part to which the last batch belongs; None before the first one."""
 
+    def check(self) -> None:
+        """Refuses files that cannot be read as one table.
+
+        Raises:
+            ValueError: The message names the files and columns.
+        """
+
     def fingerprint(self) -> str:
         """Fingerprints the content: it changes if rows, columns or their order change, and only so.
 
@@ -183,6 +190,9 @@ class WholeFiles:
     def passes(self) -> Sequence[pa.Schema]:
         """One pass: rows are decoded completely."""
         return [self.schema]
+
+    def check(self) -> None:
+        """Files may have different columns: a column is null in a file that lacks it."""
 
     def fingerprint(self) -> str:
         """Returns ``files-v1:`` and 32 hexadecimal digits, computed from all bytes of the files."""
