@@ -274,7 +274,7 @@ def test_a_cast_changes_the_values_before_they_are_encoded(array, cast, expected
 def test_a_value_that_cannot_be_cast_is_an_error():
     with pytest.raises(EncodeError, match=r"row 1, column 'x': .* cast to 'int64', found .*1\.5"):
         encoded(pa.array([1.0, 1.5]), cast={"x": "int64"})
-    with pytest.raises(EncodeError, match=r"row 0: .* cast to 'float32', found .*six"):
+    with pytest.raises(EncodeError, match=r"row 0, .* cast to 'float32', found .*six"):
         encoded(pa.array([["1", "six"]]), cast={"x": "float32"})
 
 

@@ -160,7 +160,7 @@ def test_whether_a_field_is_read_may_depend_on_the_structs_around_it(write):
 
 def test_a_field_and_a_column_of_one_name_are_refused(write):
     path = write({"a": [{"b": 1}], "a.b": [3]})
-    with pytest.raises(TableFileError, match="found 'a.b' more than once"):
+    with pytest.raises(TableFileError, match=r"found 'a\.b' more than once"):
         ParquetTable([path], everything)
 
 

@@ -168,7 +168,7 @@ def half_encrypted(tmp_path):
 
 
 def test_an_encrypted_column_is_called_so_and_the_others_can_be_read(half_encrypted):
-    message = r"cannot be decoded: it is encrypted \(column 'secret'.*; decrypt it first, as keys"
+    message = r"column 'secret': cannot be decoded: it is encrypted .*; decrypt it first, as keys"
     with pytest.raises(ParquetFileError, match=message) as caught:
         read(half_encrypted)
     assert caught.value.kind == "unsupported"

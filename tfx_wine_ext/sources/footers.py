@@ -441,10 +441,12 @@ def decoding_error(
             **place,
         )
     if _ENCRYPTED.search(says):
+        column = place.get("column")
+        leave_out = Remedy(Option.EXCLUDE_COLUMNS, column and (column,))
         return ParquetFileError(
             path,
             f"{what}: it is encrypted ({says})",
-            ("decrypt it first, as keys are not supported", Remedy(Option.EXCLUDE_COLUMNS)),
+            ("decrypt it first, as keys are not supported", leave_out),
             "unsupported",
             **place,
         )
