@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfx_wine_ext import safe_arrow
-from tfx_wine_ext.errors import Advice, Option, Remedy
+from tfx_wine_ext.errors import Advice, Option, Remedy, TfxWineExtError
 from tfx_wine_ext.files.local import Files, IrregularFileError, check_regular_file
 from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.sources.layout import Partitions, visible
@@ -126,11 +126,11 @@ class Footer:
         return sum(group.rows for group in self.row_groups)
 
 
-class NoFilesError(TableFileError, FileNotFoundError):
+class NoFilesError(TfxWineExtError, FileNotFoundError):
     """No file matches a pattern."""
 
 
-class IsFolderError(TableFileError, IsADirectoryError):
+class IsFolderError(TfxWineExtError, IsADirectoryError):
     """Only a folder matches a pattern for files."""
 
 
