@@ -148,11 +148,7 @@ class TfxWineExtError(Exception):
         return self._advice(PYTHON)
 
     def worded(self, front: Front) -> str:
-        """Words the error for the users of a front; ``str`` does so for Python.
-
-        Args:
-            front: How options are spelled.
-        """
+        """Words the error for the users of a front; ``str`` does so for Python."""
         text = f"{self.path}: {self._problem(front)}".removeprefix(": ")
         advice = self._advice(front)
         # What follows a list of several lines begins a line of its own.
@@ -172,11 +168,9 @@ class TfxWineExtError(Exception):
         return f"{self._place(front)}: {problem}".removeprefix(": ")
 
     def _advice(self, front: Front) -> str:
-        texts = [
-            remedy if isinstance(remedy, str) else _worded(remedy, front)
-            for remedy in self.remedies
+        *others, last = [text for remedy in self.remedies if (text := _worded(remedy, front))] or [
+            ""
         ]
-        *others, last = [text for text in texts if text] or [""]
         return f"{', '.join(others)}{',' * (len(others) > 1)} or {last}" if others else last
 
     def __str__(self) -> str:
@@ -195,7 +189,7 @@ class TfxWineExtError(Exception):
 
         Args:
             error: The other.
-            fields: Fields that differ.
+            fields: Fields to set instead.
         """
         known = {name: getattr(error, name) for name in TfxWineExtError.__annotations__}
         new = cls.__new__(cls)
@@ -228,12 +222,13 @@ class TfxWineExtError(Exception):
         return error
 
 
-def _worded(remedy: Remedy, front: Front) -> str:
+def _worded(remedy: Advice, front: Front) -> str:
+    """Returns the text of a remedy; "" if the front does not have its option."""
+    if isinstance(remedy, str):
+        return remedy
     name = front.names.get(remedy.option)
-    if name is None:
-        return ""
-    spelled = name if remedy.value is None else front.setting(name, remedy)
-    return f"{remedy.option.action} ({spelled})"
+    setting = name if name is None or remedy.value is None else front.setting(name, remedy)
+    return f"{remedy.option.action} ({setting})" if setting else ""
 
 
 def _option_name(value: object) -> str:
