@@ -518,6 +518,17 @@ def test_files_of_other_partitions_are_refused_on_the_command_line(run, here):
     )
 
 
+def test_an_error_names_the_option_of_drift_and_keeps_names_that_are_like_one(run, here):
+    parquet(here / "exclude_columns=/a.parquet", {"--cast x": [1]})
+    parquet(here / "exclude_columns=/b.parquet", {"--cast x": ["a"]})
+    options = "--no-hive-partitioning"
+    assert error(run, f"exclude_columns= exclude_columns= {options}") == (
+        "exclude_columns=/a.parquet: column '--cast x': expected a type that has a common one with "
+        "string in exclude_columns=/b.parquet, found int64; convert one of them or leave columns "
+        "out (--exclude '\"--cast x\"')"
+    )
+
+
 @pytest.mark.usefixtures("here")
 @pytest.mark.parametrize(
     ("verdict", "arguments", "statuses"),

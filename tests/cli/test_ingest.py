@@ -273,6 +273,7 @@ def test_a_value_that_an_option_lets_pass_is_refused_by_its_name(
         "unify_schemas=True",
         "partition_feature_name is",
         "filters: x",
+        "a --exclude b",
     ],
 )
 def test_a_path_or_a_column_that_is_called_like_an_argument_keeps_its_name(run, here, name):
