@@ -18,7 +18,7 @@ class Option(enum.Enum):
     """What a user can set; each front has its own name for it, or lacks it.
 
     Attributes:
-        argument: Name of the argument in Python.
+        argument: Name of the argument of ParquetExampleGen; "" if it has none.
         action: What the user does by setting it.
     """
 
@@ -31,7 +31,7 @@ class Option(enum.Enum):
     NULL_IN_LIST = "null_in_list", "drop nulls inside lists"
     ALLOW_FLOAT_OVERFLOW = "allow_float_overflow", "allow infinities in its place"
     PARTITION_FEATURE = "partition_feature_name", "partition by another feature"
-    FORMAT = "kind", "give the format of the files"
+    FORMAT = "", "give the format of the files"
 
     def __init__(self, argument: str, action: str) -> None:
         self.argument = argument
@@ -75,10 +75,8 @@ def _argument(name: str, remedy: Remedy) -> str:
     return f"{name}={remedy.value!r}"
 
 
-# No component has an argument for the format.
-PYTHON = Front(
-    {option: option.argument for option in Option if option is not Option.FORMAT}, _argument
-)
+PYTHON = Front({option: option.argument for option in Option if option.argument}, _argument)
+"""How pipelines spell the options: as arguments of ParquetExampleGen."""
 
 
 class TfxWineExtError(Exception):
