@@ -60,9 +60,7 @@ def test_no_records_have_no_buckets():
 
 
 def test_a_feature_that_rows_cannot_be_split_by_is_refused():
-    with pytest.raises(
-        ValueError, match=r"expected one of the features \('id', 'name', 'x'\), found 'y'"
-    ):
+    with pytest.raises(ValueError, match=r"found 'y'; the features are \('id', 'name', 'x'\)"):
         feature_buckets(BATCH, PLAN, "y", 3)
     with pytest.raises(
         ValueError, match=r"expected a feature of bytes or int64, found 'x', a column of double"

@@ -92,7 +92,7 @@ def test_two_columns_of_one_feature_name_are_refused_until_one_is_left_out():
 
 
 @pytest.mark.parametrize(
-    ("options", "argument", "expected", "found"),
+    ("options", "argument", "known", "found"),
     [
         ({"columns": ("a", "x", "y")}, Option.COLUMNS, "('a', 'b')", "('x', 'y')"),
         ({"exclude_columns": ("x",)}, Option.EXCLUDE_COLUMNS, "('a', 'b')", "('x',)"),
@@ -101,12 +101,12 @@ def test_two_columns_of_one_feature_name_are_refused_until_one_is_left_out():
         ({"cast": {"a": "int64"}, "columns": ("b",)}, Option.CAST, "('b.c',)", "('a',)"),
     ],
 )
-def test_unknown_names_are_refused(options, argument, expected, found):
+def test_unknown_names_are_refused(options, argument, known, found):
     schema = pa.schema({"a": pa.int64(), "b": pa.struct({"c": pa.int64()})})
     with pytest.raises(UnknownColumnsError) as caught:
         plan_features(schema, EncodeOptions(**options))
     assert (caught.value.argument, caught.value.found) == (argument, found)
-    assert caught.value.expected.endswith(f": {expected}")
+    assert caught.value.remedy.endswith(f" are {known}")
 
 
 def test_a_cast_changes_the_kind_or_is_refused_before_any_row_is_read():

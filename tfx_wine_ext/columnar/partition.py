@@ -91,9 +91,10 @@ def check_partition_feature(plan: FeaturePlan, feature_name: str) -> None:
     except KeyError:
         names = tuple(feature.name for feature in plan.features)
         raise UnknownColumnsError(
-            f"{feature_name!r}{hint(feature_name, names)}",
+            repr(feature_name),
+            f"the features are {names!r}{hint(feature_name, names)}",
             argument=Option.PARTITION_FEATURE,
-            expected=f"one of the features {names!r}",
+            expected="the name of a feature",
         ) from None
     if feature.kind == "float_list":
         raise UnknownColumnsError(

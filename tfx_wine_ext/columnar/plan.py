@@ -225,10 +225,10 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
     unknown = tuple(name for name in options.cast if name not in names)
     if unknown:
         raise UnknownColumnsError(
-            f"{unknown!r}{hint(unknown, names)}",
+            repr(unknown),
+            f"the features are {tuple(names)!r}{hint(unknown, names)}",
             argument=Option.CAST,
-            expected="names of selected columns, or of fields inside structs as 'struct.field': "
-            f"{tuple(names)!r}",
+            expected="names of selected columns, or of fields inside structs as 'struct.field'",
         )
     problems: list[tuple[str, str]] = []
     features: list[Feature] = []
@@ -300,9 +300,10 @@ def _check_known(
     unknown = tuple(name for name in names if name not in known)
     if unknown:
         raise UnknownColumnsError(
-            f"{unknown!r}{hint(unknown, sorted(known))}",
+            repr(unknown),
+            f"the columns are {tuple(schema.names)!r}{hint(unknown, sorted(known))}",
             argument=option,
-            expected=f"names of the table's columns: {tuple(schema.names)!r}",
+            expected="names of the table's columns",
         )
 
 

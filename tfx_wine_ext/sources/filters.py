@@ -229,8 +229,8 @@ def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
                 "make a column of the field",
                 "filter the rows beforehand",
             )
-        known = ", ".join(schema.names)
-        raise FilterError(f"one of the columns {known}", repr(name) + hint(name, schema.names))
+        known = f"the columns are {', '.join(schema.names)}{hint(name, schema.names)}"
+        raise FilterError("the name of a column", repr(name), known)
     data_type = schema.field(name).type
     if pa.types.is_dictionary(data_type):
         data_type = data_type.value_type
