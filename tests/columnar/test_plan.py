@@ -171,7 +171,7 @@ def test_errors_survive_pickling():
     assert (str(copy), copy.columns) == (str(error), ("a",))
     error = EncodeError("a", 3, "why")
     copy = pickle.loads(pickle.dumps(error))
-    assert (str(copy), copy.row) == ("column 'a', row 3: why", 3)
+    assert (str(copy), copy.row) == ("row 3, column 'a': why", 3)
 
 
 def test_many_columns_are_planned_in_time_by_their_number():
