@@ -37,6 +37,7 @@ from tfx_wine_ext.drift.plain import from_bytes, to_bytes
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import TableSketch
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows, rows_of
@@ -69,7 +70,7 @@ MOST_IN_MESSAGE = 3
 _AS_IT_WAS_WRITTEN = "copy the artifact again from an intact source, or rerun its component"
 
 
-class DriftDetectedError(RuntimeError):
+class DriftDetectedError(TfxWineExtError, RuntimeError):
     """The data drifted, and the mode is `fail`; the message names the worst features."""
 
 
