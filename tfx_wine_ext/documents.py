@@ -8,6 +8,7 @@ are allowed. Pure Python: every package of this library may import it.
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import json
 import math
@@ -635,3 +636,43 @@ def _bounded(what: str, low: float | None, high: float | None) -> str:
         if bound is not None and math.isfinite(bound)
     ]
     return " of ".join([what, " and ".join(bounds)]) if bounds else what
+
+
+def finite(value: Any) -> float | None:
+    """Returns a finite number, or None for other values.
+
+    Example:
+        >>> finite(1), finite(float("nan")), finite("x")
+        (1.0, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # An integer that no float can hold.
+        return None
+
+
+def jsonable(value: Any) -> Any:
+    """Returns a value as JSON has it.
+
+    Args:
+        value: Dataclasses become objects, tuples lists; NaN and infinities None.
+
+    Example:
+        >>> jsonable({"a": (1, float("nan"))})
+        {'a': [1, None]}
+    """
+    if value is None or isinstance(value, (str, int)):  # Most are; what follows takes longer.
+        return value
+    if isinstance(value, float):
+        return finite(value)
+    if dataclasses.is_dataclass(value):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(part) for part in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value

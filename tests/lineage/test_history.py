@@ -11,8 +11,7 @@ import pytest
 import tfx_wine_ext
 from tests.lineage.conftest import Five, ramp
 from tests.lineage.test_moved import statistics_runs
-from tfx_wine_ext.lineage.history import history_document
-from tfx_wine_ext.lineage.moved import what_moved
+from tfx_wine_ext.history import history_document, what_moved
 
 
 def test_the_document_holds_runs_moves_features_and_correlations(five: Five):

@@ -10,14 +10,14 @@ from scipy import stats
 
 from tests.lineage.conftest import Five, ramp
 from tests.lineage.stores import CSV, STATISTICS, TfxStore, write_statistics
-from tfx_wine_ext.lineage.evaluation import MetricValue
-from tfx_wine_ext.lineage.moved import (
+from tfx_wine_ext.history import (
     correlations,
     difference,
     main_metric,
     same_data,
     what_moved,
 )
+from tfx_wine_ext.lineage.evaluation import MetricValue
 from tfx_wine_ext.lineage.runs import runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
@@ -164,7 +164,7 @@ def test_what_a_stopped_run_did_not_reach_is_not_removed(five: Five):
     moved = what_moved(five.runs[3], five.runs[4])
     assert moved["components"] == {"added": [], "removed": []}
     assert moved["sentences"] == [
-        "DriftReport failed: The data drifted from span 3, split train: 1 of 2 features drifted.",
+        "DriftReport failed: 1 of 2 features drifted.",
         "The data changed: span 3 to span 4; 153 rows before, 154 now.",
         "1 of 2 features drifted; most: alcohol up (mean 9.97 to 14).",
         "1 setting changed: DriftReport.mode.",

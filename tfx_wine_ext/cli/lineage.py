@@ -12,8 +12,6 @@ from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, read_snapshot
 from tfx_wine_ext.cli.terminal import print_line
-from tfx_wine_ext.report.words.text import span_text
-from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 if TYPE_CHECKING:
     from tfx_wine_ext.files.tolerant import SoftFiles
@@ -194,12 +192,10 @@ class _Branch(NamedTuple):
 
 
 def _artifact(artifact: Artifact) -> str:
-    span = artifact.properties.get("span") if artifact.type == "Examples" else None
-    place = ""
-    if span is not None:
-        from tfx_wine_ext.lineage.readings import day
+    from tfx_wine_ext.lineage.readings import span_of
 
-        place = f", span {span_text(span, day(artifact.properties.get(SPAN_DATE_KEY)))}"
+    span = span_of(artifact)
+    place = "" if span is None else f", span {span}"
     return f"{artifact.type} {artifact.id}{place}, {artifact.uri}"
 
 

@@ -166,8 +166,8 @@ def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
     Raises:
         CommandError: No run has it.
     """
-    from tfx_wine_ext.lineage.moved import main_metric
-    from tfx_wine_ext.lineage.runs import metrics_are_unknown
+    from tfx_wine_ext.lineage.moves import main_metric
+    from tfx_wine_ext.lineage.records import metrics_are_unknown
 
     if metric is None:
         return main_metric(among)

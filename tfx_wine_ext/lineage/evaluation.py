@@ -8,7 +8,6 @@ of TFMA 0.47.1; a field of a protobuf message never changes its number.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import io
 import re
@@ -19,8 +18,11 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from tfx_wine_ext import documents
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
+from tfx_wine_ext.documents import finite
 from tfx_wine_ext.files.tolerant import SoftFiles
-from tfx_wine_ext.lineage.scores import finite
+from tfx_wine_ext.lineage.records import MetricValue
+
+__all__ = ["MetricValue", "Metrics", "gated_metrics", "read_metrics"]
 
 _METRICS_FILE = re.compile(r"metrics(-\d+-of-\d+)?(\.tfrecord)?")
 _CONFIG_FILE = "eval_config.json"
@@ -94,30 +96,6 @@ _MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
         "metric_keys_and_values": (51, "*Metric"),
     },
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class MetricValue:
-    """A metric of the model, over the whole evaluation data.
-
-    Attributes:
-        value: None if it is NaN or infinite.
-        lower: Lower end of the confidence interval, if TFMA computed one.
-        upper: Its upper end.
-    """
-
-    value: float | None
-    lower: float | None = None
-    upper: float | None = None
-
-    def to_dict(self) -> dict[str, float | None]:
-        """The value as a JSON object.
-
-        Example:
-            >>> MetricValue(0.5).to_dict()
-            {'value': 0.5, 'lower': None, 'upper': None}
-        """
-        return dict(vars(self))
 
 
 class Metrics(NamedTuple):

@@ -11,21 +11,36 @@ import datetime
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from tfx_wine_ext.files.tolerant import SoftFiles, Unread
+from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage import readings
-from tfx_wine_ext.lineage.evaluation import Metrics, MetricValue, read_metrics
-from tfx_wine_ext.lineage.scores import Score
-from tfx_wine_ext.lineage.snapshot import (
-    UPSTREAM,
-    Artifact,
-    Execution,
-    Link,
-    Snapshot,
+from tfx_wine_ext.lineage.evaluation import Metrics, read_metrics
+from tfx_wine_ext.lineage.records import (
+    ArtifactRef,
+    Component,
+    Drift,
+    Examples,
+    Model,
+    Run,
+    metrics_are_unknown,
 )
+from tfx_wine_ext.lineage.snapshot import UPSTREAM, Artifact, Execution, Link, Snapshot
 from tfx_wine_ext.suggestions import hint
 from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
+
+__all__ = [  # With the records, which were in this module.
+    "LATEST",
+    "ArtifactRef",
+    "Component",
+    "Drift",
+    "Examples",
+    "Model",
+    "Run",
+    "files_of",
+    "find_run",
+    "metrics_are_unknown",
+    "runs",
+]
 
 LATEST = "latest"
 """What `find_run` takes for the newest run."""
@@ -34,204 +49,6 @@ LATEST = "latest"
 _MOST_DIGITS = 3
 # The years 1970 to 9998, in milliseconds.
 _FIRST, _LAST = 0, 253_370_764_799_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Component:
-    """One component in a run.
-
-    Attributes:
-        id: Its id in the pipeline.
-        type: Its class path.
-        execution: Id of the execution.
-        state: MLMD's name of its state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...
-        started: ISO 8601, UTC.
-        seconds: From start to the last change; None while it runs, or if the clock was set back.
-        error: Why it failed, in one line, if the store or a stopped drift report says so.
-        process: For an unfinished component: `alive` if its process exists, `ended` if it does not,
-            so that the component will never finish; None if unknown, as on another machine or for a
-            component that does not record its process.
-    """
-
-    id: str
-    type: str
-    execution: int
-    state: str
-    started: str
-    seconds: float | None
-    error: str | None
-    process: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Examples:
-    """The data of a run: the output of its first ExampleGen, or the data it trained on.
-
-    Attributes:
-        id: Id of the artifact.
-        uri: Its URI.
-        span: TFX's number of the span.
-        version: TFX's number of the version within the span.
-        rows: Number of rows by split; None if neither properties nor statistics have it.
-        content_fingerprint: Fingerprint of the input's content; for a plain ExampleGen its
-            `input_fingerprint`, which also depends on the files' times.
-        schema_fingerprint: Fingerprint of the columns and their types.
-        anomalies: Number of features with an anomaly; None if they were not checked, or the files
-            are gone.
-        span_date: The span's date, if it was found by a date.
-    """
-
-    id: int
-    uri: str
-    span: int | None
-    version: int | None
-    rows: Mapping[str, int] | None
-    content_fingerprint: str | None
-    schema_fingerprint: str | None
-    anomalies: int | None
-    span_date: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Drift:
-    """The findings of a drift report, including one that stopped the run.
-
-    Attributes:
-        id: Id of the report; None for one that stopped the run, which is not in the store.
-        uri: Folder of the report.
-        report: Path of the page; None if it is gone.
-        verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
-        blessed: Whether the verdict is not `DRIFT`.
-        baseline_id: Id of the baseline Examples, if they are another artifact.
-        baseline_span: Their span.
-        features: Number of features compared.
-        features_drifted: Number of features that drifted.
-        share_drifted: The same as a share.
-        reasons: Reasons in words; empty if OK, or if the file is gone.
-        scores: Scores of all features, or of the worst ones if the file is gone; the worst first.
-        baseline_span_date: The date of their span, if it was found by a date.
-        lost_baseline: Folder of a baseline whose files were gone, so that nothing was compared.
-        features_warned: How many features warn; None in what earlier releases recorded.
-        reason_kinds: What each of the reasons is about; empty in reports of earlier releases. See
-            `tfx_wine_ext.drift.compare.DriftResult`.
-    """
-
-    id: int | None
-    uri: str
-    report: str | None
-    verdict: str | None
-    blessed: bool | None
-    baseline_id: int | None
-    baseline_span: int | None
-    features: int | None
-    features_drifted: int | None
-    share_drifted: float | None
-    reasons: tuple[str, ...]
-    scores: tuple[Score, ...]
-    baseline_span_date: str | None = None
-    lost_baseline: str | None = None
-    features_warned: int | None = None
-    reason_kinds: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Model:
-    """The model of a run: the one evaluated or pushed if there are several, else the last one.
-
-    Attributes:
-        id: Its id in the store.
-        uri: Its URI.
-        kind: The code that trained it: the run_fn, module path or module file.
-        warm: Whether it continued from another model; None: not trained by WarmStartTrainer.
-        reason: Why, as a sentence.
-        base_model_id: Id of the base model.
-        generation: Number of successive warm starts.
-        steps: Steps of this training.
-        total_steps: All steps since the last cold start.
-        hyperparameters: Values of the HyperParameters artifact, or else the `custom_config`.
-        logs: Folder of the ModelRun for TensorBoard; None if it is gone.
-    """
-
-    id: int
-    uri: str
-    kind: str | None
-    warm: bool | None
-    reason: str | None
-    base_model_id: int | None
-    generation: int | None
-    steps: int | None
-    total_steps: int | None
-    hyperparameters: Mapping[str, Any] | None
-    logs: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class ArtifactRef:
-    """An artifact of a run.
-
-    Attributes:
-        id: Its id in the store.
-        uri: Its URI in the store.
-        path: Its local path, if it exists.
-    """
-
-    id: int
-    uri: str
-    path: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One run of a pipeline; docs/lineage.md says where each part is read.
-
-    Attributes:
-        run: Its id.
-        number: Its number among the pipeline's runs; the oldest is 1.
-        pipeline: Name of the pipeline.
-        started: ISO 8601, UTC.
-        finished: The last change; None while it runs.
-        state: `COMPLETE`, `FAILED`, `RUNNING`, `CANCELED`, or `CACHED` if every result was cached.
-        components: In the order of their executions.
-        examples: Its data.
-        statistics: Its ExampleStatistics.
-        drift: The findings of its drift report.
-        model: The model that it trained.
-        metrics: Metrics of the model by name, over the whole evaluation data.
-        baseline_metrics: Metrics of the model that it was compared with, on the same data.
-        baseline_model_id: Id of that model; None without one.
-        evaluation: Its ModelEvaluation.
-        blessed: Whether the Evaluator accepted the model; None: it was not evaluated for blessing.
-        pushed: Where the model was pushed.
-        parameters: Execution properties that are settings, by component.
-        process: For a `RUNNING` run, the process state of its unfinished components.
-        unread: Files that could not be read: their content is missing above.
-    """
-
-    run: str
-    number: int
-    pipeline: str
-    started: str
-    finished: str | None
-    state: str
-    components: tuple[Component, ...]
-    examples: Examples | None
-    statistics: ArtifactRef | None
-    drift: Drift | None
-    model: Model | None
-    metrics: Mapping[str, MetricValue]
-    baseline_metrics: Mapping[str, MetricValue]
-    baseline_model_id: int | None
-    evaluation: ArtifactRef | None
-    blessed: bool | None
-    pushed: str | None
-    parameters: Mapping[str, Mapping[str, Any]]
-    process: str | None = None
-    unread: tuple[Unread, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The run as a JSON object, without NaN and infinities; every key is always there."""
-        found: dict[str, Any] = readings.jsonable(self)
-        return found
 
 
 def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
@@ -277,19 +94,6 @@ def files_of(snapshot: Snapshot) -> SoftFiles:
         snapshot: Of the store.
     """
     return SoftFiles(snapshot.folder, (each.uri for each in snapshot.artifacts.values()))
-
-
-def metrics_are_unknown(run: Run) -> bool:
-    """Tells whether a run was evaluated, but its metrics could not be read.
-
-    Args:
-        run: The run.
-    """
-    return (
-        run.evaluation is not None
-        and not run.metrics
-        and any(each.path.startswith(run.evaluation.uri) for each in run.unread)
-    )
 
 
 def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
@@ -553,7 +357,7 @@ class _Reader:
         return len(names) if looked else None
 
     def _drift(self) -> tuple[Mapping[int, str], Drift | None]:
-        """Why executions were stopped, by id, and the report that counts."""
+        """Reasons why executions were stopped, by id, and the report that counts."""
         reports = [
             (execution, readings.drift_of(artifact, self._files))
             for artifact, execution in self._made["ExampleDriftReport"]
@@ -562,10 +366,10 @@ class _Reader:
         for execution in self._executions:
             if readings.is_drift_report(execution) and readings.may_have_stopped(execution):
                 folders = self._stopped_folders(execution)
-                found = readings.stopped_drift(folders, self._files)
-                if found is not None:
-                    reports.append((execution, found))
-                    stopped[execution.id] = found.pop("why")
+                report = readings.stopped_drift(folders, self._files)
+                if report is not None:
+                    reports.append((execution, report))
+                    stopped[execution.id] = "; ".join(report.reasons)
                 elif folders and readings.error_of(execution) is None:
                     # Where not even the folder of all nodes is there, nobody can say.
                     self._files.note_if_missing(readings.node_folder(folders[0]))
@@ -573,10 +377,10 @@ class _Reader:
         reports.sort(key=lambda report: bool(report[0].properties.get("skew")))
         if not reports:
             return stopped, None
-        execution, found = reports[0]
-        # What was found gone was not compared with, although it is an input.
-        compared = found["lost_baseline"] is None
-        return stopped, Drift(baseline_id=self._baseline(execution) if compared else None, **found)
+        execution, drift = reports[0]
+        if drift.lost_baseline is None:  # Else it is an input, but nothing was compared with it.
+            drift = dataclasses.replace(drift, baseline_id=self._baseline(execution))
+        return stopped, drift
 
     def _stopped_folders(self, execution: Execution) -> list[str]:
         """Folders in which a report that stopped the run may be: beside the node's outputs."""

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext import documents
-from tfx_wine_ext.drift.ranking import (
-    WORST_FIRST,
-    beyond_chance,
-    deciding_metric,
-    nearness,
-    severity,
-)
+from tfx_wine_ext.documents import finite
+from tfx_wine_ext.drift.ranking import WORST_FIRST, beyond_chance, deciding_metric, severity
 from tfx_wine_ext.files.tolerant import SoftFiles
+from tfx_wine_ext.lineage.records import Score
 from tfx_wine_ext.types import drift_report as keys
 
 STATISTICS_FILE = "FeatureStats.pb"
@@ -58,58 +52,6 @@ _REPORT = documents.record(
     },
     {"reason_kinds": documents.list_of(_TEXT)},
 )
-
-
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """The change of one feature between two sets of data.
-
-    Attributes:
-        feature: Its name.
-        verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
-        metric: The deciding metric; None if there is none, as for a missing column.
-        score: Its value; see docs/drift-metrics.md for its unit.
-        threshold: The value at which it means drift, even if the verdict is a warning; for a metric
-            that can only warn, the value at which it warns. None if unknown.
-        direction: `up` or `down`, of the mean; None for categories, or if unknown.
-        before: Mean in the baseline.
-        after: Mean now.
-        time: What times the means are, in microseconds: `date`, `timestamp`, `time` of day or
-            `duration`; None: numbers.
-        by_chance: Whether chance alone makes a score as high in samples of these sizes.
-    """
-
-    feature: str
-    verdict: str
-    metric: str | None = None
-    score: float | None = None
-    threshold: float | None = None
-    direction: str | None = None
-    before: float | None = None
-    after: float | None = None
-    time: str | None = None
-    by_chance: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """The score as a JSON object.
-
-        Example:
-            >>> Score("x", "OK").to_dict()["direction"] is None
-            True
-        """
-        return dict(vars(self))
-
-    @property
-    def nearness(self) -> float | None:
-        """The score divided by its threshold; None if unknown.
-
-        Metrics have different units, and the deciding metric may change from run to run; this ratio
-        is comparable.
-        """
-        if self.score is None or self.threshold is None:
-            return None
-        ratio = nearness(self.score, self.threshold)
-        return ratio if math.isfinite(ratio) else None
 
 
 def scores_of_report(document: Mapping[str, Any]) -> tuple[Score, ...]:
@@ -296,18 +238,3 @@ def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict
         files.note_unreadable(path, error.problem)
         return None
     return document
-
-
-def finite(value: Any) -> float | None:
-    """Returns a finite number, or None for other values.
-
-    Example:
-        >>> finite(1), finite(float("nan")), finite("x")
-        (1.0, None, None)
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # An integer that no float can hold.
-        return None
