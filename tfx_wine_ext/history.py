@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfx_wine_ext.documents import jsonable
+from tfx_wine_ext.documents import jsonable, load
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage import moves
 from tfx_wine_ext.lineage.moves import MIN_PAIRS, main_metric
@@ -88,7 +88,7 @@ def correlations(
     if moved is None:
         steps = [moves.move(before, after) for before, after in zip(runs, runs[1:])]
     else:
-        steps = list(map(Move.from_dict, moved))
+        steps = [load(Move, step, "moved") for step in moved]
     return [vars(found) for found in moves.correlate(runs, metric, steps)]
 
 

@@ -40,7 +40,7 @@ def read(path):
 def test_from_every_folder_it_is_the_same(wine, tmp_path, monkeypatch):
     expected = read("build/metadata.db")
     assert expected[0].metrics["r2"].value == 0.5
-    assert expected[1].components[-1].error == "1 of 1 features drifted"
+    assert expected[1].components[-1].error == "1 of 1 feature drifted"
     assert expected[0].unread == expected[1].unread == ()
     assert expected[0].drift.report == "build/pipeline/DriftReport/report/4/drift_report.html"
     for folder in ("wine/build", ".", "/"):

@@ -269,7 +269,7 @@ def test_a_report_of_an_older_store_is_not_taken_for_that_of_another_failure(
     write_drift(f"{store.root}/DriftReport/stopped/1", document)
     [run] = read(store)
     assert (run.drift and run.drift.verdict) == verdict
-    assert run.components[0].error == ("1 of 1 features drifted" if verdict else error)
+    assert run.components[0].error == ("1 of 1 feature drifted" if verdict else error)
 
 
 def test_files_that_are_gone_leave_what_the_store_knows(tmp_path):

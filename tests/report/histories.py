@@ -444,7 +444,7 @@ def many(runs, features=12):
 def _hostile():
     number = len(HOSTILE_TEXTS)
     text_scores = [
-        score(text, "DRIFT", text or "ks", 0.5, 0.1, "up", text, text) for text in HOSTILE_TEXTS
+        score(text, "DRIFT", text or "ks", 0.5, 0.1, "up", 1.0, 2.0) for text in HOSTILE_TEXTS
     ]
     first, last = copy.deepcopy(RUN_1), copy.deepcopy(RUN_5)
     for i, each in enumerate((first, last)):

@@ -317,9 +317,9 @@ def without(document, key):
         ({**STOPPED, "runs": "abc"}, ValueError, "document: runs: expected a list, found 'abc'"),
         ({**STOPPED, "runs": ["abc"]}, ValueError, r"runs\[0\]: expected an object, found 'abc'"),
         (
-            history([without(RUN_1, "drift")]),
+            history([without(RUN_1, "state")]),
             ValueError,
-            r"document: runs\[0\]: expected the key 'drift', found 'run', 'number'",
+            r"document: runs\[0\]: expected the key 'state', found 'run', 'number'",
         ),
         (
             history([RUN_1, RUN_1]),

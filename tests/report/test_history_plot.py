@@ -6,6 +6,7 @@ import re
 import pytest
 
 from tests.report.histories import run
+from tfx_wine_ext.documents import load
 from tfx_wine_ext.lineage.records import FeatureHistory, MetricValue, Run
 from tfx_wine_ext.report.history_plot import (
     FEW,
@@ -31,11 +32,11 @@ def feature(scores, limits, verdicts, metrics, by_chance=None):
     columns = {"scores": scores, "limits": limits, "verdicts": verdicts, "metrics": metrics}
     if by_chance is not None:
         columns["by_chance"] = by_chance
-    return FeatureHistory.from_dict({"name": "pH", **columns})
+    return load(FeatureHistory, {"name": "pH", **columns}, "document")
 
 
 def started(number, when):
-    return Run.from_dict(run(number, when))
+    return load(Run, run(number, when), "document")
 
 
 def test_a_metric_is_a_line_through_neighbours_and_a_run_without_it_is_a_gap():

@@ -299,6 +299,6 @@ def _features(runs: Sequence[Run], moves: Sequence[Move]) -> tuple[FeatureHistor
         for name in names
     }
     return tuple(
-        FeatureHistory(name, tuple(scores_of.get(name) for scores_of in by_run))
+        FeatureHistory.of(name, (scores_of.get(name) for scores_of in by_run))
         for name in sorted(names, key=lambda name: (*worst[name], name))
     )

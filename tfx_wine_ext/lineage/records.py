@@ -1,43 +1,23 @@
 """What is known of a pipeline's runs: plain records, which a page can show without a store.
 
-Records are made by the other modules of this package, or from the JSON of an earlier release, which
-may lack keys: values that it does not have are None, or the default of their attribute.
+Their attributes are the keys of the JSON documents, which `tfx_wine_ext.documents.load` reads.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import math
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any
 
 from tfx_wine_ext.documents import jsonable
 from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
 from tfx_wine_ext.files.tolerant import Unread
-from tfx_wine_ext.lineage.process import ALIVE
 
 DRIFT_REPORT, STATISTICS = "drift report", "statistics"
 COUNTS = ("example_count", "weighted_example_count")
 """The metrics that count the data on which others were measured."""
-
-_T = TypeVar("_T")
-
-
-def _made(record: type[_T], found: Mapping[str, Any], **parts: Any) -> _T:
-    """Makes a record of a JSON object, some of whose parts have been made already."""
-    values = {
-        field.name: None if field.default is dataclasses.MISSING else field.default
-        for field in dataclasses.fields(record)  # type: ignore[arg-type]
-    }
-    return record(**{**values, **{k: found[k] for k in values.keys() & found.keys()}, **parts})
-
-
-def _all(record: type[_T], found: Any) -> tuple[_T, ...]:
-    return tuple(_made(record, part) for part in found)
-
-
-def _optional(record: type[_T], found: Mapping[str, Any] | None, **parts: Any) -> _T | None:
-    return None if found is None else _made(record, found, **parts)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -264,7 +244,7 @@ class ArtifactRef:
 
     id: int
     uri: str
-    path: str
+    path: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -319,37 +299,6 @@ class Run:
         """The run as a JSON object, without NaN and infinities; every key is always there."""
         document: dict[str, Any] = jsonable(self)
         return document
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Run:
-        """Reads what `to_dict` made, in this release or an earlier one."""
-        drift = document["drift"]
-        if drift is not None:
-            drift = _made(
-                Drift,
-                drift,
-                reasons=tuple(drift["reasons"]),
-                reason_kinds=tuple(drift.get("reason_kinds", ())),
-                scores=_all(Score, drift["scores"]),
-            )
-        metrics, baseline_metrics = (
-            {name: _made(MetricValue, value) for name, value in document[key].items()}
-            for key in ("metrics", "baseline_metrics")
-        )
-        return _made(
-            cls,
-            # Earlier releases did not record whether the process exists.
-            {"process": ALIVE, **document},
-            components=_all(Component, document["components"]),
-            examples=_optional(Examples, document["examples"]),
-            statistics=_optional(ArtifactRef, document.get("statistics")),
-            drift=drift,
-            model=_optional(Model, document["model"]),
-            metrics=metrics,
-            baseline_metrics=baseline_metrics,
-            evaluation=_optional(ArtifactRef, document["evaluation"]),
-            unread=_all(Unread, document.get("unread", ())),
-        )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -441,19 +390,6 @@ class Move:
     unread: tuple[Unread, ...] = ()
     sentences: tuple[str, ...] = ()
 
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> Move:
-        """Reads the JSON object of a move."""
-        return _made(
-            cls,
-            document,
-            features=_all(Score, document["features"]),
-            settings=_all(SettingChange, document["settings"]),
-            metrics=_all(MetricChange, document["metrics"]),
-            unread=_all(Unread, document.get("unread", ())),
-            sentences=tuple(document["sentences"]),
-        )
-
 
 @dataclasses.dataclass(frozen=True)
 class Correlation:
@@ -476,42 +412,45 @@ class Correlation:
 
 @dataclasses.dataclass(frozen=True)
 class FeatureHistory:
-    """One feature over the runs.
+    """One feature over the runs: in each of the columns one entry per run, None without a score.
 
     Attributes:
         name: Its name.
-        scores: Its score in each run; None in a run that did not compare it.
+        scores: `Score.score`.
+        limits: `Score.threshold`.
+        verdicts: `Score.verdict`.
+        metrics: `Score.metric`.
+        by_chance: `Score.by_chance`; empty in documents of earlier releases.
     """
 
-    COLUMNS: ClassVar[Mapping[str, str]] = {
-        "scores": "score",
-        "limits": "threshold",
-        "verdicts": "verdict",
-        "metrics": "metric",
-        "by_chance": "by_chance",
-    }
-
     name: str
-    scores: tuple[Score | None, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """The feature as a JSON object of columns."""
-        columns = {
-            column: [score and getattr(score, key) for score in self.scores]
-            for column, key in self.COLUMNS.items()
-        }
-        return {"name": self.name, **columns}
+    scores: tuple[float | None, ...]
+    limits: tuple[float | None, ...]
+    verdicts: tuple[str | None, ...]
+    metrics: tuple[str | None, ...]
+    by_chance: tuple[bool | None, ...] = ()
 
     @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> FeatureHistory:
-        """Reads what `to_dict` made; earlier releases did not record `by_chance`."""
-        name, verdicts = document["name"], document["verdicts"]
-        known = [(key, document[x]) for x, key in cls.COLUMNS.items() if x in document]
-        scores = (
-            _made(Score, {key: column[run] for key, column in known}, feature=name)
-            for run, _ in enumerate(verdicts)
+    def of(cls, name: str, by_run: Iterable[Score | None]) -> FeatureHistory:
+        """Makes columns of a feature's score in each run."""
+        rows = [
+            (x.score, x.threshold, x.verdict, x.metric, x.by_chance) if x else (None,) * 5
+            for x in by_run
+        ]
+        return cls(name, *zip(*rows))
+
+    @property
+    def by_run(self) -> list[Score | None]:
+        """Its score in each run."""
+        rows = itertools.zip_longest(
+            self.scores, self.limits, self.verdicts, self.metrics, self.by_chance
         )
-        return cls(name, tuple(score if score.verdict is not None else None for score in scores))
+        return [
+            None
+            if verdict is None
+            else Score(self.name, verdict, metric, score, limit, by_chance=bool(by_chance))
+            for score, limit, verdict, metric, by_chance in rows
+        ]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -546,22 +485,8 @@ class History:
 
     def to_dict(self) -> dict[str, Any]:
         """The history as a JSON object, without NaN and infinities."""
-        features = [feature.to_dict() for feature in self.features]
-        document: dict[str, Any] = jsonable({**vars(self), "features": features})
+        document: dict[str, Any] = jsonable(self)
         return document
-
-    @classmethod
-    def from_dict(cls, document: Mapping[str, Any]) -> History:
-        """Reads what `to_dict` made, in this release or an earlier one."""
-        return _made(
-            cls,
-            document,
-            runs=tuple(map(Run.from_dict, document["runs"])),
-            moved=tuple(map(Move.from_dict, document["moved"])),
-            features=tuple(map(FeatureHistory.from_dict, document["features"])),
-            correlations=_all(Correlation, document["correlations"]),
-            unread=_all(Unread, document.get("unread", ())),
-        )
 
 
 def interval_of_change(

@@ -9,14 +9,13 @@ import math
 import re
 import urllib.parse
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfx_wine_ext import documents
 from tfx_wine_ext.lineage.records import (
     COUNTS,
     DRIFT_REPORT,
     Drift,
-    FeatureHistory,
     History,
     MetricChange,
     Move,
@@ -24,7 +23,6 @@ from tfx_wine_ext.lineage.records import (
     Score,
 )
 from tfx_wine_ext.report import history_plot as plot
-from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.page import FEATURE_LIMIT, NAME_LIMIT, SENTENCE_LIMIT, render
 from tfx_wine_ext.report.words import history as explain
 from tfx_wine_ext.report.words.drift import label_of, metric_number
@@ -32,9 +30,6 @@ from tfx_wine_ext.report.words.glossary import Term, metric_label, terms
 from tfx_wine_ext.report.words.quantity import Quantity
 from tfx_wine_ext.report.words.text import count, labels, moment, number, pair, span_text, visible
 from tfx_wine_ext.report.words.unread import unread_sentences
-
-if TYPE_CHECKING:
-    from typing_extensions import TypeGuard
 
 # Number of runs with details, which take about 12 kB each. The plot and strips show all runs.
 DETAILED_RUNS = 50
@@ -45,8 +40,6 @@ _METRICS = 12
 _ERROR_LIMIT = 4000
 # All runs are on one sheet, which has room for this many labels.
 _TICKS_ON_PAPER = 10
-# Most characters of a feature's value, such as its most frequent category.
-_VALUE_LIMIT = 30
 # Most characters of a feature's name beside its strip, on one line.
 _STRIP_LIMIT = 18
 # Most parts of one setting that are described.
@@ -87,7 +80,6 @@ class ScoreRow:
     limit: str
     before: str
     after: str
-    in_words: bool
     direction: str | None
 
 
@@ -285,26 +277,26 @@ def _read(document: Mapping[str, Any]) -> History:
     """Checks a document and makes records of it."""
     if not isinstance(document, Mapping):
         raise TypeError(f"document must be a mapping, found {type(document).__name__}")
-    documents.checked(document, shapes.HISTORY, "document")
-    runs = document["runs"]
-    numbers = [run["number"] for run in runs]
-    if len(set(numbers)) < len(numbers):
+    history = documents.load(History, document, "document")
+    numbers = [run.number for run in history.runs]
+    runs = len(numbers)
+    if len(set(numbers)) < runs:
         raise ValueError(
             f"document['runs'] must have different whole numbers, found {numbers[:20]}"
         )
-    if len(document["moved"]) != max(0, len(runs) - 1):
+    if len(history.moved) != max(0, runs - 1):
         raise ValueError(
-            f"document['moved'] must have one entry for each pair of neighbours of {len(runs)} "
-            f"runs, found {len(document['moved'])}: make the document anew"
+            f"document['moved'] must have one entry for each pair of neighbours of {runs} "
+            f"runs, found {len(history.moved)}: make the document anew"
         )
-    for i, feature in enumerate(document["features"]):
-        for key in FeatureHistory.COLUMNS:
-            if len(feature.get(key, runs)) != len(runs):
+    for i, feature in enumerate(history.features):
+        for key, column in vars(feature).items():
+            if key != "name" and len(column) != runs and (column or key != "by_chance"):
                 raise ValueError(
-                    f"document['features'][{i}][{key!r}] must have one entry for each of "
-                    f"{len(runs)} runs, found {len(feature[key])}: make the document anew"
+                    f"document['features'][{i}][{key!r}] must have one entry for each of {runs} "
+                    f"runs, found {len(column)}: make the document anew"
                 )
-    return History.from_dict(document)
+    return history
 
 
 def _metric_names(history: History) -> list[str]:
@@ -394,10 +386,10 @@ def _error(error: str) -> str:
 def _score(score: Score) -> ScoreRow:
     metric = score.metric
     before, after = "—", "—"
-    if _is_number(score.before) and _is_number(score.after):
+    if score.before is not None and score.after is not None:
         before, after = Quantity(score.time).pair(score.before, score.after)
     elif score.before is not None or score.after is not None:
-        before, after = (_shown(mean, _VALUE_LIMIT) for mean in (score.before, score.after))
+        before, after = number(score.before), number(score.after)
     return ScoreRow(
         score.feature,
         score.verdict,
@@ -407,7 +399,6 @@ def _score(score: Score) -> ScoreRow:
         "—" if metric is None else metric_number(metric, score.threshold),
         before,
         after,
-        isinstance(score.before, str) or isinstance(score.after, str),
         None if score.by_chance else score.direction,
     )
 
@@ -481,12 +472,8 @@ def _change(metric: MetricChange, data_changed: bool) -> ChangeRow:
     )
 
 
-def _is_number(value: Any) -> TypeGuard[float]:
-    return isinstance(value, (int, float)) and not isinstance(value, bool)
-
-
-def _shown(value: Any, limit: int = SENTENCE_LIMIT) -> str:
-    """A setting or statistic as text."""
+def _shown(value: Any) -> str:
+    """A setting as text."""
     if value is None:
         return "—"
     if documents.number(value) is None:
@@ -494,7 +481,7 @@ def _shown(value: Any, limit: int = SENTENCE_LIMIT) -> str:
     if isinstance(value, int):  # It has more digits than a float can have.
         return documents.described(value)
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return visible(text, limit)
+    return visible(text, SENTENCE_LIMIT)
 
 
 def _link(path: str | None) -> str | None:

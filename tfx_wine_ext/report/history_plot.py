@@ -258,14 +258,16 @@ def strip(feature: FeatureHistory) -> Strip:
         feature: Its scores in each run.
 
     Example:
-        >>> plot = strip(FeatureHistory("pH", (None, Score("pH", "DRIFT", "ks", 0.6, 0.3))))
+        >>> score = Score("pH", "DRIFT", "ks", 0.6, 0.3)
+        >>> plot = strip(FeatureHistory.of("pH", (None, score)))
         >>> plot.fills, plot.none, plot.cells
         ((('drift1', 'M1 0h1v1h-1z'),), 'M0 0h1', '|D;Kolmogorov-Smirnov;0.6;0.3')
     """
-    runs = len(feature.scores)
+    by_run = feature.by_run
+    runs = len(by_run)
     fills: dict[str, list[str]] = {}
     beyond, none, points, texts = [], [], [], []
-    for i, score in enumerate(feature.scores):
+    for i, score in enumerate(by_run):
         if score is None:
             none.append(f"M{i} 0h1")
             continue
@@ -290,7 +292,7 @@ def strip(feature: FeatureHistory) -> Strip:
         "".join(none) or None,
         tuple(points),
         tuple(texts),
-        "|".join(map(_cell, feature.scores)),
+        "|".join(map(_cell, by_run)),
     )
 
 

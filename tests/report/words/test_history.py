@@ -22,6 +22,7 @@ from tests.report.histories import (
     history,
     run,
 )
+from tfx_wine_ext.documents import load
 from tfx_wine_ext.lineage.records import History, MetricValue, Run, Score
 from tfx_wine_ext.report.words.history import (
     OUTCOMES,
@@ -41,9 +42,13 @@ OF_A_CONDITION = run(
 )
 
 
+def loaded(document):
+    return load(Run, document, "document")
+
+
 def made(report):
     """The record of a drift report in a document."""
-    return Run.from_dict(run(1, drift=report)).drift
+    return loaded(run(1, drift=report)).drift
 
 
 def said(text):
@@ -90,7 +95,9 @@ def said(text):
             "alcohol most.",
         ),
         (
-            history([run(1, state="RUNNING", components=[component("Trainer", 1)])]),
+            history(
+                [run(1, state="RUNNING", process="alive", components=[component("Trainer", 1)])]
+            ),
             "Run 1 is running: 1 component done so far.",
         ),
         (
@@ -121,7 +128,7 @@ def said(text):
     ],
 )
 def test_the_headline_says_what_became_of_the_latest_run(document, sentence):
-    assert said(headline(History.from_dict(document))) == sentence
+    assert said(headline(load(History, document, "document"))) == sentence
 
 
 @pytest.mark.parametrize(
@@ -142,14 +149,16 @@ def test_the_headline_says_what_became_of_the_latest_run(document, sentence):
     ],
 )
 def test_each_run_has_one_ending(of, ending):
-    assert outcome(Run.from_dict(of)) == ending
+    assert outcome(loaded(of)) == ending
     assert ending in OUTCOMES
 
 
 def test_a_pipeline_that_never_trains_is_not_stopped_by_drift():
-    assert outcome(Run.from_dict(OF_A_CONDITION), trains=False) == "done"
+    assert outcome(loaded(OF_A_CONDITION), trains=False) == "done"
     document = history([OF_A_CONDITION])
-    assert headline(History.from_dict(document)) == "Run 5 is complete; it trained no model."
+    assert (
+        headline(load(History, document, "document")) == "Run 5 is complete; it trained no model."
+    )
 
 
 @pytest.mark.parametrize(
@@ -217,7 +226,7 @@ def test_a_change_that_the_intervals_explain_is_not_judged(old, new, beyond):
 
 
 def test_a_metric_is_compared_with_the_last_run_that_has_it():
-    runs = list(map(Run.from_dict, STOPPED["runs"]))
+    runs = list(map(loaded, STOPPED["runs"]))
     assert metric_change([runs[0], runs[4], runs[2]], 2, R2) == (
         "R² 0.41, up 0.06 (within the error) from run 1"
     )
@@ -235,4 +244,4 @@ def test_a_metric_is_compared_with_the_last_run_that_has_it():
     ],
 )
 def test_the_model_in_production_is_that_of_the_last_push(runs, index):
-    assert in_production(list(map(Run.from_dict, runs))) == index
+    assert in_production(list(map(loaded, runs))) == index

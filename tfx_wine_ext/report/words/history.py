@@ -248,9 +248,6 @@ def worst_first(scores: Iterable[Score]) -> list[Score]:
 
 def _movement(score: Score, label: str) -> str:
     said, before, after = isolated(label), score.before, score.after
-    # Earlier releases recorded categories, too.
-    if isinstance(before, str) or isinstance(after, str):
-        before = after = None
     if score.direction in ("up", "down") and before is not None and after is not None:
         was, now = Quantity(score.time).pair(before, after)
         said += f" went {score.direction}, on average from {was} to {now}"
