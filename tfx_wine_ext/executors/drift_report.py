@@ -50,7 +50,7 @@ from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.drift_page import render_drift_page
 from tfx_wine_ext.sources.examples import ExampleTable
 from tfx_wine_ext.sources.layout import is_hidden
-from tfx_wine_ext.sources.parquet_table import ParquetTable
+from tfx_wine_ext.sources.parquet import ParquetTable
 from tfx_wine_ext.sources.shard_files import LostRowsError, check_shards
 from tfx_wine_ext.sources.source import TableFileError, TableSource
 from tfx_wine_ext.types import drift_report as keys
