@@ -21,9 +21,9 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, Optional, TypeVar, Union
 
-_T = TypeVar("_T")
-
 from tfx_wine_ext.errors import Front, TfxWineExtError
+
+_T = TypeVar("_T")
 
 # Enough for the drift report of more than ten thousand features.
 MAX_BYTES = 128 * 2**20

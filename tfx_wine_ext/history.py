@@ -37,13 +37,7 @@ __all__ = [  # With what could be imported from `lineage.moved`.
 
 
 def move(before: Run, after: Run, files: SoftFiles | None = None) -> Move:
-    """Returns the changes from one run to another, with sentences.
-
-    Args:
-        before: The earlier run.
-        after: The later one.
-        files: How to read statistics. Default: directly.
-    """
+    """Does the same as `what_moved`, and returns a record."""
     return _worded(before, after, moves.move(before, after, files))
 
 
@@ -74,16 +68,12 @@ def correlations(
     metric: str | None = None,
     moved: Sequence[Mapping[str, Any]] | None = None,
 ) -> list[dict[str, Any]]:
-    """Correlates, over neighbouring runs, how far a feature moved with how a metric changed.
+    """Returns the JSON objects of `tfx_wine_ext.lineage.moves.correlate`.
 
     Args:
         runs: Runs, oldest first.
         metric: Name of the metric. Default: `main_metric`.
         moved: `what_moved` of each neighbouring pair, if already computed.
-
-    Returns:
-        One object for each feature: ``feature``, ``metric``, ``rho`` (-1 to 1), ``n`` (pairs) and
-        ``p_value``, the strongest first, see `tfx_wine_ext.lineage.moves.correlate`.
     """
     if moved is None:
         steps = [moves.move(before, after) for before, after in zip(runs, runs[1:])]
@@ -95,22 +85,7 @@ def correlations(
 def history(
     runs: Sequence[Run], pipeline: str, store_name: str, metric: str | None = None
 ) -> History:
-    """Combines runs, the changes between them, and each feature's scores.
-
-    Args:
-        runs: Runs, oldest first; runs of other pipelines are omitted.
-        pipeline: Name of the pipeline.
-        store_name: Name of the store without a password, from `store_name`.
-        metric: The metric that is correlated with the features' drift. Default: the one by which
-            models are judged, see `main_metric`.
-
-    Raises:
-        ValueError: No run has this metric.
-
-    Example:
-        >>> history([], "wine", "metadata.db").correlation_note
-        'No metric was measured.'
-    """
+    """Does the same as `history_document`, and returns a record."""
     facts = moves.history(runs, pipeline, store_name, metric)
     moved = tuple(map(_worded, facts.runs, facts.runs[1:], facts.moved))
     note = correlation_note(facts, MIN_PAIRS)
@@ -120,7 +95,7 @@ def history(
 def history_document(
     runs: Sequence[Run], pipeline: str, store_name: str, metric: str | None = None
 ) -> dict[str, Any]:
-    """Returns `history` as a JSON object without NaN and infinities.
+    """Combines runs, the changes between them, and each feature's scores in one JSON object.
 
     Args:
         runs: Runs, oldest first; runs of other pipelines are omitted.
@@ -130,13 +105,13 @@ def history_document(
             models are judged, see `main_metric`.
 
     Returns:
-        The object, described in docs/lineage.md.
+        A JSON object without NaN and infinities, described in docs/lineage.md.
 
     Raises:
         ValueError: No run has this metric.
 
     Example:
-        >>> history_document([], "wine", "metadata.db")["runs"]
-        []
+        >>> history_document([], "wine", "metadata.db")["correlation_note"]
+        'No metric was measured.'
     """
     return history(runs, pipeline, store_name, metric).to_dict()

@@ -20,7 +20,7 @@ from tfx_wine_ext.cli.store_options import (
 from tfx_wine_ext.cli.terminal import print_line, print_table
 
 if TYPE_CHECKING:
-    from tfx_wine_ext.lineage.records import MetricChange, Move, Run
+    from tfx_wine_ext.lineage.records import Move, Run
 
 _EPILOG = f"""
 Without RUN, the latest run is compared with its predecessor; with one RUN, that
@@ -102,6 +102,7 @@ def _print(moved: Move) -> None:
         print_unread,
         setting,
     )
+    from tfx_wine_ext.report.words.history import values_text
 
     print_unread(moved.unread)
     print_line(
@@ -121,11 +122,14 @@ def _print(moved: Move) -> None:
             [
                 (
                     metric.name,
-                    *_values(metric),
+                    before,
+                    "" if metric.baseline is None else baseline,
+                    now,
                     "" if metric.change is None else f"{metric.change:+.3g}",
                     interval(metric),
                 )
                 for metric in moved.metrics
+                for before, baseline, now, _ in [values_text(metric)]
             ],
             right=("before", "that model, new data", "now", "change"),
         )
@@ -141,13 +145,3 @@ def _print(moved: Move) -> None:
     for how, components in moved.components.items():
         if components:
             print_section(f"Components {how}", [("", ", ".join(components))])
-
-
-def _values(metric: MetricChange) -> tuple[str, str, str]:
-    """Returns a metric before, for the earlier model on the later data, and after."""
-    from tfx_wine_ext.report.words.text import number, pair
-
-    was, now = number(metric.before), number(metric.after)
-    if metric.before is not None and metric.after is not None:
-        was, now = pair(metric.before, metric.after)
-    return was, "" if metric.baseline is None else number(metric.baseline), now

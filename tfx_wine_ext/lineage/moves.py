@@ -49,16 +49,7 @@ _T = TypeVar("_T")
 
 
 def move(before: Run, after: Run, files: SoftFiles | None = None) -> Move:
-    """Returns the changes from one run to another, without sentences.
-
-    Features are compared by the later run's drift report if its baseline is the earlier run's data,
-    else by the statistics of both; they are not compared if the data are the same.
-
-    Args:
-        before: The earlier run.
-        after: The later one.
-        files: How to read statistics. Default: directly.
-    """
+    """Does the same as `tfx_wine_ext.history.move`, without sentences."""
     files = files or SoftFiles()
     same = same_data(before, after)
     source, scores = _scores(before, after, same, files)
@@ -142,23 +133,11 @@ def _metrics(before: Run, after: Run) -> tuple[MetricChange, ...]:
     for name in dict.fromkeys([*after.metrics, *before.metrics]):
         old, new = before.metrics.get(name, unknown), after.metrics.get(name, unknown)
         baseline = baselines.get(name, unknown)
-        change, lower, upper = map(finite, difference(old, new))
-        by_data = by_model = None
+        interval, by_data, by_model = difference(old, new), None, None
         if name in before.metrics and name in after.metrics:
             by_data, by_model = difference(old, baseline)[0], difference(baseline, new)[0]
-        changes.append(
-            MetricChange(
-                name,
-                old.value,
-                new.value,
-                change,
-                lower,
-                upper,
-                baseline.value,
-                finite(by_data),
-                finite(by_model),
-            )
-        )
+        numbers = map(finite, (*interval, baseline.value, by_data, by_model))
+        changes.append(MetricChange(name, old.value, new.value, *numbers))
     return tuple(changes)
 
 
@@ -243,13 +222,7 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> tuple[float | None, float
 def history(
     runs: Sequence[Run], pipeline: str, store_name: str, metric: str | None = None
 ) -> History:
-    """Combines runs, the changes between them, and each feature's scores, without words.
-
-    Args:
-        runs: Runs, oldest first; runs of other pipelines are omitted.
-        pipeline: Name of the pipeline.
-        store_name: Name of the store without a password.
-        metric: The metric that is correlated with the features' drift. Default: `main_metric`.
+    """Does the same as `tfx_wine_ext.history.history`, without words.
 
     Raises:
         ValueError: No run has this metric.

@@ -320,12 +320,12 @@ class MetricChange:
     name: str
     before: float | None
     after: float | None
-    change: float | None
-    lower: float | None
-    upper: float | None
-    baseline: float | None
-    by_data: float | None
-    by_model: float | None
+    change: float | None = None
+    lower: float | None = None
+    upper: float | None = None
+    baseline: float | None = None
+    by_data: float | None = None
+    by_model: float | None = None
 
     @property
     def is_certain(self) -> bool:
@@ -335,14 +335,7 @@ class MetricChange:
 
 @dataclasses.dataclass(frozen=True)
 class SettingChange:
-    """A parameter of a component that differs between two runs.
-
-    Attributes:
-        component: Id of the component.
-        parameter: Name of the parameter.
-        before: Its value in the earlier run.
-        after: Its value in the later run.
-    """
+    """A parameter of a component, by its id, that differs between two runs."""
 
     component: str
     parameter: str
@@ -352,24 +345,12 @@ class SettingChange:
 
 @dataclasses.dataclass(frozen=True)
 class Move:
-    """What changed from one run to another; docs/lineage.md describes each part.
+    """What changed from one run to another: `what_moved` in docs/lineage.md describes each key.
 
     Attributes:
-        before: Id of the earlier run.
-        after: Id of the later one.
-        before_number: Number of the earlier run.
-        after_number: Number of the later one.
         source: `DRIFT_REPORT` or `STATISTICS`, from which `features` are; None without features.
-        features: The scores of the features, the worst first.
-        rows: Rows by split, by side: ``before`` and ``after``.
-        data_changed: None if unknown.
-        schema_changed: None if unknown.
-        settings: Parameters that differ.
+        rows: Rows by split, by side: ``before`` and ``after``; likewise `blessed` and `pushed`.
         components: Ids of the components that were ``added`` and ``removed``.
-        metrics: The metrics of either run.
-        blessed: By side.
-        pushed: By side.
-        unread: Files of statistics that could not be read.
         sentences: The same for people, if a front has added them.
     """
 
@@ -455,15 +436,9 @@ class FeatureHistory:
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """The runs of a pipeline and what changed between them; docs/lineage.md describes each part.
+    """The runs of a pipeline, oldest first: docs/lineage.md describes each key.
 
     Attributes:
-        pipeline: Name of the pipeline.
-        store: Name of the store, without a password.
-        created: ISO 8601, UTC.
-        library: The name and version of this library.
-        metric: The metric by which models are judged.
-        runs: Oldest first.
         moved: What changed between neighbouring runs.
         features: The worst first.
         correlations: The strongest first.

@@ -27,8 +27,7 @@ from tfx_wine_ext.report.page import FEATURE_LIMIT, NAME_LIMIT, SENTENCE_LIMIT, 
 from tfx_wine_ext.report.words import history as explain
 from tfx_wine_ext.report.words.drift import label_of, metric_number
 from tfx_wine_ext.report.words.glossary import Term, metric_label, terms
-from tfx_wine_ext.report.words.quantity import Quantity
-from tfx_wine_ext.report.words.text import count, labels, moment, number, pair, span_text, visible
+from tfx_wine_ext.report.words.text import count, labels, moment, number, span_text, visible
 from tfx_wine_ext.report.words.unread import unread_sentences
 
 # Number of runs with details, which take about 12 kB each. The plot and strips show all runs.
@@ -66,34 +65,6 @@ class FeatureRow:
     name: str
     label: str
     strip: plot.Strip
-
-
-@dataclasses.dataclass(frozen=True)
-class ScoreRow:
-    """The result for one feature in one run."""
-
-    name: str
-    verdict: str
-    metric_name: str | None
-    metric: str
-    value: str
-    limit: str
-    before: str
-    after: str
-    direction: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class ChangeRow:
-    """One metric before and after, and for the previous model on the new data."""
-
-    name: str
-    label: str
-    before: str
-    between: str
-    after: str
-    change: str
-    interval: str
 
 
 @dataclasses.dataclass(frozen=True)
@@ -169,9 +140,9 @@ class Details:
     """
 
     reasons: tuple[str, ...]
-    scores: tuple[ScoreRow, ...]
-    compared: tuple[ScoreRow, ...]
-    changes: tuple[ChangeRow, ...]
+    scores: tuple[Score, ...]
+    compared: tuple[Score, ...]
+    changes: tuple[MetricChange, ...]
     settings: tuple[SettingRow, ...]
     errors: tuple[tuple[str, str], ...]
     longest: float
@@ -253,6 +224,11 @@ def render_history_page(document: Mapping[str, Any] | History) -> str:
         present=[key for key in explain.OUTCOMES if key in outcomes],
         FIRST_FEATURES=FIRST_FEATURES,
         metric_label=metric_label,
+        label_of=label_of,
+        metric_number=metric_number,
+        means_text=explain.means_text,
+        values_text=explain.values_text,
+        moved_words=explain.moved_words,
         terms=_terms(views, names),
         shown=_shown,
     )  # fmt: skip
@@ -262,7 +238,7 @@ def _terms(views: Sequence[RunView], measured: Sequence[str]) -> dict[str, Term]
     """The glossary of the metrics on the page: those of drift and of evaluations."""
     details = [view.details for view in views if view.details is not None]
     scores = [score for detail in details for score in (*detail.scores, *detail.compared)]
-    return terms(drift=[score.metric_name for score in scores], evaluation=measured)
+    return terms(drift=[score.metric for score in scores], evaluation=measured)
 
 
 def _feature_names(history: History) -> Iterator[str]:
@@ -361,8 +337,8 @@ def _details(run: Run, moved: Move | None) -> Details:
         scores, compared = compared or scores, []
     return Details(
         reasons=_other_reasons(run.drift),
-        scores=tuple(map(_score, scores)),
-        compared=tuple(map(_score, compared)),
+        scores=tuple(scores),
+        compared=tuple(compared),
         changes=_changes(run, moved),
         settings=tuple(_settings(moved)) if moved else (),
         errors=tuple(
@@ -381,26 +357,6 @@ def _error(error: str) -> str:
     lines = [line.expandtabs(4).rstrip() for line in error[:_ERROR_LIMIT].splitlines()]
     shown = [" " * (len(line) - len(line.lstrip(" "))) + visible(line.strip()) for line in lines]
     return "\n".join(shown) + ("…" if len(error) > _ERROR_LIMIT else "")
-
-
-def _score(score: Score) -> ScoreRow:
-    metric = score.metric
-    before, after = "—", "—"
-    if score.before is not None and score.after is not None:
-        before, after = Quantity(score.time).pair(score.before, score.after)
-    elif score.before is not None or score.after is not None:
-        before, after = number(score.before), number(score.after)
-    return ScoreRow(
-        score.feature,
-        score.verdict,
-        metric,
-        "—" if metric is None else label_of(metric),
-        "—" if metric is None else metric_number(metric, score.score),
-        "—" if metric is None else metric_number(metric, score.threshold),
-        before,
-        after,
-        None if score.by_chance else score.direction,
-    )
 
 
 def _settings(moved: Move) -> Iterator[SettingRow]:
@@ -443,33 +399,12 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def _changes(run: Run, moved: Move | None) -> tuple[ChangeRow, ...]:
+def _changes(run: Run, moved: Move | None) -> tuple[MetricChange, ...]:
     if not run.metrics:
         return ()
     if moved is not None and moved.metrics:
-        return tuple(_change(metric, bool(moved.data_changed)) for metric in moved.metrics)
-    return tuple(
-        ChangeRow(name, metric_label(name), "—", "—", number(metric.value), "—", "—")
-        for name, metric in run.metrics.items()
-    )
-
-
-def _change(metric: MetricChange, data_changed: bool) -> ChangeRow:
-    texts = number(metric.before), number(metric.after)
-    if metric.before is not None and metric.after is not None:
-        texts = pair(metric.before, metric.after)
-    interval = "—"
-    if metric.lower is not None and metric.upper is not None:
-        interval = f"{number(metric.lower)} to {number(metric.upper)}"
-    return ChangeRow(
-        metric.name,
-        metric_label(metric.name),
-        texts[0],
-        number(metric.baseline),
-        texts[1],
-        explain.moved_words(metric, data_changed),
-        interval,
-    )
+        return moved.metrics
+    return tuple(MetricChange(name, None, x.value) for name, x in run.metrics.items())
 
 
 def _shown(value: Any) -> str:

@@ -117,16 +117,15 @@ def change_words(
     return f"{'up' if after > before else 'down'} {number(abs(after - before), 2)}{judged}"
 
 
-def moved_words(metric: MetricChange, data_changed: bool) -> str:
+def moved_words(metric: MetricChange, data_changed: bool | None) -> str:
     """How a metric changed between two runs, and the parts of the data and of the model in that.
 
     Args:
         metric: The change of the metric, which both runs have.
-        data_changed: Whether the two runs have different data.
+        data_changed: Whether the two runs have different data; None if unknown.
 
     Example:
-        >>> change = MetricChange(
-        ...     "squared_pearson_correlation", 0.417, 0.332, -0.085, None, None, 0.276, None, None)
+        >>> change = MetricChange("squared_pearson_correlation", 0.417, 0.332, baseline=0.276)
         >>> moved_words(change, True)
         'by the data down 0.14, by the model up 0.056 (better)'
     """
@@ -137,6 +136,33 @@ def moved_words(metric: MetricChange, data_changed: bool) -> str:
         by_data = change_words(name, before, baseline, same_data=False)
         return f"by the data {by_data}, by the model {change_words(name, baseline, after)}"
     return change_words(name, before, after, metric.is_certain, same_data=not data_changed)
+
+
+def values_text(metric: MetricChange) -> tuple[str, str, str, str]:
+    """A metric before, of that model on the new data, and after; and the interval of the change.
+
+    Example:
+        >>> values_text(MetricChange("auc", 0.995741, 0.994682, lower=-0.1, upper=0.2))
+        ('0.996', '—', '0.995', '-0.1 to 0.2')
+    """
+    before, after, interval = number(metric.before), number(metric.after), "—"
+    if metric.before is not None and metric.after is not None:
+        before, after = pair(metric.before, metric.after)
+    if metric.lower is not None and metric.upper is not None:
+        interval = f"{number(metric.lower)} to {number(metric.upper)}"
+    return before, number(metric.baseline), after, interval
+
+
+def means_text(score: Score) -> tuple[str, str]:
+    """The means of a feature before and after.
+
+    Example:
+        >>> means_text(Score("pH", "OK", before=3.1, after=3.4)), means_text(Score("pH", "OK"))
+        (('3.1', '3.4'), ('—', '—'))
+    """
+    if score.before is None or score.after is None:
+        return number(score.before), number(score.after)
+    return Quantity(score.time).pair(score.before, score.after)
 
 
 def beyond_error(old: MetricValue, new: MetricValue) -> bool:
