@@ -112,7 +112,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _is_missing(artifact: Artifact, files: SoftFiles) -> bool:
     """Tells whether the files of an artifact are gone, if that can be seen at once."""
-    from tfx_wine_ext.files.tolerant import has_scheme
+    from tfx_wine_ext.files.choose import has_scheme
 
     is_local = not has_scheme(artifact.uri) or artifact.uri.startswith("file:")
     return is_local and artifact.state != "DELETED" and files.existing(artifact.uri) is None
@@ -192,9 +192,9 @@ class _Branch(NamedTuple):
 
 
 def _artifact(artifact: Artifact) -> str:
-    from tfx_wine_ext.lineage.readings import span_of
+    from tfx_wine_ext.lineage.graph import span_label
 
-    span = span_of(artifact)
+    span = span_label(artifact)
     place = "" if span is None else f", span {span}"
     return f"{artifact.type} {artifact.id}{place}, {artifact.uri}"
 

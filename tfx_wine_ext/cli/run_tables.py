@@ -8,11 +8,11 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext.artifacts.process import ALIVE, ENDED
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
 from tfx_wine_ext.documents import DocumentError, parse_json
 from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.files.tolerant import Unread
-from tfx_wine_ext.lineage.process import ALIVE, ENDED
 from tfx_wine_ext.lineage.records import (
     Component,
     Drift,

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from tfx_wine_ext.lineage.readings import span_of
+from tfx_wine_ext.artifacts.properties import span_date_of, span_of
 from tfx_wine_ext.lineage.snapshot import DOWNSTREAM, UPSTREAM, Artifact, Execution, Snapshot
 
 BOTH = "both"
@@ -171,8 +171,18 @@ def _execution(id_: int) -> str:
 
 
 def _label(artifact: Artifact) -> list[str]:
-    span = span_of(artifact)
+    span = span_label(artifact)
     return [f"{artifact.type} {artifact.id}", *([] if span is None else [f"span {span}"])]
+
+
+def span_label(artifact: Artifact) -> str | int | None:
+    """Returns the date of the span of Examples, else its number; None if they have no span.
+
+    Args:
+        artifact: Any artifact.
+    """
+    known = artifact.properties if artifact.type == "Examples" else {}
+    return span_date_of(known) or span_of(known)
 
 
 def _label_of(graph: Subgraph, execution: Execution) -> list[str]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
+from tfx_wine_ext.artifacts.process import ALIVE, ENDED
 from tfx_wine_ext.drift.words import changed
-from tfx_wine_ext.lineage.process import ALIVE, ENDED
 from tfx_wine_ext.lineage.records import (
     Drift,
     History,
