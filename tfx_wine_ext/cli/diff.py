@@ -70,12 +70,12 @@ def run(options: argparse.Namespace) -> int:
     with answering(options.json) as answer:
         named = [name for name in (options.first, options.second) if name is not None]
         newest = newest_of(*(named or ["latest"]))
-        found, _, _ = read_runs(options, newest and newest + (len(named) < 2))
+        runs, _, _ = read_runs(options, newest and newest + (len(named) < 2))
         if options.second is not None:
-            before, after = (chosen_run(found, name) for name in named)
+            before, after = (chosen_run(runs, name) for name in named)
         else:
-            after = chosen_run(found, options.first or "latest")
-            before = _predecessor(found, after)
+            after = chosen_run(runs, options.first or "latest")
+            before = _predecessor(runs, after)
         with value_errors():
             moved = move(before, after)
         unread = distinct((*before.unread, *after.unread, *moved.unread))

@@ -120,14 +120,14 @@ def run(options: argparse.Namespace) -> int:
 def _history(options: argparse.Namespace) -> History:
     from tfx_wine_ext.history import history
 
-    found, pipeline, store = read_runs(options, options.last or None)
-    found = found[-options.last :]
-    is_known = options.metric is None or any(options.metric in run.metrics for run in found)
+    runs, pipeline, store = read_runs(options, options.last or None)
+    runs = runs[-options.last :]
+    is_known = options.metric is None or any(options.metric in run.metrics for run in runs)
     if options.last and not is_known:
         raise CommandError(
-            f"--metric: none of the {len(found)} newest runs has {options.metric!r}; take more "
+            f"--metric: none of the {len(runs)} newest runs has {options.metric!r}; take more "
             "(--last), or another metric"
         )
-    metric = chosen_metric(found, options.metric)
+    metric = chosen_metric(runs, options.metric)
     with value_errors():
-        return history(found, pipeline, store, metric)
+        return history(runs, pipeline, store, metric)

@@ -69,12 +69,12 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such metric.
     """
     with answering(options.json) as answer:
-        found, pipeline, store = read_runs(options, options.last or None)
-        if options.metric and not any(options.metric in each.metrics for each in found):
-            found, pipeline, store = read_runs(options)  # An older run may have it.
-        metric = chosen_metric(found, options.metric)
-        newest = found[::-1][: options.last or None]
-        total = max((run.number for run in found), default=0)
+        runs, pipeline, store = read_runs(options, options.last or None)
+        if options.metric and not any(options.metric in run.metrics for run in runs):
+            runs, pipeline, store = read_runs(options)  # An older run may have it.
+        metric = chosen_metric(runs, options.metric)
+        newest = runs[::-1][: options.last or None]
+        total = max((run.number for run in runs), default=0)
         document = {
             "pipeline": pipeline,
             "store": store,

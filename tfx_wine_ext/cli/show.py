@@ -62,8 +62,8 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such run.
     """
     with answering(options.json) as answer:
-        found, _, _ = read_runs(options, newest_of(options.which))
-        chosen = chosen_run(found, options.which)
+        runs, _, _ = read_runs(options, newest_of(options.which))
+        chosen = chosen_run(runs, options.which)
         answer(chosen.to_dict(), lambda: _print(chosen))
     return 0
 

@@ -94,8 +94,8 @@ def state_of(executions: Sequence[Execution]) -> str:
 
 def error_of(execution: Execution) -> str | None:
     """Returns the line of a recorded failure that holds the error."""
-    found = json_value(execution.properties.get(execution_keys.RESULT_KEY))
-    message = found.get("resultMessage") if isinstance(found, dict) else None
+    result = json_value(execution.properties.get(execution_keys.RESULT_KEY))
+    message = result.get("resultMessage") if isinstance(result, dict) else None
     return line_of(message) if isinstance(message, str) else None
 
 
@@ -110,9 +110,9 @@ def settings(execution: Execution) -> dict[str, Any]:
 
 def content_fingerprint(examples: Artifact) -> str | None:
     """Returns the fingerprint of the content read, or of the input files of a plain ExampleGen."""
-    found = examples.properties
-    content = text(found.get(example_keys.CONTENT_FINGERPRINT_KEY))
-    return content or text(found.get(example_keys.INPUT_FINGERPRINT_KEY))
+    known = examples.properties
+    content = text(known.get(example_keys.CONTENT_FINGERPRINT_KEY))
+    return content or text(known.get(example_keys.INPUT_FINGERPRINT_KEY))
 
 
 def schema_fingerprint(examples: Artifact) -> str | None:
@@ -136,18 +136,18 @@ def anomalous_features(uri: str, files: SoftFiles) -> set[str] | None:
     from tensorflow_metadata.proto.v0 import anomalies_pb2
 
     splits = splits_of(files.names(uri))
-    found: set[str] = set()
+    features: set[str] = set()
     for split in splits:
         name = f"{SPLIT}{split}/{ANOMALIES_FILE}"
         data = files.read(uri, name)
         if data is None:
             return None
         try:
-            found |= set(parse_message(anomalies_pb2.Anomalies, data, name).anomaly_info)
+            features |= set(parse_message(anomalies_pb2.Anomalies, data, name).anomaly_info)
         except DocumentError as error:
             files.note_unreadable(f"{uri}/{name}", error.problem)
             return None
-    return found if splits else None
+    return features if splits else None
 
 
 def drift_of(report: Artifact, files: SoftFiles) -> Drift:
@@ -247,10 +247,9 @@ def hyperparameters(uri: str, files: SoftFiles) -> dict[str, Any] | None:
         return None
     path = f"{uri}/{_HYPERPARAMETERS_FILE}"
     try:
-        found = parse_json(data, path, finite=False)
-        values = found.mapping().get("values")
-        content: dict[str, Any] = jsonable(values if isinstance(values, dict) else found.mapping())
-        return content
+        content = jsonable(parse_json(data, path, finite=False).mapping())
+        values: dict[str, Any] = content.get("values")
+        return values if isinstance(values, dict) else content
     except DocumentError as error:
         files.note_unreadable(path, error.problem)
         return None

@@ -73,14 +73,14 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
         >>> runs(Snapshot({}, {}, {}, {}, {}, {}, {}))
         []
     """
-    found: dict[str, list[list[Execution]]] = defaultdict(list)
+    by_pipeline: dict[str, list[list[Execution]]] = defaultdict(list)
     by_run: dict[int, list[Execution]] = defaultdict(list)
     for execution in list(snapshot.executions.values()):
         is_chosen = snapshot.chosen is None or execution.run in snapshot.chosen
         if execution.run is not None and pipeline in (None, execution.pipeline) and is_chosen:
             by_run[execution.run].append(execution)
     for run_id, executions in sorted(by_run.items(), key=lambda item: item[1][0].id):
-        groups = found[executions[0].pipeline or ""]
+        groups = by_pipeline[executions[0].pipeline or ""]
         legacy = snapshot.runs[run_id].legacy
         if legacy and len(executions) == 1 and groups and _goes_on(groups[-1], executions[0]):
             groups[-1].append(executions[0])
@@ -89,7 +89,7 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
     files = files_of(snapshot)
     made = [
         _Reader(snapshot, files, name, number, executions).run()
-        for name, groups in found.items()
+        for name, groups in by_pipeline.items()
         for number, executions in enumerate(groups, snapshot.earlier + 1)
     ]
     return sorted(made, key=lambda run: run.components[0].execution)
@@ -101,20 +101,20 @@ def files_of(snapshot: Snapshot) -> SoftFiles:
     Args:
         snapshot: Of the store.
     """
-    return SoftFiles(snapshot.folder, (each.uri for each in snapshot.artifacts.values()))
+    return SoftFiles(snapshot.folder, (artifact.uri for artifact in snapshot.artifacts.values()))
 
 
 def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
     """Tells whether a notebook's execution belongs to the ones before it."""
-    done = {each.component for each in group if each.succeeded}
+    done = {earlier.component for earlier in group if earlier.succeeded}
     return execution.component not in done
 
 
-def find_run(among: Sequence[Run], text: str) -> Run:
+def find_run(runs: Sequence[Run], text: str) -> Run:
     """Finds a run by its id, number, or "latest".
 
     Args:
-        among: Runs, oldest first.
+        runs: Runs, oldest first.
         text: A run's id or the beginning of one; a number: 1 for the oldest, -1 for the newest; or
             "latest".
 
@@ -127,30 +127,30 @@ def find_run(among: Sequence[Run], text: str) -> Run:
         ...
         ValueError: run 'latest': expected one of the runs, found that there are none
     """
-    if not among:
+    if not runs:
         raise ValueError(f"run {text!r}: expected one of the runs, found that there are none")
-    found = [run for run in among if run.run == text]
-    beginning = [run for run in among if text and run.run.startswith(text)]
+    matches = [run for run in runs if run.run == text]
+    beginning = [run for run in runs if text and run.run.startswith(text)]
     number = _number(text)
-    if not found and text == LATEST:
-        found = [among[-1]]
-    elif not found and number is not None and not (beginning and len(text) > _MOST_DIGITS):
-        found = _by_number(among, number)
-    elif not found:
-        found = beginning
-    if len(found) == 1:
-        return found[0]
-    if found:
-        meant = ", ".join(run.run for run in found[:5]) + (", ..." if len(found) > 5 else "")
+    if not matches and text == LATEST:
+        matches = [runs[-1]]
+    elif not matches and number is not None and not (beginning and len(text) > _MOST_DIGITS):
+        matches = _by_number(runs, number)
+    elif not matches:
+        matches = beginning
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        meant = ", ".join(run.run for run in matches[:5]) + (", ..." if len(matches) > 5 else "")
         raise ValueError(
-            f"run {text!r}: expected one run, found {len(found)}: {meant}: give more of the id, "
+            f"run {text!r}: expected one run, found {len(matches)}: {meant}: give more of the id, "
             "and the pipeline if several have such runs"
         )
     raise ValueError(
         f"run {text!r}: expected an id or its beginning, a number from 1 to "
-        f"{max(run.number for run in among)} (or -1, -2, ... from the newest), or {LATEST}; found "
-        f"no such run among {among[0].run} to {among[-1].run}"
-        + (hint(text, [LATEST, *(run.run for run in among)]) if number is None else "")
+        f"{max(run.number for run in runs)} (or -1, -2, ... from the newest), or {LATEST}; found "
+        f"no such run among {runs[0].run} to {runs[-1].run}"
+        + (hint(text, [LATEST, *(run.run for run in runs)]) if number is None else "")
     )
 
 
@@ -158,10 +158,10 @@ def _number(text: str) -> int | None:
     return whole(text)
 
 
-def _by_number(among: Sequence[Run], number: int) -> list[Run]:
+def _by_number(runs: Sequence[Run], number: int) -> list[Run]:
     if number < 0:
-        return [among[number]] if -number <= len(among) else []
-    return [run for run in among if run.number == number]
+        return [runs[number]] if -number <= len(runs) else []
+    return [run for run in runs if run.number == number]
 
 
 class _Reader:
@@ -194,8 +194,8 @@ class _Reader:
         stopped, drift = self._drift()
         # Older versions left it as RUNNING in a notebook; the report that it kept knows more.
         executions = [
-            dataclasses.replace(each, state="FAILED") if each.id in stopped else each
-            for each in self._executions
+            dataclasses.replace(execution, state="FAILED") if execution.id in stopped else execution
+            for execution in self._executions
         ]
         state = readings.state_of(executions)
         evaluation = self._evaluation()
@@ -212,8 +212,8 @@ class _Reader:
             else _iso(max(execution.updated for execution in executions)),
             state=state,
             components=tuple(
-                _component(each, stopped.get(each.id), processes.get(each.id))
-                for each in executions
+                _component(execution, stopped.get(execution.id), processes.get(execution.id))
+                for execution in executions
             ),
             examples=self._read_examples(examples) if examples else None,
             statistics=self._statistics(examples),
@@ -226,9 +226,9 @@ class _Reader:
             blessed=self._blessed(evaluation and evaluation[1]),
             pushed=self._pushed(),
             parameters={
-                each.component or each.type: readings.settings(each)
-                for each in executions
-                if not readings.is_resolver(each)
+                execution.component or execution.type: readings.settings(execution)
+                for execution in executions
+                if not readings.is_resolver(execution)
             },
             process=next(reversed(list(processes.values())), None) if state == "RUNNING" else None,
             unread=self._files.take_unread(),
@@ -240,7 +240,7 @@ class _Reader:
         TFX's IR runners on one machine run all components of a run in one process, so that one
         which does not record its own is taken to be in that of the others. Airflow's have one each.
         """
-        found: dict[int, str | None] = {}
+        states: dict[int, str | None] = {}
         last = {execution.component: execution.id for execution in executions}
         for execution in executions:
             if not _is_unfinished(execution):
@@ -248,11 +248,12 @@ class _Reader:
             run = self._snapshot.runs[execution.run or 0]
             own = run.processes.get(execution.component or "")
             if own is not None and last[execution.component] == execution.id:
-                found[execution.id] = own.state()
+                states[execution.id] = own.state()
             else:
-                others = set() if run.legacy else {each.state() for each in run.processes.values()}
-                found[execution.id] = others.pop() if len(others) == 1 else None
-        return found
+                known = () if run.legacy else run.processes.values()
+                others = {process.state() for process in known}
+                states[execution.id] = others.pop() if len(others) == 1 else None
+        return states
 
     def _note_broken(self) -> None:
         """Keeps whose properties MLMD cannot read: the run's own, and what it read and wrote."""
@@ -261,8 +262,8 @@ class _Reader:
         names += [
             f"artifact {link.artifact}"
             for execution in self._executions
-            for found in links
-            for link in found.get(execution.id, ())
+            for links_of in links
+            for link in links_of.get(execution.id, ())
         ]
         for name in names if self._snapshot.broken else ():
             if name in self._snapshot.broken:
@@ -278,9 +279,9 @@ class _Reader:
 
     def _input(self, execution: Execution, type_name: str, key: str = "") -> Artifact | None:
         """Returns the first input of a type, preferably the one with this key."""
-        found = [pair for pair in self._inputs(execution) if pair[1].type == type_name]
-        found.sort(key=lambda pair: pair[0].key != key)
-        return found[0][1] if found else None
+        inputs = [pair for pair in self._inputs(execution) if pair[1].type == type_name]
+        inputs.sort(key=lambda pair: pair[0].key != key)
+        return inputs[0][1] if inputs else None
 
     def _examples(self) -> Artifact | None:
         """The first Examples not made of Examples; else those that the run goes back to."""
@@ -309,21 +310,21 @@ class _Reader:
         )
 
     def _read_examples(self, artifact: Artifact) -> Examples:
-        found = artifact.properties
-        rows = rows_by_split(found)
+        known = artifact.properties
+        rows = rows_by_split(known)
         if rows is None:
             statistics = self._statistics(artifact)
             rows = readings.rows_of_statistics(statistics.uri, self._files) if statistics else None
         return Examples(
             id=artifact.id,
             uri=artifact.uri,
-            span=span_of(found),
-            version=version_of(found),
+            span=span_of(known),
+            version=version_of(known),
             rows=rows,
             content_fingerprint=readings.content_fingerprint(artifact),
             schema_fingerprint=readings.schema_fingerprint(artifact),
             anomalies=self._anomalies(),
-            span_date=span_date_of(found),
+            span_date=span_date_of(known),
         )
 
     def _statistics(self, examples: Artifact | None) -> ArtifactRef | None:
@@ -357,10 +358,10 @@ class _Reader:
         looked = False
         for artifact, execution in self._made["ExampleAnomalies"]:
             if not readings.is_drift_report(execution):
-                found = readings.anomalous_features(artifact.uri, self._files)
-                if found is None:
+                features = readings.anomalous_features(artifact.uri, self._files)
+                if features is None:
                     return None
-                names |= found
+                names |= features
                 looked = True
         return len(names) if looked else None
 
@@ -420,22 +421,22 @@ class _Reader:
     def _evaluation(self) -> tuple[Artifact, Execution] | None:
         """The evaluation of the run's own model, if there are several."""
         made = {artifact.id for artifact, _ in self._made["Model"]}
-        found = self._made["ModelEvaluation"]
+        evaluations = self._made["ModelEvaluation"]
         own = [
             pair
-            for pair in found
+            for pair in evaluations
             if any(link.artifact in made for link in self._snapshot.inputs.get(pair[1].id, ()))
         ]
-        return next(iter(own or found), None)
+        return next(iter(own or evaluations), None)
 
     def _baseline_model(self, evaluator: Execution) -> int | None:
         links = self._snapshot.inputs.get(evaluator.id, ())
         return next((link.artifact for link in links if link.key == "baseline_model"), None)
 
     def _blessed(self, evaluator: Execution | None) -> bool | None:
-        found = self._made["ModelBlessing"]
-        same = [artifact for artifact, execution in found if execution is evaluator]
-        for artifact in same or [artifact for artifact, _ in found]:
+        blessings = self._made["ModelBlessing"]
+        same = [artifact for artifact, execution in blessings if execution is evaluator]
+        for artifact in same or [artifact for artifact, _ in blessings]:
             return whole(artifact.properties.get("blessed")) == 1
         return None
 
@@ -460,12 +461,12 @@ class _Reader:
         if not chosen:
             return None
         artifact, trainer = chosen[0]
-        found = artifact.properties
-        base = whole(found.get("base_model_id"))
+        known = artifact.properties
+        base = whole(known.get("base_model_id"))
         if base is None:
             keyed = {link.key: link.artifact for link in self._snapshot.inputs.get(trainer.id, ())}
-            base = None if "warm_start" in found else keyed.get("base_model")
-        warm = whole(found.get("warm_start"))
+            base = None if "warm_start" in known else keyed.get("base_model")
+        warm = whole(known.get("warm_start"))
         hyperparameters = self._input(trainer, "HyperParameters")
         values = None
         if hyperparameters is not None:
@@ -476,11 +477,11 @@ class _Reader:
             uri=artifact.uri,
             kind=readings.kind_of(trainer),
             warm=None if warm is None else warm == 1,
-            reason=text(found.get("warm_start_reason")),
+            reason=text(known.get("warm_start_reason")),
             base_model_id=base,
-            generation=whole(found.get("generation")),
-            steps=whole(found.get("steps")),
-            total_steps=whole(found.get("total_steps")),
+            generation=whole(known.get("generation")),
+            steps=whole(known.get("steps")),
+            total_steps=whole(known.get("total_steps")),
             hyperparameters=values or readings.custom_config(trainer),
             logs=self._files.existing(logs[0]) if logs else None,
         )

@@ -108,7 +108,7 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
         >>> scores_of_properties({"worst_1": "x", "worst_1_verdict": "WARN"})[0].feature
         'x'
     """
-    found = []
+    scores = []
     for rank in range(1, keys.MOST_WORST_FEATURES + 1):
         if keys.of_worst(rank) not in properties:
             break
@@ -126,8 +126,8 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
             threshold = None
         if isinstance(verdict, str) and verdict in WORST_FIRST:
             decided = metric if isinstance(metric, str) else None
-            found.append(Score(name, verdict, decided, finite(score), finite(threshold)))
-    return tuple(found)
+            scores.append(Score(name, verdict, decided, finite(score), finite(threshold)))
+    return tuple(scores)
 
 
 def scores_of_statistics(
@@ -176,12 +176,12 @@ def _senseless(statistics: Any) -> str | None:
     """Describes impossible values in statistics, which would otherwise be compared."""
     for feature in statistics.features:
         name = ".".join(feature.path.step) or feature.name
-        found = [*feature.num_stats.histograms, feature.string_stats.rank_histogram]
-        found += [
+        histograms = [*feature.num_stats.histograms, feature.string_stats.rank_histogram]
+        histograms += [
             getattr(feature, kind).common_stats.num_values_histogram
             for kind in ("num_stats", "string_stats", "bytes_stats")
         ]
-        for histogram in found:
+        for histogram in histograms:
             if len(histogram.buckets) > _MOST_BUCKETS:
                 return f"feature {name!r} has {len(histogram.buckets):,} buckets"
             counts = [bucket.sample_count for bucket in histogram.buckets]
