@@ -10,11 +10,11 @@ from tfx_wine_ext.artifacts.layout import stopped_by
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
-        ("/root/DriftReport/stopped/7", ("DriftReport", 7)),
+        ("/pipelines/DriftReport/stopped/7", ("DriftReport", 7)),
         ("DriftReport/stopped/7/drift_report.html", ("DriftReport", 7)),
-        ("/root/DriftReport/report/7", None),
-        ("/root/DriftReport/stopped/x", None),
-        ("/root/DriftReport/stopped/7x", None),
+        ("/pipelines/DriftReport/report/7", None),
+        ("/pipelines/DriftReport/stopped/x", None),
+        ("/pipelines/DriftReport/stopped/7x", None),
         ("stopped/7", None),
         (f"DriftReport/stopped/{10**18}", None),
     ],

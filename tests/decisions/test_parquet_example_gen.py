@@ -8,6 +8,7 @@ import pytest
 from google.protobuf import json_format
 from tfx.components.example_gen import utils
 
+from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.decisions.parquet_example_gen import Request
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.testing import parquet_file
@@ -41,6 +42,7 @@ def test_content_is_fingerprinted_and_files_are_known_by_their_digests(tmp_path)
 
 def test_options_that_do_not_fit_are_refused(tmp_path):
     parquet_file(tmp_path / "a.parquet", [{"x": 1}])
-    request = request_for(tmp_path, ingest_options='{"filters": [["y", ">", 1]]}')
+    options = IngestOptions(filters=[("y", ">", 1)])
+    request = request_for(tmp_path, ingest_options=options.to_json())
     with pytest.raises(ValueError, match="there is no column 'y'"):
         request.decision(request.tables(LocalFiles()), LocalFiles())

@@ -45,16 +45,7 @@ class WarmStartVisualization(ExampleDriftReportVisualization):
 
 
 def framed(page: str, title: str) -> str:
-    """Returns an iframe that holds a page and may run its scripts, but has no other rights.
-
-    Args:
-        page: A complete HTML document.
-        title: The frame's name for screen readers.
-
-    Example:
-        >>> framed('<p title="a">', "drift report")[:52]
-        '<iframe title="drift report" sandbox="allow-scripts"'
-    """
+    """Returns an iframe that holds a page and may run its scripts, but has no other rights."""
     return (
         f'<iframe title="{html.escape(title)}" sandbox="allow-scripts" '
         f'style="width: 100%; height: {_HEIGHT}; border: 0" srcdoc="{html.escape(page)}"></iframe>'

@@ -56,11 +56,7 @@ def decision(inputs: Inputs, exec_properties: Mapping[str, Any]) -> dict[str, st
 
 
 def decide(inputs: Inputs, exec_properties: Mapping[str, Any]) -> str:
-    """Says in a sentence what is compared with what, from the metadata only.
-
-    Raises:
-        ValueError: As `decision`.
-    """
+    """Says in a sentence what is compared with what, from the metadata only; see `decision`."""
     current_key, baseline_key = sides_of(inputs, exec_properties)
     baseline_split = exec_properties[keys.BASELINE_SPLIT_KEY]
     current = _checked(inputs, current_key, keys.SPLIT_KEY, exec_properties[keys.SPLIT_KEY])
@@ -82,8 +78,7 @@ def lost_baseline(inputs: Inputs, exec_properties: Mapping[str, Any]) -> LostSou
         The baseline, if a Resolver found it and its files are gone; None if nothing is missing.
 
     Raises:
-        ArtifactGoneError: As `decision`.
-        ArtifactAccessError: Access is denied.
+        ArtifactGoneError, ArtifactAccessError: As `decision`.
     """
     for schema in inputs.get(keys.SCHEMA_KEY) or ():
         check_present(f"{keys.SCHEMA_KEY} ({schema.uri})", schema.uri)

@@ -38,13 +38,6 @@ def check_regular_file(path: str | os.PathLike[str]) -> None:
     Raises:
         IrregularFileError: It is a folder, a pipe, a socket or a device.
         OSError: It does not exist, or access to its folder is denied.
-
-    Example:
-        >>> check_regular_file("/dev/null")
-        Traceback (most recent call last):
-        ...
-        tfx_wine_ext.files.local.IrregularFileError: /dev/null: expected a regular file, found \
-a device; write its content to a file first, and name that
     """
     mode = os.stat(path).st_mode
     if stat.S_ISREG(mode):

@@ -95,13 +95,7 @@ def _logged(what: str, *of: object) -> Iterator[None]:
 def record_failure(
     store: metadata_store.MetadataStore, execution_id: int, error: BaseException
 ) -> None:
-    """Marks an execution as failed, with a message; errors of the store are only logged.
-
-    Args:
-        store: The metadata store.
-        execution_id: Id of the execution; one that has succeeded is not changed.
-        error: Why it failed.
-    """
+    """Marks an execution as failed, unless it has succeeded; only logs errors of the store."""
     with _logged("the failure of execution %d", execution_id):
         [execution] = store.get_executions_by_id([execution_id])
         if execution.last_known_state in _SUCCEEDED:
