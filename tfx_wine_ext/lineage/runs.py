@@ -131,7 +131,7 @@ def find_run(runs: Sequence[Run], text: str) -> Run:
         raise ValueError(f"run {text!r}: expected one of the runs, found that there are none")
     matches = [run for run in runs if run.run == text]
     beginning = [run for run in runs if text and run.run.startswith(text)]
-    number = _number(text)
+    number = whole(text)
     if not matches and text == LATEST:
         matches = [runs[-1]]
     elif not matches and number is not None and not (beginning and len(text) > _MOST_DIGITS):
@@ -152,10 +152,6 @@ def find_run(runs: Sequence[Run], text: str) -> Run:
         f"no such run among {runs[0].run} to {runs[-1].run}"
         + (hint(text, [LATEST, *(run.run for run in runs)]) if number is None else "")
     )
-
-
-def _number(text: str) -> int | None:
-    return whole(text)
 
 
 def _by_number(runs: Sequence[Run], number: int) -> list[Run]:

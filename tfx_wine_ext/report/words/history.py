@@ -202,19 +202,17 @@ def metric_change(runs: Sequence[Run], index: int, metric: str | None) -> str:
     said, value = metric_text(run, metric), metric_value(run.metrics, metric)
     if value is None or metric is None:
         return said
-    baseline = metric_value(run.baseline_metrics, metric)
-    if baseline is not None:
-        certain = beyond_error(run.baseline_metrics[metric], run.metrics[metric])
-        words = change_words(metric, baseline, value, certain)
-        return f"{said}, {words} from the model before on the same data"
-    for earlier in reversed(runs[:index]):
-        before = metric_value(earlier.metrics, metric)
-        if before is not None:
-            certain = beyond_error(earlier.metrics[metric], run.metrics[metric])
-            same = same_data(earlier, run) is True
-            change = change_words(metric, before, value, certain, same)
-            return f"{said}, {change} from run {earlier.number}"
-    return said
+    earlier = (x for x in reversed(runs[:index]) if metric_value(x.metrics, metric) is not None)
+    if metric_value(run.baseline_metrics, metric) is not None:
+        old, same, since = run.baseline_metrics[metric], True, "the model before on the same data"
+    elif (before := next(earlier, None)) is not None:
+        old, same = before.metrics[metric], same_data(before, run) is True
+        since = f"run {before.number}"
+    else:
+        return said
+    assert old.value is not None
+    certain = beyond_error(old, run.metrics[metric])
+    return f"{said}, {change_words(metric, old.value, value, certain, same)} from {since}"
 
 
 def metric_value(metrics: Mapping[str, MetricValue], name: str | None) -> float | None:
