@@ -9,31 +9,12 @@ from typing import Any
 from tfx_wine_ext.documents import jsonable, load
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage import moves
-from tfx_wine_ext.lineage.moves import MIN_PAIRS, main_metric
-from tfx_wine_ext.lineage.records import (
-    DRIFT_REPORT,
-    STATISTICS,
-    History,
-    Move,
-    Run,
-    difference,
-    same_data,
-)
+from tfx_wine_ext.lineage.moves import MIN_PAIRS
+from tfx_wine_ext.lineage.moves import main_metric as main_metric
+from tfx_wine_ext.lineage.records import History, Move, Run
+from tfx_wine_ext.lineage.records import difference as difference
+from tfx_wine_ext.lineage.records import same_data as same_data
 from tfx_wine_ext.report.words.moved import correlation_note, sentences
-
-__all__ = [  # With what could be imported from `lineage.moved`.
-    "DRIFT_REPORT",
-    "MIN_PAIRS",
-    "STATISTICS",
-    "correlations",
-    "difference",
-    "history",
-    "history_document",
-    "main_metric",
-    "move",
-    "same_data",
-    "what_moved",
-]
 
 
 def move(before: Run, after: Run, files: SoftFiles | None = None) -> Move:

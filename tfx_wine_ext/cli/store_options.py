@@ -15,7 +15,7 @@ from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.suggestions import hint_or_list
 
 if TYPE_CHECKING:
-    from tfx_wine_ext.lineage.runs import Run
+    from tfx_wine_ext.lineage.records import Run
     from tfx_wine_ext.lineage.snapshot import Snapshot
 
 VARIABLE = "TFX_WINE_EXT_STORE"

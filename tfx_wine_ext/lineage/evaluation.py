@@ -20,9 +20,7 @@ from tfx_wine_ext import documents
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
 from tfx_wine_ext.documents import finite
 from tfx_wine_ext.files.tolerant import SoftFiles
-from tfx_wine_ext.lineage.records import MetricValue
-
-__all__ = ["MetricValue", "Metrics", "gated_metrics", "read_metrics"]
+from tfx_wine_ext.lineage.records import MetricValue as MetricValue
 
 _METRICS_FILE = re.compile(r"metrics(-\d+-of-\d+)?(\.tfrecord)?")
 _CONFIG_FILE = "eval_config.json"

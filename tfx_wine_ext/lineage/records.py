@@ -15,7 +15,10 @@ from tfx_wine_ext.documents import jsonable
 from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
 from tfx_wine_ext.files.tolerant import Unread
 
-DRIFT_REPORT, STATISTICS = "drift report", "statistics"
+DRIFT_REPORT = "drift report"
+"""The source of scores: the drift report of the later run."""
+STATISTICS = "statistics"
+"""The source of scores: the statistics of both runs."""
 COUNTS = ("example_count", "weighted_example_count")
 """The metrics that count the data on which others were measured."""
 
@@ -335,7 +338,14 @@ class MetricChange:
 
 @dataclasses.dataclass(frozen=True)
 class SettingChange:
-    """A parameter of a component, by its id, that differs between two runs."""
+    """A parameter that differs between two runs.
+
+    Attributes:
+        component: Id of its component.
+        parameter: Its name.
+        before: Its value in the earlier run.
+        after: Its value in the later run.
+    """
 
     component: str
     parameter: str
@@ -345,12 +355,24 @@ class SettingChange:
 
 @dataclasses.dataclass(frozen=True)
 class Move:
-    """What changed from one run to another: `what_moved` in docs/lineage.md describes each key.
+    """What changed from one run to another; docs/lineage.md says more of each part.
 
     Attributes:
+        before: Id of the earlier run.
+        after: Id of the later one.
+        before_number: Number of the earlier run.
+        after_number: Number of the later one.
         source: `DRIFT_REPORT` or `STATISTICS`, from which `features` are; None without features.
-        rows: Rows by split, by side: ``before`` and ``after``; likewise `blessed` and `pushed`.
+        features: The scores of the features, the worst first.
+        rows: Rows by split, by side: ``before`` and ``after``.
+        data_changed: None if unknown.
+        schema_changed: None if unknown.
+        settings: Parameters that differ.
         components: Ids of the components that were ``added`` and ``removed``.
+        metrics: The metrics of either run.
+        blessed: By side.
+        pushed: By side.
+        unread: Files of statistics that could not be read.
         sentences: The same for people, if a front has added them.
     """
 
@@ -436,9 +458,15 @@ class FeatureHistory:
 
 @dataclasses.dataclass(frozen=True)
 class History:
-    """The runs of a pipeline, oldest first: docs/lineage.md describes each key.
+    """The runs of a pipeline and what changed between them; docs/lineage.md says more.
 
     Attributes:
+        pipeline: Name of the pipeline.
+        store: Name of the store, without a password.
+        created: ISO 8601, UTC.
+        library: Name and version of this library.
+        metric: The metric by which models are judged.
+        runs: Oldest first.
         moved: What changed between neighbouring runs.
         features: The worst first.
         correlations: The strongest first.

@@ -24,31 +24,15 @@ from tfx_wine_ext.artifacts.properties import (
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage import readings
 from tfx_wine_ext.lineage.evaluation import Metrics, read_metrics
-from tfx_wine_ext.lineage.records import (
-    ArtifactRef,
-    Component,
-    Drift,
-    Examples,
-    Model,
-    Run,
-    metrics_are_unknown,
-)
+from tfx_wine_ext.lineage.records import ArtifactRef as ArtifactRef
+from tfx_wine_ext.lineage.records import Component as Component
+from tfx_wine_ext.lineage.records import Drift as Drift
+from tfx_wine_ext.lineage.records import Examples as Examples
+from tfx_wine_ext.lineage.records import Model as Model
+from tfx_wine_ext.lineage.records import Run as Run
+from tfx_wine_ext.lineage.records import metrics_are_unknown as metrics_are_unknown
 from tfx_wine_ext.lineage.snapshot import UPSTREAM, Artifact, Execution, Link, Snapshot
 from tfx_wine_ext.suggestions import hint
-
-__all__ = [  # With the records, which were in this module.
-    "LATEST",
-    "ArtifactRef",
-    "Component",
-    "Drift",
-    "Examples",
-    "Model",
-    "Run",
-    "files_of",
-    "find_run",
-    "metrics_are_unknown",
-    "runs",
-]
 
 LATEST = "latest"
 """What `find_run` takes for the newest run."""
