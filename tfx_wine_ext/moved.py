@@ -34,6 +34,8 @@ MOVED = {
     "columnar.shard_files": "sources.shard_files",
     "columnar.layout": "sources.layout",
     "lineage.events": "artifacts.events",
+    "drift.anomalies": "report.anomalies",
+    "drift.words": "report.words.features",
     "report.explain": "report.words.drift",
     "report.history_explain": "report.words.history",
     "report.glossary": "report.words.glossary",

@@ -22,7 +22,9 @@ from tfx_wine_ext.artifacts.presence import (
     missing_files,
 )
 from tfx_wine_ext.drift.document import LostSource
+from tfx_wine_ext.drift.reasons import BaselineLost
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
+from tfx_wine_ext.report.words.drift import sentence
 from tfx_wine_ext.report.words.text import span_text
 from tfx_wine_ext.types import drift_report as keys
 
@@ -161,7 +163,7 @@ def _lost(artifact: types.Artifact, split: str, gone: Gone) -> LostSource:
         span=span_of(artifact),
         path=gone.path,
         found=gone.found,
-        reason=f"the files of the baseline, {name} ({artifact.uri}), are gone: {gone}",
+        reason=sentence(BaselineLost(name, artifact.uri, gone.path, gone.found)),
     )
 
 

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.files.tolerant import MISSING, SoftFiles
 from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 from tfx_wine_ext.lineage.evaluation import MetricValue, gated_metrics
 from tfx_wine_ext.lineage.readings import jsonable
 from tfx_wine_ext.lineage.runs import Component, Drift, Examples, Run
 from tfx_wine_ext.lineage.scores import Score, scores_of_statistics
+from tfx_wine_ext.report.words.features import changed
 from tfx_wine_ext.report.words.glossary import COUNTS, metric_label
 from tfx_wine_ext.report.words.quantity import Quantity
 from tfx_wine_ext.report.words.text import count, number, pair, span_text, visible

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.documents import DocumentError, parse_json, parse_message
+from tfx_wine_ext.drift.document import DriftDocument
+from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.scores import (
     finite,
@@ -19,6 +21,7 @@ from tfx_wine_ext.lineage.scores import (
     statistics_splits,
 )
 from tfx_wine_ext.lineage.snapshot import Artifact, Execution
+from tfx_wine_ext.report.words.drift import sentence
 from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import execution as execution_keys
 from tfx_wine_ext.types import parquet_example_gen as example_keys
@@ -275,32 +278,32 @@ def stopped_drift(folders: Sequence[str], files: SoftFiles) -> dict[str, Any] | 
     for folder in folders:
         document = read_report(folder, files, expected=False)
         if document is not None:
-            baseline = (document["baseline"] or {}).get("name", "the baseline")
-            why = f"The data drifted from {baseline}: {'; '.join(document['reasons'])}"
+            baseline = document.baseline.name if document.baseline else "the baseline"
+            why = f"The data drifted from {baseline}: {'; '.join(map(sentence, document.reasons))}"
             return {**_of_document(document, None, folder, files), "why": why}
     return None
 
 
 def _of_document(
-    document: Mapping[str, Any], id_: int | None, folder: str, files: SoftFiles
+    document: DriftDocument, id_: int | None, folder: str, files: SoftFiles
 ) -> dict[str, Any]:
-    features = document["features"]
+    baseline = document.baseline
     return {
         "id": id_,
         "uri": folder,
         "report": files.existing(f"{folder}/{drift_keys.REPORT_HTML}"),
-        "verdict": document["verdict"],
-        "blessed": document["verdict"] != "DRIFT",
-        "baseline_span": (document["baseline"] or {}).get("span"),
-        "baseline_span_date": day((document["baseline"] or {}).get("span_date")),
-        "features": len(features),
-        "features_drifted": sum(feature["verdict"] == "DRIFT" for feature in features),
-        "features_warned": sum(feature["verdict"] == "WARN" for feature in features),
-        "share_drifted": finite(document["share_drifted"]),
-        "reasons": tuple(document["reasons"]),
-        "reason_kinds": tuple(document.get("reason_kinds", ())),
+        "verdict": document.verdict.value,
+        "blessed": document.verdict is not Verdict.DRIFT,
+        "baseline_span": baseline.span if baseline else None,
+        "baseline_span_date": day(baseline.span_date) if baseline else None,
+        "features": len(document.features),
+        "features_drifted": document.with_verdict(Verdict.DRIFT),
+        "features_warned": document.with_verdict(Verdict.WARN),
+        "share_drifted": document.share_drifted,
+        "reasons": tuple(map(sentence, document.reasons)),
+        "reason_kinds": tuple(filter(None, (reason.kind for reason in document.reasons))),
         "scores": scores_of_report(document),
-        "lost_baseline": (document.get("lost_baseline") or {}).get("uri"),
+        "lost_baseline": document.lost.uri if document.lost else None,
     }
 
 

@@ -8,6 +8,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext import documents
+from tfx_wine_ext.drift.document import DriftDocument
+from tfx_wine_ext.drift.load import load_document
+from tfx_wine_ext.drift.metric import Metric
 from tfx_wine_ext.drift.ranking import (
     WORST_FIRST,
     beyond_chance,
@@ -15,6 +18,7 @@ from tfx_wine_ext.drift.ranking import (
     nearness,
     severity,
 )
+from tfx_wine_ext.drift.result import DriftResult, FeatureResult
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.types import drift_report as keys
 
@@ -22,42 +26,6 @@ STATISTICS_FILE = "FeatureStats.pb"
 # StatisticsGen makes ten, and a thousand ranks; the time to compare them is quadratic.
 _MOST_BUCKETS = 10_000
 _MOST_ROWS = 2**62
-
-_NUMBER, _TEXT = documents.number, documents.text
-_SIDE = documents.record({}, {"mean": documents.optional(_NUMBER)})
-# What is read here of a report; the page asks for all of it.
-_REPORT = documents.record(
-    {
-        "verdict": documents.one_of(*WORST_FIRST),
-        "reasons": documents.list_of(_TEXT),
-        "features": documents.list_of(
-            documents.record(
-                {
-                    "name": _TEXT,
-                    "verdict": documents.one_of(*WORST_FIRST),
-                    "metrics": documents.mapping_of(
-                        documents.record(
-                            {
-                                "value": _NUMBER,
-                                "threshold": documents.optional(_NUMBER),
-                                "warn": documents.optional(_NUMBER),
-                                "verdict": documents.optional(documents.one_of(*WORST_FIRST)),
-                            }
-                        )
-                    ),
-                    "baseline": documents.optional(_SIDE),
-                    "current": documents.optional(_SIDE),
-                },
-                {"time": documents.optional(_TEXT)},
-            )
-        ),
-        "baseline": documents.optional(
-            documents.record({"name": _TEXT}, {"span": documents.optional(documents.whole_number)})
-        ),
-        "share_drifted": documents.optional(_NUMBER),
-    },
-    {"reason_kinds": documents.list_of(_TEXT)},
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,44 +80,39 @@ class Score:
         return ratio if math.isfinite(ratio) else None
 
 
-def scores_of_report(document: Mapping[str, Any]) -> tuple[Score, ...]:
+def scores_of_report(document: DriftDocument | DriftResult) -> tuple[Score, ...]:
     """Returns the scores of all features of a drift report, the worst first.
 
     Args:
-        document: From `tfx_wine_ext.drift.document.report_document`.
-
-    Example:
-        >>> scores_of_report({"features": []})
-        ()
+        document: The report.
     """
-    return tuple(map(_of_feature, sorted(document["features"], key=severity)))
+    return tuple(map(_of_feature, sorted(document.features, key=severity)))
 
 
-def _of_feature(feature: Mapping[str, Any]) -> Score:
+def _of_feature(feature: FeatureResult) -> Score:
     name = deciding_metric(feature)
-    metric = feature["metrics"][name] if name else None
-    before, after = (_mean(feature[side]) for side in ("baseline", "current"))
+    metric = feature.metrics[name] if name else None
+    before, after = (_mean(side) for side in (feature.baseline, feature.current))
     direction = None
     if before is not None and after is not None and before != after:
         direction = "up" if after > before else "down"
     return Score(
-        feature["name"],
-        feature["verdict"],
+        feature.name,
+        feature.verdict.value,
         name,
-        metric["value"] if metric else None,
+        metric.value if metric else None,
         _threshold(metric) if metric else None,
         direction,
         before,
         after,
-        feature.get("time"),
+        feature.time,
         metric is not None and not beyond_chance(metric),
     )
 
 
-def _threshold(metric: Mapping[str, Any]) -> float | None:
+def _threshold(metric: Metric) -> float | None:
     """One scale for all verdicts: by its own level, a warning would look worse than drift."""
-    level: float | None = metric["warn" if metric["threshold"] is None else "threshold"]
-    return level
+    return metric.warn if metric.threshold is None else metric.threshold
 
 
 def _mean(side: Mapping[str, Any] | None) -> float | None:
@@ -227,7 +190,7 @@ def scores_of_statistics(
         if why:
             files.note_unreadable(f"{uri}/Split-{split}/{STATISTICS_FILE}", why)
             return None
-    return scores_of_report(compare(summaries[0], summaries[1]).to_dict())
+    return scores_of_report(compare(summaries[0], summaries[1]))
 
 
 def _senseless(statistics: Any) -> str | None:
@@ -277,8 +240,8 @@ def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
     return whole[0] if len(datasets) and whole else (datasets[0] if len(datasets) == 1 else None)
 
 
-def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict[str, Any] | None:
-    """Returns the document of a drift report; None if it is missing or invalid.
+def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> DriftDocument | None:
+    """Returns a drift report; None if it is missing or invalid.
 
     Args:
         folder: Folder of the report.
@@ -290,12 +253,10 @@ def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict
         return None
     path = f"{folder}/{keys.REPORT_JSON}"
     try:
-        document: dict[str, Any] = documents.parse_json(data, path).value
-        documents.checked(document, _REPORT, path)
+        return load_document(documents.parse_json(data, path).value, path)
     except documents.DocumentError as error:
         files.note_unreadable(path, error.problem)
         return None
-    return document
 
 
 def finite(value: Any) -> float | None:
