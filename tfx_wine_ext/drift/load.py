@@ -57,26 +57,26 @@ def _share(value: Any) -> Problem | None:
 
 def _histogram(value: Any) -> Problem | None:
     """Checks for one of the two kinds of histograms, and that its lists have the same length."""
-    found = _HISTOGRAM_KIND(value)
-    if found:
-        return found
+    problem = _HISTOGRAM_KIND(value)
+    if problem:
+        return problem
     is_numeric = value["kind"] == "numeric"
-    found = (_NUMERIC if is_numeric else _CATEGORICAL)(value)
-    if found:
-        return found
+    problem = (_NUMERIC if is_numeric else _CATEGORICAL)(value)
+    if problem:
+        return problem
     length = len(value["edges"]) - 1 if is_numeric else len(value["values"])
     if is_numeric and (length < 1 or list(value["edges"]) != sorted(value["edges"])):
         return ("edges",), "two ascending numbers at least", value["edges"]
     beside = ("below", "above") if is_numeric else ("other",)
     for place, side in enumerate(("baseline", "current")):
-        found = optional(list_of(positive, length))(value[side])
-        if found:
-            return (side, *found[0]), found[1], found[2]
+        problem = optional(list_of(positive, length))(value[side])
+        if problem:
+            return (side, *problem[0]), problem[1], problem[2]
         if value[side] is not None:
             for name in beside:
-                found = positive(value[name][place])
-                if found:
-                    return (name, place, *found[0]), found[1], found[2]
+                problem = positive(value[name][place])
+                if problem:
+                    return (name, place, *problem[0]), problem[1], problem[2]
     return None
 
 
@@ -111,9 +111,9 @@ _NUMBERS = record(dict.fromkeys(_QUARTILES, number))
 
 def _statistics(value: Any) -> Problem | None:
     """Checks the statistics of a side: numbers have all quartiles, or none without values."""
-    found = _STATISTICS_FIELDS(value)
-    if found or all(value.get(name) is None for name in _QUARTILES):
-        return found
+    problem = _STATISTICS_FIELDS(value)
+    if problem or all(value.get(name) is None for name in _QUARTILES):
+        return problem
     return _NUMBERS(value)
 
 

@@ -80,12 +80,16 @@ class Score:
         return ratio if math.isfinite(ratio) else None
 
 
-def scores_of_report(document: DriftDocument | DriftResult) -> tuple[Score, ...]:
+def scores_of_report(
+    document: DriftDocument | DriftResult | Mapping[str, Any],
+) -> tuple[Score, ...]:
     """Returns the scores of all features of a drift report, the worst first.
 
     Args:
-        document: The report.
+        document: The report, loaded or as a JSON object; or the result of a comparison.
     """
+    if isinstance(document, Mapping):
+        document = load_document(document)
     return tuple(map(_of_feature, sorted(document.features, key=severity)))
 
 
