@@ -36,11 +36,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfx_wine_ext.columnar import ingest
+from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
+from tfx_wine_ext.columnar.ingest import write_shard
+from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
+from tfx_wine_ext.columnar.tables import read_tables, table_of
+from tfx_wine_ext.columnar.tasks import plan_shards
 from tfx_wine_ext.files.local import LocalFiles
-from tfx_wine_ext.sources.parquet import find_files, read_footers
+from tfx_wine_ext.sources.footers import find_files
 
-SPLITS = (ingest.OutputSplit("train", 2), ingest.OutputSplit("eval", 1))
+SPLITS = (OutputSplit("train", 2), OutputSplit("eval", 1))
 STEPS = ("mkdir", "rename", "replace", "unlink", "rmdir")
 # In the order in which a run goes through them.
 PHASES = (
@@ -76,12 +80,13 @@ def make_input(folder: pathlib.Path, rows: int) -> str:
 def run(pattern: str, destination: str) -> None:
     """Clears and ingests, as an executor does."""
     files = LocalFiles()
-    footers = read_footers(find_files(pattern, files), files)
-    options = ingest.IngestOptions(num_shards=4, shuffle_seed=1)
-    tasks = ingest.plan_shards(footers, SPLITS, options, files=files)
-    ingest.clear(destination, [split.name for split in SPLITS], files)
-    results = [ingest.write_shard(task, destination, files) for task in tasks]
-    ingest.commit(destination, tasks, results, files)
+    options = IngestOptions(num_shards=4, shuffle_seed=1)
+    root = pattern.rpartition("/")[0]
+    [footers] = read_tables([find_files(pattern, files)], root, options, files)
+    tasks = plan_shards(table_of(footers, options, files), SPLITS, options)
+    clear(destination, [split.name for split in SPLITS], files)
+    results = [write_shard(task, destination, files) for task in tasks]
+    commit(destination, tasks, results, files)
 
 
 @contextlib.contextmanager
@@ -126,7 +131,7 @@ def splits_in(destination: pathlib.Path) -> dict[str, tuple[int, int]]:
 def phase(before: dict[str, tuple[int, int]], destination: pathlib.Path) -> str:
     """Determines from the leftovers in which phase a run was killed; `before`: the state before."""
     now = splits_in(destination)
-    staging = destination / ingest.STAGING_FOLDER
+    staging = destination / STAGING_FOLDER
     new = [name for name in now if now[name] != before.get(name)]
     if new:
         ended = len(new) == len(SPLITS) and not staging.exists()

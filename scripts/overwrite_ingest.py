@@ -28,9 +28,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tfx_wine_ext.columnar import ingest
+from tfx_wine_ext.columnar.commit import commit
+from tfx_wine_ext.columnar.ingest import write_shard
+from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, IngestOptions, OutputSplit
+from tfx_wine_ext.columnar.tables import read_tables, table_of
+from tfx_wine_ext.columnar.tasks import plan_shards
 from tfx_wine_ext.files.local import LocalFiles
-from tfx_wine_ext.sources.parquet import (
+from tfx_wine_ext.sources.footers import (
     WHOLE_FILE_FINGERPRINT_BYTES,
     ParquetFileError,
     content_fingerprint,
@@ -70,14 +74,13 @@ def overwrite(way: str, path: pathlib.Path, other: pathlib.Path, after: float) -
 
 def ingested(path: pathlib.Path, out: pathlib.Path) -> str:
     """Ingests as an executor does, to Parquet, which is quickly read back; the fingerprint."""
-    files, splits = LocalFiles(), [ingest.OutputSplit("all")]
-    footers = read_footers([str(path)], files)
-    tasks = ingest.plan_shards(
-        footers, splits, ingest.IngestOptions(), payload=ingest.PARQUET_PAYLOAD, files=files
-    )
-    results = [ingest.write_shard(task, str(out), files) for task in tasks]
-    ingest.commit(str(out), tasks, results, files)
-    return content_fingerprint(footers)
+    files, splits, options = LocalFiles(), [OutputSplit("all")], IngestOptions()
+    [footers] = read_tables([[str(path)]], str(path.parent), options, files)
+    source = table_of(footers, options, files)
+    tasks = plan_shards(source, splits, options, payload=PARQUET_PAYLOAD)
+    results = [write_shard(task, str(out), files) for task in tasks]
+    commit(str(out), tasks, results, files)
+    return source.fingerprint()
 
 
 def values_in(out: pathlib.Path) -> set[int]:

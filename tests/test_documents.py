@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import pickle
 import subprocess
 import sys
 import time
@@ -169,13 +168,6 @@ def test_a_file_that_is_too_large_is_not_read_whole(tmp_path):
         read_bytes(path, 10)
     (tmp_path / "small").write_bytes(b"x")
     assert read_bytes(tmp_path / "small", 1) == b"x"
-
-
-def test_the_error_travels_between_processes():
-    error = DocumentError("a.json", "x", "a text", "7", "write it anew")
-    copy = pickle.loads(pickle.dumps(error))
-    assert (str(copy), vars(copy)) == (str(error), vars(error))
-    assert str(copy) == "a.json: x: expected a text, found 7: write it anew"
 
 
 def test_every_package_may_import_the_guard():

@@ -15,12 +15,13 @@ import pytest
 
 import tfx_wine_ext
 from tests.columnar.shards import FILES
-from tfx_wine_ext.columnar.ingest import IngestOptions, OutputSplit, plan_shards
-from tfx_wine_ext.sources.parquet import ParquetFileError, read_footer, read_footers
+from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
+from tfx_wine_ext.columnar.tasks import plan_shards
+from tfx_wine_ext.sources.footers import ParquetFileError, read_footer, read_footers
 
 PACKAGE = pathlib.Path(tfx_wine_ext.__file__).parent
 # Their `__init__` imports safe_arrow, which Python runs before any module in them.
-SAFE_PACKAGES = ("columnar", "drift")
+SAFE_PACKAGES = ("columnar", "sources", "drift")
 PYARROW_UNPICKLES = tuple(map(int, pa.__version__.split(".")[:3])) < (14, 0, 1)
 
 
@@ -89,11 +90,11 @@ def test_pyarrow_alone_runs_the_code_in_these_files(hostile, marker):
 LOCAL = "from tfx_wine_ext.files.local import LocalFiles; files = LocalFiles();"
 READERS = {
     "read_footer": LOCAL
-    + "from tfx_wine_ext.sources.parquet import read_footer as f; f(sys.argv[1], files)",
+    + "from tfx_wine_ext.sources.footers import read_footer as f; f(sys.argv[1], files)",
     "iter_row_groups": LOCAL + "import pyarrow as pa;"
     "from tfx_wine_ext.sources.parquet import iter_row_groups as f;"
     "list(f(sys.argv[1], '', [0], pa.schema([]), 9, files))",
-    "ParquetTable": "from tfx_wine_ext.sources.parquet_table import ParquetTable;"
+    "ParquetTable": "from tfx_wine_ext.sources.parquet import ParquetTable;"
     "ParquetTable([sys.argv[1]], lambda name: True)",
     "open_table": "from tfx_wine_ext.sources.choose import open_table;open_table(sys.argv[1])",
     "RowFilter": "import pyarrow as pa; from tfx_wine_ext.sources.filters import RowFilter;"
@@ -141,9 +142,10 @@ def test_a_worker_that_has_only_unpickled_its_task_runs_no_code_either(
     tmp_path, harmless, hostile, marker
 ):
     from tfx_wine_ext.columnar.ingest import write_shard
+    from tfx_wine_ext.sources.parquet import ParquetSource
 
-    footers = read_footers([str(harmless)], FILES)
-    (task,) = plan_shards(footers, [OutputSplit("train")], IngestOptions(), files=FILES)
+    source = ParquetSource(read_footers([str(harmless)], FILES), files=FILES)
+    (task,) = plan_shards(source, [OutputSplit("train")], IngestOptions())
     (tmp_path / "task").write_bytes(pickle.dumps((task, write_shard)))
     os.replace(hostile, harmless)
 
@@ -166,7 +168,7 @@ from tfx.components.example_gen import utils
 from tfx.orchestration import data_types
 from tfx.utils import proto_utils
 from tfx.proto import example_gen_pb2
-from tfx_wine_ext.columnar.ingest import IngestOptions
+from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 driver = ParquetExampleGenDriver(None)
 driver.resolve_exec_properties(

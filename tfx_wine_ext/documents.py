@@ -18,6 +18,8 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, BinaryIO, NamedTuple, Optional, Union
 
+from tfx_wine_ext.errors import Front, TfxWineExtError
+
 # Enough for the drift report of more than ten thousand features.
 MAX_BYTES = 128 * 2**20
 # The library's own documents have at most 8 levels. Python's recursion limit is 1,000 calls.
@@ -36,33 +38,20 @@ for _bracket, _step in zip(b"[]{}", (1, -1, 1, -1)):
 _FOUND_LENGTH = 60
 
 
-class DocumentError(ValueError):
+class DocumentError(TfxWineExtError, ValueError):
     """A document cannot be read, or holds an unexpected value.
 
     Attributes:
         path: Path of the file, or another name of the document.
         key: The place in it, such as ``features[0].name``; "" for the whole document.
-        expected: What was expected there.
-        found: What is there instead.
-        remedy: What to do; may be empty.
     """
 
     def __init__(self, path: str, key: str, expected: str, found: str, remedy: str = "") -> None:
-        """Builds the message from the fields."""
-        place = f"{path}: {key}" if key else path
-        advice = f": {remedy}" if remedy else ""
-        super().__init__(f"{place}: expected {expected}, found {found}{advice}")
-        self.path, self.key = path, key
-        self.expected, self.found, self.remedy = expected, found, remedy
+        super().__init__(found, remedy, path=path, expected=expected)
+        self.key = key
 
-    @property
-    def problem(self) -> str:
-        """The message without the path, for callers that name it themselves."""
-        return f"{self.key}: expected {self.expected}, found {self.found}".removeprefix(": ")
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Lets the error be pickled with all its fields."""
-        return type(self), (self.path, self.key, self.expected, self.found, self.remedy)
+    def _place(self, front: Front) -> str:
+        return self.key
 
 
 def read_bytes(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> bytes:

@@ -1,4 +1,4 @@
-"""Modules that moved can still be imported by their old paths.
+"""Modules and classes that moved can still be imported by their old paths.
 
 Paths of classes are stored by users: in metadata stores, in pickles, and in their own imports. A
 module that is imported by its old path is the module at its new path, the same object, so that
@@ -12,7 +12,8 @@ import importlib.abc
 import importlib.machinery
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 # The old and the new path of each module that moved, below this package.
 MOVED = {
@@ -28,7 +29,7 @@ MOVED = {
     "columnar.filters": "sources.filters",
     "columnar.schemas": "sources.schemas",
     "columnar.parquet_source": "sources.parquet",
-    "columnar.parquet_table": "sources.parquet_table",
+    "columnar.parquet_table": "sources.parquet",
     "columnar.managed_tables": "sources.managed_tables",
     "columnar.int96": "sources.int96",
     "columnar.shard_files": "sources.shard_files",
@@ -43,6 +44,41 @@ MOVED = {
     "report.unread": "report.words.unread",
     "report.quantity": "report.words.quantity",
 }
+
+# The new module of each public name that left a module which is still there.
+_NAMES = {
+    "columnar.ingest": {
+        "IngestOptions": "columnar.options",
+        "OutputSplit": "columnar.options",
+        "PARQUET_PAYLOAD": "columnar.options",
+        "TFRECORD_PAYLOAD": "columnar.options",
+        "ShardFile": "columnar.tasks",
+        "plan_shards": "columnar.tasks",
+        "clear": "columnar.commit",
+        "commit": "columnar.commit",
+    },
+    "sources.parquet": {
+        "find_files": "sources.footers",
+        "read_footer": "sources.footers",
+        "schema_fingerprint": "sources.footers",
+    },
+}
+
+
+def moved_names(module: str) -> Callable[[str], Any]:
+    """Returns the ``__getattr__`` of a module (PEP 562) that some names have left.
+
+    Args:
+        module: The module's ``__name__``.
+    """
+
+    def get(name: str) -> Any:
+        new = _NAMES[module.partition(".")[2]].get(name)
+        if new is None:
+            raise AttributeError(f"module {module!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__package__}.{new}"), name)
+
+    return get
 
 
 class _MovedModules(importlib.abc.MetaPathFinder, importlib.abc.Loader):

@@ -23,10 +23,10 @@ def closest(name: str, expected: Iterable[str]) -> str | None:
         ('pH', None)
     """
     by_lower: dict[str, str] = {}
-    for each in expected:
-        by_lower.setdefault(each.lower()[:_MOST_COMPARED], each)
-    found = difflib.get_close_matches(name.strip().lower()[:_MOST_COMPARED], by_lower, 1)
-    return by_lower[found[0]] if found else None
+    for known in expected:
+        by_lower.setdefault(known.lower()[:_MOST_COMPARED], known)
+    similar = difflib.get_close_matches(name.strip().lower()[:_MOST_COMPARED], by_lower, 1)
+    return by_lower[similar[0]] if similar else None
 
 
 def hint(names: str | Sequence[str], expected: Iterable[str]) -> str:
@@ -45,8 +45,8 @@ def hint(names: str | Sequence[str], expected: Iterable[str]) -> str:
     """
     expected = list(expected)
     asked = [names] if isinstance(names, str) else names
-    found = dict.fromkeys(each for name in asked if (each := closest(name, expected)) is not None)
-    return f"; did you mean {' and '.join(map(repr, found))}?" if found else ""
+    meant = dict.fromkeys(known for name in asked if (known := closest(name, expected)) is not None)
+    return f"; did you mean {' and '.join(map(repr, meant))}?" if meant else ""
 
 
 def hint_or_list(name: str, expected: Sequence[str]) -> str:
@@ -60,8 +60,8 @@ def hint_or_list(name: str, expected: Sequence[str]) -> str:
         >>> hint_or_list("ph", ["pH", "alcohol"]), hint_or_list("x", ["pH", "alcohol"])
         ("; did you mean 'pH'?", "; expected one of 'pH', 'alcohol'")
     """
-    if found := hint(name, expected):
-        return found
+    if meant := hint(name, expected):
+        return meant
     if not expected:
         return "; there is none"
     some = ", ".join(map(repr, expected[:SHOWN_NAMES]))
@@ -86,5 +86,5 @@ def path_hint(path: str) -> str:
         there = sorted(os.listdir(folder or "."))
     except (OSError, ValueError):
         return ""
-    found = closest(name, [each for each in there if not each.startswith(".")])
-    return f"; did you mean {os.path.join(folder, found)!r}?" if found is not None else ""
+    meant = closest(name, [name for name in there if not name.startswith(".")])
+    return f"; did you mean {os.path.join(folder, meant)!r}?" if meant is not None else ""

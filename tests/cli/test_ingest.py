@@ -292,8 +292,8 @@ def test_a_path_or_a_column_that_is_called_like_an_argument_keeps_its_name(run, 
     err = run(f'"{two}" out --cast none=bytes')[2]
     assert f"error: {two}: --cast names ('none',), but the features are ({name!r},): " in err
     err = run(f'"{name}" out --unify-schemas')[2]
-    assert f"--unify-schemas: column {name!r} is " in err
-    assert f"{one} and int64 in {two}; no type holds both" in err
+    assert f"error: {two}: column {name!r} is int64, and " in err
+    assert f" in {one}; no type holds both" in err
     assert err.endswith("or leave the column out (--exclude)\n")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import os
 import pathlib
 import struct
@@ -11,16 +12,13 @@ import google_crc32c
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from tfx_wine_ext.columnar.ingest import (
-    IngestOptions,
-    OutputSplit,
-    clear,
-    commit,
-    plan_shards,
-    write_shard,
-)
+from tfx_wine_ext.columnar.commit import clear, commit
+from tfx_wine_ext.columnar.ingest import write_shard
+from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
+from tfx_wine_ext.columnar.tables import read_tables, table_of
+from tfx_wine_ext.columnar.tasks import plan_shards
 from tfx_wine_ext.files.local import LocalFiles
-from tfx_wine_ext.sources.parquet import find_files, read_footers
+from tfx_wine_ext.sources.footers import find_files
 
 from .reference import parsed
 
@@ -72,8 +70,12 @@ def write(path, table, **options):
 def plan(pattern, splits=ALL, files=FILES, **options):
     """The tasks for all files of a pattern; options are those of `IngestOptions`."""
     partition = {k: options.pop(k) for k in ("payload", "partition_feature") if k in options}
-    footers = read_footers(find_files(str(pattern), files), files)
-    return plan_shards(footers, splits, IngestOptions(**options), files=files, **partition)
+    ingest_options = IngestOptions(**options)
+    paths, root = find_files(str(pattern), files), os.path.dirname(pattern)
+    [footers] = read_tables([paths], root, ingest_options, files)
+    return plan_shards(
+        table_of(footers, ingest_options, files), splits, ingest_options, **partition
+    )
 
 
 def ingest(pattern, destination, splits=ALL, files=FILES, **options):
@@ -118,3 +120,19 @@ def examples(destination, split="all"):
 def ids(destination, split="all"):
     """The column `id` of one split, in the order of the shards."""
     return [row["id"][1][0] for row in examples(destination, split)]
+
+
+def out(folder, name="out"):
+    """A folder to write to."""
+    return str(folder / name)
+
+
+def row_groups(tasks):
+    """The row groups of each task, as pairs of a file's letter and numbers."""
+    return [
+        [
+            (path[-9:-8], [part.index for part in parts])
+            for path, parts in itertools.groupby(task.source.parts(), key=lambda part: part.path)
+        ]
+        for task in tasks
+    ]

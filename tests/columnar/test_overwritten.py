@@ -16,18 +16,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.columnar.shards import ALL, FILES, ids, write
-from tfx_wine_ext.columnar.ingest import IngestOptions, clear, commit, plan_shards, write_shard
+from tfx_wine_ext.columnar.commit import clear, commit
+from tfx_wine_ext.columnar.ingest import write_shard
+from tfx_wine_ext.columnar.options import IngestOptions
+from tfx_wine_ext.columnar.tasks import plan_shards
 from tfx_wine_ext.files.local import LocalFiles
-from tfx_wine_ext.sources import parquet as parquet_source
-from tfx_wine_ext.sources import parquet_table
-from tfx_wine_ext.sources.parquet import (
-    OpenParquet,
-    ParquetFileError,
-    iter_row_groups,
-    read_footer,
-    read_footers,
-)
-from tfx_wine_ext.sources.parquet_table import ParquetTable
+from tfx_wine_ext.sources import footers, parquet
+from tfx_wine_ext.sources.footers import OpenParquet, ParquetFileError, read_footer, read_footers
+from tfx_wine_ext.sources.parquet import ParquetSource, ParquetTable, iter_row_groups
 from tfx_wine_ext.sources.source import TableFileError
 
 OPTIONS = {"row_group_size": 1000, "compression": "none", "use_dictionary": False}
@@ -143,7 +139,7 @@ class Remote(LocalFiles):
 @pytest.fixture
 def large(monkeypatch):
     """Every file is large: of the digest are its size and its footer only."""
-    monkeypatch.setattr(parquet_source, "WHOLE_FILE_FINGERPRINT_BYTES", 100)
+    monkeypatch.setattr(footers, "WHOLE_FILE_FINGERPRINT_BYTES", 100)
 
 
 @pytest.fixture
@@ -243,7 +239,9 @@ def test_each_use_opens_the_file_once(a, tmp_path):
     assert files.opened == [a]
     values(iter_row_groups(a, footer.digest, [0, 1, 2], SCHEMA, 500, files))
     assert files.opened == [a, a]
-    (task,) = plan_shards([footer], ALL, IngestOptions(filters=[("id", ">", 5)]), files=files)
+    (task,) = plan_shards(
+        ParquetSource([footer], files=files), ALL, IngestOptions(filters=[("id", ">", 5)])
+    )
     assert files.opened == [a, a, a]
     write_shard(task, str(tmp_path / "out"), files)
     assert files.opened == [a, a, a, a]
@@ -283,7 +281,8 @@ def test_at_whatever_open_a_file_is_overwritten_its_rows_are_of_the_fingerprint_
     found = None
     with contextlib.suppress(ParquetFileError):
         footers = read_footers([a], files)
-        tasks = plan_shards(footers, ALL, IngestOptions(filters=filters), files=files)
+        source = ParquetSource(footers, files=files)
+        tasks = plan_shards(source, ALL, IngestOptions(filters=filters))
         clear(out, ["all"], files)
         commit(out, tasks, [write_shard(task, out, files) for task in tasks], files)
         found = ids(out)
@@ -317,7 +316,7 @@ def test_a_file_that_was_only_touched_or_copied_between_driver_and_executor_is_t
 def test_a_table_of_several_passes_is_of_one_content(request, monkeypatch, tmp_path, other, size):
     if size == "large":
         request.getfixturevalue("large")
-    monkeypatch.setattr(parquet_table, "COLUMNS_A_PASS", 1)
+    monkeypatch.setattr(parquet, "COLUMNS_A_PASS", 1)
 
     def two_columns(path, values):
         write(str(path), pa.table({"x": values, "y": values}), **OPTIONS)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pickle
 
 from tfx_wine_ext.columnar.wording import Argument, Message, Setting
-from tfx_wine_ext.sources.parquet import ParquetFileError
+from tfx_wine_ext.sources.footers import ParquetFileError
 
 WIDE = Message("/exclude_columns=/a: leave it out (", Setting(Argument.EXCLUDE_COLUMNS), ")")
 

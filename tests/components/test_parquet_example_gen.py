@@ -18,8 +18,8 @@ from tfx_bsl.coders import example_coder
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
 from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.footers import content_fingerprint, find_files, read_footers
 from tfx_wine_ext.sources.layout import PartitionError
-from tfx_wine_ext.sources.parquet import content_fingerprint, find_files, read_footers
 from tfx_wine_ext.testing import FakeMetadata, SqliteMetadata, launch, parquet_file, read_examples
 
 PATHS = ("ir", "notebook")

@@ -14,7 +14,7 @@ from tfx.proto import example_gen_pb2
 
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
-from tfx_wine_ext.sources.parquet import ParquetFileError
+from tfx_wine_ext.sources.footers import ParquetFileError
 from tfx_wine_ext.testing import FakeMetadata, launch, parquet_file, read_examples
 
 both_paths = pytest.mark.parametrize("path", ["ir", "notebook"])

@@ -12,7 +12,7 @@ from apache_beam.options.pipeline_options import PipelineOptions
 
 from tfx_wine_ext.executors import beam_tasks
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
-from tfx_wine_ext.sources.parquet import ParquetFileError
+from tfx_wine_ext.sources.footers import ParquetFileError
 from tfx_wine_ext.sources.source import TableFileError
 
 pytestmark = pytest.mark.e2e

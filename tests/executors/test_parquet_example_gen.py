@@ -18,8 +18,8 @@ from tfx.types import standard_artifacts
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
-from tfx_wine_ext.sources import parquet as parquet_source
-from tfx_wine_ext.sources.parquet import OpenParquet, ParquetFileError
+from tfx_wine_ext.sources import footers
+from tfx_wine_ext.sources.footers import OpenParquet, ParquetFileError
 from tfx_wine_ext.testing import FakeMetadata, launch, parquet_file, read_examples
 
 both_paths = pytest.mark.parametrize("path", ["ir", "notebook"])
@@ -105,7 +105,7 @@ class ChangesAFileBeforeTheWork(ParquetExecutor):
     """Stands for a writer that changes a file when the executor has looked at it already."""
 
     def _run(self, tasks, destination):
-        parquet_file(tasks[0].parts[0].path, [{"x": -1}])
+        parquet_file(tasks[0].source.paths[0], [{"x": -1}])
         return super()._run(tasks, destination)
 
 
@@ -283,7 +283,7 @@ class OverwritesAFileWhileItIsRead(ParquetExecutor):
     """Stands for a writer that changes a file in place between two of its row groups."""
 
     def _run(self, tasks, destination):
-        path = tasks[0].parts[0].path
+        path = tasks[0].source.paths[0]
         content = Path(path).read_bytes()
         other = content.replace((5).to_bytes(8, "little"), (7).to_bytes(8, "little"))
         assert len(other) == len(content)
@@ -298,7 +298,7 @@ class OverwritesAFileWhileItIsRead(ParquetExecutor):
 
 
 def test_a_large_file_overwritten_in_place_while_it_is_read_publishes_nothing(data, monkeypatch):
-    monkeypatch.setattr(parquet_source, "WHOLE_FILE_FINGERPRINT_BYTES", 100)
+    monkeypatch.setattr(footers, "WHOLE_FILE_FINGERPRINT_BYTES", 100)
     exec_properties = drive(data)
 
     with pytest.raises(ParquetFileError, match=r"data/a\.parquet: it was .* while it was read"):

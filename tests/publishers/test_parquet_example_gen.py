@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tfx.types import standard_artifacts
 
-from tfx_wine_ext.columnar.ingest import ShardFile
+from tfx_wine_ext.columnar.tasks import ShardFile
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
 
 

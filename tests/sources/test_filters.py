@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.columnar.shards import ingest
-from tfx_wine_ext.columnar.ingest import IngestOptions
+from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.sources.filters import RowFilter, to_json_value
 
 ROWS = pa.RecordBatch.from_pydict(

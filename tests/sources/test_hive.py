@@ -13,18 +13,14 @@ import pytest
 
 from tests.columnar.shards import examples
 from tfx_wine_ext.columnar import EncodeOptions
-from tfx_wine_ext.columnar.ingest import (
-    IngestOptions,
-    OutputSplit,
-    find_tables,
-    plan_schema,
-    plan_shards,
-    write_shard,
-)
+from tfx_wine_ext.columnar.ingest import write_shard
+from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
+from tfx_wine_ext.columnar.tables import read_tables, table_of
+from tfx_wine_ext.columnar.tasks import plan_shards, plan_table
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.choose import open_table
+from tfx_wine_ext.sources.footers import ParquetFileError, find_files, read_footers
 from tfx_wine_ext.sources.layout import PartitionError
-from tfx_wine_ext.sources.parquet import ParquetFileError, content_fingerprint
 from tfx_wine_ext.sources.source import TableFileError
 
 FILES = LocalFiles()
@@ -46,13 +42,15 @@ def write(tmp_path):
 
 def find(root, *patterns, **options):
     patterns = [f"{root}/{pattern}" for pattern in patterns or ("**/*.parquet",)]
-    return find_tables(patterns, root, IngestOptions(**options), FILES)
+    paths = [find_files(pattern, FILES) for pattern in patterns]
+    tables = read_tables(paths, root, IngestOptions(**options), FILES)
+    return [table_of(footers, IngestOptions(**options), FILES) for footers in tables]
 
 
 def run(root, out, **options):
     """Writes all rows below a folder as one split; returns its examples and the tasks."""
-    [footers] = find(root, **options)
-    tasks = plan_shards(footers, ALL, IngestOptions(**options), files=FILES)
+    [source] = find(root, **options)
+    tasks = plan_shards(source, ALL, IngestOptions(**options))
     for task in tasks:
         write_shard(task, str(out), FILES)
     shutil.move(f"{out}/.staging/Split-all", f"{out}/Split-all")
@@ -75,10 +73,9 @@ def test_what_folders_are_called_are_columns_behind_those_of_the_files(write, tm
         }
     )
 
-    [footers] = find(root)
-    schema, _ = plan_schema(footers, IngestOptions())
+    [source] = find(root)
 
-    assert schema == pa.schema([("x", "i8"), ("year", "i4"), ("region", "str")])
+    assert source.whole == pa.schema([("x", "i8"), ("year", "i4"), ("region", "str")])
     assert run(root, tmp_path / "out")[0] == [
         {"x": i(1), "year": i(2023), "region": ("bytes_list", [b"n"])},
         {"x": i(2), "year": i(2023), "region": ("bytes_list", [b"n"])},
@@ -148,7 +145,7 @@ def test_rows_columns_and_types_are_those_of_arrow(write, seed):
 def test_a_column_has_one_type_in_all_input_splits_of_a_run(write):
     root = write({"old/rev=1/x.parquet": {"x": [1]}, "new/rev=one/x.parquet": {"x": [1]}})
 
-    schemas = [footers[0].schema for footers in find(root, "old/*/*", "new/*/*")]
+    schemas = [source.whole for source in find(root, "old/*/*", "new/*/*")]
 
     assert [schema.field("rev").type for schema in schemas] == [pa.string(), pa.string()]
 
@@ -156,7 +153,7 @@ def test_a_column_has_one_type_in_all_input_splits_of_a_run(write):
 def test_input_splits_may_be_of_other_partitions(write):
     root = write({"u/a=1/x.parquet": {"x": [1]}, "v/b=q/x.parquet": {"x": [1]}, "w": {"x": [1]}})
 
-    found = [footers[0].schema.names for footers in find(root, "u/*/*", "v/*/*", "w")]
+    found = [source.names for source in find(root, "u/*/*", "v/*/*", "w")]
 
     assert found == [["x", "a"], ["x", "b"], ["x"]]
 
@@ -214,9 +211,9 @@ def test_a_column_of_path_and_file_is_the_files_where_they_say_the_same(write, t
         }
     )
 
-    [footers] = find(root)
+    [source] = find(root)
 
-    assert footers[0].schema.names == ["year", "day", "c"]
+    assert source.names == ["year", "day", "c"]
     assert (
         run(root, tmp_path / "out")[0]
         == [{"year": i(2024), "day": i(19782 * 86_400_000_000), "c": None}] * 3
@@ -278,27 +275,27 @@ def test_filters_skip_whole_files_by_their_folders(write, tmp_path, filters, row
     found, tasks = run(root, tmp_path / "out", filters=filters)
 
     assert sorted(row["x"][1][0] for row in found) == rows
-    assert len({part.path for task in tasks for part in task.parts}) == files
+    assert len({path for task in tasks for path in task.source.paths}) == files
     if "not in" not in str(filters):  # of which Arrow keeps nulls
         assert sorted(pq.read_table(root, filters=filters)["x"].to_pylist()) == rows
 
 
 def test_files_that_a_filter_on_their_folders_rules_out_are_not_opened_again(write, tmp_path):
     root = write(REGIONS)
-    [footers] = find(root)
+    [source] = find(root)
     for path in ("year=2023/region=s", "year=2023/region=n"):
         shutil.rmtree(f"{root}/{path}")
     options = IngestOptions(filters=[("year", "=", 2024), ("x", ">", 0)])
 
-    tasks = plan_shards(footers, ALL, options, files=FILES)
+    tasks = plan_shards(source, ALL, options)
 
     assert [write_shard(task, str(tmp_path), FILES).rows_read for task in tasks] == [6]
 
 
 def test_a_value_that_a_column_of_partitions_does_not_have_is_refused(write):
-    [footers] = find(write(REGIONS))
+    [source] = find(write(REGIONS))
     with pytest.raises(ValueError, match="'x' is not a value of column 'year', which is int32"):
-        plan_schema(footers, IngestOptions(filters=[("year", "=", "x")]))
+        plan_table(source, IngestOptions(filters=[("year", "=", "x")]))
 
 
 # Fingerprints and records.
@@ -308,8 +305,8 @@ def test_a_file_that_moves_to_another_partition_changes_the_fingerprint(write, t
     root = write({"region=n/x.parquet": {"x": [1]}})
 
     def fingerprint(**options):
-        [footers] = find(root, **options)
-        return content_fingerprint(footers)
+        [source] = find(root, **options)
+        return source.fingerprint()
 
     before, plain = fingerprint(), fingerprint(hive_partitioning=False)
     shutil.move(f"{root}/region=n", f"{root}/region=s")
@@ -321,10 +318,10 @@ def test_a_file_that_moves_to_another_partition_changes_the_fingerprint(write, t
 
 
 def test_files_without_partitions_keep_the_fingerprint_and_the_options_of_older_releases(write):
-    [footers] = find(write({"a.parquet": {"x": [1]}, "b/b.parquet": {"x": [2]}}))
+    [source] = find(write({"a.parquet": {"x": [1]}, "b/b.parquet": {"x": [2]}}))
 
-    joined = "".join(footer.digest for footer in footers)
-    assert content_fingerprint(footers) == (
+    joined = "".join(footer.digest for footer in read_footers(source.paths, FILES))
+    assert source.fingerprint() == (
         f"parquet-v1:{hashlib.sha256(joined.encode()).hexdigest()[:32]}"
     )
     assert sorted(json.loads(IngestOptions().to_json())) == [

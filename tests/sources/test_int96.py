@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from tests.columnar.shards import FILES, examples, ingest
+from tfx_wine_ext.sources.footers import ParquetFileError, read_footer
 from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timestamps
-from tfx_wine_ext.sources.parquet import ParquetFileError, iter_row_groups, read_footer
-from tfx_wine_ext.sources.parquet_table import ParquetTable
+from tfx_wine_ext.sources.parquet import ParquetTable, iter_row_groups
 
 D = datetime.datetime
 TIMES = [
@@ -85,7 +85,7 @@ def test_every_time_arrives_as_it_was_written_at_any_depth(
     monkeypatch, path, whole, dictionary, row_group_size, batch_rows, version
 ):
     if not whole:
-        name = "tfx_wine_ext.sources.parquet.WHOLE_FILE_FINGERPRINT_BYTES"
+        name = "tfx_wine_ext.sources.footers.WHOLE_FILE_FINGERPRINT_BYTES"
         monkeypatch.setattr(name, 10)
     options = {"use_dictionary": dictionary, "data_page_version": version}
     written(path, row_group_size=row_group_size, **options)

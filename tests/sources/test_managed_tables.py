@@ -12,8 +12,8 @@ import pytest
 from tests.columnar.shards import FILES, write
 from tfx_wine_ext.cli import main
 from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.footers import ParquetFileError, find_files, read_footers
 from tfx_wine_ext.sources.managed_tables import managed_table_of
-from tfx_wine_ext.sources.parquet import ParquetFileError, find_files, read_footers
 
 UUID = "6c9f2a4e-4a4e-4f58-8d1b-3f3f0f6f1c11"
 MARKERS = {

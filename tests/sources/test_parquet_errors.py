@@ -17,7 +17,8 @@ import pytest
 
 from tests.columnar.shards import FILES
 from tfx_wine_ext.cli import main
-from tfx_wine_ext.sources.parquet import ParquetFileError, iter_row_groups, read_footer
+from tfx_wine_ext.sources.footers import ParquetFileError, read_footer
+from tfx_wine_ext.sources.parquet import iter_row_groups
 
 SOUND = pathlib.Path(__file__).parents[1] / "data" / "parquet"  # made by make_parquet.py there
 VERSION = re.escape(pa.__version__)
@@ -180,7 +181,7 @@ LITTLE_MEMORY = """
 import resource, sys
 import pyarrow as pa
 from tests.sources.test_parquet_errors import read
-from tfx_wine_ext.sources.parquet import ParquetFileError
+from tfx_wine_ext.sources.footers import ParquetFileError
 with open("/proc/self/statm") as stream:
     used = int(stream.read().split()[0]) * resource.getpagesize()
 resource.setrlimit(resource.RLIMIT_AS, (used + 120_000_000, -1))

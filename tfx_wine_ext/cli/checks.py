@@ -103,17 +103,17 @@ def _tfx_release(environment: Environment) -> _Release | None:
     """Returns the installed release, or else the best one that this machine supports."""
     tfx = environment.packages.get("tfx")
     if tfx and _is_known(tfx.version):
-        return next(each for each in RELEASES if release(tfx.version) >= each.version)
+        return next(row for row in RELEASES if release(tfx.version) >= row.version)
     python = release(environment.python)[:2]
-    for each in RELEASES:
-        low, high = each.pythons
-        if low <= python <= high and environment.glibc and release(environment.glibc) >= each.glibc:
-            return each
+    for row in RELEASES:
+        low, high = row.pythons
+        if low <= python <= high and environment.glibc and release(environment.glibc) >= row.glibc:
+            return row
     return None
 
 
 def _is_known(tfx_version: str) -> bool:
-    return any(release(tfx_version)[:2] == each.version for each in RELEASES)
+    return any(release(tfx_version)[:2] == row.version for row in RELEASES)
 
 
 def _python(environment: Environment) -> Finding:
@@ -342,8 +342,12 @@ def repair(environment: Environment, findings: Sequence[Finding]) -> str | None:
         >>> repair(environment, [Finding("dill", BROKEN, "", "", install=("dill<0.4",))])
         "uv pip install --python /v/bin/python 'dill<0.4'"
     """
-    install = list(dict.fromkeys(each for finding in findings for each in finding.install))
-    uninstall = list(dict.fromkeys(each for finding in findings for each in finding.uninstall))
+    install = list(
+        dict.fromkeys(requirement for finding in findings for requirement in finding.install)
+    )
+    uninstall = list(
+        dict.fromkeys(requirement for finding in findings for requirement in finding.uninstall)
+    )
     python = environment.executable
     commands: list[list[str]] = []
     if not (install or uninstall):
@@ -354,7 +358,7 @@ def repair(environment: Environment, findings: Sequence[Finding]) -> str | None:
         manager, to_python, yes = [python, "-m", "pip"], [], ["-y"]
         if "pip" not in environment.modules:
             commands.append([python, "-m", "ensurepip", "--upgrade"])
-            install = [each for each in install if each != "pip"]
+            install = [requirement for requirement in install if requirement != "pip"]
     if uninstall:
         commands.append([*manager, "uninstall", *to_python, *yes, *uninstall])
     if install:

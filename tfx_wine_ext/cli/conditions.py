@@ -34,19 +34,19 @@ def condition_in(text: str) -> tuple[str, str, Any]:
         >>> condition_in("residual sugar >= 1.5"), condition_in('colour in [red, "off, white"]')
         (('residual sugar', '>=', '1.5'), ('colour', 'in', ['red', 'off, white']))
     """
-    found = _FORM.fullmatch(text)
-    if not found:
+    match = _FORM.fullmatch(text)
+    if not match:
         raise CommandError(
             f"--filter: expected COLUMN OP VALUE, as in 'alcohol > 10' or 'colour in red,white', "
             f"found {text!r}"
         )
-    column, value = found["quoted"] or found["plain"], found["value"]
-    if found["sign"]:
-        return column, found["sign"], _unquoted(value)
+    column, value = match["quoted"] or match["plain"], match["value"]
+    if match["sign"]:
+        return column, match["sign"], _unquoted(value)
     if (value[0], value[-1]) in [("[", "]"), ("(", ")")]:
         value = value[1:-1]
-    values = [_unquoted(each.strip()) for each in names_in(value)]
-    return column, " ".join(found["word"].split()), values
+    values = [_unquoted(item.strip()) for item in names_in(value)]
+    return column, " ".join(match["word"].split()), values
 
 
 def _unquoted(text: str) -> str:

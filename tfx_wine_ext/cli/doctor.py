@@ -156,16 +156,16 @@ def _last_words(lines: list[str], status: int) -> str:
 
 def _print(document: Mapping[str, Any]) -> None:
     """Prints without any library, since the library may be missing."""
-    width = max(len(each["name"]) for each in document["checks"])
-    for each in document["checks"]:
-        state = "ok" if each["state"] == checks.OK else each["state"].upper()
-        print(f"{state:8} {printable(each['name']):{width}}  {printable(each['found'])}")
-        if each["state"] == checks.OK:
+    width = max(len(check["name"]) for check in document["checks"])
+    for check in document["checks"]:
+        state = "ok" if check["state"] == checks.OK else check["state"].upper()
+        print(f"{state:8} {printable(check['name']):{width}}  {printable(check['found'])}")
+        if check["state"] == checks.OK:
             continue
         for what in ("expected", "why", "repair", "remedy"):
-            if each[what]:
+            if check[what]:
                 label = "repair" if what == "remedy" else what
-                print(f"{'':8} {'':{width}}  {label}: {printable(each[what])}")
+                print(f"{'':8} {'':{width}}  {label}: {printable(check[what])}")
     broken, warnings = document["broken"], document["warnings"]
     print(
         f"\n{broken} broken, {warnings} warning{'' if warnings == 1 else 's'}, in "

@@ -76,8 +76,8 @@ def release(version: str) -> tuple[int, ...]:
         >>> release("80.10.2"), release("0.1.0.dev0") < (1,)
         ((80, 10, 2), True)
     """
-    found = re.match(r"\d+(?:\.\d+)*", version)
-    return tuple(map(int, found[0].split("."))) if found else ()
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, match[0].split("."))) if match else ()
 
 
 def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Environment:
@@ -88,9 +88,11 @@ def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Env
         path: Where to look for packages. Default: None, ``sys.path``.
     """
     packages: dict[str, Package] = {}
-    for found in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
+    for distribution in importlib.metadata.distributions(
+        path=list(sys.path if path is None else path)
+    ):
         # Not with []: from Python 3.13 on, it warns if a key is missing.
-        [name, *_] = found.metadata.get_all("Name") or [None]
+        [name, *_] = distribution.metadata.get_all("Name") or [None]
         if not name:
             continue  # Remains of an interrupted installation.
         # The first one on the path is the one that is imported.
@@ -98,8 +100,8 @@ def this_environment(specs_group: str, path: Sequence[str] | None = None) -> Env
             normalized(name),
             Package(
                 name,
-                found.version,
-                tuple(sorted(e.name for e in found.entry_points if e.group == specs_group)),
+                distribution.version,
+                tuple(sorted(e.name for e in distribution.entry_points if e.group == specs_group)),
             ),
         )
     modules = frozenset(name for name in MODULES if _is_there(name))

@@ -18,7 +18,8 @@ from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.staging import staged
 
 if TYPE_CHECKING:
-    from tfx_wine_ext.columnar.ingest import IngestOptions, OutputSplit, ShardFile
+    from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
+    from tfx_wine_ext.columnar.tasks import ShardFile
 
 DEFAULT_SPLITS = "train:2,eval:1"
 
@@ -159,7 +160,7 @@ def splits_in(text: str) -> list[OutputSplit]:
         >>> splits_in("train:8,eval")
         [OutputSplit(name='train', hash_buckets=8), OutputSplit(name='eval', hash_buckets=1)]
     """
-    from tfx_wine_ext.columnar.ingest import OutputSplit
+    from tfx_wine_ext.columnar.options import OutputSplit
 
     splits = []
     for part in names_in(text):
@@ -178,7 +179,7 @@ def splits_in(text: str) -> list[OutputSplit]:
 
 
 def _ingest_options(options: argparse.Namespace) -> IngestOptions:
-    from tfx_wine_ext.columnar.ingest import IngestOptions
+    from tfx_wine_ext.columnar.options import IngestOptions
     from tfx_wine_ext.columnar.plan import EncodeOptions
 
     both = sorted({*(options.columns or ())} & {*(options.exclude or ())})
@@ -261,27 +262,22 @@ def _ingested(
 ) -> dict[str, Any]:
     """Writes everything to the folder, and returns what was read and written."""
     from tfx_wine_ext.cli.terminal import reading
-    from tfx_wine_ext.columnar.ingest import commit, plan_shards, write_shard
+    from tfx_wine_ext.columnar.commit import commit
+    from tfx_wine_ext.columnar.ingest import write_shard
+    from tfx_wine_ext.columnar.tables import read_tables, table_of
+    from tfx_wine_ext.columnar.tasks import plan_shards
     from tfx_wine_ext.files.local import LocalFiles
     from tfx_wine_ext.sources.choose import find_table_files, partition_root
-    from tfx_wine_ext.sources.parquet import (
-        content_fingerprint,
-        read_footers,
-        schema_fingerprint,
-    )
-    from tfx_wine_ext.sources.schemas import with_partitions
+    from tfx_wine_ext.sources.footers import schema_fingerprint
 
     files = LocalFiles()
-    footers = read_footers(find_table_files(options.input), files)
-    keep_inputs(options, (footer.path for footer in footers))
-    if ingest_options.hive_partitioning:
-        root = partition_root(options.input)
-        [footers] = with_partitions([footers], root, ingest_options.encode.cast)
-    tasks = plan_shards(
-        footers, splits, ingest_options, partition_feature=options.partition_by, files=files
-    )
+    paths = find_table_files(options.input)
+    keep_inputs(options, paths)
+    [footers] = read_tables([paths], partition_root(options.input), ingest_options, files)
+    source = table_of(footers, ingest_options, files)
+    tasks = plan_shards(source, splits, ingest_options, partition_feature=options.partition_by)
     results = []
-    with reading(sum(task.rows for task in tasks), shown=not options.quiet) as show:
+    with reading(sum(task.rows or 0 for task in tasks), shown=not options.quiet) as show:
         before = 0
         for task in tasks:
 
@@ -289,16 +285,16 @@ def _ingested(
                 show(before + rows)
 
             results.append(write_shard(task, folder, files, show_all))
-            before += task.rows
+            before += task.rows or 0
     written = commit(folder, tasks, results, files)
     return {
         "output": os.path.abspath(options.output),
-        "files": [footer.path for footer in footers],
-        "rows_read": sum(footer.rows for footer in footers),
+        "files": list(source.paths),
+        "rows_read": source.rows,
         "rows_written": sum(file.rows for file in written),
         "features": len(tasks[0].plan.features),
-        "content_fingerprint": content_fingerprint(footers),
-        "schema_fingerprint": schema_fingerprint(tasks[0].schema),
+        "content_fingerprint": source.fingerprint(),
+        "schema_fingerprint": schema_fingerprint(source.whole),
         "splits": [_split(split, written) for split in splits],
     }
 

@@ -131,13 +131,13 @@ def _opened(path: str) -> int:
     return descriptor
 
 
-def same_file(one: str, other: str) -> bool:
+def same_file(first: str, second: str) -> bool:
     """Tells whether two paths name the same output file; a device may be written to twice.
 
     Example:
         >>> same_file("a", "./a"), same_file("/dev/null", "/dev/null")
         (True, False)
     """
-    path = os.path.realpath(one)
+    path = os.path.realpath(first)
     is_device = os.path.exists(path) and not os.path.isfile(path)
-    return path == os.path.realpath(other) and not is_device
+    return path == os.path.realpath(second) and not is_device

@@ -79,8 +79,8 @@ class Parser(argparse.ArgumentParser):
         return options
 
     def _commands(self) -> dict[str, argparse.ArgumentParser]:
-        found = (a.choices for a in self._actions if isinstance(a, argparse._SubParsersAction))
-        return dict(next(found, {}))
+        choices = (a.choices for a in self._actions if isinstance(a, argparse._SubParsersAction))
+        return dict(next(choices, {}))
 
     def _command_in(self, given: Sequence[str]) -> str | None:
         return next((text for text in given if text in self._commands()), None)
@@ -89,7 +89,7 @@ class Parser(argparse.ArgumentParser):
         """Refuses an option that neither the parser nor its command has, even abbreviated."""
         name = text.partition("=")[0]
         parser = self._commands()[command] if command else self
-        if not any(each.startswith(name) for each in parser._option_string_actions):
+        if not any(known.startswith(name) for known in parser._option_string_actions):
             self._refuse_option(text, command)
 
     def _refuse_option(self, text: str, command: str | None) -> NoReturn:
@@ -101,10 +101,12 @@ class Parser(argparse.ArgumentParser):
             raise CommandError(
                 f"{name}: expected before the command; write {self.prog} {option} {command} ..."
             )
-        meant = closest(option[2:], [each[2:] for each in own])
-        others = {each for other in commands.values() for each in _names_of(other)}
-        elsewhere = closest(option[2:], [each[2:] for each in {*own, *others}])
-        having = [each for each, other in commands.items() if f"--{elsewhere}" in _names_of(other)]
+        meant = closest(option[2:], [known[2:] for known in own])
+        others = {known for command in commands.values() for known in _names_of(command)}
+        elsewhere = closest(option[2:], [known[2:] for known in {*own, *others}])
+        having = [
+            known for known, command in commands.items() if f"--{elsewhere}" in _names_of(command)
+        ]
         if elsewhere is not None and elsewhere != meant and having:
             known = f"; --{elsewhere} is an option of {', '.join(having)}"
             if not command:
@@ -118,7 +120,7 @@ class Parser(argparse.ArgumentParser):
 
 
 def _names_of(parser: argparse.ArgumentParser) -> list[str]:
-    return [each for each in parser._option_string_actions if each.startswith("--")]
+    return [known for known in parser._option_string_actions if known.startswith("--")]
 
 
 def whole_number(least: int, what: str) -> Callable[[str], int]:

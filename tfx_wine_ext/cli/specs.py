@@ -64,7 +64,7 @@ def run(options: argparse.Namespace) -> int:
         registered = entry_points()
         if options.name is not None:
             names = sorted({entry.name for entry, _, _ in registered})
-            registered = [each for each in registered if each[0].name == options.name]
+            registered = [spec for spec in registered if spec[0].name == options.name]
             if not registered:
                 raise CommandError(
                     f"NAME: {options.name!r} is no registered spec"
@@ -96,14 +96,14 @@ def entry_points(
         >>> [entry.name for entry, package, _ in entry_points() if package == "tfx-wine-ext"]
         ['DriftReport', 'ParquetExampleGen', 'WarmStartTrainer']
     """
-    found: dict[tuple[str, str], tuple[importlib.metadata.EntryPoint, str, str]] = {}
+    specs: dict[tuple[str, str], tuple[importlib.metadata.EntryPoint, str, str]] = {}
     for package in importlib.metadata.distributions(path=list(sys.path if path is None else path)):
         name = package.metadata["Name"]
         for entry in package.entry_points:
             if entry.group == GROUP:
                 # A package may be found twice; the first one on the path is imported.
-                found.setdefault((entry.name, name), (entry, name, package.version))
-    return [found[key] for key in sorted(found)]
+                specs.setdefault((entry.name, name), (entry, name, package.version))
+    return [specs[key] for key in sorted(specs)]
 
 
 @contextlib.contextmanager
@@ -141,8 +141,8 @@ def _loaded(entry: importlib.metadata.EntryPoint, package: str, version: str) ->
             if not isinstance(values, Mapping):
                 raise TypeError(f"expected a ComponentSpec, whose {attribute} is a dict")
             spec[key] = [
-                {"name": name, "type": _type_name(each.type), "required": not each.optional}
-                for name, each in values.items()
+                {"name": name, "type": _type_name(channel.type), "required": not channel.optional}
+                for name, channel in values.items()
             ]
     # A module may fail in any way when it is imported, and must not hide the other specs.
     except (Exception, SystemExit) as error:

@@ -100,8 +100,8 @@ def _remove_remains(parent: str, prefix: str) -> None:
     ours = re.compile(re.escape(prefix) + r"[0-9a-f]{16}\.part")
     # An unreadable folder is no error here: it may still be writable.
     with contextlib.suppress(OSError), os.scandir(parent) as entries:
-        found = [entry.path for entry in entries if ours.fullmatch(entry.name)]
-        for path in found:
+        leftovers = [entry.path for entry in entries if ours.fullmatch(entry.name)]
+        for path in leftovers:
             with contextlib.suppress(OSError):
                 # Opened without waiting: something else, such as a pipe, may have such a name.
                 flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK

@@ -57,9 +57,9 @@ def where(options: argparse.Namespace) -> str:
     Raises:
         CommandError: Nothing says it. The message names a file that may be the store.
     """
-    found = options.store or os.environ.get(VARIABLE)
-    if found:
-        return str(found)
+    store = options.store or os.environ.get(VARIABLE)
+    if store:
+        return str(store)
     likely = [
         path
         for depth in _DEPTHS
@@ -148,7 +148,7 @@ def read_runs(options: argparse.Namespace, last: int | None = None) -> tuple[lis
         return runs(snapshot, pipelines[0]), pipelines[0], name
 
 
-def chosen_run(among: Sequence[Run], text: str) -> Run:
+def chosen_run(runs: Sequence[Run], text: str) -> Run:
     """Returns the named run.
 
     Raises:
@@ -157,10 +157,10 @@ def chosen_run(among: Sequence[Run], text: str) -> Run:
     from tfx_wine_ext.lineage.runs import find_run
 
     with value_errors():
-        return find_run(among, text)
+        return find_run(runs, text)
 
 
-def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
+def chosen_metric(runs: Sequence[Run], metric: str | None) -> str | None:
     """Returns the named metric, or the main one of an evaluation; None if there is none.
 
     Raises:
@@ -170,10 +170,10 @@ def chosen_metric(among: Sequence[Run], metric: str | None) -> str | None:
     from tfx_wine_ext.lineage.runs import metrics_are_unknown
 
     if metric is None:
-        return main_metric(among)
-    known = list(dict.fromkeys(name for run in among for name in run.metrics))
+        return main_metric(runs)
+    known = list(dict.fromkeys(name for run in runs for name in run.metrics))
     if metric not in known:
-        unknown = sum(map(metrics_are_unknown, among))
+        unknown = sum(map(metrics_are_unknown, runs))
         none = (
             f"the evaluations of {unknown} runs could not be read" if unknown else "no run has any"
         )

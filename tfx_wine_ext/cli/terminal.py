@@ -77,9 +77,11 @@ def print_table(
         [heading, *(row[i].plain for row in cells)]
         for i, heading in enumerate(map(printable, headings))
     ]
-    lines = [max(cell_len(line) for text in each for line in text.split("\n")) for each in texts]
+    lines = [
+        max(cell_len(line) for text in column for line in text.split("\n")) for column in texts
+    ]
     words = [
-        max(cell_len(word) for text in each for word in text.split() or [""]) for each in texts
+        max(cell_len(word) for text in column for word in text.split() or [""]) for column in texts
     ]
 
     def broken(widths: Sequence[int]) -> tuple[int, int]:

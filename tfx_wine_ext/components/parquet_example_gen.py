@@ -14,7 +14,7 @@ from tfx.proto import example_gen_pb2, range_config_pb2
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from tfx_wine_ext.columnar.ingest import IngestOptions
+from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.plan import EncodeOptions
 from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor

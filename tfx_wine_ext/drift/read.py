@@ -122,7 +122,8 @@ def _read(table: TableSource, config: DriftConfig, show: Callable[[int, int], No
     passes = table.passes if reading.sample is None else [table.schema]
     for done, columns in enumerate(passes):
         sketch = empty_sketch(columns, config)
-        for batch in table.batches(columns):
+        # Later records may have features that the schema does not know yet.
+        for batch in table.batches(columns if len(passes) > 1 else None):
             sketch.add(batch)
             if reading.sample is not None:
                 reading.sample.add(batch)

@@ -17,12 +17,14 @@ from tfx.proto import example_gen_pb2
 from tfx.proto.orchestration import driver_output_pb2
 from tfx.utils import proto_utils
 
-from tfx_wine_ext.columnar.ingest import IngestOptions, find_tables, plan_schema
+from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.partition import check_partition_feature
+from tfx_wine_ext.columnar.tables import read_tables, table_of
+from tfx_wine_ext.columnar.tasks import plan_table
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.words.text import span_text
-from tfx_wine_ext.sources.parquet import content_fingerprint
+from tfx_wine_ext.sources.footers import find_files
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 
@@ -72,20 +74,24 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
         options = IngestOptions.from_json(exec_properties[keys.INGEST_OPTIONS_KEY])
         files = BeamFiles()
         fingerprints, digests = [], {}
-        patterns = [os.path.join(input_base, split.pattern) for split in input_config.splits]
-        tables = find_tables(patterns, input_base, options, files)
+        paths = [
+            find_files(os.path.join(input_base, split.pattern), files)
+            for split in input_config.splits
+        ]
+        tables = read_tables(paths, input_base, options, files)
         for split, footers in zip(input_config.splits, tables):
-            _, plan = plan_schema(footers, options)
+            source = table_of(footers, options, files)
+            plan = plan_table(source, options)
             if partition_feature:
                 check_partition_feature(plan, partition_feature)
-            fingerprints.append(f"{split.name}:{content_fingerprint(footers)}")
+            fingerprints.append(f"{split.name}:{source.fingerprint()}")
             digests.update({os.path.relpath(f.path, input_base): f.digest for f in footers})
             logging.info(
                 "span %s, split %s: %d files, %d rows",
                 span_text(span, self._span_date),
                 split.name,
-                len(footers),
-                sum(f.rows for f in footers),
+                len(source.paths),
+                source.rows,
             )
         exec_properties[keys.INPUT_FINGERPRINT_KEY] = ",".join(fingerprints)
         # The executor compares the files with these and names a file that changed meanwhile.

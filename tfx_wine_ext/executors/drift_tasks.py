@@ -10,7 +10,7 @@ from tfx_wine_ext.drift.read import read
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import rows_of
 from tfx_wine_ext.sources.examples import ExampleTable
-from tfx_wine_ext.sources.parquet_table import ParquetTable
+from tfx_wine_ext.sources.parquet import ParquetTable
 from tfx_wine_ext.sources.source import TableFileError, TableSource
 
 TABLES: Mapping[str, Callable[..., TableSource]] = {

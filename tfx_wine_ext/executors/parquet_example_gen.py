@@ -20,29 +20,26 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import proto_utils
 
-from tfx_wine_ext.columnar.ingest import (
+from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
+from tfx_wine_ext.columnar.ingest import write_shard
+from tfx_wine_ext.columnar.options import (
     PARQUET_PAYLOAD,
-    STAGING_FOLDER,
     TFRECORD_PAYLOAD,
     IngestOptions,
     OutputSplit,
-    ShardResult,
-    ShardTask,
-    clear,
-    commit,
-    find_tables,
-    plan_shards,
-    write_shard,
 )
+from tfx_wine_ext.columnar.tables import read_tables, table_of
+from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows, rows_of
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
-from tfx_wine_ext.sources.parquet import (
+from tfx_wine_ext.sources.footers import (
     Footer,
     ParquetFileError,
     content_fingerprint,
+    find_files,
     schema_fingerprint,
 )
 from tfx_wine_ext.types import parquet_example_gen as keys
@@ -115,19 +112,22 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         files = BeamFiles()
 
         input_base = exec_properties[keys.INPUT_BASE_KEY]
-        patterns = [os.path.join(input_base, split.pattern) for split in input_config.splits]
-        footers_of_split = find_tables(patterns, input_base, options, files)
-        footers = [footer for split_footers in footers_of_split for footer in split_footers]
+        paths = [
+            find_files(os.path.join(input_base, split.pattern), files)
+            for split in input_config.splits
+        ]
+        tables = read_tables(paths, input_base, options, files)
+        footers = [footer for table in tables for footer in table]
         _check_unchanged(footers, exec_properties)
+        sources = [table_of(table, options, files) for table in tables]
         tasks: list[ShardTask] = []
-        for input_split, split_footers in zip(input_config.splits, footers_of_split):
+        for input_split, source in zip(input_config.splits, sources):
             tasks += plan_shards(
-                split_footers,
+                source,
                 _output_splits(input_split, output_config),
                 options,
                 partition_feature=output_config.split_config.partition_feature_name or None,
                 payload=_PAYLOADS[payload_format],
-                files=files,
             )
 
         clear(examples.uri, splits, files)
@@ -160,7 +160,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
     def _run(self, tasks: Sequence[ShardTask], destination: str) -> list[ShardResult]:
         """Runs the tasks on Beam's workers and gathers their results."""
         logging.info("%d shards to write to %s", len(tasks), destination)
-        with counting_rows(sum(task.rows for task in tasks)) as counter:
+        with counting_rows(sum(task.rows or 0 for task in tasks)) as counter:
             results = run_on_workers(
                 self._make_beam_pipeline(),
                 functools.partial(_write_shard, destination, counter),
@@ -190,7 +190,7 @@ def _output_splits(
 
 def _schema_of_all(tasks: Sequence[ShardTask]) -> pa.Schema:
     """Returns the schema of the files; the union of columns if input splits differ."""
-    return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.schema)))
+    return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.source.whole)))
 
 
 def _check_unchanged(footers: Sequence[Footer], exec_properties: dict[str, Any]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tfx.types.artifact import Artifact
 
-from tfx_wine_ext.columnar.ingest import ShardFile
+from tfx_wine_ext.columnar.tasks import ShardFile
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 

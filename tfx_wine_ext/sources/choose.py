@@ -11,9 +11,9 @@ from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.csv import CsvTable
 from tfx_wine_ext.sources.examples import ExampleTable
+from tfx_wine_ext.sources.footers import MAGIC
 from tfx_wine_ext.sources.layout import fixed_folder, is_hidden, is_hidden_folder, visible
-from tfx_wine_ext.sources.parquet import MAGIC
-from tfx_wine_ext.sources.parquet_table import ParquetTable
+from tfx_wine_ext.sources.parquet import ParquetTable
 from tfx_wine_ext.sources.shard_files import check_shards, check_shards_of_pattern
 from tfx_wine_ext.sources.source import (
     GZIP_ERRORS,

@@ -18,12 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.csv_quotes import BYTE_ORDER_MARK, QuoteCheck, longest_row
 from tfx_wine_ext.sources.source import (
     GZIP_ERRORS,
     SchemaChangedError,
     TableFileError,
+    WholeFiles,
     damaged,
+    limited,
     one_line,
     opened,
 )
@@ -42,7 +45,7 @@ _CONTRADICTION = re.compile(r"In CSV column #(\d+): CSV conversion error to ([^:
 _STRADDLING, _NO_LINE = "straddling object", "cannot infer number of columns"
 
 
-class CsvTable:
+class CsvTable(WholeFiles):
     r"""CSV files with a header line, plain or gzipped, in UTF-8 (text cells may be any bytes).
 
     The separator is the most frequent of comma, semicolon, tab and bar in the header line. An
@@ -80,7 +83,8 @@ class CsvTable:
 
     def __init__(self, paths: Sequence[str], reads: Callable[[str], bool]) -> None:
         self.paths = paths
-        self.size = sum(map(os.path.getsize, paths))
+        self._files = LocalFiles()
+        self._sizes = {path: os.path.getsize(path) for path in paths}
         self.position = 0
         self._headers = {path: _header(path, reads) for path in paths}
         names = dict.fromkeys(name for header in self._headers.values() for name in header.names)
@@ -114,15 +118,18 @@ class CsvTable:
         return pa.schema([(name, self._types[name]) for name in self.names if name in self._types])
 
     @property
-    def passes(self) -> Sequence[pa.Schema]:
-        """One pass: finding some cells of a row requires reading all of it."""
-        return [self.schema]
+    def whole(self) -> pa.Schema:
+        """All columns; those that are not read are null, as their types are unknown."""
+        return pa.schema([(name, self._types.get(name, pa.null())) for name in self.names])
 
-    def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: pa.Schema | None = None, rows: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order; see `TableSource`.
 
         Args:
-            columns: The columns of the only pass, or None.
+            columns: Some of the columns. Default: all.
+            rows: The most rows of a batch. Default: those of a block of the file.
 
         Raises:
             SchemaChangedError: A column did not have the type that its first values suggested; its
@@ -132,7 +139,9 @@ class CsvTable:
         """
         self.position = 0
         if self._types:
-            yield from self._batches(dict(self._types))
+            for batch in self._batches(dict(self._types)):
+                yield from limited(batch, columns, rows)
+                del batch
 
     def _batches(self, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         names = [name for name in self.names if name in types]
@@ -146,7 +155,7 @@ class CsvTable:
         done = 0
         for path in self.paths:
             if path in self._without_rows:
-                done += os.path.getsize(path)
+                done += self._sizes[path]
                 continue
             try:
                 with contextlib.ExitStack() as stack:
@@ -160,6 +169,7 @@ class CsvTable:
                         if check:
                             check.upto(position)
                         self.position = done + position
+                        self.part = self._part(path)
                         yield batch
                         del batch
                     if check:
@@ -178,7 +188,7 @@ class CsvTable:
                 raise SchemaChangedError from error
             except GZIP_ERRORS as error:
                 raise damaged(path, error) from error
-            done += os.path.getsize(path)
+            done += self._sizes[path]
             self.position = done
 
     @contextlib.contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import itertools
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -16,6 +17,8 @@ from tfx_wine_ext.files.local import Files, LocalFiles
 from tfx_wine_ext.sources.source import (
     GZIP_ERRORS,
     TableFileError,
+    WholeFiles,
+    limited,
     one_line,
     opened,
 )
@@ -28,7 +31,7 @@ DECODED_BYTES = 32 * 1024 * 1024
 SAMPLED_FILES = 8
 
 
-class ExampleTable:
+class ExampleTable(WholeFiles):
     """TFRecord files of ``tf.train.Example``, plain or gzipped.
 
     Each column is a list of float32, int64 or bytes. It is null for a record without the feature,
@@ -54,15 +57,11 @@ class ExampleTable:
         files: Files | None = None,
     ) -> None:
         """Decodes the first records, whose features are the initial schema."""
-        from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
-
         self.paths = paths
         self._files = files or LocalFiles()
-        self._sizes = [self._size(path) for path in paths]
-        self.size = sum(self._sizes)
+        self._sizes = {path: self._size(path) for path in paths}
         self.position = 0
         self._reads = reads
-        self._decode = ExamplesToRecordBatchDecoder().DecodeBatch
         self._types: dict[str, pa.DataType] = {}
         seen = list(itertools.islice(filter(None, map(self._first, paths)), SAMPLED_FILES))
         self.rows = None if seen else 0
@@ -81,29 +80,33 @@ class ExampleTable:
         return pa.schema([(name, self._types[name]) for name in self.names if self._reads(name)])
 
     @property
-    def passes(self) -> Sequence[pa.Schema]:
-        """One pass: records are decoded completely."""
-        return [self.schema]
+    def whole(self) -> pa.Schema:
+        """All features seen so far, sorted."""
+        return pa.schema(sorted(self._types.items()))
 
-    def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
+    def batches(
+        self, columns: pa.Schema | None = None, rows: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order; see `TableSource`.
 
         Args:
-            columns: The columns of the only pass, or None.
+            columns: Some of the features. Default: all.
+            rows: The most rows of a batch. Default: `DECODED_RECORDS`.
 
         Raises:
             TableFileError: A file is truncated or corrupt, a record is not a ``tf.train.Example``,
                 or a feature has two kinds.
         """
         done = 0
-        for path, size in zip(self.paths, self._sizes):
+        for path in self.paths:
             self.position = done
             with contextlib.closing(self._decoded(path, done)) as decoded:
                 for batch in decoded:
                     self._learn(batch.schema)
-                    yield _conformed(batch, self.schema)
+                    self.part = self._part(path)
+                    yield from limited(_conformed(batch, self.schema), columns, rows)
                     del batch
-            done += size
+            done += self._sizes[path]
         self.position = done
         self.names_are_complete = True
 
@@ -151,6 +154,10 @@ class ExampleTable:
                 yield self._batch(path, first, batch_records)
                 first += len(batch_records)
 
+    @staticmethod
+    def _decode(records: Sequence[bytes | None]) -> pa.RecordBatch:
+        return _decoder().DecodeBatch(records)
+
     def _batch(self, path: str, first: int, records: list[bytes | None]) -> pa.RecordBatch:
         """Decodes records, and releases them."""
         try:
@@ -188,6 +195,14 @@ class ExampleTable:
                     f"{len(record or b'')} other bytes; give the file's format, or leave it out"
                 )
         return TableFileError(f"TFRecord file {path}: from record {first} on: {one_line(error)}")
+
+
+@functools.cache
+def _decoder() -> Any:
+    # Imported here: it takes seconds, and needs TensorFlow's libraries.
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    return ExamplesToRecordBatchDecoder()
 
 
 def _next_records(records: Iterator[bytes]) -> list[bytes | None]:

@@ -15,7 +15,7 @@ import pyarrow.dataset as ds
 
 from tfx_wine_ext.columnar.casts import parsed_value
 from tfx_wine_ext.columnar.wording import Argument, Message
-from tfx_wine_ext.sources.parquet import READER_OPTIONS, thrift_limits
+from tfx_wine_ext.sources.footers import READER_OPTIONS, thrift_limits
 from tfx_wine_ext.suggestions import hint
 
 # The longest list of values whose "in" rules out row groups, see `_is_in`.

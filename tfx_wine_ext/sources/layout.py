@@ -12,6 +12,7 @@ from typing import Optional
 from urllib.parse import unquote
 
 from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.sources.source import TableFileError
 
 # The name of null in Hive, Spark and Arrow.
 NULL_PARTITION = "__HIVE_DEFAULT_PARTITION__"
@@ -22,7 +23,7 @@ _HIDDEN = ("_", ".", "beam-temp-")
 Partitions = tuple[tuple[str, Optional[str]], ...]
 
 
-class PartitionError(ValueError):
+class PartitionError(TableFileError):
     """Folders cannot be read as Hive partitions.
 
     Attributes:

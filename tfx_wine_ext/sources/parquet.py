@@ -1,615 +1,391 @@
-"""Parquet files as a source of Arrow batches: footers, fingerprints and row groups.
-
-Footers are read first, so that unusable files are refused before any worker starts.
-"""
+"""Parquet files as a source of rows, read one row group at a time."""
 
 from __future__ import annotations
 
-import hashlib
-import inspect
-import io
-import json
-import os
-import re
-import struct
-from collections.abc import Generator, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+import contextlib
+import copy
+from collections import Counter
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
-from typing import Any, BinaryIO, Literal
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from tfx_wine_ext import safe_arrow
+from tfx_wine_ext.columnar.arrow_types import temporal_unit
 from tfx_wine_ext.columnar.casts import parsed_value
-from tfx_wine_ext.columnar.values import unwrap
+from tfx_wine_ext.columnar.plan import leaves
+from tfx_wine_ext.columnar.values import leaf_values, unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
 from tfx_wine_ext.columnar.wording import Argument, Message, Setting
-from tfx_wine_ext.files.local import Files, IrregularFileError, check_regular_file
-from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timestamps
-from tfx_wine_ext.sources.layout import NULL_PARTITION, Partitions, visible
-from tfx_wine_ext.sources.managed_tables import managed_table_of
-from tfx_wine_ext.sources.shard_files import check_shards_of_pattern
+from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.moved import moved_names
+from tfx_wine_ext.sources.filters import RowFilter
+from tfx_wine_ext.sources.footers import (
+    Footer,
+    OpenParquet,
+    ParquetFileError,
+    RowGroup,
+    Stamp,
+    content_fingerprint,
+    decoding_error,
+    read_footers,
+)
+from tfx_wine_ext.sources.int96 import Int96Error
+from tfx_wine_ext.sources.layout import NULL_PARTITION, Partitions
+from tfx_wine_ext.sources.schemas import (
+    schema_difference,
+    unified_schema,
+    with_partitions,
+)
+from tfx_wine_ext.sources.source import Part, batch_rows
 
-# See `ParquetFileError`.
-ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
-# See `Footer`.
-Stamp = tuple[int, int, int]
-
-MAGIC = b"PAR1"
-ENCRYPTED_MAGIC = b"PARE"
-# The fingerprint of a file up to this size covers all of its bytes, which detects every change. The
-# fingerprint of a larger file covers its size and footer, which costs no more for a terabyte.
-WHOLE_FILE_FINGERPRINT_BYTES = 8 * 1024 * 1024
 # The size of a batch, estimated by the average row of its row group.
 BATCH_BYTES = 64 * 1024 * 1024
-# Threads that read footers: on object stores latency dominates.
-FOOTER_READERS = 16
-# Some writers add a checksum to every page; pyarrow can verify it from version 13 on.
-_CHECK_PAGES = {
-    option: True
-    for option in inspect.signature(pq.ParquetFile).parameters
-    if option == "page_checksum_verification"
-}
-# The same for every reader, including that of the footer, so that all see the same types.
-# INT96 is read as bytes and decoded by int96.py; this option sets the types in the schema.
-READER_OPTIONS: dict[str, Any] = {"coerce_int96_timestamp_unit": "us"}
-# pyarrow's messages, in a plain OSError, for valid files that it does not support.
-_UNSUPPORTED = re.compile(
-    "not (yet |currently )?(implemented|supported)|only supports|unsupported|not recognized"
-    "|unknown encoding",
-    re.IGNORECASE,
-)
-_ENCRYPTED = re.compile("decrypt", re.IGNORECASE)
-_ADD_FILES = "let writers add new files instead of changing old ones, then run again"
+# Each column that is read needs 1 MB and more for its pages and dictionary, for any batch size.
+COLUMNS_A_PASS = 64
 
 
-class ParquetFileError(ValueError):
-    """A Parquet file cannot be used; the message names the file, the cause and the remedy.
+class ParquetSource:
+    """Parquet files of one table, of which selected columns are read one row group at a time.
+
+    Args:
+        footers: The files in reading order, at least one; see `read_footers` and `with_partitions`.
+        reads: Whether a top-level column is read. Default: all are.
+        unify: Merge schemas that differ: a column that a file lacks is null there, and numbers are
+            widened. Default: False, which refuses them, because a missing column is more often an
+            accident than an intention.
+        files: The file system of the files. Default: the local one.
 
     Attributes:
-        path: The file.
-        found: What is wrong with it.
-        remedy: What to do.
-        kind: ``damaged``: another copy may be intact. ``unsupported``: probably intact, but not
-            supported by this library or this version of pyarrow. ``memory``: memory has run out.
-            ``changed``: it changed since the run began. ``unreadable``: a disk or a connection
-            failed. ``unusable``: anything else, such as a missing path.
+        whole: All columns of the files, whether they are read or not.
+        schema: The columns that are read.
+        part: The part to which the last batch belongs; None before the first one.
+
+    Raises:
+        ParquetFileError: Two columns of a file that are read have the same name.
+        NoCommonTypeError: A column has types in two files for which there is no common type.
+    """
+
+    kind = "parquet"
+    names_are_complete = True
+    structs: Mapping[str, Sequence[str]] = MappingProxyType({})
+
+    def __init__(
+        self,
+        footers: Sequence[Footer],
+        reads: Callable[[str], bool] = lambda name: True,
+        *,
+        unify: bool = False,
+        files: Files | None = None,
+    ) -> None:
+        for footer in footers:
+            _check_names(footer, reads)
+        self._files = files or LocalFiles()
+        self._footers = footers
+        self.whole: pa.Schema = (
+            unified_schema(footers, reads) if unify else footers[0].schema.remove_metadata()
+        )
+        self.schema: pa.Schema = pa.schema([field for field in self.whole if reads(field.name)])
+        self._reads, self._unify = reads, unify
+        self.position = 0
+        self.part: Part | None = None
+
+    @property
+    def names(self) -> Sequence[str]:
+        """All columns of the files, whether they are read or not."""
+        return list(self.whole.names)
+
+    @property
+    def paths(self) -> Sequence[str]:
+        """The files in reading order."""
+        return [footer.path for footer in self._footers]
+
+    @property
+    def rows(self) -> int:
+        """The number of rows of all files."""
+        return sum(footer.rows for footer in self._footers)
+
+    @property
+    def size(self) -> int:
+        """Total bytes of all files."""
+        return sum(footer.size for footer in self._footers)
+
+    def check(self) -> None:
+        """Checks that the schemas of the files agree in the columns that are read.
+
+        Raises:
+            ValueError: They differ, and `unify` is False.
+        """
+        for footer in self._footers[1:] if not self._unify else ():
+            _check_same(self._footers[0], footer, self._reads)
+
+    def fingerprint(self) -> str:
+        """Returns the fingerprint of the content; see `content_fingerprint`."""
+        return content_fingerprint(self._footers)
+
+    def parts(self, row_filter: RowFilter | None = None) -> Sequence[Part]:
+        """Returns the row groups, in reading order; see `TableSource`."""
+        return [
+            _part(footer, group)
+            for footer in self._kept_files(row_filter)
+            for group in self._kept_row_groups(footer, row_filter)
+        ]
+
+    def select(self, parts: Sequence[Part]) -> ParquetSource:
+        """Returns a source of these row groups only; see `TableSource`."""
+        wanted: dict[str, set[int]] = {}
+        for part in parts:
+            wanted.setdefault(part.path, set()).add(part.index)
+        selected = copy.copy(self)
+        selected._reads = bool  # Checks are done, and a function may not be picklable.
+        selected._footers = [
+            replace(
+                footer,
+                # One object for all files, so that it is pickled once.
+                schema=self.schema,
+                row_groups=tuple(g for g in footer.row_groups if g.index in wanted[footer.path]),
+            )
+            for footer in self._footers
+            if footer.path in wanted
+        ]
+        return selected
+
+    @property
+    def passes(self) -> Sequence[pa.Schema]:
+        """Groups of columns that are read together, limited to bound memory."""
+        fields = list(self.schema)
+        starts = range(0, len(fields), COLUMNS_A_PASS)
+        return [pa.schema(fields[start : start + COLUMNS_A_PASS]) for start in starts]
+
+    def batches(
+        self, columns: pa.Schema | None = None, rows: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
+        """Yields all rows in order; see `TableSource`.
+
+        Args:
+            columns: The columns to read. Default: all of `schema`.
+            rows: The most rows of a batch. Default: as many as `batch_rows` recommends.
+
+        Raises:
+            ParquetFileError: A row group cannot be decoded, or a file has changed meanwhile.
+        """
+        schema = self.schema if columns is None else columns
+        done, total, size = 0, self.rows, self.size
+        self.position = 0
+        for footer in self._footers:
+            parts = {group.index: _part(footer, group) for group in footer.row_groups}
+            reading = iter_row_groups(
+                footer.path,
+                footer.digest,
+                list(parts),
+                self._columns_of(footer, schema),
+                rows or batch_rows(len(schema)),
+                self._files,
+                footer.stamp,
+                footer.partitions,
+            )
+            # Closes the file even if reading ends early.
+            with contextlib.closing(reading):
+                for row_group, batch in reading:
+                    done += batch.num_rows
+                    self.position = size * done // total
+                    self.part = parts[row_group]
+                    yield self._conformed(footer.path, batch, schema)
+                    del batch
+
+    def _columns_of(self, footer: Footer, schema: pa.Schema) -> pa.Schema:
+        """Returns the columns of a file that a schema needs."""
+        return schema
+
+    def _conformed(self, path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        """Converts a batch of `_columns_of` to a schema."""
+        return batch
+
+    def _kept_files(self, row_filter: RowFilter | None) -> Sequence[Footer]:
+        """Returns the files that a filter does not exclude by the partitions in their paths."""
+        if row_filter is None:
+            return self._footers
+        # If a column is also in a file, its values there are filtered instead.
+        in_path = (footer.in_path for footer in self._footers)
+        names = set(row_filter.columns).intersection(*in_path)
+        if not names:
+            return self._footers
+        columns = {}
+        for name in sorted(names):
+            texts = [dict(footer.partitions)[name] for footer in self._footers]
+            columns[name] = pa.array(texts, pa.string()).cast(self.whole.field(name).type)
+        kept = row_filter.may_hold(pa.table(columns))
+        return [footer for footer, is_kept in zip(self._footers, kept) if is_kept]
+
+    def _kept_row_groups(self, footer: Footer, row_filter: RowFilter | None) -> Sequence[RowGroup]:
+        """Returns the row groups of a file that a filter does not exclude."""
+        if row_filter is None:
+            return footer.row_groups
+        for name in row_filter.columns:
+            position = footer.schema.get_field_index(name)
+            if position < 0:
+                return footer.row_groups  # The file lacks the column: no statistics here.
+            wider = self.whole.field(name).type
+            if footer.schema.field(position).type != wider and temporal_unit(wider) is not None:
+                return footer.row_groups  # Arrow's cast of the statistics may wrap.
+        if set(row_filter.columns) <= set(footer.in_path):
+            return footer.row_groups  # `_kept_files` has checked all conditions.
+        partitions = dict(footer.partitions)
+        constants = {
+            name: partition_value(partitions[name], self.whole.field(name).type)[0]
+            for name in footer.in_path
+        }
+        with OpenParquet(footer.path, self._files) as opened:
+            opened.check(footer.digest, footer.stamp)
+            kept = row_filter.row_groups(opened.footer_stream(), self.whole, constants)
+        return [group for group in footer.row_groups if group.index in kept]
+
+
+def _part(footer: Footer, group: RowGroup) -> Part:
+    label = f"row group {group.index}"
+    seed = int(footer.digest[:8], 16)
+    return Part(footer.path, group.index, label, seed, group.rows, group.uncompressed_bytes)
+
+
+def _check_names(footer: Footer, reads: Callable[[str], bool]) -> None:
+    counts = Counter(footer.schema.names)
+    repeated = [name for name in counts if counts[name] > 1 and reads(name)]
+    if repeated:
+        raise ParquetFileError(
+            footer.path,
+            f"has more than one column of the name {', '.join(map(repr, repeated))}",
+            Message("rename them, or leave them out (", Setting(Argument.EXCLUDE_COLUMNS), ")"),
+        )
+
+
+def _check_same(first: Footer, other: Footer, reads: Callable[[str], bool]) -> None:
+    difference = schema_difference(first.schema, other.schema, reads)
+    if difference:
+        raise ValueError(
+            Message(
+                f"the schemas of {first.path} and {other.path} differ: {difference}; bring the "
+                "files to one schema, leave the columns out (",
+                Setting(Argument.EXCLUDE_COLUMNS),
+                "), or set ",
+                Setting(Argument.UNIFY_SCHEMAS, "True"),
+            )
+        )
+
+
+class ParquetTable(ParquetSource):
+    """Parquet files as a flat table: structs are replaced by their fields, ``struct.field``.
+
+    Features of examples are named so, too (`plan_features`). If a column's type differs between
+    files, it gets the type that holds all of them (int64 and float64 become float64); a column that
+    a file lacks is null there.
+
+    Args:
+        paths: The files.
+        reads: Whether a column is read. For a field of a struct it is called with the field's name
+            and the names of the enclosing structs.
+        files: The file system of the files; None: the local one.
+        root: The folder below which folder names are Hive partitions; see `with_partitions`.
+            Default: None, without partition columns.
+
+    Raises:
+        TableFileError: A footer cannot be read, a column that is read occurs twice in a file or
+            has types without a common type, or the partitions of the files are inconsistent.
+
+    Example:
+        >>> import pyarrow.parquet as pq, tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     pq.write_table(pa.table({"x": [1, 2], "y": ["a", "b"]}), f"{folder}/a.parquet")
+        ...     table = ParquetTable([f"{folder}/a.parquet"], lambda name: name == "x")
+        ...     [batch.to_pydict() for batch in table.batches()]
+        [{'x': [1, 2]}]
     """
 
     def __init__(
         self,
-        path: str,
-        found: str | Message,
-        remedy: str | Message,
-        kind: ErrorKind = "unusable",
+        paths: Sequence[str],
+        reads: Callable[..., bool],
+        files: Files | None = None,
+        root: str | None = None,
     ) -> None:
-        """Builds the message ``Parquet file PATH: FOUND; REMEDY``."""
-        super().__init__(Message(f"Parquet file {path}: ", found, "; ", remedy))
-        self.path = path
-        self.found = found
-        self.remedy = remedy
-        self.kind: ErrorKind = kind
-
-    def __reduce__(
-        self,
-    ) -> tuple[type[ParquetFileError], tuple[str, str | Message, str | Message, ErrorKind]]:
-        """Lets the error be pickled with all its fields."""
-        return ParquetFileError, (self.path, self.found, self.remedy, self.kind)
-
-
-@dataclass(frozen=True)
-class RowGroup:
-    """One row group: its index in the file, its number of rows, and its uncompressed size."""
-
-    index: int
-    rows: int
-    uncompressed_bytes: int
-
-
-@dataclass(frozen=True)
-class Footer:
-    """The footer of one file.
-
-    Attributes:
-        path: The file.
-        size: Bytes in the file.
-        digest: 32 hexadecimal digits, computed from the whole file up to
-            `WHOLE_FILE_FINGERPRINT_BYTES`, and from size and footer of a larger one.
-        schema: The Arrow schema of the file.
-        row_groups: The row groups in file order.
-        stamp: For a local file, its device, inode and modification time in nanoseconds, to detect
-            later writes.
-        partitions: Hive partitions in the file's path; `with_partitions` adds their columns to
-            `schema`. Default: none.
-        in_path: The partition columns that the file itself lacks. Default: none.
-    """
-
-    path: str
-    size: int
-    digest: str
-    schema: pa.Schema
-    row_groups: tuple[RowGroup, ...]
-    stamp: Stamp | None = None
-    partitions: Partitions = ()
-    in_path: tuple[str, ...] = ()
+        footers: Sequence[Footer] = read_footers(paths, files or LocalFiles())
+        if root is not None:
+            [footers] = with_partitions([footers], root)
+        flat, around = _flattened(footers)
+        super().__init__(
+            flat, lambda name: reads(name, *around.get(name, ())), unify=True, files=files
+        )
+        self._nested = {footer.path: footer.schema for footer in footers}
+        structs: dict[str, list[str]] = {}
+        for name, names in around.items():
+            for struct in names:
+                structs.setdefault(struct, []).append(name)
+        self.structs = structs
 
     @property
-    def rows(self) -> int:
-        """The number of rows in the file."""
-        return sum(group.rows for group in self.row_groups)
+    def names(self) -> Sequence[str]:
+        """All columns of the files, whether they are read or not, and the structs."""
+        return [*super().names, *self.structs]
+
+    def select(self, parts: Sequence[Part]) -> ParquetTable:
+        """Returns a table of these row groups only; see `TableSource`."""
+        selected = cast("ParquetTable", super().select(parts))
+        selected._nested = {path: self._nested[path] for path in selected.paths}
+        return selected
+
+    def _columns_of(self, footer: Footer, schema: pa.Schema) -> pa.Schema:
+        wanted = set(schema.names)
+        return pa.schema(
+            [
+                column
+                for column in self._nested[footer.path]
+                if not wanted.isdisjoint(".".join(path) for path, _ in _leaves(column))
+            ]
+        )
+
+    def _conformed(self, path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+        if any(pa.types.is_struct(column.type) for column in batch.schema):
+            batch = _flat_batch(batch)
+        return conform(path, batch, schema)
 
 
-def find_files(pattern: str, files: Files) -> list[str]:
-    """Lists the files that match a pattern, sorted by name, which is the reading order.
+def _leaves(column: pa.Field) -> Sequence[tuple[tuple[str, ...], pa.DataType]]:
+    """Returns the paths and types of a column's fields; its own if it is no struct."""
+    return list(leaves(column.type, (column.name,)))
 
-    Files and folders whose names begin with ``_`` or ``.`` are skipped unless the pattern spells
-    them so; see `visible`.
 
-    Args:
-        pattern: A path with wildcards.
-        files: The file system.
+def _flattened(footers: Sequence[Footer]) -> tuple[list[Footer], dict[str, list[str]]]:
+    """Replaces structs by their fields.
 
     Returns:
-        At least one path.
-
-    Raises:
-        FileNotFoundError: nothing matches.
-        IsADirectoryError: only a folder matches.
-        LostRowsError: a file of a numbered set (``-00001-of-00003``) is missing, or sets are mixed.
+        The footers with flat schemas, and for each field the names of the enclosing structs.
     """
-    matching = files.glob(pattern)
-    paths = visible(matching, pattern)
-    if paths:
-        check_shards_of_pattern(paths, pattern)
-        return paths
-    if matching:
-        raise FileNotFoundError(
-            f"{pattern}: matches hidden files only ({matching[0]}); names that begin with _ or . "
-            "mark what is not data: name them so in the pattern (input_config) to read them"
-        )
-    if files.is_dir(pattern):
-        raise IsADirectoryError(
-            f"{pattern}: expected Parquet files, found a folder; match its files: {pattern}/*"
-        )
-    raise FileNotFoundError(
-        f"{pattern}: no file matches; check the folder (input_base) and the pattern "
-        "(input_config): **/*.parquet matches files in folders of folders"
-    )
-
-
-def read_footer(path: str, files: Files) -> Footer:
-    """Reads and checks the footer of one Parquet file.
-
-    Args:
-        path: The file.
-        files: The file system of the file.
-
-    Returns:
-        The footer, with the digest for `content_fingerprint`.
-
-    Raises:
-        ParquetFileError: if the file cannot be opened, is empty, truncated, encrypted, not
-            Parquet, or its footer cannot be decoded.
-    """
-    with OpenParquet(path, files) as opened:
-        return opened.footer
-
-
-class OpenParquet:
-    """One open Parquet file, whose decoded content always matches its digest.
-
-    A file of up to `WHOLE_FILE_FINGERPRINT_BYTES` is read into memory and decoded from there, so
-    later changes of the file have no effect. For a larger file the footer is read once and kept,
-    and `verify` compares the file with it after the last read. Use it as a context manager.
-
-    Args:
-        path: The file.
-        files: The file system of the file.
-
-    Attributes:
-        footer: The footer.
-
-    Raises:
-        ParquetFileError: see `read_footer`.
-
-    Example:
-        >>> import tempfile
-        >>> from tfx_wine_ext.files.local import LocalFiles
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     pq.write_table(pa.table({"x": [1, 2]}), f"{folder}/a.parquet")
-        ...     with OpenParquet(f"{folder}/a.parquet", LocalFiles()) as opened:
-        ...         rows = opened.reader().read().to_pylist()
-        ...         opened.verify()
-        >>> rows
-        [{'x': 1}, {'x': 2}]
-    """
-
-    def __init__(self, path: str, files: Files) -> None:
-        self._path = path
-        self._files = files
-        self._stream = _opened(path, files)
-        try:
-            self._stamp = _stamp(self._stream)
-            size, content = _whole_or_footer(path, self._stream)
-            self._whole = content if len(content) == size else None
-            if self._whole is None:
-                self._footer_bytes = len(content)
-            digest = _digest(size, content)
-            self._footer_only = content if self._whole else MAGIC + content
-            self._metadata, schema, row_groups = _decoded(path, self._footer_only)
-            leaves = self._metadata.schema
-            self._has_int96 = any(
-                leaves.column(i).physical_type == "INT96" for i in range(len(leaves))
-            )
-            if self._has_int96:
-                length = (
-                    _footer_bytes(path, size, content[:4], content[-8:])
-                    if self._whole
-                    else len(content)
-                )
-                self._metadata = _with_int96_as_bytes(path, content[-length:-8])
-        except BaseException:
-            self._stream.close()
-            raise
-        self.footer = Footer(path, size, digest, schema, row_groups, self._stamp)
-
-    def __enter__(self) -> OpenParquet:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stream.close()
-
-    def reader(self) -> pq.ParquetFile:
-        """Returns a reader of the rows, in which INT96 is 12 bytes; see `with_timestamps`."""
-        source = self._stream if self._whole is None else pa.BufferReader(self._whole)
-        return pq.ParquetFile(source, metadata=self._metadata, **_CHECK_PAGES)
-
-    def with_timestamps(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Returns a batch of the reader's with the types of the footer's schema.
-
-        Raises:
-            Int96Error: An INT96 timestamp does not fit.
-        """
-        if not self._has_int96 or not batch.num_columns:
-            return batch
-        columns = []
-        for name, array in zip(batch.schema.names, batch.columns):
-            try:
-                columns.append(with_timestamps(array, self.footer.schema.field(name).type))
-            except Int96Error as error:
-                raise Int96Error(f"column {name!r}: {error}") from None
-        return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
-
-    def footer_stream(self) -> BinaryIO:
-        """Returns a file that holds only the footer."""
-        return io.BytesIO(self._footer_only)
-
-    def check(self, digest: str, stamp: Stamp | None) -> None:
-        """Checks that the file still has the digest and stamp of an earlier read.
-
-        Raises:
-            ParquetFileError: the file has changed.
-        """
-        if self.footer.digest != digest or _rewritten(stamp, self._stamp):
-            raise ParquetFileError(
-                self._path, "it changed after the run had begun", _ADD_FILES, "changed"
-            )
-
-    def verify(self) -> None:
-        """Checks, after the last read, that the file did not change while it was read.
-
-        For a local file, size, footer and modification time are read through the same handle. A
-        handle of a remote file may return buffered data, so size and footer are read through a new
-        one.
-
-        Raises:
-            ParquetFileError: the file has changed.
-        """
-        if self._whole is not None:
-            return
-        if self._stamp is None:
-            with _opened(self._path, self._files) as stream:
-                size = stream.seek(0, 2)
-                stream.seek(max(size - self._footer_bytes, 0))
-                footer = stream.read(self._footer_bytes)
-        else:
-            # Bypasses Python's buffer, which may hold old data.
-            descriptor = self._stream.fileno()
-            size = os.fstat(descriptor).st_size
-            footer = os.pread(descriptor, self._footer_bytes, max(size - self._footer_bytes, 0))
-        if _digest(size, footer) != self.footer.digest:
-            found = "it was overwritten while it was read"
-        elif _stamp(self._stream) != self._stamp:
-            found = "it was written to while it was read (its time of modification has changed)"
-        else:
-            return
-        raise ParquetFileError(self._path, found, _ADD_FILES, "changed")
-
-
-def _opened(path: str, files: Files) -> BinaryIO:
-    try:
-        if "://" not in path:
-            check_regular_file(path)  # Not every file system's `open` checks this.
-        return files.open(path)
-    except IrregularFileError as error:
-        raise ParquetFileError(
-            path, f"is {error.found}, not a regular file", error.remedy
-        ) from error
-    except Exception as error:
-        raise ParquetFileError(
-            path, f"cannot be opened ({error})", "check that it exists and is readable"
-        ) from error
-
-
-def _stamp(stream: BinaryIO) -> Stamp | None:
-    """Returns device, inode and modification time of a local file; None for a remote one."""
-    try:
-        status = os.fstat(stream.fileno())
-    except (AttributeError, OSError):
-        return None
-    return status.st_dev, status.st_ino, status.st_mtime_ns
-
-
-def _rewritten(before: Stamp | None, now: Stamp | None) -> bool:
-    """Tells whether two stamps belong to one file that was written in between."""
-    return before is not None and now is not None and before[:2] == now[:2] and before != now
-
-
-def _digest(size: int, content: bytes) -> str:
-    digest = hashlib.sha256(struct.pack("<Q", size))
-    digest.update(content)
-    return digest.hexdigest()[:32]
-
-
-def _decoded(
-    path: str, footer_only: bytes
-) -> tuple[pq.FileMetaData, pa.Schema, tuple[RowGroup, ...]]:
-    """Decodes the footer at the end of the bytes, including its length and the magic number."""
-    try:
-        parquet = pq.ParquetFile(
-            pa.BufferReader(footer_only), **READER_OPTIONS, **thrift_limits(len(footer_only))
-        )
-        metadata = parquet.metadata
-        row_groups = tuple(
-            RowGroup(i, group.num_rows, group.total_byte_size)
-            for i, group in ((i, metadata.row_group(i)) for i in range(metadata.num_row_groups))
-        )
-        return metadata, parquet.schema_arrow, row_groups
-    except Exception as error:
-        raise _failure(
-            path, "its footer cannot be decoded", error, "write the file again"
-        ) from error
-
-
-def _with_int96_as_bytes(path: str, metadata: bytes) -> pq.FileMetaData:
-    try:
-        edited = footer_of_bytes(metadata)
-    except Exception as error:
-        raise _failure(
-            path, "its footer cannot be decoded", error, "write the file again"
-        ) from error
-    end = struct.pack("<I", len(edited)) + MAGIC
-    return _decoded(path, MAGIC + edited + end)[0]
-
-
-def thrift_limits(footer_bytes: int) -> dict[str, int]:
-    """Returns pyarrow's limits for the metadata of a footer of this length.
-
-    No list in it can have more elements, and no string more bytes, than the footer has bytes. With
-    these limits very wide tables can be read, beyond pyarrow's default of a million elements, while
-    small files with absurd sizes are refused.
-    """
-    limit = min(footer_bytes, 2**31 - 1)
-    return {"thrift_string_size_limit": limit, "thrift_container_size_limit": limit}
-
-
-def _failure(
-    path: str, what: str, error: Exception, remedy: str, column: str | None = None
-) -> ParquetFileError:
-    """Classifies an error that was raised while a file was decoded.
-
-    Args:
-        path: The file.
-        what: What failed, such as ``its footer cannot be decoded``.
-        error: The error.
-        remedy: What to do if the file is damaged.
-        column: The column at fault, if known.
-    """
-    says = _one_line(error) if column is None else f"column {column!r}: {_one_line(error)}"
-    if isinstance(error, MemoryError):
-        return ParquetFileError(
-            path,
-            f"{what}: memory has run out ({says})",
-            "provide more memory, or write the file with smaller row groups; the file may be "
-            "intact, unless the number is absurd",
-            "memory",
-        )
-    if safe_arrow.UNSAFE_TYPE in says:
-        return ParquetFileError(
-            path,
-            f"it has a column of the type {safe_arrow.UNSAFE_TYPE}, which runs code from the file",
-            "write it again without that type (with the storage type of the column)",
-            "unsupported",
-        )
-    outside = type(error).__module__.partition(".")[0] not in ("builtins", "pyarrow")
-    if outside or (isinstance(error, OSError) and (error.errno or type(error) is not OSError)):
-        return ParquetFileError(
-            path,
-            f"it cannot be read ({says or type(error).__name__})",
-            "check the disk or the connection, then run again",
-            "unreadable",
-        )
-    if _ENCRYPTED.search(says):
-        return ParquetFileError(
-            path,
-            f"{what}: it is encrypted ({says})",
-            "decrypt it first, as keys are not supported, or leave the column out",
-            "unsupported",
-        )
-    if isinstance(error, (NotImplementedError, pa.ArrowCapacityError)) or _UNSUPPORTED.search(says):
-        return ParquetFileError(
-            path,
-            f"{what} by pyarrow {pa.__version__} ({says})",
-            "if other readers can read it, the file is intact: use a newer pyarrow, or write it "
-            "with types, encodings and compression that this version supports",
-            "unsupported",
-        )
-    return ParquetFileError(path, f"{what} ({says})", remedy, "damaged")
-
-
-def _one_line(error: Exception) -> str:
-    """Returns an error's message without line breaks, which Arrow's messages have."""
-    return " ".join(str(error).split())
-
-
-def _whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
-    """Returns the size and the bytes for the digest, after checking both ends of the file."""
-    try:
-        return _read_whole_or_footer(path, stream)
-    except ParquetFileError:
-        raise
-    except Exception as error:
-        raise _failure(
-            path, "it cannot be read", error, "check the disk, then run again"
-        ) from error
-
-
-def _read_whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
-    size = stream.seek(0, 2)
-    if size <= WHOLE_FILE_FINGERPRINT_BYTES:
-        stream.seek(0)
-        content = stream.read()
-        _footer_bytes(path, len(content), content[:4], content[-8:])
-        return len(content), content
-    stream.seek(0)
-    head = stream.read(4)
-    stream.seek(size - 8)
-    footer_bytes = _footer_bytes(path, size, head, stream.read(8))
-    stream.seek(size - footer_bytes)
-    return size, stream.read(footer_bytes)
-
-
-def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
-    """Returns the footer's length, including its end, as given by the last 8 bytes of the file."""
-    if size < 12:
-        raise ParquetFileError(
-            path,
-            f"has {size} bytes, a Parquet file has at least 12",
-            "it is empty or truncated: write or copy it again",
-            "damaged",
-        )
-    if ENCRYPTED_MAGIC in (head, tail[4:]):
-        raise ParquetFileError(
-            path,
-            "is encrypted (magic PARE)",
-            "decrypt it first: keys are not supported",
-            "unsupported",
-        )
-    if head != MAGIC:
-        raise ParquetFileError(
-            path,
-            f"starts with {head!r}, a Parquet file with {MAGIC!r}",
-            "it is another kind of file: narrow the pattern, or convert it",
-        )
-    if tail[4:] != MAGIC:
-        raise ParquetFileError(
-            path,
-            f"ends with {tail[4:]!r}, a Parquet file with {MAGIC!r}",
-            "it is truncated or still being written: write or copy it again",
-            "damaged",
-        )
-    footer_bytes = int(struct.unpack("<I", tail[:4])[0]) + 8
-    if footer_bytes > size - 4:
-        raise ParquetFileError(
-            path,
-            f"its footer claims {footer_bytes} bytes of {size}",
-            "it is truncated or corrupt: write or copy it again",
-            "damaged",
-        )
-    return footer_bytes
-
-
-def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
-    """Reads many footers in parallel, and returns them in the order of `paths`.
-
-    Args:
-        paths: The files.
-        files: The file system of the files.
-
-    Returns:
-        One footer per file.
-
-    Raises:
-        ParquetFileError: for the first file, in the order of `paths`, that cannot be used, or that
-            belongs to a Delta Lake, Iceberg, Hudi, Paimon or transactional Hive table.
-    """
-    table = managed_table_of(paths, files)
-    if table is not None:
-        article = "an" if table.format[0] in "AEIOU" else "a"
-        raise ParquetFileError(
-            table.path,
-            f"belongs to {article} {table.format} table ({table.folder}), whose folder also holds "
-            "rows that were deleted or replaced",
-            f"read it with a reader of {table.format} tables (Spark, Trino, DuckDB, its own "
-            "library), write the required rows to plain Parquet files outside of the table's "
-            "folder, and use those",
-            "unsupported",
-        )
-    with ThreadPoolExecutor(FOOTER_READERS) as pool:
-        return list(pool.map(lambda path: read_footer(path, files), paths))
-
-
-def content_fingerprint(footers: Sequence[Footer]) -> str:
-    """Fingerprints the content of a list of files, in order.
-
-    It does not include names, folders or times: files that were touched, copied or renamed keep
-    their fingerprint as long as their order by name is the same. It includes the values of Hive
-    partitions, which are content. Any change of a file up to `WHOLE_FILE_FINGERPRINT_BYTES` is
-    detected. A change of a larger file is detected if its size or footer changes; the footer holds
-    the position and size of every column chunk, the writer's version, and minimum, maximum and null
-    count of every column in every row group. Changes that keep all of these, such as swapping two
-    values in an uncompressed column chunk of a large file, are not detected.
-
-    Args:
-        footers: The footers in reading order.
-
-    Returns:
-        ``parquet-v1:`` and 32 hexadecimal digits.
-
-    Example:
-        >>> content_fingerprint([])
-        'parquet-v1:e3b0c44298fc1c149afbf4c8996fb924'
-    """
-    digest = hashlib.sha256()
+    flat: list[Footer] = []
+    around: dict[str, list[str]] = {}
+    known: pa.Schema | None = None
     for footer in footers:
-        digest.update(footer.digest.encode())
-        if footer.partitions:
-            digest.update(json.dumps(sorted(footer.partitions)).encode())
-    return f"parquet-v1:{digest.hexdigest()[:32]}"
+        if known is None or not footer.schema.equals(known):
+            known = footer.schema
+            fields = []
+            for path, type_ in (leaf for column in known for leaf in _leaves(column)):
+                fields.append((".".join(path), type_))
+                if len(path) > 1:
+                    around[".".join(path)] = [".".join(path[:n]) for n in range(1, len(path))]
+            schema = pa.schema(fields)
+        flat.append(replace(footer, schema=schema))
+    return flat, around
 
 
-def schema_fingerprint(schema: pa.Schema) -> str:
-    """Fingerprints names, types and order of the columns, without any metadata.
-
-    Args:
-        schema: An Arrow schema.
-
-    Returns:
-        32 hexadecimal digits.
-
-    Example:
-        >>> a = pa.schema([("x", pa.int64())])
-        >>> schema_fingerprint(a) == schema_fingerprint(a.with_metadata({"pandas": "{}"}))
-        True
-        >>> schema_fingerprint(a) == schema_fingerprint(pa.schema([("x", pa.int32())]))
-        False
-    """
-    lines = (f"{field.name!r}: {field.type}" for field in schema)
-    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:32]
+def _flat_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    arrays, names = [], []
+    for column, array in zip(batch.schema, batch.columns):
+        for path, _ in _leaves(column):
+            arrays.append(leaf_values(array, path[1:]))
+            names.append(".".join(path))
+    return pa.RecordBatch.from_arrays(arrays, names=names)
 
 
 def iter_row_groups(
@@ -696,7 +472,7 @@ def _batches(
         ) from error
     except Exception as error:
         failing = None if isinstance(error, MemoryError) else _failing(parquet, columns, options)
-        raise _failure(
+        raise decoding_error(
             opened.footer.path,
             f"row group {row_group} cannot be decoded",
             error,
@@ -800,3 +576,7 @@ def partition_value(text: str | None, type_: pa.DataType) -> pa.Array:
     if text is None:
         return pa.nulls(1, type_)
     return pa.array([parsed_value(text, type_)]).cast(type_)
+
+
+if not TYPE_CHECKING:
+    __getattr__ = moved_names(__name__)

@@ -8,14 +8,14 @@ from dataclasses import replace
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.arrow_types import UnsupportedTypeError, kind_of
-from tfx_wine_ext.columnar.plan import EncodeOptions
 from tfx_wine_ext.columnar.widening import wider_type
 from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.sources.footers import Footer
 from tfx_wine_ext.sources.layout import PartitionError, Partitions, partitions_of
-from tfx_wine_ext.sources.parquet import Footer
+from tfx_wine_ext.sources.source import TableFileError
 
 
-class NoCommonTypeError(ValueError):
+class NoCommonTypeError(TableFileError):
     """A column has types in two files for which there is no common type.
 
     Attributes:
@@ -29,12 +29,11 @@ class NoCommonTypeError(ValueError):
     def __init__(
         self, column: str, type_: pa.DataType, path: str, other_type: pa.DataType, other_path: str
     ) -> None:
-        """Builds the message, which is for authors of pipelines."""
+        """Builds the message."""
         super().__init__(
             Message(
-                Argument.UNIFY_SCHEMAS,
-                f": column {column!r} is {type_} in {path} and {other_type} in {other_path}; no "
-                "type holds both: convert one of them, or leave the column out (",
+                f"{other_path}: column {column!r} is {other_type}, and {type_} in {path}; no type "
+                "holds both: convert one of them, or leave the column out (",
                 Setting(Argument.EXCLUDE_COLUMNS),
                 ")",
             )
@@ -153,29 +152,24 @@ def _partition_type(texts: Sequence[str | None]) -> pa.DataType:
     return pa.int32()
 
 
-def schema_difference(
-    first: pa.Schema, other: pa.Schema, wanted: Sequence[str], encode: EncodeOptions
-) -> str:
-    """Describes how `other` differs from `first`; empty if it does not.
+def schema_difference(first: pa.Schema, other: pa.Schema, reads: Callable[[str], bool]) -> str:
+    """Describes how `other` differs from `first` in the columns that are read; empty if not at all.
 
-    Columns that only `other` has count unless the options exclude them, since they would be lost
-    silently. The order of the columns does not matter.
+    A column that only `other` has is a difference, since it would be lost silently. The order of
+    the columns is not.
 
     Args:
-        first: The schema from which the features were planned.
+        first: The schema from which the features are planned.
         other: The schema of another file.
-        wanted: Top-level columns that are read from the first file.
-        encode: The options that selected them.
+        reads: Whether a top-level column is read.
 
     Example:
         >>> first, other = pa.schema([("x", pa.int64())]), pa.schema([("x", pa.int8())])
-        >>> schema_difference(first, other, ["x"], EncodeOptions())
+        >>> schema_difference(first, other, lambda name: True)
         "column 'x' is int64 in the first and int8 in the second"
     """
-    named = encode.columns is not None
-    extra = () if named else (n for n in other.names if n not in encode.exclude_columns)
     differences = []
-    for name in dict.fromkeys((*wanted, *extra)):
+    for name in filter(reads, dict.fromkeys((*first.names, *other.names))):
         a, b = (
             s.field(name).type if s.get_field_index(name) >= 0 else "missing"
             for s in (first, other)

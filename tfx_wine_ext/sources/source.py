@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, Protocol, cast
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar, cast
 
 import pyarrow as pa
 from isal import igzip, igzip_lib
 
 from tfx_wine_ext.files.local import Files, IrregularFileError, LocalFiles
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.sources.filters import RowFilter
 
 # Values in one batch: 4 Mi numbers of 8 bytes are 32 MiB, for any number of columns.
 BATCH_VALUES = 4 * 1024 * 1024
@@ -34,8 +40,34 @@ class SchemaChangedError(Exception):
     """
 
 
+@dataclass(frozen=True)
+class Part:
+    """One piece of a table, which can be read on its own.
+
+    Attributes:
+        path: The file.
+        index: The number of the piece in the file.
+        label: What errors call it within the file, such as `row group 3`; "" for a whole file.
+        seed: A number that depends on the content of the file, for shuffling.
+        rows: Number of rows; None if it is unknown before reading.
+        size: Bytes of the piece, as a measure of work.
+    """
+
+    path: str
+    index: int
+    label: str
+    seed: int
+    rows: int | None
+    size: int
+
+
 class TableSource(Protocol):
-    """A table in one or more files of one format."""
+    """A table in one or more files of one format.
+
+    It answers four questions: what columns there are (`schema`), whether the content is still the
+    same (`fingerprint`), how the table can be cut for workers (`parts`), and what the rows of some
+    parts are (`select`, `batches`).
+    """
 
     @property
     def kind(self) -> str:
@@ -66,6 +98,10 @@ class TableSource(Protocol):
         """The columns that are read, as far as known."""
 
     @property
+    def whole(self) -> pa.Schema:
+        """All columns of the files, including those that are not read, as far as known."""
+
+    @property
     def rows(self) -> int | None:
         """The number of rows of all files; None if it is unknown before reading."""
 
@@ -85,16 +121,113 @@ class TableSource(Protocol):
         formats, reading a group of columns at a time takes less memory and hardly more time.
         """
 
-    def batches(self, columns: pa.Schema | None = None) -> Iterator[pa.RecordBatch]:
+    @property
+    def part(self) -> Part | None:
+        """The part to which the last batch belongs; None before the first one."""
+
+    def check(self) -> None:
+        """Refuses files that cannot be read as one table.
+
+        Raises:
+            ValueError: The message names the files and columns.
+        """
+
+    def fingerprint(self) -> str:
+        """Fingerprints the content: it changes if rows, columns or their order change, and only so.
+
+        The names, folders and times of the files do not matter.
+        """
+
+    def parts(self, row_filter: RowFilter | None = None) -> Sequence[Part]:
+        """Returns the smallest pieces that can be read on their own, in reading order.
+
+        Args:
+            row_filter: Leaves out pieces that are known to have no matching row. Default: none.
+        """
+
+    def select(self, parts: Sequence[Part]) -> TableSource:
+        """Returns a source that reads some parts only, and can be pickled for a worker.
+
+        Args:
+            parts: Some of `parts`.
+        """
+
+    def batches(
+        self, columns: pa.Schema | None = None, rows: int | None = None
+    ) -> Iterator[pa.RecordBatch]:
         """Yields all rows in order, in batches with the current schema.
 
         Args:
-            columns: One of `passes`. Default: None, all columns.
+            columns: Some of the columns of `schema`, such as one of `passes`. Default: all.
+            rows: The most rows of a batch. Default: what suits the format.
 
         Raises:
             SchemaChangedError: The schema was corrected: read again from the start.
             TableFileError: A file is truncated, corrupt, or inconsistent.
         """
+
+
+class WholeFiles:
+    """The part of a `TableSource` that formats share whose smallest pieces are files."""
+
+    paths: Sequence[str]
+    part: Part | None = None
+    # Sizes of the files on disk, by path, and the file system.
+    _sizes: Mapping[str, int]
+    _files: Files
+    schema: pa.Schema
+
+    @property
+    def size(self) -> int:
+        """Total bytes of all files."""
+        return sum(self._sizes[path] for path in self.paths)
+
+    @property
+    def passes(self) -> Sequence[pa.Schema]:
+        """One pass: rows are decoded completely."""
+        return [self.schema]
+
+    def check(self) -> None:
+        """Files may have different columns: a column is null in a file that lacks it."""
+
+    def fingerprint(self) -> str:
+        """Returns ``files-v1:`` and 32 hexadecimal digits, computed from all bytes of the files."""
+        digest = hashlib.sha256()
+        for path in self.paths:
+            of_file = hashlib.sha256()
+            with self._files.open(path) as stream:
+                while block := stream.read(1 << 20):
+                    of_file.update(block)
+            digest.update(of_file.digest())
+        return f"files-v1:{digest.hexdigest()[:32]}"
+
+    def parts(self, row_filter: RowFilter | None = None) -> Sequence[Part]:
+        """Returns the files, in reading order; see `TableSource`."""
+        return [self._part(path) for path in self.paths]
+
+    def select(self: _Source, parts: Sequence[Part]) -> _Source:
+        """Returns a source of these files only; see `TableSource`."""
+        selected = copy.copy(self)
+        selected.paths = [part.path for part in parts]
+        return selected
+
+    def _part(self, path: str) -> Part:
+        return Part(path, 0, "", self._sizes[path], None, self._sizes[path])
+
+
+_Source = TypeVar("_Source", bound=WholeFiles)
+
+
+def limited(
+    batch: pa.RecordBatch, columns: pa.Schema | None, rows: int | None
+) -> Iterator[pa.RecordBatch]:
+    """Yields some columns of a batch, in batches of at most so many rows; see `TableSource`."""
+    if columns is not None and batch.schema.names != columns.names:
+        arrays = [batch.column(batch.schema.get_field_index(name)) for name in columns.names]
+        batch = pa.RecordBatch.from_arrays(arrays, names=columns.names)
+    rows = rows or max(batch.num_rows, 1)
+    for start in range(0, batch.num_rows, rows):
+        yield batch.slice(start, rows)
 
 
 @contextlib.contextmanager

@@ -26,8 +26,8 @@ from tfx.utils import path_utils
 from tfx_bsl.coders import example_coder
 
 from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.sources.footers import OpenParquet
 from tfx_wine_ext.sources.layout import is_hidden
-from tfx_wine_ext.sources.parquet import OpenParquet
 from tfx_wine_ext.sources.shard_files import LostRowsError, check_shards
 from tfx_wine_ext.sources.source import opened
 from tfx_wine_ext.testing.metadata import ArtifactRecord

@@ -1,0 +1,74 @@
+"""Moves staged shards into place once every row is accounted for, and clears leftovers."""
+
+from __future__ import annotations
+
+import glob
+from collections.abc import Iterable, Sequence
+
+from tfx_wine_ext.columnar.tasks import ShardFile, ShardResult, ShardTask
+from tfx_wine_ext.columnar.writers import file_name, split_folder
+from tfx_wine_ext.files.local import Files
+
+STAGING_FOLDER = ".staging"
+
+
+def clear(destination: str, splits: Iterable[str], files: Files) -> None:
+    """Deletes leftovers of an interrupted run from an artifact's folder."""
+    staging = f"{destination}/{STAGING_FOLDER}"
+    files.remove_tree(staging)
+    for path in (f"{destination}/{split_folder(split)}" for split in splits):
+        if files.is_dir(path):
+            # Moved first: a partly deleted split must not look like a complete one.
+            files.move_tree(path, staging)
+            path = staging
+        files.remove_tree(path)
+
+
+def commit(
+    destination: str, tasks: Sequence[ShardTask], results: Sequence[ShardResult], files: Files
+) -> list[ShardFile]:
+    """Moves the staged splits into place, once every row is accounted for.
+
+    Args:
+        destination: Folder of the artifact.
+        tasks: All tasks of the run.
+        results: What their workers returned, in any order.
+        files: The file system.
+
+    Returns:
+        The files of all splits, by split and shard.
+
+    Raises:
+        RuntimeError: rows, shards or files are missing, because the runner lost tasks. Nothing was
+            moved.
+    """
+    staging = f"{destination}/{STAGING_FOLDER}"
+    done = {(file.split, file.name) for result in results for file in result.files}
+    expected = {(split.name, file_name(task)) for task in tasks for split in task.splits}
+    rows_read = sum(result.rows_read for result in results)
+    known = [task.rows for task in tasks if task.rows is not None]
+    rows_expected = sum(known) if len(known) == len(tasks) else rows_read
+    if done != expected or len(results) != len(tasks) or rows_read != rows_expected:
+        raise RuntimeError(
+            f"{destination}: expected {len(tasks)} shard tasks with {rows_expected} rows, found "
+            f"{len(results)} with {rows_read}; the Beam runner lost work, nothing was published: "
+            "run again, and if the error persists, use another runner"
+        )
+    folders = sorted({split_folder(split) for split, _ in expected})
+    wanted = {f"{staging}/{split_folder(split)}/{name}" for split, name in expected}
+    staged = {p for f in folders for p in files.glob(f"{glob.escape(f'{staging}/{f}')}/*")}
+    if wanted - staged:
+        raise RuntimeError(
+            f"{sorted(wanted - staged)[0]}: expected {len(wanted)} shards in the staging folder, "
+            f"this one and {len(wanted - staged) - 1} more are missing; nothing was published: "
+            "check that all workers reach the same folder, then run again"
+        )
+    for path in staged - wanted:
+        # Left by an interrupted attempt; readers would read every file in the folder.
+        files.rename(path, f"{staging}/{path.rpartition('/')[2]}")
+    for folder in folders:
+        files.move_tree(f"{staging}/{folder}", f"{destination}/{folder}")
+    files.remove_tree(staging)
+    return sorted(
+        (file for result in results for file in result.files), key=lambda f: (f.split, f.name)
+    )
