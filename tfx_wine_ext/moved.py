@@ -57,6 +57,8 @@ _NAMES = {
         "clear": "columnar.commit",
         "commit": "columnar.commit",
     },
+    "drift": {"report_document": "report.drift_document"},
+    "drift.document": {"report_document": "report.drift_document"},
     "sources.parquet": {
         "find_files": "sources.footers",
         "read_footer": "sources.footers",

@@ -82,7 +82,7 @@ def test_a_loaded_document_is_not_loaded_again():
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"format_version": 2}, "a.json: format_version: expected 1, found 2: use the version"),
+        ({"format_version": 2}, "a.json: format_version: expected 1, found 2; use the version"),
         ({"verdict": "GOOD"}, "a.json: verdict: expected one of DRIFT, INCONCLUSIVE, WARN, OK, "),
         ({"share_drifted": 2}, "a.json: share_drifted: expected a number from 0 to 1, found 2"),
         ({"reason_facts": []}, "a.json: reason_facts: expected one for each of 2 reasons, found 0"),

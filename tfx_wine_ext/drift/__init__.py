@@ -11,7 +11,7 @@ use::
 docs/drift-metrics.md defines each metric and says what it sees and does not see.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module of ours opens a file)
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
@@ -31,9 +31,10 @@ from tfx_wine_ext.drift.summaries import (
     summarize_column,
 )
 from tfx_wine_ext.drift.threshold import Threshold
+from tfx_wine_ext.moved import moved_names
 
 if TYPE_CHECKING:
-    from tfx_wine_ext.drift.document import report_document as report_document
+    from tfx_wine_ext.report.drift_document import report_document as report_document
 
 __all__ = [
     "DEFAULT_THRESHOLDS",
@@ -66,10 +67,4 @@ def __dir__() -> list[str]:
     return list(__all__)
 
 
-def __getattr__(name: str) -> Any:
-    """Finds `report_document`, whose sentences this package does not load."""
-    if name == "report_document":
-        from tfx_wine_ext.drift import document
-
-        return document.report_document
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = moved_names(__name__)

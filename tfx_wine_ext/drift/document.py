@@ -20,6 +20,7 @@ from tfx_wine_ext.drift.result import (
     Words,
     reasons_in_json,
 )
+from tfx_wine_ext.moved import moved_names
 
 if TYPE_CHECKING:
     from tfx_wine_ext.report.drift_document import report_document as report_document
@@ -220,10 +221,4 @@ def _check_time(text: str, where: str) -> None:
         )
 
 
-def __getattr__(name: str) -> Any:
-    """Finds `report_document` where it was before sentences were made by reports alone."""
-    if name == "report_document":
-        from tfx_wine_ext.report.drift_document import report_document
-
-        return report_document
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+__getattr__ = moved_names(__name__)

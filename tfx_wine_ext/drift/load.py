@@ -231,7 +231,7 @@ def load_document(value: Any, path: str = "document") -> DriftDocument:
         >>> load_document({"format_version": 7})
         Traceback (most recent call last):
         ...
-        tfx_wine_ext.documents.DocumentError: document: format_version: expected 1, found 7: use \
+        tfx_wine_ext.documents.DocumentError: document: format_version: expected 1, found 7; use \
 the version of tfx-wine-ext that wrote it, or compare again
     """
     if isinstance(value, DriftDocument):

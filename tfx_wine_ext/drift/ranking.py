@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tfx_wine_ext.drift.metric import Metric, Verdict
@@ -31,6 +32,12 @@ def severity(feature: FeatureResult) -> tuple[int, float]:
         if beyond_chance(metric)
     ]
     return WORST_FIRST.index(feature.verdict), -max(ratios, default=0.0)
+
+
+def worst_first(features: Iterable[FeatureResult]) -> list[FeatureResult]:
+    """Returns the features that are not OK, the worst first."""
+    fine = (Verdict.OK, Verdict.NO_BASELINE)
+    return sorted((x for x in features if x.verdict not in fine), key=severity)
 
 
 def deciding_metric(feature: FeatureResult) -> str | None:

@@ -47,7 +47,7 @@ from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.drift_tasks import FileTask, read_file
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows
-from tfx_wine_ext.publishers.drift_report import publish, worst_features
+from tfx_wine_ext.publishers.drift_report import publish
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.anomalies import anomalies_proto
 from tfx_wine_ext.report.drift_page import render_drift_page
@@ -206,7 +206,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         """Warns that the data drifted, or stops the pipeline."""
         if document.verdict is not Verdict.DRIFT or mode == REPORT:
             return
-        message = drift_message(document, worst_features(document))
+        message = drift_message(document)
         if mode == WARN:
             logging.warning("%s", message)
             return

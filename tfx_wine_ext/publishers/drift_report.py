@@ -7,7 +7,7 @@ from tfx.types.artifact import Artifact
 
 from tfx_wine_ext.drift.document import DriftDocument
 from tfx_wine_ext.drift.metric import Metric, Verdict
-from tfx_wine_ext.drift.ranking import deciding_metric, limit_of, severity
+from tfx_wine_ext.drift.ranking import deciding_metric, limit_of, worst_first
 from tfx_wine_ext.drift.result import FeatureResult
 from tfx_wine_ext.publishers.properties import set_custom_properties
 from tfx_wine_ext.types import drift_report as keys
@@ -88,6 +88,4 @@ def publish(
 
 def worst_features(document: DriftDocument) -> list[FeatureResult]:
     """Returns at most `MOST_WORST_FEATURES` features that are not OK, the worst first."""
-    fine = (Verdict.OK, Verdict.NO_BASELINE)
-    bad = [feature for feature in document.features if feature.verdict not in fine]
-    return sorted(bad, key=severity)[: keys.MOST_WORST_FEATURES]
+    return worst_first(document.features)[: keys.MOST_WORST_FEATURES]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tfx_wine_ext.drift import ranking
@@ -204,15 +204,15 @@ def headline(document: DriftDocument) -> str:
     return f"The data have drifted: {drifted:,} of {compared} moved beyond {whose} limits."
 
 
-def drift_message(document: DriftDocument, worst: Sequence[FeatureResult]) -> str:
+def drift_message(document: DriftDocument) -> str:
     """Says in one line that the data drifted, and which features drifted most.
 
     Args:
         document: The report of data that have a baseline.
-        worst: Its features that are not OK, the worst first.
     """
     assert document.baseline is not None
-    features = ", ".join(map(_in_brief, worst[:_MOST_IN_MESSAGE]))
+    worst = ranking.worst_first(document.features)[:_MOST_IN_MESSAGE]
+    features = ", ".join(map(_in_brief, worst))
     what = f"{document.current.name} drifted from {document.baseline.name}"
     return f"{what}: {'; '.join(map(sentence, document.reasons))}. Worst: {features}"
 
