@@ -41,6 +41,8 @@ MOVED = {
     "lineage.history": "history",
     "lineage.comparison": "lineage.records",
     "lineage.process": "artifacts.process",
+    "drift.anomalies": "report.anomalies",
+    "drift.words": "report.words.features",
     "report.explain": "report.words.drift",
     "report.history_explain": "report.words.history",
     "report.glossary": "report.words.glossary",
@@ -61,6 +63,8 @@ _NAMES = {
         "clear": "columnar.commit",
         "commit": "columnar.commit",
     },
+    "drift": {"report_document": "report.drift_document"},
+    "drift.document": {"report_document": "report.drift_document"},
     "sources.parquet": {
         "find_files": "sources.footers",
         "read_footer": "sources.footers",

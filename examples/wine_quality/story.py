@@ -374,7 +374,7 @@ def _drift(run: Run) -> str:
         return "baseline gone"
     if run.drift.verdict == "NO_BASELINE":
         return "nothing before"
-    from tfx_wine_ext.drift.words import tally
+    from tfx_wine_ext.report.words.features import tally
 
     drift = run.drift
     counts = tally(drift.verdict, drift.features_drifted, drift.features_warned, drift.features)

@@ -305,7 +305,7 @@ def test_files_that_are_broken_are_as_good_as_gone(tmp_path):
         (
             f"{store.uri(ids['report'])}/drift_report.json",
             "unreadable",
-        ): "expected the key 'verdict', found none",
+        ): "format_version: expected 1, found null",
         (
             f"{store.uri(ids['evaluation'])}/metrics-00000-of-00001.tfrecord",
             "unreadable",

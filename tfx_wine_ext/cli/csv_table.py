@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tfx_wine_ext.lineage.records import Run
+
+from tfx_wine_ext.drift.document import DriftDocument
+from tfx_wine_ext.report.words.drift import sentence
 
 DRIFT_COLUMNS = (
     *("feature", "kind", "verdict", "n_baseline", "n_current", "metric", "value", "error"),
@@ -26,27 +29,24 @@ METRIC_PREFIX = "metric:"
 _OF_FORMULAS = tuple("=+-@\t\r\n'＝＋－＠")  # noqa: RUF001
 
 
-def drift_csv(document: Mapping[str, Any]) -> str:
+def drift_csv(document: DriftDocument) -> str:
     """Returns the scores of a drift report: one line for each feature and metric.
 
     A feature without metrics has one line, in which the columns of a metric are empty.
 
     Args:
-        document: The report document.
-
-    Example:
-        >>> feature = {"name": "=a", "kind": "numeric", "verdict": "DRIFT", "n_baseline": 7,
-        ...            "n_current": None, "metrics": {}, "reasons": ["it is gone"]}
-        >>> drift_csv({"features": [feature]}).splitlines()[1]
-        "'=a,numeric,DRIFT,7,,,,,,,,,,,it is gone"
+        document: The report.
     """
-    rows = []
-    for feature in document["features"]:
-        of_feature = [feature[key] for key in ("name", "kind", "verdict")]
-        of_feature += [feature.get("n_baseline"), feature.get("n_current")]
-        reasons = "; ".join(feature.get("reasons", ()))
-        for name, metric in feature["metrics"].items() or [(None, {})]:
-            rows.append([*of_feature, name, *(metric.get(key) for key in _OF_METRIC), reasons])
+    rows: list[list[Any]] = []
+    for feature in document.features:
+        of_feature: list[Any] = [feature.name, feature.kind, feature.verdict]
+        of_feature += [feature.n_baseline, feature.n_current]
+        reasons = "; ".join(map(sentence, feature.reasons))
+        for name, metric in feature.metrics.items():
+            of_metric = [getattr(metric, key) for key in _OF_METRIC]
+            rows.append([*of_feature, name, *of_metric, reasons])
+        if not feature.metrics:
+            rows.append([*of_feature, None, *[None] * len(_OF_METRIC), reasons])
     return csv_text(DRIFT_COLUMNS, rows)
 
 

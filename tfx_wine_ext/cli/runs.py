@@ -137,7 +137,7 @@ def _data(examples: Examples | None) -> tuple[str, str]:
 
 def _drift(drift: Drift | None) -> Cell:
     from tfx_wine_ext.cli.run_tables import verdict_cell
-    from tfx_wine_ext.drift.words import tally
+    from tfx_wine_ext.report.words.features import tally
 
     if drift is None:
         return Cell("")

@@ -270,6 +270,12 @@ class TableSketch:
         self._rows += other._rows
         return self
 
+    def add_columns(self, other: TableSketch) -> None:
+        """Adds the columns of a sketch of the same rows, to which this one must add none later."""
+        self.add_names(other._names)
+        self._columns.update(other._columns)
+        self._rows = other._rows
+
     def summaries(self) -> dict[str, Distribution]:
         """What is known about each column, in the order in which the columns were first seen."""
         return {name: column.distribution() for name, column in self._columns.items()}

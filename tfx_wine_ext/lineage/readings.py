@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tfx_wine_ext.artifacts.layout import ANOMALIES_FILE, SPLIT, node_folder, splits_of
 from tfx_wine_ext.artifacts.properties import day, json_value, line_of, text, whole
 from tfx_wine_ext.documents import DocumentError, finite, jsonable, parse_json, parse_message
+from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.records import Drift
 from tfx_wine_ext.lineage.scores import (
+    Report,
     read_report,
     read_statistics,
     scores_of_properties,
@@ -195,28 +197,26 @@ def stopped_drift(folders: Sequence[str], files: SoftFiles) -> Drift | None:
     return None
 
 
-def _of_document(
-    document: Mapping[str, Any], id_: int | None, folder: str, files: SoftFiles
-) -> Drift:
-    verdicts = [feature["verdict"] for feature in document["features"]]
-    baseline = document["baseline"] or {}
+def _of_document(report: Report, id_: int | None, folder: str, files: SoftFiles) -> Drift:
+    document = report.document
+    baseline = document.baseline
     return Drift(
         id=id_,
         uri=folder,
         report=files.existing(f"{folder}/{drift_keys.REPORT_HTML}"),
-        verdict=document["verdict"],
-        blessed=document["verdict"] != "DRIFT",
+        verdict=document.verdict.value,
+        blessed=document.verdict is not Verdict.DRIFT,
         baseline_id=None,
-        baseline_span=baseline.get("span"),
-        features=len(verdicts),
-        features_drifted=verdicts.count("DRIFT"),
-        share_drifted=finite(document["share_drifted"]),
-        reasons=tuple(document["reasons"]),
+        baseline_span=baseline.span if baseline else None,
+        features=len(document.features),
+        features_drifted=document.with_verdict(Verdict.DRIFT),
+        share_drifted=finite(document.share_drifted),
+        reasons=report.reasons,
         scores=scores_of_report(document),
-        baseline_span_date=day(baseline.get("span_date")),
-        lost_baseline=(document.get("lost_baseline") or {}).get("uri"),
-        features_warned=verdicts.count("WARN"),
-        reason_kinds=tuple(document.get("reason_kinds", ())),
+        baseline_span_date=day(baseline.span_date) if baseline else None,
+        lost_baseline=document.lost.uri if document.lost else None,
+        features_warned=document.with_verdict(Verdict.WARN),
+        reason_kinds=report.kinds,
     )
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfx_wine_ext import documents
 from tfx_wine_ext.artifacts.layout import SPLIT, STATISTICS_FILE, splits_of
 from tfx_wine_ext.documents import finite
+from tfx_wine_ext.drift.document import DriftDocument
+from tfx_wine_ext.drift.load import load_document
+from tfx_wine_ext.drift.metric import Metric
 from tfx_wine_ext.drift.ranking import WORST_FIRST, beyond_chance, deciding_metric, severity
+from tfx_wine_ext.drift.result import DriftResult, FeatureResult
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.records import Score
 from tfx_wine_ext.types import drift_report as keys
@@ -17,81 +21,58 @@ from tfx_wine_ext.types import drift_report as keys
 _MOST_BUCKETS = 10_000
 _MOST_ROWS = 2**62
 
-_NUMBER, _TEXT = documents.number, documents.text
-_SIDE = documents.record({}, {"mean": documents.optional(_NUMBER)})
-# What is read here of a report; the page asks for all of it.
-_REPORT = documents.record(
-    {
-        "verdict": documents.one_of(*WORST_FIRST),
-        "reasons": documents.list_of(_TEXT),
-        "features": documents.list_of(
-            documents.record(
-                {
-                    "name": _TEXT,
-                    "verdict": documents.one_of(*WORST_FIRST),
-                    "metrics": documents.mapping_of(
-                        documents.record(
-                            {
-                                "value": _NUMBER,
-                                "threshold": documents.optional(_NUMBER),
-                                "warn": documents.optional(_NUMBER),
-                                "verdict": documents.optional(documents.one_of(*WORST_FIRST)),
-                            }
-                        )
-                    ),
-                    "baseline": documents.optional(_SIDE),
-                    "current": documents.optional(_SIDE),
-                },
-                {"time": documents.optional(_TEXT)},
-            )
-        ),
-        "baseline": documents.optional(
-            documents.record({"name": _TEXT}, {"span": documents.optional(documents.whole_number)})
-        ),
-        "share_drifted": documents.optional(_NUMBER),
-    },
-    {"reason_kinds": documents.list_of(_TEXT)},
-)
+
+class Report(NamedTuple):
+    """A drift report, and its reasons as it words them.
+
+    Attributes:
+        document: The report.
+        reasons: Its reasons in words.
+        kinds: What each of the reasons is about; empty in reports of earlier releases.
+    """
+
+    document: DriftDocument
+    reasons: tuple[str, ...]
+    kinds: tuple[str, ...]
 
 
-def scores_of_report(document: Mapping[str, Any]) -> tuple[Score, ...]:
+def scores_of_report(
+    document: DriftDocument | DriftResult | Mapping[str, Any],
+) -> tuple[Score, ...]:
     """Returns the scores of all features of a drift report, the worst first.
 
     Args:
-        document: From `tfx_wine_ext.drift.document.report_document`.
-
-    Example:
-        >>> scores_of_report({"features": []})
-        ()
+        document: The report, loaded or as a JSON object; or the result of a comparison.
     """
-    return tuple(map(_of_feature, sorted(document["features"], key=severity)))
+    if isinstance(document, Mapping):
+        document = load_document(document)
+    return tuple(map(_of_feature, sorted(document.features, key=severity)))
 
 
-def _of_feature(feature: Mapping[str, Any]) -> Score:
+def _of_feature(feature: FeatureResult) -> Score:
     name = deciding_metric(feature)
-    metric = feature["metrics"][name] if name else None
-    before, after = (_mean(feature[side]) for side in ("baseline", "current"))
+    metric = feature.metrics[name] if name else None
+    before, after = (_mean(side) for side in (feature.baseline, feature.current))
     direction = None
     if before is not None and after is not None and before != after:
         direction = "up" if after > before else "down"
     return Score(
-        feature["name"],
-        feature["verdict"],
+        feature.name,
+        feature.verdict.value,
         name,
-        metric["value"] if metric else None,
+        metric.value if metric else None,
         _threshold(metric) if metric else None,
         direction,
         before,
         after,
-        feature.get("time"),
+        feature.time,
         metric is not None and not beyond_chance(metric),
     )
 
 
-def _threshold(metric: Mapping[str, Any]) -> float | None:
+def _threshold(metric: Metric) -> float | None:
     """One scale for all verdicts: by its own level, a warning would look worse than drift."""
-    level: float | None = metric["warn" if metric["threshold"] is None else "threshold"]
-    return level
+    return metric.warn if metric.threshold is None else metric.threshold
 
 
 def _mean(side: Mapping[str, Any] | None) -> float | None:
@@ -169,7 +150,7 @@ def scores_of_statistics(
         if why:
             files.note_unreadable(f"{uri}/{SPLIT}{split}/{STATISTICS_FILE}", why)
             return None
-    return scores_of_report(compare(summaries[0], summaries[1]).to_dict())
+    return scores_of_report(compare(summaries[0], summaries[1]))
 
 
 def _senseless(statistics: Any) -> str | None:
@@ -219,8 +200,8 @@ def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
     return whole[0] if len(datasets) and whole else (datasets[0] if len(datasets) == 1 else None)
 
 
-def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict[str, Any] | None:
-    """Returns the document of a drift report; None if it is missing or invalid.
+def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> Report | None:
+    """Returns a drift report; None if it is missing or invalid.
 
     Args:
         folder: Folder of the report.
@@ -232,9 +213,9 @@ def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict
         return None
     path = f"{folder}/{keys.REPORT_JSON}"
     try:
-        document: dict[str, Any] = documents.parse_json(data, path).value
-        documents.checked(document, _REPORT, path)
+        value = documents.parse_json(data, path).value
+        document = load_document(value, path)
+        return Report(document, tuple(value["reasons"]), tuple(value.get("reason_kinds", ())))
     except documents.DocumentError as error:
         files.note_unreadable(path, error.problem)
         return None
-    return document

@@ -6,7 +6,6 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 
 from tfx_wine_ext.artifacts.process import ALIVE, ENDED
-from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.lineage.records import (
     Drift,
     History,
@@ -18,6 +17,7 @@ from tfx_wine_ext.lineage.records import (
     same_data,
 )
 from tfx_wine_ext.report.words.drift import label_of, metric_number
+from tfx_wine_ext.report.words.features import changed
 from tfx_wine_ext.report.words.glossary import EVALUATION, metric_label
 from tfx_wine_ext.report.words.quantity import Quantity
 from tfx_wine_ext.report.words.text import count, isolated, labels, number, pair, span_text, visible

@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Iterator, Sequence
 
-from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.files.tolerant import MISSING
 from tfx_wine_ext.lineage.records import (
     COUNTS,
@@ -20,6 +19,7 @@ from tfx_wine_ext.lineage.records import (
     Score,
     metrics_are_unknown,
 )
+from tfx_wine_ext.report.words.features import changed
 from tfx_wine_ext.report.words.glossary import metric_label
 from tfx_wine_ext.report.words.quantity import Quantity
 from tfx_wine_ext.report.words.text import count, number, pair, span_text, visible
