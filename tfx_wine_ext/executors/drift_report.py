@@ -22,7 +22,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from tfx_wine_ext.artifacts.layout import STATISTICS_FILE, node_folder, stopped_folder
+from tfx_wine_ext.artifacts.layout import STATISTICS_FILE, node_folder, split_folder, stopped_folder
 from tfx_wine_ext.artifacts.properties import properties_of, span_date_of, span_of, version_of
 from tfx_wine_ext.decisions.drift_report import describe, lost_baseline, sides_of
 from tfx_wine_ext.drift.compare import check_names
