@@ -22,7 +22,9 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from tfx_wine_ext.artifacts.presence import STATISTICS_FILE
+from tfx_wine_ext.artifacts.layout import STATISTICS_FILE, node_folder, split_folder, stopped_folder
+from tfx_wine_ext.artifacts.properties import properties_of, span_date_of, span_of, version_of
+from tfx_wine_ext.decisions.drift_report import describe, lost_baseline, sides_of
 from tfx_wine_ext.drift.compare import check_names
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.document import DataSource, DriftDocument, LostSource
@@ -36,13 +38,6 @@ from tfx_wine_ext.drift.read import (
     side_of_statistics,
 )
 from tfx_wine_ext.drift.result import DriftResult
-from tfx_wine_ext.drivers.drift_report import (
-    describe,
-    lost_baseline,
-    sides_of,
-    span_date_of,
-    span_of,
-)
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.drift_tasks import FileTask, read_file
 from tfx_wine_ext.files.beam import BeamFiles
@@ -68,8 +63,6 @@ _PASSED_OVER = (
     schema_pb2.DEPRECATED,
     schema_pb2.DISABLED,
 )
-# Where mode `fail` keeps the report, beside the artifact folders, which TFX deletes.
-STOPPED_FOLDER = "stopped"
 
 
 class DriftDetectedError(RuntimeError):
@@ -210,8 +203,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         if mode == WARN:
             logging.warning("%s", message)
             return
-        output_folder, execution = os.path.split(report_uri.rstrip("/"))
-        kept = os.path.join(os.path.dirname(output_folder), STOPPED_FOLDER, execution)
+        kept = stopped_folder(node_folder(report_uri), os.path.basename(report_uri.rstrip("/")))
         write_report(document, kept)
         raise DriftDetectedError(f"{message}. The report is in {kept}")
 
@@ -273,7 +265,7 @@ class _Split:
 
     def source(self, rows: int) -> DataSource:
         """Returns what the report says about this side."""
-        artifact = self.artifact
+        artifact, properties = self.artifact, properties_of(self.artifact)
         created = artifact.mlmd_artifact.create_time_since_epoch
         utc = datetime.timezone.utc
         return DataSource(
@@ -281,11 +273,9 @@ class _Split:
             rows=rows,
             uri=artifact.uri,
             split=self.split,
-            span=span_of(artifact),
-            span_date=span_date_of(artifact),
-            version=artifact.get_int_custom_property("version")
-            if artifact.has_custom_property("version")
-            else None,
+            span=span_of(properties),
+            span_date=span_date_of(properties),
+            version=version_of(properties),
             created=_iso(datetime.datetime.fromtimestamp(created / 1000, utc)) if created else None,
         )
 
@@ -362,7 +352,7 @@ def _write(
     """Writes the files of all outputs."""
     write_report(document, report.uri)
     io_utils.write_bytes_file(
-        os.path.join(anomalies.uri, f"Split-{split}", keys.ANOMALIES_FILE),
+        os.path.join(split_folder(anomalies.uri, split), keys.ANOMALIES_FILE),
         anomalies_proto(document).SerializeToString(),
     )
     drifted = document.verdict is Verdict.DRIFT
