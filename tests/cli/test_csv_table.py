@@ -51,9 +51,17 @@ def test_a_drift_report_has_a_line_for_each_metric():
         FeatureResult("pH", "numeric", Verdict.DRIFT, why, both, 9, 8),
         FeatureResult("=x", "numeric", Verdict.DRIFT, (Stated("it is gone"),), {}, 9, None),
     )
-    side, created = DataSource("a", 9), "2026-11-24T23:30:00+00:00"
     document = DriftDocument(
-        Verdict.DRIFT, (), 1.0, None, features, {}, None, "exact", created, side, side
+        Verdict.DRIFT,
+        (),
+        1.0,
+        None,
+        features,
+        config={},
+        method="exact",
+        created="2026-11-24T23:30:00+00:00",
+        baseline=DataSource("a", 9),
+        current=DataSource("b", 8),
     )
     assert drift_csv(document).split("\r\n") == [
         "feature,kind,verdict,n_baseline,n_current,metric,value,error,noise_floor,warn,threshold,"

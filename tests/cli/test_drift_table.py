@@ -27,12 +27,11 @@ def document(verdict, features=(), reasons=()):
         0.0,
         None,
         tuple(features),
-        {},
-        None,
-        "exact",
-        "2026-11-24T23:30:00+00:00",
-        DataSource("white", 4898),
-        DataSource("red", 1),
+        config={},
+        method="exact",
+        created="2026-11-24T23:30:00+00:00",
+        baseline=DataSource("white", 4898),
+        current=DataSource("red", 1),
     )
 
 

@@ -87,7 +87,9 @@ def test_a_pure_module_loads_neither_tfx_nor_beam_nor_an_outer_layer(
 
 
 def test_what_workers_import_loads_neither_tfx_nor_tensorflow(checkout: pathlib.Path) -> None:
-    modules = [f"tfx_wine_ext.executors.{name}" for name in ("on_workers", "beam_tasks")]
+    modules = [
+        f"tfx_wine_ext.executors.{name}" for name in ("on_workers", "beam_tasks", "drift_tasks")
+    ]
     assert offences(modules, ["tfx", "tensorflow"], checkout) == []
 
 

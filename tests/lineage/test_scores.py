@@ -83,7 +83,7 @@ def test_a_warning_is_measured_by_the_threshold_of_drift():
         )
         for name, threshold in (("pH", 0.1), ("x", None))
     )
-    result = DriftResult(Verdict.WARN, (), 0.0, None, features, DriftConfig())
+    result = DriftResult(Verdict.WARN, (), 0.0, None, features, config=DriftConfig())
     assert scores_of_report(result) == (
         Score("pH", "WARN", "ks", 0.06, 0.1),
         Score("x", "WARN", "ks", 0.06, 0.05),

@@ -249,10 +249,10 @@ def _numbers(old: pa.Array, new: pa.Array, name: str) -> list[Floats]:
 
 def _floats(array: pa.Array, name: str) -> Floats:
     """NaN for null."""
-    found = np.full(len(array), np.nan)
+    floats = np.full(len(array), np.nan)
     present = array.is_valid().to_numpy(zero_copy_only=False)
-    found[present] = as_floats(pa.chunked_array([array.drop_null()]), name)
-    return found
+    floats[present] = as_floats(pa.chunked_array([array.drop_null()]), name)
+    return floats
 
 
 def _codes(old: pa.Array, new: pa.Array) -> list[Floats]:
@@ -271,9 +271,9 @@ def _codes(old: pa.Array, new: pa.Array) -> list[Floats]:
     rank = np.empty(len(counts))
     rank[order] = np.arange(len(counts))
     rank[counts < _LEAST_OCCURRENCES] = _CATEGORIES
-    found = np.full(len(codes), np.nan)
-    found[present] = np.minimum(rank[codes[present]], _CATEGORIES)
-    return [found[: len(old)], found[len(old) :]]
+    shown = np.full(len(codes), np.nan)
+    shown[present] = np.minimum(rank[codes[present]], _CATEGORIES)
+    return [shown[: len(old)], shown[len(old) :]]
 
 
 def _importances(
@@ -284,7 +284,7 @@ def _importances(
 ) -> tuple[tuple[str, float], ...]:
     """The decrease of the area when a column is shuffled among the tested rows."""
     rng = np.random.default_rng(_SEED)
-    found = []
+    decreases = []
     for name in dict.fromkeys(owners):
         columns = [i for i, owner in enumerate(owners) if owner == name]
         falls = []
@@ -292,6 +292,6 @@ def _importances(
             shuffled = x.copy()
             shuffled[:, columns] = x[rng.permutation(len(x))][:, columns]
             falls.append(area - _area(model, shuffled, y)[0])
-        found.append((name, float(np.mean(falls))))
-    worst = sorted((pair for pair in found if pair[1] > 0), key=lambda pair: -pair[1])
+        decreases.append((name, float(np.mean(falls))))
+    worst = sorted((pair for pair in decreases if pair[1] > 0), key=lambda pair: -pair[1])
     return tuple(worst[:_MOST_IMPORTANCES])

@@ -100,7 +100,7 @@ def compare(
     if old is None or not counts[0]:
         reason = why.NoBaseline() if old is None else why.EmptyBaseline()
         features = tuple(_without_baseline(name, new[name]) for name in names if name in new)
-        return DriftResult(NO_BASELINE, (reason,), 0.0, None, features, config)
+        return DriftResult(NO_BASELINE, (reason,), 0.0, None, features, config=config)
 
     _check_left(old, "the baseline has", config)
     if not old.keys() & new.keys():
@@ -482,7 +482,7 @@ def _overall(features: tuple[FeatureResult, ...], config: DriftConfig) -> DriftR
         verdict = WARN if drifted or warned else OK
         if verdict is WARN:
             reasons = [why.FeaturesChanged(len(drifted), warned, compared)]
-    return DriftResult(verdict, tuple(reasons), share, aggregate, features, config)
+    return DriftResult(verdict, tuple(reasons), share, aggregate, features, config=config)
 
 
 def _critical(features: list[FeatureResult], config: DriftConfig) -> list[str]:

@@ -11,15 +11,8 @@ import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tfx_wine_ext.drift.metric import Verdict
-from tfx_wine_ext.drift.reasons import BaselineLost, Reason
-from tfx_wine_ext.drift.result import (
-    ClassifierResult,
-    DriftResult,
-    FeatureResult,
-    Words,
-    reasons_in_json,
-)
+from tfx_wine_ext.drift.reasons import BaselineLost
+from tfx_wine_ext.drift.result import DriftResult, Findings, Words
 from tfx_wine_ext.moved import moved_names
 
 if TYPE_CHECKING:
@@ -102,17 +95,11 @@ class LostSource:
 
 
 @dataclasses.dataclass(frozen=True)
-class DriftDocument:
+class DriftDocument(Findings):
     """A comparison with the sources of its data, in the form in which it is stored and shown.
 
     Args:
-        verdict: See `DriftResult`, here and below.
-        reasons: Why.
-        share_drifted: Share of the compared features that drifted, 0 to 1.
-        aggregate: Aggregated drift; None without importances.
-        features: The results of the features.
         config: The configuration as a JSON object, which may be that of another release.
-        multivariate: The classifier two-sample test; None if it was not asked for.
         method: "exact" if every value was kept; "sketch" if memory was bounded and each metric
             states its error; "coarse" if the histograms of TFX's ExampleStatistics were used.
         created: When the comparison was made, ISO 8601 with an offset from UTC.
@@ -121,18 +108,12 @@ class DriftDocument:
         lost: The baseline whose files were missing; None if there is none.
     """
 
-    verdict: Verdict
-    reasons: tuple[Reason, ...]
-    share_drifted: float
-    aggregate: float | None
-    features: tuple[FeatureResult, ...]
-    config: Mapping[str, Any]
-    multivariate: ClassifierResult | None
-    method: str
-    created: str
-    baseline: DataSource | None
-    current: DataSource
-    lost: LostSource | None = None
+    config: Mapping[str, Any] = dataclasses.field(kw_only=True)
+    method: str = dataclasses.field(kw_only=True)
+    created: str = dataclasses.field(kw_only=True)
+    baseline: DataSource | None = dataclasses.field(kw_only=True)
+    current: DataSource = dataclasses.field(kw_only=True)
+    lost: LostSource | None = dataclasses.field(kw_only=True, default=None)
 
     @classmethod
     def of(
@@ -158,53 +139,28 @@ class DriftDocument:
             raise ValueError(
                 "baseline must be a DataSource, as the result has a baseline; found None"
             )
-        reasons = result.reasons
+        findings: dict[str, Any] = {**vars(result), "config": result.config.to_dict()}
         if lost is not None:
-            reasons = (BaselineLost(lost.name, lost.uri, lost.path, lost.found),)
+            findings["reasons"] = (BaselineLost(lost.name, lost.uri, lost.path, lost.found),)
         return cls(
-            result.verdict,
-            reasons,
-            result.share_drifted,
-            result.aggregate,
-            result.features,
-            result.config.to_dict(),
-            result.multivariate,
-            method,
-            created,
-            baseline,
-            current,
-            lost,
+            **findings,
+            baseline=baseline,
+            current=current,
+            method=method,
+            created=created,
+            lost=lost,
         )
 
-    @property
-    def has_baseline(self) -> bool:
-        """Whether there was anything to compare with."""
-        return self.verdict is not Verdict.NO_BASELINE
-
-    def with_verdict(self, *verdicts: Verdict) -> int:
-        """Returns the number of features that have one of the verdicts."""
-        return sum(feature.verdict in verdicts for feature in self.features)
-
     def to_dict(self, words: Words | None = None) -> dict[str, Any]:
-        """The document as a JSON object without NaN and infinities.
-
-        Args:
-            words: How a reason reads. Default: None, the object has no sentences.
-        """
+        """The document as a JSON object; see `Findings`."""
         return {
             "format_version": FORMAT_VERSION,
-            "verdict": self.verdict.value,
-            **reasons_in_json(self.reasons, words),
-            "reason_kinds": [reason.kind for reason in self.reasons],
-            "share_drifted": self.share_drifted,
-            "aggregate": self.aggregate,
+            **super().to_dict(words),
             "method": self.method,
             "created": self.created,
             "baseline": None if self.baseline is None else self.baseline.to_dict(),
             **({} if self.lost is None else {"lost_baseline": self.lost.to_dict()}),
             "current": self.current.to_dict(),
-            "multivariate": None if self.multivariate is None else self.multivariate.to_dict(),
-            "features": [feature.to_dict(words) for feature in self.features],
             "config": dict(self.config),
         }
 

@@ -241,20 +241,20 @@ the version of tfx-wine-ext that wrote it, or compare again
         remedy = "use the version of tfx-wine-ext that wrote it, or compare again"
         raise DocumentError(path, "format_version", str(FORMAT_VERSION), described(version), remedy)
     checked(value, _DOCUMENT, path)
-    test, lost = value["multivariate"], value.get("lost_baseline")
+    test, before, lost = value["multivariate"], value["baseline"], value.get("lost_baseline")
     return DriftDocument(
         Verdict(value["verdict"]),
         _reasons(value, path),
         value["share_drifted"],
         value["aggregate"],
         tuple(_feature(feature, path) for feature in value["features"]),
-        value["config"],
         None if test is None else _classifier(test),
-        value["method"],
-        value["created"],
-        None if value["baseline"] is None else DataSource(**_known(DataSource, value["baseline"])),
-        DataSource(**_known(DataSource, value["current"])),
-        None if lost is None else LostSource(**_known(LostSource, lost)),
+        config=value["config"],
+        method=value["method"],
+        created=value["created"],
+        baseline=before and DataSource(**_known(DataSource, before)),
+        current=DataSource(**_known(DataSource, value["current"])),
+        lost=None if lost is None else LostSource(**_known(LostSource, lost)),
     )
 
 

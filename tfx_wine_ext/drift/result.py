@@ -16,7 +16,7 @@ CONFIDENCE = 0.95
 Words = Callable[[Reason], str]
 
 
-def reasons_in_json(reasons: tuple[Reason, ...], words: Words | None) -> dict[str, Any]:
+def _reasons(reasons: tuple[Reason, ...], words: Words | None) -> dict[str, Any]:
     """The reasons as facts, and beside them as sentences if it is known how they read."""
     sentences = {} if words is None else {"reasons": list(map(words, reasons))}
     return {**sentences, "reason_facts": [reason.to_dict() for reason in reasons]}
@@ -128,7 +128,7 @@ class FeatureResult:
             "name": self.name,
             "kind": self.kind,
             "verdict": self.verdict.value,
-            **reasons_in_json(self.reasons, words),
+            **_reasons(self.reasons, words),
             "n_baseline": self.n_baseline,
             "n_current": self.n_current,
             "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
@@ -141,8 +141,8 @@ class FeatureResult:
 
 
 @dataclasses.dataclass(frozen=True)
-class DriftResult:
-    """The result for all features together.
+class Findings:
+    """What was found about all features together.
 
     Args:
         verdict: DRIFT, INCONCLUSIVE, WARN, OK or NO_BASELINE.
@@ -152,7 +152,6 @@ class DriftResult:
             Jensen-Shannon distances d of the drifted features; None without importances.
         features: The results of the features, in the order of the baseline's columns, then new
             ones.
-        config: The configuration by which they were judged.
         multivariate: The classifier two-sample test; None if it was not asked for.
     """
 
@@ -161,7 +160,6 @@ class DriftResult:
     share_drifted: float
     aggregate: float | None
     features: tuple[FeatureResult, ...]
-    config: DriftConfig
     multivariate: ClassifierResult | None = None
 
     @property
@@ -174,19 +172,37 @@ class DriftResult:
         """Whether there was anything to compare with."""
         return self.verdict is not Verdict.NO_BASELINE
 
+    def with_verdict(self, verdict: Verdict) -> int:
+        """Returns the number of features that have a verdict."""
+        return sum(feature.verdict is verdict for feature in self.features)
+
     def to_dict(self, words: Words | None = None) -> dict[str, Any]:
-        """Everything as a JSON object, including the thresholds in force.
+        """Everything as a JSON object without NaN and infinities.
 
         Args:
             words: How a reason reads. Default: None, the object has no sentences.
         """
         return {
             "verdict": self.verdict.value,
-            **reasons_in_json(self.reasons, words),
+            **_reasons(self.reasons, words),
             "reason_kinds": list(self.reason_kinds),
             "share_drifted": self.share_drifted,
             "aggregate": self.aggregate,
             "multivariate": None if self.multivariate is None else self.multivariate.to_dict(),
             "features": [feature.to_dict(words) for feature in self.features],
-            "config": self.config.to_dict(),
         }
+
+
+@dataclasses.dataclass(frozen=True)
+class DriftResult(Findings):
+    """The result for all features together.
+
+    Args:
+        config: The configuration by which they were judged.
+    """
+
+    config: DriftConfig = dataclasses.field(kw_only=True)
+
+    def to_dict(self, words: Words | None = None) -> dict[str, Any]:
+        """Everything as a JSON object, including the thresholds in force; see `Findings`."""
+        return {**super().to_dict(words), "config": self.config.to_dict()}

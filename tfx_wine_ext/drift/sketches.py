@@ -231,8 +231,8 @@ class TableSketch:
         for index, name in enumerate(names):
             if name not in self._ignore:
                 codes = name in self._categorical
-                found = summarize_column(batch.column(index), name, codes)
-                self._column(name, self._rows).add(found)
+                summary = summarize_column(batch.column(index), name, codes)
+                self._column(name, self._rows).add(summary)
         for name in self._columns.keys() - set(names):
             self._columns[name].missing += batch.num_rows
         self._rows += batch.num_rows

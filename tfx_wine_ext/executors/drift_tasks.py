@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from tfx_wine_ext.artifacts.layout import PARQUET, TF_EXAMPLE
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.read import read
 from tfx_wine_ext.files.beam import BeamFiles
@@ -14,8 +15,8 @@ from tfx_wine_ext.sources.parquet import ParquetTable
 from tfx_wine_ext.sources.source import TableFileError, TableSource
 
 TABLES: Mapping[str, Callable[..., TableSource]] = {
-    "FORMAT_TF_EXAMPLE": ExampleTable,
-    "FORMAT_PARQUET": ParquetTable,
+    TF_EXAMPLE: ExampleTable,
+    PARQUET: ParquetTable,
 }
 
 
