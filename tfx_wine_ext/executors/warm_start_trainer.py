@@ -17,12 +17,12 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils, json_utils, path_utils
 
-from tfx_wine_ext.documents import checked, parse_json
+from tfx_wine_ext.documents import parse_json
 from tfx_wine_ext.drivers.warm_start_trainer import schema_fingerprint
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.warm_start_trainer import publish
-from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.warm_start_page import render_warm_start_page
+from tfx_wine_ext.report.words import warm_start as words
 from tfx_wine_ext.types import warm_start_trainer as keys
 from tfx_wine_ext.warm_start.report import TransferReport
 from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, REPORT_FILE, REQUEST_KEY
@@ -61,7 +61,7 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         """
         request = json.loads(
             exec_properties.get(keys.WARM_START_REQUEST_KEY)
-            or '{"reason": "Cold start: no driver has decided, as on runners without custom ones."}'
+            or json.dumps({"reason": words.NO_DRIVER})
         )
         custom_config = json_utils.loads(exec_properties.get(keys.CUSTOM_CONFIG_KEY) or "null")
         properties = {
@@ -85,7 +85,7 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         model = artifact_utils.get_single_instance(output_dict[keys.MODEL_KEY])
         report = _report(model, request)
         page = posixpath.join(model.uri, CHECKPOINT_FOLDER, keys.PAGE_FILE)
-        io_utils.write_string_file(page, render_warm_start_page(report.to_dict()))
+        io_utils.write_string_file(page, render_warm_start_page(report))
         model_run = artifact_utils.get_single_instance(output_dict[keys.MODEL_RUN_KEY])
         publish(model, report, base, schema_fingerprint(input_dict), model_run)
         output = execution_result_pb2.ExecutorOutput()
@@ -120,15 +120,11 @@ def _report(model: types.Artifact, request: dict[str, Any]) -> TransferReport:
     """Reads the run_fn's report; without one, the start was cold."""
     path = os.path.join(model.uri, CHECKPOINT_FOLDER, REPORT_FILE)
     if fileio.exists(path):
-        report = parse_json(io_utils.read_bytes_file(path), path).mapping()
-        checked(report, shapes.WARM_START, path)
-        return TransferReport.from_dict(report)
+        document = parse_json(io_utils.read_bytes_file(path), path)
+        return TransferReport.from_dict(document.mapping(), path)
     reason = request["reason"]
     if request.get("base"):
-        reason = (
-            "Cold start: the run_fn did not call tfx_wine_ext.warm_start.restore and save, although"
-            f" the decision was: {reason}"
-        )
+        reason = words.NOT_CALLED.format(reason)
         logging.warning("%s", reason)
     else:
         logging.warning(

@@ -192,37 +192,6 @@ DRIFT = record(
     {"lost_baseline": optional(mapping_of(anything)), "reason_kinds": list_of(text)},
 )
 
-_SHAPE = optional(list_of(whole_number))
-WARM_START = record(
-    {
-        "warm": boolean,
-        "reason": text,
-        "base": text,
-        "generation": whole_number,
-        "base_step": whole_number,
-        "steps": whole_number,
-        "optimizer": text,
-        "optimizer_step": whole_number,
-        "variables": list_of(
-            record(
-                {
-                    "name": text,
-                    "action": text,
-                    "reason": text,
-                    "shape": _SHAPE,
-                    "base_shape": _SHAPE,
-                    **dict.fromkeys(("kept", "added", "vanished"), whole_number),
-                }
-            )
-        ),
-        "not_compensated": list_of(text),
-        "counts": mapping_of(whole_number),
-        "preserves_function": boolean,
-    },
-    # Earlier releases did not verify anything.
-    missing={"verified": boolean, "verification": text},
-)
-
 _OPTIONAL_NUMBER, _OPTIONAL_WHOLE = optional(number), optional(whole_number)
 _OPTIONAL_TEXT, _OPTIONAL_FLAG = optional(text), optional(boolean)
 _METRICS = mapping_of(
