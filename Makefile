@@ -20,7 +20,7 @@ help: ## this list
 wine: environment ## run the wine pipeline; ARGS="--help" lists its options
 	@$(PYTHON) -m examples.wine_quality.run --output build/wine $(ARGS)
 
-story: environment ## four deliveries; the drift gate stops the last one
+story: environment ## four deliveries, warm starts; a gate stops the last one
 	@$(PYTHON) -m examples.wine_quality.story --output build/story $(ARGS)
 
 # Jupyter refuses to run as root unless told to, and in a container everybody is. It listens to the

@@ -18,6 +18,8 @@ from typing import Any
 # The old and the new path of each module that moved, below this package.
 MOVED = {
     "columnar.files": "files.local",
+    "components.drift_visualization": "components.visualizations",
+    "components.warm_start_visualization": "components.visualizations",
     "executors.beam_files": "files.beam",
     "warm_start.gfile": "files.tensorflow",
     "lineage.files": "files.tolerant",
@@ -35,6 +37,7 @@ MOVED = {
     "columnar.shard_files": "sources.shard_files",
     "columnar.layout": "sources.layout",
     "lineage.events": "artifacts.events",
+    "lineage.process": "artifacts.process",
     "report.explain": "report.words.drift",
     "report.history_explain": "report.words.history",
     "report.glossary": "report.words.glossary",

@@ -8,7 +8,7 @@ import logging
 import os
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
@@ -100,16 +100,27 @@ def command(name: str) -> str:
     return short(str(beside)) if beside.exists() else name
 
 
-def warn_of_sample(terminal: Console, *found: WineData) -> None:
+def transferred(variables: Mapping[str, int], verification: str) -> str:
+    """Says how many variables a model has from its base, and whether it predicted the same.
+
+    Example:
+        >>> transferred({"restored": 4, "remapped": 2, "skipped": 0}, "Not verified: no probe.")
+        'variables: 4 restored, 2 remapped. Not verified: no probe.'
+    """
+    counts = [f"{number} {action}" for action, number in variables.items() if number]
+    return f"variables: {', '.join(counts)}. {verification}"
+
+
+def warn_of_sample(terminal: Console, *wines: WineData) -> None:
     """Says in one line on the terminal if the data are a sample; the reasons go to the log.
 
     Args:
         terminal: From `noise_to_file`, in whose block this is called.
-        found: What was loaded.
+        wines: What was loaded.
     """
-    if all(data.source == "real" for data in found):
+    if all(data.source == "real" for data in wines):
         return
     say(terminal, SAMPLE_WARNING, "bold red")
-    for data in found:
+    for data in wines:
         for sentence in data.missing:
             print(sentence, file=sys.stderr)

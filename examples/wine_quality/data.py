@@ -12,27 +12,25 @@ Example:
 
 from __future__ import annotations
 
-import csv
-import io
 import logging
 import math
 import os
 import re
 import tempfile
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
 from examples.wine_quality import sample_statistics
 from examples.wine_quality.constants import COLUMNS, LABEL
 from examples.wine_quality.sample_statistics import Kind
+from tfx_wine_ext.sources.csv import CsvTable
+from tfx_wine_ext.sources.source import SchemaChangedError, TableFileError
 
 _log = logging.getLogger(__name__)
 
@@ -57,10 +55,6 @@ DOWNLOAD_SECONDS = 6.0
 The file has 264 kB, which takes 6 s at 350 kbit/s. A machine without a network waits at most 12 s
 (two addresses), and usually not at all, because the name look-up fails at once.
 """
-
-MISSING = ("", "NA", "NaN", "nan", "NULL", "null")
-"""The cells that count as missing: empty ones, and what R, pandas and SQL write for them."""
-
 
 SAMPLE_WARNING = (
     "THESE ARE NOT THE REAL WINES but a sample like them: the results say nothing about wine."
@@ -195,13 +189,13 @@ def load(
         f"${ENVIRONMENT_VARIABLE}."
     ]
     if download:
-        found, failures = _download(
+        downloaded, failures = _download(
             ADDRESSES[kind] if addresses is None else addresses, cache, download_seconds
         )
-        if found is not None:
+        if downloaded is not None:
             for failure in failures:
                 _log.warning("%s", failure)
-            path, url = found
+            path, url = downloaded
             return WineData(read_csv(path), "real", f"{url} (cached in {path})")
         missing += failures
     return WineData(
@@ -213,25 +207,23 @@ def load(
 
 
 def read_csv(path: str | os.PathLike[str]) -> pa.Table:
-    r"""Reads and checks a file of wine data.
+    r"""Reads a file of wine data with the library's CSV reader, and checks what makes it wine data.
 
-    The file is separated by commas or semicolons and starts with a line of names, quoted or not, in
-    any order. In names, spaces count as `_`. Columns that are not in `constants.COLUMNS` are
-    dropped with a warning in the log. Cells listed in `MISSING` become nulls; the label must not be
-    missing.
+    The columns may have any order, and spaces in their names count as `_`. Columns that are not in
+    `constants.COLUMNS` are dropped with a warning in the log. Empty cells, and what R, pandas and
+    SQL write for them, become nulls; the label must not be missing.
 
     Args:
-        path: The file.
+        path: The file, as `tfx_wine_ext.sources.csv.CsvTable` reads it: plain or gzipped.
 
     Returns:
         The columns of `constants.COLUMNS` in that order, each in one chunk: float64 features,
         int64 label, rows in the file's order.
 
     Raises:
-        WineDataError: If the file is missing, unreadable, empty, binary, a web page, not UTF-8,
-            lacks a column or has one twice, has no rows, has a row with too few or too many
-            cells, or has a cell that is not a finite number (label: a whole number). The message
-            names the file, the column and the line.
+        WineDataError: If the file is missing or is no CSV file with rows, lacks a column or has one
+            twice, or has a cell that is not a finite number (label: a whole number). The message
+            names the file, the column and the row.
 
     Example:
         >>> with tempfile.TemporaryDirectory() as folder:
@@ -243,40 +235,84 @@ def read_csv(path: str | os.PathLike[str]) -> pa.Table:
         ...     read_csv(file).select(["fixed_acidity", "citric_acid", "quality"]).to_pylist()
         [{'fixed_acidity': 7.0, 'citric_acid': None, 'quality': 6}]
     """
-    path = Path(path)
-    content = _content(path)
-    text = _text(path, content)
-    delimiter = _delimiter(text)
-    header_line, names = _header(path, text, delimiter)
-
-    types = {name: pa.int64() if name == LABEL else pa.float64() for name in COLUMNS}
-    try:
-        table = pa_csv.read_csv(
-            pa.BufferReader(content),
-            # One thread and one block: the whole file is one chunk, in its order.
-            read_options=pa_csv.ReadOptions(
-                use_threads=False,
-                block_size=len(content) + 1,
-                column_names=names,
-                skip_rows=header_line,
-            ),
-            parse_options=pa_csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=types, include_columns=COLUMNS, null_values=list(MISSING)
-            ),
+    if not os.path.isfile(path):
+        found = "a folder" if os.path.isdir(path) else "nothing there"
+        raise WineDataError(
+            f"{path}: expected a file, found {found}. Name a CSV file of wine data."
         )
-    except pa.ArrowInvalid as error:
-        # Arrow is fast but does not name the line. It is searched for only after an error.
-        raise _explanation(path, text, delimiter, names, str(error)) from error
-    if table[LABEL].null_count:
-        raise _explanation(path, text, delimiter, names, "a missing label")
-    for name in COLUMNS:
-        if name != LABEL and pc.any(pc.invert(pc.is_finite(table[name]))).as_py():
-            raise _explanation(path, text, delimiter, names, f"a number in {name!r} is not finite")
-    dropped = [name for name in names if name not in types]
+    try:
+        source = CsvTable([os.fspath(path)], lambda name: _clean(name) in COLUMNS)
+        _check_names(path, [_clean(name) for name in source.names])
+        table = _all_rows(source)
+    except TableFileError as error:
+        raise WineDataError(str(error)) from error
+    cells = {_clean(name): table[name].to_pylist() for name in table.column_names}
+    columns = {name: _numbers(path, name, cells[name]) for name in COLUMNS}
+    types = [(name, pa.int64() if name == LABEL else pa.float64()) for name in COLUMNS]
+    return pa.table(columns, pa.schema(types))
+
+
+def _clean(name: str) -> str:
+    """Returns a column's name as `constants.COLUMNS` spells it."""
+    return name.strip().replace(" ", "_")
+
+
+def _check_names(path: str | os.PathLike[str], names: Sequence[str]) -> None:
+    missing = [name for name in COLUMNS if name not in names]
+    if missing:
+        raise WineDataError(
+            f"{path}: missing column{'s' if len(missing) > 1 else ''} "
+            f"{', '.join(map(repr, missing))}: expected the names {COLUMNS}, found {names}. "
+            "Add what is missing, or download the file anew."
+        )
+    twice = [name for name in COLUMNS if names.count(name) > 1]
+    if twice:
+        raise WineDataError(
+            f"{path}: duplicate column{'s' if len(twice) > 1 else ''} "
+            f"{', '.join(map(repr, twice))}: expected every name once, found {names}. "
+            "Remove or rename one of them."
+        )
+    dropped = [name for name in names if name not in COLUMNS]
     if dropped:
         _log.warning("%s: dropped the columns that are not wine data: %s.", path, dropped)
-    return table.combine_chunks()
+
+
+def _all_rows(source: CsvTable) -> pa.Table:
+    while True:
+        try:
+            return pa.Table.from_batches(source.batches(), source.schema)
+        except SchemaChangedError:  # A later row has corrected the type of a column.
+            continue
+
+
+def _numbers(path: str | os.PathLike[str], name: str, cells: Sequence[Any]) -> list[float | None]:
+    """Returns the cells of a column as numbers, those of the label as integers."""
+    numbers: list[float | None] = []
+    for row, cell in enumerate(cells, start=1):
+        number = None if cell in (None, b"") else _number(cell)
+        if name != LABEL:
+            expected = "a finite number with a decimal point, or an empty cell"
+            is_good = number is None or math.isfinite(number)
+        else:
+            expected = "a whole number, never missing"
+            is_good = number is not None and number.is_integer() and abs(number) < 2**53
+        if not is_good:
+            shown = "" if cell is None else cell
+            shown = shown.decode("utf-8", "replace") if isinstance(shown, bytes) else str(shown)
+            raise WineDataError(
+                f"{path}: column {name!r}: row {row}: expected {expected}, found "
+                f"{shown[:80]!r}. Correct the cell, or remove the row."
+            )
+        numbers.append(int(number) if name == LABEL and number is not None else number)
+    return numbers
+
+
+def _number(cell: Any) -> float:
+    """Returns a cell as a number, NaN if it is none; in a column with other cells it is bytes."""
+    try:
+        return float(cell) if isinstance(cell, (float, bytes)) else math.nan
+    except ValueError:
+        return math.nan
 
 
 def cut(table: pa.Table, spans: int) -> list[pa.Table]:
@@ -437,143 +473,3 @@ def _retrieve(address: Address, file: Path, seconds: float) -> str | None:
     if errors:
         return " ".join(f"{type(errors[0]).__name__}: {errors[0]}".split())
     return None
-
-
-def _content(path: Path) -> bytes:
-    """Reads the file; refuses it if its first bytes show that it is not CSV."""
-    advice = "Name a CSV file of wine data."
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError as error:
-        raise WineDataError(f"{path}: expected a file, found nothing there. {advice}") from error
-    except OSError as error:
-        raise WineDataError(
-            f"{path}: expected a readable file, found: {error.strerror}. {advice}"
-        ) from error
-    if not content.strip():
-        raise WineDataError(
-            f"{path}: line 1: expected a line of column names, found an empty file. "
-            "Download it anew."
-        )
-    start = content[:1024]
-    found = None
-    if start.startswith(b"PAR1"):
-        found = "a Parquet file"
-    elif start.startswith((b"\x1f\x8b", b"PK\x03\x04")):
-        found = "a compressed file"
-        advice = "Unpack it first."
-    elif start.startswith((b"\xff\xfe", b"\xfe\xff")):
-        found = "UTF-16 text"
-        advice = "Save it as UTF-8."
-    elif b"\0" in start:
-        found = "a binary file"
-    elif start.removeprefix(b"\xef\xbb\xbf").lstrip().startswith(b"<"):
-        found = "a web page (HTML or XML)"
-        advice = "Download the raw file, not the page that shows it."
-    if found:
-        raise WineDataError(f"{path}: line 1: expected a CSV file, found {found}. {advice}")
-    return content
-
-
-def _text(path: Path, content: bytes) -> str:
-    """Decodes the file, without a byte order mark."""
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise WineDataError(
-            f"{path}: line {line}: expected UTF-8 text, found the byte "
-            f"0x{error.object[error.start]:02x}. Save the file as UTF-8."
-        ) from error
-
-
-def _delimiter(text: str) -> str:
-    """Returns `;` or `,`, whichever the first line has more of."""
-    first = text.lstrip().partition("\n")[0]
-    return ";" if first.count(";") > first.count(",") else ","
-
-
-def _records(path: Path, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    """Yields every record that is not blank with the number of its first line."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    line = 1
-    try:
-        for record in reader:
-            if record:
-                yield line, record
-            line = reader.line_num + 1
-    except csv.Error as error:
-        raise WineDataError(
-            f"{path}: line {line}: expected CSV, found: {error}. Correct the line."
-        ) from error
-
-
-def _header(path: Path, text: str, delimiter: str) -> tuple[int, list[str]]:
-    """Returns the number of the line of names, and the names with `_` for every space.
-
-    Checks that all columns are there, none twice, and that a row follows.
-    """
-    records = _records(path, text, delimiter)
-    line, header = next(records)
-    names = [name.strip().replace(" ", "_") for name in header]
-    missing = [name for name in COLUMNS if name not in names]
-    if missing:
-        raise WineDataError(
-            f"{path}: line {line}: missing column{'s' if len(missing) > 1 else ''} "
-            f"{', '.join(map(repr, missing))}: expected the names {COLUMNS}, found {names}. "
-            "Add what is missing, or download the file anew."
-        )
-    twice = sorted({name for name in names if names.count(name) > 1})
-    if twice:
-        raise WineDataError(
-            f"{path}: line {line}: duplicate column{'s' if len(twice) > 1 else ''} "
-            f"{', '.join(map(repr, twice))}: expected every name once, found {names}. "
-            "Remove or rename one of them."
-        )
-    if next(records, None) is None:
-        raise WineDataError(
-            f"{path}: line {line + 1}: expected rows of data after the line of names, found the "
-            "end of the file. Download it anew."
-        )
-    return line, names
-
-
-_NUMBER = re.compile(r"-?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?", re.ASCII)
-_WHOLE_NUMBER = re.compile(r"-?\d{1,18}", re.ASCII)
-
-
-def _explanation(
-    path: Path, text: str, delimiter: str, names: list[str], found: str
-) -> WineDataError:
-    """Returns the error of the first bad line; of the file, `found`, if every line looks good."""
-    records = _records(path, text, delimiter)
-    next(records)
-    for line, record in records:
-        if len(record) != len(names):
-            return WineDataError(
-                f"{path}: line {line}: expected {len(names)} cells, found {len(record)}: "
-                f"{delimiter.join(record)[:80]!r}. Correct the line."
-            )
-        for name, cell in zip(names, record):
-            expected = _expected(name, cell)
-            if expected:
-                return WineDataError(
-                    f"{path}: column {name!r}: line {line}: expected {expected}, found "
-                    f"{cell[:80]!r}. Correct the cell, or remove the line."
-                )
-    return WineDataError(
-        f"{path}: expected a CSV file of wine data, found: {found}. Correct the file or download "
-        "it anew."
-    )
-
-
-def _expected(name: str, cell: str) -> str | None:
-    """Returns what a bad cell's column expects, None if the cell is good."""
-    trimmed = cell.strip()
-    if name == LABEL:
-        return None if _WHOLE_NUMBER.fullmatch(trimmed) else "a whole number, never missing"
-    if name not in COLUMNS or cell in MISSING:
-        return None
-    if _NUMBER.fullmatch(trimmed) and math.isfinite(float(trimmed)):
-        return None
-    return "a finite number with a decimal point, or an empty cell"

@@ -71,36 +71,9 @@ class Forest:
         if model.task() != ydf.Task.REGRESSION:
             raise ValueError(f"A forest needs a model for regression; this one is {model.task()}.")
         names = {index: column.name for index, column in enumerate(model.data_spec().columns)}
-        nodes: list[tuple[int, float, bool, int, int, float]] = []
-        roots: list[int] = []
-        depths = [0]
-
-        def add(node: Any, depth: int) -> int:
-            index = len(nodes)
-            if node.is_leaf:
-                nodes.append((0, 0.0, False, index, index, node.value.value))
-                depths.append(depth)
-                return index
-            condition = node.condition
-            if type(condition) is not ydf.tree.NumericalHigherThanCondition:
-                raise ValueError(
-                    f"A forest knows only numerical thresholds; tree {len(roots)} has a "
-                    f"{type(condition).__name__}. Train with split_axis='AXIS_ALIGNED', "
-                    "allow_na_conditions=False and numerical features that are not discretized."
-                )
-            name = names[condition.attribute]
-            if name not in features:
-                raise ValueError(f"The model asks about {name!r}, which is not among {features}.")
-            nodes.append((0, 0.0, False, 0, 0, 0.0))  # a placeholder until the children are known
-            no = add(node.neg_child, depth + 1)
-            yes = add(node.pos_child, depth + 1)
-            column = features.index(name)
-            nodes[index] = (column, condition.threshold, condition.missing, no, yes, 0.0)
-            return index
-
-        for tree in model.get_all_trees():
-            roots.append(add(tree.root, 0))
-        feature, threshold, missing, no, yes, value = zip(*nodes)
+        table = _NodeTable(names, features)
+        roots = [table.add(tree.root, 0) for tree in model.get_all_trees()]
+        feature, threshold, missing, no, yes, value = zip(*table.nodes)
         return cls(
             feature=np.array(feature, np.int32),
             threshold=np.array(threshold, np.float32),
@@ -110,7 +83,7 @@ class Forest:
             value=np.array(value, np.float32),
             root=np.array(roots, np.int32),
             bias=float(model.initial_predictions()[0]),
-            depth=max(depths),
+            depth=table.depth,
             width=len(features),
         )
 
@@ -181,6 +154,51 @@ class Forest:
             depth=max(self.depth, other.depth),
             width=self.width,
         )
+
+
+class _NodeTable:
+    """Collects the nodes of ydf's trees.
+
+    Args:
+        names: The columns' names by ydf's number.
+        features: The columns of the forest.
+
+    Attributes:
+        nodes: As in `Forest`: feature, threshold, missing, no, yes and value of each.
+        depth: Largest number of questions so far.
+    """
+
+    def __init__(self, names: Mapping[int, str], features: Sequence[str]) -> None:
+        self.nodes: list[tuple[int, float, bool, int, int, float]] = []
+        self.depth = 0
+        self._names = names
+        self._features = list(features)
+
+    def add(self, node: Any, depth: int) -> int:
+        """Adds a node and all below it, and returns its index."""
+        import ydf
+
+        index = len(self.nodes)
+        if node.is_leaf:
+            self.nodes.append((0, 0.0, False, index, index, node.value.value))
+            self.depth = max(self.depth, depth)
+            return index
+        condition = node.condition
+        if type(condition) is not ydf.tree.NumericalHigherThanCondition:
+            raise ValueError(
+                f"A forest knows only numerical thresholds; found a {type(condition).__name__}. "
+                "Train with split_axis='AXIS_ALIGNED', allow_na_conditions=False and numerical "
+                "features that are not discretized."
+            )
+        name = self._names[condition.attribute]
+        if name not in self._features:
+            raise ValueError(f"The model asks about {name!r}, which is not among {self._features}.")
+        self.nodes.append((0, 0.0, False, 0, 0, 0.0))  # a placeholder until the children are known
+        no = self.add(node.neg_child, depth + 1)
+        yes = self.add(node.pos_child, depth + 1)
+        column = self._features.index(name)
+        self.nodes[index] = (column, condition.threshold, condition.missing, no, yes, 0.0)
+        return index
 
 
 class ForestModel(tf.Module):

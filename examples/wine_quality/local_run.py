@@ -14,33 +14,23 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from examples.wine_quality.output_lock import LOCK_FILE
+from tfx_wine_ext.lineage.evaluation import MetricValue
 from tfx_wine_ext.lineage.runs import Run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
 from tfx_wine_ext.progress import ComponentEnded, Event, State, observe_progress
+from tfx_wine_ext.warm_start import TransferReport
+from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, REPORT_FILE
 
 if TYPE_CHECKING:
     from tfx.orchestration.pipeline import Pipeline
 
+R2 = "squared_pearson_correlation"
+MSE = "mean_squared_error"
 
 # What TFX's Tuner calls its files.
 BEST_FILE = "best_hyperparameters.txt"
 TRIALS_FILE = "tuner_results.json"
-
-
-@dataclass(frozen=True)
-class Tuning:
-    """What Tuner found.
-
-    Attributes:
-        best: The best hyperparameters, by name.
-        score: Their R2 on rows of the train split that their model has not seen.
-        trials: How many settings were tried.
-    """
-
-    best: Mapping[str, Any]
-    score: float
-    trials: int
 
 
 @dataclass(frozen=True)
@@ -99,9 +89,14 @@ class Output:
         """
         return [run for run in self.runs() if run.run in ids]
 
-    def tuning_of(self, run: Run) -> Tuning | None:
-        """Returns what the Tuner of a run found, or None if the run had none."""
-        tuner = next((each for each in run.components if each.id == "Tuner"), None)
+    def tuning_of(self, run: Run) -> dict[str, Any] | None:
+        """Returns what the Tuner of a run found, or None if the run had none.
+
+        Returns:
+            The number of `trials`; the `best` hyperparameters by name; and `r2`, theirs on rows of
+            the train split that their model has not seen.
+        """
+        tuner = next((component for component in run.components if component.id == "Tuner"), None)
         if tuner is None:
             return None
         snapshot = Snapshot.read(open_store(self.store))
@@ -111,7 +106,29 @@ class Output:
         }
         best = json.loads((folder["best_hyperparameters"] / BEST_FILE).read_text())
         trials = json.loads((folder["tuner_results"] / TRIALS_FILE).read_text())
-        return Tuning(best["values"], max(trial["score"] for trial in trials), len(trials))
+        return {
+            "trials": len(trials),
+            "r2": max(trial["score"] for trial in trials),
+            "best": best["values"],
+        }
+
+
+def start_of(run: Run) -> TransferReport | None:
+    """Returns what the trainer of a run did with an earlier model, or why it had none.
+
+    Returns:
+        What `tfx_wine_ext.warm_start` has written beside the model; None if the run has no model,
+        or TFX's own Trainer has made it.
+    """
+    if run.model is None or run.model.warm is None:
+        return None
+    report = Path(run.model.uri, CHECKPOINT_FOLDER, REPORT_FILE)
+    return TransferReport.from_dict(json.loads(report.read_text(encoding="utf-8")))
+
+
+def metric(metrics: Mapping[str, MetricValue], name: str) -> float | None:
+    """Returns the value of a metric, or None."""
+    return metrics[name].value if name in metrics else None
 
 
 @dataclass(frozen=True)
@@ -134,7 +151,7 @@ class Ended:
     @property
     def failed(self) -> str | None:
         """The component that failed last, or None."""
-        failed = [each.component for each in self.components if each.state is State.FAILED]
+        failed = [ended.component for ended in self.components if ended.state is State.FAILED]
         return failed[-1] if failed else None
 
 

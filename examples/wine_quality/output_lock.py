@@ -20,26 +20,12 @@ _NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EINVAL)
 _MOST_BYTES = 1000
 
 
-class OutputInUseError(RuntimeError):
-    """Another run uses the folder.
-
-    Attributes:
-        folder: The folder.
-        holder: The run that uses it, in words: its process, its start, and its command.
-    """
-
-    def __init__(self, folder: Path, holder: str) -> None:
-        """Builds the message from the folder and the holder."""
-        super().__init__(
-            f"--output {folder}: expected a folder that no other run is using, found {holder}. "
-            "Wait for it to end, or name another folder with --output."
-        )
-        self.folder = folder
-        self.holder = holder
-
-
 class OutputFolderError(RuntimeError):
-    """The folder cannot be created or written to; the message says why."""
+    """The folder cannot be created, written to or locked; the message says why."""
+
+
+class OutputInUseError(OutputFolderError):
+    """Another run uses the folder; the message says which."""
 
 
 class OutputLock:
@@ -100,8 +86,12 @@ class OutputLock:
                     f"{error.strerror}. Name another one."
                 ) from None
             said = os.pread(self._descriptor, _MOST_BYTES, 0).decode("utf-8", "replace")
-            holder = " ".join(x for x in said.split() if x.isprintable())
-            raise OutputInUseError(folder, f"it in use by {holder or 'another process'}") from None
+            holder = " ".join(word for word in said.split() if word.isprintable())
+            raise OutputInUseError(
+                f"--output {folder}: expected a folder that no other run is using, found it in use "
+                f"by {holder or 'another process'}. Wait for it to end, or name another folder "
+                "with --output."
+            ) from None
         now = datetime.datetime.now().astimezone()
         command = " ".join(sys.orig_argv) if hasattr(sys, "orig_argv") else " ".join(sys.argv)
         text = f"process {os.getpid()}, since {now:%Y-%m-%d %H:%M:%S}, {command[:200]}\n"

@@ -18,7 +18,7 @@ from tfx.components.trainer.component import Trainer
 from tfx.components.transform.component import Transform
 from tfx.components.tuner.component import Tuner
 from tfx.dsl.components.base.base_node import BaseNode
-from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.components.common.resolver import Resolver, ResolverStrategy
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
@@ -46,10 +46,10 @@ from tfx_wine_ext import (
 
 PIPELINE_NAME = "wine_quality"
 
-# The kinds of model, and the modules that train them.
+# The modules that train the kinds of model.
 MODELS = {
-    "trees": "examples.wine_quality.trees_trainer",
     "dnn": "examples.wine_quality.dnn_trainer",
+    "trees": "examples.wine_quality.trees_trainer",
 }
 
 # A model must explain three tenths of the variance. The linear model of the article that published
@@ -66,7 +66,7 @@ def create_pipeline(
     serving_dir: str,
     metadata_connection_config: metadata_store_pb2.ConnectionConfig,
     pipeline_name: str = PIPELINE_NAME,
-    model: str = "trees",
+    model: str = "dnn",
     tune: bool = False,
     schema_file: str | None = None,
     span: int | None = None,
@@ -86,7 +86,7 @@ def create_pipeline(
         serving_dir: Folder that models are pushed to, one numbered folder each.
         metadata_connection_config: The metadata store.
         pipeline_name: Its name there.
-        model: Kind of model, a key of `MODELS`.
+        model: Kind of model, a key of `MODELS`: the Keras network or the boosted trees.
         tune: Search for better hyperparameters first.
         schema_file: A curated schema (text format) instead of one inferred from the data.
         span: The span to read; default the latest.
@@ -106,9 +106,67 @@ def create_pipeline(
     """
     if model not in MODELS:
         raise ValueError(f"model: expected one of {', '.join(MODELS)}, found {model!r}")
-    trainer_module = MODELS[model]
+    example_gen = _example_gen(data_root, span)
+    examples = example_gen.outputs["examples"]
+    statistics_gen = StatisticsGen(examples=examples)
+    statistics = statistics_gen.outputs["statistics"]
+    schema_gen = (
+        ImportSchemaGen(schema_file=schema_file)
+        if schema_file
+        else SchemaGen(statistics=statistics, infer_feature_shape=True)
+    )
+    schema = schema_gen.outputs["schema"]
+    example_validator = ExampleValidator(statistics=statistics, schema=schema)
+    previous_span, drift_report = _drift_gate(example_gen, schema, drift_mode)
+    transform = _transform(examples, schema)
+    # No model is trained on data that the gate stops, whatever the runner's order.
+    transform.add_upstream_node(drift_report)
+    *before_training, trainer = _training(MODELS[model], transform, schema, tune, warm_start)
+    trained = trainer.outputs["model"]
+    in_production = _resolver(LatestBlessedModelStrategy, "LatestBlessedModel")
+    evaluator = Evaluator(
+        examples=examples,
+        model=trained,
+        baseline_model=in_production.outputs["model"],
+        eval_config=_eval_config(min_r2, r2_margin),
+        example_splits=["eval"],
+    )
+    infra = _infra_validator(trained, examples) if infra_validator else None
+    pusher = Pusher(
+        model=trained,
+        model_blessing=evaluator.outputs["blessing"],
+        infra_blessing=infra.outputs["blessing"] if infra else None,
+        push_destination=pusher_pb2.PushDestination(
+            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
+        ),
+    )
+    return Pipeline(
+        pipeline_name=pipeline_name,
+        pipeline_root=pipeline_root,
+        components=[
+            example_gen,
+            statistics_gen,
+            schema_gen,
+            example_validator,
+            previous_span,
+            drift_report,
+            transform,
+            *before_training,
+            trainer,
+            in_production,
+            evaluator,
+            *([infra] if infra else []),
+            pusher,
+        ],
+        metadata_connection_config=metadata_connection_config,
+        enable_cache=enable_cache,
+        beam_pipeline_args=beam_pipeline_args,
+    )
 
-    example_gen = ParquetExampleGen(
+
+def _example_gen(data_root: str, span: int | None) -> ParquetExampleGen:
+    """Returns what reads one span, and puts two thirds of its rows into the train split."""
+    return ParquetExampleGen(
         data_root,
         input_config=example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name="wine", pattern="span-{SPAN}/*.parquet")]
@@ -123,128 +181,6 @@ def create_pipeline(
         ),
         range_config=_only(span),
     )
-    examples = example_gen.outputs["examples"]
-    statistics_gen = StatisticsGen(examples=examples)
-    statistics = statistics_gen.outputs["statistics"]
-    schema_gen = (
-        ImportSchemaGen(schema_file=schema_file)
-        if schema_file
-        else SchemaGen(statistics=statistics, infer_feature_shape=True)
-    )
-    schema = schema_gen.outputs["schema"]
-    example_validator = ExampleValidator(statistics=statistics, schema=schema)
-    previous_span = Resolver(
-        strategy_class=PreviousSpanStrategy,
-        current=examples,
-        baseline=Channel(type=Examples, producer_component_id=example_gen.id),
-    ).with_id("PreviousSpan")
-    drift_report = DriftReport(
-        examples=examples,
-        baseline=previous_span.outputs["baseline"],
-        schema=schema,
-        config=DRIFT_GATE,
-        mode=drift_mode,
-    )
-    transform = Transform(
-        examples=examples,
-        schema=schema,
-        preprocessing_fn="examples.wine_quality.features.preprocessing_fn",
-        # StatisticsGen computes them; those of the z-scores would say nothing new.
-        disable_statistics=True,
-        # It pays off where earlier spans are analysed again; each run here reads one span.
-        disable_analyzer_cache=True,
-    )
-    # No model is trained on data that the gate stops, whatever the runner's order.
-    transform.add_upstream_node(drift_report)
-    transformed = {
-        "examples": transform.outputs["transformed_examples"],
-        "transform_graph": transform.outputs["transform_graph"],
-        "schema": schema,
-        "train_args": trainer_pb2.TrainArgs(splits=["train"]),
-        "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
-    }
-    tuner = Tuner(tuner_fn=f"{trainer_module}.tuner_fn", **transformed) if tune else None
-    training = {
-        "run_fn": f"{trainer_module}.run_fn",
-        "hyperparameters": tuner.outputs["best_hyperparameters"] if tuner else None,
-        **transformed,
-    }
-    base_model = None
-    if warm_start:
-        base_model = Resolver(
-            strategy_class=BaseModelStrategy,
-            model=Channel(type=Model),
-            model_blessing=Channel(type=ModelBlessing),
-        ).with_id("BaseModel")
-        trainer = WarmStartTrainer(
-            base_model=base_model.outputs["model"],
-            # On so few rows Adam's old moments slow the training down: docs/benchmarks.md.
-            warm_start=WarmStartConfig(optimizer="reset"),
-            **training,
-        )
-    else:
-        trainer = Trainer(**training)
-    trained = trainer.outputs["model"]
-    in_production = Resolver(
-        strategy_class=LatestBlessedModelStrategy,
-        model=Channel(type=Model),
-        model_blessing=Channel(type=ModelBlessing),
-    ).with_id("LatestBlessedModel")
-    evaluator = Evaluator(
-        examples=examples,
-        model=trained,
-        baseline_model=in_production.outputs["model"],
-        eval_config=_eval_config(min_r2, r2_margin),
-        example_splits=["eval"],
-    )
-    infra = (
-        InfraValidator(
-            model=trained,
-            examples=examples,
-            serving_spec=infra_validator_pb2.ServingSpec(
-                tensorflow_serving=infra_validator_pb2.TensorFlowServing(tags=["latest"]),
-                local_docker=infra_validator_pb2.LocalDockerConfig(),
-            ),
-            request_spec=infra_validator_pb2.RequestSpec(
-                tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(),
-                num_examples=10,
-            ),
-        )
-        if infra_validator
-        else None
-    )
-    pusher = Pusher(
-        model=trained,
-        model_blessing=evaluator.outputs["blessing"],
-        infra_blessing=infra.outputs["blessing"] if infra else None,
-        push_destination=pusher_pb2.PushDestination(
-            filesystem=pusher_pb2.PushDestination.Filesystem(base_directory=serving_dir)
-        ),
-    )
-    in_order: list[BaseNode | None] = [
-        example_gen,
-        statistics_gen,
-        schema_gen,
-        example_validator,
-        previous_span,
-        drift_report,
-        transform,
-        tuner,
-        base_model,
-        trainer,
-        in_production,
-        evaluator,
-        infra,
-        pusher,
-    ]
-    return Pipeline(
-        pipeline_name=pipeline_name,
-        pipeline_root=pipeline_root,
-        components=[component for component in in_order if component is not None],
-        metadata_connection_config=metadata_connection_config,
-        enable_cache=enable_cache,
-        beam_pipeline_args=beam_pipeline_args,
-    )
 
 
 def _only(span: int | None) -> range_config_pb2.RangeConfig | None:
@@ -253,6 +189,88 @@ def _only(span: int | None) -> range_config_pb2.RangeConfig | None:
         return None
     return range_config_pb2.RangeConfig(
         static_range=range_config_pb2.StaticRange(start_span_number=span, end_span_number=span)
+    )
+
+
+def _drift_gate(
+    example_gen: ParquetExampleGen, schema: Channel, mode: Literal["report", "warn", "fail"]
+) -> tuple[Resolver, DriftReport]:
+    """Returns what finds the previous span, and what compares the new one with it."""
+    examples = example_gen.outputs["examples"]
+    previous_span = Resolver(
+        strategy_class=PreviousSpanStrategy,
+        current=examples,
+        baseline=Channel(type=Examples, producer_component_id=example_gen.id),
+    ).with_id("PreviousSpan")
+    return previous_span, DriftReport(
+        examples=examples,
+        baseline=previous_span.outputs["baseline"],
+        schema=schema,
+        config=DRIFT_GATE,
+        mode=mode,
+    )
+
+
+def _transform(examples: Channel, schema: Channel) -> Transform:
+    return Transform(
+        examples=examples,
+        schema=schema,
+        preprocessing_fn="examples.wine_quality.features.preprocessing_fn",
+        # StatisticsGen computes them; those of the z-scores would say nothing new.
+        disable_statistics=True,
+        # It pays off where earlier spans are analysed again; each run here reads one span.
+        disable_analyzer_cache=True,
+    )
+
+
+def _training(
+    module: str, transform: Transform, schema: Channel, tune: bool, warm_start: bool
+) -> list[BaseNode]:
+    """Returns the trainer, last, and what it needs: a Tuner, and the search for a base model."""
+    inputs = {
+        "examples": transform.outputs["transformed_examples"],
+        "transform_graph": transform.outputs["transform_graph"],
+        "schema": schema,
+        "train_args": trainer_pb2.TrainArgs(splits=["train"]),
+        "eval_args": trainer_pb2.EvalArgs(splits=["eval"]),
+    }
+    tuners = [Tuner(tuner_fn=f"{module}.tuner_fn", **inputs)] if tune else []
+    inputs["run_fn"] = f"{module}.run_fn"
+    inputs["hyperparameters"] = tuners[0].outputs["best_hyperparameters"] if tune else None
+    if not warm_start:
+        return [*tuners, Trainer(**inputs)]
+    base_model = _resolver(BaseModelStrategy, "BaseModel")
+    trainer = WarmStartTrainer(
+        base_model=base_model.outputs["model"],
+        # On so few rows Adam's old moments slow the training down: docs/benchmarks.md.
+        warm_start=WarmStartConfig(optimizer="reset"),
+        **inputs,
+    )
+    return [*tuners, base_model, trainer]
+
+
+def _resolver(strategy: type[ResolverStrategy], name: str) -> Resolver:
+    """Returns what picks one of the models that all runs have made."""
+    return Resolver(
+        strategy_class=strategy,
+        model=Channel(type=Model),
+        model_blessing=Channel(type=ModelBlessing),
+    ).with_id(name)
+
+
+def _infra_validator(model: Channel, examples: Channel) -> InfraValidator:
+    """Returns what sends ten examples to TensorFlow Serving with the model in it."""
+    return InfraValidator(
+        model=model,
+        examples=examples,
+        serving_spec=infra_validator_pb2.ServingSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServing(tags=["latest"]),
+            local_docker=infra_validator_pb2.LocalDockerConfig(),
+        ),
+        request_spec=infra_validator_pb2.RequestSpec(
+            tensorflow_serving=infra_validator_pb2.TensorFlowServingRequestSpec(),
+            num_examples=10,
+        ),
     )
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -26,12 +26,16 @@ from examples.wine_quality.console import (
     say_error,
     say_places,
     short,
+    transferred,
     warn_of_sample,
 )
 from examples.wine_quality.data import WineData, WineDataError, cut, load, write_spans
-from examples.wine_quality.output_lock import OutputFolderError, OutputInUseError, OutputLock
+from examples.wine_quality.output_lock import OutputFolderError, OutputLock
 from tfx_wine_ext.progress import show_progress
 from tfx_wine_ext.progress.live_line import ticking
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.lineage.runs import Drift, Run
 
 _DESCRIPTION = """\
 Trains, evaluates and pushes a model of wine quality with TensorFlow Extended: Parquet files ->
@@ -61,7 +65,21 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         default=Path("build/wine"),
         help="folder of all results (%(default)s)",
     )
-    data = parser.add_argument_group("data")
+    _add_data_options(parser.add_argument_group("data"))
+    _add_model_options(parser.add_argument_group("model"))
+    _add_gate_options(parser.add_argument_group("gate"))
+    parser.add_argument(
+        "--no-cache", action="store_true", help="do all work again, even if nothing has changed"
+    )
+    options = parser.parse_args(arguments)
+    if options.span and options.span > options.spans:
+        parser.error(f"--span {options.span}: there are only {options.spans} spans (--spans)")
+    if options.schema and not options.schema.is_file():
+        parser.error(f"--schema {options.schema}: there is no such file")
+    return options
+
+
+def _add_data_options(data: argparse._ArgumentGroup) -> None:
     data.add_argument(
         "--data",
         metavar="PATH",
@@ -85,12 +103,14 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         metavar="FILE",
         help="validate against this schema (schema.pbtxt) instead of one inferred from the data",
     )
-    model = parser.add_argument_group("model")
+
+
+def _add_model_options(model: argparse._ArgumentGroup) -> None:
     model.add_argument(
         "--model",
-        choices=("trees", "dnn"),
-        default="trees",
-        help="boosted trees, or a Keras network (%(default)s)",
+        choices=("dnn", "trees"),
+        default="dnn",
+        help="a Keras network, or boosted trees (%(default)s)",
     )
     model.add_argument(
         "--tune", action="store_true", help="search for better hyperparameters first (slower)"
@@ -100,7 +120,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         action="store_true",
         help="continue training from the latest blessed model instead of starting from scratch",
     )
-    gate = parser.add_argument_group("gate")
+
+
+def _add_gate_options(gate: argparse._ArgumentGroup) -> None:
     gate.add_argument(
         "--drift",
         choices=("report", "warn", "fail"),
@@ -125,15 +147,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         action="store_true",
         help="try the model in a TensorFlow Serving container before it is pushed (needs Docker)",
     )
-    parser.add_argument(
-        "--no-cache", action="store_true", help="do all work again, even if nothing has changed"
-    )
-    options = parser.parse_args(arguments)
-    if options.span and options.span > options.spans:
-        parser.error(f"--span {options.span}: there are only {options.spans} spans (--spans)")
-    if options.schema and not options.schema.is_file():
-        parser.error(f"--schema {options.schema}: there is no such file")
-    return options
 
 
 def _positive(text: str) -> int:
@@ -156,7 +169,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parse_arguments(arguments)
     try:
         lock = OutputLock(options.output)
-    except (OutputInUseError, OutputFolderError) as error:
+    except OutputFolderError as error:
         say_error(error)
         return 2
     with lock:
@@ -199,7 +212,6 @@ def _run(
     with loading(terminal):
         # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
         from examples.wine_quality.local_run import Output, run_locally
-        from examples.wine_quality.summary import summary
 
         output = Output(options.output.absolute())
         pipeline = output.pipeline(
@@ -226,12 +238,63 @@ def _run(
         "data_source": data.source,
         "data_path": data.path,
         "model": options.model,
-        **summary(own, output.tuning_of(own)),
+        **_what_happened(own, output.tuning_of(own)),
         "seconds": {
             "imports": round(imported - started, 2),
-            **{each.component: round(each.seconds, 2) for each in ended.components},
+            **{done.component: round(done.seconds, 2) for done in ended.components},
             "total": round(time.monotonic() - started, 2),
         },
+    }
+
+
+def _what_happened(run: Run, tuning: dict[str, Any] | None) -> dict[str, Any]:
+    """Returns the part of summary.json that the metadata store knows; docs/summary.md has the keys.
+
+    What the run did not reach is None.
+    """
+    from examples.wine_quality.local_run import MSE, R2, metric
+
+    return {
+        "rows": run.examples and run.examples.rows and dict(run.examples.rows),
+        "anomalies": run.examples and run.examples.anomalies,
+        "drift": run.drift and _drift_facts(run.drift),
+        "tune": tuning,
+        "warm_start": _start_facts(run),
+        "r2": metric(run.metrics, R2),
+        "mse": metric(run.metrics, MSE),
+        "blessed": run.blessed,
+        "pushed": run.pushed,
+        "logs": run.model and run.model.logs,
+        "cached": [component.id for component in run.components if component.state == "CACHED"],
+    }
+
+
+def _drift_facts(drift: Drift) -> dict[str, Any]:
+    return {
+        "verdict": drift.verdict,
+        "baseline_span": drift.baseline_span,
+        "features": drift.features,
+        "features_drifted": drift.features_drifted,
+        "features_warned": drift.features_warned,
+        "report": drift.report,
+        **({} if drift.lost_baseline is None else {"lost_baseline": drift.lost_baseline}),
+    }
+
+
+def _start_facts(run: Run) -> dict[str, Any] | None:
+    from examples.wine_quality.local_run import start_of
+
+    start = start_of(run)
+    if start is None:
+        return None
+    return {
+        "warm": start.warm,
+        "reason": start.reason,
+        "generation": start.generation,
+        "steps": start.steps,
+        "total_steps": start.base_step + start.steps,
+        "variables": start.counts(),
+        "verification": start.verification,
     }
 
 
@@ -276,8 +339,12 @@ def _table(summary: dict[str, Any]) -> Table:
     table.add_row("model", summary["model"])
     if summary["tune"]:
         table.add_row("tuned", _tuned(summary["tune"]))
-    if summary["warm_start"]:
-        table.add_row("start", escape(summary["warm_start"]["reason"]))
+    start = summary["warm_start"]
+    if start:
+        table.add_row("start", escape(start["reason"]))
+        if start["warm"]:
+            told = transferred(start["variables"], start["verification"])
+            table.add_row("transferred", escape(told))
     table.add_row("R2 (eval)", f"{summary['r2']:.4f}")
     table.add_row("MSE (eval)", f"{summary['mse']:.4f}")
     table.add_row("blessed", "yes" if summary["blessed"] else "no")

@@ -73,8 +73,8 @@ def published(kind: Kind = "white") -> dict[str, Any]:
 
 def levels() -> list[float]:
     """Returns the levels of the quantiles, from 0 (the smallest value) to 1 (the largest)."""
-    found: list[float] = _document()["levels"]
-    return found
+    shares: list[float] = _document()["levels"]
+    return shares
 
 
 def draw(kind: Kind = "white") -> pa.Table:

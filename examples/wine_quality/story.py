@@ -27,15 +27,11 @@ from examples.wine_quality.console import (
     say_error,
     say_places,
     short,
+    transferred,
     warn_of_sample,
 )
 from examples.wine_quality.data import WineData, WineDataError, cut, load, write_spans
-from examples.wine_quality.output_lock import (
-    LOCK_FILE,
-    OutputFolderError,
-    OutputInUseError,
-    OutputLock,
-)
+from examples.wine_quality.output_lock import LOCK_FILE, OutputFolderError, OutputLock
 from tfx_wine_ext.progress import ComponentEnded, ComponentStarted, Event, observe_progress
 from tfx_wine_ext.progress.live_line import LiveLine, duration, ticking
 from tfx_wine_ext.progress.show import count
@@ -47,9 +43,9 @@ if TYPE_CHECKING:
 _DESCRIPTION = """\
 Sends four spans through the wine pipeline, as if each were a delivery: the white wines in three
 parts, in the order of their file, then the red wines. Training continues from one model to the
-next. The red wines are not the data that the model was made for: the drift gate must stop the
-pipeline before anything is trained on them. The story prints what happened and writes a page with
-the history of all runs.
+next: its variables are restored, or remapped where the new data have other means. The red wines
+are not the data that the model was made for: the drift gate must stop the pipeline before anything
+is trained on them. The story prints what happened and writes a page with the history of all runs.
 """
 _EPILOG = """\
 The exit status is 0 if the story ended as it should: three models were trained, the gate stopped
@@ -137,9 +133,9 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     )
     parser.add_argument(
         "--model",
-        choices=("trees", "dnn"),
-        default="trees",
-        help="boosted trees, or a Keras network (%(default)s)",
+        choices=("dnn", "trees"),
+        default="dnn",
+        help="a Keras network, or boosted trees (%(default)s)",
     )
     return parser.parse_args(arguments)
 
@@ -158,7 +154,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         check_own(options.output)
         lock = OutputLock(options.output)
-    except (FileExistsError, OutputInUseError, OutputFolderError) as error:
+    except (FileExistsError, OutputFolderError) as error:
         say_error(error)
         return 1 if isinstance(error, FileExistsError) else 2
     with lock:
@@ -186,11 +182,12 @@ def _main(options: argparse.Namespace, started: float) -> int:
             say(terminal, f"data    {short(data.path)} ({data.table.num_rows:,} rows)")
         say_places(terminal, options.output, log)
         warn_of_sample(terminal, white, red)
-        output, found = run_all(terminal, spans, options, log)
-        page = write_history(found, output, options.output)
-        terminal.print(table(found, spans, terminal.width))
-        say_where(terminal, found, options.output, page)
-        wrong = what_went_wrong(found)
+        output, runs = run_all(terminal, spans, options, log)
+        page = write_history(runs, output, options.output)
+        terminal.print(table(runs, spans, terminal.width))
+        say_what_was_transferred(terminal, runs)
+        say_where(terminal, runs, options.output, page)
+        wrong = what_went_wrong(runs)
         for sentence in wrong:
             say(terminal, f"{sentence} The log has the details: {log}", "bold red")
         say(terminal, f"{time.monotonic() - started:.0f} s in all")
@@ -284,23 +281,23 @@ def run_all(
     return output, output.runs_of(ids)
 
 
-def write_history(found: Sequence[Run], output: Output, folder: Path) -> Path:
+def write_history(runs: Sequence[Run], output: Output, folder: Path) -> Path:
     """Writes the page of the story's runs, and returns its path."""
     from tfx_wine_ext.lineage.history import history_document
     from tfx_wine_ext.lineage.store import store_name
     from tfx_wine_ext.report.history_page import render_history_page
 
-    document = history_document(found, found[-1].pipeline, store_name(output.store))
+    document = history_document(runs, runs[-1].pipeline, store_name(output.store))
     page = folder / "history.html"
     page.write_text(render_history_page(document), encoding="utf-8")
     return page
 
 
-def table(found: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH) -> Table:
+def table(runs: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH) -> Table:
     """Returns a table of the runs: a line for each, or a block for each on a narrow terminal.
 
     Args:
-        found: The runs.
+        runs: The runs.
         spans: The span of each run.
         width: Columns of the terminal.
     """
@@ -315,7 +312,7 @@ def table(found: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH)
             _blessed(run),
             Path(run.pushed).name if run.pushed else "no",
         )
-        for run, span in zip(found, spans)
+        for run, span in zip(runs, spans)
     ]
     wide = width >= TABLE_WIDTH
     shown = Table(title="the story", title_justify="left", show_header=wide)
@@ -333,33 +330,44 @@ def table(found: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH)
     return shown
 
 
-def say_where(terminal: Console, found: Sequence[Run], output: Path, page: Path) -> None:
+def say_what_was_transferred(terminal: Console, runs: Sequence[Run]) -> None:
+    """Prints a line for each run that began with the variables of an earlier model."""
+    from examples.wine_quality.local_run import start_of
+
+    for run in runs:
+        start = start_of(run)
+        if start is not None and start.warm:
+            told = transferred(start.counts(), start.verification)
+            say(terminal, f"run {run.number} continues run {run.number - 1}'s model; {told}")
+
+
+def say_where(terminal: Console, runs: Sequence[Run], output: Path, page: Path) -> None:
     """Prints where to find more."""
     say(terminal, f"all runs    {short(str(page))}")
-    gate = found[-1].drift
+    gate = runs[-1].drift
     if gate is not None and gate.report:
         say(terminal, f"last gate   {short(gate.report)}")
     store = short(str(output / _STORE))
     say_command(
         terminal, "the runs, on the terminal", command("tfx-wine-ext"), "runs", "--store", store
     )
-    logs = next((run.model.logs for run in found if run.model and run.model.logs), None)
+    logs = next((run.model.logs for run in runs if run.model and run.model.logs), None)
     if logs:
         folder = short(str(Path(logs).parent))
         say_command(terminal, "losses of all runs", command("tensorboard"), "--logdir", folder)
 
 
-def what_went_wrong(found: Sequence[Run]) -> list[str]:
+def what_went_wrong(runs: Sequence[Run]) -> list[str]:
     """Returns sentences about how the story differs from the expected one."""
     wrong = [
         f"Run {run.number} should have trained and evaluated a model; it is {run.state}."
-        for run in found[:WHITE_PARTS]
+        for run in runs[:WHITE_PARTS]
         if run.state != "COMPLETE" or run.model is None or run.blessed is None
     ]
-    if len(found) != WHITE_PARTS + 1:
-        return [*wrong, f"There should be {WHITE_PARTS + 1} runs; there are {len(found)}."]
-    last = found[-1]
-    failed = [each.id for each in last.components if each.state == "FAILED"]
+    if len(runs) != WHITE_PARTS + 1:
+        return [*wrong, f"There should be {WHITE_PARTS + 1} runs; there are {len(runs)}."]
+    last = runs[-1]
+    failed = [component.id for component in last.components if component.state == "FAILED"]
     if failed != [GATE] or last.drift is None or last.drift.verdict != "DRIFT":
         wrong.append(f"The gate ({GATE}) should have stopped the red wine; failed: {failed}.")
     if last.model is not None or last.pushed is not None:
@@ -393,7 +401,7 @@ def _r2(run: Run) -> str:
     R2 depends on the span. Only both models on the same rows show whether the new one is better;
     the Evaluator compares them in the same way.
     """
-    from examples.wine_quality.summary import R2, metric
+    from examples.wine_quality.local_run import R2, metric
 
     r2 = metric(run.metrics, R2)
     if r2 is None:
@@ -404,8 +412,8 @@ def _r2(run: Run) -> str:
 
 def _blessed(run: Run) -> str:
     """Says whether the Evaluator accepted the model, and if not, which of its limits it missed."""
+    from examples.wine_quality.local_run import R2, metric
     from examples.wine_quality.pipeline import MIN_R2
-    from examples.wine_quality.summary import R2, metric
 
     if run.blessed is None:
         return "not evaluated"

@@ -131,13 +131,13 @@ def read_earlier(
     entry = warm_start.VariableTransfer(
         "forest", "remapped", "thresholds restated for the new z-scores", trees, trees
     )
-    found = warm_start.verify_function(base, predictor(forest), inputs)
+    verification = warm_start.verify_function(base, predictor(forest), inputs)
     return forest, dataclasses.replace(
         report,
         variables=(entry,),
-        verified=found.verified,
-        verification=found.sentence,
-        not_compensated=(found.sentence,) if found.differs else (),
+        verified=verification.verified,
+        verification=verification.sentence,
+        not_compensated=(verification.sentence,) if verification.differs else (),
     )
 
 

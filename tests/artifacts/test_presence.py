@@ -93,7 +93,7 @@ def test_what_may_not_be_read_is_not_called_gone(tmp_path, request, look):
     secret.chmod(0)
     request.getfixturevalue("nobody")
     try:
-        with pytest.raises(ArtifactAccessError, match=r"Split-train: .* access is denied: grant "):
+        with pytest.raises(ArtifactAccessError, match=r"Split-train: .* access is denied; grant "):
             look(str(secret / "Split-train"))
     finally:
         if not os.getuid():

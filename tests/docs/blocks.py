@@ -53,12 +53,21 @@ class Runner:
     Args:
         folder: Where files are written and commands run.
         compare: Compare what is printed with `text` blocks.
+        tolerance: See `is_like`.
         exempt: First lines of the blocks that are not run.
     """
 
-    def __init__(self, folder: Path, *, compare: bool = True, exempt: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        compare: bool = True,
+        tolerance: float = 0.0,
+        exempt: Iterable[str] = (),
+    ) -> None:
         self.folder = folder
         self.compare = compare
+        self.tolerance = tolerance
         self.exempt = set(exempt)
         self.printed: str | None = None
         self.exported: dict[str, str] = {}
@@ -150,7 +159,7 @@ class Runner:
     def _compare(self, expected: str) -> str | None:
         if self.printed is None:
             return "a text block that no block before it prints"
-        if self.compare and not is_like(self.printed, expected):
+        if self.compare and not is_like(self.printed, expected, self.tolerance):
             return f"expected:\n{expected}\nfound:\n{self.printed}"
         return None
 
@@ -167,10 +176,23 @@ def commands(source: str) -> list[str]:
     return [line for line in lines if line.strip() and not line.startswith("#")]
 
 
-def is_like(found: str, expected: str) -> bool:
-    """Says whether the text is as expected, but for what differs from run to run."""
-    parts = map(re.escape, _steady(expected).strip("\n").split("..."))
-    return re.fullmatch(".*?".join(parts), _steady(found).strip("\n"), re.DOTALL) is not None
+def is_like(printed: str, expected: str, tolerance: float = 0.0) -> bool:
+    """Says whether the text is as expected, but for what differs from run to run.
+
+    Args:
+        printed: What a block printed.
+        expected: What the page shows.
+        tolerance: How much numbers below 1 with three or more decimals may differ.
+    """
+    expected = _steady(expected).strip("\n")
+    pattern = ".*?".join(map(re.escape, expected.split("...")))
+    if tolerance:
+        pattern = re.sub(r"(?<![\d.])0\\\.\d{3,}", r"(0\\.\\d+)", pattern)
+    match = re.fullmatch(pattern, _steady(printed).strip("\n"), re.DOTALL)
+    return match is not None and all(
+        abs(float(now) - float(before)) <= tolerance
+        for now, before in zip(match.groups(), re.findall(r"(?<![\d.])0\.\d{3,}", expected))
+    )
 
 
 def _steady(text: str) -> str:

@@ -58,7 +58,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "python -m benchmarks.parquet_example_gen": MINUTES,
         "python -m benchmarks.columnar_kernel --repeats 3": MINUTES,
         "python -m benchmarks.drift_report": MINUTES,
-        "make wine": "docs/tutorial.md has it, and what it prints",
+        'make wine ARGS="--model trees"': "docs/tutorial.md has it, and what it prints",
         "python -m benchmarks.warm_start_trainer --seeds 5": MINUTES,
         "python -m benchmarks.lineage": MINUTES,
     },
@@ -209,6 +209,19 @@ def test_what_differs_from_run_to_run_is_not_compared(found, expected, alike):
     assert is_like(found, expected) is alike
 
 
+@pytest.mark.parametrize(
+    ("printed", "alike"),
+    [
+        ("R2 0.412 (0.3174), 1633 rows, limit 0.95", True),
+        ("R2 0.452 (0.311), 1633 rows, limit 0.95", False),
+        ("R2 0.406 (0.311), 1633 rows, limit 0.94", False),
+        ("R2 0.406, 1633 rows, limit 0.95", False),
+    ],
+)
+def test_the_figures_of_a_network_may_differ_a_little(printed, alike):
+    assert is_like(printed, "R2 0.406 (0.311), ... rows, limit 0.95", tolerance=0.03) is alike
+
+
 def test_a_backslash_joins_the_lines_of_a_command():
     assert commands("# first\na \\\n  b\nc\n") == ["a \\\n  b", "c"]
 
@@ -217,7 +230,9 @@ def test_a_backslash_joins_the_lines_of_a_command():
 def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
-    if FOLDERS.get(documents[0]) is a_checkout and is_real():
+    # Another processor trains the network of these pages a little otherwise.
+    tolerance = 0.03 if FOLDERS.get(documents[0]) is a_checkout else 0.0
+    if tolerance and is_real():
         monkeypatch.setenv("WINE_QUALITY_DATA", str(real_wine(tmp_path / "elsewhere")))
     before = set(sys.modules)
     metrics = set(registered_metrics())
@@ -225,7 +240,12 @@ def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypat
         for document in documents:
             if document in FOLDERS:
                 FOLDERS[document](tmp_path)
-            runner = Runner(tmp_path, compare=is_real(), exempt=EXEMPT.get(document, ()))
+            runner = Runner(
+                tmp_path,
+                compare=is_real(),
+                tolerance=tolerance,
+                exempt=EXEMPT.get(document, ()),
+            )
             for example in runner.parse(CHECKOUT / document):
                 try:
                     example.evaluate()

@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from examples.wine_quality import story
-from examples.wine_quality.console import console, say, say_command
+from examples.wine_quality.console import console, say, say_command, transferred
 from tests.examples.test_story import GOOD
 from tests.progress.screens import terminal
 from tfx_wine_ext.progress import ComponentEnded, ComponentStarted, State
@@ -41,6 +41,13 @@ def test_a_path_is_not_folded(columns: int) -> None:
     with terminal(columns) as (stream, screen):
         say(console(stream), "output  /a folder/[brackets]/" + "deep/" * 20)
         assert screen.read() == "output  /a folder/[brackets]/" + "deep/" * 20 + "\r\n"
+
+
+def test_what_was_not_done_with_any_variable_is_not_listed() -> None:
+    counts = {"restored": 4, "remapped": 2, "initialised": 0, "skipped": 0}
+    assert transferred(counts, "Not verified: the base has no probe.") == (
+        "variables: 4 restored, 2 remapped. Not verified: the base has no probe."
+    )
 
 
 @pytest.mark.parametrize("columns", [40, 80, 120])

@@ -65,12 +65,16 @@ def test_the_notebook_is_stored_with_its_outputs_and_without_what_changes_from_r
     assert len(text) < 40_000
 
 
-def alike(shown: str, stored: str) -> bool:
+NETWORKS = {"losses", "evaluator", "pusher", "second", "history"}
+"""The cells that show how good the network is: other processors train it a little otherwise."""
+
+
+def alike(shown: str, stored: str, share: float = 0.02) -> bool:
     """Whether two texts are the same, but for what another processor computes otherwise."""
     number = r"\d+(?:\.\d+)?"
     return re.sub(number, "#", shown) == re.sub(number, "#", stored) and all(
-        math.isclose(float(one), float(other), rel_tol=0.02, abs_tol=0.011)
-        for one, other in zip(re.findall(number, shown), re.findall(number, stored))
+        math.isclose(float(now), float(before), rel_tol=share, abs_tol=share / 2 + 0.001)
+        for now, before in zip(re.findall(number, shown), re.findall(number, stored))
     )
 
 
@@ -177,10 +181,12 @@ def test_the_notebook_runs_from_a_clean_kernel_in_its_own_folder_and_shows_what_
     if real:  # the stored outputs are those of the real wines
         in_git = nbformat.read(checkout / NOTEBOOK, as_version=4)
         differ = [
-            one.id
-            for one, other in zip(outputs_script.stored(notebook, copy).cells, in_git.cells)
+            cell.id
+            for cell, before in zip(outputs_script.stored(notebook, copy).cells, in_git.cells)
             if not alike(
-                *(json.dumps(cell.get("outputs"), sort_keys=True) for cell in (one, other))
+                json.dumps(cell.get("outputs"), sort_keys=True),
+                json.dumps(before.get("outputs"), sort_keys=True),
+                share=0.1 if cell.id in NETWORKS else 0.02,
             )
         ]
         assert differ == [], "run `make notebook-outputs`, and look at what git diff says"

@@ -17,7 +17,7 @@ import pytest
 
 from examples.wine_quality import story
 from examples.wine_quality.data import SAMPLE_WARNING, WineDataError, load
-from examples.wine_quality.summary import R2, metric
+from examples.wine_quality.local_run import R2, metric
 from tfx_wine_ext.lineage.runs import Component, Drift, Model, Run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
@@ -173,13 +173,18 @@ def test_the_gate_closes_on_the_red_wine_and_nothing_is_trained_on_it(
     assert [row[5] for row in rows] == ["yes", "yes", "yes", "not evaluated"]
     for row in rows[1:3]:
         new, in_production = map(float, re.findall(r"0\.\d{3}", row[4]))
-        assert new > in_production  # on the same rows, going on from it was worth it
+        assert new > in_production  # on the same rows the continued model is better
     page = (folder / "history.html").read_text(encoding="utf-8")
     assert "Run 4 was stopped by the drift gate" in page
     gate = found[-1].drift
     assert gate is not None
     assert gate.report is not None
     assert "The data have drifted" in pathlib.Path(gate.report).read_text(encoding="utf-8")
+    # The first layer sees other means and deviations; the other layers are as they were.
+    assert re.findall(r"^run (\d) continues .*; variables: (.*?)\. Verified: ", shown, re.M) == [
+        ("2", "4 restored, 2 remapped"),
+        ("3", "4 restored, 2 remapped"),
+    ]
     for said in ("history.html", "tfx-wine-ext runs --store", "tensorboard --logdir"):
         assert said in shown
     assert json.loads((pathlib.Path(gate.report).parent / "drift_report.json").read_text())
@@ -226,7 +231,7 @@ def test_without_the_real_wines_the_story_is_the_same_and_one_line_says_that_it_
     assert [run.blessed for run in found] == [True, True, True, None]
     assert len(list((folder / "serving").iterdir())) == 3
     for run in found[1:3]:
-        # On the same rows, going on from the model in production was worth it, as on the real data.
+        # On the same rows the continued model is better, as on the real data.
         new, before = metric(run.metrics, R2), metric(run.baseline_metrics, R2)
         assert new is not None
         assert before is not None

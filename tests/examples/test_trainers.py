@@ -56,13 +56,13 @@ def _batch(rows: np.ndarray) -> pa.RecordBatch:
 
 def test_rows_come_in_an_order_that_their_content_decides() -> None:
     rows = np.random.default_rng(0).normal(size=(6, 12)).astype(np.float32)
-    one = from_record_batches([_batch(rows[:2]), _batch(rows[2:])], "The examples")
-    other = from_record_batches([_batch(rows[::-1])], "The examples")
-    np.testing.assert_array_equal(one.features, other.features)
-    np.testing.assert_array_equal(one.label, other.label)
+    data = from_record_batches([_batch(rows[:2]), _batch(rows[2:])], "The examples")
+    reversed_data = from_record_batches([_batch(rows[::-1])], "The examples")
+    np.testing.assert_array_equal(data.features, reversed_data.features)
+    np.testing.assert_array_equal(data.label, reversed_data.label)
     order = np.argsort(rows[:, 0])
-    np.testing.assert_array_equal(one.features, rows[order, :-1])
-    np.testing.assert_array_equal(one.label, rows[order, -1])
+    np.testing.assert_array_equal(data.features, rows[order, :-1])
+    np.testing.assert_array_equal(data.label, rows[order, -1])
 
 
 def test_raw_examples_are_refused() -> None:
@@ -379,7 +379,7 @@ def test_a_search_begins_with_the_defaults_and_its_best_can_be_trained(
 
 @pytest.fixture(scope="module")
 def later_wine(tmp_path_factory: pytest.TempPathFactory) -> Wine:
-    """A second span: other means, other deviations, and a label that hangs on other things."""
+    """A second span: other means, other deviations, and a label that depends on other columns."""
     return _make_wine(tmp_path_factory.mktemp("later"), seed=1, mean=14, deviation=2)
 
 
@@ -396,7 +396,7 @@ def _report(folder: Path) -> dict:
 
 @pytest.mark.e2e
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_warm_start_goes_on_from_a_checkpoint_and_fits_the_new_span(
+def test_a_warm_start_continues_from_a_checkpoint_and_fits_the_new_span(
     kind: str, wine: Wine, later_wine: Wine, tmp_path: Path
 ) -> None:
     chosen = {"hyperparameters": {"values": SMALL[kind]}}

@@ -61,6 +61,14 @@ def test_a_folder_is_told_from_what_is_not_there(files, folder):
     assert (files.is_dir(folder), files.is_dir(f"{folder}/b")) == (True, False)
 
 
+def test_a_folder_has_the_names_of_its_files_and_folders(files, folder):
+    write(files, f"{folder}/b/c")
+    write(files, f"{folder}/a")
+
+    assert (files.names(folder), files.names(f"{folder}/b")) == (["a", "b"], ["c"])
+    assert [files.exists(f"{folder}/{name}") for name in ("a", "b", "z")] == [True, True, False]
+
+
 def test_a_file_is_renamed_and_replaces_another(files, folder):
     write(files, f"{folder}/a", b"new")
     write(files, f"{folder}/b", b"old")
@@ -98,10 +106,3 @@ def test_deleting_a_folder_that_is_not_there_does_nothing(files, folder):
     files.remove_tree(f"{folder}/never")
 
     assert os.listdir(folder) == ["kept"]
-
-
-def test_beam_files_tell_whether_a_file_is_there(folder):
-    files = BeamFiles()
-    write(files, f"{folder}/a")
-
-    assert (files.exists(f"{folder}/a"), files.exists(f"{folder}/b")) == (True, False)

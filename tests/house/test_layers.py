@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import re
 import subprocess
 import sys
 
@@ -33,11 +34,9 @@ for module in modules:
         os._exit(0)
     os.waitpid(child, 0)
 """
-SKIN = ["components", "drivers", "executors", "publishers", "resolvers", "testing"]
-# They use the types and the file system of TFX, or that of Beam.
-IMPURE = [
-    f"tfx_wine_ext.{name}" for name in ("types.artifacts", "files.beam", "artifacts.presence")
-]
+SKIN = ["components", "decisions", "drivers", "executors", "publishers", "resolvers", "testing"]
+# They use the types of TFX, or the file systems of Beam.
+IMPURE = [f"tfx_wine_ext.{name}" for name in ("types.artifacts", "files.beam")]
 OUTER = [f"tfx_wine_ext.{package}" for package in [*SKIN, "cli"]]
 
 
@@ -85,6 +84,34 @@ def test_a_pure_module_loads_neither_tfx_nor_beam_nor_an_outer_layer(
     modules = [module for module in modules if module not in IMPURE]
     assert len(modules) > 10
     assert offences(modules, ["tfx", "apache_beam", *OUTER], checkout) == []
+
+
+def test_what_workers_import_loads_neither_tfx_nor_tensorflow(checkout: pathlib.Path) -> None:
+    modules = [f"tfx_wine_ext.executors.{name}" for name in ("on_workers", "beam_tasks")]
+    assert offences(modules, ["tfx", "tensorflow"], checkout) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "others"),
+    [
+        ("drivers", ["executors", "components", "lineage"]),
+        ("executors", ["drivers", "components", "lineage"]),
+        ("decisions", ["drivers", "executors", "publishers", "components", "lineage"]),
+        ("publishers", ["drivers", "executors", "components", "lineage"]),
+        ("resolvers", ["drivers", "executors", "publishers", "components", "lineage"]),
+    ],
+)
+def test_a_package_of_the_skin_names_no_package_beside_it(
+    package: str, others: list[str], checkout: pathlib.Path
+) -> None:
+    forbidden = re.compile(rf"tfx_wine_ext(\.| import )({'|'.join(others)})\b")
+    folder = checkout / "tfx_wine_ext" / package
+    assert [
+        f"{path.name}: {line}"
+        for path in sorted(folder.glob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if line.lstrip().startswith(("from ", "import ")) and forbidden.search(line)
+    ] == []
 
 
 def test_the_command_line_loads_neither_tfx_nor_tensorflow(checkout: pathlib.Path) -> None:

@@ -30,8 +30,8 @@ from tests.lineage.stores import (
     write_evaluation,
     write_statistics,
 )
+from tfx_wine_ext.artifacts.process import Process, this_process
 from tfx_wine_ext.files.tolerant import Unread
-from tfx_wine_ext.lineage.process import Process, this_process
 from tfx_wine_ext.lineage.runs import Run, find_run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store

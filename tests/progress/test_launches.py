@@ -211,8 +211,8 @@ def test_a_store_that_cannot_be_read_costs_the_results_and_not_the_run(
     def unreachable(*arguments: object, **named: object) -> None:
         raise ConnectionError("the store is gone")
 
-    # TFX itself does not ask for this.
-    monkeypatch.setattr(MetadataStore, "get_artifact_types_by_id", unreachable)
+    # TFX itself asks for this only to find cached results.
+    monkeypatch.setattr(MetadataStore, "get_events_by_execution_ids", unreachable)
     [end] = ends(run(pipeline(tmp_path, Judge()))).values()
     assert (end.state, end.results) == (State.COMPLETE, ())
     assert "cannot be read: the store is gone" in caplog.text

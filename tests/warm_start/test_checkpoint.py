@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from tests.warm_start.documents import places, replaced
+from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.warm_start.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -26,7 +27,6 @@ from tfx_wine_ext.warm_start.checkpoint import (
     write_checkpoint,
 )
 from tfx_wine_ext.warm_start.inputs import Affine, InputSpec
-from tfx_wine_ext.warm_start.run_fn import files_for
 
 CHECKPOINT = Checkpoint(
     weights={"dense/kernel": np.arange(6, dtype=np.float32).reshape(2, 3), "count": np.array(7)},

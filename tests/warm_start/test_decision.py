@@ -70,3 +70,9 @@ def test_the_first_run_is_cold_and_no_error_under_any_policy():
 def test_the_schema_must_be_given_where_it_is_compared():
     with pytest.raises(ValueError, match="needs the fingerprint of the new data's schema"):
         decide(ALL, WarmStartConfig(same_schema_only=True))
+
+
+def test_the_latest_model_is_the_one_with_the_greatest_id_whatever_clocks_said():
+    old = BaseModel(id=1, uri="m/1", created=200, blessed=True)
+    new = BaseModel(id=2, uri="m/2", created=100, blessed=True)
+    assert decide([new, old], WarmStartConfig()).base == new

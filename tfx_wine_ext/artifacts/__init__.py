@@ -1,1 +1,1 @@
-"""Facts about artifacts on disk, for drivers, executors and resolvers."""
+"""Facts about artifacts, on disk and in metadata, for all who read or write them; without TFX."""

@@ -18,12 +18,12 @@ def last_output(store: metadata_store.MetadataStore, artifact_ids: Iterable[int]
         store: The metadata store.
         artifact_ids: Ids of artifacts; those without such an execution are not in the result.
     """
-    found: dict[int, int] = {}
+    executions: dict[int, int] = {}
     for event in store.get_events_by_artifact_ids(list(artifact_ids)):
         if event.type in _OUTPUT:
-            last = found.get(event.artifact_id, 0)
-            found[event.artifact_id] = max(last, event.execution_id)
-    return found
+            last = executions.get(event.artifact_id, 0)
+            executions[event.artifact_id] = max(last, event.execution_id)
+    return executions
 
 
 def nearest_ancestors(

@@ -7,12 +7,12 @@ import os
 from collections.abc import Callable
 from typing import TypeVar
 
-from tfx.dsl.io import fileio
-
+from tfx_wine_ext.artifacts.layout import STATISTICS_FILE as STATISTICS_FILE
+from tfx_wine_ext.errors import TfxWineExtError
+from tfx_wine_ext.files.choose import files_for, has_scheme
 from tfx_wine_ext.sources.layout import is_hidden
 
-# The file that TFX's ExampleStatistics has in each split's folder.
-STATISTICS_FILE = "FeatureStats.pb"
+REMAKE = "restore the folder, or rerun the component that writes it without the cache"
 
 _T = TypeVar("_T")
 
@@ -34,47 +34,41 @@ class Gone:
         return f"{self.path}: {self.found}"
 
 
-class ArtifactGoneError(FileNotFoundError, ValueError):
+class ArtifactGoneError(TfxWineExtError, FileNotFoundError, ValueError):
     """The files of a required artifact are missing.
 
     Attributes:
         artifact: The artifact in words, with the name of the input.
         gone: What is missing.
-        remedy: What to do.
     """
 
     def __init__(self, artifact: str, gone: Gone, remedy: str) -> None:
-        """Builds the message."""
-        super().__init__(
-            f"{artifact}: expected its files, found {gone.found}: {gone.path}; {remedy}"
-        )
-        self.artifact = artifact
-        self.gone = gone
-        self.remedy = remedy
-
-    def __reduce__(self) -> tuple[type[ArtifactGoneError], tuple[str, Gone, str]]:
-        """Lets the error be pickled: it takes other arguments than its message."""
-        return type(self), (self.artifact, self.gone, self.remedy)
+        super().__init__(f"{gone.found}: {gone.path}", remedy, path=artifact, expected="its files")
+        self.artifact, self.gone = artifact, gone
 
 
-class ArtifactAccessError(PermissionError):
-    """Access to the files of an artifact is denied, so that their presence is unknown.
-
-    Attributes:
-        path: The file or folder.
-    """
+class ArtifactAccessError(TfxWineExtError, PermissionError):
+    """Access to the files of an artifact is denied, so that their presence is unknown."""
 
     def __init__(self, path: str) -> None:
-        """Builds the message."""
         super().__init__(
-            f"{path}: expected a file or folder that this process may read, found that access is "
-            "denied: grant read access to the account that runs the pipeline"
+            "that access is denied",
+            "grant read access to the account that runs the pipeline",
+            path=path,
+            expected="a file or folder that this process may read",
         )
-        self.path = path
 
-    def __reduce__(self) -> tuple[type[ArtifactAccessError], tuple[str]]:
-        """Lets the error be pickled."""
-        return type(self), (self.path,)
+
+def check_present(artifact: str, folder: str) -> None:
+    """Checks that the folder of a required artifact has files.
+
+    Raises:
+        ArtifactGoneError: There are none; it names the artifact as given.
+        ArtifactAccessError: Access is denied.
+    """
+    gone = missing_files(folder)
+    if gone is not None:
+        raise ArtifactGoneError(artifact, gone, REMAKE)
 
 
 def missing_file(path: str) -> Gone | None:
@@ -93,10 +87,8 @@ def missing_file(path: str) -> Gone | None:
         >>> missing_file("no/such/file")
         Gone(path='no/such/file', found='no such file')
     """
-    if _is_remote(path):
-        return None if fileio.exists(path) else Gone(path, "no such file")
     if _exists(path):
-        return Gone(path, "a folder") if os.path.isdir(path) else None
+        return Gone(path, "a folder") if files_for(path).is_dir(path) else None
     return Gone(path, "a link to nothing" if os.path.islink(path) else "no such file")
 
 
@@ -121,15 +113,16 @@ def missing_files(folder: str, above: str | None = None) -> Gone | None:
         'no/such/folder: no such folder'
     """
     for place in ([above] if above else []) + [folder]:
-        if not (fileio.exists(place) if _is_remote(place) else _exists(place)):
-            link = not _is_remote(place) and os.path.islink(place.rstrip("/"))
-            return Gone(place, "a link to nothing" if link else "no such folder")
-    if not fileio.isdir(folder):
+        if not _exists(place):
+            is_link = os.path.islink(place.rstrip("/"))
+            return Gone(place, "a link to nothing" if is_link else "no such folder")
+    files = files_for(folder)
+    if not files.is_dir(folder):
         return Gone(folder, "a file")
-    names = [name for name in _tried(folder, fileio.listdir) if not is_hidden(name.rstrip("/"))]
+    names = [name for name in _tried(folder, files.names) if not is_hidden(name)]
     if not names:
         return Gone(folder, "a folder without files")
-    if _is_remote(folder):
+    if has_scheme(folder):
         return None
     missing = [missing_file(os.path.join(folder, name)) for name in names]
     if not all(missing):
@@ -138,12 +131,8 @@ def missing_files(folder: str, above: str | None = None) -> Gone | None:
     return Gone(folder, "only links to nothing" if links else "a folder without files")
 
 
-def _is_remote(path: str) -> bool:
-    return "://" in path
-
-
 def _exists(path: str) -> bool:
-    """Tells whether a local path exists; unlike `os.path.exists`, raises if access is denied."""
+    """Tells whether a path exists; unlike `os.path.exists`, raises if access is denied."""
 
     def stat(path: str) -> bool:
         try:
@@ -156,7 +145,7 @@ def _exists(path: str) -> bool:
             return False  # A loop of links, or a name that is too long.
         return True
 
-    return _tried(path, stat)
+    return _tried(path, files_for(path).exists if has_scheme(path) else stat)
 
 
 def _tried(path: str, ask: Callable[[str], _T]) -> _T:

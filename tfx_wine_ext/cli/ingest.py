@@ -16,6 +16,7 @@ from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.names import names_in
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.staging import staged
+from tfx_wine_ext.files.choose import has_scheme
 
 if TYPE_CHECKING:
     from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
@@ -226,7 +227,7 @@ def _named_errors() -> Iterator[None]:
 @contextlib.contextmanager
 def _destination(path: str) -> Iterator[str]:
     """Yields a folder to write to, and renames it to ``path`` if all goes well."""
-    if "://" in path:
+    if has_scheme(path):
         raise CommandError(f"{path}: expected a path on this machine, found an address")
     target = os.path.realpath(path)
     parent = os.path.dirname(target)

@@ -7,13 +7,13 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tfx_wine_ext.artifacts.properties import span_date_of, span_of
 from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, read_snapshot
 from tfx_wine_ext.cli.terminal import print_line
 from tfx_wine_ext.report.words.text import span_text
-from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 if TYPE_CHECKING:
     from tfx_wine_ext.files.tolerant import SoftFiles
@@ -114,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _is_missing(artifact: Artifact, files: SoftFiles) -> bool:
     """Tells whether the files of an artifact are gone, if that can be seen at once."""
-    from tfx_wine_ext.files.tolerant import has_scheme
+    from tfx_wine_ext.files.choose import has_scheme
 
     is_local = not has_scheme(artifact.uri) or artifact.uri.startswith("file:")
     return is_local and artifact.state != "DELETED" and files.existing(artifact.uri) is None
@@ -194,12 +194,10 @@ class _Branch(NamedTuple):
 
 
 def _artifact(artifact: Artifact) -> str:
-    span = artifact.properties.get("span") if artifact.type == "Examples" else None
+    span = span_of(artifact.properties) if artifact.type == "Examples" else None
     place = ""
     if span is not None:
-        from tfx_wine_ext.lineage.readings import day
-
-        place = f", span {span_text(span, day(artifact.properties.get(SPAN_DATE_KEY)))}"
+        place = f", span {span_text(span, span_date_of(artifact.properties))}"
     return f"{artifact.type} {artifact.id}{place}, {artifact.uri}"
 
 

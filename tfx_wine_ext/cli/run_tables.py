@@ -8,10 +8,10 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext.artifacts.process import ALIVE, ENDED
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
 from tfx_wine_ext.documents import DocumentError, parse_json
 from tfx_wine_ext.drift.words import changed
-from tfx_wine_ext.lineage.process import ALIVE, ENDED
 from tfx_wine_ext.report.words.quantity import Quantity
 from tfx_wine_ext.report.words.text import number, pair, percent
 from tfx_wine_ext.report.words.unread import unread_sentences

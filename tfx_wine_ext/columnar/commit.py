@@ -5,8 +5,9 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterable, Sequence
 
+from tfx_wine_ext.artifacts.layout import split_folder
 from tfx_wine_ext.columnar.tasks import ShardFile, ShardResult, ShardTask
-from tfx_wine_ext.columnar.writers import file_name, split_folder
+from tfx_wine_ext.columnar.writers import file_name
 from tfx_wine_ext.files.local import Files
 
 STAGING_FOLDER = ".staging"
@@ -16,7 +17,7 @@ def clear(destination: str, splits: Iterable[str], files: Files) -> None:
     """Deletes leftovers of an interrupted run from an artifact's folder."""
     staging = f"{destination}/{STAGING_FOLDER}"
     files.remove_tree(staging)
-    for path in (f"{destination}/{split_folder(split)}" for split in splits):
+    for path in (split_folder(destination, split) for split in splits):
         if files.is_dir(path):
             # Moved first: a partly deleted split must not look like a complete one.
             files.move_tree(path, staging)
@@ -54,9 +55,10 @@ def commit(
             f"{len(results)} with {rows_read}; the Beam runner lost work, nothing was published: "
             "run again, and if the error persists, use another runner"
         )
-    folders = sorted({split_folder(split) for split, _ in expected})
-    wanted = {f"{staging}/{split_folder(split)}/{name}" for split, name in expected}
-    staged = {p for f in folders for p in files.glob(f"{glob.escape(f'{staging}/{f}')}/*")}
+    splits = sorted({split for split, _ in expected})
+    wanted = {f"{split_folder(staging, split)}/{name}" for split, name in expected}
+    folders = [glob.escape(split_folder(staging, split)) for split in splits]
+    staged = {path for folder in folders for path in files.glob(f"{folder}/*")}
     if wanted - staged:
         raise RuntimeError(
             f"{sorted(wanted - staged)[0]}: expected {len(wanted)} shards in the staging folder, "
@@ -66,8 +68,8 @@ def commit(
     for path in staged - wanted:
         # Left by an interrupted attempt; readers would read every file in the folder.
         files.rename(path, f"{staging}/{path.rpartition('/')[2]}")
-    for folder in folders:
-        files.move_tree(f"{staging}/{folder}", f"{destination}/{folder}")
+    for split in splits:
+        files.move_tree(split_folder(staging, split), split_folder(destination, split))
     files.remove_tree(staging)
     return sorted(
         (file for result in results for file in result.files), key=lambda f: (f.split, f.name)

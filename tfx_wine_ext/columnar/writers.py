@@ -11,6 +11,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from isal import igzip, isal_zlib
 
+from tfx_wine_ext.artifacts.layout import split_folder
 from tfx_wine_ext.columnar.feature_batch import feature_schema
 from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, TFRECORD_PAYLOAD, OutputSplit
 from tfx_wine_ext.columnar.tasks import ShardFile, ShardTask
@@ -25,11 +26,6 @@ _FILE_NAME = {
 def file_name(task: ShardTask) -> str:
     """Returns the name of the files that a task writes, one in each split."""
     return _FILE_NAME[task.payload].format(task.index, task.count)
-
-
-def split_folder(split: str) -> str:
-    """Returns TFX's folder name of a split inside an Examples artifact."""
-    return f"Split-{split}"
 
 
 @dataclass(frozen=True)
@@ -108,7 +104,7 @@ class TFRecordWriter:
         self._split = split.name
         self._name = file_name(task)
         self._rows = 0
-        self._file = StagedFile(f"{staging}/{split_folder(split.name)}/{self._name}", files)
+        self._file = StagedFile(f"{split_folder(staging, split.name)}/{self._name}", files)
         self._open(task)
 
     def write(self, chunk: Chunk) -> None:

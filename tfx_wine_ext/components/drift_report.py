@@ -13,14 +13,14 @@ from tfx.dsl.components.common import resolver
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
-from tfx_wine_ext.components import drift_visualization
+from tfx_wine_ext.components.visualizations import ExampleDriftReportVisualization, register
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drivers.drift_report import DriftReportDriver
 from tfx_wine_ext.executors.drift_report import MODES, DriftReportExecutor
 from tfx_wine_ext.types import drift_report as keys
 from tfx_wine_ext.types.artifacts import DriftBlessing, ExampleDriftReport
 
-drift_visualization.register()
+register(ExampleDriftReportVisualization)
 
 
 class DriftReportSpec(ComponentSpec):

@@ -21,7 +21,7 @@ from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 from tfx.utils import json_utils
 
-from tfx_wine_ext.components import warm_start_visualization
+from tfx_wine_ext.components.visualizations import WarmStartVisualization, register
 from tfx_wine_ext.drivers.warm_start_trainer import WarmStartTrainerDriver
 from tfx_wine_ext.executors.warm_start_trainer import WarmStartTrainerExecutor
 from tfx_wine_ext.resolvers.base_model import BaseModelStrategy
@@ -30,7 +30,7 @@ from tfx_wine_ext.types.artifacts import DriftBlessing
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.run_fn import REQUEST_KEY
 
-warm_start_visualization.register()
+register(WarmStartVisualization)
 
 
 class WarmStartTrainerSpec(ComponentSpec):

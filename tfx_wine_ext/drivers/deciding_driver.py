@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ml_metadata.metadata_store import metadata_store
@@ -16,11 +16,13 @@ from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import driver_output_pb2, pipeline_pb2
 
-from tfx_wine_ext.lineage.readings import line_of
+from tfx_wine_ext.artifacts.properties import line_of
+from tfx_wine_ext.decisions import Inputs
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.publishers.failure import execution_of, records_failures
 
 
-class UpstreamFailedError(RuntimeError):
+class UpstreamFailedError(TfxWineExtError, RuntimeError):
     """A node that the component depends on failed in this run, and the runner continued.
 
     Attributes:
@@ -29,13 +31,13 @@ class UpstreamFailedError(RuntimeError):
     """
 
     def __init__(self, node: str, reason: str) -> None:
-        """Builds the message."""
-        cause = f": {reason}" if reason else "; the log says why"
         super().__init__(
-            f"{node}: expected it to have succeeded before, found that it failed in this run{cause}"
+            f"that it failed in this run: {reason}" if reason else "that it failed in this run",
+            () if reason else "the log says why",
+            path=node,
+            expected="it to have succeeded before",
         )
-        self.node = node
-        self.reason = reason
+        self.node, self.reason = node, reason
 
 
 @records_failures
@@ -54,7 +56,7 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
     @abc.abstractmethod
     def decide(
         self,
-        inputs: Mapping[str, Sequence[types.Artifact]],
+        inputs: Inputs,
         exec_properties: Mapping[str, Any],
         store: metadata_store.MetadataStore,
     ) -> Mapping[str, int | str]:
@@ -70,9 +72,7 @@ class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
         """
 
     def used(
-        self,
-        inputs: Mapping[str, Sequence[types.Artifact]],
-        exec_properties: Mapping[str, Any],
+        self, inputs: Inputs, exec_properties: Mapping[str, Any]
     ) -> Mapping[str, list[types.Artifact]]:
         """Returns the inputs from which artifacts are removed: TFX would fail on missing ones.
 

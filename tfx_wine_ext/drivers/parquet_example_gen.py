@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
-import os
 from typing import Any
 
 from absl import logging
@@ -13,18 +11,12 @@ from tfx import types
 from tfx.components.example_gen import driver, utils
 from tfx.orchestration import data_types
 from tfx.orchestration.portable import data_types as portable_data_types
-from tfx.proto import example_gen_pb2
 from tfx.proto.orchestration import driver_output_pb2
-from tfx.utils import proto_utils
 
-from tfx_wine_ext.columnar.options import IngestOptions
-from tfx_wine_ext.columnar.partition import check_partition_feature
-from tfx_wine_ext.columnar.tables import read_tables, table_of
-from tfx_wine_ext.columnar.tasks import plan_table
+from tfx_wine_ext.decisions.parquet_example_gen import Request
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.publishers.failure import records_failures
-from tfx_wine_ext.report.words.text import span_text
-from tfx_wine_ext.sources.footers import find_files
+from tfx_wine_ext.report.words.text import split_text
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 
@@ -52,50 +44,30 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
         """Adds span, version, the content fingerprint and the digests of the files."""
-        input_base = exec_properties[keys.INPUT_BASE_KEY]
-        input_config = example_gen_pb2.Input()
-        proto_utils.json_to_proto(exec_properties[keys.INPUT_CONFIG_KEY], input_config)
+        request = Request.of(exec_properties)
         # Before TFX replaces the placeholders in the patterns.
-        by_date = any(utils.YEAR_SPEC in split.pattern for split in input_config.splits)
+        by_date = any(utils.YEAR_SPEC in split.pattern for split in request.input_config.splits)
         try:
             exec_properties = super().resolve_exec_properties(
                 exec_properties, pipeline_info, component_info
             )
         except ValueError as error:
-            raise ValueError(f"input_base {input_base}: {error}") from error
+            raise ValueError(f"input_base {request.input_base}: {error}") from error
         span = exec_properties[keys.SPAN_KEY]
         self._span_date = (
             datetime.date(*utils.span_number_to_date(span)).isoformat() if by_date else None
         )
-        input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
-        proto_utils.json_to_proto(exec_properties[keys.INPUT_CONFIG_KEY], input_config)
-        proto_utils.json_to_proto(exec_properties[keys.OUTPUT_CONFIG_KEY], output_config)
-        partition_feature = output_config.split_config.partition_feature_name
-        options = IngestOptions.from_json(exec_properties[keys.INGEST_OPTIONS_KEY])
+        request = Request.of(exec_properties)
         files = BeamFiles()
-        fingerprints, digests = [], {}
-        paths = [
-            find_files(os.path.join(input_base, split.pattern), files)
-            for split in input_config.splits
-        ]
-        tables = read_tables(paths, input_base, options, files)
-        for split, footers in zip(input_config.splits, tables):
-            source = table_of(footers, options, files)
-            plan = plan_table(source, options)
-            if partition_feature:
-                check_partition_feature(plan, partition_feature)
-            fingerprints.append(f"{split.name}:{source.fingerprint()}")
-            digests.update({os.path.relpath(f.path, input_base): f.digest for f in footers})
+        tables = request.tables(files)
+        exec_properties.update(request.decision(tables, files))
+        for split, footers in zip(request.input_config.splits, tables):
             logging.info(
-                "span %s, split %s: %d files, %d rows",
-                span_text(span, self._span_date),
-                split.name,
-                len(source.paths),
-                source.rows,
+                "%s: %d files, %d rows",
+                split_text(split.name, span, self._span_date),
+                len(footers),
+                sum(footer.rows for footer in footers),
             )
-        exec_properties[keys.INPUT_FINGERPRINT_KEY] = ",".join(fingerprints)
-        # The executor compares the files with these and names a file that changed meanwhile.
-        exec_properties[keys.INPUT_FILES_KEY] = json.dumps(digests, sort_keys=True)
         return exec_properties
 
     def _prepare_output_artifacts(

@@ -24,7 +24,9 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
-from tfx_wine_ext.artifacts.presence import STATISTICS_FILE
+from tfx_wine_ext.artifacts.layout import STATISTICS_FILE, node_folder, split_folder, stopped_folder
+from tfx_wine_ext.artifacts.properties import properties_of, span_date_of, span_of, version_of
+from tfx_wine_ext.decisions.drift_report import describe, lost_baseline, sides_of
 from tfx_wine_ext.drift.anomalies import anomalies_proto
 from tfx_wine_ext.drift.compare import DriftResult, check_names, compare
 from tfx_wine_ext.drift.config import DriftConfig
@@ -35,13 +37,6 @@ from tfx_wine_ext.drift.plain import from_bytes, to_bytes
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.sketches import TableSketch
-from tfx_wine_ext.drivers.drift_report import (
-    describe,
-    lost_baseline,
-    sides_of,
-    span_date_of,
-    span_of,
-)
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows, rows_of
@@ -70,8 +65,6 @@ _PASSED_OVER = (
     schema_pb2.DEPRECATED,
     schema_pb2.DISABLED,
 )
-# Where mode `fail` keeps the report, beside the artifact folders, which TFX deletes.
-STOPPED_FOLDER = "stopped"
 MOST_IN_MESSAGE = 3
 _AS_IT_WAS_WRITTEN = "copy the artifact again from an intact source, or rerun its component"
 
@@ -162,7 +155,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         write_report(document, report.uri)
         split = exec_properties[keys.SPLIT_KEY]
         io_utils.write_bytes_file(
-            os.path.join(anomalies.uri, f"Split-{split}", keys.ANOMALIES_FILE),
+            os.path.join(split_folder(anomalies.uri, split), keys.ANOMALIES_FILE),
             anomalies_proto(document).SerializeToString(),
         )
         drifted = document["verdict"] == Verdict.DRIFT.value
@@ -213,8 +206,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         if mode == WARN:
             logging.warning("%s", message)
             return
-        output_folder, execution = os.path.split(report_uri.rstrip("/"))
-        kept = os.path.join(os.path.dirname(output_folder), STOPPED_FOLDER, execution)
+        kept = stopped_folder(node_folder(report_uri), os.path.basename(report_uri.rstrip("/")))
         write_report(document, kept)
         raise DriftDetectedError(f"{message}. The report is in {kept}")
 
@@ -270,7 +262,7 @@ class _Side:
 
     def source(self, rows: int) -> DataSource:
         """Returns what the report says about this side."""
-        artifact = self.artifact
+        artifact, properties = self.artifact, properties_of(self.artifact)
         created = artifact.mlmd_artifact.create_time_since_epoch
         utc = datetime.timezone.utc
         return DataSource(
@@ -278,11 +270,9 @@ class _Side:
             rows=rows,
             uri=artifact.uri,
             split=self.split,
-            span=span_of(artifact),
-            span_date=span_date_of(artifact),
-            version=artifact.get_int_custom_property("version")
-            if artifact.has_custom_property("version")
-            else None,
+            span=span_of(properties),
+            span_date=span_date_of(properties),
+            version=version_of(properties),
             created=_iso(datetime.datetime.fromtimestamp(created / 1000, utc)) if created else None,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -14,45 +14,33 @@ from tfx import types
 from tfx.components.example_gen import utils
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
-from tfx.orchestration.portable import outputs_utils
 from tfx.proto import example_gen_pb2
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
-from tfx.utils import proto_utils
 
+from tfx_wine_ext.artifacts.layout import FILE_FORMATS, PARQUET, TF_EXAMPLE
 from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
-from tfx_wine_ext.columnar.ingest import write_shard
-from tfx_wine_ext.columnar.options import (
-    PARQUET_PAYLOAD,
-    TFRECORD_PAYLOAD,
-    IngestOptions,
-    OutputSplit,
-)
-from tfx_wine_ext.columnar.tables import read_tables, table_of
+from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, TFRECORD_PAYLOAD, OutputSplit
+from tfx_wine_ext.columnar.tables import table_of
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
+from tfx_wine_ext.decisions.parquet_example_gen import Request
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
+from tfx_wine_ext.executors.on_workers import write_shard_task
 from tfx_wine_ext.files.beam import BeamFiles
-from tfx_wine_ext.progress.launches import counting_rows, rows_of
+from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
+from tfx_wine_ext.publishers.properties import executor_output
 from tfx_wine_ext.sources.footers import (
     Footer,
     ParquetFileError,
     content_fingerprint,
-    find_files,
     schema_fingerprint,
 )
+from tfx_wine_ext.sources.parquet import ParquetSource
 from tfx_wine_ext.types import parquet_example_gen as keys
 
-_PAYLOADS = {
-    example_gen_pb2.FORMAT_TF_EXAMPLE: TFRECORD_PAYLOAD,
-    example_gen_pb2.FORMAT_PARQUET: PARQUET_PAYLOAD,
-}
-# The file format names that TFX's readers expect (tfx/components/util/tfxio_utils.py).
-_FILE_FORMATS = {
-    example_gen_pb2.FORMAT_TF_EXAMPLE: "tfrecords_gzip",
-    example_gen_pb2.FORMAT_PARQUET: "FILE_FORMAT_PARQUET",
-}
+_PAYLOADS = {TF_EXAMPLE: TFRECORD_PAYLOAD, PARQUET: PARQUET_PAYLOAD}
 
 
 @records_failures
@@ -78,15 +66,6 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
     ) -> execution_result_pb2.ExecutorOutput:
         """Writes the splits, and records their properties on the artifact.
 
-        Args:
-            input_dict: Empty.
-            output_dict: ``examples``: one Examples artifact with its URI; changed in place.
-            exec_properties: The parameters of the component, with span, version and
-                fingerprint from the driver.
-
-        Returns:
-            Outputs and execution properties, for launchers that read them from the return value.
-
         Raises:
             FileNotFoundError: No file matches the pattern of a split.
             ParquetFileError: A file is unusable, corrupt, or changed since the driver read it.
@@ -94,41 +73,16 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
             RuntimeError: The Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        input_config, output_config = example_gen_pb2.Input(), example_gen_pb2.Output()
-        proto_utils.json_to_proto(exec_properties[keys.INPUT_CONFIG_KEY], input_config)
-        proto_utils.json_to_proto(exec_properties[keys.OUTPUT_CONFIG_KEY], output_config)
-        payload_format = (
-            exec_properties.get(keys.OUTPUT_DATA_FORMAT_KEY) or example_gen_pb2.FORMAT_TF_EXAMPLE
-        )
-        if payload_format not in _PAYLOADS:
-            raise ValueError(
-                "output_data_format: expected FORMAT_TF_EXAMPLE or FORMAT_PARQUET, found "
-                f"{example_gen_pb2.PayloadFormat.Name(payload_format)}"
-            )
-        options_json = exec_properties.get(keys.INGEST_OPTIONS_KEY)
-        options = IngestOptions.from_json(options_json) if options_json else IngestOptions()
-        splits = utils.generate_output_split_names(input_config, output_config)
+        request = Request.of(exec_properties)
+        payload_format = _payload_format(exec_properties)
+        splits = utils.generate_output_split_names(request.input_config, request.output_config)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
         files = BeamFiles()
-
-        input_base = exec_properties[keys.INPUT_BASE_KEY]
-        paths = [
-            find_files(os.path.join(input_base, split.pattern), files)
-            for split in input_config.splits
-        ]
-        tables = read_tables(paths, input_base, options, files)
+        tables = request.tables(files)
         footers = [footer for table in tables for footer in table]
-        _check_unchanged(footers, exec_properties)
-        sources = [table_of(table, options, files) for table in tables]
-        tasks: list[ShardTask] = []
-        for input_split, source in zip(input_config.splits, sources):
-            tasks += plan_shards(
-                source,
-                _output_splits(input_split, output_config),
-                options,
-                partition_feature=output_config.split_config.partition_feature_name or None,
-                payload=_PAYLOADS[payload_format],
-            )
+        _check_unchanged(footers, request, exec_properties.get(keys.INPUT_FILES_KEY))
+        sources = [table_of(table, request.options, files) for table in tables]
+        tasks = _planned(request, sources, _PAYLOADS[payload_format])
 
         clear(examples.uri, splits, files)
         try:
@@ -139,8 +93,10 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
             raise
 
         examples.split_names = artifact_utils.encode_split_names(splits)
-        examples_utils.set_payload_format(examples, payload_format)
-        examples_utils.set_file_format(examples, _FILE_FORMATS[payload_format])
+        examples_utils.set_payload_format(
+            examples, example_gen_pb2.PayloadFormat.Value(payload_format)
+        )
+        examples_utils.set_file_format(examples, FILE_FORMATS[payload_format])
         publish(
             examples,
             Ingested(
@@ -152,10 +108,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
                 content_fingerprint=content_fingerprint(footers),
             ),
         )
-        output = execution_result_pb2.ExecutorOutput()
-        outputs_utils.populate_output_artifact(output, output_dict)
-        outputs_utils.populate_exec_properties(output, exec_properties)
-        return output
+        return executor_output(output_dict, exec_properties)
 
     def _run(self, tasks: Sequence[ShardTask], destination: str) -> list[ShardResult]:
         """Runs the tasks on Beam's workers and gathers their results."""
@@ -163,7 +116,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         with counting_rows(sum(task.rows or 0 for task in tasks)) as counter:
             results = run_on_workers(
                 self._make_beam_pipeline(),
-                functools.partial(_write_shard, destination, counter),
+                functools.partial(write_shard_task, destination, counter),
                 tasks,
                 f"{destination}/{STAGING_FOLDER}/results",
                 (ParquetFileError,),
@@ -172,19 +125,28 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         return [ShardResult.from_json(result.decode()) for result in results if result is not None]
 
 
-def _write_shard(destination: str, counter: str, task: ShardTask) -> bytes:
-    name = f"{'/'.join(split.name for split in task.splits)} {task.index}"
-    count = rows_of(counter, name)
-    return write_shard(task, destination, BeamFiles(), count).to_json().encode()
+def _payload_format(exec_properties: Mapping[str, Any]) -> str:
+    number = exec_properties.get(keys.OUTPUT_DATA_FORMAT_KEY) or example_gen_pb2.FORMAT_TF_EXAMPLE
+    name = str(example_gen_pb2.PayloadFormat.Name(number))
+    if name not in _PAYLOADS:
+        raise ValueError(f"output_data_format: expected {' or '.join(_PAYLOADS)}, found {name}")
+    return name
 
 
-def _output_splits(
-    input_split: example_gen_pb2.Input.Split, output_config: example_gen_pb2.Output
-) -> list[OutputSplit]:
-    """Returns the splits into which an input split is divided: the configured ones, or itself."""
-    configured = output_config.split_config.splits
-    return [OutputSplit(split.name, split.hash_buckets) for split in configured] or [
-        OutputSplit(input_split.name)
+def _planned(request: Request, sources: Sequence[ParquetSource], payload: str) -> list[ShardTask]:
+    """Plans the shards of each input split, which are its own or those of the output splits."""
+    configured = request.output_config.split_config.splits
+    output_splits = [OutputSplit(split.name, split.hash_buckets) for split in configured]
+    return [
+        task
+        for split, source in zip(request.input_config.splits, sources)
+        for task in plan_shards(
+            source,
+            output_splits or [OutputSplit(split.name)],
+            request.options,
+            partition_feature=request.partition_feature,
+            payload=payload,
+        )
     ]
 
 
@@ -193,34 +155,20 @@ def _schema_of_all(tasks: Sequence[ShardTask]) -> pa.Schema:
     return pa.schema(list(dict.fromkeys(field for task in tasks for field in task.source.whole)))
 
 
-def _check_unchanged(footers: Sequence[Footer], exec_properties: dict[str, Any]) -> None:
+def _check_unchanged(footers: Sequence[Footer], request: Request, recorded: str | None) -> None:
     """Compares the files with what the driver recorded; TFX's own driver records nothing."""
-    if not exec_properties.get(keys.INPUT_FILES_KEY):
+    if not recorded:
         return
-    seen = json.loads(exec_properties[keys.INPUT_FILES_KEY])
-    input_base = exec_properties[keys.INPUT_BASE_KEY]
-    gone = set(seen)
-    for footer in footers:
-        path = os.path.relpath(footer.path, input_base)
-        gone.discard(path)
-        if path not in seen:
-            raise ParquetFileError(
-                footer.path,
-                "it was added after the driver had read the folder",
-                "run again",
-                "changed",
-            )
-        if seen[path] != footer.digest:
-            raise ParquetFileError(
-                footer.path,
-                "it changed after the driver had read it",
-                "let writers add new files instead of changing old ones, then run again",
-                "changed",
-            )
-    for path in sorted(gone):
-        raise ParquetFileError(
-            os.path.join(input_base, path),
-            "it was deleted after the driver had read it",
-            "put it back, then run again",
-            "changed",
-        )
+    before, now = json.loads(recorded), request.digests(footers)
+    for path in sorted(before.keys() | now.keys()):
+        if path not in before:
+            found, remedy = "it was added after the driver had read the folder", "run again"
+        elif path not in now:
+            found = "it was deleted after the driver had read it"
+            remedy = "put it back, then run again"
+        elif before[path] != now[path]:
+            found = "it changed after the driver had read it"
+            remedy = "let writers add new files instead of changing old ones, then run again"
+        else:
+            continue
+        raise ParquetFileError(os.path.join(request.input_base, path), found, remedy, "changed")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import posixpath
 import traceback
 from typing import Any
@@ -11,15 +10,15 @@ from typing import Any
 from absl import logging
 from tfx import types
 from tfx.components.trainer import executor
-from tfx.dsl.io import fileio
-from tfx.orchestration.portable import outputs_utils
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
-from tfx.utils import io_utils, json_utils, path_utils
+from tfx.utils import json_utils, path_utils
 
+from tfx_wine_ext.decisions.warm_start_trainer import schema_fingerprint
 from tfx_wine_ext.documents import parse_json
-from tfx_wine_ext.drivers.warm_start_trainer import schema_fingerprint
+from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.publishers.failure import records_failures
+from tfx_wine_ext.publishers.properties import executor_output
 from tfx_wine_ext.publishers.warm_start_trainer import publish
 from tfx_wine_ext.report.warm_start_page import render_warm_start_page
 from tfx_wine_ext.report.words import warm_start as words
@@ -44,14 +43,6 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
     ) -> execution_result_pb2.ExecutorOutput:
         """Trains, and records on the model what was restored and why.
 
-        Args:
-            input_dict: As for TFX's Trainer.
-            output_dict: ``model`` and ``model_run``; changed in place.
-            exec_properties: The parameters of the component, with the decision of the driver.
-
-        Returns:
-            Outputs and execution properties, for launchers that read them from the return value.
-
         Raises:
             UnusableBaseError: The base cannot be used, and the policy is
                 ``on_unusable_base="error"``.
@@ -59,20 +50,16 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
                 run_fn reads a transform graph, and the component was given none.
             RuntimeError: The run_fn saved no model.
         """
-        request = json.loads(
-            exec_properties.get(keys.WARM_START_REQUEST_KEY)
-            or json.dumps({"reason": words.NO_DRIVER})
-        )
-        custom_config = json_utils.loads(exec_properties.get(keys.CUSTOM_CONFIG_KEY) or "null")
-        properties = {
-            **exec_properties,
-            keys.CUSTOM_CONFIG_KEY: json_utils.dumps(
-                {**(custom_config or {}), REQUEST_KEY: request}
-            ),
-        }
-        base = (input_dict.get(keys.BASE_MODEL_KEY) or [None])[0]
+        request = json.loads(exec_properties.get(keys.WARM_START_REQUEST_KEY) or "{}")
+        request.setdefault("reason", words.NO_DRIVER)
+        config = json_utils.loads(exec_properties.get(keys.CUSTOM_CONFIG_KEY) or "null")
+        config = json_utils.dumps({**(config or {}), REQUEST_KEY: request})
         try:
-            super().Do(_inputs_for_tfx(input_dict, request), output_dict, properties)
+            super().Do(
+                _inputs_for_tfx(input_dict, request),
+                output_dict,
+                {**exec_properties, keys.CUSTOM_CONFIG_KEY: config},
+            )
         except Exception as error:
             if input_dict.get(keys.TRANSFORM_GRAPH_KEY) or not _read_no_graph(error):
                 raise
@@ -85,13 +72,12 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         model = artifact_utils.get_single_instance(output_dict[keys.MODEL_KEY])
         report = _report(model, request)
         page = posixpath.join(model.uri, CHECKPOINT_FOLDER, keys.PAGE_FILE)
-        io_utils.write_string_file(page, render_warm_start_page(report))
+        with files_for(page).create(page) as stream:
+            stream.write(render_warm_start_page(report).encode())
         model_run = artifact_utils.get_single_instance(output_dict[keys.MODEL_RUN_KEY])
+        base = (input_dict.get(keys.BASE_MODEL_KEY) or [None])[0]
         publish(model, report, base, schema_fingerprint(input_dict), model_run)
-        output = execution_result_pb2.ExecutorOutput()
-        outputs_utils.populate_output_artifact(output, output_dict)
-        outputs_utils.populate_exec_properties(output, exec_properties)
-        return output
+        return executor_output(output_dict, exec_properties)
 
 
 def _read_no_graph(error: Exception) -> bool:
@@ -108,19 +94,21 @@ def _inputs_for_tfx(
     inputs: dict[str, list[types.Artifact]], request: dict[str, Any]
 ) -> dict[str, list[types.Artifact]]:
     """Omits a base that is not used: TFX would fail on a partly deleted one."""
-    if not request.get("base"):
-        return {key: value for key, value in inputs.items() if key != keys.BASE_MODEL_KEY}
-    [base] = inputs[keys.BASE_MODEL_KEY]
-    if not fileio.exists(path_utils.serving_model_dir(base.uri)):
-        return {key: value for key, value in inputs.items() if key != keys.BASE_MODEL_KEY}
-    return inputs
+    if request.get("base"):
+        [base] = inputs[keys.BASE_MODEL_KEY]
+        serving = path_utils.serving_model_dir(base.uri)
+        if files_for(serving).exists(serving):
+            return inputs
+    return {key: value for key, value in inputs.items() if key != keys.BASE_MODEL_KEY}
 
 
 def _report(model: types.Artifact, request: dict[str, Any]) -> TransferReport:
     """Reads the run_fn's report; without one, the start was cold."""
-    path = os.path.join(model.uri, CHECKPOINT_FOLDER, REPORT_FILE)
-    if fileio.exists(path):
-        document = parse_json(io_utils.read_bytes_file(path), path)
+    path = posixpath.join(model.uri, CHECKPOINT_FOLDER, REPORT_FILE)
+    files = files_for(path)
+    if files.exists(path):
+        with files.open(path) as stream:
+            document = parse_json(stream.read(), path)
         return TransferReport.from_dict(document.mapping(), path)
     reason = request["reason"]
     if request.get("base"):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import glob
 from typing import BinaryIO, cast
 
 from apache_beam.io.filesystem import CompressionTypes
 from apache_beam.io.filesystems import FileSystems
 
+from tfx_wine_ext.files.choose import has_scheme
 from tfx_wine_ext.files.local import LocalFiles, check_regular_file
 
 
@@ -20,17 +22,23 @@ class BeamFiles:
         """Returns the paths of the matching files, sorted."""
         return sorted(m.path for m in FileSystems.match([pattern])[0].metadata_list)
 
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of files, and of folders with files, in a folder, sorted."""
+        below = len(folder.rstrip("/")) + 1
+        paths = self.glob(f"{glob.escape(folder.rstrip('/'))}/**")
+        return sorted({path[below:].partition("/")[0] for path in paths})
+
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is a folder, or on an object store a prefix of files."""
         return bool(FileSystems.exists(path.rstrip("/") + "/"))
 
     def exists(self, path: str) -> bool:
-        """Tells whether the file exists."""
+        """Tells whether a file exists, or on file systems a folder."""
         return bool(FileSystems.exists(path))
 
     def open(self, path: str) -> BinaryIO:
         """Opens a file for reading; a local one must be a regular file."""
-        if FileSystems.get_scheme(path) is None:
+        if not has_scheme(path):
             check_regular_file(path)
         return cast(
             BinaryIO, FileSystems.open(path, compression_type=CompressionTypes.UNCOMPRESSED)
@@ -56,7 +64,7 @@ class BeamFiles:
 
     def remove_tree(self, path: str) -> None:
         """Deletes a folder and its content."""
-        if FileSystems.get_scheme(path) is None:
+        if not has_scheme(path):
             # Beam treats the path as a pattern and would not find "run [1]".
             LocalFiles().remove_tree(path)
             return

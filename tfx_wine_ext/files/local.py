@@ -1,8 +1,4 @@
-"""The file operations that ingestion needs, on any file system.
-
-`LocalFiles` implements them for local files; the Beam executor has an implementation for Beam's
-``FileSystems``, with GCS, S3, HDFS and others.
-"""
+"""The interface to file systems, and the local one."""
 
 from __future__ import annotations
 
@@ -11,6 +7,8 @@ import os
 import shutil
 import stat
 from typing import BinaryIO, Protocol, cast
+
+from tfx_wine_ext.errors import TfxWineExtError
 
 _KINDS = (
     (stat.S_ISDIR, "a folder", "name a file in it"),
@@ -21,25 +19,11 @@ _KINDS = (
 )
 
 
-class IrregularFileError(ValueError):
-    """A path is not a regular file: opening it would fail or block forever.
-
-    Attributes:
-        path: The path.
-        found: What is there: ``a folder``, ``a pipe``, ``a socket``, ``a device``.
-        remedy: What to do.
-    """
+class IrregularFileError(TfxWineExtError, ValueError):
+    """A path is not a regular file: opening it would fail or block forever."""
 
     def __init__(self, path: str, found: str, remedy: str) -> None:
-        """Builds the message ``PATH: expected a regular file, found FOUND; REMEDY``."""
-        super().__init__(f"{path}: expected a regular file, found {found}; {remedy}")
-        self.path = path
-        self.found = found
-        self.remedy = remedy
-
-    def __reduce__(self) -> tuple[type[IrregularFileError], tuple[str, str, str]]:
-        """Lets the error be pickled with all its fields."""
-        return IrregularFileError, (self.path, self.found, self.remedy)
+        super().__init__(found, remedy, path=path, expected="a regular file")
 
 
 def check_regular_file(path: str | os.PathLike[str]) -> None:
@@ -54,13 +38,6 @@ def check_regular_file(path: str | os.PathLike[str]) -> None:
     Raises:
         IrregularFileError: It is a folder, a pipe, a socket or a device.
         OSError: It does not exist, or access to its folder is denied.
-
-    Example:
-        >>> check_regular_file("/dev/null")
-        Traceback (most recent call last):
-        ...
-        tfx_wine_ext.files.local.IrregularFileError: /dev/null: expected a regular file, found \
-a device; write its content to a file first, and name that
     """
     mode = os.stat(path).st_mode
     if stat.S_ISREG(mode):
@@ -76,6 +53,12 @@ class Files(Protocol):
 
     def glob(self, pattern: str) -> list[str]:
         """Returns the paths of the matching files (never folders), sorted."""
+
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of what is in a folder, sorted."""
+
+    def exists(self, path: str) -> bool:
+        """Tells whether a file or folder exists."""
 
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is an existing folder."""
@@ -97,17 +80,7 @@ class Files(Protocol):
 
 
 class LocalFiles:
-    """The local file system.
-
-    Example:
-        >>> import tempfile, os
-        >>> files = LocalFiles()
-        >>> with tempfile.TemporaryDirectory() as folder:
-        ...     with files.create(os.path.join(folder, "a", "b.txt")) as stream:
-        ...         _ = stream.write(b"x")
-        ...     [os.path.relpath(p, folder) for p in files.glob(os.path.join(folder, "*", "*.txt"))]
-        ['a/b.txt']
-    """
+    """The local file system."""
 
     def glob(self, pattern: str) -> list[str]:
         """Returns the paths of the matching files, sorted; ``**`` crosses folders.
@@ -115,6 +88,14 @@ class LocalFiles:
         Includes broken links: opening them fails, whereas skipping them would silently lose rows.
         """
         return sorted(p for p in glob.glob(pattern, recursive=True) if not os.path.isdir(p))
+
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of what is in a folder, sorted."""
+        return sorted(os.listdir(folder))
+
+    def exists(self, path: str) -> bool:
+        """Tells whether a file or folder exists; links are followed."""
+        return os.path.exists(path)
 
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is an existing folder."""

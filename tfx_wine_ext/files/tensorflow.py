@@ -9,23 +9,22 @@ import tensorflow as tf
 
 
 class GFiles:
-    """Implements `Files` for paths with a scheme that TensorFlow supports: ``gs://``, ``hdfs://``.
-
-    Example:
-        >>> files = GFiles()
-        >>> with files.create("ram://example/a/b.txt") as stream:
-        ...     _ = stream.write(b"x")
-        >>> files.glob("ram://example/*/b.txt")
-        ['ram://example/a/b.txt']
-        >>> files.open("ram://example/a/nothing").read()
-        Traceback (most recent call last):
-        ...
-        FileNotFoundError: ram://example/a/nothing
-    """
+    """Implements `Files` for paths with a scheme that TensorFlow supports: ``gs://``, ``hdfs://``."""
 
     def glob(self, pattern: str) -> list[str]:
         """Returns the paths of the matching files, sorted."""
         return sorted(path for path in tf.io.gfile.glob(pattern) if not tf.io.gfile.isdir(path))
+
+    def names(self, folder: str) -> list[str]:
+        """Returns the names of what is in a folder, sorted."""
+        try:
+            return sorted(name.rstrip("/") for name in tf.io.gfile.listdir(folder))
+        except tf.errors.NotFoundError:
+            raise FileNotFoundError(folder) from None
+
+    def exists(self, path: str) -> bool:
+        """Tells whether a file or folder exists."""
+        return bool(tf.io.gfile.exists(path))
 
     def is_dir(self, path: str) -> bool:
         """Tells whether the path is an existing folder."""

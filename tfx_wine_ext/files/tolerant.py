@@ -11,15 +11,19 @@ import dataclasses
 import os
 import stat
 import urllib.parse
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 from tfx_wine_ext.documents import DocumentError, read_bytes
+from tfx_wine_ext.files.choose import files_for, has_scheme
+from tfx_wine_ext.files.local import Files
 
 MISSING, UNREADABLE, AMBIGUOUS = "missing", "unreadable", "ambiguous"
 # The number of newest relative paths that are used to find the folder in which a pipeline ran.
 _ASKED = 500
+
+_T = TypeVar("_T")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,9 +84,9 @@ class SoftFiles:
 
     def take_unread(self) -> tuple[Unread, ...]:
         """Returns what could not be read since the last call."""
-        found = tuple(self._unread.values())
+        unread = tuple(self._unread.values())
         self._unread = {}
-        return found
+        return unread
 
     def note_unreadable(self, path: str, why: str) -> None:
         """Records that the content of a file is invalid.
@@ -123,8 +127,8 @@ class SoftFiles:
         try:
             if not folder:
                 raise FileNotFoundError
-            if has_scheme(path) and not path.startswith("file:"):
-                return cast("bytes | None", self._remote(path, _read_remote, expected))
+            if _is_remote(path):
+                return self._remote(path, lambda files: _content(files, path), expected)
             self._check_ambiguous(path)
             return read_bytes(self.local(path))
         except FileNotFoundError:
@@ -148,9 +152,8 @@ class SoftFiles:
         try:
             if not folder:
                 raise FileNotFoundError
-            if has_scheme(folder) and not folder.startswith("file:"):
-                found = cast("list[str] | None", self._remote(folder, _names_remote, expected))
-                return sorted(name.rstrip("/") for name in found or [])
+            if _is_remote(folder):
+                return self._remote(folder, lambda files: files.names(folder), expected) or []
             self._check_ambiguous(folder)
             return sorted(os.listdir(self.local(folder)))
         except (FileNotFoundError, NotADirectoryError):
@@ -168,8 +171,8 @@ class SoftFiles:
         """
         if not path:
             return None
-        if has_scheme(path) and not path.startswith("file:"):
-            return path if self._remote(path, _exists_remote, False) else None
+        if _is_remote(path):
+            return path if self._remote(path, lambda files: files.exists(path), False) else None
         local = self.local(path)
         try:
             mode = os.stat(local).st_mode
@@ -196,28 +199,25 @@ class SoftFiles:
     def _check_ambiguous(self, path: str) -> None:
         if has_scheme(path) or os.path.isabs(path):
             return
-        found = [base for base in self._searched if os.path.exists(os.path.join(base, path))]
-        if len(found) > 1:
+        bases = [base for base in self._searched if os.path.exists(os.path.join(base, path))]
+        if len(bases) > 1:
             mine = os.path.realpath(os.path.join(self._base, path))
-            others = [x for x in found if os.path.realpath(os.path.join(x, path)) != mine]
+            others = [base for base in bases if os.path.realpath(os.path.join(base, path)) != mine]
             if others and os.path.exists(mine):
                 self._unread.setdefault(
                     path, Unread(path, AMBIGUOUS, None, (os.path.abspath(self._base), *others))
                 )
 
-    def _remote(self, path: str, ask: Any, expected: bool) -> Any:
+    def _remote(self, path: str, ask: Callable[[Files], _T], expected: bool) -> _T | None:
         parts = urlsplit(path)
         server = f"{parts.scheme}://{parts.netloc}"
         if server not in self._failed:
             try:
-                import tensorflow as tf
-
-                try:
-                    return ask(tf.io.gfile, path)
-                except tf.errors.NotFoundError:
-                    if expected:
-                        self._unread[path] = Unread(path, MISSING)
-                    return None
+                return ask(files_for(path))
+            except FileNotFoundError:
+                if expected:
+                    self._unread[path] = Unread(path, MISSING)
+                return None
             except Exception as error:  # File systems may raise anything.
                 said = getattr(error, "message", None) or str(error) or type(error).__name__
                 self._failed[server] = f"{server} cannot be read from here: {said}"
@@ -231,26 +231,22 @@ def _bases(store_folder: str | None) -> tuple[str, ...]:
     The store's folder comes first: of two copies of a project, the one with the store is meant,
     regardless of the current folder.
     """
-    found = []
+    bases = []
     if store_folder is not None:
         folder = os.path.abspath(store_folder)
         while os.path.dirname(folder) != folder:
-            found.append(folder)
+            bases.append(folder)
             folder = os.path.dirname(folder)
-    return tuple(dict.fromkeys([*found, os.path.realpath(os.curdir)]))
+    return tuple(dict.fromkeys([*bases, os.path.realpath(os.curdir)]))
 
 
-def has_scheme(path: str) -> bool:
-    """Tells whether a path is a URI with a scheme.
+def _is_remote(path: str) -> bool:
+    return has_scheme(path) and not path.startswith("file:")
 
-    Args:
-        path: Any.
 
-    Example:
-        >>> has_scheme("gs://wine/model"), has_scheme("build/model")
-        (True, False)
-    """
-    return "://" in path or path.startswith("file:/")
+def _content(files: Files, path: str) -> bytes:
+    with files.open(path) as stream:
+        return stream.read()
 
 
 def _of_file_uri(uri: str) -> str:
@@ -258,16 +254,3 @@ def _of_file_uri(uri: str) -> str:
     path = urlsplit(uri.replace("?", "%3F").replace("#", "%23")).path
     literal = path.replace("%3F", "?").replace("%23", "#")
     return literal if os.path.lexists(literal.partition("\0")[0]) else urllib.parse.unquote(path)
-
-
-def _read_remote(gfile: Any, path: str) -> bytes:
-    with gfile.GFile(path, "rb") as file:
-        return cast(bytes, file.read())
-
-
-def _names_remote(gfile: Any, path: str) -> list[str]:
-    return list(gfile.listdir(path))
-
-
-def _exists_remote(gfile: Any, path: str) -> bool:
-    return bool(gfile.exists(path))

@@ -9,13 +9,13 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any
 
-from tfx_wine_ext.files.tolerant import SoftFiles, has_scheme
+from tfx_wine_ext.artifacts.layout import stopped_by
+from tfx_wine_ext.files.choose import has_scheme
+from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.snapshot import Artifact, Snapshot
 
 _DESTINATION = "pushed_destination"
 _SHOWN = 5
-# Folder below a node's folder, with a subfolder for each execution; it is not in the store.
-_STOPPED = re.compile(r"/([^/]+)/stopped/([0-9]{1,18})(/|$)")
 
 
 class ArtifactNotFoundError(ValueError):
@@ -99,12 +99,12 @@ def _not_found(
         return ArtifactNotFoundError(
             asked, f"a folder above {_listed(snapshot, some)}", some, "give one of them"
         )
-    stopped = _STOPPED.search(f"/{whole}")
-    execution = snapshot.executions.get(int(stopped[2])) if stopped else None
-    if execution is not None and stopped is not None and execution.component == stopped[1]:
+    node, id_ = stopped_by(whole) or ("", 0)
+    execution = snapshot.executions.get(id_)
+    if execution is not None and execution.component == node:
         return ArtifactNotFoundError(
             asked,
-            f"the report by which {stopped[1]} stopped its run in execution {execution.id}, of "
+            f"the report by which {node} stopped its run in execution {execution.id}, of "
             "which no artifact came",
             (),
             "'tfx-wine-ext show RUN' shows that run",

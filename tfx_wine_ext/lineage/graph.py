@@ -6,10 +6,9 @@ import dataclasses
 from collections.abc import Iterable
 from typing import Any
 
-from tfx_wine_ext.lineage.readings import day
+from tfx_wine_ext.artifacts.properties import span_date_of, span_of
 from tfx_wine_ext.lineage.snapshot import DOWNSTREAM, UPSTREAM, Artifact, Execution, Snapshot
 from tfx_wine_ext.report.words.text import span_text
-from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 BOTH = "both"
 """The direction of a graph that shows what an artifact was made from and what was made from it."""
@@ -173,11 +172,11 @@ def _execution(id_: int) -> str:
 
 
 def _label(artifact: Artifact) -> list[str]:
-    span = artifact.properties.get("span") if artifact.type == "Examples" else None
+    span = span_of(artifact.properties) if artifact.type == "Examples" else None
     name = f"{artifact.type} {artifact.id}"
     if span is None:
         return [name]
-    return [name, f"span {span_text(span, day(artifact.properties.get(SPAN_DATE_KEY)))}"]
+    return [name, f"span {span_text(span, span_date_of(artifact.properties))}"]
 
 
 def _label_of(graph: Subgraph, execution: Execution) -> list[str]:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import posixpath
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext.artifacts.layout import ANOMALIES_FILE, SPLIT, node_folder, splits_of
+from tfx_wine_ext.artifacts.properties import day, json_value, line_of, text, whole
 from tfx_wine_ext.documents import DocumentError, parse_json, parse_message
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.scores import (
@@ -25,8 +26,6 @@ from tfx_wine_ext.types import parquet_example_gen as example_keys
 from tfx_wine_ext.types import warm_start_trainer as model_keys
 
 RUNNING_STATES = ("NEW", "RUNNING", "UNKNOWN")
-# Where DriftReport's mode "fail" keeps the report, beside the folders of its outputs.
-STOPPED_FOLDER = "stopped"
 
 _RESOLVERS = ("Resolver", "ResolverNode")
 _IMPORTERS = ("Importer", "ImporterNode")
@@ -49,12 +48,7 @@ _NO_SETTINGS = {
 }
 # The class of what DriftReport raises then.
 _DRIFT_DETECTED = "DriftDetectedError:"
-# Of Python's tracebacks. TFX raises errors of its own over those of a Resolver's strategy.
-_CHAINED = "The above exception was the direct cause of the following exception"
-# More digits than an integer of MLMD or of a file has.
-_INTEGER = re.compile(r"[-+]?[0-9]{1,30}")
 _HYPERPARAMETERS_FILE = "best_hyperparameters.txt"
-_ANOMALIES_FILE = "SchemaDiff.pb"
 
 
 def last_of(execution: Execution) -> str:
@@ -101,33 +95,9 @@ def state_of(executions: Sequence[Execution]) -> str:
 
 def error_of(execution: Execution) -> str | None:
     """Returns the line of a recorded failure that holds the error."""
-    found = _json(execution.properties.get(execution_keys.RESULT_KEY))
+    found = json_value(execution.properties.get(execution_keys.RESULT_KEY))
     message = found.get("resultMessage") if isinstance(found, dict) else None
     return line_of(message) if isinstance(message, str) else None
-
-
-def _json(value: Any) -> Any:
-    """Returns the value of a JSON property, stored as text or struct; None if it is not JSON."""
-    if not isinstance(value, str):
-        return value
-    try:
-        return parse_json(value, "", finite=False).value
-    except DocumentError:
-        return None
-
-
-def line_of(message: str) -> str | None:
-    r"""Returns the error without its traceback; the first error of a chain.
-
-    Args:
-        message: A line, or a traceback as TFX records it.
-
-    Example:
-        >>> line_of("Traceback ...\n  File ...\nKeyError: 'x'\n")
-        "KeyError: 'x'"
-    """
-    lines = message.partition(_CHAINED)[0].strip().splitlines()
-    return lines[-1] if lines else None
 
 
 def settings(execution: Execution) -> dict[str, Any]:
@@ -137,40 +107,6 @@ def settings(execution: Execution) -> dict[str, Any]:
         for name, value in sorted(execution.properties.items())
         if name not in _NO_SETTINGS and not name.startswith("__")
     }
-
-
-def day(value: object) -> str | None:
-    """Returns a date that is written YYYY-MM-DD as it is, and None of anything else.
-
-    Example:
-        >>> day("2024-10-04"), day(20000)
-        ('2024-10-04', None)
-    """
-    return value if isinstance(value, str) and re.fullmatch(r"\d{4}-\d\d-\d\d", value) else None
-
-
-def whole(value: Any) -> int | None:
-    """Returns an integer, which older versions of TFX store as text, and others as a double.
-
-    Example:
-        >>> whole(3), whole("3"), whole(3.0), whole(True), whole(3.5), whole("x"), whole(None)
-        (3, 3, 3, 1, None, None, None)
-    """
-    if isinstance(value, str):
-        return int(value) if _INTEGER.fullmatch(value.strip()) else None
-    if isinstance(value, float):
-        return int(value) if value.is_integer() else None
-    return int(value) if isinstance(value, int) else None
-
-
-def text(value: Any) -> str | None:
-    """Returns a non-empty string, or None for other values.
-
-    Example:
-        >>> text("a"), text(""), text(7), text({})
-        ('a', None, None, None)
-    """
-    return value if isinstance(value, str) and value else None
 
 
 def content_fingerprint(examples: Artifact) -> str | None:
@@ -183,19 +119,6 @@ def content_fingerprint(examples: Artifact) -> str | None:
 def schema_fingerprint(examples: Artifact) -> str | None:
     """Returns the fingerprint of the schema that ParquetExampleGen read."""
     return text(examples.properties.get(example_keys.SCHEMA_FINGERPRINT_KEY))
-
-
-def rows_of(examples: Artifact) -> dict[str, int] | None:
-    """Returns the rows of each split, which ParquetExampleGen writes; None for others."""
-    splits = _json(examples.properties.get("split_names") or "[]")
-    if not isinstance(splits, list) or not all(isinstance(split, str) for split in splits):
-        return None
-    rows = {
-        split: whole(examples.properties.get(example_keys.of_split(example_keys.ROWS_KEY, split)))
-        for split in splits
-    }
-    known = {split: number for split, number in rows.items() if number is not None}
-    return known if known and len(known) == len(rows) else None
 
 
 def rows_of_statistics(uri: str, files: SoftFiles) -> dict[str, int] | None:
@@ -213,10 +136,10 @@ def anomalous_features(uri: str, files: SoftFiles) -> set[str] | None:
     """Returns the features with an anomaly in any split; None if a file is missing."""
     from tensorflow_metadata.proto.v0 import anomalies_pb2
 
-    splits = [name for name in files.names(uri) if name.startswith("Split-")]
+    splits = splits_of(files.names(uri))
     found: set[str] = set()
     for split in splits:
-        name = f"{split}/{_ANOMALIES_FILE}"
+        name = f"{SPLIT}{split}/{ANOMALIES_FILE}"
         data = files.read(uri, name)
         if data is None:
             return None
@@ -304,16 +227,6 @@ def _of_document(
     }
 
 
-def node_folder(uri: str) -> str:
-    """Returns the folder of a node, in which TFX makes one folder per output and execution.
-
-    Example:
-        >>> node_folder("/pipelines/wine/DriftReport/report/7")
-        '/pipelines/wine/DriftReport'
-    """
-    return posixpath.dirname(posixpath.dirname(uri.rstrip("/")))
-
-
 def root_folder(uri: str, maker: Execution) -> str | None:
     """Returns the pipeline's root, if a URI is where TFX puts outputs: ``root/node/key/execution``.
 
@@ -351,7 +264,7 @@ def hyperparameters(uri: str, files: SoftFiles) -> dict[str, Any] | None:
 
 def custom_config(trainer: Execution) -> dict[str, Any] | None:
     """Returns a Trainer's `custom_config`, if it is a non-empty dictionary."""
-    found = _json(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY))
+    found = json_value(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY))
     return found if isinstance(found, dict) and found else None
 
 

@@ -13,6 +13,15 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext.artifacts.layout import node_folder, stopped_folder
+from tfx_wine_ext.artifacts.properties import (
+    rows_by_split,
+    span_date_of,
+    span_of,
+    text,
+    version_of,
+    whole,
+)
 from tfx_wine_ext.files.tolerant import SoftFiles, Unread
 from tfx_wine_ext.lineage import readings
 from tfx_wine_ext.lineage.evaluation import Metrics, MetricValue, read_metrics
@@ -25,7 +34,6 @@ from tfx_wine_ext.lineage.snapshot import (
     Snapshot,
 )
 from tfx_wine_ext.suggestions import hint
-from tfx_wine_ext.types.parquet_example_gen import SPAN_DATE_KEY
 
 LATEST = "latest"
 """What `find_run` takes for the newest run."""
@@ -343,7 +351,7 @@ def find_run(among: Sequence[Run], text: str) -> Run:
 
 
 def _number(text: str) -> int | None:
-    return readings.whole(text)
+    return whole(text)
 
 
 def _by_number(among: Sequence[Run], number: int) -> list[Run]:
@@ -498,20 +506,20 @@ class _Reader:
 
     def _read_examples(self, artifact: Artifact) -> Examples:
         found = artifact.properties
-        rows = readings.rows_of(artifact)
+        rows = rows_by_split(found)
         if rows is None:
             statistics = self._statistics(artifact)
             rows = readings.rows_of_statistics(statistics.uri, self._files) if statistics else None
         return Examples(
             id=artifact.id,
             uri=artifact.uri,
-            span=readings.whole(found.get("span")),
-            version=readings.whole(found.get("version")),
+            span=span_of(found),
+            version=version_of(found),
             rows=rows,
             content_fingerprint=readings.content_fingerprint(artifact),
             schema_fingerprint=readings.schema_fingerprint(artifact),
             anomalies=self._anomalies(),
-            span_date=readings.day(found.get(SPAN_DATE_KEY)),
+            span_date=span_date_of(found),
         )
 
     def _statistics(self, examples: Artifact | None) -> ArtifactRef | None:
@@ -568,7 +576,7 @@ class _Reader:
                     stopped[execution.id] = found.pop("why")
                 elif folders and readings.error_of(execution) is None:
                     # Where not even the folder of all nodes is there, nobody can say.
-                    self._files.note_if_missing(readings.node_folder(folders[0]))
+                    self._files.note_if_missing(node_folder(folders[0]))
         # Between splits of the same examples: only if there is nothing else.
         reports.sort(key=lambda report: bool(report[0].properties.get("skew")))
         if not reports:
@@ -584,7 +592,7 @@ class _Reader:
             self._snapshot.artifacts[link.artifact].uri
             for link in self._snapshot.outputs.get(execution.id, ())
         ]
-        nodes = [readings.node_folder(uri) for uri in uris]
+        nodes = [node_folder(uri) for uri in uris]
         for made in self._made.values():
             for artifact, _ in made:
                 for link in self._snapshot.makers(artifact.id):
@@ -592,8 +600,7 @@ class _Reader:
                     root = readings.root_folder(artifact.uri, maker)
                     if root is not None:
                         nodes.append(f"{root}/{execution.component}")
-        folder = f"{readings.STOPPED_FOLDER}/{execution.id}"
-        return [f"{node}/{folder}" for node in dict.fromkeys(nodes)]
+        return [stopped_folder(node, execution.id) for node in dict.fromkeys(nodes)]
 
     def _baseline(self, execution: Execution) -> int | None:
         for link, artifact in self._inputs(execution):
@@ -625,13 +632,13 @@ class _Reader:
         found = self._made["ModelBlessing"]
         same = [artifact for artifact, execution in found if execution is evaluator]
         for artifact in same or [artifact for artifact, _ in found]:
-            return readings.whole(artifact.properties.get("blessed")) == 1
+            return whole(artifact.properties.get("blessed")) == 1
         return None
 
     def _pushed(self) -> str | None:
         for artifact, _ in self._made["PushedModel"]:
-            if readings.whole(artifact.properties.get("pushed")) == 1:
-                pushed_to = readings.text(artifact.properties.get("pushed_destination"))
+            if whole(artifact.properties.get("pushed")) == 1:
+                pushed_to = text(artifact.properties.get("pushed_destination"))
                 return pushed_to or artifact.uri
         return None
 
@@ -650,11 +657,11 @@ class _Reader:
             return None
         artifact, trainer = chosen[0]
         found = artifact.properties
-        base = readings.whole(found.get("base_model_id"))
+        base = whole(found.get("base_model_id"))
         if base is None:
             keyed = {link.key: link.artifact for link in self._snapshot.inputs.get(trainer.id, ())}
             base = None if "warm_start" in found else keyed.get("base_model")
-        warm = readings.whole(found.get("warm_start"))
+        warm = whole(found.get("warm_start"))
         hyperparameters = self._input(trainer, "HyperParameters")
         values = None
         if hyperparameters is not None:
@@ -665,11 +672,11 @@ class _Reader:
             uri=artifact.uri,
             kind=readings.kind_of(trainer),
             warm=None if warm is None else warm == 1,
-            reason=readings.text(found.get("warm_start_reason")),
+            reason=text(found.get("warm_start_reason")),
             base_model_id=base,
-            generation=readings.whole(found.get("generation")),
-            steps=readings.whole(found.get("steps")),
-            total_steps=readings.whole(found.get("total_steps")),
+            generation=whole(found.get("generation")),
+            steps=whole(found.get("steps")),
+            total_steps=whole(found.get("total_steps")),
             hyperparameters=values or readings.custom_config(trainer),
             logs=self._files.existing(logs[0]) if logs else None,
         )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext import documents
+from tfx_wine_ext.artifacts.layout import SPLIT, STATISTICS_FILE, splits_of
 from tfx_wine_ext.drift.ranking import (
     WORST_FIRST,
     beyond_chance,
@@ -18,7 +19,6 @@ from tfx_wine_ext.drift.ranking import (
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.types import drift_report as keys
 
-STATISTICS_FILE = "FeatureStats.pb"
 # StatisticsGen makes ten, and a thousand ranks; the time to compare them is quadratic.
 _MOST_BUCKETS = 10_000
 _MOST_ROWS = 2**62
@@ -225,7 +225,7 @@ def scores_of_statistics(
         except (ValueError, ArithmeticError, LookupError) as error:
             why = str(error)
         if why:
-            files.note_unreadable(f"{uri}/Split-{split}/{STATISTICS_FILE}", why)
+            files.note_unreadable(f"{uri}/{SPLIT}{split}/{STATISTICS_FILE}", why)
             return None
     return scores_of_report(compare(summaries[0], summaries[1]).to_dict())
 
@@ -255,14 +255,14 @@ def _nan_of(histogram: Any) -> float:
 
 def statistics_splits(uri: str, files: SoftFiles) -> list[str]:
     """Returns the splits of which there are statistics, sorted."""
-    return [name[len("Split-") :] for name in files.names(uri) if name.startswith("Split-")]
+    return splits_of(files.names(uri))
 
 
 def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
     """Returns the DatasetFeatureStatistics of a split; None if they are gone or sliced."""
     from tensorflow_metadata.proto.v0 import statistics_pb2
 
-    name = f"Split-{split}/{STATISTICS_FILE}"
+    name = f"{SPLIT}{split}/{STATISTICS_FILE}"
     data = files.read(uri, name)
     if data is None:
         return None

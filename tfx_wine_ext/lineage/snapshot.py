@@ -17,9 +17,10 @@ from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
+from tfx_wine_ext.artifacts.process import Process
+from tfx_wine_ext.artifacts.properties import properties_of
 from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage.errors import StoreError
-from tfx_wine_ext.lineage.process import Process
 from tfx_wine_ext.suggestions import hint
 from tfx_wine_ext.types import execution as keys
 
@@ -35,8 +36,6 @@ _WITHOUT_PROPERTIES = {
     "Artifact": ("id", "type_id", "uri", "state", *_TIMES),
     "Execution": ("id", "type_id", "last_known_state", *_TIMES),
 }
-# TFX stores a JSON property that is not an object as a struct of this one field.
-_JSON_VALUE_FIELD = "__value__"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -504,7 +503,7 @@ class _Context:
 
     @classmethod
     def of(cls, proto: metadata_store_pb2.Context) -> _Context:
-        return cls(proto.id, proto.type, proto.name, _properties(proto))
+        return cls(proto.id, proto.type, proto.name, properties_of(proto))
 
     def run(self) -> RunContext:
         # The name of a legacy one begins with the pipeline's.
@@ -547,7 +546,7 @@ def _associations(
 def _execution(
     proto: metadata_store_pb2.Execution, names: Mapping[int, str], contexts: list[_Context]
 ) -> Execution:
-    properties = _properties(proto)
+    properties = properties_of(proto)
     by_type = {context.type: context for context in contexts}
     pipeline = by_type[_PIPELINE].name if _PIPELINE in by_type else None
     component = _text(properties.get("component_id"))
@@ -582,38 +581,8 @@ def _artifact(proto: metadata_store_pb2.Artifact, names: Mapping[int, str]) -> A
         uri=proto.uri,
         state=_state(metadata_store_pb2.Artifact.State, proto.state),
         created=proto.create_time_since_epoch,
-        properties=_properties(proto),
+        properties=properties_of(proto),
     )
-
-
-def _properties(proto: Any) -> dict[str, Any]:
-    """Turns MLMD's values into Python's; custom ones come last, as ours and the IR path's are."""
-    plain: dict[str, Any] = {}
-    for values in (proto.properties, proto.custom_properties):
-        for name, value in values.items():
-            kind = value.WhichOneof("value")
-            if kind == "struct_value":
-                decoded = _plain_object(value.struct_value)
-                is_plain = decoded.keys() == {_JSON_VALUE_FIELD}
-                plain[name] = decoded[_JSON_VALUE_FIELD] if is_plain else decoded
-            elif kind is not None and kind != "proto_value":
-                plain[name] = getattr(value, kind)
-    return plain
-
-
-def _plain_object(struct: Any) -> dict[str, Any]:
-    # Not protobuf's own way to JSON, which refuses NaN and infinities.
-    return {name: _plain(value) for name, value in struct.fields.items()}
-
-
-def _plain(value: Any) -> Any:
-    """Returns a value of protobuf's Struct, of which protobuf allows 100 levels."""
-    kind = value.WhichOneof("kind")
-    if kind == "struct_value":
-        return _plain_object(value.struct_value)
-    if kind == "list_value":
-        return [_plain(each) for each in value.list_value.values]
-    return None if kind in (None, "null_value") else getattr(value, kind)
 
 
 def _text(value: Any, otherwise: str | None = None) -> str | None:

@@ -13,9 +13,10 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from tfx_wine_ext.artifacts.properties import properties_of, rows_by_split, whole
 from tfx_wine_ext.progress.events import (
     Anomalies,
     Blessing,
@@ -30,11 +31,10 @@ from tfx_wine_ext.progress.events import (
     RowsWritten,
     State,
 )
-from tfx_wine_ext.types import drift_report, parquet_example_gen, warm_start_trainer
+from tfx_wine_ext.types import drift_report, warm_start_trainer
 
 if TYPE_CHECKING:
     from tfx.orchestration.portable.launcher import Launcher
-    from tfx.types.artifact import Artifact
 
 _logger = logging.getLogger(__name__)
 
@@ -178,66 +178,51 @@ def _outcome(launcher: Launcher, execution: int | None) -> tuple[State, tuple[Re
     state = State.COMPLETE
     try:
         from ml_metadata.proto import metadata_store_pb2
-        from tfx.types import artifact_utils
 
         with launcher._mlmd_connection as connection:
             store = connection.store
-            [found] = store.get_executions_by_id([execution])
-            if found.last_known_state == metadata_store_pb2.Execution.FAILED:
+            [recorded] = store.get_executions_by_id([execution])
+            if recorded.last_known_state == metadata_store_pb2.Execution.FAILED:
                 return State.FAILED, ()
-            if found.last_known_state == metadata_store_pb2.Execution.CACHED:
+            if recorded.last_known_state == metadata_store_pb2.Execution.CACHED:
                 state = State.CACHED
-            written = [
-                event.artifact_id
-                for event in store.get_events_by_execution_ids([execution])
-                if event.type == metadata_store_pb2.Event.OUTPUT
-            ]
-            artifacts = list(store.get_artifacts_by_id(written)) if written else []
-            type_ids = {each.type_id for each in artifacts}
-            types = store.get_artifact_types_by_id(type_ids) if type_ids else []
-        by_id = {each.id: each for each in types}
+            events = store.get_events_by_execution_ids([execution])
+            output = metadata_store_pb2.Event.OUTPUT
+            written = [event.artifact_id for event in events if event.type == output]
+            artifacts = store.get_artifacts_by_id(written) if written else []
         # The order in the store differs from run to run.
-        artifacts.sort(key=lambda each: (by_id[each.type_id].name, each.id))
-        found_results = [
-            _result(artifact_utils.deserialize_artifact(by_id[each.type_id], each))
-            for each in artifacts
-        ]
+        artifacts = sorted(artifacts, key=lambda artifact: (artifact.type, artifact.id))
+        results = [_result(artifact.type, properties_of(artifact)) for artifact in artifacts]
     except Exception as error:
         _logger.warning("the result of execution %s cannot be read: %s", execution, error)
         return state, ()
-    results = tuple(each for each in found_results if each is not None)
-    return state, results
+    return state, tuple(result for result in results if result is not None)
 
 
-def _result(artifact: Artifact) -> Result | None:
+def _result(kind: str, properties: Mapping[str, Any]) -> Result | None:
     """Returns the result of a component that its output artifact records, or None."""
-    kind, of = artifact.type_name, artifact.get_custom_property
-    if kind == "Examples" and artifact.has_custom_property(parquet_example_gen.ROWS_KEY):
-        from tfx.types import artifact_utils
-
-        splits = artifact_utils.decode_split_names(artifact.split_names)
-        key = functools.partial(parquet_example_gen.of_split, parquet_example_gen.ROWS_KEY)
-        return RowsWritten({split: int(of(key(split))) for split in splits})
+    rows = rows_by_split(properties) if kind == "Examples" else None
+    if rows is not None:
+        return RowsWritten(rows)
     if kind == "ExampleDriftReport":
-        baseline_span = of(drift_report.BASELINE_SPAN_KEY)
         return DriftFound(
-            verdict=str(of(drift_report.VERDICT_KEY)),
-            baseline_span=None if baseline_span is None else int(baseline_span),
-            features=int(of(drift_report.FEATURES_KEY)),
-            features_drifted=int(of(drift_report.FEATURES_DRIFTED_KEY)),
+            verdict=str(properties[drift_report.VERDICT_KEY]),
+            baseline_span=whole(properties.get(drift_report.BASELINE_SPAN_KEY)),
+            features=int(properties[drift_report.FEATURES_KEY]),
+            features_drifted=int(properties[drift_report.FEATURES_DRIFTED_KEY]),
             # Reports of earlier releases, which may come from the cache, have no such number.
-            features_warned=int(of(drift_report.FEATURES_WARNED_KEY) or 0),
+            features_warned=int(properties.get(drift_report.FEATURES_WARNED_KEY, 0)),
         )
-    if kind == "ExampleAnomalies" and artifact.has_custom_property("blessed"):
+    if kind == "Model" and warm_start_trainer.WARM_START_KEY in properties:
+        return ModelStart(bool(properties[warm_start_trainer.WARM_START_KEY]))
+    blessed = properties.get("blessed")
+    if kind == "ExampleAnomalies" and blessed is not None:
         # TFX's own property: 1 for a split without anomalies.
-        blessed = artifact.get_json_value_custom_property("blessed")
         return Anomalies(tuple(split for split, fine in blessed.items() if not fine))
-    if kind == "Model" and artifact.has_custom_property(warm_start_trainer.WARM_START_KEY):
-        return ModelStart(bool(of(warm_start_trainer.WARM_START_KEY)))
-    if kind in ("ModelBlessing", "InfraBlessing") and artifact.has_custom_property("blessed"):
-        return Blessing(kind, bool(of("blessed")))
-    if kind == "PushedModel" and artifact.has_custom_property("pushed"):
-        return Pushed(str(of("pushed_destination")) if of("pushed") else None)
+    if kind in ("ModelBlessing", "InfraBlessing") and blessed is not None:
+        return Blessing(kind, bool(blessed))
+    if kind == "PushedModel" and "pushed" in properties:
+        return Pushed(properties.get("pushed_destination") if properties["pushed"] else None)
     return None
 
 

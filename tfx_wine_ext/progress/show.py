@@ -26,6 +26,7 @@ from tfx_wine_ext.progress.events import (
 from tfx_wine_ext.progress.launches import observe_progress
 from tfx_wine_ext.progress.live_line import LiveLine, duration
 from tfx_wine_ext.progress.log_file import output_to_file
+from tfx_wine_ext.report.words.failure import failure_message
 
 # Messages of TensorFlow fill screens; the traceback has the whole message.
 MOST_CHARACTERS = 600
@@ -216,9 +217,6 @@ def words(result: Result) -> str:
 def _message(error: BaseException | None) -> str:
     if error is None:
         return "its inputs could not be resolved; the log says why"
-    # This imports TFX, which must be installed if one of its components has failed.
-    from tfx_wine_ext.publishers.failure import failure_message
-
     message = failure_message(error)
     return message if len(message) <= MOST_CHARACTERS else f"{message[:MOST_CHARACTERS]} [...]"
 

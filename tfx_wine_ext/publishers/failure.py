@@ -7,11 +7,12 @@ executors with `records_failures` record their failures on every path.
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import re
+import inspect
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
 import grpc
@@ -23,57 +24,15 @@ from tfx.orchestration import data_types, data_types_utils, metadata
 from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.orchestration.portable.mlmd import execution_lib
 from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
-from tfx.types.artifact import Artifact
 
-from tfx_wine_ext.lineage.process import this_process
-from tfx_wine_ext.printable import printable
+from tfx_wine_ext.artifacts.process import this_process
+from tfx_wine_ext.report.words.failure import failure_message
 from tfx_wine_ext.types import execution as keys
 
 _Class = TypeVar("_Class", bound=type)
 
-# Databases limit a property's length, some to 64 KiB; nobody reads longer messages anyway.
-MOST_CHARACTERS = 4000
-_CUT = " [...] "
-
 _SUCCEEDED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
 _CANCELLED, _UNKNOWN = grpc.StatusCode.CANCELLED.value[0], grpc.StatusCode.UNKNOWN.value[0]
-
-_NAMES = (
-    r"(?:passw(?:or)?d|passphrase|pwd|secret|token|credential|signature|\bsig|"
-    r"(?:api|access|account|private|shared|encryption)[_-]?key)[\w-]{0,40}"
-)
-
-_SECRETS = (
-    # The password of a URL. It may hold an @ or an unescaped slash, which may be the error.
-    (re.compile(r"(://[^\s/:@]*):(?!\d+/)[^\s\"']*@"), r"\1:***@"),
-    # user:password@host without a scheme, as database drivers write it.
-    (re.compile(r"(?<![\w./:@-])([\w.-]+):[^\s:@/\"'*]+@(?=[\w\[])"), r"\1:***@"),
-    # "password": "..." in JSON and Python dicts, password="..."; the end may be cut off.
-    (
-        re.compile(rf"(?i)({_NAMES}[\"']?\s*[=:]\s*b?)([\"'])(?:(?!\2)[^\\]|\\.)*(\2?)", re.DOTALL),
-        r"\1\2***\3",
-    ),
-    # password=..., sig=...
-    (re.compile(rf"(?i)({_NAMES}\s*=\s*)[^\s\"'&,;)}}\]]+"), r"\1***"),
-    # password: ... in YAML, except errors about a column of that name; --password ... in commands.
-    (
-        re.compile(
-            r"(?i)((?:passw(?:or)?d|passphrase|secret|"
-            r"(?:api|access|account|private|shared|secret)[_-]?key):\s*(?!expected\b)|"
-            rf"--{_NAMES}\s+)[^\s*\"'({{\[]\S*"
-        ),
-        r"\1***",
-    ),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]{8,}"), r"\1 ***"),
-    (re.compile(r"(-----BEGIN [A-Z ]*PRIVATE KEY-----).*?(?=-----END|$)"), r"\1***"),
-    # Keys with known prefixes, of GitHub, AWS and Google, and signed tokens.
-    (
-        re.compile(
-            r"\b(?:gh[a-z]_|github_pat_|AKIA|ASIA|AIza)[\w-]{16,}|\beyJ[\w-]+\.[\w-]+\.[\w-]*"
-        ),
-        "***",
-    ),
-)
 
 # For each launcher's connection: the execution ids, by the URIs of the expected outputs. Only the
 # driver receives the connection, but driver and executor see the same outputs.
@@ -124,51 +83,20 @@ def records_failures(cls: _Class) -> _Class:
     return cls
 
 
-def failure_message(error: BaseException) -> str:
-    r"""Returns an error in the form that the store keeps: class and message, in one line.
-
-    Args:
-        error: The exception.
-
-    Returns:
-        At most `MOST_CHARACTERS` printable characters, with passwords masked.
-
-    Example:
-        >>> failure_message(ValueError("mysql://me:secret@db/x:\n  no table \x1b[1m"))
-        'ValueError: mysql://me:***@db/x: no table \\x1b[1m'
-        >>> failure_message(KeyboardInterrupt())
-        'KeyboardInterrupt'
-    """
+@contextlib.contextmanager
+def _logged(what: str, *of: object) -> Iterator[None]:
+    """Logs an error of the store: what is recorded about work must not make the work fail."""
     try:
-        message = " ".join(str(error).split())
-    except Exception:  # A faulty __str__ must not hide the error.
-        message = "(its message cannot be read)"
-    # Cut twice: patterns are slow on megabytes of text, and half a secret is not recognised.
-    message = _shortened(message, 4 * MOST_CHARACTERS)
-    for pattern, masked in _SECRETS:
-        message = pattern.sub(masked, message)
-    message = _shortened(message, MOST_CHARACTERS * 3 // 4)
-    text = f"{type(error).__name__}: {message}" if message else type(error).__name__
-    escaped = printable(text)
-    return escaped if len(escaped) <= MOST_CHARACTERS else escaped[: MOST_CHARACTERS - 1] + "…"
-
-
-def _shortened(text: str, most: int) -> str:
-    """Keeps the beginning of a text, which says what happened, and the end, what to do."""
-    return text if len(text) <= most else f"{text[: most // 2]}{_CUT}{text[-most // 4 :]}"
+        yield
+    except Exception:
+        logging.exception(f"{what} could not be recorded", *of)
 
 
 def record_failure(
     store: metadata_store.MetadataStore, execution_id: int, error: BaseException
 ) -> None:
-    """Marks an execution as failed, with a message; errors of the store are only logged.
-
-    Args:
-        store: The metadata store.
-        execution_id: Id of the execution; one that has succeeded is not changed.
-        error: Why it failed.
-    """
-    try:
+    """Marks an execution as failed, unless it has succeeded; only logs errors of the store."""
+    with _logged("the failure of execution %d", execution_id):
         [execution] = store.get_executions_by_id([execution_id])
         if execution.last_known_state in _SUCCEEDED:
             return
@@ -179,8 +107,6 @@ def record_failure(
         )
         execution_lib.set_execution_result(result, execution)
         store.put_executions([execution])
-    except Exception:
-        logging.exception("the failure of execution %d could not be recorded", execution_id)
 
 
 def execution_of(
@@ -259,34 +185,21 @@ def _recording_run(run: Callable[..., Any]) -> Callable[..., Any]:
 
 def _recording_pre_execution(pre_execution: Callable[..., Any]) -> Callable[..., Any]:
     """Wraps the driver method that notebooks and Airflow call, with the connection open."""
+    signature = inspect.signature(pre_execution)
 
     @functools.wraps(pre_execution)
-    def recording(
-        self: Any,
-        input_dict: Any,
-        output_dict: Any,
-        exec_properties: dict[str, Any],
-        driver_args: data_types.DriverArgs,
-        pipeline_info: data_types.PipelineInfo,
-        component_info: data_types.ComponentInfo,
-    ) -> data_types.ExecutionDecision:
+    def recording(self: Any, *args: Any, **kwargs: Any) -> data_types.ExecutionDecision:
+        given = signature.bind(self, *args, **kwargs).arguments
         connection = self._metadata_handle
-        given = dict(exec_properties)
+        properties = dict(given["exec_properties"])
+        pipeline, component = given["pipeline_info"], given["component_info"]
         try:
-            contexts = connection.register_pipeline_contexts_if_not_exists(pipeline_info)
+            contexts = connection.register_pipeline_contexts_if_not_exists(pipeline)
             run = contexts[1] if len(contexts) > 1 else None
-            _note_process(connection.store, run, component_info.component_id)
-            decision = pre_execution(
-                self,
-                input_dict=input_dict,
-                output_dict=output_dict,
-                exec_properties=exec_properties,
-                driver_args=driver_args,
-                pipeline_info=pipeline_info,
-                component_info=component_info,
-            )
+            _note_process(connection.store, run, component.component_id)
+            decision = pre_execution(self, *args, **kwargs)
         except BaseException as error:
-            _record_legacy(connection, given, pipeline_info, component_info, error)
+            _record_legacy(connection, properties, pipeline, component, error)
             raise
         if not decision.use_cached_results:
             _expect(connection, decision.output_dict, decision.execution_id)
@@ -299,12 +212,7 @@ def _recording_do(do: Callable[..., Any]) -> Callable[..., Any]:
     """Wraps the executor method that both launchers call."""
 
     @functools.wraps(do)
-    def recording(
-        self: Any,
-        input_dict: dict[str, list[Artifact]],
-        output_dict: dict[str, list[Artifact]],
-        exec_properties: dict[str, Any],
-    ) -> Any:
+    def recording(self: Any, input_dict: Any, output_dict: Any, exec_properties: Any) -> Any:
         launch = _expected(output_dict)
         try:
             return do(self, input_dict, output_dict, exec_properties)
@@ -343,11 +251,8 @@ def _expected(output_dict: Any) -> tuple[metadata.Metadata, int] | None:
 def _reopen_and_record(
     connection: metadata.Metadata, execution_id: int, error: BaseException
 ) -> None:
-    try:
-        with connection as handle:
-            record_failure(handle.store, execution_id, error)
-    except Exception:
-        logging.exception("the failure of execution %d could not be recorded", execution_id)
+    with _logged("the failure of execution %d", execution_id), connection as handle:
+        record_failure(handle.store, execution_id, error)
 
 
 def _record_legacy(
@@ -358,7 +263,7 @@ def _record_legacy(
     error: BaseException,
 ) -> None:
     """Records a failure on the notebook path; registers the execution if TFX has not."""
-    try:
+    with _logged("the failure of %s", component_info.component_id):
         run = connection.get_component_run_context(component_info)
         executions = connection.store.get_executions_by_context(run.id) if run is not None else []
         if not executions:
@@ -371,8 +276,6 @@ def _record_legacy(
                 )
             ]
         record_failure(connection.store, executions[-1].id, error)
-    except Exception:
-        logging.exception("the failure of %s could not be recorded", component_info.component_id)
 
 
 def _note_process(
@@ -384,10 +287,8 @@ def _note_process(
     """
     if run is None:
         return
-    try:
+    with _logged("the process that runs %s", node):
         # Read again: `put_contexts` replaces all properties, and others may have added some.
         [run] = store.get_contexts_by_id([run.id])
         run.custom_properties[keys.of_node(node)].string_value = this_process().to_json()
         store.put_contexts([run])
-    except Exception:
-        logging.exception("the process that runs %s could not be recorded", node)

@@ -1,9 +1,12 @@
-"""Sets typed custom properties, for publishers."""
+"""What executors return, and typed custom properties."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
+from tfx.orchestration.portable import outputs_utils
+from tfx.proto.orchestration import execution_result_pb2
 from tfx.types.artifact import Artifact
 
 
@@ -23,3 +26,13 @@ def set_custom_properties(
             artifact.set_int_custom_property(key, value)
         elif value is not None:
             artifact.set_float_custom_property(key, value)
+
+
+def executor_output(
+    output_dict: Mapping[str, list[Artifact]], exec_properties: Mapping[str, Any]
+) -> execution_result_pb2.ExecutorOutput:
+    """Returns outputs and execution properties, for launchers that read them from an executor."""
+    output = execution_result_pb2.ExecutorOutput()
+    outputs_utils.populate_output_artifact(output, output_dict)
+    outputs_utils.populate_exec_properties(output, exec_properties)
+    return output

@@ -5,15 +5,9 @@ from __future__ import annotations
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
 from tfx.dsl.components.common.resolver import ResolverStrategy
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
-    LatestBlessedModelStrategy,
-)
 
-from tfx_wine_ext.resolvers.channels import require
+from tfx_wine_ext.resolvers.channels import MODEL_KEY, latest_blessed, require
 from tfx_wine_ext.warm_start.config import WarmStartConfig
-
-MODEL_KEY = "model"
-MODEL_BLESSING_KEY = "model_blessing"
 
 
 class BaseModelStrategy(ResolverStrategy):
@@ -59,15 +53,12 @@ class BaseModelStrategy(ResolverStrategy):
         Raises:
             ValueError: A key is missing.
         """
-        required = [MODEL_KEY, *([MODEL_BLESSING_KEY] if self._base == "latest_blessed" else [])]
-        require(input_dict, *required)
         if self._base == "latest_blessed":
-            blessed = LatestBlessedModelStrategy().resolve_artifacts(
-                store, {key: input_dict[key] for key in required}
-            )
-            return {**input_dict, **(blessed or {})}
-        models = sorted(input_dict[MODEL_KEY], key=lambda model: model.id)
+            return {**input_dict, **latest_blessed(store, input_dict)}
+        require(input_dict, MODEL_KEY)
+        models = input_dict[MODEL_KEY]
         if self._base == "pinned":
             pinned = self._pinned
             models = [model for model in models if pinned in (model.id, str(model.id), model.uri)]
-        return {**input_dict, MODEL_KEY: models[-1:]}
+        latest = sorted(models, key=lambda model: model.id)[-1:]
+        return {**input_dict, MODEL_KEY: latest}

@@ -15,18 +15,13 @@ from typing import ClassVar
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
 from tfx.dsl.components.common.resolver import ResolverStrategy
-from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
-    LatestBlessedModelStrategy,
-)
 
 from tfx_wine_ext.artifacts.events import last_output, nearest_ancestors
-from tfx_wine_ext.drivers.drift_report import span_of
-from tfx_wine_ext.resolvers.channels import require
+from tfx_wine_ext.artifacts.properties import properties_of, span_of, version_of
+from tfx_wine_ext.resolvers.channels import MODEL_KEY, latest_blessed, require
 
 BASELINE_KEY = "baseline"
 CURRENT_KEY = "current"
-MODEL_KEY = "model"
-MODEL_BLESSING_KEY = "model_blessing"
 
 _Artifacts = dict[str, list[types.Artifact]]
 
@@ -74,14 +69,14 @@ class PreviousSpanStrategy(ResolverStrategy):
         )[-1:]
         baseline: list[types.Artifact] = []
         if current:
-            span = span_of(current[0])
+            span = span_of(properties_of(current[0]))
             if span is None:
                 raise ValueError(
                     f"current: expected Examples with a span, found none on {current[0].uri}: "
                     "give the input a pattern with {SPAN}, or pin the baseline"
                 )
             earlier = [
-                candidate for candidate in input_dict[BASELINE_KEY] if _span(candidate) < span
+                candidate for candidate in input_dict[BASELINE_KEY] if _place(candidate)[0] < span
             ]
             baseline = _latest_of_span(earlier)
         return {**input_dict, CURRENT_KEY: current, BASELINE_KEY: baseline}
@@ -123,11 +118,11 @@ class PinnedSpanStrategy(ResolverStrategy):
             ValueError: ``baseline`` is missing.
         """
         require(input_dict, BASELINE_KEY)
-        pinned = [
-            candidate
-            for candidate in input_dict[BASELINE_KEY]
-            if _span(candidate) == self._span and self._version in (None, _version(candidate))
-        ]
+        pinned = []
+        for candidate in input_dict[BASELINE_KEY]:
+            span, version, _ = _place(candidate)
+            if span == self._span and self._version in (None, version):
+                pinned.append(candidate)
         return {**input_dict, BASELINE_KEY: _latest_of_span(pinned)}
 
 
@@ -161,11 +156,8 @@ class BlessedModelExamplesStrategy(ResolverStrategy):
         Raises:
             ValueError: A key is missing.
         """
-        require(input_dict, MODEL_KEY, MODEL_BLESSING_KEY, BASELINE_KEY)
-        blessed = LatestBlessedModelStrategy().resolve_artifacts(
-            store, {key: input_dict[key] for key in (MODEL_KEY, MODEL_BLESSING_KEY)}
-        )
-        assert blessed is not None
+        require(input_dict, BASELINE_KEY)
+        blessed = latest_blessed(store, input_dict)
         candidates = {candidate.id: candidate for candidate in input_dict[BASELINE_KEY]}
         trained_on = [
             candidates[ancestor]
@@ -175,18 +167,12 @@ class BlessedModelExamplesStrategy(ResolverStrategy):
         return {**input_dict, **blessed, BASELINE_KEY: trained_on[-1:]}
 
 
-def _span(artifact: types.Artifact) -> float:
-    """Returns the span; infinity without one, to sort last."""
-    span = span_of(artifact)
-    return float("inf") if span is None else span
-
-
-def _version(artifact: types.Artifact) -> int:
-    has = artifact.has_custom_property("version")
-    return int(artifact.get_int_custom_property("version")) if has else 0
+def _place(artifact: types.Artifact) -> tuple[float, int, int]:
+    """Returns span, version and id; without a span infinity, which no span exceeds."""
+    properties = properties_of(artifact)
+    span = span_of(properties)
+    return float("inf") if span is None else span, version_of(properties) or 0, artifact.id
 
 
 def _latest_of_span(artifacts: list[types.Artifact]) -> list[types.Artifact]:
-    return sorted(
-        artifacts, key=lambda artifact: (_span(artifact), _version(artifact), artifact.id)
-    )[-1:]
+    return sorted(artifacts, key=_place)[-1:]

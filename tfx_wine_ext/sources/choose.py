@@ -7,7 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from typing import Literal, get_args
 
+from tfx_wine_ext.artifacts.layout import SPLIT, splits_of
 from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
+from tfx_wine_ext.files.choose import has_scheme
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.csv import CsvTable
 from tfx_wine_ext.sources.examples import ExampleTable
@@ -34,7 +36,6 @@ KIND_OF_EXTENSION: dict[str, Kind] = {
     ".tfrecord": "tfrecord",
     ".tfrecords": "tfrecord",
 }
-SPLIT = "Split-"
 DEFAULT_SPLIT = "train"
 _COMPRESSED = {
     b"PK\x03\x04": "a zip archive",
@@ -126,8 +127,7 @@ def examples_splits(path: str) -> list[str]:
     if not os.path.isdir(path):
         return []
     with os.scandir(path) as entries:
-        names = [e.name for e in entries if e.is_dir() and e.name.startswith(SPLIT)]
-    return sorted(name[len(SPLIT) :] for name in names)
+        return splits_of(entry.name for entry in entries if entry.is_dir())
 
 
 def find_table_files(path: str) -> list[str]:
@@ -144,7 +144,7 @@ def find_table_files(path: str) -> list[str]:
         TableFileError: There are no files, or a file of a numbered set (``-00001-of-00003``) is
             missing, if `path` selects the whole set.
     """
-    if "://" in path:
+    if has_scheme(path):
         raise TableFileError(
             f"{path}: expected a path on this machine, found an address; copy the files here, or "
             "mount the store"

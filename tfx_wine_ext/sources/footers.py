@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from tfx_wine_ext import safe_arrow
 from tfx_wine_ext.columnar.wording import Message
-from tfx_wine_ext.files.local import Files, IrregularFileError, check_regular_file
+from tfx_wine_ext.files.local import Files, IrregularFileError
 from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.sources.layout import Partitions, visible
 from tfx_wine_ext.sources.managed_tables import managed_table_of
@@ -325,8 +325,6 @@ class OpenParquet:
 
 def _opened(path: str, files: Files) -> BinaryIO:
     try:
-        if "://" not in path:
-            check_regular_file(path)  # Not every file system's `open` checks this.
         return files.open(path)
     except IrregularFileError as error:
         raise ParquetFileError(

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from tfx_wine_ext.files.choose import has_scheme
 from tfx_wine_ext.files.local import Files
 
 # Threads, and the number of sibling folders up to which each is queried separately: on object
@@ -104,7 +105,7 @@ def managed_table_of(paths: Sequence[str], files: Files) -> ManagedTable | None:
 
 def _folders_of(path: str) -> Iterable[str]:
     """Yields the folder of a file, and the folder of a link's target."""
-    if "://" in path:
+    if has_scheme(path):
         yield path.rpartition("/")[0]
         return
     yield os.path.dirname(os.path.abspath(path))
@@ -135,7 +136,7 @@ def _patterns(folders: Sequence[str]) -> Iterable[str]:
     for folder in folders:
         parent = folder.rpartition("/")[0]
         # Local folders are checked one by one, which names with dots require.
-        together = "://" in parent and not parent.endswith("://") and parent.strip("/")
+        together = has_scheme(parent) and not parent.endswith("://") and parent.strip("/")
         beside.setdefault(parent if together else folder, []).append(folder)
     for parent, children in beside.items():
         if len(children) > _FEW:
@@ -147,7 +148,7 @@ def _patterns(folders: Sequence[str]) -> Iterable[str]:
 def _own_folders(pattern: str, format_: _Format, files: Files) -> Iterable[str]:
     own = f"{pattern}/{format_.own_folder}"
     try:
-        if "://" not in own and format_.is_told_by_folder():
+        if not has_scheme(own) and format_.is_told_by_folder():
             return [path for path in glob.glob(own) if os.path.isdir(path)]
         return {path.rpartition("/")[0] for path in files.glob(f"{own}/{format_.marker}")}
     except Exception:  # File systems may raise anything for folders without access.

@@ -33,25 +33,15 @@ if TYPE_CHECKING:
     )
     from tfx_wine_ext.testing.tables import as_table, parquet_file
 
-_MODULE_OF_NAME = {
-    "ArtifactRecord": "metadata",
-    "EventRecord": "metadata",
-    "ExecutionRecord": "metadata",
-    "FakeMetadata": "metadata",
-    "LaunchError": "launcher",
-    "LaunchResult": "launcher",
-    "RecordedMetadata": "metadata",
-    "SqliteMetadata": "metadata",
-    "as_channel": "artifacts",
-    "as_table": "tables",
-    "examples_artifact": "artifacts",
-    "launch": "launcher",
-    "model_artifact": "artifacts",
-    "parquet_file": "tables",
-    "read_examples": "artifacts",
-    "schema_artifact": "artifacts",
-    "statistics_artifact": "artifacts",
+_NAMES = {
+    "artifacts": "as_channel examples_artifact model_artifact read_examples schema_artifact "
+    "statistics_artifact",
+    "launcher": "LaunchError LaunchResult launch",
+    "metadata": "ArtifactRecord EventRecord ExecutionRecord FakeMetadata RecordedMetadata "
+    "SqliteMetadata",
+    "tables": "as_table parquet_file",
 }
+_MODULE_OF_NAME = {name: module for module, names in _NAMES.items() for name in names.split()}
 
 __all__ = [
     "ArtifactRecord",

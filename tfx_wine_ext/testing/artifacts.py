@@ -25,6 +25,16 @@ from tfx.types import channel_utils, standard_artifacts
 from tfx.utils import path_utils
 from tfx_bsl.coders import example_coder
 
+from tfx_wine_ext.artifacts.layout import (
+    FILE_FORMATS,
+    PARQUET,
+    SCHEMA_FILE,
+    SPLIT,
+    STATISTICS_FILE,
+    TF_EXAMPLE,
+    split_folder,
+)
+from tfx_wine_ext.artifacts.properties import properties_of
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.footers import OpenParquet
 from tfx_wine_ext.sources.layout import is_hidden
@@ -37,13 +47,6 @@ from tfx_wine_ext.types import parquet_example_gen as keys
 if TYPE_CHECKING:
     from tfx.types.artifact import Artifact
     from tfx.types.channel import Channel
-
-_TF_EXAMPLE = "FORMAT_TF_EXAMPLE"
-_PARQUET = "FORMAT_PARQUET"
-
-# TFX's components write these file names, and their readers expect them.
-_STATISTICS_FILE = "FeatureStats.pb"
-_SCHEMA_FILE = "schema.pbtxt"
 
 AnyArtifact = Union["Artifact", ArtifactRecord]
 """An artifact of TFX, or the record of one that a launch returned."""
@@ -82,7 +85,7 @@ def examples_artifact(
     *,
     span: int = 0,
     version: int | None = None,
-    payload_format: str = _TF_EXAMPLE,
+    payload_format: str = TF_EXAMPLE,
 ) -> Artifact:
     """Writes an Examples artifact, as an ExampleGen does.
 
@@ -113,9 +116,9 @@ def examples_artifact(
         >>> examples.span, examples.splits, read_examples(examples, "train")
         (2, ['train'], [{'x': [0.0]}, {}])
     """
-    if payload_format not in (_TF_EXAMPLE, _PARQUET):
+    if payload_format not in (TF_EXAMPLE, PARQUET):
         raise ValueError(
-            f"payload_format: expected {_TF_EXAMPLE!r} or {_PARQUET!r}, found {payload_format!r}"
+            f"payload_format: expected {TF_EXAMPLE!r} or {PARQUET!r}, found {payload_format!r}"
         )
     artifact = standard_artifacts.Examples()
     folder = _claim(artifact, folder, splits)
@@ -125,11 +128,11 @@ def examples_artifact(
         artifact.version = version
         artifact.set_int_custom_property(example_gen_utils.VERSION_PROPERTY_NAME, version)
     examples_utils.set_payload_format(artifact, example_gen_pb2.PayloadFormat.Value(payload_format))
-    if payload_format == _PARQUET:
-        examples_utils.set_file_format(artifact, "FILE_FORMAT_PARQUET")
+    if payload_format == PARQUET:
+        examples_utils.set_file_format(artifact, FILE_FORMATS[PARQUET])
     for split, rows in splits.items():
-        split_folder = folder / f"Split-{split}"
-        if payload_format == _PARQUET:
+        split_folder = folder / f"{SPLIT}{split}"
+        if payload_format == PARQUET:
             path = split_folder / "data_parquet-00000-of-00001.parquet"
             parquet_file(path, _with_lists(as_table(rows)))
             continue
@@ -162,10 +165,10 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
     Example:
         See `examples_artifact`.
     """
-    folder = Path(artifact.uri) / f"Split-{split}"
+    folder = Path(split_folder(artifact.uri, split))
     if not folder.is_dir():
-        found = sorted(path.name for path in Path(artifact.uri).glob("Split-*"))
-        raise ValueError(f"{artifact.uri}: expected a folder Split-{split}, found {found}")
+        found = sorted(path.name for path in Path(artifact.uri).glob(f"{SPLIT}*"))
+        raise ValueError(f"{artifact.uri}: expected a folder {SPLIT}{split}, found {found}")
     paths = sorted(path for path in folder.iterdir() if not is_hidden(path.name))
     check_shards(map(str, paths))
     examples: list[dict[str, list[Any]]] = []
@@ -195,18 +198,16 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
                 }
             )
     key = keys.of_split(keys.ROWS_KEY, split)
-    recorded = (
-        artifact.to_tfx() if isinstance(artifact, ArtifactRecord) else artifact
-    ).mlmd_artifact
-    if key in recorded.custom_properties:
-        expected = recorded.custom_properties[key].int_value
-        if len(examples) != expected:
-            raise LostRowsError(
-                str(folder),
-                f"{expected} examples, as the artifact's property {key} says",
-                str(len(examples)),
-                "its files were cut or replaced",
-            )
+    is_record = isinstance(artifact, ArtifactRecord)
+    properties = artifact.custom_properties if is_record else properties_of(artifact)
+    expected = properties.get(key)
+    if expected is not None and len(examples) != expected:
+        raise LostRowsError(
+            str(folder),
+            f"{expected} examples, as the artifact's property {key} says",
+            str(len(examples)),
+            "its files were cut or replaced",
+        )
     return examples
 
 
@@ -234,7 +235,7 @@ def schema_artifact(folder: str | os.PathLike[str], schema: schema_pb2.Schema | 
         schema = text_format.Parse(schema, schema_pb2.Schema())
     artifact = standard_artifacts.Schema()
     folder = _claim(artifact, folder)
-    (folder / _SCHEMA_FILE).write_text(text_format.MessageToString(schema), encoding="utf-8")
+    (folder / SCHEMA_FILE).write_text(text_format.MessageToString(schema), encoding="utf-8")
     return artifact
 
 
@@ -273,7 +274,7 @@ def statistics_artifact(
         statistics: statistics_pb2.DatasetFeatureStatisticsList = (
             stats_impl.generate_statistics_in_memory(decoded, tfdv.StatsOptions())
         )
-        path = folder / f"Split-{split}" / _STATISTICS_FILE
+        path = folder / f"{SPLIT}{split}" / STATISTICS_FILE
         path.parent.mkdir()
         path.write_bytes(statistics.SerializeToString())
     return artifact

@@ -32,21 +32,20 @@ from tfx.orchestration import pipeline as pipeline_lib
 from tfx.orchestration.experimental.interactive import interactive_context
 from tfx.orchestration.local import local_dag_runner
 
+from tfx_wine_ext.artifacts.properties import line_of
 from tfx_wine_ext.testing.metadata import (
     ArtifactRecord,
     ExecutionRecord,
     FakeMetadata,
     RecordedMetadata,
 )
+from tfx_wine_ext.types.execution import RESULT_KEY
 
 if TYPE_CHECKING:
     from tfx.proto.orchestration import pipeline_pb2
     from tfx.types.artifact import Artifact
 
 _PATHS = ("ir", "notebook")
-
-# The custom property of an execution in which TFX's IR launcher records a failure, as JSON.
-_EXECUTION_RESULT = "__execution_result__"
 
 
 class LaunchError(RuntimeError):
@@ -216,9 +215,8 @@ def _launch_by_ir(
     execution = metadata.execution(executions[0].id)
     # LocalDagRunner raises nothing if inputs cannot be resolved: it only publishes the failure.
     if execution.state == "FAILED":
-        result = json.loads(execution.custom_properties[_EXECUTION_RESULT])
-        # The message is a traceback, whose last line is the error.
-        reason = result["resultMessage"].strip().splitlines()[-1]
+        result = json.loads(execution.custom_properties[RESULT_KEY])
+        reason = line_of(result["resultMessage"])
         raise LaunchError(f"{component.id}: TFX failed before the driver: {reason}")
     return execution.id
 

@@ -11,23 +11,21 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import ml_metadata as mlmd
-from google.protobuf import json_format
 from ml_metadata.proto import metadata_store_pb2
+
+from tfx_wine_ext.artifacts.properties import plain
 
 if TYPE_CHECKING:
     from tfx.types.artifact import Artifact
 
 _Self = TypeVar("_Self", bound="RecordedMetadata")
-
-# TFX stores a JSON property that is not an object as a struct with this single field.
-_JSON_VALUE_FIELD = "__value__"
 
 
 @dataclass(frozen=True)
@@ -228,8 +226,8 @@ class RecordedMetadata:
             known.id
             for known in self.store.get_artifacts_by_uri(artifact.uri)
             if known.type_id == type_id
-            and _plain(known.properties) == _plain(proto.properties)
-            and _plain(known.custom_properties) == _plain(proto.custom_properties)
+            and plain(known.properties) == plain(proto.properties)
+            and plain(known.custom_properties) == plain(proto.custom_properties)
         ] or self.store.put_artifacts([proto])
         type_proto.id = type_id
         [stored] = self.store.get_artifacts_by_id(ids[:1])
@@ -247,8 +245,8 @@ class RecordedMetadata:
                 type=types[proto.type_id].name,
                 uri=proto.uri,
                 state=metadata_store_pb2.Artifact.State.Name(proto.state),
-                properties=_plain(proto.properties),
-                custom_properties=_plain(proto.custom_properties),
+                properties=plain(proto.properties),
+                custom_properties=plain(proto.custom_properties),
                 _proto=proto,
                 _type_proto=types[proto.type_id],
             )
@@ -280,8 +278,8 @@ class RecordedMetadata:
                 id=proto.id,
                 type=types[proto.type_id],
                 state=metadata_store_pb2.Execution.State.Name(proto.last_known_state),
-                properties=_plain(proto.properties),
-                custom_properties=_plain(proto.custom_properties),
+                properties=plain(proto.properties),
+                custom_properties=plain(proto.custom_properties),
                 events=tuple(
                     sorted(events_of[proto.id], key=lambda event: (event.type, event.path))
                 ),
@@ -306,12 +304,7 @@ class FakeMetadata(RecordedMetadata):
 
     def __init__(self) -> None:
         """Creates an empty store."""
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = f"file:fake-{uuid.uuid4().hex}?mode=memory&cache=shared"
-        config.sqlite.connection_mode = (
-            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        )
-        super().__init__(config)
+        super().__init__(_sqlite(f"file:fake-{uuid.uuid4().hex}?mode=memory&cache=shared"))
 
 
 class SqliteMetadata(RecordedMetadata):
@@ -328,24 +321,12 @@ class SqliteMetadata(RecordedMetadata):
         """
         path = Path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        config = metadata_store_pb2.ConnectionConfig()
-        config.sqlite.filename_uri = str(path)
-        config.sqlite.connection_mode = (
-            metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-        )
-        super().__init__(config)
+        super().__init__(_sqlite(str(path)))
 
 
-def _plain(values: Mapping[str, metadata_store_pb2.Value]) -> dict[str, Any]:
-    """Converts MLMD values to Python values; unset values are omitted."""
-    plain: dict[str, Any] = {}
-    for name, value in sorted(values.items()):
-        kind = value.WhichOneof("value")
-        if kind == "struct_value":
-            decoded = json_format.MessageToDict(value.struct_value)
-            plain[name] = (
-                decoded[_JSON_VALUE_FIELD] if decoded.keys() == {_JSON_VALUE_FIELD} else decoded
-            )
-        elif kind is not None:
-            plain[name] = getattr(value, kind)
-    return plain
+def _sqlite(uri: str) -> metadata_store_pb2.ConnectionConfig:
+    sqlite = metadata_store_pb2.SqliteMetadataSourceConfig(
+        filename_uri=uri,
+        connection_mode=metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE,
+    )
+    return metadata_store_pb2.ConnectionConfig(sqlite=sqlite)

@@ -6,7 +6,7 @@ from __future__ import annotations
 RESULT_KEY = "__execution_result__"
 
 # Custom properties of a run's context, one for each node: the process that ran it, read by
-# `tfx_wine_ext.lineage.process.Process`
+# `tfx_wine_ext.artifacts.process.Process`
 PROCESS_KEY = "tfx_wine_ext_process"
 
 

@@ -29,8 +29,8 @@ class BaseModel:
     Args:
         id: Its artifact id.
         uri: Its URI.
-        created: When it was published, in milliseconds since the epoch. The newest model is taken,
-            and of equally new ones the one with the greatest id.
+        created: When it was published, in milliseconds since the epoch. It decides nothing: the
+            latest model is the one with the greatest id, as for TFX's resolvers.
         blessed: Whether an Evaluator blessed it.
         generation: The number of successive warm starts that led to it; 0: it started cold.
         schema: Fingerprint of the schema it was trained with; None: unknown.
@@ -166,4 +166,4 @@ def _chosen(candidates: list[BaseModel], config: WarmStartConfig) -> BaseModel |
         ]
     elif config.base == "latest_blessed":
         candidates = [model for model in candidates if model.blessed]
-    return max(candidates, key=lambda model: (model.created, model.id), default=None)
+    return max(candidates, key=lambda model: model.id, default=None)

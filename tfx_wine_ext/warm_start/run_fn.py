@@ -14,7 +14,7 @@ import weakref
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.report.words import warm_start as words
 from tfx_wine_ext.warm_start.checkpoint import (
     Checkpoint,
@@ -280,12 +280,3 @@ def write_result(checkpoint: Checkpoint, fn_args: Any, report: TransferReport) -
     with files.create(posixpath.join(folder, REPORT_FILE)) as stream:
         stream.write(report.to_json().encode())
     return report
-
-
-def files_for(path: str) -> Files:
-    """Returns the file system of a path: TensorFlow's if it has a scheme, such as ``gs://``."""
-    if "://" not in path:
-        return LocalFiles()
-    from tfx_wine_ext.files.tensorflow import GFiles
-
-    return GFiles()

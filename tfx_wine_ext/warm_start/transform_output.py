@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.warm_start.inputs import (
     Affine,
     Buckets,
@@ -220,8 +221,8 @@ class _Graph:
     def _read_vocabularies(self) -> list[tuple[str, ...]]:
         """Returns the tokens of every vocabulary of the graph."""
         folder = os.path.join(self._output.transform_savedmodel_dir, "assets")
-        gfile = self._tf.io.gfile
-        names = sorted(gfile.listdir(folder)) if gfile.isdir(folder) else []
+        files = files_for(folder)
+        names = files.names(folder) if files.is_dir(folder) else []
         vocabularies = []
         for name in names:
             stem = name[: -len(".tfrecord.gz")] if name.endswith(".tfrecord.gz") else name

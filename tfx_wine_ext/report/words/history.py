@@ -6,10 +6,10 @@ import dataclasses
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from tfx_wine_ext.artifacts.process import ALIVE, ENDED
 from tfx_wine_ext.drift.ranking import WORST_FIRST, nearness
 from tfx_wine_ext.drift.words import changed
 from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
-from tfx_wine_ext.lineage.process import ALIVE, ENDED
 from tfx_wine_ext.report.words.drift import label_of, metric_number
 from tfx_wine_ext.report.words.glossary import EVALUATION, metric_label
 from tfx_wine_ext.report.words.quantity import Quantity

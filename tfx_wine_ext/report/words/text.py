@@ -172,6 +172,16 @@ def span_text(span: int, date: str | None) -> str:
     return date or str(span)
 
 
+def split_text(split: str, span: int | None, date: str | None = None) -> str:
+    """Returns the label of a split, with its span if it has one.
+
+    Example:
+        >>> split_text("train", 3), split_text("train", None)
+        ('span 3, split train', 'split train')
+    """
+    return f"split {split}" if span is None else f"span {span_text(span, date)}, split {split}"
+
+
 def pair(one: float, other: float) -> tuple[str, str]:
     """Shows two numbers with enough digits, at least 3, to tell them apart.
 

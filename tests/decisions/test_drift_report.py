@@ -1,4 +1,4 @@
-"""What the driver of DriftReport decides before anything is read."""
+"""What is decided for DriftReport before anything is read."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from tfx.components.util import examples_utils
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
-from tfx_wine_ext.drivers.drift_report import decide
+from tfx_wine_ext.decisions.drift_report import decide
 
 SPLITS = {"split": "train", "baseline_split": "train", "skew": 0}
 

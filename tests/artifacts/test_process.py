@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tfx_wine_ext.lineage.process import ALIVE, ENDED, Process, this_process
+from tfx_wine_ext.artifacts.process import ALIVE, ENDED, Process, this_process
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells by /proc")
 
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="only Linux tell
 def child():
     """A process that has said which one it is."""
     script = (
-        "import sys; from tfx_wine_ext.lineage.process import this_process\n"
+        "import sys; from tfx_wine_ext.artifacts.process import this_process\n"
         "print(this_process().to_json(), flush=True); sys.stdin.read()"
     )
     process = subprocess.Popen(

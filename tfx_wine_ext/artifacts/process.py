@@ -55,18 +55,18 @@ class Process:
     def from_json(cls, text: object) -> Process | None:
         """Reads what `to_json` wrote; None if it is invalid."""
         try:
-            found = json.loads(text) if isinstance(text, str) else None
+            fields = json.loads(text) if isinstance(text, str) else None
         except (ValueError, RecursionError):
             return None
-        if not isinstance(found, dict):
+        if not isinstance(fields, dict):
             return None
-        pid, started = found.get("pid"), found.get("started")
+        pid, started = fields.get("pid"), fields.get("started")
         # `os.kill` interprets 0 and negative numbers as groups of processes.
         if type(pid) is not int or not 0 < pid < 2**31:
             return None
         host, boot, namespace = (
-            each if isinstance(each, str) else ""
-            for each in (found.get("host"), found.get("boot"), found.get("namespace"))
+            field if isinstance(field, str) else ""
+            for field in (fields.get("host"), fields.get("boot"), fields.get("namespace"))
         )
         return cls(pid, host, boot, namespace, started if type(started) is int else None)
 
@@ -81,10 +81,10 @@ class Process:
             return ENDED
         except OSError:
             pass  # It exists and belongs to another user.
-        found = _stat(str(self.pid))
-        if found is None or self.started is None:
+        current = _stat(str(self.pid))
+        if current is None or self.started is None:
             return None
-        state, started = found
+        state, started = current
         return ENDED if started != self.started or state in _NO_LONGER_RUNNING else ALIVE
 
 
@@ -95,13 +95,13 @@ def this_process() -> Process:
         >>> this_process().pid == os.getpid()
         True
     """
-    found = _stat("self")
+    current = _stat("self")
     return Process(
         pid=os.getpid(),
         host=socket.gethostname(),
         boot=_read(lambda: Path("/proc/sys/kernel/random/boot_id").read_text().strip()),
         namespace=_read(lambda: os.readlink("/proc/self/ns/pid")),
-        started=found[1] if found else None,
+        started=current[1] if current else None,
     )
 
 
