@@ -1,5 +1,4 @@
 import pytest
-
 from tfx_wine_ext.drift.words import changed, tally, unjudged
 
 

@@ -1,5 +1,4 @@
 import pytest
-
 from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
 
 
