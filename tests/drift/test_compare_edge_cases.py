@@ -1,10 +1,22 @@
 """Awkward columns, each with all that is said about it, by tables and by sketches."""
 
+import dataclasses
+
 import numpy as np
 import pyarrow as pa
 import pytest
 
 from tfx_wine_ext.drift import TableSketch, compare
+from tfx_wine_ext.drift.reasons import (
+    BeyondLimit,
+    ColumnGone,
+    ColumnNew,
+    FeaturesChanged,
+    KindChanged,
+    ShareReached,
+    ShareUnjudged,
+    TooFewValues,
+)
 
 NAN, INF = float("nan"), float("inf")
 HUNDRED = [float(i) for i in range(100)]
@@ -34,13 +46,19 @@ def sketched(table):
     return sketch.summaries()
 
 
+def rounded(reason):
+    if not isinstance(reason, BeyondLimit):
+        return reason
+    return dataclasses.replace(reason, value=round(reason.value, 4))
+
+
 def whole(before, after, how):
     """Verdict and reasons of the data, and of each feature its kind, sizes and values too."""
     sides = [pa.table(side) for side in (before, after)]
     result = compare(*(sides if how == "table" else map(sketched, sides)))
     features = {
         f.name: (
-            (f.verdict.value, f.reasons),
+            (f.verdict.value, tuple(map(rounded, f.reasons))),
             f.kind,
             (f.n_baseline, f.n_current),
             {name: round(metric.value, 4) for name, metric in f.metrics.items()},
@@ -50,8 +68,8 @@ def whole(before, after, how):
     return (result.verdict.value, result.reasons), features
 
 
-DRIFT = ("DRIFT", ("1 of 1 feature drifted",))
-UNCLEAR = ("INCONCLUSIVE", ("1 of 1 feature cannot be judged",))
+DRIFT = ("DRIFT", (ShareReached(1, 1, 0.5),))
+UNCLEAR = ("INCONCLUSIVE", (ShareUnjudged(1, 1, 0.5),))
 # Baseline, current, what is said of the data, and of the column.
 CASES = {
     "identical numbers": (HUNDRED, HUNDRED, OK, (OK, "numeric", (100, 100), SAME_NUMBERS)),
@@ -71,10 +89,10 @@ CASES = {
             (
                 "DRIFT",
                 (
-                    "psi is 9.05, and its limit is 0.25",
-                    "js is 1, and its limit is 0.1",
-                    "ks is 1, and its limit is 0.1",
-                    "wasserstein is 1e+03, and its limit is 0.1",
+                    BeyondLimit("psi", 9.0493, 0.25),
+                    BeyondLimit("js", 1.0, 0.1),
+                    BeyondLimit("ks", 1.0, 0.1),
+                    BeyondLimit("wasserstein", 1000.0, 0.1),
                 ),
             ),
             "numeric",
@@ -93,7 +111,7 @@ CASES = {
         pa.nulls(100),
         DRIFT,
         (
-            ("DRIFT", ("missing_rate is 1, and its limit is 0.05",)),
+            ("DRIFT", (BeyondLimit("missing_rate", 1.0, 0.05),)),
             "numeric",
             (100, 100),
             {"missing_rate": 1.0},
@@ -104,7 +122,7 @@ CASES = {
         [1.0],
         UNCLEAR,
         (
-            ("INCONCLUSIVE", ("100 and 1 values, and at least 20 are needed",)),
+            ("INCONCLUSIVE", (TooFewValues(100, 1, 20),)),
             "numeric",
             (100, 1),
             {},
@@ -124,10 +142,10 @@ CASES = {
             (
                 "DRIFT",
                 (
-                    "psi is 0.331, and its limit is 0.25",
-                    "js is 0.245, and its limit is 0.1",
-                    "ks is 0.2, and its limit is 0.1",
-                    "infinite_rate is 0.333, and its limit is 0.05",
+                    BeyondLimit("psi", 0.3307, 0.25),
+                    BeyondLimit("js", 0.2449, 0.1),
+                    BeyondLimit("ks", 0.2, 0.1),
+                    BeyondLimit("infinite_rate", 0.3333, 0.05),
                 ),
             ),
             "numeric",
@@ -138,9 +156,9 @@ CASES = {
     "a category with a million values": (
         ["a"] * 1_000_000,
         ["a"] * 999_000 + ["b"] * 1000,
-        ("WARN", ("1 of 1 feature changed, but not beyond its limit",)),
+        ("WARN", (FeaturesChanged(0, 1, 1),)),
         (
-            ("WARN", ("unseen_mass is 0.001, and its limit is 0.0",)),
+            ("WARN", (BeyondLimit("unseen_mass", 0.001, 0.0),)),
             "categorical",
             (1_000_000, 1_000_000),
             {
@@ -178,9 +196,9 @@ CASES = {
             (
                 "DRIFT",
                 (
-                    "psi is 7.83, and its limit is 0.25",
-                    "js is 0.869, and its limit is 0.1",
-                    "ks is 0.9, and its limit is 0.1",
+                    BeyondLimit("psi", 7.8273, 0.25),
+                    BeyondLimit("js", 0.8686, 0.1),
+                    BeyondLimit("ks", 0.9, 0.1),
                 ),
             ),
             "numeric",
@@ -199,7 +217,7 @@ CASES = {
         [str(x) for x in HUNDRED],
         DRIFT,
         (
-            ("DRIFT", ("the column was numeric and is categorical",)),
+            ("DRIFT", (KindChanged("numeric", "categorical"),)),
             "categorical",
             (100, 100),
             {},
@@ -219,11 +237,11 @@ def test_all_that_is_said_of_an_awkward_column(name, how):
 def test_all_that_is_said_of_columns_on_one_side_only(how):
     before, after = {"x": HUNDRED, "old": HUNDRED}, {"x": HUNDRED, "new": ["a"] * 100}
     assert whole(before, after, how) == (
-        ("WARN", ("1 of 3 features drifted, and 1 more changed within its limits",)),
+        ("WARN", (FeaturesChanged(1, 1, 3),)),
         {
             "x": (OK, "numeric", (100, 100), SAME_NUMBERS),
-            "old": (("DRIFT", ("the column is gone",)), "numeric", (100, None), {}),
-            "new": (("WARN", ("the column is new",)), "categorical", (None, 100), {}),
+            "old": (("DRIFT", (ColumnGone(),)), "numeric", (100, None), {}),
+            "new": (("WARN", (ColumnNew(),)), "categorical", (None, 100), {}),
         },
     )
 

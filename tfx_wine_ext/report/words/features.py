@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-GROWS = "only grows, as ids and dates do: its values are not judged"
-
 
 def changed(drifted: int, warned: int | None, compared: int) -> str:
     """Says how many features drifted, and how many changed without drifting.

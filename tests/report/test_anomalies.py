@@ -7,8 +7,9 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from tfx_wine_ext.drift import DriftConfig, compare
-from tfx_wine_ext.drift.anomalies import anomalies_proto
-from tfx_wine_ext.drift.document import DataSource, report_document
+from tfx_wine_ext.drift.document import DataSource
+from tfx_wine_ext.report.anomalies import anomalies_proto
+from tfx_wine_ext.report.drift_document import report_document
 
 
 def document(before, after, config=None):
