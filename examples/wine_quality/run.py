@@ -364,7 +364,7 @@ def _drift(drift: dict[str, Any]) -> str:
         return f"not compared: the baseline is gone ({escape(short(drift['lost_baseline']))})"
     if drift["verdict"] == "NO_BASELINE":
         return "nothing to compare with: no earlier span has been read"
-    from tfx_wine_ext.drift.words import changed
+    from tfx_wine_ext.report.words.features import changed
 
     words = changed(drift["features_drifted"], drift["features_warned"], drift["features"])
     return f"{drift['verdict']} from span {drift['baseline_span']}: {words}"

@@ -283,7 +283,7 @@ def run_all(
 
 def write_history(runs: Sequence[Run], output: Output, folder: Path) -> Path:
     """Writes the page of the story's runs, and returns its path."""
-    from tfx_wine_ext.lineage.history import history_document
+    from tfx_wine_ext.history import history_document
     from tfx_wine_ext.lineage.store import store_name
     from tfx_wine_ext.report.history_page import render_history_page
 
@@ -382,7 +382,7 @@ def _drift(run: Run) -> str:
         return "baseline gone"
     if run.drift.verdict == "NO_BASELINE":
         return "nothing before"
-    from tfx_wine_ext.drift.words import tally
+    from tfx_wine_ext.report.words.features import tally
 
     drift = run.drift
     counts = tally(drift.verdict, drift.features_drifted, drift.features_warned, drift.features)

@@ -4,6 +4,10 @@ import io
 import pytest
 
 from tfx_wine_ext.cli.csv_table import csv_text, drift_csv
+from tfx_wine_ext.drift.document import DataSource, DriftDocument
+from tfx_wine_ext.drift.metric import Metric, Verdict
+from tfx_wine_ext.drift.reasons import Stated
+from tfx_wine_ext.drift.result import FeatureResult
 
 
 @pytest.mark.parametrize(
@@ -21,10 +25,15 @@ from tfx_wine_ext.cli.csv_table import csv_text, drift_csv
         ("", ""),
     ],
 )
-def test_no_name_is_a_formula_and_each_can_be_had_back(name, cell):
+def test_no_name_is_a_formula(name, cell):
     [heading, row] = csv.reader(io.StringIO(csv_text([name], [[name]]), newline=""))
-    assert heading == row == [cell] if cell else row in ([], [""])
-    assert cell.removeprefix("'") == name or cell == name
+    assert ("".join(heading), "".join(row)) == (cell, cell)
+
+
+def test_each_name_can_be_had_back_since_no_two_are_the_same_cell():
+    names = ["a", "'a", "''a", "=1", "'=1", "''=1", "-1", "'-1"]
+    [_, row] = csv.reader(io.StringIO(csv_text(names, [names]), newline=""))
+    assert len(set(row)) == len(names)
 
 
 def test_numbers_are_the_same_when_they_are_read():
@@ -40,20 +49,30 @@ def test_commas_quotes_and_breaks_stay_within_their_cell():
 
 
 def test_a_drift_report_has_a_line_for_each_metric():
-    metric = {
-        **{"value": 0.25, "error": 0.0, "noise_floor": 0.1, "warn": None, "threshold": 0.1},
-        **{"q_value": 0.5, "p_value": None, "verdict": "DRIFT"},
-    }
-    feature = {
-        **{"name": "pH", "kind": "numeric", "verdict": "DRIFT", "n_baseline": 9, "n_current": 8},
-        **{"metrics": {"ks": metric, "js": metric}, "reasons": ["a", "b"]},
-    }
-    gone = {**feature, "name": "x", "n_current": None, "metrics": {}, "reasons": ["it is gone"]}
-    assert drift_csv({"features": [feature, gone]}).split("\r\n") == [
+    metric = Metric(0.25, 0.0, 0.1, 0.01, 0.1, None, 0.5, Verdict.DRIFT)
+    why = Stated("a"), Stated("b")
+    both = {"ks": metric, "js": metric}
+    features = (
+        FeatureResult("pH", "numeric", Verdict.DRIFT, why, both, 9, 8),
+        FeatureResult("=x", "numeric", Verdict.DRIFT, (Stated("it is gone"),), {}, 9, None),
+    )
+    document = DriftDocument(
+        Verdict.DRIFT,
+        (),
+        1.0,
+        None,
+        features,
+        config={},
+        method="exact",
+        created="2026-11-24T23:30:00+00:00",
+        baseline=DataSource("a", 9),
+        current=DataSource("b", 8),
+    )
+    assert drift_csv(document).split("\r\n") == [
         "feature,kind,verdict,n_baseline,n_current,metric,value,error,noise_floor,warn,threshold,"
         "q_value,p_value,metric_verdict,reasons",
-        "pH,numeric,DRIFT,9,8,ks,0.25,0.0,0.1,,0.1,0.5,,DRIFT,a; b",
-        "pH,numeric,DRIFT,9,8,js,0.25,0.0,0.1,,0.1,0.5,,DRIFT,a; b",
-        "x,numeric,DRIFT,9,,,,,,,,,,,it is gone",
+        "pH,numeric,DRIFT,9,8,ks,0.25,0.0,0.1,,0.1,0.5,0.01,DRIFT,a; b",
+        "pH,numeric,DRIFT,9,8,js,0.25,0.0,0.1,,0.1,0.5,0.01,DRIFT,a; b",
+        "'=x,numeric,DRIFT,9,,,,,,,,,,,it is gone",
         "",
     ]

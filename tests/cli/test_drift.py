@@ -83,11 +83,11 @@ def test_the_document_says_what_was_compared(run, here):
     created = document.pop("created")
     features = document.pop("features")
     config = document.pop("config")
-    assert status == 1
+    assert (status, len(document.pop("reasons"))) == (1, 1)
     assert document == {
         "format_version": 1,
         "verdict": "DRIFT",
-        "reasons": ["1 of 2 features drifted"],
+        "reason_facts": [{"type": "ShareReached", "drifted": 1, "compared": 2, "limit": 0.5}],
         "reason_kinds": ["share"],
         "share_drifted": 0.5,
         "aggregate": None,
@@ -127,9 +127,10 @@ def test_one_table_in_three_formats_gives_the_same_verdict_and_metrics(
     for before, after in zip(three_kinds.values(), [*three_shifted.values()][::-1]):
         status, out, _ = run(f"{before} {after} --json -")
         document = json.loads(out)
-        found.append((status, document["verdict"], document["reasons"]))
+        found.append((status, document["verdict"], document["reason_facts"]))
         found[-1] += ({f["name"]: f["metrics"] for f in document["features"]},)
-    assert found[0][:3] == (0, "WARN", ["1 of 3 features drifted"])
+    changed = {"type": "FeaturesChanged", "drifted": 1, "warned": 0, "compared": 3}
+    assert found[0][:3] == (0, "WARN", [changed])
     # scipy.stats.ks_2samp says the same.
     assert found[0][3]["alcohol"]["ks"]["value"] == pytest.approx(0.27333, abs=1e-5)
     assert found[1] == found[0]
@@ -141,7 +142,7 @@ def test_white_wine_is_not_red_wine(run, here):
         pq.write_table(load(kind=kind, download=False).table, here / f"{kind}.parquet")
     status, out, _ = run("white.parquet red.parquet")
     assert status == 1
-    assert re.search(r"^DRIFT from white.parquet .*: \d+ of 12 features drifted\.$", out, re.M)
+    assert re.search(r"^DRIFT from white.parquet .*: \d+ of 12 features ", out, re.M)
 
 
 def test_the_halves_of_the_white_wine_are_alike(run, here):
@@ -174,8 +175,8 @@ def test_columns_that_are_gone_and_new_are_in_the_report(run, here):
     (here / "x.csv").write_text("x,y\n" + "1,2\n" * 30)
     (here / "z.csv").write_text("x,z\n" + "1,2\n" * 30)
     status, out, _ = run("x.csv z.csv --json -")
-    found = [(f["name"], f["reasons"]) for f in json.loads(out)["features"]]
-    assert found == [("x", []), ("y", ["the column is gone"]), ("z", ["the column is new"])]
+    facts = {f["name"]: f["reason_facts"] for f in json.loads(out)["features"]}
+    assert facts == {"x": [], "y": [{"type": "ColumnGone"}], "z": [{"type": "ColumnNew"}]}
     assert status == 0
 
 
@@ -189,10 +190,7 @@ def test_a_config_says_what_counts_and_options_add_to_it(run, here):
     (here / "drift.yaml").write_text("ignore: [colour]\ncritical: [bottles]\nshare: 0.3\n")
     status, out, _ = run("old.csv new.csv --config drift.yaml --critical alcohol --json -")
     config = json.loads(out)["config"]
-    assert (status, json.loads(out)["reasons"]) == (
-        1,
-        ["alcohol, which is critical, drifted", "1 of 2 features drifted"],
-    )
+    assert (status, json.loads(out)["reason_kinds"]) == (1, ["critical", "share"])
     assert (config["ignore"], config["critical"], config["share"]) == (
         ["colour"],
         ["bottles", "alcohol"],
@@ -311,15 +309,17 @@ def test_it_runs_as_a_module_and_its_exit_status_is_the_verdict(here):
         assert (done.returncode, done.stderr.count("\n")) == (status, int(status == 2)), done.stderr
 
 
-@pytest.mark.parametrize("to_stdout", [[], ["--json"]])
-def test_output_that_nobody_reads_to_its_end_changes_nothing(here, to_stdout):
+def test_output_that_nobody_reads_to_its_end_changes_nothing(here):
     program = [sys.executable, "-m", "tfx_wine_ext.cli", "drift", "old.csv"]
     env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
     # Were the broken pipe's status 1, a run without drift would tell.
-    for arguments, status in [(["new.csv", "--critical", "alcohol"], 1), (["old.csv"], 0)]:
+    for arguments, status in [
+        (["new.csv", "--critical", "alcohol"], 1),
+        (["old.csv", "--json"], 0),
+    ]:
         read_end, write_end = os.pipe()
         os.close(read_end)
-        command = [*program, *arguments, *to_stdout]
+        command = [*program, *arguments]
         done = subprocess.run(command, stdout=write_end, stderr=subprocess.PIPE, env=env, cwd=here)
         os.close(write_end)
         assert done.returncode == status

@@ -5,45 +5,49 @@ from rich.console import Console
 
 from tfx_wine_ext.cli import drift_table
 from tfx_wine_ext.cli.drift_table import print_features, sentence
-
-SIDES = {"baseline": {"name": "white", "rows": 4898}, "current": {"name": "red", "rows": 1}}
+from tfx_wine_ext.drift.document import DataSource, DriftDocument
+from tfx_wine_ext.drift.metric import Metric, Verdict
+from tfx_wine_ext.drift.reasons import ColumnGone, ColumnNew, CriticalDrifted, ShareReached
+from tfx_wine_ext.drift.result import FeatureResult
 
 
 def metric(value, threshold, verdict, warn=None, error=0.0):
-    return {
-        "value": value,
-        "threshold": threshold,
-        "verdict": verdict,
-        "warn": warn,
-        "error": error,
-    }
+    return Metric(value, error, threshold=threshold, warn=warn, verdict=Verdict(verdict))
 
 
-def feature(name, verdict, reasons=(), **metrics):
+def feature(name, verdict, *reasons, **metrics):
     kind = "numeric" if metrics else "unknown"
-    return {
-        "name": name,
-        "kind": kind,
-        "verdict": verdict,
-        "reasons": list(reasons),
-        "metrics": metrics,
-    }
+    return FeatureResult(name, kind, Verdict(verdict), reasons, metrics)
+
+
+def document(verdict, features=(), reasons=()):
+    return DriftDocument(
+        Verdict(verdict),
+        tuple(reasons),
+        0.0,
+        None,
+        tuple(features),
+        config={},
+        method="exact",
+        created="2026-11-24T23:30:00+00:00",
+        baseline=DataSource("white", 4898),
+        current=DataSource("red", 1),
+    )
 
 
 FEATURES = [
     feature("pH", "OK", ks=metric(0.031, 0.1, "OK"), psi=metric(0.02, 0.25, "OK")),
-    feature("gone", "DRIFT", ["the column is gone"]),
-    feature("new [red]\x1b[31m", "WARN", ["the column is new"]),
+    feature("gone", "DRIFT", ColumnGone()),
+    feature("new [red]\x1b[31m", "WARN", ColumnNew()),
     feature(
         "sugar",
         "DRIFT",
-        ["psi is 2.58, and its limit is 0.25"],
         ks=metric(0.2, 0.1, "DRIFT"),
         psi=metric(2.58, 0.25, "DRIFT"),
         missing_rate=metric(0.0, 0.05, "OK"),
     ),
-    feature("code", "WARN", ["..."], psi=metric(0.1234, 0.25, "WARN", warn=0.1)),
-    feature("age", "INCONCLUSIVE", ["..."], ks=metric(0.1, 0.1, "INCONCLUSIVE", error=0.013)),
+    feature("code", "WARN", psi=metric(0.1234, 0.25, "WARN", warn=0.1)),
+    feature("age", "INCONCLUSIVE", ks=metric(0.1, 0.1, "INCONCLUSIVE", error=0.013)),
 ]
 PRINTED = r"""
  feature             kind      verdict        why
@@ -70,7 +74,7 @@ OF_TWO = """
 
 def printed(features, **options):
     out = io.StringIO()
-    print_features({"features": features}, Console(file=out, width=75, **options))
+    print_features(document("DRIFT", features), Console(file=out, width=75, **options))
     return "".join(line.rstrip() + "\n" for line in out.getvalue().splitlines())
 
 
@@ -93,11 +97,11 @@ def test_of_many_features_the_worst_are_shown_and_the_others_counted(monkeypatch
         ("OK", [], "OK from white (4,898 rows) to red (1 row): no feature drifted."),
         (
             "DRIFT",
-            ["pH, which is critical, drifted", "2 of 3 features drifted"],
+            [CriticalDrifted("pH"), ShareReached(2, 3, 0.5)],
             "DRIFT from white (4,898 rows) to red (1 row): pH, which is critical, drifted; 2 of 3 "
             "features drifted.",
         ),
     ],
 )
 def test_one_sentence_says_it(verdict, reasons, expected):
-    assert sentence({**SIDES, "verdict": verdict, "reasons": reasons}) == expected
+    assert sentence(document(verdict, reasons=reasons)) == expected

@@ -9,7 +9,9 @@ from sklearn.metrics import roc_auc_score
 
 from tfx_wine_ext.drift import DriftConfig, Verdict, compare, summarize
 from tfx_wine_ext.drift.classifier import classifier_two_sample, delong
-from tfx_wine_ext.drift.document import DataSource, report_document
+from tfx_wine_ext.drift.document import DataSource
+from tfx_wine_ext.drift.reasons import ClassifierBeyondLimit, ClassifierUndecided
+from tfx_wine_ext.report.drift_document import report_document
 
 NAN, INF = float("nan"), float("inf")
 
@@ -59,10 +61,7 @@ def test_a_change_of_correlations_alone_is_found():
     assert 0.65 < test.ci_low < test.auc < test.ci_high < 0.8
     assert test.p_value < 1e-9
     assert [name for name, _ in test.importances[:2]] in (["x", "y"], ["y", "x"])
-    assert found.reasons == (
-        f"a classifier tells the sides apart: its area under the ROC curve is {test.auc:.3g} "
-        f"({test.ci_low:.3g} to {test.ci_high:.3g}), and its limit is 0.6",
-    )
+    assert found.reasons == (ClassifierBeyondLimit(test.auc, test.ci_low, test.ci_high, 0.6),)
 
 
 def test_the_report_with_a_classifier_is_as_the_schema_says(checkout):
@@ -115,10 +114,7 @@ def test_too_few_rows_are_inconclusive():
     }
     whole = compare(normals(rng, 1000), normals(rng, 99), DriftConfig(classifier=True))
     assert whole.verdict is Verdict.INCONCLUSIVE
-    assert whole.reasons == (
-        "whether a classifier tells the sides apart is not known: its area under the ROC curve is "
-        "between 0 and 1, and its limit is 0.6",
-    )
+    assert whole.reasons == (ClassifierUndecided(0.0, 1.0, 0.6),)
 
 
 def test_an_interval_across_the_threshold_is_inconclusive():

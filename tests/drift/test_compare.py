@@ -12,6 +12,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tfx_wine_ext.drift import DriftConfig, Threshold, Verdict, compare, merge, summarize
+from tfx_wine_ext.drift import reasons as why
 from tfx_wine_ext.drift.summaries import CategoricalSummary, NumericSummary
 
 NAN, INF = float("nan"), float("inf")
@@ -43,13 +44,15 @@ def test_the_result_is_a_json_object():
         "config",
         "features",
         "multivariate",
+        "reason_facts",
         "reason_kinds",
-        "reasons",
         "share_drifted",
         "verdict",
     ]
     assert (found["verdict"], found["share_drifted"]) == ("DRIFT", 1.0)
-    assert found["reasons"] == ["1 of 1 feature drifted"]
+    assert found["reason_facts"] == [
+        {"type": "ShareReached", "drifted": 1, "compared": 1, "limit": 0.5}
+    ]
     (feature,) = found["features"]
     assert (feature["name"], feature["kind"], feature["verdict"]) == ("x", "numeric", "DRIFT")
     assert sorted(feature["metrics"]) == [
@@ -96,7 +99,7 @@ def test_a_small_sample_alone_does_not_fail():
 
 def test_no_baseline_is_a_verdict():
     result = compare(None, pa.table({"x": [1.0]}), DriftConfig(critical=("y",)))
-    assert (result.verdict, result.reasons) == (Verdict.NO_BASELINE, ("there is no baseline",))
+    assert (result.verdict, result.reasons) == (Verdict.NO_BASELINE, (why.NoBaseline(),))
     assert [(f.name, f.verdict, f.n_current) for f in result.features] == [
         ("x", Verdict.NO_BASELINE, 1)
     ]
@@ -105,14 +108,14 @@ def test_no_baseline_is_a_verdict():
 def test_a_baseline_without_rows_is_none():
     result = compare(pa.table({"x": pa.array([], pa.float64())}), pa.table({"x": [1.0]}))
     assert result.verdict is Verdict.NO_BASELINE
-    assert result.reasons == ("the baseline has no rows",)
+    assert result.reasons == (why.EmptyBaseline(),)
 
 
 def test_a_single_row_is_inconclusive():
     result = compare(pa.table({"x": HUNDRED}), pa.table({"x": [1.0]}))
     assert result.verdict is Verdict.INCONCLUSIVE
     (feature,) = result.features
-    assert feature.reasons == ("100 and 1 values, and at least 20 are needed",)
+    assert feature.reasons == (why.TooFewValues(100, 1, 20),)
 
 
 def test_a_column_that_is_gone_drifted_and_a_new_one_is_worth_a_look():
@@ -148,16 +151,14 @@ def test_all_missing_text_and_all_missing_numbers_are_alike():
 def test_a_column_that_loses_all_values_drifted(after):
     feature = only(HUNDRED, after)
     assert (feature.verdict, feature.kind) == (Verdict.DRIFT, "numeric")
-    assert feature.reasons == ("missing_rate is 1, and its limit is 0.05",)
+    assert feature.reasons == (why.BeyondLimit("missing_rate", 1.0, 0.05),)
 
 
 def test_a_column_with_too_few_present_values_is_inconclusive():
     column = pa.array([1.0] * 5 + [None] * 95)
     feature = only(column, column)
     assert feature.verdict is Verdict.INCONCLUSIVE
-    assert feature.reasons == (
-        "5 and 5 values that are not missing, and at least 20 are needed to compare them",
-    )
+    assert feature.reasons == (why.TooFewPresent(5, 5, 20),)
 
 
 def test_null_and_nan_are_the_same_absence():
@@ -182,7 +183,7 @@ def test_int_and_float_are_comparable():
 def test_a_column_that_becomes_text_drifted():
     feature = only(HUNDRED, [str(x) for x in HUNDRED])
     assert feature.verdict is Verdict.DRIFT
-    assert feature.reasons == ("the column was numeric and is categorical",)
+    assert feature.reasons == (why.KindChanged("numeric", "categorical"),)
 
 
 def test_nearly_unique_strings_are_ok_though_all_of_them_are_new():
@@ -203,7 +204,7 @@ def test_a_few_new_values_are_worth_a_look():
     before = ["a", "b"] * 2000
     feature = only(before, before[:3980] + ["c"] * 20)
     assert feature.metrics["unseen_mass"].verdict is Verdict.WARN
-    assert feature.reasons == ("unseen_mass is 0.005, and its limit is 0.0",)
+    assert feature.reasons == (why.BeyondLimit("unseen_mass", 0.005, 0.0),)
 
 
 def test_a_million_categories_are_compared():
@@ -232,7 +233,7 @@ def test_a_critical_feature_decides_alone():
     assert verdicts(before, after, DriftConfig(critical=("b",)))[0] == "WARN"
     result = compare(pa.table(before), pa.table(after), DriftConfig(critical=("a",)))
     assert result.verdict is Verdict.DRIFT
-    assert result.reasons == ("a, which is critical, drifted",)
+    assert result.reasons == (why.CriticalDrifted("a"),)
 
 
 def test_a_critical_feature_that_cannot_be_judged_is_inconclusive():
@@ -301,8 +302,8 @@ def test_an_error_bound_across_the_threshold_is_inconclusive():
     (feature,) = compare(*sides, config).features
     assert feature.metrics["ks"].value == pytest.approx(0.12, abs=0.01)
     assert feature.verdict is Verdict.INCONCLUSIVE
-    assert feature.reasons[0].startswith("ks is 0.1")
-    assert feature.reasons[0].endswith("with an error of up to 0.06, and its limit is 0.1")
+    ks = feature.metrics["ks"]
+    assert feature.reasons == (why.LimitWithinError("ks", ks.value, pytest.approx(0.06), 0.1),)
 
 
 @pytest.mark.parametrize("given", [pa.table, pd.DataFrame, lambda rows: summarize(pa.table(rows))])
@@ -359,7 +360,7 @@ def test_summaries_of_no_column_are_an_error_where_there_are_rows():
         compare({}, summaries, rows=(100, 100))
     with pytest.raises(ValueError, match="the current data have no column that is left to compare"):
         compare(summaries, {}, rows=(100, 100))
-    assert compare({}, summaries, rows=(0, 100)).reasons == ("the baseline has no rows",)
+    assert compare({}, summaries, rows=(0, 100)).reasons == (why.EmptyBaseline(),)
 
 
 def test_a_first_run_that_looks_at_nothing_is_an_error_too():

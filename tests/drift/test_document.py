@@ -37,6 +37,8 @@ def test_a_document_is_this():
     found = document({"x": [0, 1] * 10}, {"x": [1, 2] * 10}, config)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     (feature,) = found["features"]
+    # One sentence for each fact; tests/report/words has what they say.
+    assert (len(found.pop("reasons")), len(feature.pop("reasons"))) == (3, 4)
     metrics = feature.pop("metrics")
     assert sorted(metrics) == [
         "infinite_rate",
@@ -71,10 +73,10 @@ def test_a_document_is_this():
     assert found == {
         "format_version": 1,
         "verdict": "DRIFT",
-        "reasons": [
-            "x, which is critical, drifted",
-            "1 of 1 feature drifted",
-            "the aggregated drift is 0.707; its limit is 0.2",
+        "reason_facts": [
+            {"type": "CriticalDrifted", "feature": "x"},
+            {"type": "ShareReached", "drifted": 1, "compared": 1, "limit": 0.5},
+            {"type": "AggregateReached", "aggregate": pytest.approx(0.5**0.5), "limit": 0.2},
         ],
         "reason_kinds": ["critical", "share", "aggregate"],
         "share_drifted": 1.0,
@@ -105,11 +107,14 @@ def test_a_document_is_this():
                 "name": "x",
                 "kind": "numeric",
                 "verdict": "DRIFT",
-                "reasons": [
-                    "psi is 2.83, and its limit is 0.25",
-                    "js is 0.707, and its limit is 0.1",
-                    "ks is 0.5, and its limit is 0.2",
-                    "wasserstein is 2, and its limit is 0.1",
+                "reason_facts": [
+                    {"type": "BeyondLimit", "metric": name, "value": value, "limit": limit}
+                    for name, value, limit in [
+                        ("psi", pytest.approx(2.8321, abs=1e-4), 0.25),
+                        ("js", pytest.approx(0.5**0.5), 0.1),
+                        ("ks", 0.5, 0.2),
+                        ("wasserstein", pytest.approx(2.0), 0.1),
+                    ]
                 ],
                 "n_baseline": 20,
                 "n_current": 20,

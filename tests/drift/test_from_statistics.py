@@ -5,6 +5,7 @@ from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from tfx_wine_ext.drift import Verdict, compare
 from tfx_wine_ext.drift.from_statistics import statistics_summaries
+from tfx_wine_ext.drift.reasons import OnlyCounted
 
 NAN, INF = float("nan"), float("inf")
 
@@ -145,7 +146,7 @@ def test_of_images_only_the_number_is_known():
     )
     (feature,) = compare(read(text), read(text)).features
     assert (feature.verdict, feature.n_current) == (Verdict.INCONCLUSIVE, 100)
-    assert feature.reasons == ("only the number of values is known",)
+    assert feature.reasons == (OnlyCounted(),)
     assert list(feature.metrics) == ["missing_rate"]
 
 

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pytest
 
 from tfx_wine_ext.drift import DriftConfig, SketchLimits, TableSketch, Verdict, compare
+from tfx_wine_ext.drift.reasons import BeyondLimit
 
 SMALL = SketchLimits(numbers=50, buffer=64, categories=20, kept=10)
 RNG = np.random.default_rng(7)
@@ -154,7 +155,7 @@ def test_missing_values_of_a_growing_column_are_judged():
     [found] = compare(pa.table({"x": old}), pa.table({"x": new})).features
     assert (found.verdict, found.reasons) == (
         Verdict.DRIFT,
-        ("missing_rate is 0.2, and its limit is 0.05",),
+        (BeyondLimit("missing_rate", 0.2, 0.05),),
     )
 
 

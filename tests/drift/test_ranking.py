@@ -4,44 +4,53 @@ from __future__ import annotations
 
 import pytest
 
+from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.ranking import deciding_metric, limit_of, nearness, severity
+from tfx_wine_ext.drift.result import FeatureResult
+
+OK, WARN, DRIFT, INCONCLUSIVE = (
+    Verdict.OK,
+    Verdict.WARN,
+    Verdict.DRIFT,
+    Verdict.INCONCLUSIVE,
+)
 
 
 def metric(value, verdict, threshold=0.1, warn=None):
-    return {"value": value, "threshold": threshold, "warn": warn, "verdict": verdict}
+    return Metric(value, threshold=threshold, warn=warn, verdict=verdict)
+
+
+def feature(name, verdict, **metrics):
+    return FeatureResult(name, "numeric", verdict, metrics=metrics)
 
 
 FEATURES = [
-    {"name": "fine", "verdict": "OK", "metrics": {"ks": metric(0.05, "OK")}},
-    {"name": "new", "verdict": "WARN", "metrics": {}},
-    {"name": "gone", "verdict": "DRIFT", "metrics": {}},
-    {"name": "far", "verdict": "DRIFT", "metrics": {"ks": metric(0.4, "DRIFT")}},
-    {
-        "name": "near",
-        "verdict": "DRIFT",
-        "metrics": {"ks": metric(0.2, "DRIFT"), "psi": metric(0.9, "OK", threshold=None)},
-    },
-    {"name": "open", "verdict": "INCONCLUSIVE", "metrics": {"ks": metric(0.1, "INCONCLUSIVE")}},
+    feature("fine", OK, ks=metric(0.05, OK)),
+    feature("new", WARN),
+    feature("gone", DRIFT),
+    feature("far", DRIFT, ks=metric(0.4, DRIFT)),
+    feature("near", DRIFT, ks=metric(0.2, DRIFT), psi=metric(0.9, OK, threshold=None)),
+    feature("open", INCONCLUSIVE, ks=metric(0.1, INCONCLUSIVE)),
 ]
 
 
 def test_features_come_by_verdict_and_then_by_how_far_they_went():
-    names = [feature["name"] for feature in sorted(FEATURES, key=severity)]
+    names = [feature.name for feature in sorted(FEATURES, key=severity)]
     assert names == ["far", "near", "gone", "open", "new", "fine"]
 
 
 def test_the_metric_that_decided_has_the_verdict_of_the_feature_and_went_farthest():
     metrics = {
-        "ks": metric(0.2, "DRIFT"),
-        "js": metric(0.15, "DRIFT"),
-        "psi": metric(9.0, "WARN", threshold=10.0, warn=0.1),
+        "ks": metric(0.2, DRIFT),
+        "js": metric(0.15, DRIFT),
+        "psi": metric(9.0, WARN, threshold=10.0, warn=0.1),
     }
-    assert deciding_metric({"verdict": "DRIFT", "metrics": metrics}) == "ks"
-    assert deciding_metric({"verdict": "WARN", "metrics": metrics}) == "psi"
-    assert deciding_metric({"verdict": "INCONCLUSIVE", "metrics": metrics}) is None
+    assert deciding_metric(feature("x", DRIFT, **metrics)) == "ks"
+    assert deciding_metric(feature("x", WARN, **metrics)) == "psi"
+    assert deciding_metric(feature("x", INCONCLUSIVE, **metrics)) is None
 
 
-@pytest.mark.parametrize(("verdict", "limit"), [("WARN", 0.1), ("DRIFT", 0.25), ("OK", 0.25)])
+@pytest.mark.parametrize(("verdict", "limit"), [(WARN, 0.1), (DRIFT, 0.25), (OK, 0.25)])
 def test_the_limit_is_the_level_that_the_verdict_is_about(verdict, limit):
     assert limit_of(metric(0.3, verdict, threshold=0.25, warn=0.1)) == limit
 

@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from tests.lineage.stores import PUSHER, TRAINER, TfxStore, wine_run, write
+from benchmarks.stores import PUSHER, TRAINER, TfxStore, wine_run, write
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.find import ArtifactNotFoundError, find_artifact
 from tfx_wine_ext.lineage.runs import files_of

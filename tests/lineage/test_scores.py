@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.stores import drift_document, write, write_statistics
 from tests.lineage.conftest import ramp
-from tests.lineage.stores import drift_document, write, write_statistics
+from tfx_wine_ext.drift import DriftConfig, DriftResult, FeatureResult, Metric, Verdict
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.scores import (
     Score,
@@ -73,17 +74,17 @@ def test_the_properties_of_a_report_have_its_worst_features():
 
 
 def test_a_warning_is_measured_by_the_threshold_of_drift():
-    metric = {"value": 0.06, "threshold": 0.1, "warn": 0.05, "verdict": "WARN"}
-    side = {"mean": None}
-    feature = {
-        "name": "pH",
-        "verdict": "WARN",
-        "metrics": {"ks": metric},
-        "baseline": side,
-        "current": side,
-    }
-    only_warns = {**feature, "name": "x", "metrics": {"ks": {**metric, "threshold": None}}}
-    assert scores_of_report({"features": [feature, only_warns]}) == (
+    features = tuple(
+        FeatureResult(
+            name,
+            "numeric",
+            Verdict.WARN,
+            metrics={"ks": Metric(0.06, threshold=threshold, warn=0.05, verdict=Verdict.WARN)},
+        )
+        for name, threshold in (("pH", 0.1), ("x", None))
+    )
+    result = DriftResult(Verdict.WARN, (), 0.0, None, features, config=DriftConfig())
+    assert scores_of_report(result) == (
         Score("pH", "WARN", "ks", 0.06, 0.1),
         Score("x", "WARN", "ks", 0.06, 0.05),
     )

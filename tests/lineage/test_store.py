@@ -17,8 +17,8 @@ import ml_metadata.errors
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from benchmarks.stores import TfxStore
 from tests.lineage.conftest import Five
-from tests.lineage.stores import TfxStore
 from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage import store as store_module
 from tfx_wine_ext.lineage.runs import runs

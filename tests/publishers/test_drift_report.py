@@ -2,35 +2,43 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from tfx.types import standard_artifacts
 
+from tfx_wine_ext.drift.document import DataSource, DriftDocument
+from tfx_wine_ext.drift.metric import Metric, Verdict
+from tfx_wine_ext.drift.result import ClassifierResult, FeatureResult
 from tfx_wine_ext.publishers.drift_report import publish, worst_features
 from tfx_wine_ext.types.artifacts import DriftBlessing, ExampleDriftReport
 
 
 def feature(name, verdict, **values):
     metrics = {
-        metric: {"value": value, "threshold": 0.1, "warn": 0.05, "verdict": verdict}
+        metric: Metric(value, threshold=0.1, warn=0.05, verdict=Verdict(verdict))
         for metric, value in values.items()
     }
-    return {"name": name, "verdict": verdict, "metrics": metrics}
+    return FeatureResult(name, "numeric", Verdict(verdict), metrics=metrics)
 
 
-DOCUMENT = {
-    "verdict": "DRIFT",
-    "method": "sketch",
-    "share_drifted": 1 / 3,
-    "aggregate": None,
-    "multivariate": {"auc": 0.75},
-    "baseline": {"rows": 10, "span": 1},
-    "current": {"rows": 20, "span": None},
-    "features": [
+DOCUMENT = DriftDocument(
+    Verdict.DRIFT,
+    reasons=(),
+    share_drifted=1 / 3,
+    aggregate=None,
+    features=(
         feature("fine", "OK", ks=0.01),
         feature("gone", "DRIFT"),
         feature("near", "WARN", psi=0.07),
         feature("far", "DRIFT", ks=0.2, js=0.4),
-    ],
-}
+    ),
+    config={},
+    multivariate=ClassifierResult(0.75, 0.7, 0.8, 0.0, 0.6, Verdict.DRIFT, 10, 20),
+    method="sketch",
+    created="2026-11-24T23:30:00+00:00",
+    baseline=DataSource("before", 10, span=1),
+    current=DataSource("after", 20),
+)
 
 
 def properties(artifact):
@@ -84,11 +92,11 @@ def test_scores_are_doubles_counts_are_integers_and_what_has_no_value_is_not_the
 
 def test_only_drift_is_not_blessed():
     for verdict in ("OK", "WARN", "INCONCLUSIVE", "NO_BASELINE"):
-        _, _, blessing = published({**DOCUMENT, "verdict": verdict})
+        _, _, blessing = published(dataclasses.replace(DOCUMENT, verdict=Verdict(verdict)))
         assert properties(blessing)["blessed"] == ("int_value", 1)
 
 
 def test_ten_features_are_recorded_at_most():
-    many = [feature(f"f{n:02}", "DRIFT", ks=0.1 + n / 100) for n in range(15)]
-    worst = worst_features({**DOCUMENT, "features": many})
-    assert [each["name"] for each in worst] == [f"f{n:02}" for n in range(14, 4, -1)]
+    many = tuple(feature(f"f{n:02}", "DRIFT", ks=0.1 + n / 100) for n in range(15))
+    worst = worst_features(dataclasses.replace(DOCUMENT, features=many))
+    assert [feature.name for feature in worst] == [f"f{n:02}" for n in range(14, 4, -1)]

@@ -314,6 +314,7 @@ def _binned(name, index):
     return {
         **ALCOHOL,
         "name": name,
+        "reasons": [f"{metric} is too high" for metric in ("psi", "js", "ks", "wasserstein")],
         "metrics": {
             "missing_rate": metric(0.0, threshold=0.05),
             "psi": metric(0.312345 + index, "DRIFT", threshold=0.25, warn=0.1, floor=0.00677, q=0),

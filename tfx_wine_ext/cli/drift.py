@@ -9,7 +9,7 @@ import datetime
 import itertools
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.answer import (
@@ -28,12 +28,9 @@ from tfx_wine_ext.errors import Front, Option, TfxWineExtError
 from tfx_wine_ext.suggestions import hint_or_list
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from tfx_wine_ext.drift import DriftConfig, TableSketch
-    from tfx_wine_ext.drift.document import DataSource
-    from tfx_wine_ext.drift.sample import RowSample
-    from tfx_wine_ext.drift.summaries import Distribution
+    from tfx_wine_ext.drift import DriftConfig
+    from tfx_wine_ext.drift.document import DataSource, DriftDocument
+    from tfx_wine_ext.drift.read import Side
     from tfx_wine_ext.sources.source import TableSource
 
 NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
@@ -153,6 +150,7 @@ def run(options: argparse.Namespace) -> int:
     """
     from tfx_wine_ext.cli import drift_table
     from tfx_wine_ext.cli.csv_table import drift_csv
+    from tfx_wine_ext.report.words.drift import sentence as words
 
     check_outputs(options)
     config = _config(options)
@@ -166,7 +164,7 @@ def run(options: argparse.Namespace) -> int:
 
             html.write(render_drift_page(document))
         if json_:
-            json_.write(json_text(document))
+            json_.write(json_text(document.to_dict(words)))
         if csv:
             csv.write(drift_csv(document))
     to_stdout = STDOUT in (options.json, options.csv)
@@ -174,7 +172,8 @@ def run(options: argparse.Namespace) -> int:
         say(drift_table.sentence(document))
     with printing():
         if options.json == STDOUT:
-            sys.stdout.write(json_text(document, sys.stdout.encoding or "utf-8"))
+            encoding = sys.stdout.encoding or "utf-8"
+            sys.stdout.write(json_text(document.to_dict(words), encoding))
         elif options.csv == STDOUT:
             print_csv(drift_csv(document))
         elif not options.quiet:
@@ -182,7 +181,7 @@ def run(options: argparse.Namespace) -> int:
                 drift_table.print_features(document)
             print(drift_table.sentence(document))
     failing = FAILING[FAILING.index(options.fail_on) :]
-    return DRIFT_STATUS if document["verdict"].lower() in failing else NO_DRIFT_STATUS
+    return DRIFT_STATUS if document.verdict.value.lower() in failing else NO_DRIFT_STATUS
 
 
 def _config(options: argparse.Namespace) -> DriftConfig:
@@ -204,8 +203,8 @@ def _config(options: argparse.Namespace) -> DriftConfig:
     )
 
 
-def _joined(one: Iterable[str], other: Iterable[str]) -> tuple[str, ...]:
-    return tuple(dict.fromkeys([*one, *other]))
+def _joined(configured: Iterable[str], named: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys([*configured, *named]))
 
 
 def _output(stack: contextlib.ExitStack, path: str | None) -> Any:
@@ -214,11 +213,11 @@ def _output(stack: contextlib.ExitStack, path: str | None) -> Any:
     return None if path in (None, STDOUT) else stack.enter_context(OutputFile(str(path)))
 
 
-def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any]:
-    """Reads both sides, compares them, and returns the report document."""
+def _document(options: argparse.Namespace, config: DriftConfig) -> DriftDocument:
+    """Reads both sides, compares them, and returns the report."""
     from tfx_wine_ext.cli.terminal import reading
-    from tfx_wine_ext.drift import compare
-    from tfx_wine_ext.drift.document import report_document
+    from tfx_wine_ext.drift.document import DriftDocument
+    from tfx_wine_ext.drift.read import compare_sides, empty_sketch, method_of, read
 
     ignored, wanted = set(config.ignore), set(options.columns)
 
@@ -249,23 +248,25 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> dict[str, Any
             raise CommandError(f"{path}: no column is left to compare{hint_or_list('', known)}")
         # An empty table suffices to refuse a column that cannot be compared before any row is read.
         with _naming(path):
-            _empty_sketch(table.schema, config)
+            empty_sketch(table.schema, config)
     with reading(sum(table.size for table in tables), shown=not options.quiet) as show:
-        before = _summarized(paths[0], tables[0], config, show)
-        after = _summarized(paths[1], tables[1], config, lambda done: show(tables[0].size + done))
+
+        def side(number: int, done: int) -> Side:
+            with _naming(paths[number]):
+                show_bytes = lambda _, position: show(done + position)  # noqa: E731
+                return read(tables[number], config, show_bytes).side()
+
+        before, after = side(0, 0), side(1, tables[0].size)
     _check_names(options, config, tables)
-    samples = (before.sample, after.sample) if config.classifier else None
     try:
-        result = compare(
-            before.summaries, after.summaries, config, samples, (before.rows, after.rows)
-        )
+        result = compare_sides(before, after, config)
     except ValueError as error:
         raise CommandError(f"{' and '.join(paths)}: {error}") from error
-    return report_document(
+    return DriftDocument.of(
         result,
         baseline=_side(paths[0], splits[0], options.baseline_name, before.rows),
         current=_side(paths[1], splits[1], options.current_name, after.rows),
-        method="exact" if {before.method, after.method} == {"exact"} else "sketch",
+        method=method_of(before, after),
         created=datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
     )
 
@@ -279,24 +280,24 @@ def _with_fields(
     names: Iterable[str], tables: Iterable[TableSource], ignored: set[str]
 ) -> tuple[str, ...]:
     """Replaces the name of a struct by the names of its compared fields."""
-    found: dict[str, None] = {}
+    compared: dict[str, None] = {}
     for name in names:
         fields = sorted(_fields_in([name], tables) - ignored)
-        found.update(dict.fromkeys(fields or [name]))
-    return tuple(found)
+        compared.update(dict.fromkeys(fields or [name]))
+    return tuple(compared)
 
 
 def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
     """Returns the split to read for each path, if the path is the folder of an artifact."""
     from tfx_wine_ext.sources.choose import DEFAULT_SPLIT, examples_splits
 
-    found = [split or DEFAULT_SPLIT if examples_splits(path) else None for path in paths]
-    if split is not None and not any(found):
+    splits = [split or DEFAULT_SPLIT if examples_splits(path) else None for path in paths]
+    if split is not None and not any(splits):
         raise CommandError(
             f"--split {split}: expected the folder of a TFX Examples artifact on either side, "
             "found none with a folder Split-NAME; leave --split out"
         )
-    return found
+    return splits
 
 
 def _opened(
@@ -339,70 +340,6 @@ def _check_names(
                 raise CommandError(
                     f"{where}: {name!r} is not among the columns{hint_or_list(name, expected)}"
                 )
-
-
-@dataclasses.dataclass(frozen=True)
-class _Summarized:
-    """What is known about one side once it has been read."""
-
-    rows: int
-    method: str
-    summaries: Mapping[str, Distribution]
-    sample: pa.Table | None
-
-
-def _empty_sketch(columns: pa.Schema, config: DriftConfig) -> TableSketch:
-    import pyarrow as pa
-
-    from tfx_wine_ext.drift import TableSketch
-
-    sketch = TableSketch(categorical=config.categorical, ignore=config.ignore)
-    empty = [pa.nulls(0, field.type) for field in columns]  # pa.array() cannot make lists of uuid.
-    sketch.add(pa.RecordBatch.from_arrays(empty, schema=columns))
-    return sketch
-
-
-def _summarized(
-    path: str, table: TableSource, config: DriftConfig, show: Callable[[int], None]
-) -> _Summarized:
-    """Reads a whole table."""
-    from tfx_wine_ext.sources.source import SchemaChangedError
-
-    while True:
-        try:
-            with _naming(path):
-                sketches, sample = _read(table, config, show)
-        except SchemaChangedError:
-            continue
-        methods = {sketch.method for sketch in sketches}
-        return _Summarized(
-            sketches[0].rows,
-            "exact" if methods == {"exact"} else "sketch",
-            {name: found for sketch in sketches for name, found in sketch.summaries().items()},
-            sample.table() if sample is not None else None,
-        )
-
-
-def _read(
-    table: TableSource, config: DriftConfig, show: Callable[[int], None]
-) -> tuple[list[TableSketch], RowSample | None]:
-    """Reads a table in several passes, each into its own sketch; and samples whole rows."""
-    from tfx_wine_ext.drift.sample import RowSample
-
-    sketches = []
-    sample = RowSample(config.classifier_rows, ignore=config.ignore) if config.classifier else None
-    # The classifier looks at columns together, so it needs all of them in one pass.
-    passes = [table.schema] if sample is not None else table.passes
-    for number, columns in enumerate(passes):
-        sketch = _empty_sketch(columns, config)
-        for batch in table.batches(columns):
-            sketch.add(batch)
-            if sample is not None:
-                sample.add(batch)
-            del batch  # Frees this one before the next one is read.
-            show((number * table.size + table.position) // len(passes))
-        sketches.append(sketch)
-    return sketches, sample
 
 
 def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSource:

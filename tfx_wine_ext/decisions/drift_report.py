@@ -23,6 +23,8 @@ from tfx_wine_ext.artifacts.presence import (
 from tfx_wine_ext.artifacts.properties import properties_of, span_date_of, span_of
 from tfx_wine_ext.decisions import Inputs
 from tfx_wine_ext.drift.document import LostSource
+from tfx_wine_ext.drift.reasons import BaselineLost
+from tfx_wine_ext.report.words.drift import sentence
 from tfx_wine_ext.report.words.text import split_text
 from tfx_wine_ext.types import drift_report as keys
 
@@ -42,15 +44,15 @@ def decision(inputs: Inputs, exec_properties: Mapping[str, Any]) -> dict[str, st
         ValueError: An artifact lacks the split or has an unreadable payload, or an input has
             several artifacts. The message names the input.
     """
-    sentence = decide(inputs, exec_properties)
+    decided = decide(inputs, exec_properties)
     lost = lost_baseline(inputs, exec_properties)
     if lost is None:
-        logging.info("%s", sentence)
-        return {keys.DECISION_KEY: sentence}
-    sentence = f"No baseline for {_subject(inputs, exec_properties)}: {lost.reason}"
-    logging.warning("%s", sentence)
+        logging.info("%s", decided)
+        return {keys.DECISION_KEY: decided}
+    decided = f"No baseline for {_subject(inputs, exec_properties)}: {lost.reason}"
+    logging.warning("%s", decided)
     return {
-        keys.DECISION_KEY: sentence,
+        keys.DECISION_KEY: decided,
         keys.LOST_KEY: json.dumps(lost.to_dict(), sort_keys=True),
     }
 
@@ -101,7 +103,7 @@ def lost_baseline(inputs: Inputs, exec_properties: Mapping[str, Any]) -> LostSou
                     span=span_of(properties_of(artifact)),
                     path=gone.path,
                     found=gone.found,
-                    reason=f"the files of the baseline, {name} ({artifact.uri}), are gone: {gone}",
+                    reason=sentence(BaselineLost(name, artifact.uri, gone.path, gone.found)),
                 )
             raise ArtifactGoneError(
                 f"{key}, {name} ({artifact.uri})",

@@ -48,12 +48,12 @@ def statistics(summary: Distribution) -> dict[str, Any]:
         (5, 1, 2.0, 4.0, 1)
     """
     if not isinstance(summary, NumericDistribution):
-        found = {
+        counts = {
             "n": int(summary.n),
             "missing": int(summary.missing),
             "distinct": int(summary.distinct),
         }
-        return {**found, "distinct_is_estimate": True} if summary.distinct_is_estimate else found
+        return {**counts, "distinct_is_estimate": True} if summary.distinct_is_estimate else counts
     steps, moments = summary.steps(), summary.moments()
     quartiles = quantiles(steps, np.array([0.25, 0.5, 0.75])) if steps.total else [None] * 3
     return {
@@ -89,8 +89,8 @@ def quantiles(steps: Steps, shares: Floats) -> list[float]:
         steps.points[np.searchsorted(steps.cumulative, rank, "right")]
         for rank in (low, np.ceil(at))
     )
-    found: list[float] = (before * (1 - (at - low)) + after * (at - low)).tolist()
-    return found
+    values: list[float] = (before * (1 - (at - low)) + after * (at - low)).tolist()
+    return values
 
 
 def histogram(baseline: Distribution | None, current: Distribution | None) -> dict[str, Any] | None:

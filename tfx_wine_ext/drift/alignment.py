@@ -127,8 +127,8 @@ def _moved(side: SketchedNumbers, points: Floats, stand_ins: Floats) -> Sketched
     return dataclasses.replace(side, finite=_joined(Steps(moved, steps.cumulative)))
 
 
-def _union(one: Floats, other: Floats) -> Floats:
-    joined = np.concatenate([one, other])
+def _union(left: Floats, right: Floats) -> Floats:
+    joined = np.concatenate([left, right])
     joined.sort(kind="stable")  # Merging two sorted runs takes linear time.
     return joined[last_of_equal(joined)]
 

@@ -6,7 +6,6 @@ relations between columns change, none of them sees it; a classifier does.
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 import numpy as np
@@ -19,10 +18,10 @@ from tfx_wine_ext.drift.alignment import on_common_values
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.drift.precision import Precision
+from tfx_wine_ext.drift.result import CONFIDENCE, ClassifierResult
 from tfx_wine_ext.drift.sample import RowSample
 from tfx_wine_ext.drift.summaries import Floats, as_floats, is_bytes, is_list
 
-CONFIDENCE = 0.95
 # With fewer rows on a side, five folds have too few to learn from and to test on (ours).
 LEAST_ROWS = 100
 _FOLDS, _SEED = 5, 1
@@ -36,59 +35,6 @@ _MOST_IMPORTANCES = 10
 # Nadeau and Bengio (2003), "Inference for the generalization error": 1/k + test rows by training
 # rows, instead of 1/k, for k folds.
 _SHARED_TRAINING = 1 + _FOLDS / (_FOLDS - 1)
-
-
-@dataclasses.dataclass(frozen=True)
-class ClassifierResult:
-    """How well the sides can be told apart.
-
-    Args:
-        auc: Area under the ROC curve: the chance that the model gives a current row a higher score
-            than a baseline row. 0.5 means that the sides cannot be told apart, 1 that they always
-            can.
-        ci_low: Lower end of its confidence interval.
-        ci_high: Upper end.
-        p_value: Chance of an area this large if nothing has changed.
-        threshold: The `auc` from which on the data drifted.
-        verdict: DRIFT if the whole interval is at or above the threshold, INCONCLUSIVE if only a
-            part of it is, else OK. With fewer than 100 rows on a side, it is INCONCLUSIVE with an
-            interval from 0 to 1.
-        n_baseline: Rows of the baseline that were used.
-        n_current: Rows of the current data that were used.
-        importances: Each column with the decrease of `auc` when its values are shuffled: at most
-            the ten largest. Empty if the interval contains 0.5.
-    """
-
-    auc: float
-    ci_low: float
-    ci_high: float
-    p_value: float
-    threshold: float
-    verdict: Verdict
-    n_baseline: int
-    n_current: int
-    importances: tuple[tuple[str, float], ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The result as a JSON object.
-
-        Example:
-            >>> result = ClassifierResult(0.5, 0.0, 1.0, 1.0, 0.6, Verdict.INCONCLUSIVE, 3, 3)
-            >>> result.to_dict()["verdict"], result.to_dict()["confidence"]
-            ('INCONCLUSIVE', 0.95)
-        """
-        return {
-            "auc": self.auc,
-            "ci_low": self.ci_low,
-            "ci_high": self.ci_high,
-            "confidence": CONFIDENCE,
-            "threshold": self.threshold,
-            "p_value": self.p_value,
-            "verdict": self.verdict.value,
-            "n_baseline": self.n_baseline,
-            "n_current": self.n_current,
-            "importances": [{"name": name, "value": value} for name, value in self.importances],
-        }
 
 
 def classifier_two_sample(
@@ -303,10 +249,10 @@ def _numbers(old: pa.Array, new: pa.Array, name: str) -> list[Floats]:
 
 def _floats(array: pa.Array, name: str) -> Floats:
     """NaN for null."""
-    found = np.full(len(array), np.nan)
+    floats = np.full(len(array), np.nan)
     present = array.is_valid().to_numpy(zero_copy_only=False)
-    found[present] = as_floats(pa.chunked_array([array.drop_null()]), name)
-    return found
+    floats[present] = as_floats(pa.chunked_array([array.drop_null()]), name)
+    return floats
 
 
 def _codes(old: pa.Array, new: pa.Array) -> list[Floats]:
@@ -325,9 +271,9 @@ def _codes(old: pa.Array, new: pa.Array) -> list[Floats]:
     rank = np.empty(len(counts))
     rank[order] = np.arange(len(counts))
     rank[counts < _LEAST_OCCURRENCES] = _CATEGORIES
-    found = np.full(len(codes), np.nan)
-    found[present] = np.minimum(rank[codes[present]], _CATEGORIES)
-    return [found[: len(old)], found[len(old) :]]
+    shown = np.full(len(codes), np.nan)
+    shown[present] = np.minimum(rank[codes[present]], _CATEGORIES)
+    return [shown[: len(old)], shown[len(old) :]]
 
 
 def _importances(
@@ -338,7 +284,7 @@ def _importances(
 ) -> tuple[tuple[str, float], ...]:
     """The decrease of the area when a column is shuffled among the tested rows."""
     rng = np.random.default_rng(_SEED)
-    found = []
+    decreases = []
     for name in dict.fromkeys(owners):
         columns = [i for i, owner in enumerate(owners) if owner == name]
         falls = []
@@ -346,6 +292,6 @@ def _importances(
             shuffled = x.copy()
             shuffled[:, columns] = x[rng.permutation(len(x))][:, columns]
             falls.append(area - _area(model, shuffled, y)[0])
-        found.append((name, float(np.mean(falls))))
-    worst = sorted((pair for pair in found if pair[1] > 0), key=lambda pair: -pair[1])
+        decreases.append((name, float(np.mean(falls))))
+    worst = sorted((pair for pair in decreases if pair[1] > 0), key=lambda pair: -pair[1])
     return tuple(worst[:_MOST_IMPORTANCES])

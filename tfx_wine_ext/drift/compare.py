@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Union
+from typing import Any, Union
 
 import pyarrow as pa
 
+from tfx_wine_ext.drift import reasons as why
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
 from tfx_wine_ext.drift.aggregates import histogram, statistics
 from tfx_wine_ext.drift.alignment import on_common_numbers
@@ -22,6 +23,7 @@ from tfx_wine_ext.drift.growth import Growth, grows
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.metrics import CategoricalPair, NumericPair, registered_metrics
 from tfx_wine_ext.drift.metrics.registry import CATEGORICAL, NUMERIC
+from tfx_wine_ext.drift.result import DriftResult, FeatureResult
 from tfx_wine_ext.drift.summaries import (
     CategoricalDistribution,
     Distribution,
@@ -31,10 +33,6 @@ from tfx_wine_ext.drift.summaries import (
     table_of,
     without_values,
 )
-from tfx_wine_ext.drift.words import changed, unjudged
-
-if TYPE_CHECKING:
-    from tfx_wine_ext.drift.classifier import ClassifierResult
 
 # Also a pandas DataFrame, which cannot be named without importing pandas.
 Side = Union[pa.Table, pa.RecordBatch, Mapping[str, Distribution], Any]
@@ -42,106 +40,6 @@ Side = Union[pa.Table, pa.RecordBatch, Mapping[str, Distribution], Any]
 _MOST_NAMES = 10
 OK, WARN, DRIFT = Verdict.OK, Verdict.WARN, Verdict.DRIFT
 INCONCLUSIVE, NO_BASELINE = Verdict.INCONCLUSIVE, Verdict.NO_BASELINE
-
-
-@dataclasses.dataclass(frozen=True)
-class FeatureResult:
-    """The result for one feature.
-
-    Args:
-        name: The column.
-        kind: "numeric", "categorical", or "unknown" if no side has a value.
-        verdict: OK, WARN, DRIFT, INCONCLUSIVE, or NO_BASELINE.
-        reasons: Why, in words; empty if OK.
-        metrics: The metrics that are defined for the feature, by name.
-        n_baseline: Number of values of the baseline, including missing ones; None if it has no such
-            column.
-        n_current: Number of values of the current data, including missing ones; None if they have
-            no such column.
-        baseline: Statistics of the baseline's column, see `aggregates`; None if it has no such
-            column.
-        current: The same for the current data.
-        histogram: Both sides in the same bins, for drawing; None if there is nothing to draw.
-        time: The kind of times, if its values are times in microseconds: `date`, `timestamp`,
-            `time` (of day) or `duration`; else None.
-        growth: Set if the column only grows; else None.
-    """
-
-    name: str
-    kind: str
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    metrics: Mapping[str, Metric]
-    n_baseline: int | None
-    n_current: int | None
-    baseline: Mapping[str, Any] | None
-    current: Mapping[str, Any] | None
-    histogram: Mapping[str, Any] | None
-    time: str | None = None
-    growth: Growth | None = None
-
-    def to_dict(self) -> dict[str, Any]:
-        """The feature as a JSON object; `time` and `growth` are present only if they are set."""
-        return {
-            "name": self.name,
-            "kind": self.kind,
-            "verdict": self.verdict.value,
-            "reasons": list(self.reasons),
-            "n_baseline": self.n_baseline,
-            "n_current": self.n_current,
-            "metrics": {name: metric.to_dict() for name, metric in self.metrics.items()},
-            "baseline": self.baseline,
-            "current": self.current,
-            "histogram": self.histogram,
-            **({"time": self.time} if self.time else {}),
-            **({"growth": self.growth.to_dict()} if self.growth else {}),
-        }
-
-
-@dataclasses.dataclass(frozen=True)
-class DriftResult:
-    """The result for all features together.
-
-    Args:
-        verdict: DRIFT, INCONCLUSIVE, WARN, OK or NO_BASELINE.
-        reasons: Why, in words; empty if OK.
-        share_drifted: Share of the compared features that drifted, 0 to 1.
-        aggregate: ``(sum w d^3)^(1/3)`` with the importances w, which add up to 1, and the
-            Jensen-Shannon distances d of the drifted features; None without importances.
-        features: The results of the features, in the order of the baseline's columns, then new
-            ones.
-        config: The configuration by which they were judged.
-        multivariate: The classifier two-sample test; None if it was not asked for.
-        reason_kinds: The kind of each of `reasons`: `critical`, `share`, `aggregate`, `warned`,
-            `classifier`, `no_baseline`, or `lost_baseline`.
-    """
-
-    verdict: Verdict
-    reasons: tuple[str, ...]
-    share_drifted: float
-    aggregate: float | None
-    features: tuple[FeatureResult, ...]
-    config: DriftConfig
-    multivariate: ClassifierResult | None = None
-    reason_kinds: tuple[str, ...] = ()
-
-    @property
-    def has_baseline(self) -> bool:
-        """Whether there was anything to compare with."""
-        return self.verdict is not NO_BASELINE
-
-    def to_dict(self) -> dict[str, Any]:
-        """Everything as a JSON object, including the thresholds in force."""
-        return {
-            "verdict": self.verdict.value,
-            "reasons": list(self.reasons),
-            "reason_kinds": list(self.reason_kinds),
-            "share_drifted": self.share_drifted,
-            "aggregate": self.aggregate,
-            "multivariate": None if self.multivariate is None else self.multivariate.to_dict(),
-            "features": [feature.to_dict() for feature in self.features],
-            "config": self.config.to_dict(),
-        }
 
 
 def compare(
@@ -180,8 +78,8 @@ def compare(
         ('DRIFT', 0.5)
         >>> {feature.name: feature.verdict.value for feature in result.features}
         {'x': 'DRIFT', 'kind': 'OK'}
-        >>> result.features[0].reasons[0]
-        'psi is 2.28, and its limit is 0.25'
+        >>> result.reasons
+        (ShareReached(drifted=1, compared=2, limit=0.5),)
     """
     config = config or DriftConfig()
     given = baseline, current
@@ -200,10 +98,9 @@ def compare(
     _check_left(new, "the current data have", config)
     names = list(dict.fromkeys([*(old or {}), *new]))
     if old is None or not counts[0]:
-        why = "there is no baseline" if old is None else "the baseline has no rows"
+        reason = why.NoBaseline() if old is None else why.EmptyBaseline()
         features = tuple(_without_baseline(name, new[name]) for name in names if name in new)
-        kinds = ("no_baseline",)
-        return DriftResult(NO_BASELINE, (why,), 0.0, None, features, config, reason_kinds=kinds)
+        return DriftResult(NO_BASELINE, (reason,), 0.0, None, features, config=config)
 
     _check_left(old, "the baseline has", config)
     if not old.keys() & new.keys():
@@ -214,10 +111,10 @@ def compare(
     _check_known(config, ("critical", "importances", "features"), names)
     measured = [_measure(name, old.get(name), new.get(name), config) for name in names]
     results = tuple(_judge(feature, config) for feature in _adjusted(measured))
-    found = _overall(results, config)
+    result = _overall(results, config)
     if not config.classifier:
-        return found
-    return _with_classifier(found, _rows_of_both(baseline, current, samples), config)
+        return result
+    return _with_classifier(result, _rows_of_both(baseline, current, samples), config)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,7 +130,7 @@ class _Measured:
     new: Distribution | None
     time: str | None
     metrics: Mapping[str, Metric]
-    settled: Mapping[Verdict, str]
+    settled: tuple[Verdict, why.Reason] | None
     drawn: tuple[Distribution | None, Distribution | None]
     growth: Growth | None = None
 
@@ -327,7 +224,7 @@ def _rows(side: Side | None) -> int | None:
 
 def _summaries(side: Side, config: DriftConfig) -> Mapping[str, Distribution]:
     if isinstance(side, Mapping):
-        return {name: found for name, found in side.items() if name not in config.ignore}
+        return {name: summary for name, summary in side.items() if name not in config.ignore}
     return summarize(side, config.categorical)
 
 
@@ -351,36 +248,23 @@ def _with_classifier(
     from tfx_wine_ext.drift.classifier import classifier_two_sample
 
     # An id tells the sides apart, whatever the other columns hold.
-    growing = {f.name for f in result.features if f.growth and not f.growth.judged}
+    growing = {feature.name for feature in result.features if feature.is_set_aside}
     left = [[x for x in side.schema.names if x not in growing] for side in rows]
     if growing and not any(left):
         return result
     before, after = (side.select(names) for side, names in zip(rows, left))
     test = classifier_two_sample(before, after, config)
-    verdict, reasons, kinds = result.verdict, result.reasons, result.reason_kinds
+    reason: why.Reason
     if test.verdict is DRIFT:
-        why = (
-            f"a classifier tells the sides apart: its area under the ROC curve is {test.auc:.3g} "
-            f"({test.ci_low:.3g} to {test.ci_high:.3g}), and its limit is {test.threshold}"
-        )
-        kept = verdict is DRIFT
-        verdict = DRIFT
-    elif test.verdict is INCONCLUSIVE and verdict is not DRIFT:
-        why = (
-            f"whether a classifier tells the sides apart is not known: its area under the ROC "
-            f"curve is between {test.ci_low:.3g} and {test.ci_high:.3g}, and its limit is "
-            f"{test.threshold}"
-        )
-        kept = verdict is INCONCLUSIVE
-        verdict = INCONCLUSIVE
+        reason = why.ClassifierBeyondLimit(test.auc, test.ci_low, test.ci_high, test.threshold)
+    elif test.verdict is INCONCLUSIVE and result.verdict is not DRIFT:
+        reason = why.ClassifierUndecided(test.ci_low, test.ci_high, test.threshold)
     else:
         return dataclasses.replace(result, multivariate=test)
+    # Reasons of a verdict that the classifier overrules are none any more.
+    kept = result.reasons if result.verdict is test.verdict else ()
     return dataclasses.replace(
-        result,
-        verdict=verdict,
-        reasons=(*reasons, why) if kept else (why,),
-        reason_kinds=(*kinds, "classifier") if kept else ("classifier",),
-        multivariate=test,
+        result, verdict=test.verdict, reasons=(*kept, reason), multivariate=test
     )
 
 
@@ -410,23 +294,23 @@ def _measure(
     name: str, old: Distribution | None, new: Distribution | None, config: DriftConfig
 ) -> _Measured:
     if new is None or old is None:
-        present = new if old is None else old
-        assert present is not None
-        settled = {DRIFT: "the column is gone"} if new is None else {WARN: "the column is new"}
+        left = new if old is None else old
+        assert left is not None
+        settled = (DRIFT, why.ColumnGone()) if new is None else (WARN, why.ColumnNew())
         time = _time(old, new)
-        return _Measured(name, _kind(present), old, new, time, {}, settled, (old, new))
+        return _Measured(name, _kind(left), old, new, time, {}, settled, (old, new))
     old = without_values(old, like=new)
     new = without_values(new, like=old)
     given = old, new
     time = _time(*given)
     if is_numeric(old) is not is_numeric(new):
-        settled = {DRIFT: f"the column was {_kind(old)} and is {_kind(new)}"}
-        return _Measured(name, _kind(new), *given, time, {}, settled, given)
+        changed = why.KindChanged(_kind(old), _kind(new))
+        return _Measured(name, _kind(new), *given, time, {}, (DRIFT, changed), given)
     old, new = on_common_numbers(old, new)
     kind = _kind(old) if _kind(old) != "unknown" else _kind(new)
     if min(old.n, new.n) < config.min_count:
-        few = f"{old.n} and {new.n} values, and at least {config.min_count} are needed"
-        return _Measured(name, kind, *given, time, {}, {INCONCLUSIVE: few}, (old, new))
+        few = why.TooFewValues(old.n, new.n, config.min_count)
+        return _Measured(name, kind, *given, time, {}, (INCONCLUSIVE, few), (old, new))
     pair: NumericPair | CategoricalPair
     if is_numeric(old) and is_numeric(new):
         pair = NumericPair(old, new)
@@ -435,18 +319,14 @@ def _measure(
         assert isinstance(new, CategoricalDistribution)
         pair = CategoricalPair(old, new)
     metrics = _metrics(name, pair, needs_values=False)
-    present_counts = [side.n - absent(side) for side in (old, new)]
-    found: Mapping[Verdict, str] = {}
+    present = old.n - absent(old), new.n - absent(new)
+    unknown: tuple[Verdict, why.Reason] | None = None
     if max(old.error, new.error) >= 1:
-        found = {INCONCLUSIVE: "only the number of values is known"}
-    elif min(present_counts) >= config.min_count:
+        unknown = INCONCLUSIVE, why.OnlyCounted()
+    elif min(present) >= config.min_count:
         metrics.update(_metrics(name, pair, needs_values=True))
-    elif max(present_counts) > 0:
-        few = (
-            f"{present_counts[0]} and {present_counts[1]} values that are not missing, and at "
-            f"least {config.min_count} are needed to compare them"
-        )
-        found = {INCONCLUSIVE: few}
+    elif max(present) > 0:
+        unknown = INCONCLUSIVE, why.TooFewPresent(*present, config.min_count)
     levels = {metric: config.threshold(name, metric) for metric in metrics}
     growth = _growth(name, *given, time, config)
     for metric in metrics:
@@ -463,7 +343,7 @@ def _measure(
             )
             for metric, value in metrics.items()
         },
-        found,
+        unknown,
         (old, new),
         growth,
     )
@@ -490,8 +370,8 @@ def _time(old: Distribution | None, new: Distribution | None) -> str | None:
         for side in sides
         if side.n > absent(side)
     ]
-    if not known or not all(each.time for each in known):
-        return next((each.time for each in known if each.unit), None)
+    if not known or not all(precision.time for precision in known):
+        return next((precision.time for precision in known if precision.unit), None)
     return known[0].coarser(known[-1]).time or None
 
 
@@ -537,21 +417,21 @@ def _is_set_aside(growth: Growth | None, metric: str) -> bool:
 
 
 def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
-    verdicts = {verdict: [reason] for verdict, reason in feature.settled.items()}
+    reasons: dict[Verdict, list[why.Reason]] = {}
+    if feature.settled is not None:
+        reasons[feature.settled[0]] = [feature.settled[1]]
     metrics = {}
     for name, metric in feature.metrics.items():
         verdict = _metric_verdict(metric, config.q)
         metrics[name] = dataclasses.replace(metric, verdict=verdict)
-        verdicts.setdefault(verdict, []).append(_reason(name, metric, verdict))
-    found = next(
-        (v for v in (DRIFT, INCONCLUSIVE, WARN) if v in verdicts),
-        OK,
-    )
+        if verdict is not OK:
+            reasons.setdefault(verdict, []).append(why.reason_of(name, metrics[name]))
+    decided = next((verdict for verdict in (DRIFT, INCONCLUSIVE, WARN) if verdict in reasons), OK)
     return FeatureResult(
         feature.name,
         feature.kind,
-        found,
-        () if found is OK else tuple(verdicts[found]),
+        decided,
+        tuple(reasons.get(decided, ())),
         metrics,
         None if feature.old is None else feature.old.n,
         None if feature.new is None else feature.new.n,
@@ -580,42 +460,29 @@ def _metric_verdict(metric: Metric, q: float) -> Verdict:
     return WARN if reaches(metric.value - metric.error, metric.warn) else OK
 
 
-def _reason(name: str, metric: Metric, verdict: Verdict) -> str:
-    level = metric.warn if verdict is WARN else metric.threshold
-    if verdict is INCONCLUSIVE:
-        return (
-            f"{name} is {metric.value:.3g} with an error of up to {metric.error:.2g}, and "
-            f"its limit is {level}"
-        )
-    return f"{name} is {metric.value:.3g}, and its limit is {level}"
-
-
 def _overall(features: tuple[FeatureResult, ...], config: DriftConfig) -> DriftResult:
     drifted = [feature for feature in features if feature.verdict is DRIFT]
     unclear = [feature for feature in features if feature.verdict is INCONCLUSIVE]
-    share = len(drifted) / len(features)
+    warned = sum(feature.verdict is WARN for feature in features)
+    compared = len(features)
+    share = len(drifted) / compared
     aggregate = _aggregate(features, config)
-    reasons = [("critical", f"{name}, which is critical, drifted")
-               for name in _critical(drifted, config)]  # fmt: skip
-    if drifted and share >= config.share:
-        reasons.append(("share", changed(len(drifted), 0, len(features))))
-    if aggregate is not None and aggregate >= config.aggregate:
-        why = f"the aggregated drift is {aggregate:.3g}; its limit is {config.aggregate}"
-        reasons.append(("aggregate", why))
     verdict = DRIFT
+    reasons: list[why.Reason] = [why.CriticalDrifted(x) for x in _critical(drifted, config)]
+    if drifted and share >= config.share:
+        reasons.append(why.ShareReached(len(drifted), compared, config.share))
+    if aggregate is not None and aggregate >= config.aggregate:
+        reasons.append(why.AggregateReached(aggregate, config.aggregate))
     if not reasons:
         verdict = INCONCLUSIVE
-        reasons = [("critical", f"{name}, which is critical, cannot be judged")
-                   for name in _critical(unclear, config)]  # fmt: skip
-        if unclear and (len(drifted) + len(unclear)) / len(features) >= config.share:
-            reasons.append(("share", unjudged(len(unclear), len(features))))
-    warned = sum(feature.verdict is WARN for feature in features)
-    if not reasons and (drifted or warned):
-        verdict = WARN
-        reasons = [("warned", changed(len(drifted), warned, len(features)))]
-    kinds, words = tuple(kind for kind, _ in reasons), tuple(why for _, why in reasons)
-    verdict = verdict if reasons else OK
-    return DriftResult(verdict, words, share, aggregate, features, config, reason_kinds=kinds)
+        reasons = [why.CriticalUnjudged(name) for name in _critical(unclear, config)]
+        if unclear and (len(drifted) + len(unclear)) / compared >= config.share:
+            reasons.append(why.ShareUnjudged(len(unclear), compared, config.share))
+    if not reasons:
+        verdict = WARN if drifted or warned else OK
+        if verdict is WARN:
+            reasons = [why.FeaturesChanged(len(drifted), warned, compared)]
+    return DriftResult(verdict, tuple(reasons), share, aggregate, features, config=config)
 
 
 def _critical(features: list[FeatureResult], config: DriftConfig) -> list[str]:

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from tfx_wine_ext.drift.compare import DriftResult
+from tfx_wine_ext.drift.reasons import BaselineLost
+from tfx_wine_ext.drift.result import DriftResult, Findings, Words
+from tfx_wine_ext.moved import moved_names
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.report.drift_document import report_document as report_document
 
 FORMAT_VERSION = 1
 METHODS = ("exact", "sketch", "coarse")
@@ -55,10 +61,10 @@ class DataSource:
 
     def to_dict(self) -> dict[str, Any]:
         """The source as a JSON object; `span_date` is present only if it is set."""
-        found = dataclasses.asdict(self)
+        source = dataclasses.asdict(self)
         if self.span_date is None:
-            del found["span_date"]
-        return found
+            del source["span_date"]
+        return source
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,65 +94,75 @@ class LostSource:
         return dataclasses.asdict(self)
 
 
-def report_document(
-    result: DriftResult,
-    *,
-    baseline: DataSource | None,
-    current: DataSource,
-    method: str,
-    created: str,
-    lost: LostSource | None = None,
-) -> dict[str, Any]:
-    """Puts a result and the sources of its data into one JSON object.
+@dataclasses.dataclass(frozen=True)
+class DriftDocument(Findings):
+    """A comparison with the sources of its data, in the form in which it is stored and shown.
 
     Args:
-        result: The result of `compare`.
-        baseline: Where the baseline came from; None if there is none.
-        current: Where the current data came from.
+        config: The configuration as a JSON object, which may be that of another release.
         method: "exact" if every value was kept; "sketch" if memory was bounded and each metric
             states its error; "coarse" if the histograms of TFX's ExampleStatistics were used.
         created: When the comparison was made, ISO 8601 with an offset from UTC.
+        baseline: Where the baseline came from; None if there is none.
+        current: Where the current data came from.
         lost: The baseline whose files were missing; None if there is none.
-
-    Returns:
-        A JSON object without NaN and infinities.
-
-    Raises:
-        ValueError: `method` is none of these, `created` is no such time, or the result has a
-            baseline but `baseline` is None.
-
-    Example:
-        >>> import pyarrow as pa
-        >>> from tfx_wine_ext.drift import compare
-        >>> document = report_document(
-        ...     compare(None, pa.table({"x": [1.0, 2.0]})), baseline=None,
-        ...     current=DataSource("span 1", 2), method="exact",
-        ...     created="2026-11-24T23:30:00+00:00")
-        >>> document["verdict"], document["current"]["name"], document["features"][0]["name"]
-        ('NO_BASELINE', 'span 1', 'x')
     """
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {', '.join(METHODS)}, found {method!r}")
-    _check_time(created, "created")
-    if baseline is None and result.has_baseline:
-        raise ValueError("baseline must be a DataSource, as the result has a baseline; found None")
-    found = result.to_dict()
-    return {
-        "format_version": FORMAT_VERSION,
-        "verdict": found["verdict"],
-        "reasons": found["reasons"] if lost is None else [lost.reason],
-        "reason_kinds": found["reason_kinds"] if lost is None else ["lost_baseline"],
-        "share_drifted": found["share_drifted"],
-        "aggregate": found["aggregate"],
-        "method": method,
-        "created": created,
-        "baseline": None if baseline is None else baseline.to_dict(),
-        **({} if lost is None else {"lost_baseline": lost.to_dict()}),
-        "current": current.to_dict(),
-        "multivariate": found["multivariate"],
-        "features": found["features"],
-        "config": found["config"],
-    }
+
+    config: Mapping[str, Any] = dataclasses.field(kw_only=True)
+    method: str = dataclasses.field(kw_only=True)
+    created: str = dataclasses.field(kw_only=True)
+    baseline: DataSource | None = dataclasses.field(kw_only=True)
+    current: DataSource = dataclasses.field(kw_only=True)
+    lost: LostSource | None = dataclasses.field(kw_only=True, default=None)
+
+    @classmethod
+    def of(
+        cls,
+        result: DriftResult,
+        *,
+        baseline: DataSource | None,
+        current: DataSource,
+        method: str,
+        created: str,
+        lost: LostSource | None = None,
+    ) -> DriftDocument:
+        """Puts a result and the sources of its data together.
+
+        Raises:
+            ValueError: `method` or `created` is not as above, or the result has a baseline but
+                `baseline` is None.
+        """
+        if method not in METHODS:
+            raise ValueError(f"method must be one of {', '.join(METHODS)}, found {method!r}")
+        _check_time(created, "created")
+        if baseline is None and result.has_baseline:
+            raise ValueError(
+                "baseline must be a DataSource, as the result has a baseline; found None"
+            )
+        findings: dict[str, Any] = {**vars(result), "config": result.config.to_dict()}
+        if lost is not None:
+            findings["reasons"] = (BaselineLost(lost.name, lost.uri, lost.path, lost.found),)
+        return cls(
+            **findings,
+            baseline=baseline,
+            current=current,
+            method=method,
+            created=created,
+            lost=lost,
+        )
+
+    def to_dict(self, words: Words | None = None) -> dict[str, Any]:
+        """The document as a JSON object; see `Findings`."""
+        return {
+            "format_version": FORMAT_VERSION,
+            **super().to_dict(words),
+            "method": self.method,
+            "created": self.created,
+            "baseline": None if self.baseline is None else self.baseline.to_dict(),
+            **({} if self.lost is None else {"lost_baseline": self.lost.to_dict()}),
+            "current": self.current.to_dict(),
+            "config": dict(self.config),
+        }
 
 
 def _check_time(text: str, where: str) -> None:
@@ -159,3 +175,6 @@ def _check_time(text: str, where: str) -> None:
             f"{where} must be an ISO 8601 time with an offset, such as 2026-11-24T23:30:00+00:00, "
             f"found {text!r}"
         )
+
+
+__getattr__ = moved_names(__name__)

@@ -71,31 +71,31 @@ def statistics_summaries(
         >>> found.n, found.missing, found.steps().points, round(found.error, 2)
         (4, 1, array([1., 2., 3.]), 0.68)
     """
-    found: dict[str, SketchedNumbers | SketchedCategories] = {}
+    summaries: dict[str, SketchedNumbers | SketchedCategories] = {}
     for feature in statistics.features:
         name = ".".join(feature.path.step) or feature.name
         kind = feature.WhichOneof("stats")
         if kind not in ("num_stats", "string_stats", "bytes_stats"):
             continue
-        if name in found:
+        if name in summaries:
             raise ValueError(f"feature {name!r} is in the statistics more than once")
         if kind == "num_stats":
-            found[name] = _numbers(name, feature)
+            summaries[name] = _numbers(name, feature)
         elif kind == "string_stats":
             numbers = EXACT if feature.type == feature.INT else None
-            found[name] = _categories(feature.string_stats, numbers)
+            summaries[name] = _categories(feature.string_stats, numbers)
         else:
-            found[name] = _lengths_only(feature.bytes_stats)
-        _check_counts(name, found[name])
-    return dict(found)
+            summaries[name] = _lengths_only(feature.bytes_stats)
+        _check_counts(name, summaries[name])
+    return dict(summaries)
 
 
-def _check_counts(name: str, found: SketchedNumbers | SketchedCategories) -> None:
+def _check_counts(name: str, summary: SketchedNumbers | SketchedCategories) -> None:
     """Refuses impossible numbers of values: the file is damaged, or not from StatisticsGen."""
-    known = found.steps().counts if isinstance(found, SketchedNumbers) else found.counts
-    present = found.n - found.missing
+    known = summary.steps().counts if isinstance(summary, SketchedNumbers) else summary.counts
+    present = summary.n - summary.missing
     too_many = known.sum() > present + len(known)  # Each number was rounded.
-    if found.missing < 0 or present < 0 or known.min(initial=0) < 0 or too_many:
+    if summary.missing < 0 or present < 0 or known.min(initial=0) < 0 or too_many:
         raise ValueError(
             f"feature {name!r} has numbers of values in the statistics that contradict each "
             "other: they are damaged; run StatisticsGen again"
@@ -114,8 +114,8 @@ def _missing(common: statistics_pb2.CommonStatistics) -> int:
         for bucket in common.num_values_histogram.buckets
         if bucket.high_value == 0
     )
-    found = min(max(round(empty), lists - values, 1), most)
-    return int(common.num_missing) + int(found)
+    missing = min(max(round(empty), lists - values, 1), most)
+    return int(common.num_missing) + int(missing)
 
 
 def _numbers(name: str, feature: statistics_pb2.FeatureNameStatistics) -> SketchedNumbers:

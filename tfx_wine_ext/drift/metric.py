@@ -24,6 +24,9 @@ class Verdict(str, enum.Enum):
     INCONCLUSIVE = "INCONCLUSIVE"
     NO_BASELINE = "NO_BASELINE"
 
+    # Otherwise it depends on Python's release.
+    __str__ = str.__str__
+
 
 @dataclasses.dataclass(frozen=True)
 class Metric:

@@ -176,11 +176,11 @@ class Precision:
 EXACT, DOUBLE = Precision(), Precision(53)
 
 
-def _common_time(one: str, other: str) -> str:
+def _common_time(old: str, new: str) -> str:
     """The kind of both sides. One without times has the other's kind: Examples hold integers."""
-    if one == other or not (one and other):
-        return one or other
-    return "timestamp" if {one, other} == {"date", "timestamp"} else ""
+    if old == new or not (old and new):
+        return old or new
+    return "timestamp" if {old, new} == {"date", "timestamp"} else ""
 
 
 def representatives(points: Floats, precision: Precision) -> Floats:

@@ -231,8 +231,8 @@ class TableSketch:
         for index, name in enumerate(names):
             if name not in self._ignore:
                 codes = name in self._categorical
-                found = summarize_column(batch.column(index), name, codes)
-                self._column(name, self._rows).add(found)
+                summary = summarize_column(batch.column(index), name, codes)
+                self._column(name, self._rows).add(summary)
         for name in self._columns.keys() - set(names):
             self._columns[name].missing += batch.num_rows
         self._rows += batch.num_rows
@@ -269,6 +269,12 @@ class TableSketch:
             self._columns[name].missing += other._rows
         self._rows += other._rows
         return self
+
+    def add_columns(self, other: TableSketch) -> None:
+        """Adds the columns of a sketch of the same rows, to which this one must add none later."""
+        self.add_names(other._names)
+        self._columns.update(other._columns)
+        self._rows = other._rows
 
     def summaries(self) -> dict[str, Distribution]:
         """What is known about each column, in the order in which the columns were first seen."""

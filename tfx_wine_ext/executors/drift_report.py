@@ -6,14 +6,12 @@ import datetime
 import functools
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pyarrow as pa
 from absl import logging
-from google.protobuf import message as protobuf_message
-from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
+from tensorflow_metadata.proto.v0 import schema_pb2
 from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
@@ -27,37 +25,37 @@ from tfx.utils import io_utils
 from tfx_wine_ext.artifacts.layout import STATISTICS_FILE, node_folder, split_folder, stopped_folder
 from tfx_wine_ext.artifacts.properties import properties_of, span_date_of, span_of, version_of
 from tfx_wine_ext.decisions.drift_report import describe, lost_baseline, sides_of
-from tfx_wine_ext.drift.anomalies import anomalies_proto
-from tfx_wine_ext.drift.compare import DriftResult, check_names, compare
+from tfx_wine_ext.drift.compare import check_names
 from tfx_wine_ext.drift.config import DriftConfig
-from tfx_wine_ext.drift.document import DataSource, LostSource, report_document
-from tfx_wine_ext.drift.from_statistics import statistics_summaries
+from tfx_wine_ext.drift.document import DataSource, DriftDocument, LostSource
 from tfx_wine_ext.drift.metric import Verdict
-from tfx_wine_ext.drift.plain import from_bytes, to_bytes
-from tfx_wine_ext.drift.ranking import deciding_metric, limit_of
-from tfx_wine_ext.drift.sample import RowSample
-from tfx_wine_ext.drift.sketches import TableSketch
+from tfx_wine_ext.drift.read import (
+    AS_IT_WAS_WRITTEN,
+    Reading,
+    Side,
+    compare_sides,
+    method_of,
+    side_of_statistics,
+)
+from tfx_wine_ext.drift.result import DriftResult
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
+from tfx_wine_ext.executors.drift_tasks import FileTask, read_file
 from tfx_wine_ext.files.beam import BeamFiles
-from tfx_wine_ext.progress.launches import counting_rows, rows_of
-from tfx_wine_ext.publishers.drift_report import publish, worst_features
+from tfx_wine_ext.progress.launches import counting_rows
+from tfx_wine_ext.publishers.drift_report import publish
 from tfx_wine_ext.publishers.failure import records_failures
+from tfx_wine_ext.report.anomalies import anomalies_proto
 from tfx_wine_ext.report.drift_page import render_drift_page
-from tfx_wine_ext.sources.examples import ExampleTable
+from tfx_wine_ext.report.words.drift import drift_message, sentence
 from tfx_wine_ext.sources.layout import is_hidden
-from tfx_wine_ext.sources.parquet import ParquetTable
 from tfx_wine_ext.sources.shard_files import LostRowsError, check_shards
-from tfx_wine_ext.sources.source import TableFileError, TableSource
+from tfx_wine_ext.sources.source import TableFileError
 from tfx_wine_ext.types import drift_report as keys
 from tfx_wine_ext.types import parquet_example_gen as example_gen_keys
 
 REPORT, WARN, FAIL = MODES = ("report", "warn", "fail")
 
-_TABLES: Mapping[int, Callable[..., TableSource]] = {
-    example_gen_pb2.FORMAT_TF_EXAMPLE: ExampleTable,
-    example_gen_pb2.FORMAT_PARQUET: ParquetTable,
-}
 # Lifecycle stages at which TFDV, too, does not validate a feature.
 _PASSED_OVER = (
     schema_pb2.PLANNED,
@@ -66,8 +64,6 @@ _PASSED_OVER = (
     schema_pb2.DEPRECATED,
     schema_pb2.DISABLED,
 )
-MOST_IN_MESSAGE = 3
-_AS_IT_WAS_WRITTEN = "copy the artifact again from an intact source, or rerun its component"
 
 
 class DriftDetectedError(TfxWineExtError, RuntimeError):
@@ -112,96 +108,97 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             RuntimeError: The Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        # The driver checks this too, but some runners have no drivers, and files may vanish.
-        lost = lost_baseline(input_dict, exec_properties)
-        if lost is None and exec_properties.get(keys.LOST_KEY):
-            # On the notebook path the driver has already removed the lost input.
-            lost = LostSource(**json.loads(exec_properties[keys.LOST_KEY]))
+        lost = _lost_baseline(input_dict, exec_properties)
         if lost is not None:
-            baseline_key = sides_of(input_dict, exec_properties)[1]
+            _, baseline_key = sides_of(input_dict, exec_properties)
             input_dict = {**input_dict, baseline_key: []}
-        given = DriftConfig.from_dict(json.loads(exec_properties[keys.DRIFT_CONFIG_KEY]))
-        config = _with_schema(given, input_dict.get(keys.SCHEMA_KEY) or ())
         report, anomalies, blessing = (
             artifact_utils.get_single_instance(output_dict[key])
             for key in (keys.REPORT_KEY, keys.ANOMALIES_KEY, keys.BLESSING_KEY)
         )
-        sides = _sides(input_dict, exec_properties)
-        if keys.STATISTICS_KEY in sides_of(input_dict, exec_properties):
-            summarized = [None if side is None else _of_statistics(side) for side in sides]
-            method = "coarse"
-        else:
-            summarized = self._of_examples(sides, config, f"{report.uri}/.tasks")
-            methods = {side.method for side in summarized if side}
-            method = "exact" if methods == {"exact"} else "sketch"
-        current, baseline = summarized
+        splits = _splits(input_dict, exec_properties)
+        sides, result = self._compared(splits, input_dict, exec_properties, f"{report.uri}/.tasks")
+        current, baseline = (
+            None if side is None or split is None else split.source(side.rows)
+            for side, split in zip(sides, splits)
+        )
         assert current is not None
-        try:
-            if baseline is not None:
-                # Only the names that the user gave: the data may lack features of the schema.
-                check_names(given, sorted(baseline.names | current.names))
-            result = _compared(baseline, current, config)
-        except ValueError as error:
-            uris = [str(side.source.uri) for side in (baseline, current) if side is not None]
-            raise ValueError(f"{' and '.join(uris)}: {error}") from error
-        document = report_document(
+        document = DriftDocument.of(
             result,
-            baseline=None if baseline is None else baseline.source,
-            current=current.source,
-            method=method,
+            baseline=baseline,
+            current=current,
+            method=method_of(*sides),
             created=_iso(datetime.datetime.now(datetime.timezone.utc)),
             lost=lost,
         )
         self._gate(document, exec_properties[keys.MODE_KEY], report.uri)
-        write_report(document, report.uri)
         split = exec_properties[keys.SPLIT_KEY]
-        io_utils.write_bytes_file(
-            os.path.join(split_folder(anomalies.uri, split), keys.ANOMALIES_FILE),
-            anomalies_proto(document).SerializeToString(),
-        )
-        drifted = document["verdict"] == Verdict.DRIFT.value
-        io_utils.write_string_file(
-            os.path.join(blessing.uri, keys.NOT_BLESSED_FILE if drifted else keys.BLESSED_FILE), ""
-        )
+        _write(document, split, report, anomalies, blessing)
         publish(document, split=split, report=report, anomalies=anomalies, blessing=blessing)
         output = execution_result_pb2.ExecutorOutput()
         outputs_utils.populate_output_artifact(output, output_dict)
         outputs_utils.populate_exec_properties(output, exec_properties)
         return output
 
+    def _compared(
+        self,
+        splits: Sequence[_Split | None],
+        inputs: Mapping[str, Sequence[types.Artifact]],
+        exec_properties: Mapping[str, Any],
+        folder: str,
+    ) -> tuple[Sequence[Side | None], DriftResult]:
+        """Reads the current side and the baseline, and compares them."""
+        given = DriftConfig.from_dict(json.loads(exec_properties[keys.DRIFT_CONFIG_KEY]))
+        config = _with_schema(given, inputs.get(keys.SCHEMA_KEY) or ())
+        if keys.STATISTICS_KEY in sides_of(inputs, exec_properties):
+            sides = [None if split is None else split.statistics() for split in splits]
+        else:
+            sides = self._of_examples(splits, config, folder)
+        current, baseline = sides
+        assert current is not None
+        try:
+            if baseline is not None:
+                # Only the names that the user gave: the data may lack features of the schema.
+                check_names(given, sorted(baseline.names | current.names))
+            return sides, compare_sides(baseline, current, config)
+        except ValueError as error:
+            uris = [split.artifact.uri for split in reversed(splits) if split is not None]
+            raise ValueError(f"{' and '.join(uris)}: {error}") from error
+
     def _of_examples(
-        self, sides: Sequence[_Side | None], config: DriftConfig, folder: str
-    ) -> list[_Summarized | None]:
+        self, splits: Sequence[_Split | None], config: DriftConfig, folder: str
+    ) -> list[Side | None]:
         """Reads the files of both sides on Beam's workers."""
         tasks = [
-            _FileTask(number, path, side.payload)
-            for number, side in enumerate(sides)
-            if side is not None
-            for path in side.paths()
+            FileTask(number, path, split.payload)
+            for number, split in enumerate(splits)
+            if split is not None
+            for path in split.paths()
         ]
         logging.info("%d files to read", len(tasks))
-        readings = [None if side is None else _Reading(config) for side in sides]
+        readings = [Reading(config) for _ in splits]
         try:
             with counting_rows(None) as counter:
                 results = run_on_workers(
                     self._make_beam_pipeline(),
-                    functools.partial(_read_file, config, counter),
+                    functools.partial(read_file, config, counter),
                     tasks,
                     folder,
                     (TableFileError, ValueError, TypeError),
                 )
             for task, result in zip(tasks, results):
-                _merge(readings[task.side], config, task, result)
+                _merge(readings[task.side], task, result)
         finally:
             BeamFiles().remove_tree(folder)
-        return [
-            None if side is None or reading is None else reading.summarized(side)
-            for side, reading in zip(sides, readings)
-        ]
+        sides = [reading.side() for reading in readings]
+        for split, side in zip(splits, sides):
+            if split is not None and side.summaries:  # Else the number of rows is unknown.
+                split.check_rows(side.rows)
+        return [None if split is None else side for split, side in zip(splits, sides)]
 
-    def _gate(self, document: Mapping[str, Any], mode: str, report_uri: str) -> None:
+    def _gate(self, document: DriftDocument, mode: str, report_uri: str) -> None:
         """Warns that the data drifted, or stops the pipeline."""
-        if document["verdict"] != Verdict.DRIFT.value or mode == REPORT:
+        if document.verdict is not Verdict.DRIFT or mode == REPORT:
             return
         message = drift_message(document)
         if mode == WARN:
@@ -213,7 +210,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
 
 
 @dataclass(frozen=True)
-class _Side:
+class _Split:
     """The split of an artifact that one side of the comparison reads."""
 
     artifact: types.Artifact
@@ -224,8 +221,9 @@ class _Side:
         return str(artifact_utils.get_split_uri([self.artifact], self.split))
 
     @property
-    def payload(self) -> int:
-        return int(examples_utils.get_payload_format(self.artifact))
+    def payload(self) -> str:
+        number = examples_utils.get_payload_format(self.artifact)
+        return str(example_gen_pb2.PayloadFormat.Name(number))
 
     def paths(self) -> list[str]:
         """Returns the files of the split, sorted; not by glob, as the path may contain brackets.
@@ -238,7 +236,7 @@ class _Side:
         paths = [os.path.join(self.uri, name) for name in names if not is_hidden(name)]
         if not paths:
             raise LostRowsError(
-                self.uri, f"the files of split {self.split}", "none", _AS_IT_WAS_WRITTEN
+                self.uri, f"the files of split {self.split}", "none", AS_IT_WAS_WRITTEN
             )
         check_shards(paths)
         return paths
@@ -258,8 +256,13 @@ class _Side:
                 self.uri,
                 f"{expected} examples in split {self.split}, as the artifact's property {key} says",
                 str(rows),
-                f"its files were cut or replaced: {_AS_IT_WAS_WRITTEN}",
+                f"its files were cut or replaced: {AS_IT_WAS_WRITTEN}",
             )
+
+    def statistics(self) -> Side:
+        """Reads what StatisticsGen wrote for the split."""
+        path = os.path.join(self.uri, STATISTICS_FILE)
+        return side_of_statistics(io_utils.read_bytes_file(path), path)
 
     def source(self, rows: int) -> DataSource:
         """Returns what the report says about this side."""
@@ -278,158 +281,41 @@ class _Side:
         )
 
 
-@dataclass(frozen=True)
-class _Summarized:
-    """One side, in the form that `compare` takes."""
-
-    summaries: Mapping[str, Any]
-    source: DataSource
-    method: str
-    names: frozenset[str]
-    sample: pa.Table | None = None
-
-
-@dataclass(frozen=True)
-class _FileTask:
-    """One file to read, of side 0 (the current data) or side 1 (the baseline)."""
-
-    side: int
-    path: str
-    payload: int
-
-
-def _sides(
+def _lost_baseline(
     inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
-) -> list[_Side | None]:
+) -> LostSource | None:
+    """Returns the baseline whose files are missing, if that is so."""
+    # The driver checks this too, but some runners have no drivers, and files may vanish.
+    lost = lost_baseline(inputs, exec_properties)
+    if lost is None and exec_properties.get(keys.LOST_KEY):
+        # On the notebook path the driver has already removed the lost input.
+        lost = LostSource(**json.loads(exec_properties[keys.LOST_KEY]))
+    return lost
+
+
+def _splits(
+    inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
+) -> list[_Split | None]:
     """Returns the current side and the baseline; None for a side without an artifact."""
-    splits = exec_properties[keys.SPLIT_KEY], exec_properties[keys.BASELINE_SPLIT_KEY]
+    names = exec_properties[keys.SPLIT_KEY], exec_properties[keys.BASELINE_SPLIT_KEY]
     artifacts = [inputs.get(key) or [None] for key in sides_of(inputs, exec_properties)]
     return [
-        None if artifact is None else _Side(artifact, split)
-        for [artifact], split in zip(artifacts, splits)
+        None if artifact is None else _Split(artifact, name)
+        for [artifact], name in zip(artifacts, names)
     ]
 
 
-class _Reading:
-    """A summary of rows: a sketch, and a sample if the classifier is enabled."""
-
-    def __init__(self, config: DriftConfig) -> None:
-        self.sketch = TableSketch(config.categorical, config.ignore)
-        self.sample = (
-            RowSample(config.classifier_rows, ignore=config.ignore) if config.classifier else None
-        )
-
-    @classmethod
-    def from_bytes(cls, config: DriftConfig, data: bytes) -> _Reading:
-        reading = cls(config)
-        reading.sketch, reading.sample = from_bytes(data)
-        return reading
-
-    def to_bytes(self) -> bytes:
-        return to_bytes(self.sketch, self.sample)
-
-    def add(self, batch: pa.RecordBatch) -> None:
-        self.sketch.add(batch)
-        if self.sample is not None:
-            self.sample.add(batch)
-
-    def merge(self, other: _Reading) -> None:
-        self.sketch.merge(other.sketch)
-        if self.sample is not None and other.sample is not None:
-            self.sample.merge(other.sample)
-
-    def summarized(self, side: _Side) -> _Summarized:
-        # Batches without columns have no known number of rows.
-        if self.sketch.summaries():
-            side.check_rows(self.sketch.rows)
-        return _Summarized(
-            self.sketch.summaries(),
-            side.source(self.sketch.rows),
-            self.sketch.method,
-            self.sketch.names,
-            self.sample.table() if self.sample is not None else None,
-        )
-
-
-def _merge(
-    reading: _Reading | None, config: DriftConfig, task: _FileTask, result: bytes | None
-) -> None:
-    """Merges the summary of one file into the summary of its side."""
+def _merge(reading: Reading, task: FileTask, result: bytes | None) -> None:
+    """Merges the reading of one file into that of its side."""
     if result is None:
         raise RuntimeError(
             f"{task.path}: the Beam runner lost the task that read it; run again, and if the error "
             "persists, use another runner"
         )
-    assert reading is not None
     try:
-        reading.merge(_Reading.from_bytes(config, result))
+        reading.merge(result)
     except ValueError as error:
         raise ValueError(f"{task.path}: {error}") from error
-
-
-def _read_file(config: DriftConfig, counter: str, task: _FileTask) -> bytes:
-    """Summarises one file, on a worker."""
-    reading = _Reading(config)
-    rows, count = 0, rows_of(counter, f"{task.side} {task.path}")
-    ignored = frozenset(config.ignore)
-    table = _TABLES[task.payload]([task.path], lambda name: name not in ignored, BeamFiles())
-    for batch in table.batches():
-        try:
-            reading.add(batch)
-        except (ValueError, TypeError) as error:
-            raise type(error)(f"{task.path}: {error}") from error
-        rows += batch.num_rows
-        count(rows)
-        del batch  # Before the next one is read.
-    reading.sketch.add_names(table.names)
-    return reading.to_bytes()
-
-
-def _rows(side: _Summarized) -> int:
-    """Returns the number of rows; if no column was read, just whether there are any."""
-    return side.source.rows if side.summaries else len(side.names)
-
-
-def _compared(
-    baseline: _Summarized | None, current: _Summarized, config: DriftConfig
-) -> DriftResult:
-    if baseline is None:
-        return compare(None, current.summaries, config, rows=(None, _rows(current)))
-    samples = None
-    if baseline.sample is not None and current.sample is not None:
-        samples = baseline.sample, current.sample
-    rows = _rows(baseline), _rows(current)
-    return compare(baseline.summaries, current.summaries, config, samples, rows)
-
-
-def _of_statistics(side: _Side) -> _Summarized:
-    """Reads what StatisticsGen wrote for a split."""
-    path = os.path.join(side.uri, STATISTICS_FILE)
-    try:
-        datasets = statistics_pb2.DatasetFeatureStatisticsList.FromString(
-            io_utils.read_bytes_file(path)
-        ).datasets
-    except (protobuf_message.DecodeError, SystemError) as error:  # Depends on protobuf's version.
-        raise ValueError(
-            f"{path}: expected statistics of StatisticsGen, found other or damaged bytes; "
-            f"{_AS_IT_WAS_WRITTEN}"
-        ) from error
-    if len(datasets) != 1:
-        raise ValueError(
-            f"{path}: expected statistics of one dataset without slices, found {len(datasets)}; "
-            "give examples instead, or run StatisticsGen without slices"
-        )
-    source = side.source(int(datasets[0].num_examples))
-    try:
-        summaries = statistics_summaries(datasets[0])
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
-        raise ValueError(
-            f"{path}: expected statistics of StatisticsGen, found numbers that contradict each "
-            f"other ({type(error).__name__}: {error}); {_AS_IT_WAS_WRITTEN}"
-        ) from error
-    return _Summarized(summaries, source, "coarse", frozenset(summaries))
 
 
 def _with_schema(config: DriftConfig, schemas: Sequence[types.Artifact]) -> DriftConfig:
@@ -445,35 +331,35 @@ def _with_schema(config: DriftConfig, schemas: Sequence[types.Artifact]) -> Drif
     return replace(config, categorical=tuple(categorical), ignore=tuple(ignore))
 
 
-def write_report(document: Mapping[str, Any], folder: str) -> None:
+def write_report(document: DriftDocument, folder: str) -> None:
     """Writes a report as JSON and as a page.
 
     Args:
-        document: From `report_document`.
+        document: The report.
         folder: On any file system that TFX supports; it is created.
     """
-    text = json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    io_utils.write_string_file(os.path.join(folder, keys.REPORT_JSON), text)
+    text = json.dumps(document.to_dict(sentence), indent=2, ensure_ascii=False, allow_nan=False)
+    io_utils.write_string_file(os.path.join(folder, keys.REPORT_JSON), f"{text}\n")
     io_utils.write_string_file(os.path.join(folder, keys.REPORT_HTML), render_drift_page(document))
 
 
-def drift_message(document: Mapping[str, Any]) -> str:
-    """Says in one line that the data drifted, and which features drifted most.
-
-    Args:
-        document: From `report_document`.
-    """
-    worst = [_in_words(feature) for feature in worst_features(document)[:MOST_IN_MESSAGE]]
-    what = f"{document['current']['name']} drifted from {document['baseline']['name']}"
-    return f"{what}: {'; '.join(document['reasons'])}. Worst: {', '.join(worst)}"
-
-
-def _in_words(feature: Mapping[str, Any]) -> str:
-    name = deciding_metric(feature)
-    if name is None:
-        return f"{feature['name']} ({feature['reasons'][0]})"
-    metric = feature["metrics"][name]
-    return f"{feature['name']} ({name} {metric['value']:.3g}, limit {limit_of(metric)})"
+def _write(
+    document: DriftDocument,
+    split: str,
+    report: types.Artifact,
+    anomalies: types.Artifact,
+    blessing: types.Artifact,
+) -> None:
+    """Writes the files of all outputs."""
+    write_report(document, report.uri)
+    io_utils.write_bytes_file(
+        os.path.join(split_folder(anomalies.uri, split), keys.ANOMALIES_FILE),
+        anomalies_proto(document).SerializeToString(),
+    )
+    drifted = document.verdict is Verdict.DRIFT
+    io_utils.write_string_file(
+        os.path.join(blessing.uri, keys.NOT_BLESSED_FILE if drifted else keys.BLESSED_FILE), ""
+    )
 
 
 def _iso(time: datetime.datetime) -> str:

@@ -2,154 +2,77 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfx_wine_ext import documents
 from tfx_wine_ext.artifacts.layout import SPLIT, STATISTICS_FILE, splits_of
-from tfx_wine_ext.drift.ranking import (
-    WORST_FIRST,
-    beyond_chance,
-    deciding_metric,
-    nearness,
-    severity,
-)
+from tfx_wine_ext.documents import finite
+from tfx_wine_ext.drift.document import DriftDocument
+from tfx_wine_ext.drift.load import load_document
+from tfx_wine_ext.drift.metric import Metric
+from tfx_wine_ext.drift.ranking import WORST_FIRST, beyond_chance, deciding_metric, severity
+from tfx_wine_ext.drift.result import DriftResult, FeatureResult
 from tfx_wine_ext.files.tolerant import SoftFiles
+from tfx_wine_ext.lineage.records import Score
 from tfx_wine_ext.types import drift_report as keys
 
 # StatisticsGen makes ten, and a thousand ranks; the time to compare them is quadratic.
 _MOST_BUCKETS = 10_000
 _MOST_ROWS = 2**62
 
-_NUMBER, _TEXT = documents.number, documents.text
-_SIDE = documents.record({}, {"mean": documents.optional(_NUMBER)})
-# What is read here of a report; the page asks for all of it.
-_REPORT = documents.record(
-    {
-        "verdict": documents.one_of(*WORST_FIRST),
-        "reasons": documents.list_of(_TEXT),
-        "features": documents.list_of(
-            documents.record(
-                {
-                    "name": _TEXT,
-                    "verdict": documents.one_of(*WORST_FIRST),
-                    "metrics": documents.mapping_of(
-                        documents.record(
-                            {
-                                "value": _NUMBER,
-                                "threshold": documents.optional(_NUMBER),
-                                "warn": documents.optional(_NUMBER),
-                                "verdict": documents.optional(documents.one_of(*WORST_FIRST)),
-                            }
-                        )
-                    ),
-                    "baseline": documents.optional(_SIDE),
-                    "current": documents.optional(_SIDE),
-                },
-                {"time": documents.optional(_TEXT)},
-            )
-        ),
-        "baseline": documents.optional(
-            documents.record({"name": _TEXT}, {"span": documents.optional(documents.whole_number)})
-        ),
-        "share_drifted": documents.optional(_NUMBER),
-    },
-    {"reason_kinds": documents.list_of(_TEXT)},
-)
 
-
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """The change of one feature between two sets of data.
+class Report(NamedTuple):
+    """A drift report, and its reasons as it words them.
 
     Attributes:
-        feature: Its name.
-        verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
-        metric: The deciding metric; None if there is none, as for a missing column.
-        score: Its value; see docs/drift-metrics.md for its unit.
-        threshold: The value at which it means drift, even if the verdict is a warning; for a metric
-            that can only warn, the value at which it warns. None if unknown.
-        direction: `up` or `down`, of the mean; None for categories, or if unknown.
-        before: Mean in the baseline.
-        after: Mean now.
-        time: What times the means are, in microseconds: `date`, `timestamp`, `time` of day or
-            `duration`; None: numbers.
-        by_chance: Whether chance alone makes a score as high in samples of these sizes.
+        document: The report.
+        reasons: Its reasons in words.
+        kinds: What each of the reasons is about; empty in reports of earlier releases.
     """
 
-    feature: str
-    verdict: str
-    metric: str | None = None
-    score: float | None = None
-    threshold: float | None = None
-    direction: str | None = None
-    before: float | None = None
-    after: float | None = None
-    time: str | None = None
-    by_chance: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """The score as a JSON object.
-
-        Example:
-            >>> Score("x", "OK").to_dict()["direction"] is None
-            True
-        """
-        return dict(vars(self))
-
-    @property
-    def nearness(self) -> float | None:
-        """The score divided by its threshold; None if unknown.
-
-        Metrics have different units, and the deciding metric may change from run to run; this ratio
-        is comparable.
-        """
-        if self.score is None or self.threshold is None:
-            return None
-        ratio = nearness(self.score, self.threshold)
-        return ratio if math.isfinite(ratio) else None
+    document: DriftDocument
+    reasons: tuple[str, ...]
+    kinds: tuple[str, ...]
 
 
-def scores_of_report(document: Mapping[str, Any]) -> tuple[Score, ...]:
+def scores_of_report(
+    document: DriftDocument | DriftResult | Mapping[str, Any],
+) -> tuple[Score, ...]:
     """Returns the scores of all features of a drift report, the worst first.
 
     Args:
-        document: From `tfx_wine_ext.drift.document.report_document`.
-
-    Example:
-        >>> scores_of_report({"features": []})
-        ()
+        document: The report, loaded or as a JSON object; or the result of a comparison.
     """
-    return tuple(map(_of_feature, sorted(document["features"], key=severity)))
+    if isinstance(document, Mapping):
+        document = load_document(document)
+    return tuple(map(_of_feature, sorted(document.features, key=severity)))
 
 
-def _of_feature(feature: Mapping[str, Any]) -> Score:
+def _of_feature(feature: FeatureResult) -> Score:
     name = deciding_metric(feature)
-    metric = feature["metrics"][name] if name else None
-    before, after = (_mean(feature[side]) for side in ("baseline", "current"))
+    metric = feature.metrics[name] if name else None
+    before, after = (_mean(side) for side in (feature.baseline, feature.current))
     direction = None
     if before is not None and after is not None and before != after:
         direction = "up" if after > before else "down"
     return Score(
-        feature["name"],
-        feature["verdict"],
+        feature.name,
+        feature.verdict.value,
         name,
-        metric["value"] if metric else None,
+        metric.value if metric else None,
         _threshold(metric) if metric else None,
         direction,
         before,
         after,
-        feature.get("time"),
+        feature.time,
         metric is not None and not beyond_chance(metric),
     )
 
 
-def _threshold(metric: Mapping[str, Any]) -> float | None:
+def _threshold(metric: Metric) -> float | None:
     """One scale for all verdicts: by its own level, a warning would look worse than drift."""
-    level: float | None = metric["warn" if metric["threshold"] is None else "threshold"]
-    return level
+    return metric.warn if metric.threshold is None else metric.threshold
 
 
 def _mean(side: Mapping[str, Any] | None) -> float | None:
@@ -166,7 +89,7 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
         >>> scores_of_properties({"worst_1": "x", "worst_1_verdict": "WARN"})[0].feature
         'x'
     """
-    found = []
+    scores = []
     for rank in range(1, keys.MOST_WORST_FEATURES + 1):
         if keys.of_worst(rank) not in properties:
             break
@@ -184,8 +107,8 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
             threshold = None
         if isinstance(verdict, str) and verdict in WORST_FIRST:
             decided = metric if isinstance(metric, str) else None
-            found.append(Score(name, verdict, decided, finite(score), finite(threshold)))
-    return tuple(found)
+            scores.append(Score(name, verdict, decided, finite(score), finite(threshold)))
+    return tuple(scores)
 
 
 def scores_of_statistics(
@@ -227,19 +150,19 @@ def scores_of_statistics(
         if why:
             files.note_unreadable(f"{uri}/{SPLIT}{split}/{STATISTICS_FILE}", why)
             return None
-    return scores_of_report(compare(summaries[0], summaries[1]).to_dict())
+    return scores_of_report(compare(summaries[0], summaries[1]))
 
 
 def _senseless(statistics: Any) -> str | None:
     """Describes impossible values in statistics, which would otherwise be compared."""
     for feature in statistics.features:
         name = ".".join(feature.path.step) or feature.name
-        found = [*feature.num_stats.histograms, feature.string_stats.rank_histogram]
-        found += [
+        histograms = [*feature.num_stats.histograms, feature.string_stats.rank_histogram]
+        histograms += [
             getattr(feature, kind).common_stats.num_values_histogram
             for kind in ("num_stats", "string_stats", "bytes_stats")
         ]
-        for histogram in found:
+        for histogram in histograms:
             if len(histogram.buckets) > _MOST_BUCKETS:
                 return f"feature {name!r} has {len(histogram.buckets):,} buckets"
             counts = [bucket.sample_count for bucket in histogram.buckets]
@@ -277,8 +200,8 @@ def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
     return whole[0] if len(datasets) and whole else (datasets[0] if len(datasets) == 1 else None)
 
 
-def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict[str, Any] | None:
-    """Returns the document of a drift report; None if it is missing or invalid.
+def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> Report | None:
+    """Returns a drift report; None if it is missing or invalid.
 
     Args:
         folder: Folder of the report.
@@ -290,24 +213,9 @@ def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> dict
         return None
     path = f"{folder}/{keys.REPORT_JSON}"
     try:
-        document: dict[str, Any] = documents.parse_json(data, path).value
-        documents.checked(document, _REPORT, path)
+        value = documents.parse_json(data, path).value
+        document = load_document(value, path)
+        return Report(document, tuple(value["reasons"]), tuple(value.get("reason_kinds", ())))
     except documents.DocumentError as error:
         files.note_unreadable(path, error.problem)
-        return None
-    return document
-
-
-def finite(value: Any) -> float | None:
-    """Returns a finite number, or None for other values.
-
-    Example:
-        >>> finite(1), finite(float("nan")), finite("x")
-        (1.0, None, None)
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # An integer that no float can hold.
         return None

@@ -194,7 +194,7 @@ def words(result: Result) -> str:
     if isinstance(result, RowsWritten):
         return ", ".join(f"{rows:,} {split}" for split, rows in result.rows.items()) + " rows"
     if isinstance(result, DriftFound):
-        from tfx_wine_ext.drift.words import tally
+        from tfx_wine_ext.report.words.features import tally
 
         if result.verdict == "NO_BASELINE":
             return "nothing to compare with"

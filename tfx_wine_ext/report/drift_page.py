@@ -6,18 +6,20 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from tfx_wine_ext.documents import checked
+from tfx_wine_ext.drift.document import DriftDocument
+from tfx_wine_ext.drift.load import load_document
+from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.metrics import registered_metrics
 from tfx_wine_ext.drift.ranking import WORST_FIRST, severity
-from tfx_wine_ext.drift.words import changed
-from tfx_wine_ext.report import plots, shapes
+from tfx_wine_ext.drift.result import FeatureResult
+from tfx_wine_ext.report import plots
 from tfx_wine_ext.report.page import FEATURE_LIMIT, render
 from tfx_wine_ext.report.words import drift as explain
 from tfx_wine_ext.report.words import glossary
+from tfx_wine_ext.report.words.features import changed
 from tfx_wine_ext.report.words.quantity import Quantity
 from tfx_wine_ext.report.words.text import count, labels, percent, probability, visible
 
-FORMAT_VERSION = 1
 # Number of features on the first screen; the others follow below.
 _MOST_MOVED = 10
 # Characters of both sides that fit beside a label on a phone.
@@ -60,7 +62,7 @@ class Gauge:
 
 
 @dataclasses.dataclass(frozen=True)
-class Score:
+class ScoreRow:
     """One metric of one feature on the page."""
 
     name: str
@@ -71,12 +73,12 @@ class Score:
     noise_floor: str
     error: str
     q_value: str
-    verdict: str
+    verdict: Verdict
     gauge: Gauge | None
 
 
 @dataclasses.dataclass(frozen=True)
-class Statistic:
+class StatisticRow:
     """One row of the table of both sides' statistics."""
 
     label: str
@@ -116,7 +118,7 @@ class FeatureView:
     name: str
     whole_name: str | None
     kind: str
-    verdict: str
+    verdict: Verdict
     deciding: explain.Deciding | None
     closest: explain.Deciding | None
     calm: str
@@ -126,12 +128,12 @@ class FeatureView:
     rows: tuple[plots.CategoryRow, ...]
     listed: str
     paths: tuple[str | None, str | None]
-    scores: tuple[Score, ...]
-    statistics: tuple[Statistic, ...]
+    scores: tuple[ScoreRow, ...]
+    statistics: tuple[StatisticRow, ...]
     wide: bool
 
 
-def render_drift_page(document: Mapping[str, Any]) -> str:
+def render_drift_page(document: DriftDocument | Mapping[str, Any]) -> str:
     """Renders a comparison as one self-contained HTML file.
 
     It works offline, without JavaScript and on paper; its size depends on the number of features
@@ -139,8 +141,8 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
     the surrounding text.
 
     Args:
-        document: The report, format version 1, as
-            `tfx_wine_ext.drift.document.report_document` makes it or `json.loads` reads it.
+        document: The report, loaded or as a JSON object of format version 1, as
+            `tfx_wine_ext.report.drift_document.report_document` makes it or `json.loads` reads it.
 
     Returns:
         The page; write it as UTF-8.
@@ -161,64 +163,53 @@ def render_drift_page(document: Mapping[str, Any]) -> str:
         >>> "First data seen" in page
         True
     """
-    _check(document)
-    features = document["features"]
+    if not isinstance(document, (DriftDocument, Mapping)):
+        raise TypeError(f"document must be a mapping, found {type(document).__name__}")
+    document = load_document(document)
+    features = document.features
     order = sorted(range(len(features)), key=lambda i: (*severity(features[i]), i))
-    shown = labels((feature["name"] for feature in features), FEATURE_LIMIT)
-    is_exact = document["method"] == "exact"
-    views = [_feature(i, features[i], shown[features[i]["name"]], is_exact) for i in order]
-    found = [verdict for verdict in WORST_FIRST if any(view.verdict == verdict for view in views)]
-    has_baseline = document["verdict"] != "NO_BASELINE"
-    moved = [view for view in views if view.verdict in ("DRIFT", "INCONCLUSIVE", "WARN")]
+    shown = labels((feature.name for feature in features), FEATURE_LIMIT)
+    is_exact = document.method == "exact"
+    views = [_feature(i, features[i], shown[features[i].name], is_exact) for i in order]
+    numbers_of = [(verdict, document.with_verdict(verdict)) for verdict in WORST_FIRST]
+    moved = [view for view in views if view.verdict not in (Verdict.OK, Verdict.NO_BASELINE)]
     return render(
         "drift.html",
         document=document,
+        reasons=[explain.sentence(reason) for reason in document.reasons],
         headline=explain.headline(document),
         settle=explain.settle(document),
         views=views,
         moved=moved[:_MOST_MOVED],
         moved_more=max(0, len(moved) - _MOST_MOVED),
         feature_labels=shown,
-        result=_result(views),
-        verdicts=[(verdict, sum(view.verdict == verdict for view in views)) for verdict in found],
+        result=_result(document),
+        verdicts=[(verdict, number_of) for verdict, number_of in numbers_of if number_of],
         sortable=[
             (name, explain.label_of(name))
             for name in registered_metrics()
-            if any(name in feature["metrics"] for feature in features)
+            if any(name in feature.metrics for feature in features)
         ],
-        has_baseline=has_baseline,
-        has_errors=any(m["error"] for feature in features for m in feature["metrics"].values()),
-        terms=glossary.terms(drift=registered_metrics() if has_baseline else ()),
+        has_baseline=document.has_baseline,
+        has_errors=any(metric.error for f in features for metric in f.metrics.values()),
+        terms=glossary.terms(drift=registered_metrics() if document.has_baseline else ()),
         columns=glossary.COLUMNS,
         metric_number=explain.metric_number,
         label_of=explain.label_of,
     )
 
 
-def _result(views: Sequence[FeatureView]) -> str:
-    drifted, warned = (sum(v.verdict == verdict for v in views) for verdict in ("DRIFT", "WARN"))
-    said = changed(drifted, warned, len(views))
+def _result(document: DriftDocument) -> str:
+    drifted, warned = map(document.with_verdict, (Verdict.DRIFT, Verdict.WARN))
+    said = changed(drifted, warned, len(document.features))
     return f"{said[:1].upper()}{said[1:]}"
 
 
-def _check(document: Mapping[str, Any]) -> None:
-    if not isinstance(document, Mapping):
-        raise TypeError(f"document must be a mapping, found {type(document).__name__}")
-    version = document.get("format_version")
-    if version != FORMAT_VERSION:
-        found = repr(version)[:60]
-        raise ValueError(
-            f"document['format_version'] must be {FORMAT_VERSION}, found {found}: render it with "
-            "the version of tfx-wine-ext that wrote it, or compare again"
-        )
-    checked(document, shapes.DRIFT, "document")
-
-
-def _feature(column: int, feature: Mapping[str, Any], shown: str, is_exact: bool) -> FeatureView:
-    name, quantity = feature["name"], Quantity(feature.get("time"))
-    histogram = feature["histogram"]
+def _feature(column: int, feature: FeatureResult, shown: str, is_exact: bool) -> FeatureView:
+    name, quantity = feature.name, Quantity(feature.time)
+    histogram = feature.histogram
     listed = ""
-    statistics = _statistics(feature["baseline"], feature["current"], quantity)
+    statistics = _statistics(feature.baseline, feature.current, quantity)
     plot = None
     rows: tuple[plots.CategoryRow, ...] = ()
     paths: tuple[str | None, str | None] = (None, None)
@@ -238,8 +229,8 @@ def _feature(column: int, feature: Mapping[str, Any], shown: str, is_exact: bool
         name,
         shown,
         visible(name) if len(name) > FEATURE_LIMIT else None,
-        feature["kind"],
-        feature["verdict"],
+        feature.kind,
+        feature.verdict,
         explain.deciding_metric(feature),
         explain.closest_metric(feature),
         explain.calm(feature),
@@ -249,61 +240,60 @@ def _feature(column: int, feature: Mapping[str, Any], shown: str, is_exact: bool
         rows,
         listed,
         paths,
-        tuple(_score(name, metric) for name, metric in feature["metrics"].items()),
+        tuple(_score(name, metric) for name, metric in feature.metrics.items()),
         statistics,
         any(len(line.baseline) + len(line.current) > _WIDE for line in statistics),
     )
 
 
-def _score(name: str, metric: Mapping[str, Any]) -> Score:
+def _score(name: str, metric: Metric) -> ScoreRow:
     limit = "none"
-    if metric["threshold"] is not None:
-        limit = explain.metric_number(name, metric["threshold"])
-    if metric["warn"] is not None:
-        warn = explain.metric_number(name, metric["warn"]) if metric["warn"] else "any"
-        limit += f" (warns: {warn})"
-    return Score(
+    if metric.threshold is not None:
+        limit = explain.metric_number(name, metric.threshold)
+    if metric.warn is not None:
+        limit += f" (warns: {explain.metric_number(name, metric.warn) if metric.warn else 'any'})"
+    return ScoreRow(
         name,
         explain.label_of(name),
-        metric["value"],
-        explain.metric_number(name, metric["value"]),
+        metric.value,
+        explain.metric_number(name, metric.value),
         limit,
-        explain.metric_number(name, metric["noise_floor"]),
-        f"±{explain.metric_number(name, metric['error'])}" if metric["error"] else "0",
-        probability(metric["q_value"]),
-        metric["verdict"] or "OK",
+        explain.metric_number(name, metric.noise_floor),
+        f"±{explain.metric_number(name, metric.error)}" if metric.error else "0",
+        probability(metric.q_value),
+        metric.verdict or Verdict.OK,
         _gauge(metric),
     )
 
 
-def _gauge(metric: Mapping[str, Any]) -> Gauge | None:
-    limit: float | None = metric["threshold"]
+def _gauge(metric: Metric) -> Gauge | None:
+    limit = metric.threshold
     if not limit:
         return None
 
     def place(value: float) -> float:
         return round(min(max(50 * value / limit, 0.0), 100.0), 1)
 
-    value, error = metric["value"], metric["error"]
+    value, error = metric.value, metric.error
     return Gauge(
         place(value),
         place(value - error),
         place(value + error),
-        place(metric["noise_floor"]),
+        place(metric.noise_floor),
         value > 2 * limit,
-        metric["verdict"] == "DRIFT",
+        metric.verdict is Verdict.DRIFT,
     )
 
 
 def _statistics(
     old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, quantity: Quantity
-) -> tuple[Statistic, ...]:
+) -> tuple[StatisticRow, ...]:
     sides = [side or {} for side in (old, new)]
     if not any(sides):
         return ()
 
-    def line(label: str, texts: Sequence[str]) -> Statistic:
-        return Statistic(label, texts[0], texts[1])
+    def line(label: str, texts: Sequence[str]) -> StatisticRow:
+        return StatisticRow(label, texts[0], texts[1])
 
     def counts(key: str) -> list[str]:
         return [count(side.get(key)) for side in sides]
@@ -316,12 +306,12 @@ def _statistics(
         lines.append(line("Distinct values", [_distinct(side) for side in sides]))
     for key, label in _STATISTICS.items():
         values = [side.get(key) for side in sides]
-        found = [value for value in values if value is not None]
+        present = [value for value in values if value is not None]
         if key == "std" and quantity.is_calendar:
             lines.append(line(label, [quantity.amount(value) for value in values]))
-        elif len(found) == 2:
-            lines.append(line(label, quantity.pair(found[0], found[1])))
-        elif found:
+        elif len(present) == 2:
+            lines.append(line(label, quantity.pair(present[0], present[1])))
+        elif present:
             lines.append(line(label, [quantity.text(value) for value in values]))
     return tuple(lines)
 

@@ -19,6 +19,7 @@ from tfx_wine_ext.drift.metrics import (
     registered_metrics,
     unregister_metric,
 )
+from tfx_wine_ext.drift.reasons import BeyondLimit
 
 BEFORE, AFTER = pa.table({"x": range(1, 101)}), pa.table({"x": range(101, 201)})
 WORDS = {"meaning": "m.", "sees": "s.", "misses": "x.", "source": "ours"}
@@ -65,7 +66,7 @@ def test_a_registered_metric_is_measured_judged_and_configured_like_the_others(r
     register(certain(0.3), fail=0.2)
     [feature] = compare(BEFORE, BEFORE).features
     assert feature.verdict.value == "DRIFT"
-    assert feature.reasons == ("of_a_test is 0.3, and its limit is 0.2",)
+    assert feature.reasons == (BeyondLimit("of_a_test", 0.3, 0.2),)
     milder = DriftConfig(thresholds={"of_a_test": Threshold(0.5, 0.3)})
     assert milder.to_dict()["thresholds"]["of_a_test"] == {"fail": 0.5, "warn": 0.3}
     assert compare(BEFORE, BEFORE, milder).features[0].verdict.value == "WARN"
@@ -95,7 +96,7 @@ def test_of_a_column_that_only_grows_a_metric_is_judged_if_it_is_not_of_the_valu
     register(certain(0.3), "of_the_rows", fail=0.2, of_values=False)
     [feature] = compare(BEFORE, AFTER).features
     assert feature.growth == Growth(certain=True, judged=False)
-    assert feature.reasons == ("of_the_rows is 0.3, and its limit is 0.2",)
+    assert feature.reasons == (BeyondLimit("of_the_rows", 0.3, 0.2),)
 
 
 def test_a_metric_that_needs_no_values_is_measured_where_all_are_missing(register):

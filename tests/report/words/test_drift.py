@@ -20,22 +20,95 @@ from tests.report.documents import (
     metric,
     numbers,
 )
-from tfx_wine_ext.report.words.drift import (
-    calm,
-    change,
-    closest_metric,
-    deciding_metric,
-    explain,
-    headline,
-    metric_number,
-    settle,
-)
+from tfx_wine_ext.drift import reasons as why
+from tfx_wine_ext.drift.load import load_document
+from tfx_wine_ext.report.words import drift as words
+from tfx_wine_ext.report.words.drift import drift_message, metric_number, sentence
 
 
 def plain(texts):
     """Without the marks that isolate names, and with common spaces."""
     spaces = str.maketrans({"\u00a0": " ", "\u2068": None, "\u2069": None})
     return [text.translate(spaces) for text in texts]
+
+
+def typed(stored):
+    """A stored feature, loaded."""
+    [loaded] = load_document(document("OK", [stored])).features
+    return loaded
+
+
+def explain(stored):
+    return words.explain(typed(stored))
+
+
+def change(stored):
+    return words.change(typed(stored))
+
+
+SENTENCES = [
+    (why.Stated("the sun is gone"), "the sun is gone"),
+    (why.BeyondLimit("ks", 0.12345, 0.1), "ks is 0.123, and its limit is 0.1"),
+    (
+        why.LimitWithinError("ks", 0.0987, 0.0123, 0.1),
+        "ks is 0.0987 with an error of up to 0.012, and its limit is 0.1",
+    ),
+    (why.ColumnGone(), "the column is gone"),
+    (why.ColumnNew(), "the column is new"),
+    (
+        why.KindChanged("numeric", "categorical"),
+        "the column was numeric and is categorical",
+    ),
+    (why.TooFewValues(100, 1, 20), "100 and 1 values, and at least 20 are needed"),
+    (
+        why.TooFewPresent(5, 6, 20),
+        "5 and 6 values that are not missing, and at least 20 are needed to compare them",
+    ),
+    (why.OnlyCounted(), "only the number of values is known"),
+    (why.CriticalDrifted("{pH}"), "{pH}, which is critical, drifted"),
+    (why.CriticalUnjudged("pH"), "pH, which is critical, cannot be judged"),
+    (why.ShareReached(7, 12, 0.5), "7 of 12 features drifted"),
+    (why.ShareUnjudged(1, 1, 0.5), "1 of 1 feature cannot be judged"),
+    (why.AggregateReached(0.70711, 0.2), "the aggregated drift is 0.707; its limit is 0.2"),
+    (
+        why.FeaturesChanged(1, 2, 12),
+        "1 of 12 features drifted, and 2 more changed within their limits",
+    ),
+    (
+        why.ClassifierBeyondLimit(0.7123, 0.69, 0.734, 0.6),
+        "a classifier tells the sides apart: its area under the ROC curve is 0.712 (0.69 to "
+        "0.734), and its limit is 0.6",
+    ),
+    (
+        why.ClassifierUndecided(0.0, 1.0, 0.6),
+        "whether a classifier tells the sides apart is not known: its area under the ROC curve is "
+        "between 0 and 1, and its limit is 0.6",
+    ),
+    (why.NoBaseline(), "there is no baseline"),
+    (why.EmptyBaseline(), "the baseline has no rows"),
+    (
+        why.BaselineLost("span 1, split train", "/examples/1", "/examples/1/Split-train", "a link"),
+        "the files of the baseline, span 1, split train (/examples/1), are gone: "
+        "/examples/1/Split-train: a link",
+    ),
+]
+
+
+@pytest.mark.parametrize(("reason", "said"), SENTENCES, ids=lambda x: type(x).__name__)
+def test_each_reason_has_a_sentence(reason, said):
+    assert sentence(reason) == said
+
+
+def test_no_type_of_reason_lacks_a_sentence():
+    assert {type(reason) for reason, _ in SENTENCES} == set(why.REASONS.values())
+
+
+def test_the_message_of_drift_has_the_worst_features_with_what_decided():
+    assert drift_message(load_document(DRIFTED)) == (
+        "span 2, split train drifted from span 1, split train: alcohol, which is critical, "
+        "drifted; 3 of 6 features drifted. Worst: grape (unseen_mass 0.05, limit 0.01), alcohol "
+        "(wasserstein 0.378, limit 0.1), sulphates (the column is gone)"
+    )
 
 
 def test_of_numbers_it_says_what_decided_and_what_moved_and_by_how_much():
@@ -88,7 +161,8 @@ def test_what_chance_explains_is_not_told_as_a_difference(verdict_limit):
     assert plain(explain(of)) == [
         "All differences are within what chance makes in samples of these sizes."
     ]
-    assert (calm(of), closest_metric(of)) == ("nothing beyond chance", None)
+    assert words.calm(typed(of)) == "nothing beyond chance"
+    assert words.closest_metric(typed(of)) is None
 
 
 DAY = 86_400_000_000
@@ -131,14 +205,14 @@ def test_a_column_that_only_grows_says_so_instead_of_what_decided():
         "are. They say nothing about drift and are not judged; how many are missing is.",
         "The median rose from 50 to 150, by 3.4 standard deviations of the baseline.",
     ]
-    assert (closest_metric(of), calm(of)) == (
+    assert (words.closest_metric(typed(of)), words.calm(typed(of))) == (
         None,
         "only grows, as ids and dates do: its values are not judged",
     )
 
 
 @pytest.mark.parametrize(
-    ("of", "sentence"),
+    ("of", "said"),
     [
         (GONE, "The column is gone."),
         (NEW, "The column is new."),
@@ -150,8 +224,8 @@ def test_a_column_that_only_grows_says_so_instead_of_what_decided():
         ),
     ],
 )
-def test_what_was_decided_otherwise_is_said_first(of, sentence):
-    assert plain(explain(of))[0] == sentence
+def test_what_was_decided_otherwise_is_said_first(of, said):
+    assert plain(explain(of))[0] == said
 
 
 def test_infinite_values_are_said_on_whichever_side_they_are():
@@ -189,7 +263,7 @@ def test_medians_too_far_apart_for_a_float_are_told_without_standard_deviations(
 
 
 @pytest.mark.parametrize(
-    ("of", "sentence"),
+    ("of", "said"),
     [
         (ALCOHOL, "The median fell from 10.4 to 9.8, by 0.48 standard deviations of the baseline."),
         # The median did not move, so it is not what the metric saw.
@@ -202,8 +276,8 @@ def test_medians_too_far_apart_for_a_float_are_told_without_standard_deviations(
         (GONE, ""),
     ],
 )
-def test_the_one_sentence_is_about_what_the_deciding_metric_saw(of, sentence):
-    assert plain([change(of)]) == [sentence]
+def test_the_one_sentence_is_about_what_the_deciding_metric_saw(of, said):
+    assert plain([change(of)]) == [said]
 
 
 def test_where_missing_values_decided_the_one_sentence_is_about_them():
@@ -214,15 +288,12 @@ def test_where_missing_values_decided_the_one_sentence_is_about_them():
 
 
 def test_the_metric_farthest_up_its_limit_decides():
-    assert deciding_metric(ALCOHOL).name == "wasserstein"
-    assert deciding_metric(QUALITY).limit == "0.1"  # Of the warning.
-    assert deciding_metric(GONE) is None
-    sure = {**PH, "metrics": {"ks": SURE}}
-    assert (deciding_metric(PH), closest_metric(PH), closest_metric(sure).name) == (
-        None,
-        None,
-        "ks",
-    )
+    assert words.deciding_metric(typed(ALCOHOL)).name == "wasserstein"
+    assert words.deciding_metric(typed(QUALITY)).limit == "0.1"  # Of the warning.
+    assert words.deciding_metric(typed(GONE)) is None
+    calm, sure = typed(PH), typed({**PH, "metrics": {"ks": SURE}})
+    assert (words.deciding_metric(calm), words.closest_metric(calm)) == (None, None)
+    assert words.closest_metric(sure).name == "ks"
 
 
 def test_a_warning_above_0_says_so():
@@ -237,7 +308,7 @@ def test_a_warning_above_0_says_so():
 
 
 @pytest.mark.parametrize(
-    ("report", "sentence"),
+    ("report", "said"),
     [
         (DRIFTED, "The data have drifted: 3 of 6 features moved beyond their limits."),
         (
@@ -260,21 +331,21 @@ def test_a_warning_above_0_says_so():
         (NO_BASELINE, "First data seen: there is nothing to compare them with yet."),
     ],
 )
-def test_the_headline_is_the_verdict_in_one_sentence(report, sentence):
-    assert headline(report) == sentence
+def test_the_headline_is_the_verdict_in_one_sentence(report, said):
+    assert words.headline(load_document(report)) == said
 
 
 def test_it_says_what_would_settle_what_could_not_be_judged():
-    assert settle(INCONCLUSIVE) == (
+    assert words.settle(load_document(INCONCLUSIVE)) == (
         "1 feature had too few values: 20 are needed on each side. Compare more rows: a longer "
         "time, several spans together, or without sampling.",
         "1 feature came so near a limit that the error of the estimate decides. Compare every "
         "value (the exact method), or set limits that are not within the error.",
     )
-    assert settle(document("INCONCLUSIVE", [])) == (
+    assert words.settle(load_document(document("INCONCLUSIVE", []))) == (
         "There was no feature to compare: check which columns the config ignores.",
     )
-    assert settle(DRIFTED) == ()
+    assert words.settle(load_document(DRIFTED)) == ()
 
 
 def test_metrics_that_are_shares_are_shown_in_percent():
