@@ -1,4 +1,4 @@
-"""Compares drift reports with Evidently's and measures growth: `python -m benchmarks.drift_report`.
+"""Compares drift reports with Evidently's, and measures how they grow with rows and columns.
 
 Comparison: each tool gets two tables in memory, in its own format (Arrow, pandas), in a separate
 process, and is timed from there to an HTML page on disk. The first run installs Evidently into a

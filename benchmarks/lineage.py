@@ -1,4 +1,4 @@
-"""Compares reading a history with a query per node: `python -m benchmarks.lineage`.
+"""Compares reading the history of a metadata store with a query for each of its nodes.
 
 A store of N runs of the wine pipeline (all components with their events and properties; files of
 drift reports, anomalies and evaluations on disk) is made once below the user's cache folder. Ours:
@@ -28,7 +28,7 @@ FEATURES = 12
 
 def store_of(runs: int) -> pathlib.Path:
     """Makes the store if it does not exist, and returns its folder."""
-    from tests.lineage.stores import RESOLVER, TfxStore, drift_document, wine_run
+    from benchmarks.stores import RESOLVER, TfxStore, drift_document, wine_run
 
     cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
     folder = pathlib.Path(cache) / "tfx_wine_ext" / "benchmarks" / f"lineage-{runs}"
@@ -125,7 +125,7 @@ def query_per_node(path: str) -> None:
 
 def statistics_pair(repeats: int = 20) -> float:
     """Returns the milliseconds of comparing the statistics of two runs, of 12 numbers."""
-    from tests.lineage.stores import write_statistics
+    from benchmarks.stores import write_statistics
     from tfx_wine_ext.lineage.scores import scores_of_statistics
 
     random = np.random.default_rng(1)
@@ -165,7 +165,7 @@ def show(runs: int, what: str, measured: Measured) -> None:
 
 def main() -> None:
     """Reads the command line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, nargs="+", default=[100, 1000, 3000])
     parser.add_argument("--peer-at-most", type=int, default=1000, help="largest store of the peer")
     parser.add_argument("--only", nargs=2, metavar=("WHAT", "PATH"), help=argparse.SUPPRESS)

@@ -1,4 +1,4 @@
-"""Compares ParquetExecutor with TFX's executor: `python -m benchmarks.parquet_example_gen`.
+"""Compares the executor of ParquetExampleGen with TFX's own Parquet executor.
 
 Every measurement is a separate process that imports TFX, then times the whole `Do`: it reads files
 from disk and writes splits to disk. Both executors read the same file in the same run.

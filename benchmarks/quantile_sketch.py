@@ -1,4 +1,4 @@
-"""The sketch of numbers, beside the KLL sketch of Apache DataSketches.
+"""Compares the sketch of numbers with the KLL sketch of Apache DataSketches.
 
 Usage: uv pip install --target build/datasketches --no-deps datasketches
        PYTHONPATH=build/datasketches python -m benchmarks.quantile_sketch [--rows 10000000]
@@ -19,7 +19,6 @@ from collections.abc import Iterable
 
 import numpy as np
 import pyarrow as pa
-from datasketches import kll_doubles_sketch
 
 from tfx_wine_ext.drift import TableSketch
 
@@ -47,6 +46,8 @@ def ours(batches: Iterable[np.ndarray], points: np.ndarray):
 
 def kll(batches: Iterable[np.ndarray], points: np.ndarray, k: int):
     """Sketches by KLL; returns what `ours` does."""
+    from datasketches import kll_doubles_sketch
+
     sketch = kll_doubles_sketch(k)
     begin = time.thread_time()
     for batch in batches:

@@ -11,14 +11,14 @@ import copyreg
 import enum
 import json
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple, TypeVar, Union
 
 
 class Option(enum.Enum):
     """What a user can set; each front has its own name for it, or lacks it.
 
     Attributes:
-        argument: Name of the argument in Python.
+        argument: Name of the argument of ParquetExampleGen; "" if it has none.
         action: What the user does by setting it.
     """
 
@@ -31,7 +31,7 @@ class Option(enum.Enum):
     NULL_IN_LIST = "null_in_list", "drop nulls inside lists"
     ALLOW_FLOAT_OVERFLOW = "allow_float_overflow", "allow infinities in its place"
     PARTITION_FEATURE = "partition_feature_name", "partition by another feature"
-    FORMAT = "kind", "give the format of the files"
+    FORMAT = "", "give the format of the files"
 
     def __init__(self, argument: str, action: str) -> None:
         self.argument = argument
@@ -43,8 +43,9 @@ class Remedy(NamedTuple):
 
     Attributes:
         option: The option.
-        value: Its value: a tuple of names for `COLUMNS` and `EXCLUDE_COLUMNS`, (column, type) for
-            `CAST`, a constant for the others. None: only the user knows it.
+        value: Its value: a tuple of names for `COLUMNS` and `EXCLUDE_COLUMNS`; a column and the
+            types of which each would do for `CAST`; a constant for the others. None: only the user
+            knows it.
     """
 
     option: Option
@@ -52,6 +53,7 @@ class Remedy(NamedTuple):
 
 
 Advice = Union[str, Remedy]
+_Error = TypeVar("_Error", bound="TfxWineExtError")
 
 
 class Front(NamedTuple):
@@ -67,11 +69,14 @@ class Front(NamedTuple):
 
 
 def _argument(name: str, remedy: Remedy) -> str:
-    value = dict([remedy.value]) if remedy.option is Option.CAST else remedy.value
-    return f"{name}={value!r}"
+    if remedy.option is Option.CAST:
+        column, *targets = remedy.value
+        return f"{name}={' or '.join(repr({column: target}) for target in targets)}"
+    return f"{name}={remedy.value!r}"
 
 
-PYTHON = Front({option: option.argument for option in Option}, _argument)
+PYTHON = Front({option: option.argument for option in Option if option.argument}, _argument)
+"""How pipelines spell the options: as arguments of ParquetExampleGen."""
 
 
 class TfxWineExtError(Exception):
@@ -141,22 +146,18 @@ class TfxWineExtError(Exception):
         return self._advice(PYTHON)
 
     def worded(self, front: Front) -> str:
-        """Words the error for the users of a front; ``str`` does so for Python.
-
-        Args:
-            front: How options are spelled.
-        """
+        """Words the error for the users of a front; ``str`` does so for Python."""
         text = f"{self.path}: {self._problem(front)}".removeprefix(": ")
         advice = self._advice(front)
         # What follows a list of several lines begins a line of its own.
-        return f"{text}{chr(10) if chr(10) in text else '; '}{advice}" if advice else text
+        return f"{text};{chr(10) if chr(10) in text else ' '}{advice}" if advice else text
 
     def _place(self, front: Front) -> str:
         """Says where in the source the error is; "" if it concerns all of it."""
         parts = [
             self.argument and front.names.get(self.argument, self.argument.argument),
-            self.column is not None and f"column {self.column!r}",
             self.row is not None and f"{self.unit} {self.row}",
+            self.column is not None and f"column {self.column!r}",
         ]
         return ", ".join(part for part in parts if part)
 
@@ -165,11 +166,9 @@ class TfxWineExtError(Exception):
         return f"{self._place(front)}: {problem}".removeprefix(": ")
 
     def _advice(self, front: Front) -> str:
-        texts = [
-            remedy if isinstance(remedy, str) else _worded(remedy, front)
-            for remedy in self.remedies
+        *others, last = [text for remedy in self.remedies if (text := _worded(remedy, front))] or [
+            ""
         ]
-        *others, last = [text for text in texts if text] or [""]
         return f"{', '.join(others)}{',' * (len(others) > 1)} or {last}" if others else last
 
     def __str__(self) -> str:
@@ -182,6 +181,19 @@ class TfxWineExtError(Exception):
         """Lets the error be pickled with all its fields, whatever its constructor takes."""
         return copyreg.__newobj__, (type(self),), vars(self)  # type: ignore[attr-defined]
 
+    @classmethod
+    def of(cls: type[_Error], error: TfxWineExtError, **fields: Any) -> _Error:
+        """Returns an error of this class with the common fields of another.
+
+        Args:
+            error: The other.
+            fields: Fields to set instead.
+        """
+        known = {name: getattr(error, name) for name in TfxWineExtError.__annotations__}
+        new = cls.__new__(cls)
+        vars(new).update(known, **fields)
+        return new
+
     def to_json(self) -> str:
         """Returns the fields as JSON.
 
@@ -191,7 +203,7 @@ class TfxWineExtError(Exception):
         return json.dumps(vars(self), default=_option_name)
 
     @classmethod
-    def from_json(cls, text: str | bytes) -> TfxWineExtError:
+    def from_json(cls: type[_Error], text: str | bytes) -> _Error:
         """Returns an error of this class with the fields that `to_json` wrote.
 
         Raises:
@@ -208,12 +220,13 @@ class TfxWineExtError(Exception):
         return error
 
 
-def _worded(remedy: Remedy, front: Front) -> str:
+def _worded(remedy: Advice, front: Front) -> str:
+    """Returns the text of a remedy; "" if the front does not have its option."""
+    if isinstance(remedy, str):
+        return remedy
     name = front.names.get(remedy.option)
-    if name is None:
-        return ""
-    spelled = name if remedy.value is None else front.setting(name, remedy)
-    return f"{remedy.option.action} ({spelled})"
+    setting = name if name is None or remedy.value is None else front.setting(name, remedy)
+    return f"{remedy.option.action} ({setting})" if setting else ""
 
 
 def _option_name(value: object) -> str:

@@ -1,6 +1,7 @@
 """The doctor, in environments that are made for it: broken ones and the tested one."""
 
 import ast
+import importlib.metadata
 import json
 import os
 import subprocess
@@ -28,7 +29,7 @@ def test_the_document_has_each_check(capsys):
     assert tfx == {
         "name": "TFX",
         "state": "ok",
-        "found": tfx["found"],
+        "found": importlib.metadata.version("tfx"),
         "expected": "1.16 or 1.21",
         "why": None,
         "repair": None,

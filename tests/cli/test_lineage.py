@@ -1,6 +1,6 @@
 import pytest
 
-from tests.lineage.stores import TfxStore, wine_run
+from benchmarks.stores import TfxStore, wine_run
 from tfx_wine_ext.cli.lineage import tree
 from tfx_wine_ext.lineage.graph import BOTH, subgraph, to_dict, to_dot, to_mermaid
 from tfx_wine_ext.lineage.snapshot import (

@@ -1,122 +1,107 @@
+"""Each command does its work where TFX, Beam and TensorFlow cannot be imported."""
+
 import json
-import re
 import subprocess
 import sys
 
 import pytest
 
-import tfx_wine_ext
-from tfx_wine_ext.cli import build_parser, drift, main
+# Runs commands one after the other; prints for each the status, both outputs, and whether it has
+# loaded ML Metadata.
+PROGRAM = """
+import contextlib, io, json, runpy, sys
 
-# What takes seconds to import, and no command here needs.
-HEAVY = ["apache_beam", "keras", "ml_metadata", "tensorflow", "tfx"]
+class Forbidden:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("tfx", "apache_beam", "tensorflow", "keras"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
-
-def loaded_by(program):
-    """The modules that a program, run by a new interpreter, has loaded in the end."""
-    command = f"{program}; import json, sys; print(json.dumps(sorted(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout.strip().split("\n")[-1]))
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ([], "the following arguments are required: COMMAND; see tfx-wine-ext --help"),
-        (
-            ["drift", "a"],
-            "the following arguments are required: CURRENT; see tfx-wine-ext drift --",
-        ),
-    ],
-)
-def test_wrong_usage_is_one_line_and_the_status_2(capsys, arguments, message):
-    assert main(arguments) == 2
-    out, err = capsys.readouterr()
-    assert (out, err.count("\n")) == ("", 1)
-    assert err.startswith(f"tfx-wine-ext: error: {message}")
+sys.meta_path.insert(0, Forbidden())
+results = []
+for arguments in json.loads(sys.argv[1]):
+    sys.argv = ["tfx-wine-ext", *arguments]
+    with contextlib.redirect_stdout(io.StringIO()) as out:
+        with contextlib.redirect_stderr(io.StringIO()) as err:
+            try:
+                runpy.run_module("tfx_wine_ext.cli", run_name="__main__")
+            except SystemExit as ended:
+                status = ended.code
+    loaded = "ml_metadata" in sys.modules
+    results.append((status, out.getvalue(), err.getvalue(), loaded))
+json.dump(results, sys.stdout)
+"""
 
 
-@pytest.mark.parametrize("arguments", [["--help"], ["drift", "--help"], ["--version"]])
-def test_help_and_version_are_the_status_0(capsys, arguments):
-    with pytest.raises(SystemExit) as ended:
-        main(arguments)
-    assert ended.value.code == 0
-    assert capsys.readouterr().err == ""
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("without TFX")
 
 
-def test_the_version_is_the_packages(capsys):
-    with pytest.raises(SystemExit):
-        main(["--version"])
-    assert capsys.readouterr().out == f"tfx-wine-ext {tfx_wine_ext.__version__}\n"
+@pytest.fixture
+def without_tfx(folder, monkeypatch):
+    """Runs commands in one process, in a folder of the module's."""
+
+    def run(*commands):
+        done = subprocess.run(
+            [sys.executable, "-c", PROGRAM, json.dumps(commands)],
+            cwd=folder,
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    monkeypatch.setenv("COLUMNS", "120")
+    return run
 
 
-def test_an_interruption_is_the_status_that_shells_give_it(monkeypatch):
-    def interrupted(options):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(drift, "run", interrupted)
-    assert main(["drift", "a", "b"]) == 130
-
-
-def test_help_loads_not_even_numpy():
-    parsing = "from tfx_wine_ext.cli import build_parser; build_parser().format_help()"
-    assert loaded_by(parsing) & {*HEAVY, "numpy", "pyarrow", "scipy", "rich"} == set()
-
-
-def test_comparing_files_of_every_kind_loads_no_heavy_module(tmp_path, three_kinds):
-    for path in three_kinds.values():
-        arguments = ["drift", path, path, "--html", str(tmp_path / "a.html")]
-        loaded = loaded_by(f"from tfx_wine_ext.cli import main; assert main({arguments}) == 0")
-        assert "pyarrow" in loaded
-        assert [name for name in HEAVY if name in loaded] == []
-
-
-def test_reading_a_store_loads_no_tfx_and_no_tensorflow(five, tmp_path):
-    page = str(tmp_path / "a.html")
-    commands = [["runs"], ["show"], ["diff"], ["history", "--html", page], ["lineage", "1"]]
-    program = "from tfx_wine_ext.cli import main"
-    for command in commands:
-        program += f"; assert main({[*command, '--store', five.store.path]}) == 0"
-    loaded = loaded_by(program)
-    assert "ml_metadata" in loaded
-    assert [name for name in HEAVY if name in loaded] == ["ml_metadata"]
-
-
-COMMANDS = ["drift", "ingest", "runs", "show", "diff", "history", "lineage", "specs", "doctor"]
-
-
-@pytest.mark.parametrize("command", COMMANDS)
-def test_the_help_of_each_command_tells_its_exit_statuses(capsys, command):
-    with pytest.raises(SystemExit) as ended:
-        main([command, "--help"])
-    out = capsys.readouterr().out
-    assert ended.value.code == 0
-    assert "\nexit status: 0" in out
-    assert "\nexamples:\n" in out
-    assert f"\n  tfx-wine-ext {command}" in out
-
-
-@pytest.mark.parametrize("command", ["", *COMMANDS])
-def test_help_fits_into_80_columns_and_describes_each_argument(monkeypatch, command):
-    monkeypatch.setenv("COLUMNS", "80")
-    parser = build_parser()
-    if command:
-        [commands] = [each for each in parser._actions if each.dest == "command"]
-        parser = commands.choices[command]
-    assert [line for line in parser.format_help().splitlines() if len(line) > 80] == []
-    assert [each.dest for each in parser._actions if not each.help and each.dest != "command"] == []
-
-
-def test_the_help_lists_each_command(capsys):
-    with pytest.raises(SystemExit):
-        main(["--help"])
-    found = re.findall(r"^    ([a-z]+) +\S", capsys.readouterr().out, re.M)
-    assert found == COMMANDS
-
-
-def test_the_entry_point_is_declared(checkout):
-    declared = (checkout / "setup.cfg").read_text(encoding="utf-8")
-    assert re.search(
-        r"^console_scripts =\n    tfx-wine-ext = tfx_wine_ext\.cli:main$", declared, re.M
+def test_files_of_every_kind_are_converted_and_compared(without_tfx, folder, three_kinds):
+    parquet, csv, examples = (three_kinds[kind] for kind in ("parquet", "csv", "tfrecord"))
+    ingest, of_csv, of_examples, of_shards = without_tfx(
+        ["ingest", parquet, "out", "--splits", "all:1"],
+        ["drift", parquet, csv, "--html", "page.html"],
+        ["drift", csv, examples, "--json"],
+        ["drift", "out/Split-all", parquet, "--quiet"],
     )
+    assert (ingest[0], ingest[2]) == (0, "")
+    assert "300 of 300 rows, 3 features" in ingest[1]
+    assert [path.name for path in (folder / "out").iterdir()] == ["Split-all"]
+    assert of_csv[0] == 0
+    assert of_csv[1].splitlines()[-1].startswith("OK from ")
+    assert (folder / "page.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert of_examples[0] == 0
+    document = json.loads(of_examples[1])
+    assert [feature["name"] for feature in document["features"]] == ["alcohol", "bottles", "colour"]
+    assert of_shards == [0, "", "", False]
+
+
+def test_a_store_is_read(without_tfx, folder, five):
+    store = ["--store", five.store.path]
+    runs, show, diff, history, lineage = without_tfx(
+        ["runs", *store, "--json"],
+        ["show", "2026-01-02T00:00:00", *store],
+        ["diff", *store, "--json"],
+        ["history", *store, "--html", "history.html"],
+        ["lineage", str(five.ids[0]["examples"]), *store, "--json"],
+    )
+    assert [result[0] for result in (runs, show, diff, history, lineage)] == [0, 0, 0, 0, 0]
+    assert len(json.loads(runs[1])["runs"]) == 5
+    assert show[1].startswith("Run 2 of wine: COMPLETE\n")
+    assert json.loads(diff[1])["after"] == "2026-01-05T00:00:00"
+    assert "5 runs of wine" in history[1]
+    assert (folder / "history.html").read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    assert json.loads(lineage[1])["artifact"] == five.ids[0]["examples"]
+
+
+def test_doctor_examines_the_installation_and_specs_says_that_it_needs_tfx(without_tfx):
+    doctor, specs, one = without_tfx(
+        ["doctor", "--quick", "--json"], ["specs"], ["specs", "DriftReport"]
+    )
+    document = json.loads(doctor[1])
+    assert (doctor[0], doctor[2]) == (1 if document["broken"] else 0, "")
+    assert {"Python", "TFX", "requirements"} <= {check["name"] for check in document["checks"]}
+    for status, out, err, _ in (specs, one):
+        assert (status, err) == (0, "")
+        assert "No module named 'tfx'; a spec needs TFX: tfx-wine-ext doctor" in " ".join(
+            out.split()
+        )

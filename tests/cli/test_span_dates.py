@@ -5,7 +5,7 @@ import pathlib
 
 import pytest
 
-from tests.lineage.stores import CSV, STATISTICS, TfxStore, write_statistics
+from benchmarks.stores import CSV, STATISTICS, TfxStore, write_statistics
 from tfx_wine_ext.cli import main
 
 

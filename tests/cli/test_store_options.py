@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from tests.lineage.stores import TfxStore, wine_run
+from benchmarks.stores import TfxStore, wine_run
 from tfx_wine_ext.cli import main
 
 COMMANDS = ["runs", "show", "diff", "history --json", "lineage 1"]

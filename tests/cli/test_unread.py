@@ -7,8 +7,8 @@ import shutil
 
 import pytest
 
+from benchmarks.stores import TfxStore, drift_document, wine_run
 from tests.lineage.conftest import ramp
-from tests.lineage.stores import TfxStore, drift_document, wine_run
 from tfx_wine_ext.cli import main
 
 MISSING = (

@@ -70,10 +70,7 @@ def test_a_file_without_columns_gives_no_examples(tmp_path):
 def test_examples_without_any_feature_are_refused(tmp_path, options, rows, payload):
     table = pa.table({"id": range(rows), "s": pa.array([{"a": 1}] * rows, pa.struct({"a": "i8"}))})
     path = write(f"{tmp_path}/rows", table)
-    message = (
-        rf"^{path}: no column is left to write of id, s: select some with columns=\(\.\.\.\), or "
-        r"leave fewer out \(exclude_columns=\)$"
-    )
+    message = rf"^{path}: expected a column to write, found none left of id, s; name .* \(columns\)"
     with pytest.raises(ValueError, match=message):
         plan(path, encode=EncodeOptions(**options), payload=payload)
 
@@ -107,13 +104,13 @@ def test_a_partition_feature_keeps_its_rows_together(tmp_path):
 
 
 def test_a_partition_feature_that_is_not_there_is_refused_when_planning(source):
-    with pytest.raises(ValueError, match="partition_feature_name is 'user', but the features are"):
+    with pytest.raises(ValueError, match=r"^partition_feature_name: expected .*, found 'user'"):
         plan(source, THIRDS, partition_feature="user")
 
 
 def test_a_row_without_the_partition_feature_is_an_error_by_file_and_column(tmp_path, source):
     (task,) = plan(source, THIRDS, partition_feature="colour")
-    message = r"a.parquet: row group 0, column 'colour': the partition feature has no value here"
+    message = r"a.parquet: row group 0, column 'colour': expected a value of .*, found none"
     with pytest.raises(ParquetFileError, match=message):
         write_shard(task, out(tmp_path), FILES)
 
@@ -235,15 +232,15 @@ def test_row_groups_that_are_ruled_out_are_not_decoded(tmp_path, source):
 
     run(source, out(tmp_path), filters=[[("id", "<", 8)], [("id", ">=", 16)]])
     assert ids(out(tmp_path)) == [i for i in range(60) if not 8 <= i < 16]
-    with pytest.raises(ParquetFileError, match=r"a.parquet: row group 1 cannot be decoded"):
+    with pytest.raises(ParquetFileError, match=r"a.parquet: row group 1.*: cannot be decoded"):
         run(source, out(tmp_path))
 
 
 @pytest.mark.parametrize(
     ("condition", "message"),
     [
-        (("price", ">", 1), "filters: there is no column 'price'; the columns are id, alcohol"),
-        (("id", ">", "cheap"), "filters: 'cheap' is not a value of column 'id', which is int64"),
+        (("price", ">", 1), "filters: expected .*, found 'price'; the columns are id, alcohol"),
+        (("id", ">", "cheap"), "expected a value of column 'id', which is int64, found 'cheap'"),
     ],
 )
 def test_filters_that_do_not_fit_the_files_are_refused_when_planning(source, condition, message):

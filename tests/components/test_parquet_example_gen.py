@@ -339,8 +339,8 @@ INPUT_CONFIG_LATER = data_types.RuntimeParameter(name="input_config", ptype=str)
         ({"cast": {"quality": 1}}, "cast must map feature names to type names"),
         ({"null_in_list": "ignore"}, "null_in_list must be one of .*; got 'ignore'"),
         ({"allow_float_overflow": "no"}, "allow_float_overflow must be True or False; got 'no'"),
-        ({"filters": "quality > 5"}, "filters: expected a list of .*; found 'quality > 5'"),
-        ({"filters": [("quality", "~", 5)]}, "filters: expected .*; found .*'~'"),
+        ({"filters": "quality > 5"}, "filters: expected a list of .*, found 'quality > 5'"),
+        ({"filters": [("quality", "~", 5)]}, "filters: expected .*, found .*'~'"),
         ({"shuffle_seed": -1}, "shuffle_seed: expected .*found -1"),
         ({"num_shards": 0}, "num_shards: expected .*found 0"),
         (

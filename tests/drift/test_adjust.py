@@ -1,4 +1,7 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
 
 from tfx_wine_ext.drift.adjust import benjamini_hochberg
 
@@ -15,3 +18,9 @@ def test_no_p_values_are_no_q_values():
 def test_what_is_no_probability_is_refused():
     with pytest.raises(ValueError, match=r"p-values must be from 0 to 1, found \[1.5 nan\]"):
         benjamini_hochberg([0.5, 1.5, float("nan")])
+
+
+@given(st.lists(st.floats(0, 1), min_size=1))
+def test_benjamini_hochberg_is_that_of_scipy(p_values):
+    theirs = stats.false_discovery_control(p_values)
+    assert benjamini_hochberg(p_values) == pytest.approx(theirs, rel=1e-12, abs=1e-12)

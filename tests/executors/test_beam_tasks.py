@@ -10,12 +10,15 @@ import apache_beam as beam
 import pytest
 from apache_beam.options.pipeline_options import PipelineOptions
 
+from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.executors import beam_tasks
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.sources.footers import ParquetFileError
 from tfx_wine_ext.sources.source import TableFileError
 
 pytestmark = pytest.mark.e2e
+
+REMEDIES = ("halve it", Remedy(Option.EXCLUDE_COLUMNS, ("x",)))
 
 
 def half(task):
@@ -24,7 +27,7 @@ def half(task):
     if task == "other":
         raise RuntimeError("nobody expected this")
     if task == "Parquet":
-        raise ParquetFileError("a.parquet", "is odd", "halve it")
+        raise ParquetFileError("a.parquet", "is odd", REMEDIES, "damaged", column="x", row=3)
     if task == "text":
         b"\xff".decode()
     return str(task / 2).encode()
@@ -59,10 +62,12 @@ def test_any_other_error_is_beam_s(tmp_path):
 @pytest.mark.parametrize("mode", ["in_memory", "multi_processing"])
 def test_an_error_with_fields_arrives_with_them(tmp_path, mode):
     options = ["--direct_num_workers=2", f"--direct_running_mode={mode}"]
-    with pytest.raises(ParquetFileError, match=r"^Parquet file a\.parquet: is odd; ") as caught:
+    with pytest.raises(
+        ParquetFileError, match=r"^a\.parquet: row 3, column 'x': is odd; "
+    ) as caught:
         run([2, "Parquet"], tmp_path, *options)
-    error = caught.value
-    assert (error.path, error.found, error.remedy) == ("a.parquet", "is odd", "halve it")
+    sent = ParquetFileError("a.parquet", "is odd", REMEDIES, "damaged", column="x", row=3)
+    assert vars(caught.value) == vars(sent)
 
 
 def test_an_error_of_a_type_that_is_not_on_the_list_arrives_as_the_one_that_is(tmp_path):
@@ -108,9 +113,10 @@ def test_what_lay_in_the_folder_before_is_neither_read_nor_run(tmp_path, mode, t
         b"[1]",
         b"{}",
         b"[" * 100_000,
-        json.dumps({"type": "builtins.SystemExit", "arguments": [3]}).encode(),
-        json.dumps({"type": "subprocess.Popen", "arguments": ["true"]}).encode(),
-        json.dumps({"type": "builtins.ValueError", "arguments": 3}).encode(),
+        json.dumps({"type": "builtins.SystemExit", "text": "3"}).encode(),
+        json.dumps({"type": "subprocess.Popen", "text": "true"}).encode(),
+        json.dumps({"type": "builtins.ValueError", "fields": "{}"}).encode(),
+        json.dumps({"type": "tfx_wine_ext.sources.source.TableFileError", "fields": "3"}).encode(),
     ],
 )
 def test_what_is_no_error_of_the_list_makes_none(data):

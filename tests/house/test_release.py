@@ -181,7 +181,7 @@ def test_what_is_missing_before_publication_is_listed(release_check):
 
 def test_tests_of_the_installed_package_refuse_that_of_the_checkout(checkout):
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "tests/test_import.py"],
+        [sys.executable, "-m", "pytest", "-q", "tests/test_package.py"],
         cwd=checkout,
         env={**os.environ, "PYTHONPATH": str(checkout), "TFX_WINE_EXT_TEST_INSTALLED": "1"},
         capture_output=True,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.lineage.stores import TfxStore, drift_document, wine_run
+from benchmarks.stores import TfxStore, drift_document, wine_run
 from tfx_wine_ext.lineage.runs import Run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from tests.lineage.stores import tfrecord, write, write_evaluation
+from benchmarks.stores import tfrecord, write, write_evaluation
 from tfx_wine_ext.lineage.evaluation import (
     MetricValue,
     _message_class,

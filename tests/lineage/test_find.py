@@ -7,7 +7,7 @@ import pathlib
 
 import pytest
 
-from tests.lineage.stores import PUSHER, TRAINER, TfxStore, wine_run, write
+from benchmarks.stores import PUSHER, TRAINER, TfxStore, wine_run, write
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.find import ArtifactNotFoundError, find_artifact
 from tfx_wine_ext.lineage.runs import files_of
@@ -151,7 +151,7 @@ def test_of_several_at_one_place_all_are_named(tmp_path):
     assert caught.value.candidates == (1, 2)
     assert str(caught.value) == (
         "'/serving/7/variables': expected the number, URI or path of an artifact, found that it is "
-        "of PushedModel 1, /serving/7; PushedModel 2, /serving/7: give a number"
+        "of PushedModel 1, /serving/7; PushedModel 2, /serving/7; give a number"
     )
 
 

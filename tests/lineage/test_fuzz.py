@@ -20,8 +20,8 @@ from typing import Any
 
 import pytest
 
+from benchmarks.stores import TfxStore, drift_document, wine_run, write, write_statistics
 from tests.lineage.conftest import ramp
-from tests.lineage.stores import TfxStore, drift_document, wine_run, write, write_statistics
 from tests.report import documents as drift_documents
 from tests.report import histories
 from tfx_wine_ext.cli import diff, show

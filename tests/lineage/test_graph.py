@@ -8,8 +8,8 @@ import subprocess
 
 import pytest
 
+from benchmarks.stores import CSV, STATISTICS, TRAINER, TfxStore
 from tests.lineage.conftest import Five
-from tests.lineage.stores import CSV, STATISTICS, TRAINER, TfxStore
 from tfx_wine_ext.lineage.graph import subgraph, to_dict, to_dot, to_mermaid
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store

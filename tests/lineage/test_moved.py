@@ -8,8 +8,8 @@ import json
 import pytest
 from scipy import stats
 
+from benchmarks.stores import CSV, STATISTICS, TfxStore, write_statistics
 from tests.lineage.conftest import Five, ramp
-from tests.lineage.stores import CSV, STATISTICS, TfxStore, write_statistics
 from tfx_wine_ext.lineage.evaluation import MetricValue
 from tfx_wine_ext.lineage.moved import (
     correlations,

@@ -10,8 +10,7 @@ import traceback
 
 import pytest
 
-from tests.lineage.conftest import Five, ramp
-from tests.lineage.stores import (
+from benchmarks.stores import (
     CSV,
     DRIFT,
     EVALUATOR,
@@ -30,6 +29,7 @@ from tests.lineage.stores import (
     write_evaluation,
     write_statistics,
 )
+from tests.lineage.conftest import Five, ramp
 from tfx_wine_ext.artifacts.process import Process, this_process
 from tfx_wine_ext.files.tolerant import Unread
 from tfx_wine_ext.lineage.runs import Run, find_run, runs
@@ -667,7 +667,7 @@ def test_many_digits_are_a_number_unless_an_id_begins_with_them(five: Five):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("2026", r"run '2026': expected one run, found 5: 2026-01-01T00:00:00, .*: give more"),
+        ("2026", r"run '2026': expected one run, found 5: 2026-01-01T00:00:00, .*; give more"),
         ("6", r"run '6': expected an id .* a number from 1 to 5 .*; found no such run among 2026"),
         ("0", "found no such run"),
         ("-6", "found no such run"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.stores import drift_document, write, write_statistics
 from tests.lineage.conftest import ramp
-from tests.lineage.stores import drift_document, write, write_statistics
 from tfx_wine_ext.drift import DriftConfig, DriftResult, FeatureResult, Metric, Verdict
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.scores import (

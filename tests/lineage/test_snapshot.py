@@ -6,8 +6,8 @@ import pytest
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from benchmarks.stores import CSV, RESOLVER, STATISTICS, TRAINER, TfxStore
 from tests.lineage.conftest import Five
-from tests.lineage.stores import CSV, RESOLVER, STATISTICS, TRAINER, TfxStore
 from tfx_wine_ext.lineage import runs as runs_module
 from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage.snapshot import Execution, Link, RunContext, Snapshot

@@ -181,7 +181,7 @@ def test_a_store_that_a_live_process_is_writing_is_locked_and_not_copied(
     with writing(copy, "waiting"):
         started = time.monotonic()
         with pytest.raises(
-            StoreError, match=r"locked by another process for more than 0\.3 s: try"
+            StoreError, match=r"locked by another process for more than 0\.3 s; try"
         ):
             open_store(copy)
         assert time.monotonic() - started < 15
@@ -266,7 +266,7 @@ def test_a_damaged_page_is_an_error_that_says_so(copy, temporary):
     with copy.open("r+b") as file:
         file.seek((root - 1) * size)
         file.write(b"\xff" * size)
-    with pytest.raises(StoreError, match=r"it damaged \(.*\): restore it from a backup"):
+    with pytest.raises(StoreError, match=r"it damaged \(.*\); restore it from a backup"):
         states(copy)
 
 
@@ -274,7 +274,7 @@ def test_a_damaged_text_in_the_schema_is_an_error_that_says_so(copy, temporary):
     # SQLite quotes it in its message, which Python can then not decode.
     content = copy.read_bytes()
     copy.write_bytes(content.replace(b"PRIMARY KEY", b"PRIMARY KE\xda"))
-    with pytest.raises(StoreError, match=r"it damaged \(.*UTF-8\): restore it from a backup"):
+    with pytest.raises(StoreError, match=r"it damaged \(.*UTF-8\); restore it from a backup"):
         open_store(copy)
 
 

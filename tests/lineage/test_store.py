@@ -17,8 +17,8 @@ import ml_metadata.errors
 import pytest
 from ml_metadata.proto import metadata_store_pb2 as pb
 
+from benchmarks.stores import TfxStore
 from tests.lineage.conftest import Five
-from tests.lineage.stores import TfxStore
 from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage import store as store_module
 from tfx_wine_ext.lineage.runs import runs
@@ -125,7 +125,7 @@ def test_a_file_that_is_no_store_is_told_from_one(tmp_path, content, message):
 
 
 def test_a_folder_is_no_store(tmp_path):
-    with pytest.raises(StoreError, match=r"found a folder: give the file in it"):
+    with pytest.raises(StoreError, match=r"found a folder; give the file in it"):
         open_store(tmp_path)
 
 
@@ -146,7 +146,7 @@ def test_a_store_of_another_schema_version_is_not_migrated(copy, version):
         connection.execute("UPDATE MLMDEnv SET schema_version = ?", (version,))
         connection.commit()
     content = copy.read_bytes()
-    message = rf"expected schema version 10 of MLMD, found {version}: .*nothing is migrated here"
+    message = rf"expected schema version 10 of MLMD, found {version}; .*nothing is migrated here"
     with pytest.raises(StoreError, match=message):
         open_store(copy)
     assert copy.read_bytes() == content
@@ -230,7 +230,7 @@ def test_a_server_that_never_answers_is_given_up(monkeypatch):
         ("postgresql:///mlmd", r"found no host"),
         ("grpc://example.com", r"expected grpc://host:port, found no host or no port"),
         ("mysql://me:pw@example.com:x/db", r"expected a port between 0 and 65535"),
-        ("mysql://me:pw@example.com/db?ssl=1", r"found ssl: give a ConnectionConfig as JSON"),
+        ("mysql://me:pw@example.com/db?ssl=1", r"found ssl; give a ConnectionConfig as JSON"),
         ('{"sqlite": {"file": "x"}}', r"expected MLMD's ConnectionConfig as JSON"),
         ('{"fake_database": {}}', r"with one of sqlite, mysql and postgresql"),
         ("{pw", r"expected MLMD's ConnectionConfig as JSON"),

@@ -142,8 +142,6 @@ def test_a_reader_that_is_gone_and_a_text_that_fails_do_not_stop_the_work() -> N
     with terminal(80) as (stream, _), LiveLine(stream, interval=0.01) as line:
         line.show(lambda: str(1 // 0))
         time.sleep(0.05)
-    stream = io.StringIO()
-    stream.close()
 
     class Gone(io.StringIO):
         def write(self, text: str) -> int:

@@ -187,42 +187,6 @@ def test_drift_report_records_what_its_driver_and_its_executor_refuse(tmp_path, 
 
 
 @pytest.mark.e2e
-def test_a_component_behind_a_resolver_that_failed_does_not_take_it_for_a_first_run(tmp_path):
-    from tfx.dsl.components.common.resolver import Resolver
-    from tfx.orchestration import pipeline as pipeline_lib
-    from tfx.orchestration.local import local_dag_runner
-
-    from tfx_wine_ext import PreviousSpanStrategy
-    from tfx_wine_ext.drivers.deciding_driver import UpstreamFailedError
-
-    parquet_file(tmp_path / "data" / "a.parquet", [{"x": 1.0}])
-    # Without {SPAN} all of them are span 0: the strategy is told a channel that it does not know.
-    example_gen = ParquetExampleGen(str(tmp_path / "data"))
-    previous = Resolver(
-        strategy_class=PreviousSpanStrategy,
-        baseline=Channel(type=standard_artifacts.Examples),
-        new=example_gen.outputs["examples"],
-    ).with_id("PreviousSpan")
-    drift = DriftReport(
-        examples=example_gen.outputs["examples"], baseline=previous.outputs["baseline"]
-    )
-    with SqliteMetadata(tmp_path / "metadata.db") as store:
-        pipeline = pipeline_lib.Pipeline(
-            pipeline_name="spans",
-            pipeline_root=str(tmp_path / "root"),
-            components=[example_gen, previous, drift],
-            metadata_connection_config=store.connection_config,
-        )
-        with pytest.raises(
-            UpstreamFailedError, match="PreviousSpan: expected it to have succeeded before, found "
-        ):
-            local_dag_runner.LocalDagRunner().run(pipeline)
-        assert store.artifacts("DriftBlessing") == []
-        assert [each.state for each in store.executions()] == ["COMPLETE", "FAILED", "FAILED"]
-        assert "current: expected a channel of this name" in states_and_messages(store)[2][1]
-
-
-@pytest.mark.e2e
 @pytest.mark.parametrize("where", ["driver", "executor"])
 def test_beam_dag_runner_leaves_the_same(tmp_path, where):
     from tfx.orchestration import pipeline as pipeline_lib

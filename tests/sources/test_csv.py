@@ -192,7 +192,10 @@ BAD = {
     "long row": ('x,y\n"a\nb",2\n3,4,5\n', "line 4: expected 2 cells .*, found 3: '3,4,5'"),
     "no names": ("7.4,0.7\n7.8,0.88\n", "line 1: expected column names, found only numbers: 7.4"),
     "a name twice": ("x,x\n1,2\n", r"line 1: expected every column once, found \['x'\] more"),
-    "an index": (",x\n0,2\n", "line 1: column 1 has no name; .* use index=False"),
+    "an index": (
+        ",x\n0,2\n",
+        "line 1: expected a name .* found none for column 1; .* use index=False",
+    ),
     "UTF-16": ("x,y\n1,2\n".encode("utf-16"), "line 1: expected CSV, found UTF-16 text; save"),
     "binary": (b"x,\0\n", "line 1: expected CSV, found binary data"),
     "web page": ("<!DOCTYPE html>\n<p>", "line 1: expected CSV, found a web page, XML or JSON"),

@@ -97,7 +97,7 @@ BAD = {
     ),
     "a mark": (
         b"x\n1\n\xef\xbb\xbfx\n2\n",
-        "line 3: found a byte order mark, which only a file beg",
+        "line 3: expected text, found a byte order mark",
     ),
 }
 

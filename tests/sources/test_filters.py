@@ -8,7 +8,8 @@ import pytest
 
 from tests.columnar.shards import ingest
 from tfx_wine_ext.columnar.options import IngestOptions
-from tfx_wine_ext.sources.filters import RowFilter, to_json_value
+from tfx_wine_ext.errors import Option
+from tfx_wine_ext.sources.filters import FilterError, RowFilter, to_json_value
 
 ROWS = pa.RecordBatch.from_pydict(
     {
@@ -133,12 +134,12 @@ def test_a_value_that_json_does_not_know_is_refused_when_it_is_recorded():
         ([[], [("a", ">", 1)]], r"found \[\]"),
         ([("a", ">")], r"found \('a', '>'\)"),
         ([("a", ">", 1), 7], "found 7"),
-        ([("a", "~", 1)], r"op one of = == != < <= > >= in not in; found \('a', '~', 1\)"),
+        ([("a", "~", 1)], r"op one of = == != < <= > >= in not in, found \('a', '~', 1\)"),
         ([("a", ["="], 1)], r"found \('a', \['='\], 1\)"),
         ([(1, ">", 1)], r"found \(1, '>', 1\)"),
-        ([("a", "in", 1)], "'in' takes a list of values; found"),
-        ([("a", "in", "abc")], "'in' takes a list of values; found"),
-        ([("a", "=", [1])], "'=' takes one value; found"),
+        ([("a", "in", 1)], "expected a list of values for 'in', found"),
+        ([("a", "in", "abc")], "expected a list of values for 'in', found"),
+        ([("a", "=", [1])], "expected one value for '=', found"),
         ([("a", "=", None)], "expected values other than None, as rows.*always dropped"),
         ([("a", "not in", [1, None])], "expected values other than None"),
     ],
@@ -151,26 +152,36 @@ def test_filters_of_another_form_are_refused_with_what_was_expected(filters, mes
 
 
 @pytest.mark.parametrize(
-    ("condition", "message"),
+    ("condition", "expected", "found"),
     [
-        (("m", ">", 1), "filters: there is no column 'm'; the columns are n, t, d, z"),
-        (("n", ">", "q"), "filters: 'q' is not a value of column 'n', which is int16"),
-        (("n", ">", 1.5), "filters: 1.5 is not a value of column 'n', which is int16"),
-        (("n", ">", 40_000), "filters: 40000 is not a value of column 'n'"),
-        (("n", ">", 2**70), "filters: 1180591620717411303424 is not a value of column 'n'"),
-        (("n", "in", [1, "a"]), r"filters: \[1, 'a'\] is not a value of column 'n'"),
-        (("n", ">", object), "filters: <class 'object'> is not a value of column 'n'"),
-        (("d", ">", "May"), "filters: 'May' is not a value of column 'd', which is date32"),
-        (("t", ">", "2020-01-01T00:00:00+00:00"), "a time zone in both of them, or in neither"),
-        (("z", ">", "2020-01-01T00:00:00"), "a time zone in both of them, or in neither"),
+        (("m", ">", 1), "the name of a column", "'m'"),
+        (("n", ">", "q"), "a value of column 'n', which is int16", "'q' (Failed to parse "),
+        (("n", ">", 1.5), "a value of column 'n', which is int16", "1.5 ("),
+        (("n", ">", 40_000), "a value of column 'n', which is int16", "40000 ("),
+        (("n", ">", 2**70), "a value of column 'n', which is int16", "1180591620717411303424 ("),
+        (("n", "in", [1, "a"]), "a value of column 'n', which is int16", "[1, 'a'] ("),
+        (("n", ">", object), "a value of column 'n', which is int16", "<class 'object'> ("),
+        (("d", ">", "May"), "a value of column 'd', which is date32[day]", "'May' ("),
+        (
+            ("t", ">", "2020-01-01T00:00:00+00:00"),
+            "a value of column 't', which is timestamp[s]",
+            "'2020-01-01T00:00:00+00:00' (expected a time zone in both of them, or in neither)",
+        ),
+        (
+            ("z", ">", "2020-01-01T00:00:00"),
+            "a value of column 'z', which is timestamp[s, tz=UTC]",
+            "'2020-01-01T00:00:00' (expected a time zone in both of them, or in neither)",
+        ),
     ],
 )
-def test_a_condition_that_does_not_fit_the_schema_is_refused_by_column(condition, message):
+def test_a_condition_that_does_not_fit_the_schema_is_refused_by_column(condition, expected, found):
     schema = pa.schema(
         {"n": pa.int16(), "t": pa.timestamp("s"), "d": pa.date32(), "z": pa.timestamp("s", "UTC")}
     )
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(FilterError) as caught:
         RowFilter([condition]).expression(schema)
+    assert (caught.value.argument, caught.value.expected) == (Option.FILTERS, expected)
+    assert caught.value.found.startswith(found)
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_files_of_two_runs_are_not_mixed(tmp_path):
 
 
 def test_no_file_is_an_error_that_names_the_pattern(tmp_path):
-    with pytest.raises(FileNotFoundError, match=r"nothing\*: no file matches; check the folder"):
+    with pytest.raises(FileNotFoundError, match=r"nothing\*: .* found none; check the folder"):
         find_files(f"{tmp_path}/nothing*", FILES)
 
 
@@ -120,13 +120,16 @@ def test_empty_row_groups_are_counted(tmp_path):
 
 
 BAD_FILES = {
-    "empty": (lambda d: b"", "has 0 bytes, a Parquet file has at least 12; it is empty or"),
-    "cut at the start": (lambda d: d[:7], "has 7 bytes, a Parquet file has at least 12"),
-    "cut in the middle": (lambda d: d[: len(d) // 2], "ends with .*it is truncated or still being"),
-    "cut by a byte": (lambda d: d[:-1], "ends with .*it is truncated or still being"),
-    "without its start": (lambda d: d[100:], "starts with .*it is another kind of file"),
-    "a CSV": (lambda d: b"a,b\n1,2\n3,4\n5,6\n", r"starts with b'a,b\\n', a Parquet file with"),
-    "an ORC": (lambda d: b"ORC" + d[3:], "starts with b'ORC1', a Parquet file with b'PAR1'"),
+    "empty": (lambda d: b"", "expected .*, found 0 bytes; it is empty or"),
+    "cut at the start": (lambda d: d[:7], "expected .* at least 12 bytes, found 7 bytes"),
+    "cut in the middle": (
+        lambda d: d[: len(d) // 2],
+        ".*it is truncated or still being",
+    ),
+    "cut by a byte": (lambda d: d[:-1], ".*it is truncated or still being"),
+    "without its start": (lambda d: d[100:], ".* starts with .*it is another kind of file"),
+    "a CSV": (lambda d: b"a,b\n1,2\n3,4\n5,6\n", r".* starts with b'PAR1', found b'a,b\\n'"),
+    "an ORC": (lambda d: b"ORC" + d[3:], ".* starts with b'PAR1', found b'ORC1'"),
     "encrypted": (lambda d: b"PARE" + d[4:-4] + b"PARE", r"is encrypted \(magic PARE\); decrypt"),
     "encrypted at the end": (lambda d: d[:-4] + b"PARE", r"is encrypted \(magic PARE\)"),
     "of a footer too long": (
@@ -148,7 +151,7 @@ BAD_FILES = {
 def test_a_file_that_is_no_whole_plain_parquet_file_is_refused_by_name(wine_file, damage, message):
     path = pathlib.Path(wine_file)
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(ParquetFileError, match=f"^Parquet file {re.escape(wine_file)}: {message}"):
+    with pytest.raises(ParquetFileError, match=f"^{re.escape(wine_file)}: {message}"):
         read_footer(wine_file, FILES)
 
 
@@ -161,23 +164,13 @@ def test_a_file_that_cannot_be_opened_is_an_error_that_says_why(tmp_path):
         ("file/below", "Not a directory"),
     ]:
         path = f"{tmp_path}/{name}"
-        message = f"^Parquet file {re.escape(path)}: cannot be opened .*{reason}.*; check that it"
+        message = f"^{re.escape(path)}: cannot be opened .*{reason}.*; check that it"
         with pytest.raises(ParquetFileError, match=message):
             read_footer(path, FILES)
     with pytest.raises(
-        ParquetFileError, match="is a folder, not a regular file; name a file in it"
+        ParquetFileError, match="expected a regular file, found a folder; name a file in it"
     ):
         read_footer(f"{tmp_path}/", FILES)
-
-
-def test_an_error_keeps_its_parts_when_it_crosses_processes():
-    error = pickle.loads(pickle.dumps(ParquetFileError("a", "is b", "do c")))
-    assert (str(error), error.path, error.found, error.remedy) == (
-        "Parquet file a: is b; do c",
-        "a",
-        "is b",
-        "do c",
-    )
 
 
 def test_many_footers_come_in_the_order_of_the_paths(tmp_path):
@@ -191,7 +184,7 @@ def test_of_many_bad_files_the_first_is_named(tmp_path):
     paths = [write(f"{tmp_path}/{n}", wines(n)) for n in range(4)]
     for n in (1, 3):
         pathlib.Path(paths[n]).write_bytes(b"")
-    with pytest.raises(ParquetFileError, match=f"^Parquet file {re.escape(paths[1])}: has 0 bytes"):
+    with pytest.raises(ParquetFileError, match=f"^{re.escape(paths[1])}: .* 0 bytes"):
         read_footers(paths, FILES)
 
 
@@ -325,7 +318,7 @@ def test_column_names_with_dots_are_not_taken_for_fields_of_structs(tmp_path):
 
 def test_a_value_that_does_not_fit_the_wider_type_is_an_error_by_file_and_column(tmp_path):
     path = write(f"{tmp_path}/a", pa.table({"a": [2**53 + 1]}))
-    message = f"{re.escape(path)}: column 'a' is int64, and {2**53 + 1} cannot be read as double"
+    message = f"{re.escape(path)}: column 'a': .* a value of double, .*, found {2**53 + 1} of"
     with pytest.raises(ParquetFileError, match=message):
         batches(path, pa.schema({"a": pa.float64()}))
 
@@ -357,7 +350,7 @@ def test_a_page_of_noise_is_an_error_by_file_and_row_group(wine_file, compressio
     path.write_bytes(data)
 
     assert len(rows(wine_file, wines(0).schema, row_groups=[0, 2])) == 12
-    message = f"{re.escape(wine_file)}: row group 1 cannot be decoded .*; it is corrupt: write or"
+    message = f"{re.escape(wine_file)}: row group 1.*: cannot be decoded .*; it is corrupt"
     with pytest.raises(ParquetFileError, match=message):
         batches(wine_file, wines(0).schema)
 
@@ -371,7 +364,7 @@ def test_a_flipped_bit_of_a_gzip_page_is_an_error(tmp_path):
     for position in range(end - 200, end, 7):
         flipped = data[:position] + bytes([data[position] ^ 16]) + data[position + 1 :]
         pathlib.Path(path).write_bytes(flipped)
-        with pytest.raises(ParquetFileError, match="row group 0 cannot be decoded"):
+        with pytest.raises(ParquetFileError, match=r"row group 0.*: cannot be decoded"):
             batches(path, table.schema)
 
 
@@ -393,7 +386,7 @@ def test_page_checksums_are_checked_by_every_pyarrow_that_can(tmp_path):
         WITH_PAGE_CHECKSUM.replace(struct.pack("<3i", 1, 2, 3), struct.pack("<3i", 1, 9, 3))
     )
     if "page_checksum_verification" in inspect.signature(pq.ParquetFile).parameters:
-        with pytest.raises(ParquetFileError, match=r"row group 0 cannot be decoded .*CRC"):
+        with pytest.raises(ParquetFileError, match=r"row group 0.*: cannot be decoded .*CRC"):
             rows(str(path), schema)
     else:  # Nothing tells that the 2 was another number: only the fingerprint notices.
         assert rows(str(path), schema) == [{"a": 1}, {"a": 9}, {"a": 3}]
@@ -405,6 +398,6 @@ def test_a_row_group_with_fewer_rows_than_its_footer_says_is_an_error(wine_file,
             yield from (batch.slice(1) for batch in super().iter_batches(*args, **options))
 
     monkeypatch.setattr(pq, "ParquetFile", Short)
-    message = f"{re.escape(wine_file)}: row group 0 has 7 rows, its footer says 8; it is corrupt"
+    message = f"{re.escape(wine_file)}: row group 0: expected 8 rows, as .*, found 7 rows"
     with pytest.raises(ParquetFileError, match=message):
         batches(wine_file, wines(0).schema)

@@ -178,11 +178,7 @@ def test_what_microseconds_do_not_hold_is_an_error_that_names_file_row_group_and
     pathlib.Path(path).write_bytes(content[: -8 - length] + footer + end)
     assert pq.ParquetFile(path).schema.column(0).physical_type == "INT96"
 
-    message = (
-        f"^Parquet file {re.escape(path)}: row group 0, column 'ts': an INT96 timestamp is "
-        "106751991 days from 1970, and 64 bits of microseconds hold 106,751,990; correct the "
-        "value, or leave the column out$"
-    )
+    message = rf"^{re.escape(path)}: row group 0, column 'ts': .* found one of 106751991 days; .*"
     with pytest.raises(ParquetFileError, match=message):
         read(path)
 
@@ -198,7 +194,7 @@ def test_slots_of_nulls_may_hold_anything_and_parts_of_arrays_are_decoded_alike(
     assert with_timestamps(array, us).cast(pa.int64()).to_pylist() == [None, 5, None, 7]
     assert with_timestamps(array.slice(1, 2), us).cast(pa.int64()).to_pylist() == [5, None]
     assert with_timestamps(array.slice(4), us).to_pylist() == []
-    with pytest.raises(Int96Error, match="is 2145042394 days from 1970"):
+    with pytest.raises(Int96Error, match="found one of 2145042394 days"):
         with_timestamps(pa.array([raw(0, 2**31 - 1 - 665)], pa.binary(12)), us)
 
 

@@ -64,7 +64,7 @@ def test_files_of_a_managed_table_are_refused_from_wherever_the_pattern_looks(
     assert found == [path]
     name = next(name for name in MARKERS if MARKERS[name] == marker).partition(",")[0]
     message = (
-        rf"^Parquet file {re.escape(path)}: belongs to an? {name} table "
+        rf"^{re.escape(path)}: belongs to an? {name} table "
         rf"\({re.escape(str(tmp_path))}/table\), whose folder also holds rows that were deleted or "
         rf"replaced; read it with a reader of {name} tables .* write the required rows to plain"
     )
@@ -148,7 +148,7 @@ def test_relative_paths_and_folders_with_wildcards_in_their_names_are_looked_at_
     rows(tmp_path / "wines [1]*" / "a.parquet")
     mark(tmp_path / "wines [1]*", MARKERS["Iceberg"])
     monkeypatch.chdir(tmp_path / "wines [1]*")
-    with pytest.raises(ParquetFileError, match=r"^Parquet file a.parquet: belongs to an Iceberg"):
+    with pytest.raises(ParquetFileError, match=r"^a.parquet: belongs to an Iceberg"):
         read_footers(["a.parquet"], FILES)
 
 

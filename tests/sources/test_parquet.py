@@ -72,10 +72,8 @@ def test_a_wide_table_is_best_read_some_columns_at_a_time(write, monkeypatch):
 
 def test_types_that_nothing_holds_are_refused_by_the_names_of_both_files(write):
     paths = [write({"x": [1], "y": [1]}), write({"x": ["a"], "y": [1]}, "b.parquet")]
-    with pytest.raises(
-        TableFileError,
-        match=r"b.parquet: column 'x' is string, and int64 in .*a.parquet; no type holds both: con",
-    ):
+    message = r"a.parquet: column 'x': expected a type .* string in .*b.parquet, found int64; conv"
+    with pytest.raises(TableFileError, match=message):
         ParquetTable(paths, everything)
     assert ParquetTable(paths, lambda name: name == "y").rows == 2
 
@@ -84,7 +82,7 @@ def test_a_column_that_is_there_twice_is_refused_if_it_is_read(tmp_path):
     table = pa.Table.from_arrays([pa.array([1])] * 3, names=["x", "x", "y"])
     pq.write_table(table, tmp_path / "a.parquet")
     paths = [str(tmp_path / "a.parquet")]
-    with pytest.raises(TableFileError, match=r"a.parquet: has more than one column of the name"):
+    with pytest.raises(TableFileError, match=r"a.parquet: expected every column once, found"):
         ParquetTable(paths, everything)
     assert ParquetTable(paths, lambda name: name == "y").schema.names == ["y"]
 
@@ -93,12 +91,14 @@ def test_a_bad_footer_is_refused_at_once_and_a_bad_row_group_by_its_number(write
     path = pathlib.Path(write({"x": range(1000)}, compression="none", use_dictionary=False))
     content = path.read_bytes()
     path.write_bytes(content[:-1])
-    with pytest.raises(TableFileError, match=r"a.parquet: ends with .* it is truncated or still"):
+    with pytest.raises(
+        TableFileError, match=r"a.parquet: .* ends with .* it is truncated or still"
+    ):
         ParquetTable([str(path)], everything)
 
     path.write_bytes(content[:4] + b"\xff" * 40 + content[44:])
     table = ParquetTable([str(path)], everything)
-    with pytest.raises(TableFileError, match=r"a.parquet: row group 0 cannot be decoded \("):
+    with pytest.raises(TableFileError, match=r"a.parquet: row group 0.*: cannot be decoded \("):
         list(table.batches())
 
 
@@ -145,7 +145,7 @@ def test_fields_of_structs_are_unified_one_by_one_and_may_be_gained(write):
     table = ParquetTable([one, other], lambda name, *around: name != "a.no")
 
     assert rows(table) == [{"a.b": 1.0, "a.c": None}, {"a.b": 0.5, "a.c": True}]
-    with pytest.raises(TableFileError, match=r"/2: column 'a.no' is string, and int64 in .*/1; no"):
+    with pytest.raises(TableFileError, match=r"/1: column 'a.no': .* string in .*/2, found int64"):
         ParquetTable([one, other], everything)
 
 
@@ -160,7 +160,7 @@ def test_whether_a_field_is_read_may_depend_on_the_structs_around_it(write):
 
 def test_a_field_and_a_column_of_one_name_are_refused(write):
     path = write({"a": [{"b": 1}], "a.b": [3]})
-    with pytest.raises(TableFileError, match=r"has more than one column of the name 'a.b'"):
+    with pytest.raises(TableFileError, match=r"found 'a\.b' more than once"):
         ParquetTable([path], everything)
 
 

@@ -44,21 +44,21 @@ FILES_OF_OTHERS = {
     ),
     "delta_length_byte_array": (
         [{"x": "a"}, {"x": "bc"}],
-        "row group 0 cannot be decoded",
-        "column 'x': Not yet implemented: DecodeArrow for DeltaLengthByteArrayDecoder",
+        "row group 0.*: cannot be decoded",
+        "Not yet implemented: DecodeArrow for DeltaLengthByteArrayDecoder",
     ),
     "byte_stream_split_of_int32": (
         [{"x": 1}, {"x": 2}],
-        "row group 0 cannot be decoded",
-        "column 'x': BYTE_STREAM_SPLIT only supports FLOAT and DOUBLE",
+        "row group 0.*: cannot be decoded",
+        "BYTE_STREAM_SPLIT only supports FLOAT and DOUBLE",
     ),
     "delta_byte_array_of_fixed": (
         FIXED,
-        "row group 0 cannot be decoded",
-        "column 'x': DELTA_BYTE_ARRAY only supports BYTE_ARRAY",
+        "row group 0.*: cannot be decoded",
+        "DELTA_BYTE_ARRAY only supports BYTE_ARRAY",
     ),
-    "lzo": (None, "row group 0 cannot be decoded", "column 'x': While LZO compression"),
-    "encoding_10": (None, "row group 0 cannot be decoded", "column 'x': Unknown encoding type"),
+    "lzo": (None, "row group 0.*: cannot be decoded", "While LZO compression"),
+    "encoding_10": (None, "row group 0.*: cannot be decoded", "Unknown encoding type"),
 }
 
 
@@ -131,7 +131,7 @@ def test_of_several_columns_the_one_that_cannot_be_decoded_is_named(tmp_path):
     start = pq.ParquetFile(path).metadata.row_group(0).column(1).data_page_offset
     content = path.read_bytes()
     path.write_bytes(content[:start] + b"\xff" * 20 + content[start + 20 :])
-    with pytest.raises(ParquetFileError, match=r"row group 0 cannot be decoded \(column 'b.c': "):
+    with pytest.raises(ParquetFileError, match=r"row group 0, column 'b.c': cannot be decoded"):
         read(path)
     assert read(path, {"a": pa.int64(), "d": pa.float64()})[0] == {"a": 0, "d": 0.5}
 
@@ -168,7 +168,7 @@ def half_encrypted(tmp_path):
 
 
 def test_an_encrypted_column_is_called_so_and_the_others_can_be_read(half_encrypted):
-    message = r"cannot be decoded: it is encrypted \(column 'secret'.*; decrypt it first, as keys"
+    message = r"column 'secret': cannot be decoded: it is encrypted .*; decrypt it first, as keys"
     with pytest.raises(ParquetFileError, match=message) as caught:
         read(half_encrypted)
     assert caught.value.kind == "unsupported"
@@ -200,7 +200,7 @@ def test_an_allocation_that_failed_is_not_taken_for_damage(tmp_path):
         [sys.executable, "-c", LITTLE_MEMORY, str(path)], capture_output=True, text=True
     )
     said = done.stdout
-    assert said.startswith(f"memory Parquet file {path}: row group 0 cannot be decoded: "), done
+    assert said.startswith(f"memory {path}: row group 0"), done
     assert re.search(r"memory has run out \(.*(malloc|alloc).*\); provide more memory", said), said
     assert "corrupt" not in said
 
@@ -246,9 +246,7 @@ def test_a_small_file_that_claims_a_long_list_is_damaged_and_takes_no_memory(tmp
 def test_pipes_and_devices_are_refused_at_once(tmp_path, make, capsys):
     path = str(tmp_path / "a.parquet")
     make(path)
-    message = (
-        r"a.parquet: is a (pipe|device), not a regular file; write its content to a file first"
-    )
+    message = r"a.parquet: expected a regular file, found a (pipe|device); write its content to a f"
     with pytest.raises(ParquetFileError, match=message):
         read_footer(path, FILES)
     assert main(["ingest", path, str(tmp_path / "out")]) == 2

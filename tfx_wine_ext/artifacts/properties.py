@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any
-
-from ml_metadata.metadata_store import metadata_store
+from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.documents import DocumentError, parse_json
 from tfx_wine_ext.types import parquet_example_gen as keys
+
+if TYPE_CHECKING:  # The command line shows its help without ML Metadata.
+    from ml_metadata.metadata_store import metadata_store
 
 # TFX stores a JSON property that is not an object as a struct with this single field.
 _JSON_VALUE_FIELD = "__value__"

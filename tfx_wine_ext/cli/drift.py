@@ -21,9 +21,10 @@ from tfx_wine_ext.cli.answer import (
     keep_inputs,
     print_csv,
 )
-from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.errors import CommandError, command_option
 from tfx_wine_ext.cli.names import names_in
 from tfx_wine_ext.cli.process import printing, say
+from tfx_wine_ext.errors import Front, Option, TfxWineExtError
 from tfx_wine_ext.suggestions import hint_or_list
 
 if TYPE_CHECKING:
@@ -33,6 +34,16 @@ if TYPE_CHECKING:
     from tfx_wine_ext.sources.source import TableSource
 
 NO_DRIFT_STATUS, DRIFT_STATUS = 0, 1
+
+FRONT = Front(
+    {
+        Option.COLUMNS: "--columns",
+        Option.EXCLUDE_COLUMNS: "--exclude",
+        Option.HIVE_PARTITIONING: "--no-hive-partitioning",
+        Option.FORMAT: "--format",
+    },
+    command_option,
+)
 
 # Values of --fail-on, mildest first: each one includes the worse ones.
 FAILING = ("warn", "inconclusive", "drift")
@@ -341,14 +352,12 @@ def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSour
 @contextlib.contextmanager
 def _naming(path: str | None = None) -> Iterator[None]:
     """Turns the errors of readers and sketches into the error that ends the command."""
-    from tfx_wine_ext.cli.spelling import for_users
-    from tfx_wine_ext.sources.source import TableFileError
-
     try:
         yield
-    except TableFileError as error:
-        raise CommandError(for_users(error)) from error
+    except TfxWineExtError as error:
+        error.path = error.path or path or ""
+        raise CommandError(error.worded(FRONT)) from error
     except (TypeError, ValueError) as error:
         if path is None:
             raise
-        raise CommandError(f"{path}: {for_users(error)}") from error
+        raise CommandError(f"{path}: {error}") from error

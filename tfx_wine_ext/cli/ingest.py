@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.answer import add_json_option, answering, keep_inputs
 from tfx_wine_ext.cli.conditions import condition_in
-from tfx_wine_ext.cli.errors import CommandError
+from tfx_wine_ext.cli.errors import CommandError, command_option
 from tfx_wine_ext.cli.names import names_in
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.staging import staged
+from tfx_wine_ext.errors import Front, Option, TfxWineExtError
 from tfx_wine_ext.files.choose import has_scheme
 
 if TYPE_CHECKING:
@@ -23,6 +24,21 @@ if TYPE_CHECKING:
     from tfx_wine_ext.columnar.tasks import ShardFile
 
 DEFAULT_SPLITS = "train:2,eval:1"
+
+FRONT = Front(
+    {
+        Option.COLUMNS: "--columns",
+        Option.EXCLUDE_COLUMNS: "--exclude",
+        Option.CAST: "--cast",
+        Option.FILTERS: "--filter",
+        Option.UNIFY_SCHEMAS: "--unify-schemas",
+        Option.HIVE_PARTITIONING: "--no-hive-partitioning",
+        Option.NULL_IN_LIST: "--drop-null-in-list",
+        Option.ALLOW_FLOAT_OVERFLOW: "--allow-float-overflow",
+        Option.PARTITION_FEATURE: "--partition-by",
+    },
+    command_option,
+)
 
 _EPILOG = """
 IN is a Parquet file, a folder of them, or a quoted pattern
@@ -210,10 +226,10 @@ def _ingest_options(options: argparse.Namespace) -> IngestOptions:
 @contextlib.contextmanager
 def _named_errors() -> Iterator[None]:
     """Turns errors about the files or the options into the error that ends the command."""
-    from tfx_wine_ext.cli.spelling import for_users
-
     try:
         yield
+    except TfxWineExtError as error:
+        raise CommandError(error.worded(FRONT)) from error
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         raise CommandError(
@@ -221,7 +237,7 @@ def _named_errors() -> Iterator[None]:
             "the disk has room"
         ) from error
     except ValueError as error:
-        raise CommandError(for_users(error)) from error
+        raise CommandError(str(error)) from error
 
 
 @contextlib.contextmanager

@@ -147,6 +147,8 @@ def _loaded(entry: importlib.metadata.EntryPoint, package: str, version: str) ->
     # A module may fail in any way when it is imported, and must not hide the other specs.
     except (Exception, SystemExit) as error:
         message = " ".join(str(error).split())
+        if isinstance(error, ImportError) and str(error.name).partition(".")[0] == "tfx":
+            message += "; a spec needs TFX: tfx-wine-ext doctor looks for what is missing"
         spec["error"] = f"{type(error).__name__}: {message}" if message else type(error).__name__
     return spec
 

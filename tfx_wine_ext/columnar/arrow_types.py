@@ -6,6 +6,8 @@ from typing import Literal
 
 import pyarrow as pa
 
+from tfx_wine_ext.errors import TfxWineExtError
+
 Kind = Literal["bytes_list", "float_list", "int64_list"]
 
 # Microseconds per tick of a temporal type: the unit of every date, time and duration.
@@ -21,7 +23,7 @@ _TIME_UNITS = {
 }
 
 
-class UnsupportedTypeError(TypeError):
+class UnsupportedTypeError(TfxWineExtError, TypeError):
     """An Arrow type cannot be represented as a feature; the message says why."""
 
 

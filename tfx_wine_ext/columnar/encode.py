@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from tfx_wine_ext.columnar.arrow_types import Kind
 from tfx_wine_ext.columnar.plan import Feature, FeaturePlan
-from tfx_wine_ext.columnar.values import ByteStrings, ColumnValues, read_values
+from tfx_wine_ext.columnar.values import ByteStrings, ColumnValues, EncodeError, read_values
 from tfx_wine_ext.columnar.wire import (
     FIELD_1,
     FIELD_2,
@@ -35,7 +35,7 @@ from tfx_wine_ext.columnar.wire import (
     varint_groups,
     varint_lengths,
 )
-from tfx_wine_ext.columnar.wording import Argument, Message
+from tfx_wine_ext.errors import Option, Remedy
 
 # Rows that are encoded at a time, so that memory does not grow with the batch. Measured on tables
 # of 12 columns: with half as many rows, calls into numpy make it a fifth slower.
@@ -329,12 +329,12 @@ def _assemble(
     offsets = _offsets(sizes + heads)
     if count and int((sizes + heads).max()) > MAX_MESSAGE_BYTES:
         row = int(np.argmax(sizes))
-        raise ValueError(
-            Message(
-                f"row {first_row + row} takes {sizes[row]} bytes as an example, but a protobuf "
-                f"message holds at most {MAX_MESSAGE_BYTES}: leave columns out with ",
-                Argument.EXCLUDE_COLUMNS,
-            )
+        raise EncodeError(
+            None,
+            first_row + row,
+            f"{sizes[row]} bytes",
+            Remedy(Option.EXCLUDE_COLUMNS),
+            f"an example of at most {MAX_MESSAGE_BYTES} bytes, as protobuf can hold",
         )
     data = np.empty(offsets[-1], np.uint8)
     starts = offsets[:-1].copy()

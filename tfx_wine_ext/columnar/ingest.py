@@ -28,9 +28,8 @@ from tfx_wine_ext.columnar.options import TFRECORD_PAYLOAD
 from tfx_wine_ext.columnar.partition import example_buckets, feature_buckets
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask
 from tfx_wine_ext.columnar.tfrecord import frame_records
-from tfx_wine_ext.columnar.values import EncodeError
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
 from tfx_wine_ext.columnar.writers import SPLIT_WRITERS, Chunk
+from tfx_wine_ext.errors import Option, Remedy, TfxWineExtError
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.moved import moved_names
 from tfx_wine_ext.sources.footers import ParquetFileError
@@ -132,14 +131,15 @@ def _split_batch(task: ShardTask, part: Part, batch: pa.RecordBatch) -> list[Chu
         encoded = encode_examples(batch, task.plan)
         rows_of_split = _rows_of_splits(task, batch, encoded)
     except ValueError as error:
+        known = error if isinstance(error, TfxWineExtError) else TfxWineExtError(str(error))
+        columns = None if known.column is None else (known.column,)
         # An EncodeError's row number is relative to the batch, which is useless for the file.
-        problem = Message.of(error)
-        if isinstance(error, EncodeError):
-            problem = Message(f"column {error.column!r}: ", error.reason)
-        raise ParquetFileError(
-            part.path,
-            Message(f"{part.label}, " if part.label else "", problem),
-            Message("or leave the column out (", Setting(Argument.EXCLUDE_COLUMNS), ")"),
+        raise ParquetFileError.of(
+            known,
+            path=part.path,
+            row=part.index if part.unit else None,
+            unit=part.unit,
+            remedies=(*known.remedies, Remedy(Option.EXCLUDE_COLUMNS, columns)),
         ) from error
     if task.payload == TFRECORD_PAYLOAD:
         return [

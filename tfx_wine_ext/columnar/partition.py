@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.encode import EncodedExamples, encode_feature
-from tfx_wine_ext.columnar.plan import FeaturePlan
+from tfx_wine_ext.columnar.plan import FeaturePlan, UnknownColumnsError
 from tfx_wine_ext.columnar.values import EncodeError
 from tfx_wine_ext.columnar.wire import Ints
-from tfx_wine_ext.columnar.wording import Argument, Message
+from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.suggestions import hint
 
 
@@ -62,8 +62,8 @@ def feature_buckets(
         the bytes of the ``tf.train.Feature``.
 
     Raises:
-        ValueError: the plan has no such feature, or it is of kind ``float_list``, or
-            ``total_buckets`` is not positive.
+        UnknownColumnsError: the plan has no such feature, or it is of kind ``float_list``.
+        ValueError: ``total_buckets`` is not positive.
         EncodeError: a row lacks the feature; names column and row.
     """
     check_partition_feature(plan, feature_name)
@@ -73,8 +73,9 @@ def feature_buckets(
         raise EncodeError(
             feature_name,
             int(np.argmin(lengths)),
-            "the partition feature has no value here: fill it, filter the row out, or partition by "
-            "another feature",
+            "none",
+            ("fill it", Remedy(Option.FILTERS), Remedy(Option.PARTITION_FEATURE)),
+            "a value of the partition feature",
         )
     return _buckets(encoded.records, total_buckets)
 
@@ -83,25 +84,24 @@ def check_partition_feature(plan: FeaturePlan, feature_name: str) -> None:
     """Checks that rows can be partitioned by a feature, as far as the plan shows.
 
     Raises:
-        ValueError: the plan has no such feature, or it is of kind ``float_list``.
+        UnknownColumnsError: the plan has no such feature, or it is of kind ``float_list``.
     """
     try:
         feature = plan.feature(feature_name)
     except KeyError:
         names = tuple(feature.name for feature in plan.features)
-        raise ValueError(
-            Message(
-                Argument.PARTITION_FEATURE,
-                f" is {feature_name!r}, but the features are {names!r}{hint(feature_name, names)}",
-            )
+        raise UnknownColumnsError(
+            repr(feature_name),
+            f"the features are {names!r}{hint(feature_name, names)}",
+            argument=Option.PARTITION_FEATURE,
+            expected="the name of a feature",
         ) from None
     if feature.kind == "float_list":
-        raise ValueError(
-            Message(
-                Argument.PARTITION_FEATURE,
-                f" is {feature_name!r}, a column of {feature.arrow_type}: only features of bytes "
-                "or int64 can be partitioned by; cast it to 'bytes' or 'int64'",
-            )
+        raise UnknownColumnsError(
+            f"{feature_name!r}, a column of {feature.arrow_type}",
+            Remedy(Option.CAST, (feature_name, "bytes", "int64")),
+            argument=Option.PARTITION_FEATURE,
+            expected="a feature of bytes or int64",
         )
 
 

@@ -16,14 +16,14 @@ import pyarrow as pa
 
 from tfx_wine_ext.columnar.arrow_types import Kind, UnsupportedTypeError, bare, is_list, kind_of
 from tfx_wine_ext.columnar.casts import cast_values
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.errors import Option, Remedy, TfxWineExtError
 from tfx_wine_ext.suggestions import hint
 
 NULL_IN_LIST_POLICIES = ("error", "drop")
 KEY_ORDERS = ("bytewise", "upb")
 
 
-class UnsupportedColumnsError(ValueError):
+class UnsupportedColumnsError(TfxWineExtError, ValueError):
     """Columns that cannot become features.
 
     Attributes:
@@ -34,26 +34,16 @@ class UnsupportedColumnsError(ValueError):
     def __init__(self, problems: Sequence[tuple[str, str]]) -> None:
         self.problems = tuple(problems)
         self.columns = names = tuple(dict.fromkeys(name for name, _ in problems))
-        lines = "".join(f"\n  {name!r}: {reason}" for name, reason in problems)
         super().__init__(
-            Message(
-                f"{len(names)} column(s) cannot become features of tf.train.Example:{lines}\n"
-                "Leave them out with ",
-                Setting(Argument.EXCLUDE_COLUMNS, repr(names)),
-                ", or name the columns to keep with ",
-                Setting(Argument.COLUMNS, "(...)"),
-                ".",
-            )
+            f"{len(names)} that cannot:"
+            + ";".join(f"\n  {name!r}: {reason}" for name, reason in problems),
+            (Remedy(Option.EXCLUDE_COLUMNS, names), Remedy(Option.COLUMNS)),
+            expected="columns that can become features of tf.train.Example",
         )
 
-    def __reduce__(
-        self,
-    ) -> tuple[type[UnsupportedColumnsError], tuple[tuple[tuple[str, str], ...]]]:
-        return UnsupportedColumnsError, (self.problems,)
 
-
-class UnknownColumnsError(ValueError):
-    """An option names columns that the table does not have."""
+class UnknownColumnsError(TfxWineExtError, ValueError):
+    """An option names columns that the table does not have, or that do not suit it."""
 
 
 @dataclass(frozen=True)
@@ -224,8 +214,8 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
         [('a', 'float_list'), ('b', 'bytes_list')]
     """
     found = [leaf for column in schema for leaf in leaves(column.type, (column.name,))]
-    _check_known(Argument.COLUMNS, options.columns or (), schema, found)
-    _check_known(Argument.EXCLUDE_COLUMNS, options.exclude_columns, schema, found)
+    _check_known(Option.COLUMNS, options.columns or (), schema, found)
+    _check_known(Option.EXCLUDE_COLUMNS, options.exclude_columns, schema, found)
     columns = None if options.columns is None else frozenset(options.columns)
     excluded = frozenset(options.exclude_columns)
     chosen = [
@@ -235,12 +225,10 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
     unknown = tuple(name for name in options.cast if name not in names)
     if unknown:
         raise UnknownColumnsError(
-            Message(
-                Argument.CAST,
-                f" names {unknown!r}, but the features are {tuple(names)!r}: a cast takes the name "
-                "of a selected column, or of a field inside a struct as 'struct.field'"
-                + hint(unknown, names),
-            )
+            repr(unknown),
+            f"the features are {tuple(names)!r}{hint(unknown, names)}",
+            argument=Option.CAST,
+            expected="names of selected columns, or of fields inside structs as 'struct.field'",
         )
     problems: list[tuple[str, str]] = []
     features: list[Feature] = []
@@ -303,7 +291,7 @@ def _is_chosen(names: set[str], columns: frozenset[str] | None, excluded: frozen
 
 
 def _check_known(
-    option: Argument,
+    option: Option,
     names: Sequence[str],
     schema: pa.Schema,
     found: Sequence[tuple[tuple[str, ...], pa.DataType]],
@@ -312,11 +300,10 @@ def _check_known(
     unknown = tuple(name for name in names if name not in known)
     if unknown:
         raise UnknownColumnsError(
-            Message(
-                option,
-                f" names {unknown!r}, but the table's columns are {tuple(schema.names)!r}"
-                + hint(unknown, sorted(known)),
-            )
+            repr(unknown),
+            f"the columns are {tuple(schema.names)!r}{hint(unknown, sorted(known))}",
+            argument=option,
+            expected="names of the table's columns",
         )
 
 

@@ -11,9 +11,14 @@ from dataclasses import asdict, dataclass
 
 from tfx_wine_ext.columnar.options import TFRECORD_PAYLOAD, IngestOptions, OutputSplit
 from tfx_wine_ext.columnar.partition import check_partition_feature
-from tfx_wine_ext.columnar.plan import FeaturePlan, plan_features
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
-from tfx_wine_ext.sources.source import Part, TableSource
+from tfx_wine_ext.columnar.plan import (
+    FeaturePlan,
+    UnknownColumnsError,
+    UnsupportedColumnsError,
+    plan_features,
+)
+from tfx_wine_ext.errors import Option, Remedy
+from tfx_wine_ext.sources.source import Part, TableFileError, TableSource
 
 # Uncompressed data per shard: some hundred thousand rows of a dozen columns. Small enough to spread
 # over workers, large enough for few files.
@@ -82,24 +87,22 @@ def plan_table(source: TableSource, options: IngestOptions) -> FeaturePlan:
         options: How to read it.
 
     Raises:
-        ValueError: Columns cannot become features (the message names all of them), no column is
-            left, the filters do not fit the columns, or the schemas of the files differ.
+        UnsupportedColumnsError, UnknownColumnsError: See `plan_features`.
+        TableFileError: No column is left, or the schemas of the files differ.
+        FilterError: The filters do not fit the columns.
     """
     first = source.paths[0]
     try:
         plan = plan_features(source.whole, options.encode)
-    except ValueError as error:
-        raise ValueError(Message(f"{first}: ", Message.of(error))) from error
+    except (UnknownColumnsError, UnsupportedColumnsError) as error:
+        error.path = first
+        raise
     if source.names and not plan.features:
-        raise ValueError(
-            Message(
-                f"{first}: no column is left to write of {', '.join(source.names)}: select some "
-                "with ",
-                Setting(Argument.COLUMNS, "(...)"),
-                ", or leave fewer out (",
-                Setting(Argument.EXCLUDE_COLUMNS),
-                ")",
-            )
+        raise TableFileError(
+            f"none left of {', '.join(source.names)}",
+            (Remedy(Option.COLUMNS), "leave fewer out"),
+            path=first,
+            expected="a column to write",
         )
     if options.row_filter:
         options.row_filter.expression(source.whole)

@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from tfx_wine_ext.columnar.encode import EncodedExamples
 from tfx_wine_ext.columnar.wire import Bytes, Ints, copy_runs, put_chunks
+from tfx_wine_ext.errors import TfxWineExtError
 
 LENGTH_BYTES = 8
 CRC_BYTES = 4
@@ -32,23 +33,17 @@ MOST_RECORD_BYTES = 2**31 - 1
 _MOST_KNOWN_LENGTHS = 65_536
 
 
-class TFRecordError(ValueError):
+class TFRecordError(TfxWineExtError, ValueError):
     """A TFRecord file is truncated or corrupt.
 
     Attributes:
-        record: Number of the record that cannot be read; the first one is 1.
+        record: Number of the record that cannot be read; the first one is 1. Also `row`.
         found: What is wrong with it.
     """
 
     def __init__(self, record: int, found: str) -> None:
-        """Builds the message."""
-        super().__init__(f"record {record}: {found}")
+        super().__init__(found, row=record, unit="record")
         self.record = record
-        self.found = found
-
-    def __reduce__(self) -> tuple[type[TFRecordError], tuple[int, str]]:
-        """Lets the error be pickled with all its fields."""
-        return TFRecordError, (self.record, self.found)
 
 
 def frame_records(encoded: EncodedExamples, indices: Ints | None = None) -> Bytes:

@@ -6,7 +6,7 @@ ranges of a buffer. Null slots and the hidden contents of null lists are never r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Callable
 
@@ -25,7 +25,7 @@ from tfx_wine_ext.columnar.arrow_types import (
 )
 from tfx_wine_ext.columnar.casts import cast_values
 from tfx_wine_ext.columnar.plan import EncodeOptions, Feature
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.errors import Advice, Option, Remedy, TfxWineExtError
 
 Mask = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -38,21 +38,28 @@ EXACT_INTEGER = 2**53
 EXACT_POWER_OF_TEN = 22
 
 
-class EncodeError(ValueError):
+class EncodeError(TfxWineExtError, ValueError):
     """A value that cannot be stored in a feature.
 
     Attributes:
-        column: the feature's name.
+        column: the feature's name; None: the row as a whole.
         row: the row's number in the batch, from 0.
-        reason: what is wrong, and what to do.
     """
 
-    def __init__(self, column: str, row: int, reason: str | Message) -> None:
-        self.column, self.row, self.reason = column, row, reason
-        super().__init__(Message(f"column {column!r}, row {row}: ", reason))
+    def __init__(
+        self,
+        column: str | None,
+        row: int,
+        reason: str,
+        remedies: Advice | Iterable[Advice] = (),
+        expected: str = "",
+    ) -> None:
+        super().__init__(reason, remedies, column=column, row=row, expected=expected)
 
-    def __reduce__(self) -> tuple[type[EncodeError], tuple[str, int, str | Message]]:
-        return EncodeError, (self.column, self.row, self.reason)
+    @property
+    def reason(self) -> str:
+        """What is wrong: `found`."""
+        return self.found
 
 
 @dataclass(frozen=True)
@@ -108,8 +115,12 @@ def read_values(
     array = unwrap(leaf_values(column, feature.path[1:]))
     rows = np.arange(first_row, first_row + len(array))
 
-    def fail(index: int, reason: str | Message) -> EncodeError:
-        return EncodeError(feature.name, int(rows[index]), reason)
+    def fail(
+        index: int, expected: str, found: str, *remedies: Advice, casts: Sequence[str] = ()
+    ) -> EncodeError:
+        if casts:
+            remedies += (Remedy(Option.CAST, (feature.name, *casts)),)
+        return EncodeError(feature.name, int(rows[index]), found, remedies, expected)
 
     present = present_mask(array)
     if not feature.is_list:
@@ -122,11 +133,10 @@ def read_values(
         if options.null_in_list == "error":
             raise fail(
                 int(np.argmin(filled)),
-                Message(
-                    "a null inside a list: fill it, or set ",
-                    Setting(Argument.NULL_IN_LIST, "'drop'"),
-                    " to leave it out",
-                ),
+                "values inside a list",
+                "a null",
+                "fill it",
+                Remedy(Option.NULL_IN_LIST, "drop"),
             )
         row_of = np.repeat(np.arange(len(counts)), counts)
         counts = np.bincount(row_of[filled], minlength=len(counts)).astype(np.int64)
@@ -214,7 +224,7 @@ def list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Array
     return counts, elements.take(pa.array(index))
 
 
-Fail = Callable[[int, "str | Message"], EncodeError]
+Fail = Callable[..., EncodeError]
 
 
 def _convert(
@@ -241,7 +251,7 @@ def _cast(array: pa.Array, target: str, fail: Fail) -> pa.Array:
             try:
                 cast_values(array.slice(index, 1), target)
             except (pa.ArrowException, ValueError) as cause:
-                raise fail(index, f"cannot cast to {target!r}: {cause}") from error
+                raise fail(index, f"a value that can be cast to {target!r}", str(cause)) from error
         raise
 
 
@@ -281,8 +291,9 @@ def _integers(array: pa.Array, present: Mask | None, fail: Fail) -> Ints:
         if index is not None:
             raise fail(
                 index,
-                f"{values[index]} is above 2**63 - 1, the largest value of an int64 feature: "
-                "cast the column to 'float32' or 'bytes'",
+                "at most 2**63 - 1, the largest value of an int64 feature",
+                str(values[index]),
+                casts=("float32", "bytes"),
             )
         return values.view(np.int64)
     return values.astype(np.int64, copy=False)
@@ -299,8 +310,9 @@ def _microseconds(ticks: Ints, unit: str, present: Mask | None, fail: Fail) -> I
     if index is not None:
         raise fail(
             index,
-            f"{ticks[index]} {unit} are more microseconds than an int64 feature holds: cast the "
-            "column to 'int64' to keep its own unit",
+            "a time that an int64 feature holds in microseconds",
+            f"{ticks[index]} {unit}",
+            casts=("int64",),
         )
     return ticks * factor
 
@@ -313,8 +325,9 @@ def _whole_decimals(array: pa.Array, fail: Fail) -> Ints:
             if value is not None and not -INT64_MAX - 1 <= value <= INT64_MAX:
                 raise fail(
                     index,
-                    f"{value} does not fit an int64 feature: cast the column to 'float32' or "
-                    "'bytes'",
+                    "a number that fits an int64 feature",
+                    str(value),
+                    casts=("float32", "bytes"),
                 ) from None
         raise
 
@@ -334,11 +347,10 @@ def _floats(array: pa.Array, present: Mask | None, allow_overflow: bool, fail: F
         if index is not None:
             raise fail(
                 index,
-                Message(
-                    f"{wide[index]!s} is beyond the range of float32 (3.4e38): set ",
-                    Setting(Argument.ALLOW_FLOAT_OVERFLOW, "True"),
-                    " for an infinity, or cast the column to 'bytes'",
-                ),
+                "a number within the range of float32 (3.4e38)",
+                str(wide[index]),
+                Remedy(Option.ALLOW_FLOAT_OVERFLOW, True),
+                casts=("bytes",),
             )
     return narrow
 

@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from tfx_wine_ext.columnar.arrow_types import is_list, is_list_view, is_run_end_encoded, is_view
 from tfx_wine_ext.columnar.arrow_types import temporal_unit as unit_of
 from tfx_wine_ext.columnar.values import list_elements, present_mask, struct_field, unwrap
+from tfx_wine_ext.errors import TfxWineExtError
 
 # Ticks in a day, and in a second; finer units have more.
 _TICKS_A_DAY = {
@@ -29,7 +30,7 @@ _DECIMAL128_DIGITS = 38
 _DECIMAL256_DIGITS = 76
 
 
-class InexactValueError(ValueError):
+class InexactValueError(TfxWineExtError, ValueError):
     """A value that the wider type cannot hold.
 
     Attributes:
@@ -38,14 +39,9 @@ class InexactValueError(ValueError):
     """
 
     def __init__(self, value: str, type_: pa.DataType) -> None:
-        """Builds the message."""
-        super().__init__(f"{value} is not a value of {type_}")
+        super().__init__(value, expected=f"a value of {type_}")
         self.value = value
         self.type = type_
-
-    def __reduce__(self) -> tuple[type[InexactValueError], tuple[str, pa.DataType]]:
-        """Lets the error be pickled with all its fields."""
-        return InexactValueError, (self.value, self.type)
 
 
 def wider_type(a: pa.DataType, b: pa.DataType) -> pa.DataType | None:

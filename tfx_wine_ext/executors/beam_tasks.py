@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import uuid
@@ -10,7 +11,7 @@ from typing import Any
 
 import apache_beam as beam
 
-from tfx_wine_ext.columnar.wording import Message
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.beam import BeamFiles
 
 # Subclasses defined in this package are raised as themselves, others as the requested type.
@@ -28,7 +29,7 @@ def run_on_workers(
 
     Workers return results as small files, because metrics and return values do not arrive on every
     runner. Errors of the given types are returned the same way, because Beam keeps only their text.
-    An error file holds the name of the type and its arguments; only types of a closed list are
+    An error file holds the name of the type and its fields; only types of a closed list are
     raised. The files are written to a folder with a random name, so planted files are never read.
 
     Args:
@@ -39,8 +40,8 @@ def run_on_workers(
         folder: Folder for the results, on a file system that all workers reach. It is emptied
             first; the caller deletes it after consuming the results.
         errors: Types that are raised as they were on the worker; this includes subclasses that this
-            package defines. Arguments (from `__reduce__`) that are text or numbers are preserved;
-            for other errors only the text is kept.
+            package defines, with their fields (see `TfxWineExtError.to_json`). Of other errors only
+            the text is kept.
 
     Returns:
         The result of each task, in order; None for a task that the runner lost. All tasks have
@@ -87,24 +88,24 @@ def _do(
 
 
 def _error_bytes(error: Exception, errors: Iterable[type[Exception]]) -> bytes:
-    """Serializes an error as its arguments and the name of its type, or of the requested type."""
-    known = _by_name(errors)
-    cls, arguments = type(error), error.__reduce__()[1]
-    if isinstance(arguments, tuple):
-        # The user interface is a component here, which is what str() words a Message for.
-        arguments = tuple(str(a) if isinstance(a, Message) else a for a in arguments)
-    if known.get(_name(cls)) is not cls or not _are_plain(arguments):
-        cls = next(base for base in cls.__mro__ if base in errors)
-        arguments = (str(error),)
-    return json.dumps({"type": _name(cls), "arguments": arguments}).encode()
+    """Serializes an error with its fields, or the requested type with its text."""
+    cls = type(error)
+    if isinstance(error, TfxWineExtError) and _by_name(errors).get(_name(cls)) is cls:
+        with contextlib.suppress(TypeError):  # A field cannot be JSON.
+            return json.dumps({"type": _name(cls), "fields": error.to_json()}).encode()
+    cls = next(base for base in cls.__mro__ if base in errors)
+    return json.dumps({"type": _name(cls), "text": str(error)}).encode()
 
 
 def _error_from(data: bytes, errors: Iterable[type[Exception]]) -> Exception | None:
     """Reads what `_error_bytes` wrote; None if it is malformed or its type is not allowed."""
     try:
-        fields = json.loads(data)
-        return _by_name(errors)[fields["type"]](*fields["arguments"])
-    except (ValueError, TypeError, LookupError, RecursionError):
+        written = json.loads(data)
+        cls = _by_name(errors)[written["type"]]
+        if issubclass(cls, TfxWineExtError) and "fields" in written:
+            return cls.from_json(written["fields"])
+        return cls(written["text"])
+    except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
         return None
 
 
@@ -121,12 +122,6 @@ def _by_name(errors: Iterable[type[Exception]]) -> dict[str, type[Exception]]:
 
 def _name(cls: type[Exception]) -> str:
     return f"{cls.__module__}.{cls.__qualname__}"
-
-
-def _are_plain(arguments: Any) -> bool:
-    return isinstance(arguments, tuple) and all(
-        value is None or isinstance(value, (str, int, float)) for value in arguments
-    )
 
 
 def _write(path: str, data: bytes) -> None:

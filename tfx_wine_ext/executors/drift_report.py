@@ -38,6 +38,7 @@ from tfx_wine_ext.drift.read import (
     side_of_statistics,
 )
 from tfx_wine_ext.drift.result import DriftResult
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.drift_tasks import FileTask, read_file
 from tfx_wine_ext.files.beam import BeamFiles
@@ -65,7 +66,7 @@ _PASSED_OVER = (
 )
 
 
-class DriftDetectedError(RuntimeError):
+class DriftDetectedError(TfxWineExtError, RuntimeError):
     """The data drifted, and the mode is `fail`; the message names the worst features."""
 
 

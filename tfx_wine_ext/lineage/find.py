@@ -7,9 +7,9 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 from tfx_wine_ext.artifacts.layout import stopped_by
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.choose import has_scheme
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.snapshot import Artifact, Snapshot
@@ -18,28 +18,20 @@ _DESTINATION = "pushed_destination"
 _SHOWN = 5
 
 
-class ArtifactNotFoundError(ValueError):
+class ArtifactNotFoundError(TfxWineExtError, ValueError):
     """No artifact matches, or several do.
 
     Attributes:
         asked: What was searched for.
-        found: What was found instead, in words.
         candidates: Ids of the matching artifacts.
-        remedy: What to do.
     """
 
     def __init__(
         self, asked: str, found: str, candidates: tuple[int, ...] = (), remedy: str = ""
     ) -> None:
-        """Builds the message from the fields."""
-        super().__init__(
-            f"{asked!r}: expected the number, URI or path of an artifact, found {found}: {remedy}"
-        )
-        self.asked, self.found, self.candidates, self.remedy = asked, found, candidates, remedy
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Lets the error be pickled with all its fields."""
-        return type(self), (self.asked, self.found, self.candidates, self.remedy)
+        expected = "the number, URI or path of an artifact"
+        super().__init__(found, remedy, path=repr(asked), expected=expected)
+        self.asked, self.candidates = asked, candidates
 
 
 def find_artifact(snapshot: Snapshot, asked: str, files: SoftFiles) -> Artifact:

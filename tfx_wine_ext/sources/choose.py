@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 from tfx_wine_ext.artifacts.layout import SPLIT, splits_of
 from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
+from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.files.choose import has_scheme
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.csv import CsvTable
@@ -87,7 +88,7 @@ def open_table(
     else:
         source = (CsvTable if kind == "csv" else ExampleTable)(paths, reads)
     if source.rows == 0:
-        raise TableFileError(f"{path}: expected at least one row, found none")
+        raise TableFileError("none", path=path, expected="at least one row")
     return source
 
 
@@ -106,15 +107,16 @@ def split_folder(path: str, split: str | None = None) -> str:
         if split is None:
             return path
         raise TableFileError(
-            f"{path}: expected a folder of TFX Examples with a folder {SPLIT}{split}, found none; "
-            "name a split only for the folder of an Examples artifact"
+            "none",
+            "name a split only for the folder of an Examples artifact",
+            path=path,
+            expected=f"a folder of TFX Examples with a folder {SPLIT}{split}",
         )
-    if (split or DEFAULT_SPLIT) not in splits:
-        raise TableFileError(
-            f"{path}: expected the split {split or DEFAULT_SPLIT!r}, found {splits}; name one of "
-            f"these{hint(split or DEFAULT_SPLIT, splits)}"
-        )
-    return os.path.join(path, SPLIT + (split or DEFAULT_SPLIT))
+    split = split or DEFAULT_SPLIT
+    if split not in splits:
+        remedy = f"name one of these{hint(split, splits)}"
+        raise TableFileError(str(splits), remedy, path=path, expected=f"the split {split!r}")
+    return os.path.join(path, SPLIT + split)
 
 
 def examples_splits(path: str) -> list[str]:
@@ -146,8 +148,10 @@ def find_table_files(path: str) -> list[str]:
     """
     if has_scheme(path):
         raise TableFileError(
-            f"{path}: expected a path on this machine, found an address; copy the files here, or "
-            "mount the store"
+            "an address",
+            ("copy the files here", "mount the store"),
+            path=path,
+            expected="a path on this machine",
         )
     if os.path.isdir(path):
         paths = _files_in(path, lambda name: "=" in name)
@@ -157,17 +161,20 @@ def find_table_files(path: str) -> list[str]:
         if _files_in(path, lambda name: True):
             within = os.path.join(path, "**", "*")
             raise TableFileError(
-                f"{path}: expected files in this folder, found only folders; name one of them, or "
-                f"match their files: {within!r}"
+                "only folders",
+                ("name one of them", f"match their files: {within!r}"),
+                path=path,
+                expected="files in this folder",
             )
-        raise TableFileError(f"{path}: expected files in this folder, found none")
+        raise TableFileError("none", path=path, expected="files in this folder")
     try:
         os.lstat(path)
         return [path]
     except PermissionError as error:
         raise TableFileError(
-            f"{path}: cannot be looked for ({error.strerror}); request access to its folder, or "
-            "name another path"
+            f"cannot be looked for ({error.strerror})",
+            ("request access to its folder", "name another path"),
+            path=path,
         ) from error
     except (OSError, ValueError):
         pass  # There is no file of this name.
@@ -178,14 +185,18 @@ def find_table_files(path: str) -> list[str]:
         return paths
     if matching:
         raise TableFileError(
-            f"{path}: matches hidden files only ({matching[0]}); names that begin with _ or . "
-            "mark what is not data: name them so in the pattern to read them"
+            f"matches hidden files only ({matching[0]})",
+            "names that begin with _ or . mark what is not data: name them so in the pattern to "
+            "read them",
+            path=path,
         )
     if glob.glob(path, recursive=True):
-        raise TableFileError(f"{path}: matches folders only; match what is in them: {path}/*")
+        raise TableFileError("matches folders only", f"match what is in them: {path}/*", path=path)
     raise TableFileError(
-        f"{path}: expected a file, a folder or a pattern that matches, found nothing there; check "
-        f"the path{path_hint(path)}"
+        "nothing there",
+        f"check the path{path_hint(path)}",
+        path=path,
+        expected="a file, a folder or a pattern that matches",
     )
 
 
@@ -215,7 +226,7 @@ def _files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
             listed = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
     except OSError as error:
         raise TableFileError(
-            f"{folder}: cannot be listed ({error.strerror}); check that it may be read"
+            f"cannot be listed ({error.strerror})", "check that it may be read", path=folder
         ) from error
     paths = []
     for name, path, is_folder in listed:
@@ -226,8 +237,9 @@ def _files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
                 f"{os.path.realpath(path)}/"
             ):
                 raise TableFileError(
-                    f"{path}: is a link to a folder above it; remove it, or match the files by a "
-                    "pattern"
+                    "is a link to a folder above it",
+                    ("remove it", "match the files by a pattern"),
+                    path=path,
                 )
             paths += _files_in(path, lambda name: True)
     return sorted(paths)
@@ -245,9 +257,7 @@ def _common_kind(paths: Sequence[str]) -> Kind:
         found = " and ".join(
             f"{len(of_kind)} of {kind} ({of_kind[0]})" for kind, of_kind in sorted(kinds.items())
         )
-        raise TableFileError(
-            f"expected files of one kind, found {found}; match only those of one kind"
-        )
+        raise TableFileError(found, "match only those of one kind", expected="files of one kind")
     return next(iter(kinds))
 
 
@@ -272,14 +282,13 @@ def _kind_of(path: str) -> Kind | None:
             head = b""  # The reader reports the damage.
     for magic, what in _COMPRESSED.items():
         if head.startswith(magic):
-            raise TableFileError(f"{path}: expected a table, found {what}; unpack it first")
+            raise TableFileError(what, "unpack it first", path=path, expected="a table")
     held: Kind | None = (
         "parquet" if head.startswith(MAGIC) else "tfrecord" if is_front(head) else None
     )
     if named and held and named != held:
-        raise TableFileError(
-            f"{path}: is named {extension} but holds {held}; rename it, or give --format {held}"
-        )
+        remedies = ("rename it", Remedy(Option.FORMAT, held))
+        raise TableFileError(f"is named {extension} but holds {held}", remedies, path=path)
     kind = named or held
     if kind is None and not is_empty:
         raise _unknown_kind(path)
@@ -288,6 +297,7 @@ def _kind_of(path: str) -> Kind | None:
 
 def _unknown_kind(path: str) -> TableFileError:
     return TableFileError(
-        f"{path}: neither its name nor its first bytes tell its format; use one of the extensions "
-        f"{', '.join(KIND_OF_EXTENSION)}, or give --format {'|'.join(KINDS)}"
+        "neither its name nor its first bytes tell its format",
+        (f"use one of the extensions {', '.join(KIND_OF_EXTENSION)}", Remedy(Option.FORMAT)),
+        path=path,
     )

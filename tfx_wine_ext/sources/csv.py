@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from tfx_wine_ext.errors import Advice, Option, Remedy
 from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources.csv_quotes import BYTE_ORDER_MARK, QuoteCheck, longest_row
 from tfx_wine_ext.sources.source import (
@@ -107,7 +108,7 @@ class CsvTable(WholeFiles):
                     self._types[name] = _common_type(known, types[name])
         if not any_rows:
             few = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
-            raise TableFileError(f"{few}: expected rows of data after the header line, found none")
+            raise TableFileError("none", path=few, expected="rows of data after the header line")
         for name in wanted:
             self._types.setdefault(name, pa.null())
         self._look_at_all([name for name in wanted if pa.types.is_null(self._types[name])])
@@ -266,8 +267,10 @@ class CsvTable(WholeFiles):
                 return
             if longest > MOST_BLOCK_BYTES:
                 raise TableFileError(
-                    f"{path}: expected rows of at most 2 GiB, found one of {longest} bytes; remove "
-                    "large values, or write the table as Parquet"
+                    f"one of {longest} bytes",
+                    ("remove large values", "write the table as Parquet"),
+                    path=path,
+                    expected="rows of at most 2 GiB",
                 ) from error
         self._explain_by_rows(path, error)
 
@@ -282,13 +285,19 @@ class CsvTable(WholeFiles):
                 if row and len(row) != len(header.names):
                     shown = header.delimiter.join(cell[:80] for cell in row[:80])[:80]
                     raise TableFileError(
-                        f"{path}: line {line}: expected {len(header.names)} cells as in the header "
-                        f"line, found {len(row)}: {shown!r}; correct the line"
+                        f"{len(row)}: {shown!r}",
+                        "correct the line",
+                        path=path,
+                        row=line,
+                        unit="line",
+                        expected=f"{len(header.names)} cells as in the header line",
                     ) from error
                 line = reader.line_num + 1
         raise TableFileError(
-            f"{path}: expected a CSV file, found: {one_line(error)[:300]}; correct the file, or "
-            "give its format"
+            one_line(error)[:300],
+            ("correct the file", Remedy(Option.FORMAT)),
+            path=path,
+            expected="a CSV file",
         ) from error
 
 
@@ -339,9 +348,11 @@ def _header(path: str, reads: Callable[[str], bool]) -> _Header:
         text = row.decode()
     except UnicodeDecodeError as error:
         found = row[max(error.start - 20, 0) : error.start + 20]
-        raise TableFileError(
-            f"{path}: line 1: expected column names in UTF-8, found the byte "
-            f"0x{row[error.start]:02x} in {found!r}; save the file as UTF-8"
+        raise _header_error(
+            path,
+            "column names in UTF-8",
+            f"the byte 0x{row[error.start]:02x} in {found!r}",
+            "save the file as UTF-8",
         ) from error
     with _cells_of_any_length():
         names = next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter))
@@ -354,20 +365,23 @@ def _check_head(path: str, head: bytes) -> None:
     text = head.removeprefix(BYTE_ORDER_MARK)
     if not text.strip():
         raise TableFileError(
-            f"{path}: expected a line of column names, found an empty file; write it again, or "
-            "leave it out"
+            "an empty file",
+            ("write it again", "leave it out"),
+            path=path,
+            expected="a line of column names",
         )
     found = None
+    remedies: tuple[Advice, ...]
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        found, remedy = "UTF-16 text", "save it as UTF-8"
+        found, remedies = "UTF-16 text", ("save it as UTF-8",)
     elif b"\0" in head:
-        found, remedy = "binary data", "give its format, or leave it out"
+        found, remedies = "binary data", (Remedy(Option.FORMAT), "leave the file out")
     elif text.startswith(BYTE_ORDER_MARK):
-        found, remedy = "two byte order marks", "save it as UTF-8 again"
+        found, remedies = "two byte order marks", ("save it as UTF-8 again",)
     elif text.lstrip().startswith((b"<", b"{", b"[")):
-        found, remedy = "a web page, XML or JSON", "write the table as CSV or Parquet"
+        found, remedies = "a web page, XML or JSON", ("write the table as CSV or Parquet",)
     if found:
-        raise TableFileError(f"{path}: line 1: expected CSV, found {found}; {remedy}")
+        raise _header_error(path, "CSV", found, *remedies)
 
 
 def _first_row(path: str, start: bytes, stream: BinaryIO, delimiter: str) -> bytes:
@@ -394,23 +408,27 @@ def _check_names(path: str, names: list[str], reads: Callable[[str], bool]) -> N
     counts = Counter(names)
     twice = sorted(name for name in counts if counts[name] > 1 and reads(name))
     if "" in twice or ("" in counts and reads("")):
-        raise TableFileError(
-            f"{path}: line 1: column {names.index('') + 1} has no name; name it, or leave it out "
-            "by excluding the empty name '' (pandas writes its index so: use index=False)"
+        raise _header_error(
+            path,
+            "a name for every column",
+            f"none for column {names.index('') + 1}",
+            "name it (pandas writes its index so: use index=False)",
+            Remedy(Option.EXCLUDE_COLUMNS, ("",)),
         )
     # pandas gives unnamed columns ascending numbers as names.
     counting = [str(i) for i in range(len(names))]
     if names != counting and all(map(_is_number, names)):
-        raise TableFileError(
-            f"{path}: line 1: expected column names, found only numbers: "
-            f"{', '.join(names[:80])[:80]}; add a header line"
-        )
+        numbers = ", ".join(names[:80])[:80]
+        raise _header_error(path, "column names", f"only numbers: {numbers}", "add a header line")
     if twice:
         shown = f"{twice[:10]}{' and more' if len(twice) > 10 else ''}"
-        raise TableFileError(
-            f"{path}: line 1: expected every column once, found {shown} more than once; rename or "
-            "drop one of them"
+        raise _header_error(
+            path, "every column once", f"{shown} more than once", "rename or drop one of them"
         )
+
+
+def _header_error(path: str, expected: str, found: str, *remedies: Advice) -> TableFileError:
+    return TableFileError(found, remedies, path=path, row=1, unit="line", expected=expected)
 
 
 def _is_number(text: str) -> bool:

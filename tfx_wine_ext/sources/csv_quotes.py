@@ -101,10 +101,8 @@ class QuoteCheck:
             return
         if b"\0" in block:
             at = self._offset + block.index(b"\0")
-            raise TableFileError(
-                f"{self.path}: line {self._line(at)}: expected text, found a byte of 0; the file "
-                "is damaged or not CSV: write or copy it again"
-            )
+            remedy = "the file is damaged or not CSV: write or copy it again"
+            raise self._error(at, "a byte of 0", remedy, "text")
         if not self._offset and block.startswith(BYTE_ORDER_MARK):
             self._tail, block = b"\n", block[len(BYTE_ORDER_MARK) :]
             self._offset = len(BYTE_ORDER_MARK)
@@ -121,10 +119,11 @@ class QuoteCheck:
             at = part.find(BYTE_ORDER_MARK)
             while at >= 0:
                 if at and part[at - 1 : at] in (b"\n", b"\r"):
-                    line = self._line(self._offset + first + at)
-                    raise TableFileError(
-                        f"{self.path}: line {line}: found a byte order mark, which only a file "
-                        "begins with: two files were joined here; give them as separate files"
+                    raise self._error(
+                        self._offset + first + at,
+                        "a byte order mark: two files were joined here",
+                        "give them as separate files",
+                        "text",
                     )
                 at = part.find(BYTE_ORDER_MARK, at + 1)
 
@@ -200,10 +199,14 @@ class QuoteCheck:
             stream.seek(self._opened_at)
             start = stream.read(_SHOWN)
         shown = start.splitlines()[0].decode("utf-8", "backslashreplace")
+        remedy = "close it, or put the cell in quotes and double each quote within it"
+        expected = f"a quote that closes the cell {shown!r}"
+        return self._error(self._opened_at, found, remedy, expected)
+
+    def _error(self, offset: int, found: str, remedy: str, expected: str) -> TableFileError:
+        line = self._line(offset)
         return TableFileError(
-            f"{self.path}: line {self._line(self._opened_at)}: expected a quote that closes the "
-            f"cell {shown!r}, found {found}; close it, or put the cell in quotes and double each "
-            "quote within it"
+            found, remedy, path=self.path, row=line, unit="line", expected=expected
         )
 
     def _line(self, offset: int) -> int:

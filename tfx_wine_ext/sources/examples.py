@@ -13,11 +13,13 @@ from typing import Any
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
+from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.files.local import Files, LocalFiles
 from tfx_wine_ext.sources.source import (
     GZIP_ERRORS,
     TableFileError,
     WholeFiles,
+    damaged,
     limited,
     one_line,
     opened,
@@ -139,15 +141,10 @@ class ExampleTable(WholeFiles):
                 try:
                     batch_records = _next_records(records)
                 except TFRecordError as error:
-                    raise TableFileError(
-                        f"TFRecord file {path}: {error}; it is truncated, corrupt or no TFRecord "
-                        "file: write or copy it again"
-                    ) from error
+                    remedy = "it is truncated, corrupt or no TFRecord file: write or copy it again"
+                    raise TableFileError.of(error, path=path, remedies=(remedy,)) from error
                 except GZIP_ERRORS as error:
-                    raise TableFileError(
-                        f"TFRecord file {path}: after record {first - 1}: cannot be unpacked "
-                        f"({one_line(error)}); it is truncated or corrupt: write or copy it again"
-                    ) from error
+                    raise damaged(path, error, row=first - 1, unit="after record") from error
                 if not batch_records:
                     return
                 self.position = done + file.tell()
@@ -173,9 +170,13 @@ class ExampleTable(WholeFiles):
             known = self._types.get(field.name, field.type)
             if known != field.type and not pa.types.is_null(known) and not _is_null(field.type):
                 raise TableFileError(
-                    f"TFRecord file {path}: record {first}: expected feature {field.name!r} as "
-                    f"{_kind(known)}, as in earlier records, found {_kind(field.type)}; write all "
-                    "records with the same kind"
+                    _kind(field.type),
+                    "write all records with the same kind",
+                    path=path,
+                    column=field.name,
+                    row=first,
+                    unit="record",
+                    expected=f"{_kind(known)}, as in earlier records",
                 )
 
     def _explained(
@@ -191,10 +192,14 @@ class ExampleTable(WholeFiles):
                 return file_error
             except RuntimeError:
                 return TableFileError(
-                    f"TFRecord file {path}: record {number}: expected a tf.train.Example, found "
-                    f"{len(record or b'')} other bytes; give the file's format, or leave it out"
+                    f"{len(record or b'')} other bytes",
+                    (Remedy(Option.FORMAT), "leave the file out"),
+                    path=path,
+                    row=number,
+                    unit="record",
+                    expected="a tf.train.Example",
                 )
-        return TableFileError(f"TFRecord file {path}: from record {first} on: {one_line(error)}")
+        return TableFileError(one_line(error), path=path, row=first, unit="from record")
 
 
 @functools.cache

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from tfx_wine_ext.columnar.casts import parsed_value
-from tfx_wine_ext.columnar.wording import Argument, Message
+from tfx_wine_ext.errors import Option, TfxWineExtError
 from tfx_wine_ext.sources.footers import READER_OPTIONS, thrift_limits
 from tfx_wine_ext.suggestions import hint
 
@@ -48,10 +48,16 @@ _BY_STATISTICS_OF_FLOATS: Mapping[str, Callable[[Any, Any], Any]] = {
     "!=": lambda column, value: column.is_valid(),
     "not in": lambda column, values: column.is_valid(),
 }
-_FORM = (
-    "expected a list of (column, op, value), or a list of such lists, with op one of "
-    + " ".join(_OPERATORS)
+_FORM = "a list of (column, op, value), or a list of such lists, with op one of " + " ".join(
+    _OPERATORS
 )
+
+
+class FilterError(TfxWineExtError, ValueError):
+    """A filter has another form, or does not suit the columns of the table."""
+
+    def __init__(self, expected: str, found: str, *remedies: str) -> None:
+        super().__init__(found, remedies, argument=Option.FILTERS, expected=expected)
 
 
 class RowFilter:
@@ -64,7 +70,7 @@ class RowFilter:
         filters: ``[(column, op, value), ...]`` or ``[[(column, op, value), ...], ...]``.
 
     Raises:
-        ValueError: `filters` has another form.
+        FilterError: `filters` has another form.
 
     Example:
         >>> keep = RowFilter([("alcohol", ">", 10), ("colour", "in", ["red", "white"])])
@@ -79,7 +85,7 @@ class RowFilter:
     def __init__(self, filters: Sequence[Any]) -> None:
         """Parses either form."""
         if not _is_list(filters) or not filters:
-            raise ValueError(Message(Argument.FILTERS, f": {_FORM}; found {filters!r}"))
+            raise FilterError(_FORM, repr(filters))
         nested = all(_is_list(f) and f and _is_list(f[0]) for f in filters)
         self._any_of = [
             list(map(_condition, all_of)) for all_of in (filters if nested else [filters])
@@ -94,7 +100,7 @@ class RowFilter:
         """Returns the filter as an Arrow expression on a schema.
 
         Raises:
-            ValueError: a column is not in the schema, or a value does not fit its type.
+            FilterError: a column is not in the schema, or a value does not fit its type.
         """
         return self._expression(schema, _OPERATORS)
 
@@ -185,10 +191,7 @@ def to_json_value(value: object) -> object:
     if isinstance(value, (set, frozenset)):
         return sorted(value, key=repr)
     raise TypeError(
-        Message(
-            Argument.FILTERS,
-            f": a value of type {type(value).__name__} cannot be recorded: {value!r}",
-        )
+        f"filters: a value of type {type(value).__name__} cannot be recorded: {value!r}"
     )
 
 
@@ -199,21 +202,18 @@ def _is_list(value: Any) -> bool:
 def _condition(condition: Any) -> tuple[str, str, Any]:
     """Checks one ``(column, op, value)``."""
     if not (_is_list(condition) and len(condition) == 3):
-        raise ValueError(Message(Argument.FILTERS, f": {_FORM}; found {condition!r}"))
+        raise FilterError(_FORM, repr(condition))
     name, op, value = condition
     if not (isinstance(name, str) and isinstance(op, str) and op in _OPERATORS):
-        raise ValueError(Message(Argument.FILTERS, f": {_FORM}; found {condition!r}"))
+        raise FilterError(_FORM, repr(condition))
     takes_many = op in ("in", "not in")
     if takes_many != isinstance(value, (list, tuple, set, frozenset)):
         form = "a list of values" if takes_many else "one value"
-        raise ValueError(Message(Argument.FILTERS, f": {op!r} takes {form}; found {condition!r}"))
+        raise FilterError(f"{form} for {op!r}", repr(condition))
     if None in value if takes_many else value is None:
-        raise ValueError(
-            Message(
-                Argument.FILTERS,
-                ": expected values other than None, as rows in which the column is null are always "
-                f"dropped; found {condition!r}",
-            )
+        raise FilterError(
+            "values other than None, as rows in which the column is null are always dropped",
+            repr(condition),
         )
     return name, op, value
 
@@ -223,20 +223,14 @@ def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
     if schema.get_field_index(name) < 0:
         struct = name.partition(".")[0]
         if schema.get_field_index(struct) >= 0 and pa.types.is_struct(schema.field(struct).type):
-            raise ValueError(
-                Message(
-                    Argument.FILTERS,
-                    f": {name!r} is within the struct {struct!r}, and only whole columns can be "
-                    "filtered by; make a column of the field, or filter the rows beforehand",
-                )
+            raise FilterError(
+                "a whole column",
+                f"{name!r}, which is within the struct {struct!r}",
+                "make a column of the field",
+                "filter the rows beforehand",
             )
-        raise ValueError(
-            Message(
-                Argument.FILTERS,
-                f": there is no column {name!r}; the columns are {', '.join(schema.names)}"
-                + hint(name, schema.names),
-            )
-        )
+        known = f"the columns are {', '.join(schema.names)}{hint(name, schema.names)}"
+        raise FilterError("the name of a column", repr(name), known)
     data_type = schema.field(name).type
     if pa.types.is_dictionary(data_type):
         data_type = data_type.value_type
@@ -245,10 +239,6 @@ def _literal(schema: pa.Schema, name: str, op: str, value: Any) -> Any:
         values = pa.array([parsed_value(v, data_type) for v in (value if many else [value])])
         values = values.cast(data_type)
     except (pa.ArrowException, ArithmeticError, TypeError, ValueError) as error:
-        raise ValueError(
-            Message(
-                Argument.FILTERS,
-                f": {value!r} is not a value of column {name!r}, which is {data_type} ({error})",
-            )
-        ) from error
+        expected = f"a value of column {name!r}, which is {data_type}"
+        raise FilterError(expected, f"{value!r} ({error})") from error
     return values if many else values[0]

@@ -12,7 +12,7 @@ import json
 import os
 import re
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Literal
@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfx_wine_ext import safe_arrow
-from tfx_wine_ext.columnar.wording import Message
+from tfx_wine_ext.errors import Advice, Option, Remedy, TfxWineExtError
 from tfx_wine_ext.files.local import Files, IrregularFileError
 from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.sources.layout import Partitions, visible
@@ -61,37 +61,27 @@ _ADD_FILES = "let writers add new files instead of changing old ones, then run a
 
 
 class ParquetFileError(TableFileError):
-    """A Parquet file cannot be used; the message names the file, the cause and the remedy.
+    """A Parquet file cannot be used.
 
     Attributes:
-        path: The file.
-        found: What is wrong with it.
-        remedy: What to do.
         kind: ``damaged``: another copy may be intact. ``unsupported``: probably intact, but not
             supported by this library or this version of pyarrow. ``memory``: memory has run out.
             ``changed``: it changed since the run began. ``unreadable``: a disk or a connection
             failed. ``unusable``: anything else, such as a missing path.
     """
 
+    kind: ErrorKind = "unusable"
+
     def __init__(
         self,
         path: str,
-        found: str | Message,
-        remedy: str | Message,
+        found: str,
+        remedy: Advice | Iterable[Advice],
         kind: ErrorKind = "unusable",
+        **place: Any,
     ) -> None:
-        """Builds the message ``Parquet file PATH: FOUND; REMEDY``."""
-        super().__init__(Message(f"Parquet file {path}: ", found, "; ", remedy))
-        self.path = path
-        self.found = found
-        self.remedy = remedy
-        self.kind: ErrorKind = kind
-
-    def __reduce__(
-        self,
-    ) -> tuple[type[ParquetFileError], tuple[str, str | Message, str | Message, ErrorKind]]:
-        """Lets the error be pickled with all its fields."""
-        return ParquetFileError, (self.path, self.found, self.remedy, self.kind)
+        super().__init__(found, remedy, path=path, **place)
+        self.kind = kind
 
 
 @dataclass(frozen=True)
@@ -136,6 +126,14 @@ class Footer:
         return sum(group.rows for group in self.row_groups)
 
 
+class NoFilesError(TfxWineExtError, FileNotFoundError):
+    """No file matches a pattern."""
+
+
+class IsFolderError(TfxWineExtError, IsADirectoryError):
+    """Only a folder matches a pattern for files."""
+
+
 def find_files(pattern: str, files: Files) -> list[str]:
     """Lists the files that match a pattern, sorted by name, which is the reading order.
 
@@ -160,17 +158,21 @@ def find_files(pattern: str, files: Files) -> list[str]:
         check_shards_of_pattern(paths, pattern)
         return paths
     if matching:
-        raise FileNotFoundError(
-            f"{pattern}: matches hidden files only ({matching[0]}); names that begin with _ or . "
-            "mark what is not data: name them so in the pattern (input_config) to read them"
+        raise NoFilesError(
+            f"only hidden files ({matching[0]})",
+            "names that begin with _ or . mark what is not data: name them so in the pattern to "
+            "read them",
+            path=pattern,
+            expected="Parquet files",
         )
     if files.is_dir(pattern):
-        raise IsADirectoryError(
-            f"{pattern}: expected Parquet files, found a folder; match its files: {pattern}/*"
-        )
-    raise FileNotFoundError(
-        f"{pattern}: no file matches; check the folder (input_base) and the pattern "
-        "(input_config): **/*.parquet matches files in folders of folders"
+        remedy = f"match its files: {pattern}/*"
+        raise IsFolderError("a folder", remedy, path=pattern, expected="Parquet files")
+    raise NoFilesError(
+        "none",
+        "check the folder and the pattern: **/*.parquet matches files in folders of folders",
+        path=pattern,
+        expected="Parquet files",
     )
 
 
@@ -274,7 +276,8 @@ class OpenParquet:
             try:
                 columns.append(with_timestamps(array, self.footer.schema.field(name).type))
             except Int96Error as error:
-                raise Int96Error(f"column {name!r}: {error}") from None
+                error.column = name
+                raise
         return pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
 
     def footer_stream(self) -> BinaryIO:
@@ -327,9 +330,7 @@ def _opened(path: str, files: Files) -> BinaryIO:
     try:
         return files.open(path)
     except IrregularFileError as error:
-        raise ParquetFileError(
-            path, f"is {error.found}, not a regular file", error.remedy
-        ) from error
+        raise ParquetFileError.of(error) from error
     except Exception as error:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and is readable"
@@ -399,7 +400,7 @@ def thrift_limits(footer_bytes: int) -> dict[str, int]:
 
 
 def decoding_error(
-    path: str, what: str, error: Exception, remedy: str, column: str | None = None
+    path: str, what: str, error: Exception, remedy: str, **place: Any
 ) -> ParquetFileError:
     """Classifies an error that was raised while a file was decoded.
 
@@ -408,9 +409,9 @@ def decoding_error(
         what: What failed, such as ``its footer cannot be decoded``.
         error: The error.
         remedy: What to do if the file is damaged.
-        column: The column at fault, if known.
+        place: `column`, `row` and `unit` of the error, if known.
     """
-    says = one_line(error) if column is None else f"column {column!r}: {one_line(error)}"
+    says = one_line(error)
     if isinstance(error, MemoryError):
         return ParquetFileError(
             path,
@@ -418,6 +419,7 @@ def decoding_error(
             "provide more memory, or write the file with smaller row groups; the file may be "
             "intact, unless the number is absurd",
             "memory",
+            **place,
         )
     if safe_arrow.UNSAFE_TYPE in says:
         return ParquetFileError(
@@ -425,6 +427,7 @@ def decoding_error(
             f"it has a column of the type {safe_arrow.UNSAFE_TYPE}, which runs code from the file",
             "write it again without that type (with the storage type of the column)",
             "unsupported",
+            **place,
         )
     outside = type(error).__module__.partition(".")[0] not in ("builtins", "pyarrow")
     if outside or (isinstance(error, OSError) and (error.errno or type(error) is not OSError)):
@@ -433,13 +436,17 @@ def decoding_error(
             f"it cannot be read ({says or type(error).__name__})",
             "check the disk or the connection, then run again",
             "unreadable",
+            **place,
         )
     if _ENCRYPTED.search(says):
+        column = place.get("column")
+        leave_out = Remedy(Option.EXCLUDE_COLUMNS, column and (column,))
         return ParquetFileError(
             path,
             f"{what}: it is encrypted ({says})",
-            "decrypt it first, as keys are not supported, or leave the column out",
+            ("decrypt it first, as keys are not supported", leave_out),
             "unsupported",
+            **place,
         )
     if isinstance(error, (NotImplementedError, pa.ArrowCapacityError)) or _UNSUPPORTED.search(says):
         return ParquetFileError(
@@ -448,8 +455,9 @@ def decoding_error(
             "if other readers can read it, the file is intact: use a newer pyarrow, or write it "
             "with types, encodings and compression that this version supports",
             "unsupported",
+            **place,
         )
-    return ParquetFileError(path, f"{what} ({says})", remedy, "damaged")
+    return ParquetFileError(path, f"{what} ({says})", remedy, "damaged", **place)
 
 
 def _whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:
@@ -484,9 +492,10 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
     if size < 12:
         raise ParquetFileError(
             path,
-            f"has {size} bytes, a Parquet file has at least 12",
+            f"{size} bytes",
             "it is empty or truncated: write or copy it again",
             "damaged",
+            expected="a Parquet file, which has at least 12 bytes",
         )
     if ENCRYPTED_MAGIC in (head, tail[4:]):
         raise ParquetFileError(
@@ -498,15 +507,17 @@ def _footer_bytes(path: str, size: int, head: bytes, tail: bytes) -> int:
     if head != MAGIC:
         raise ParquetFileError(
             path,
-            f"starts with {head!r}, a Parquet file with {MAGIC!r}",
+            f"{head!r}",
             "it is another kind of file: narrow the pattern, or convert it",
+            expected=f"a Parquet file, which starts with {MAGIC!r}",
         )
     if tail[4:] != MAGIC:
         raise ParquetFileError(
             path,
-            f"ends with {tail[4:]!r}, a Parquet file with {MAGIC!r}",
+            f"{tail[4:]!r}",
             "it is truncated or still being written: write or copy it again",
             "damaged",
+            expected=f"a Parquet file, which ends with {MAGIC!r}",
         )
     footer_bytes = int(struct.unpack("<I", tail[:4])[0]) + 8
     if footer_bytes > size - 4:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 import numpy as np
 import pyarrow as pa
 
+from tfx_wine_ext.errors import TfxWineExtError
+
 _BYTES = 12
 _JULIAN_DAY_OF_1970 = 2_440_588
 _MICROSECONDS_A_DAY = 86_400_000_000
@@ -29,8 +31,8 @@ _INTEGERS = (4, 5, 6)
 _INT96, _FIXED_LEN_BYTE_ARRAY, _LENGTH_12 = 2 * 3, 2 * 7, 2 * _BYTES
 
 
-class Int96Error(ValueError):
-    """A timestamp does not fit into 64 bits of microseconds; the message says by how much."""
+class Int96Error(TfxWineExtError, ValueError):
+    """A timestamp does not fit into 64 bits of microseconds."""
 
 
 def footer_of_bytes(metadata: bytes) -> bytes:
@@ -211,8 +213,9 @@ def _decoded(array: pa.Array, type_: pa.DataType) -> pa.Array:
         far &= array.is_valid().to_numpy(zero_copy_only=False)
     if far.any():
         raise Int96Error(
-            f"an INT96 timestamp is {days[np.argmax(far)]} days from 1970, and 64 bits of "
-            f"microseconds hold {_MOST_DAYS:,}"
+            f"one of {days[np.argmax(far)]} days",
+            expected=f"INT96 timestamps of at most {_MOST_DAYS:,} days from 1970, which 64 bits of "
+            "microseconds hold",
         )
     microseconds = np.zeros(end, np.int64)
     microseconds[array.offset :] = days * _MICROSECONDS_A_DAY + nanoseconds // 1000

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Optional
 from urllib.parse import unquote
 
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.sources.source import TableFileError
 
 # The name of null in Hive, Spark and Arrow.
@@ -24,30 +24,11 @@ Partitions = tuple[tuple[str, Optional[str]], ...]
 
 
 class PartitionError(TableFileError):
-    """Folders cannot be read as Hive partitions.
-
-    Attributes:
-        path: The file or folder at fault.
-        found: What was found there.
-        remedy: What to do; disabling partitions is always an alternative.
-    """
+    """Folders cannot be read as Hive partitions; reading them as no columns is always a remedy."""
 
     def __init__(self, path: str, found: str, remedy: str) -> None:
-        """Builds the message, which is for authors of pipelines."""
-        super().__init__(
-            Message(
-                f"{path}: {found}; {remedy}, or read the folders' names as no columns (",
-                Setting(Argument.HIVE_PARTITIONING, "False"),
-                ")",
-            )
-        )
-        self.path = path
-        self.found = found
-        self.remedy = remedy
-
-    def __reduce__(self) -> tuple[type[PartitionError], tuple[str, str, str]]:
-        """Lets the error be pickled with all its fields."""
-        return PartitionError, (self.path, self.found, self.remedy)
+        remedies = (remedy, Remedy(Option.HIVE_PARTITIONING, False))
+        super().__init__(found, remedies, path=path)
 
 
 def is_hidden(path: str) -> bool:

@@ -20,7 +20,7 @@ from tfx_wine_ext.columnar.casts import parsed_value
 from tfx_wine_ext.columnar.plan import leaves
 from tfx_wine_ext.columnar.values import leaf_values, unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.files.local import Files, LocalFiles
 from tfx_wine_ext.moved import moved_names
 from tfx_wine_ext.sources.filters import RowFilter
@@ -246,9 +246,9 @@ class ParquetSource:
 
 
 def _part(footer: Footer, group: RowGroup) -> Part:
-    label = f"row group {group.index}"
     seed = int(footer.digest[:8], 16)
-    return Part(footer.path, group.index, label, seed, group.rows, group.uncompressed_bytes)
+    size = group.uncompressed_bytes
+    return Part(footer.path, group.index, "row group", seed, group.rows, size)
 
 
 def _check_names(footer: Footer, reads: Callable[[str], bool]) -> None:
@@ -257,22 +257,25 @@ def _check_names(footer: Footer, reads: Callable[[str], bool]) -> None:
     if repeated:
         raise ParquetFileError(
             footer.path,
-            f"has more than one column of the name {', '.join(map(repr, repeated))}",
-            Message("rename them, or leave them out (", Setting(Argument.EXCLUDE_COLUMNS), ")"),
+            f"{', '.join(map(repr, repeated))} more than once",
+            ("rename or drop one of them", Remedy(Option.EXCLUDE_COLUMNS, tuple(repeated))),
+            expected="every column once",
         )
 
 
 def _check_same(first: Footer, other: Footer, reads: Callable[[str], bool]) -> None:
     difference = schema_difference(first.schema, other.schema, reads)
     if difference:
-        raise ValueError(
-            Message(
-                f"the schemas of {first.path} and {other.path} differ: {difference}; bring the "
-                "files to one schema, leave the columns out (",
-                Setting(Argument.EXCLUDE_COLUMNS),
-                "), or set ",
-                Setting(Argument.UNIFY_SCHEMAS, "True"),
-            )
+        remedies = (
+            "bring the files to one schema",
+            Remedy(Option.EXCLUDE_COLUMNS),
+            Remedy(Option.UNIFY_SCHEMAS, True),
+        )
+        raise ParquetFileError(
+            other.path,
+            f"that {difference}",
+            remedies,
+            expected=f"the schema of the first file, {first.path}",
         )
 
 
@@ -437,9 +440,12 @@ def iter_row_groups(
                 if rows != expected_rows:
                     raise ParquetFileError(
                         path,
-                        f"row group {row_group} has {rows} rows, its footer says {expected_rows}",
+                        f"{rows} rows",
                         "it is corrupt: write or copy it again",
                         "damaged",
+                        row=row_group,
+                        unit="row group",
+                        expected=f"{expected_rows} rows, as its footer says",
                     )
             except ParquetFileError:
                 opened.verify()  # Reports an overwritten file as changed, not as corrupt.
@@ -465,19 +471,20 @@ def _batches(
             yield opened.with_timestamps(batch)
             del batch  # Before the next one is read.
     except Int96Error as error:
-        raise ParquetFileError(
-            opened.footer.path,
-            f"row group {row_group}, {error}",
-            "correct the value, or leave the column out",
+        remedies = ("correct the value", Remedy(Option.EXCLUDE_COLUMNS, (error.column,)))
+        raise ParquetFileError.of(
+            error, path=opened.footer.path, row=row_group, unit="row group", remedies=remedies
         ) from error
     except Exception as error:
         failing = None if isinstance(error, MemoryError) else _failing(parquet, columns, options)
         raise decoding_error(
             opened.footer.path,
-            f"row group {row_group} cannot be decoded",
+            "cannot be decoded",
             error,
             "it is corrupt: write or copy it again",
-            failing,
+            column=failing,
+            row=row_group,
+            unit="row group",
         ) from error
 
 
@@ -526,13 +533,10 @@ def conform(
             except InexactValueError as error:
                 raise ParquetFileError(
                     path,
-                    f"column {column.name!r} is {array.type}, and {error.value} cannot be read as "
-                    f"{column.type}, the common type of all files",
-                    Message(
-                        "convert the column, or leave it out (",
-                        Setting(Argument.EXCLUDE_COLUMNS),
-                        ")",
-                    ),
+                    f"{error.value} of type {array.type}",
+                    ("convert the column", Remedy(Option.EXCLUDE_COLUMNS, (column.name,))),
+                    column=column.name,
+                    expected=f"a value of {column.type}, the common type of all files",
                 ) from error
         else:
             value = partition_value(constants.get(column.name), column.type)
@@ -546,23 +550,23 @@ def _check_partition(path: str, column: str, array: pa.Array, text: str | None) 
     try:
         wanted = partition_value(text, values.type)
     except (pa.ArrowException, ArithmeticError, ValueError):
-        found = f"is {array.type}"
+        found = str(array.type)
     else:
         same = values.is_null() if text is None else pc.equal(values, wanted[0])
         position = pc.index(pc.fill_null(same, False), False).as_py()
         if position < 0:
             return
-        found = f"holds {values[position]}"
+        found = str(values[position])
     raise ParquetFileError(
         path,
-        f"column {column!r} {found}, and the path says {NULL_PARTITION if text is None else text}",
-        Message(
-            "make them agree, leave the column out (",
-            Setting(Argument.EXCLUDE_COLUMNS),
-            "), or read only what is in the files (",
-            Setting(Argument.HIVE_PARTITIONING, "False"),
-            ")",
+        found,
+        (
+            "make them agree",
+            Remedy(Option.EXCLUDE_COLUMNS, (column,)),
+            Remedy(Option.HIVE_PARTITIONING, False),
         ),
+        column=column,
+        expected=f"{NULL_PARTITION if text is None else text}, as the path says",
     )
 
 

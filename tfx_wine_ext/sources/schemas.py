@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from tfx_wine_ext.columnar.arrow_types import UnsupportedTypeError, kind_of
 from tfx_wine_ext.columnar.widening import wider_type
-from tfx_wine_ext.columnar.wording import Argument, Message, Setting
+from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.sources.footers import Footer
 from tfx_wine_ext.sources.layout import PartitionError, Partitions, partitions_of
 from tfx_wine_ext.sources.source import TableFileError
@@ -29,25 +29,14 @@ class NoCommonTypeError(TableFileError):
     def __init__(
         self, column: str, type_: pa.DataType, path: str, other_type: pa.DataType, other_path: str
     ) -> None:
-        """Builds the message."""
         super().__init__(
-            Message(
-                f"{other_path}: column {column!r} is {other_type}, and {type_} in {path}; no type "
-                "holds both: convert one of them, or leave the column out (",
-                Setting(Argument.EXCLUDE_COLUMNS),
-                ")",
-            )
+            str(type_),
+            ("convert one of them", Remedy(Option.EXCLUDE_COLUMNS, (column,))),
+            path=path,
+            column=column,
+            expected=f"a type that has a common one with {other_type} in {other_path}",
         )
-        self.column = column
-        self.type = type_
-        self.path = path
-        self.other_type = other_type
-        self.other_path = other_path
-
-    def __reduce__(self) -> tuple[type[NoCommonTypeError], tuple[object, ...]]:
-        """Lets the error be pickled with all its fields."""
-        arguments = (self.column, self.type, self.path, self.other_type, self.other_path)
-        return NoCommonTypeError, arguments
+        self.type, self.other_type, self.other_path = type_, other_type, other_path
 
 
 def with_partitions(

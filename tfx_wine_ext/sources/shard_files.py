@@ -19,26 +19,10 @@ _MOST_NAMED = 3
 
 
 class LostRowsError(TableFileError):
-    """Files of a set are missing, truncated, or belong to several sets.
-
-    Attributes:
-        path: The folder or file.
-        expected: What should be there.
-        found: What is there.
-        remedy: What to do.
-    """
+    """Files of a set are missing, truncated, or belong to several sets; `path` is their folder."""
 
     def __init__(self, path: str, expected: str, found: str, remedy: str) -> None:
-        """Builds the message ``PATH: expected EXPECTED, found FOUND; REMEDY``."""
-        super().__init__(f"{path}: expected {expected}, found {found}; {remedy}")
-        self.path = path
-        self.expected = expected
-        self.found = found
-        self.remedy = remedy
-
-    def __reduce__(self) -> tuple[type[LostRowsError], tuple[str, str, str, str]]:
-        """Lets the error be pickled with all its fields."""
-        return LostRowsError, (self.path, self.expected, self.found, self.remedy)
+        super().__init__(found, remedy, path=path, expected=expected)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar, cast
 import pyarrow as pa
 from isal import igzip, igzip_lib
 
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.local import Files, IrregularFileError, LocalFiles
 
 if TYPE_CHECKING:
@@ -28,8 +29,11 @@ _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)  # Its annotation is 
 GZIP_ERRORS = (EOFError, OSError, _ISAL_ERROR)
 
 
-class TableFileError(ValueError):
-    """A file of a table cannot be used; the message says which, where, why and what to do."""
+class TableFileError(TfxWineExtError, ValueError):
+    """A file of a table cannot be used."""
+
+
+DAMAGED = "it is truncated or corrupt: write or copy it again"
 
 
 class SchemaChangedError(Exception):
@@ -47,7 +51,7 @@ class Part:
     Attributes:
         path: The file.
         index: The number of the piece in the file.
-        label: What errors call it within the file, such as `row group 3`; "" for a whole file.
+        unit: What errors call it, with its index: ``row group``; "" for a whole file.
         seed: A number that depends on the content of the file, for shuffling.
         rows: Number of rows; None if it is unknown before reading.
         size: Bytes of the piece, as a measure of work.
@@ -55,7 +59,7 @@ class Part:
 
     path: str
     index: int
-    label: str
+    unit: str
     seed: int
     rows: int | None
     size: int
@@ -247,24 +251,28 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
     try:
         file = (files or LocalFiles()).open(path)
     except IrregularFileError as error:
-        raise TableFileError(str(error)) from error
+        raise TableFileError.of(error) from error
     except OSError as error:
         raise TableFileError(
-            f"{path}: cannot be opened ({error.strerror or error}); check that it exists and is "
-            "readable"
+            f"cannot be opened ({error.strerror or error})",
+            "check that it exists and is readable",
+            path=path,
         ) from error
     with file:
         try:
             head = file.read(len(GZIP_MAGIC))
         except OSError as error:
             raise TableFileError(
-                f"{path}: cannot be read ({error.strerror or error}); check the disk, and that "
-                "this is a file of data"
+                f"cannot be read ({error.strerror or error})",
+                "check the disk, and that this is a file of data",
+                path=path,
             ) from error
         if not head and path.endswith(".gz"):
             raise TableFileError(
-                f"{path}: expected a gzip file, which has 20 bytes even without content, found 0 "
-                "bytes; its content is lost: write or copy it again"
+                "0 bytes",
+                "its content is lost: write or copy it again",
+                path=path,
+                expected="a gzip file, which has 20 bytes even without content",
             )
         zipped = head == GZIP_MAGIC
         file.seek(0)
@@ -276,12 +284,10 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
             yield file, file
 
 
-def damaged(path: str, error: BaseException) -> TableFileError:
-    """Returns the error for a file that cannot be unpacked."""
-    return TableFileError(
-        f"{path}: cannot be unpacked ({one_line(error)}); it is truncated or corrupt: write or "
-        "copy it again"
-    )
+def damaged(path: str, error: BaseException, **place: Any) -> TableFileError:
+    """Returns the error for a file that cannot be unpacked, at a place in it if one is known."""
+    found = f"cannot be unpacked ({one_line(error)})"
+    return TableFileError(found, DAMAGED, path=path, **place)
 
 
 def batch_rows(columns: int) -> int:

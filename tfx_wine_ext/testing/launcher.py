@@ -33,6 +33,7 @@ from tfx.orchestration.experimental.interactive import interactive_context
 from tfx.orchestration.local import local_dag_runner
 
 from tfx_wine_ext.artifacts.properties import line_of
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.testing.metadata import (
     ArtifactRecord,
     ExecutionRecord,
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
 _PATHS = ("ir", "notebook")
 
 
-class LaunchError(RuntimeError):
+class LaunchError(TfxWineExtError, RuntimeError):
     """TFX did not run the component and raised no error."""
 
 

@@ -1,5 +1,3 @@
-import math
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,18 +9,6 @@ from tfx_wine_ext.drift.metrics.l_infinity import l_infinity
 from tfx_wine_ext.drift.metrics.psi import population_stability
 
 METRICS = [population_stability, jensen_shannon, chi_square, l_infinity]
-
-
-def test_psi_is_the_smoothed_sum():
-    p, q = (10.5 / 101, 90.5 / 101), (0.5 / 51, 50.5 / 51)
-    expected = sum((a - b) * math.log(a / b) for a, b in zip(p, q))
-    assert population_stability([10, 90], [0, 50]).value == pytest.approx(expected, rel=1e-12)
-
-
-def test_the_noise_floor_of_psi_is_the_chi_square_quantile():
-    # The 95th percentile of chi-square with 9 degrees of freedom is 16.919.
-    metric = population_stability([10] * 10, [20] * 10)
-    assert metric.noise_floor == pytest.approx((1 / 100 + 1 / 200) * 16.919, rel=1e-4)
 
 
 @pytest.mark.parametrize("metric", METRICS)
@@ -49,21 +35,6 @@ def test_a_single_bin_is_no_distance(metric):
 def test_what_is_no_pair_of_counts_is_refused(metric, reference, current, message):
     with pytest.raises(ValueError, match=message):
         metric(reference, current)
-
-
-def test_cells_with_fewer_than_five_expected_are_pooled():
-    many = chi_square([50, 50, 1, 2, 3], [50, 50, 3, 2, 1])
-    assert many.details == {"statistic": 0.0, "degrees_of_freedom": 2.0}
-    few = chi_square([50, 50, 1], [50, 50, 1])
-    assert few.details["degrees_of_freedom"] == 1.0
-
-
-def test_cramers_v_is_one_where_the_value_tells_the_side():
-    assert chi_square([500, 0], [0, 500]).value == pytest.approx(1.0, abs=1e-3)
-
-
-def test_l_infinity_is_the_largest_change_of_a_share():
-    assert l_infinity([50, 30, 20], [20, 35, 45]).value == pytest.approx(0.3, abs=1e-15)
 
 
 @given(

@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import stats
 
 from tfx_wine_ext.drift.metrics import NumericPair
@@ -8,6 +10,11 @@ from tfx_wine_ext.drift.metrics.wasserstein import wasserstein
 from tfx_wine_ext.drift.summaries import NumericSummary
 
 INF = float("inf")
+CLOSE = {"rel": 1e-12, "abs": 1e-12}
+# Whole numbers for heavy ties, others for none.
+VALUES = st.lists(
+    st.one_of(st.integers(-3, 3).map(float), st.floats(-1e6, 1e6)), min_size=1, max_size=60
+)
 
 
 def pair_of(one, other):
@@ -80,3 +87,13 @@ def test_p_values_of_large_distances_go_on_falling_and_stay_bounds():
         assert metric.p_value >= 2 * stats.norm.sf(metric.details["distance"] / deviation)
         p_values.append(metric.p_value)
     assert 0.05 > p_values[0] > p_values[1] > p_values[2] > 0
+
+
+@given(VALUES, VALUES)
+def test_the_wasserstein_distance_is_that_of_scipy(one, other):
+    ours = wasserstein(pair_of(one, other))
+    assert ours.details["distance"] == pytest.approx(
+        stats.wasserstein_distance(one, other), **CLOSE
+    )
+    unit = max(np.std(one), 1e-3)
+    assert ours.value == pytest.approx(ours.details["distance"] / unit, rel=1e-9)

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from tfx_wine_ext.drift.metric import Metric
 from tfx_wine_ext.drift.threshold import Threshold
+from tfx_wine_ext.errors import TfxWineExtError
 
 # The entry points by which a package adds metrics: each names a module that registers them.
 GROUP = "tfx_wine_ext.drift_metrics"
@@ -25,21 +26,16 @@ Measure = TypeVar("Measure", bound=Callable[..., "Metric | None"])
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
-class DriftMetricError(ValueError):
+class DriftMetricError(TfxWineExtError, ValueError):
     """A metric cannot be registered, loaded or measured.
 
     Attributes:
         metric: The name of the metric or of the entry point.
-        expected: What was expected.
-        found: What was found.
     """
 
     def __init__(self, metric: str, expected: str, found: str) -> None:
-        """Composes the message ``drift metric METRIC: expected EXPECTED, found FOUND``."""
-        super().__init__(f"drift metric {metric!r}: expected {expected}, found {found}")
+        super().__init__(found, path=f"drift metric {metric!r}", expected=expected)
         self.metric = metric
-        self.expected = expected
-        self.found = found
 
 
 @dataclasses.dataclass(frozen=True)

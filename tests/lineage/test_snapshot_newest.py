@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.stores import CSV, STATISTICS, TfxStore
 from tests.lineage.conftest import Five
-from tests.lineage.stores import CSV, STATISTICS, TfxStore
 from tfx_wine_ext.cli.store_options import newest_of
 from tfx_wine_ext.lineage.moved import what_moved
 from tfx_wine_ext.lineage.runs import runs

@@ -1,7 +1,7 @@
-"""Metadata stores as TFX 1.16 writes them, by MLMD's own API: types, contexts, events, properties.
+"""Metadata stores as TFX 1.16 writes them, by MLMD's own API, for benchmarks and tests.
 
 The shape is that of stores which LocalDagRunner and InteractiveContext wrote; a test on such stores
-is in tests/lineage/test_real_stores.py.
+is in tests/lineage/test_runs_of_real_stores.py.
 """
 
 from __future__ import annotations
