@@ -74,7 +74,7 @@ def store_of(runs: int) -> pathlib.Path:
 
 def ours(path: str) -> None:
     """Reads the whole history."""
-    from tfx_wine_ext.lineage.history import history_document
+    from tfx_wine_ext.history import history_document
     from tfx_wine_ext.lineage.runs import runs
     from tfx_wine_ext.lineage.snapshot import Snapshot
     from tfx_wine_ext.lineage.store import open_store

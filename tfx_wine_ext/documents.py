@@ -8,17 +8,22 @@ are allowed. Pure Python: every package of this library may import it.
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
 import json
 import math
 import os
 import re
 import stat
+import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple, Optional, Union
+from typing import Any, BinaryIO, NamedTuple, Optional, TypeVar, Union
 
 from tfx_wine_ext.errors import Front, TfxWineExtError
+
+_T = TypeVar("_T")
 
 # Enough for the drift report of more than ten thousand features.
 MAX_BYTES = 128 * 2**20
@@ -624,3 +629,108 @@ def _bounded(what: str, low: float | None, high: float | None) -> str:
         if bound is not None and math.isfinite(bound)
     ]
     return " of ".join([what, " and ".join(bounds)]) if bounds else what
+
+
+def finite(value: Any) -> float | None:
+    """Returns a finite number, or None for other values.
+
+    Example:
+        >>> finite(1), finite(float("nan")), finite("x")
+        (1.0, None, None)
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    try:
+        return float(value) if math.isfinite(value) else None
+    except OverflowError:  # An integer that no float can hold.
+        return None
+
+
+def jsonable(value: Any) -> Any:
+    """Returns a value as JSON has it.
+
+    Args:
+        value: Dataclasses become objects, tuples lists; NaN and infinities None.
+
+    Example:
+        >>> jsonable({"a": (1, float("nan"))})
+        {'a': [1, None]}
+    """
+    if value is None or isinstance(value, (str, int)):  # Most are; what follows takes longer.
+        return value
+    if isinstance(value, float):
+        return finite(value)
+    if dataclasses.is_dataclass(value):
+        value = vars(value)
+    if isinstance(value, Mapping):
+        return {str(key): jsonable(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [jsonable(part) for part in value]
+    if isinstance(value, bytes):
+        return value.decode("utf-8", "replace")
+    return value
+
+
+def load(record_type: type[_T], value: Any, path: str) -> _T:
+    """Checks a JSON value and makes a dataclass of it, and dataclasses of its parts.
+
+    The types of the attributes say what is expected: texts, numbers, booleans, ``Any``,
+    ``X | None``, ``tuple[X, ...]``, ``Mapping[str, X]`` and dataclasses. An attribute whose key is
+    missing has its default; without one, None where that is allowed.
+
+    Args:
+        record_type: The dataclass.
+        value: The document's value.
+        path: Name of the document in errors.
+
+    Raises:
+        DocumentError: The value has another structure.
+    """
+    kind: Any = record_type
+    check, make = _of_type(kind)
+    checked(value, check, path)
+    loaded: _T = make(value)
+    return loaded
+
+
+_OF_PLAIN: Mapping[Any, Check] = {
+    str: text,
+    bool: boolean,
+    int: whole_number,
+    float: number,
+    Any: anything,
+}
+
+
+@functools.cache
+def _of_type(kind: Any) -> tuple[Check, Callable[[Any], Any]]:
+    """Returns how values of a type are checked, and how they are made of JSON that is checked."""
+    if dataclasses.is_dataclass(kind):
+        return _of_record(kind)
+    if kind in _OF_PLAIN:
+        return _OF_PLAIN[kind], lambda value: value
+    of, arguments = typing.get_origin(kind), typing.get_args(kind)
+    check, make = _of_type(arguments[1 if of is Mapping else 0])
+    if of is tuple:
+        return list_of(check), lambda value: tuple(map(make, value))
+    if of is Mapping:
+        return mapping_of(check), lambda value: {name: make(part) for name, part in value.items()}
+    return optional(check), lambda value: None if value is None else make(value)
+
+
+def _of_record(kind: Any) -> tuple[Check, Callable[[Any], Any]]:
+    types, fields = typing.get_type_hints(kind), dataclasses.fields(kind)
+    parts = {field.name: _of_type(types[field.name]) for field in fields}
+    defaults = {x.name: None if x.default is dataclasses.MISSING else x.default for x in fields}
+    may_lack = {x.name for x in fields if x.default is not dataclasses.MISSING}
+    may_lack |= {name for name, (check, _) in parts.items() if check(None) is None}
+    checks = [
+        {name: check for name, (check, _) in parts.items() if (name in may_lack) is lacking}
+        for lacking in (False, True)
+    ]
+
+    def make(value: Mapping[str, Any]) -> Any:
+        known = {name: made(value[name]) for name, (_, made) in parts.items() if name in value}
+        return kind(**{**defaults, **known})
+
+    return record(*checks), make

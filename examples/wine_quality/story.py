@@ -283,7 +283,7 @@ def run_all(
 
 def write_history(runs: Sequence[Run], output: Output, folder: Path) -> Path:
     """Writes the page of the story's runs, and returns its path."""
-    from tfx_wine_ext.lineage.history import history_document
+    from tfx_wine_ext.history import history_document
     from tfx_wine_ext.lineage.store import store_name
     from tfx_wine_ext.report.history_page import render_history_page
 

@@ -1,6 +1,6 @@
 import pytest
 
-from tfx_wine_ext.lineage.moved import what_moved
+from tfx_wine_ext.history import what_moved
 
 PRINTED = """\
 From run 1 (2026-01-01T00:00:00) to run 2 (2026-01-02T00:00:00)

@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 from tfx_wine_ext.cli.run_tables import end_words, state_cell
+from tfx_wine_ext.lineage.records import Component
+
+
+def made(state, process, error):
+    return Component("Trainer", "tfx.Trainer", 7, state, "", None, error, process)
 
 
 @pytest.mark.parametrize(
@@ -28,10 +33,10 @@ from tfx_wine_ext.cli.run_tables import end_words, state_cell
     ],
 )
 def test_a_state_says_what_is_known_and_no_more(state, process, shown, words):
-    component = {"state": state, "process": process, "error": None}
+    component = made(state, process, None)
     assert (state_cell(component).text, end_words(component)) == (shown, words)
 
 
 def test_an_error_is_shown_as_it_is():
-    failed = {"state": "FAILED", "process": None, "error": "ValueError: no"}
+    failed = made("FAILED", None, "ValueError: no")
     assert (state_cell(failed).text, end_words(failed)) == ("FAILED", "ValueError: no")

@@ -123,3 +123,12 @@ def test_a_package_of_the_skin_names_no_package_beside_it(
 def test_the_command_line_loads_neither_tfx_nor_tensorflow(checkout: pathlib.Path) -> None:
     forbidden = ["tfx", "apache_beam", "tensorflow", *(f"tfx_wine_ext.{name}" for name in SKIN)]
     assert offences(modules_of(checkout, "cli"), forbidden, checkout) == []
+
+
+def test_the_store_viewer_makes_no_sentence_and_pages_know_only_its_records(
+    checkout: pathlib.Path,
+) -> None:
+    lineage = modules_of(checkout, "lineage")
+    assert offences(lineage, ["tfx_wine_ext.report"], checkout) == []
+    lineage = [name for name in lineage if not name.endswith((".lineage", ".records"))]
+    assert offences(modules_of(checkout, "report"), lineage, checkout) == []

@@ -27,10 +27,9 @@ from tests.report import histories
 from tfx_wine_ext.cli import diff, show
 from tfx_wine_ext.cli import runs as runs_command
 from tfx_wine_ext.files.tolerant import SoftFiles
+from tfx_wine_ext.history import history
 from tfx_wine_ext.lineage.find import ArtifactNotFoundError, find_artifact
 from tfx_wine_ext.lineage.graph import subgraph, to_dict, to_dot, to_mermaid
-from tfx_wine_ext.lineage.history import history_document
-from tfx_wine_ext.lineage.moved import what_moved
 from tfx_wine_ext.lineage.runs import runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
@@ -143,15 +142,15 @@ def look(snapshot: Snapshot) -> None:
     started = time.monotonic()
     found = runs(snapshot, "wine")
     assert [run.number for run in found] == list(range(1, len(found) + 1))
-    document = history_document(found, "wine", "metadata.db")
-    json.dumps(document, allow_nan=False)
-    render_history_page(document).encode()
+    records = history(found, "wine", "metadata.db")
+    json.dumps(records.to_dict(), allow_nan=False)
+    render_history_page(records).encode()
     with contextlib.redirect_stdout(io.StringIO()):
-        for run in document["runs"]:
+        for run in found:
             show._print(run)
-        runs_command._print({**document, "total": len(found)})
-        for before, after in zip(found, found[1:]):
-            diff._print(what_moved(before, after))
+        runs_command._print(found, records.metric, len(found), "wine")
+        for changes in records.moved:
+            diff._print(changes)
     graph = subgraph(snapshot, max(snapshot.artifacts), "both")
     json.dumps(to_dict(graph), allow_nan=False)
     to_dot(graph), to_mermaid(graph)

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.stores import CSV, STATISTICS, TfxStore
 from tests.lineage.conftest import Five
 from tfx_wine_ext.cli.store_options import newest_of
-from tfx_wine_ext.lineage.moved import what_moved
+from tfx_wine_ext.history import what_moved
 from tfx_wine_ext.lineage.runs import runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import StoreError, open_store

@@ -130,7 +130,7 @@ def examples(id_, span, train, evaluated):
     }
 
 
-def drift(id_, verdict, baseline, drifted, scores, blessed=True, reasons=()):
+def drift(id_, verdict, baseline, drifted, scores, blessed=True, reasons=(), kinds=()):
     return {
         "id": id_,
         "uri": f"/pipelines/wine/DriftReport/report/{id_}",
@@ -142,6 +142,7 @@ def drift(id_, verdict, baseline, drifted, scores, blessed=True, reasons=()):
         "features_drifted": drifted,
         "share_drifted": drifted / 4,
         "reasons": list(reasons),
+        "reason_kinds": list(kinds),
         "scores": scores,
     }
 
@@ -219,6 +220,7 @@ RUN_1 = run(
         0,
         [score(n, "NO_BASELINE", None, None, None) for n in ("alcohol", "pH", "grape", "density")],
         reasons=["there is no baseline"],
+        kinds=["no_baseline"],
     ),
     model=model(9, False, "Cold start: there is no blessed model yet.", 0),
     metrics=metrics(0.35, 0.512, 0.05),
@@ -264,7 +266,7 @@ RUN_5 = run(
     components=parts_of(51, gate="FAILED", error=GATE_ERROR),
     examples=examples(51, 4, 1606, 540),
     drift={
-        **drift(55, "DRIFT", 3, 3, SCORES_5, False, ["3 of 4 features drifted"]),
+        **drift(55, "DRIFT", 3, 3, SCORES_5, False, ["3 of 4 features drifted"], ["share"]),
         "id": None,
         "report": "/pipelines/wine/DriftReport/stopped/55/drift_report.html",
     },
@@ -442,7 +444,7 @@ def many(runs, features=12):
 def _hostile():
     number = len(HOSTILE_TEXTS)
     text_scores = [
-        score(text, "DRIFT", text or "ks", 0.5, 0.1, "up", text, text) for text in HOSTILE_TEXTS
+        score(text, "DRIFT", text or "ks", 0.5, 0.1, "up", 1.0, 2.0) for text in HOSTILE_TEXTS
     ]
     first, last = copy.deepcopy(RUN_1), copy.deepcopy(RUN_5)
     for i, each in enumerate((first, last)):

@@ -317,9 +317,9 @@ def without(document, key):
         ({**STOPPED, "runs": "abc"}, ValueError, "document: runs: expected a list, found 'abc'"),
         ({**STOPPED, "runs": ["abc"]}, ValueError, r"runs\[0\]: expected an object, found 'abc'"),
         (
-            history([without(RUN_1, "drift")]),
+            history([without(RUN_1, "state")]),
             ValueError,
-            r"document: runs\[0\]: expected the key 'drift', found 'run', 'number'",
+            r"document: runs\[0\]: expected the key 'state', found 'run', 'number'",
         ),
         (
             history([RUN_1, RUN_1]),
@@ -378,3 +378,21 @@ def test_settings_may_be_any_numbers_and_counts_are_of_64_bits():
     runs = [{**STOPPED["runs"][0], "number": 10**400}, *STOPPED["runs"][1:]]
     with pytest.raises(ValueError, match=r"number: expected an integer of 64 bits, found an"):
         render_history_page({**STOPPED, "runs": runs})
+
+
+def test_a_metric_whose_name_has_a_comma_keeps_its_value():
+    metrics = {"f1, macro": {"value": 0.41, "lower": None, "upper": None}}
+    runs = [{**run, "metrics": metrics, "baseline_metrics": {}} for run in (RUN_1, RUN_2)]
+    text = text_of(history(runs, metric="f1, macro"))
+    assert "In production: the model of run 1 (f1, macro 0.41), 25 November 2026" in text
+
+
+def test_reasons_that_a_document_gives_without_their_kinds_are_shown_as_they_are():
+    drift = {**STOPPED["runs"][-1]["drift"], "reasons": ["1 of 9 features drifted", "pH is gone"]}
+    runs = [*STOPPED["runs"][:-1], {**STOPPED["runs"][-1], "drift": drift}]
+    kinds = {**drift, "reason_kinds": ["share", "critical"]}
+    with_kinds = [*STOPPED["runs"][:-1], {**STOPPED["runs"][-1], "drift": kinds}]
+    shown = "alcohol most. 1 of 9 features drifted pH is gone alcohol went down"
+    assert shown in text_of({**STOPPED, "runs": runs})
+    shown = "alcohol most. pH is gone alcohol went down"
+    assert shown in text_of({**STOPPED, "runs": with_kinds})

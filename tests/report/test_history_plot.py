@@ -5,6 +5,9 @@ import re
 
 import pytest
 
+from tests.report.histories import run
+from tfx_wine_ext.documents import load
+from tfx_wine_ext.lineage.records import FeatureHistory, MetricValue, Run
 from tfx_wine_ext.report.history_plot import (
     FEW,
     Point,
@@ -21,17 +24,19 @@ from tfx_wine_ext.report.plots import Label
 
 
 def value(number, lower=None, upper=None):
-    return {"value": number, "lower": lower, "upper": upper}
+    return MetricValue(number, lower, upper)
 
 
-def feature(scores, limits, verdicts, metrics):
-    return {
-        "name": "pH",
-        "scores": scores,
-        "limits": limits,
-        "verdicts": verdicts,
-        "metrics": metrics,
-    }
+def feature(scores, limits, verdicts, metrics, by_chance=None):
+    """A feature over the runs, by columns, as a document has it."""
+    columns = {"scores": scores, "limits": limits, "verdicts": verdicts, "metrics": metrics}
+    if by_chance is not None:
+        columns["by_chance"] = by_chance
+    return load(FeatureHistory, {"name": "pH", **columns}, "document")
+
+
+def started(number, when):
+    return load(Run, run(number, when), "document")
 
 
 def test_a_metric_is_a_line_through_neighbours_and_a_run_without_it_is_a_gap():
@@ -96,7 +101,7 @@ def test_any_values_can_be_drawn_and_no_two_ticks_are_called_the_same(values):
 def test_every_row_has_its_runs_at_the_same_places():
     plot = metric_plot([value(0.1 * i) for i in range(3)], ["done"] * 3, [None] * 3)
     cells = strip(feature([0.2] * 3, [0.1] * 3, ["DRIFT"] * 3, ["ks"] * 3))
-    axis = ticks([{"number": n, "started": None} for n in (1, 2, 3)])
+    axis = ticks([started(n, "") for n in (1, 2, 3)])
     places = [place(i, 3) for i in range(3)]
     assert places == [16.667, 50.0, 83.333]
     assert [point.at for point in plot.points] == places
@@ -142,7 +147,7 @@ def test_a_strip_tells_verdicts_limits_missing_baselines_and_missing_reports_apa
 
 def test_what_chance_makes_has_no_depth_and_no_number():
     scores = [0.08, 0.08], [0.1, 0.1], ["OK", "OK"], ["ks", "ks"]
-    found = strip({**feature(*scores), "by_chance": [True, False]})
+    found = strip(feature(*scores, by_chance=[True, False]))
     assert found.fills == (("ok1", "M0 0h1v1h-1z"), ("ok4", "M1 0h1v1h-1z"))
     assert [label.text.replace("\u00d7", "x") for label in found.texts] == ["0.8x"]
 
@@ -205,7 +210,7 @@ def test_multiples_are_short_and_never_rounded_up_to_the_limit(multiple, text):
 
 
 def test_with_few_runs_each_has_a_tick_and_with_many_as_many_as_have_room():
-    runs = [{"number": n, "started": f"2026-11-{n:02}T02:23:00+00:00"} for n in range(1, 21)]
+    runs = [started(n, f"2026-11-{n:02}T02:23:00+00:00") for n in range(1, 21)]
     assert [tick.number for tick in ticks(runs[:5])] == ["1", "2", "3", "4", "5"]
     assert ticks(runs) == (
         Tick(22.5, "5", "5 Nov", "02:23", 22.5),
@@ -214,7 +219,7 @@ def test_with_few_runs_each_has_a_tick_and_with_many_as_many_as_have_room():
         Tick(97.5, "20", "20 Nov", "02:23", 100.0, "end"),
     )
     # The tick of the first run would be cut off.
-    assert [tick.number for tick in ticks([*runs, {"number": 21, "started": None}])] == [
+    assert [tick.number for tick in ticks([*runs, started(21, "")])] == [
         "6",
         "11",
         "16",
@@ -223,5 +228,5 @@ def test_with_few_runs_each_has_a_tick_and_with_many_as_many_as_have_room():
 
 
 def test_a_run_without_a_time_has_a_number_all_the_same():
-    [tick] = ticks([{"number": 7, "started": "yesterday"}])
+    [tick] = ticks([started(7, "yesterday")])
     assert (tick.number, tick.day, tick.hour) == ("7", "", "")

@@ -9,8 +9,11 @@ from collections.abc import Iterable
 from tfx_wine_ext.types.drift_report import ANOMALIES_FILE as ANOMALIES_FILE
 
 STATISTICS_FILE = "FeatureStats.pb"
+"""The file of StatisticsGen in the folder of a split."""
 SCHEMA_FILE = "schema.pbtxt"
+"""The file of SchemaGen."""
 SPLIT = "Split-"
+"""The beginning of the name of a split's folder."""
 
 TF_EXAMPLE, PARQUET = "FORMAT_TF_EXAMPLE", "FORMAT_PARQUET"
 """The payload formats of Examples that this library reads and writes."""

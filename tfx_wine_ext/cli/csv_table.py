@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.lineage.records import Run
 
 from tfx_wine_ext.drift.document import DriftDocument
 from tfx_wine_ext.report.words.drift import sentence
@@ -47,38 +50,39 @@ def drift_csv(document: DriftDocument) -> str:
     return csv_text(DRIFT_COLUMNS, rows)
 
 
-def history_csv(document: Mapping[str, Any]) -> str:
-    """Returns the runs of a history: one line for each, oldest first.
+def history_csv(runs: Sequence[Run]) -> str:
+    """Returns runs as CSV: one line for each.
 
     After `RUN_COLUMNS` there is one column for each metric of an evaluation, ``metric:NAME``,
     sorted by name.
 
     Args:
-        document: The result of `history_document`.
+        runs: The runs, in the order of the lines.
 
     Example:
-        >>> history_csv({"runs": []}).startswith("number,run,state,started,")
+        >>> history_csv([]).startswith("number,run,state,started,")
         True
     """
-    metrics = sorted({name for run in document["runs"] for name in run["metrics"]})
+    metrics = sorted({name for run in runs for name in run.metrics})
     rows = []
-    for run in document["runs"]:
-        examples, drift, model = (run[key] or {} for key in ("examples", "drift", "model"))
-        by_split = examples.get("rows")
+    for run in runs:
+        by_split = None if run.examples is None else run.examples.rows
         rows.append(
             [
-                *(run[key] for key in ("number", "run", "state", "started", "finished")),
-                *(examples.get(key) for key in ("span", "span_date", "version")),
+                *(run.number, run.run, run.state, run.started, run.finished),
+                *_of(run.examples, "span", "span_date", "version"),
                 None if by_split is None else sum(by_split.values()),
-                drift.get("verdict"),
-                *(drift.get(key) for key in ("features", "features_drifted", "share_drifted")),
-                *(model.get(key) for key in ("warm", "generation")),
-                run["blessed"],
-                run["pushed"],
-                *(run["metrics"].get(name, {}).get("value") for name in metrics),
+                *_of(run.drift, "verdict", "features", "features_drifted", "share_drifted"),
+                *_of(run.model, "warm", "generation"),
+                *(run.blessed, run.pushed),
+                *(value and value.value for value in map(run.metrics.get, metrics)),
             ]
         )
     return csv_text((*RUN_COLUMNS, *(f"{METRIC_PREFIX}{name}" for name in metrics)), rows)
+
+
+def _of(record: object, *names: str) -> Iterable[Any]:
+    return (getattr(record, name, None) for name in names)
 
 
 def csv_text(headings: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:

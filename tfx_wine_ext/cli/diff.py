@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import itertools
-from collections.abc import Mapping
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
@@ -21,7 +20,7 @@ from tfx_wine_ext.cli.store_options import (
 from tfx_wine_ext.cli.terminal import print_line, print_table
 
 if TYPE_CHECKING:
-    from tfx_wine_ext.lineage.runs import Run
+    from tfx_wine_ext.lineage.records import Move, Run
 
 _EPILOG = f"""
 Without RUN, the latest run is compared with its predecessor; with one RUN, that
@@ -64,28 +63,29 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: The store cannot be read, or has no such runs.
     """
-    from tfx_wine_ext.lineage.moved import what_moved
-    from tfx_wine_ext.report.words.unread import distinct
+    from tfx_wine_ext.documents import jsonable
+    from tfx_wine_ext.history import move
+    from tfx_wine_ext.lineage.records import distinct
 
     with answering(options.json) as answer:
-        named = [each for each in (options.first, options.second) if each is not None]
+        named = [name for name in (options.first, options.second) if name is not None]
         newest = newest_of(*(named or ["latest"]))
-        found, _, _ = read_runs(options, newest and newest + (len(named) < 2))
+        runs, _, _ = read_runs(options, newest and newest + (len(named) < 2))
         if options.second is not None:
-            before, after = (chosen_run(found, each) for each in (options.first, options.second))
+            before, after = (chosen_run(runs, name) for name in named)
         else:
-            after = chosen_run(found, options.first or "latest")
-            before = _predecessor(found, after)
+            after = chosen_run(runs, options.first or "latest")
+            before = _predecessor(runs, after)
         with value_errors():
-            document = what_moved(before, after)
-        sides = (each.to_dict()["unread"] for each in (before, after))
-        document["unread"] = distinct(itertools.chain(*sides, document["unread"]))
-        answer(document, lambda: _print(document))
+            moved = move(before, after)
+        unread = distinct((*before.unread, *after.unread, *moved.unread))
+        moved = dataclasses.replace(moved, unread=unread)
+        answer(jsonable(moved), lambda: _print(moved))
     return 0
 
 
-def _predecessor(among: list[Run], run: Run) -> Run:
-    earlier = [each for each in among if each.number < run.number]
+def _predecessor(runs: list[Run], run: Run) -> Run:
+    earlier = [other for other in runs if other.number < run.number]
     if not earlier:
         raise CommandError(
             f"run {run.run}: expected one before it to compare with, found that it is the first; "
@@ -94,7 +94,7 @@ def _predecessor(among: list[Run], run: Run) -> Run:
     return earlier[-1]
 
 
-def _print(moved: Mapping[str, Any]) -> None:
+def _print(moved: Move) -> None:
     from tfx_wine_ext.cli.run_tables import (
         interval,
         print_scores,
@@ -102,56 +102,46 @@ def _print(moved: Mapping[str, Any]) -> None:
         print_unread,
         setting,
     )
+    from tfx_wine_ext.report.words.history import values_text
 
-    print_unread(moved["unread"])
+    print_unread(moved.unread)
     print_line(
-        f"From run {moved['before_number']} ({moved['before']}) to run "
-        f"{moved['after_number']} ({moved['after']})"
+        f"From run {moved.before_number} ({moved.before}) to run "
+        f"{moved.after_number} ({moved.after})"
     )
-    for sentence in moved["sentences"] or ["Nothing moved that the store knows of."]:
+    for sentence in moved.sentences or ["Nothing moved that the store knows of."]:
         print_line(f"  {sentence}")
     print_line("")
-    if moved["features"]:
-        print_section(f"Features, by the {moved['source']}", goes_on=True)
-        print_scores(moved["features"])
-    if moved["metrics"]:
+    if moved.features:
+        print_section(f"Features, by the {moved.source}", goes_on=True)
+        print_scores(moved.features)
+    if moved.metrics:
         print_section("Metrics", goes_on=True)
         print_table(
             ("metric", "before", "that model, new data", "now", "change", "interval of the change"),
             [
                 (
-                    each["name"],
-                    *_values(each),
-                    "" if each["change"] is None else f"{each['change']:+.3g}",
-                    interval(each),
+                    metric.name,
+                    before,
+                    "" if metric.baseline is None else baseline,
+                    now,
+                    "" if metric.change is None else f"{metric.change:+.3g}",
+                    interval(metric),
                 )
-                for each in moved["metrics"]
+                for metric in moved.metrics
+                for before, baseline, now, _ in [values_text(metric)]
             ],
             right=("before", "that model, new data", "now", "change"),
         )
-    if moved["settings"]:
+    if moved.settings:
         print_section("Settings", goes_on=True)
         print_table(
             ("setting", "before", "now"),
             [
-                (
-                    f"{each['component']}.{each['parameter']}",
-                    setting(each["before"]),
-                    setting(each["after"]),
-                )
-                for each in moved["settings"]
+                (f"{x.component}.{x.parameter}", setting(x.before), setting(x.after))
+                for x in moved.settings
             ],
         )
-    for what in ("added", "removed"):
-        if moved["components"][what]:
-            print_section(f"Components {what}", [("", ", ".join(moved["components"][what]))])
-
-
-def _values(metric: Mapping[str, Any]) -> tuple[str, str, str]:
-    """Returns a metric before, for the earlier model on the later data, and after."""
-    from tfx_wine_ext.report.words.text import number, pair
-
-    before, after = metric["before"], metric["after"]
-    known = before is not None and after is not None
-    was, now = pair(before, after) if known else (number(before), number(after))
-    return was, "" if metric["baseline"] is None else number(metric["baseline"]), now
+    for how, components in moved.components.items():
+        if components:
+            print_section(f"Components {how}", [("", ", ".join(components))])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.answer import (
     STDOUT,
@@ -25,6 +25,9 @@ from tfx_wine_ext.cli.store_options import (
     value_errors,
 )
 from tfx_wine_ext.cli.terminal import print_line
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.lineage.records import History
 
 _EPILOG = f"""
 The page shows every run: its data and their drift, its model and metrics, and
@@ -92,39 +95,39 @@ def run(options: argparse.Namespace) -> int:
             stack.enter_context(OutputFile(path)) if path not in (None, STDOUT) else None
             for path in (options.html, options.csv)
         )
-        document = _document(options)
+        history = _history(options)
         if html:
             from tfx_wine_ext.report.history_page import render_history_page
 
-            html.write(render_history_page(document))
+            html.write(render_history_page(history))
         if csv:
-            csv.write(history_csv(document))
+            csv.write(history_csv(history.runs))
 
-        runs = f"{count(len(document['runs']), 'run')} of {document['pipeline']}"
+        runs = f"{count(len(history.runs), 'run')} of {history.pipeline}"
         written = [name for name in (options.html, options.json, options.csv) if name]
 
         def show() -> None:
             if options.csv == STDOUT:
-                print_csv(history_csv(document))
+                print_csv(history_csv(history.runs))
                 return
-            print_unread(document["unread"])
+            print_unread(history.unread)
             print_line(f"{' and '.join(written)}: {runs}")
 
-        answer(document, show)
+        answer(history.to_dict(), show)
     return 0
 
 
-def _document(options: argparse.Namespace) -> dict[str, Any]:
-    from tfx_wine_ext.lineage.history import history_document
+def _history(options: argparse.Namespace) -> History:
+    from tfx_wine_ext.history import history
 
-    found, pipeline, store = read_runs(options, options.last or None)
-    found = found[-options.last :]
-    is_known = options.metric is None or any(options.metric in each.metrics for each in found)
+    runs, pipeline, store = read_runs(options, options.last or None)
+    runs = runs[-options.last :]
+    is_known = options.metric is None or any(options.metric in run.metrics for run in runs)
     if options.last and not is_known:
         raise CommandError(
-            f"--metric: none of the {len(found)} newest runs has {options.metric!r}; take more "
+            f"--metric: none of the {len(runs)} newest runs has {options.metric!r}; take more "
             "(--last), or another metric"
         )
-    metric = chosen_metric(found, options.metric)
+    metric = chosen_metric(runs, options.metric)
     with value_errors():
-        return history_document(found, pipeline, store, metric)
+        return history(runs, pipeline, store, metric)

@@ -7,13 +7,11 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tfx_wine_ext.artifacts.properties import span_date_of, span_of
 from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, read_snapshot
 from tfx_wine_ext.cli.terminal import print_line
-from tfx_wine_ext.report.words.text import span_text
 
 if TYPE_CHECKING:
     from tfx_wine_ext.files.tolerant import SoftFiles
@@ -92,23 +90,23 @@ def run(options: argparse.Namespace) -> int:
         direction = DOWNSTREAM if options.down else UPSTREAM
         if options.up and options.down:
             direction = graph.BOTH
-        found = graph.subgraph(snapshot, id_, direction)
-        missing = [each.id for each in found.artifacts if _is_missing(each, files)]
+        around = graph.subgraph(snapshot, id_, direction)
+        missing = [artifact.id for artifact in around.artifacts if _is_missing(artifact, files)]
 
         def show() -> None:
             if options.dot or options.mermaid:
-                text = graph.to_dot(found) if options.dot else graph.to_mermaid(found)
+                text = graph.to_dot(around) if options.dot else graph.to_mermaid(around)
                 for line in text.rstrip("\n").split("\n"):
                     print_line(line)
             else:
                 if missing:
-                    print_line(_note(missing, found))
+                    print_line(_note(missing, around))
                 for up in (True, False):
                     if direction in (graph.BOTH, UPSTREAM if up else DOWNSTREAM):
-                        for line in tree(found, options.depth, up=up):
+                        for line in tree(around, options.depth, up=up):
                             print_line(line)
 
-        answer({**graph.to_dict(found), "missing": missing}, show)
+        answer({**graph.to_dict(around), "missing": missing}, show)
     return 0
 
 
@@ -121,11 +119,11 @@ def _is_missing(artifact: Artifact, files: SoftFiles) -> bool:
 
 
 def _note(missing: Sequence[int], graph: Subgraph) -> str:
-    some = [each for each in graph.artifacts if each.id in missing[:3]]
+    some = [artifact.uri for artifact in graph.artifacts if artifact.id in missing[:3]]
     more = f" and {len(missing) - 3:,} more" if len(missing) > 3 else ""
     return (
         f"Note: the files of {len(missing)} of {len(graph.artifacts)} artifacts are not there: "
-        f"{', '.join(each.uri for each in some)}{more}. What the store knows of them is below."
+        f"{', '.join(some)}{more}. What the store knows of them is below."
     )
 
 
@@ -137,8 +135,8 @@ def tree(graph: Subgraph, depth: int, *, up: bool) -> Iterator[str]:
         depth: The number of executions on the longest branch from the artifact.
         up: True shows what the artifact was made from, False what was made from it.
     """
-    artifacts = {each.id: each for each in graph.artifacts}
-    executions = {each.id: each for each in graph.executions}
+    artifacts = {artifact.id: artifact for artifact in graph.artifacts}
+    executions = {execution.id: execution for execution in graph.executions}
     # Going up, an artifact leads to the execution that wrote it, and the execution to its inputs.
     executions_of: dict[int, list[int]] = defaultdict(list)
     artifacts_of: dict[int, list[tuple[str, int]]] = defaultdict(list)
@@ -152,7 +150,7 @@ def tree(graph: Subgraph, depth: int, *, up: bool) -> Iterator[str]:
         yield "└── nothing that the store knows of"
 
     def below(artifact: int, level: int, indent: str) -> list[_Branch]:
-        return [_Branch(True, each, "", level, indent) for each in executions_of[artifact]]
+        return [_Branch(True, id_, "", level, indent) for id_ in executions_of[artifact]]
 
     seen = {(False, graph.artifact_id)}
     # The branches that remain to be shown, the last one of each list first. This is no recursion,
@@ -168,8 +166,8 @@ def tree(graph: Subgraph, depth: int, *, up: bool) -> Iterator[str]:
         if branch.is_execution:
             label = _execution(graph, executions[branch.id])
             following = [
-                _Branch(False, each, f"{key}: ", branch.level, indent)
-                for key, each in artifacts_of[branch.id]
+                _Branch(False, id_, f"{key}: ", branch.level, indent)
+                for key, id_ in artifacts_of[branch.id]
             ]
         else:
             label = branch.key + _artifact(artifacts[branch.id])
@@ -194,10 +192,10 @@ class _Branch(NamedTuple):
 
 
 def _artifact(artifact: Artifact) -> str:
-    span = span_of(artifact.properties) if artifact.type == "Examples" else None
-    place = ""
-    if span is not None:
-        place = f", span {span_text(span, span_date_of(artifact.properties))}"
+    from tfx_wine_ext.lineage.graph import span_label
+
+    span = span_label(artifact)
+    place = "" if span is None else f", span {span}"
     return f"{artifact.type} {artifact.id}{place}, {artifact.uri}"
 
 

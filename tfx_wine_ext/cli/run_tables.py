@@ -11,12 +11,19 @@ from typing import Any
 from tfx_wine_ext.artifacts.process import ALIVE, ENDED
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
 from tfx_wine_ext.documents import DocumentError, parse_json
+from tfx_wine_ext.files.tolerant import Unread
+from tfx_wine_ext.lineage.records import (
+    Component,
+    Drift,
+    MetricChange,
+    MetricValue,
+    Run,
+    Score,
+)
 from tfx_wine_ext.report.words.features import changed
 from tfx_wine_ext.report.words.quantity import Quantity
 from tfx_wine_ext.report.words.text import number, pair, percent
 from tfx_wine_ext.report.words.unread import unread_sentences
-
-Json = Mapping[str, Any]
 
 UNFINISHED = ("RUNNING", "NEW")
 _DIED = "its process ended, by a signal or with the machine, and recorded no result"
@@ -44,32 +51,25 @@ def utc(iso: str) -> str:
     return time.strftime("%Y-%m-%d %H:%M:%S")
 
 
-def state_cell(of: Json) -> Cell:
+def state_cell(part: Run | Component) -> Cell:
     """The state of a run or a component in its colour; if it has no end, the state as far as known.
 
-    Example:
-        >>> [state_cell({"state": "RUNNING", "process": x}).text for x in ("alive", "ended", None)]
-        ['RUNNING', 'DIED', 'RUNNING?']
+    Args:
+        part: The run or the component.
     """
-    state = str(of["state"])
-    style = STATE_STYLES.get(state, "")
-    if state in UNFINISHED:
-        if of["process"] == ENDED:
+    style = STATE_STYLES.get(part.state, "")
+    if part.state in UNFINISHED:
+        if part.process == ENDED:
             return Cell("DIED", STATE_STYLES["FAILED"])
-        return Cell(state if of["process"] == ALIVE else f"{state}?", style)
-    return Cell(state, style)
+        return Cell(part.state if part.process == ALIVE else f"{part.state}?", style)
+    return Cell(part.state, style)
 
 
-def end_words(of: Json) -> str:
-    """What is known about the end of a component: its error, or why there is none.
-
-    Example:
-        >>> end_words({"state": "RUNNING", "process": "ended", "error": None})
-        'its process ended, by a signal or with the machine, and recorded no result'
-    """
-    if of["state"] in UNFINISHED and not of["error"]:
-        return {ENDED: _DIED, ALIVE: "", None: _UNKNOWN}[of["process"]]
-    return of["error"] or ""
+def end_words(component: Component) -> str:
+    """What is known about the end of a component: its error, or why there is none."""
+    if component.state in UNFINISHED and not component.error:
+        return {ENDED: _DIED, ALIVE: ""}.get(component.process or "", _UNKNOWN)
+    return component.error or ""
 
 
 def verdict_cell(verdict: str | None, more: str = "") -> Cell:
@@ -113,7 +113,7 @@ def print_section(
         print_line("")
 
 
-def print_unread(unread: Iterable[Json]) -> None:
+def print_unread(unread: Iterable[Unread]) -> None:
     """Says which of the following could not be read; nothing if all could."""
     sentences = unread_sentences(unread)
     for sentence in sentences:
@@ -122,17 +122,17 @@ def print_unread(unread: Iterable[Json]) -> None:
         print_line("")
 
 
-def print_scores(scores: Sequence[Json]) -> None:
+def print_scores(scores: Sequence[Score]) -> None:
     """Prints the scores of features, worst first."""
     print_table(
         ("feature", "verdict", "metric", "score", "limit", "mean before", "now"),
         [
             (
-                score["feature"],
-                verdict_cell(score["verdict"]),
-                score["metric"] or "",
-                _shown(score["score"], 3),
-                _shown(score["threshold"], 3),
+                score.feature,
+                verdict_cell(score.verdict),
+                score.metric or "",
+                _shown(score.score, 3),
+                _shown(score.threshold, 3),
                 *_means(score),
             )
             for score in scores[:MOST_FEATURES]
@@ -143,11 +143,11 @@ def print_scores(scores: Sequence[Json]) -> None:
         print_line(f"... and {len(scores) - MOST_FEATURES:,} more: --json has all of them")
 
 
-def _means(score: Json) -> tuple[str, str]:
-    if score["before"] is None or score["after"] is None:
+def _means(score: Score) -> tuple[str, str]:
+    if score.before is None or score.after is None:
         return "", ""
-    before, after = Quantity(score.get("time")).pair(score["before"], score["after"])
-    arrow = {"up": " ↑", "down": " ↓"}.get(score["direction"] or "", "  ")
+    before, after = Quantity(score.time).pair(score.before, score.after)
+    arrow = {"up": " ↑", "down": " ↓"}.get(score.direction or "", "  ")
     return before, after + arrow
 
 
@@ -155,16 +155,16 @@ def _shown(value: float | None, digits: int = 4) -> str:
     return "" if value is None else number(value, digits)
 
 
-def interval(value: Json) -> str:
+def interval(metric: MetricValue | MetricChange) -> str:
     """Shows the bounds of a metric or of a change; nothing if there are none.
 
     Example:
-        >>> interval({"lower": 0.1, "upper": 0.25}), interval({"lower": None, "upper": None})
+        >>> interval(MetricValue(0.2, 0.1, 0.25)), interval(MetricValue(0.2))
         ('0.1 to 0.25', '')
     """
-    if value["lower"] is None or value["upper"] is None:
+    if metric.lower is None or metric.upper is None:
         return ""
-    return " to ".join(pair(value["lower"], value["upper"]))
+    return " to ".join(pair(metric.lower, metric.upper))
 
 
 def setting(value: Any) -> str:
@@ -184,15 +184,10 @@ def setting(value: Any) -> str:
     return text if len(text) <= SETTING_LENGTH else text[: SETTING_LENGTH - 1] + "…"
 
 
-def drift_text(drift: Json) -> str:
-    """How many features drifted or changed, in words.
-
-    Example:
-        >>> drift_text({"features": 12, "features_drifted": 3, "share_drifted": 0.25})
-        '3 of 12 features drifted (25 %)'
-    """
-    if drift["features"] is None or drift["features_drifted"] is None:
+def drift_text(drift: Drift) -> str:
+    """How many features drifted or changed, in words: ``3 of 12 features drifted (25 %)``."""
+    if drift.features is None or drift.features_drifted is None:
         return "not known"
-    said = changed(drift["features_drifted"], drift.get("features_warned"), drift["features"])
-    share = f" ({percent(drift['share_drifted'])})" if drift["share_drifted"] else ""
+    said = changed(drift.features_drifted, drift.features_warned, drift.features)
+    share = f" ({percent(drift.share_drifted)})" if drift.share_drifted else ""
     return f"{said}{share}".replace("\u00a0", " ")

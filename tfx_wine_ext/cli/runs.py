@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.store_options import STORE_HELP, add_store_options, chosen_metric, read_runs
 from tfx_wine_ext.cli.terminal import Cell, print_line, print_table
 from tfx_wine_ext.report.words.text import span_text
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.lineage.records import Drift, Examples, Model, Run
 
 DEFAULT_LAST = 20
 
@@ -66,29 +69,29 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such metric.
     """
     with answering(options.json) as answer:
-        found, pipeline, store = read_runs(options, options.last or None)
-        if options.metric and not any(options.metric in each.metrics for each in found):
-            found, pipeline, store = read_runs(options)  # An older run may have it.
-        metric = chosen_metric(found, options.metric)
-        newest = found[::-1][: options.last or None]
+        runs, pipeline, store = read_runs(options, options.last or None)
+        if options.metric and not any(options.metric in run.metrics for run in runs):
+            runs, pipeline, store = read_runs(options)  # An older run may have it.
+        metric = chosen_metric(runs, options.metric)
+        newest = runs[::-1][: options.last or None]
+        total = max((run.number for run in runs), default=0)
         document = {
             "pipeline": pipeline,
             "store": store,
             "metric": metric,
-            "total": max((each.number for each in found), default=0),
-            "runs": [each.to_dict() for each in newest],
+            "total": total,
+            "runs": [run.to_dict() for run in newest],
         }
-        answer(document, lambda: _print(document))
+        answer(document, lambda: _print(newest, metric, total, f"{pipeline} in {store}"))
     return 0
 
 
-def _print(document: Mapping[str, Any]) -> None:
+def _print(newest: Sequence[Run], metric: str | None, total: int, source: str) -> None:
     from tfx_wine_ext.cli.run_tables import print_unread, state_cell, utc, yes_no
     from tfx_wine_ext.report.words.glossary import metric_label
     from tfx_wine_ext.report.words.text import count
 
-    print_unread(each for run in document["runs"] for each in run["unread"])
-    metric = document["metric"]
+    print_unread(file for run in newest for file in run.unread)
     heading = "metric" if metric is None else metric_label(metric)
     print_table(
         (
@@ -105,56 +108,53 @@ def _print(document: Mapping[str, Any]) -> None:
         ),
         [
             (
-                str(each["number"]),
-                utc(each["started"]),
-                state_cell(each),
-                *_data(each["examples"]),
-                _drift(each["drift"]),
-                _model(each["model"]),
-                _metric(each, metric),
-                yes_no(each["blessed"]),
-                Cell("yes", "green") if each["pushed"] else "",
+                str(run.number),
+                utc(run.started),
+                state_cell(run),
+                *_data(run.examples),
+                _drift(run.drift),
+                _model(run.model),
+                _metric(run, metric),
+                yes_no(run.blessed),
+                Cell("yes", "green") if run.pushed else "",
             )
-            for each in document["runs"]
+            for run in newest
         ],
         right=("run", "span", "rows", heading),
     )
-    left = document["total"] - len(document["runs"])
+    left = total - len(newest)
     more = f", and {left:,} older: --last 0 shows all" if left else ""
-    print_line(
-        f"{count(len(document['runs']), 'run')} of {document['pipeline']} in "
-        f"{document['store']}{more}"
-    )
+    print_line(f"{count(len(newest), 'run')} of {source}{more}")
 
 
-def _data(examples: Mapping[str, Any] | None) -> tuple[str, str]:
+def _data(examples: Examples | None) -> tuple[str, str]:
     if examples is None:
         return "", ""
-    span, rows = examples["span"], examples["rows"]
-    shown = "" if span is None else span_text(span, examples.get("span_date"))
+    span, rows = examples.span, examples.rows
+    shown = "" if span is None else span_text(span, examples.span_date)
     return shown, f"{sum(rows.values()):,}" if rows else ""
 
 
-def _drift(drift: Mapping[str, Any] | None) -> Cell:
+def _drift(drift: Drift | None) -> Cell:
     from tfx_wine_ext.cli.run_tables import verdict_cell
     from tfx_wine_ext.report.words.features import tally
 
     if drift is None:
         return Cell("")
-    keys = ("verdict", "features_drifted", "features_warned", "features")
-    return verdict_cell(drift["verdict"], f" {tally(*map(drift.get, keys))}".rstrip())
+    shares = tally(drift.verdict, drift.features_drifted, drift.features_warned, drift.features)
+    return verdict_cell(drift.verdict, f" {shares}".rstrip())
 
 
-def _model(model: Mapping[str, Any] | None) -> Cell:
+def _model(model: Model | None) -> Cell:
     if model is None:
         return Cell("")
-    if model["warm"] is None:
+    if model.warm is None:
         return Cell("trained")
-    return Cell(f"warm {model['generation']}") if model["warm"] else Cell("cold", "dim")
+    return Cell(f"warm {model.generation}") if model.warm else Cell("cold", "dim")
 
 
-def _metric(run: Mapping[str, Any], metric: str | None) -> str:
+def _metric(run: Run, metric: str | None) -> str:
     from tfx_wine_ext.report.words.text import number
 
-    found = run["metrics"].get(metric)
-    return "" if found is None else number(found["value"])
+    value = run.metrics.get(metric or "")
+    return "" if value is None else number(value.value)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
 from tfx_wine_ext.cli.store_options import (
@@ -17,6 +17,9 @@ from tfx_wine_ext.cli.store_options import (
 )
 from tfx_wine_ext.cli.terminal import print_line, print_table
 from tfx_wine_ext.report.words.text import span_text
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.lineage.records import Drift, Examples, Model, Run
 
 _EPILOG = f"""{RUN_HELP}{STORE_HELP}
 examples:
@@ -59,28 +62,28 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such run.
     """
     with answering(options.json) as answer:
-        found, _, _ = read_runs(options, newest_of(options.which))
-        document = chosen_run(found, options.which).to_dict()
-        answer(document, lambda: _print(document))
+        runs, _, _ = read_runs(options, newest_of(options.which))
+        chosen = chosen_run(runs, options.which)
+        answer(chosen.to_dict(), lambda: _print(chosen))
     return 0
 
 
-def _print(run: Mapping[str, Any]) -> None:
+def _print(run: Run) -> None:
     from tfx_wine_ext.cli.run_tables import print_unread, state_cell, utc
 
-    print_unread(run["unread"])
-    ended = f" to {utc(run['finished'])}" if run["finished"] else ""
-    print_line(f"Run {run['number']} of {run['pipeline']}: {state_cell(run).text}")
-    print_line(f"  {run['run']}, {utc(run['started'])}{ended} (UTC)")
+    print_unread(run.unread)
+    ended = f" to {utc(run.finished)}" if run.finished else ""
+    print_line(f"Run {run.number} of {run.pipeline}: {state_cell(run).text}")
+    print_line(f"  {run.run}, {utc(run.started)}{ended} (UTC)")
     _print_components(run)
-    _print_data(run["examples"])
-    _print_drift(run["drift"])
-    _print_model(run["model"])
+    _print_data(run.examples)
+    _print_drift(run.drift)
+    _print_model(run.model)
     _print_evaluation(run)
-    _print_settings(run["parameters"])
+    _print_settings(run.parameters)
 
 
-def _print_components(run: Mapping[str, Any]) -> None:
+def _print_components(run: Run) -> None:
     from tfx_wine_ext.cli.run_tables import end_words, state_cell
     from tfx_wine_ext.report.words.text import duration
 
@@ -88,19 +91,19 @@ def _print_components(run: Mapping[str, Any]) -> None:
         ("component", "state", "took", "execution", "error"),
         [
             (
-                each["id"],
-                state_cell(each),
-                "" if each["seconds"] is None else duration(each["seconds"]),
-                str(each["execution"]),
-                end_words(each),
+                part.id,
+                state_cell(part),
+                "" if part.seconds is None else duration(part.seconds),
+                str(part.execution),
+                end_words(part),
             )
-            for each in run["components"]
+            for part in run.components
         ],
         right=("took", "execution"),
     )
 
 
-def _print_data(examples: Mapping[str, Any] | None) -> None:
+def _print_data(examples: Examples | None) -> None:
     from tfx_wine_ext.cli.run_tables import print_section, rows_text
 
     if examples is None:
@@ -109,13 +112,13 @@ def _print_data(examples: Mapping[str, Any] | None) -> None:
     print_section(
         "Data",
         [
-            ("examples", f"artifact {examples['id']}, {examples['uri']}"),
-            ("span", _span(examples["span"], examples.get("span_date"))),
-            ("version", examples["version"]),
-            ("rows", rows_text(examples["rows"])),
-            ("content", examples["content_fingerprint"]),
-            ("schema", examples["schema_fingerprint"]),
-            ("features with an anomaly", examples["anomalies"]),
+            ("examples", f"artifact {examples.id}, {examples.uri}"),
+            ("span", _span(examples.span, examples.span_date)),
+            ("version", examples.version),
+            ("rows", rows_text(examples.rows)),
+            ("content", examples.content_fingerprint),
+            ("schema", examples.schema_fingerprint),
+            ("features with an anomaly", examples.anomalies),
         ],
     )
 
@@ -124,33 +127,33 @@ def _span(span: int | None, date: str | None) -> str | None:
     return None if span is None else span_text(span, date)
 
 
-def _print_drift(drift: Mapping[str, Any] | None) -> None:
+def _print_drift(drift: Drift | None) -> None:
     from tfx_wine_ext.cli.run_tables import drift_text, print_scores, print_section
 
     if drift is None:
         print_section("Drift: no report")
         return
-    stopped = "" if drift["id"] is not None else " (stopped the run)"
+    stopped = "" if drift.id is not None else " (stopped the run)"
     print_section(
-        f"Drift: {drift['verdict']}{stopped}",
+        f"Drift: {drift.verdict}{stopped}",
         [
-            ("why", "; ".join(drift["reasons"]) or None),
+            ("why", "; ".join(drift.reasons) or None),
             ("features", drift_text(drift)),
-            ("baseline span", _span(drift["baseline_span"], drift.get("baseline_span_date"))),
-            ("baseline", _artifact(drift["baseline_id"])),
-            ("report", drift["report"] or drift["uri"]),
+            ("baseline span", _span(drift.baseline_span, drift.baseline_span_date)),
+            ("baseline", _artifact(drift.baseline_id)),
+            ("report", drift.report or drift.uri),
         ],
-        goes_on=bool(drift["scores"]),
+        goes_on=bool(drift.scores),
     )
-    if drift["scores"]:
-        print_scores(drift["scores"])
+    if drift.scores:
+        print_scores(drift.scores)
 
 
 def _artifact(number: int | None) -> str | None:
     return None if number is None else f"artifact {number}"
 
 
-def _print_model(model: Mapping[str, Any] | None) -> None:
+def _print_model(model: Model | None) -> None:
     from tfx_wine_ext.cli.run_tables import print_section, setting
 
     if model is None:
@@ -158,51 +161,48 @@ def _print_model(model: Mapping[str, Any] | None) -> None:
         return
     start = {
         None: "",
-        True: f": warm start, generation {model['generation']}",
+        True: f": warm start, generation {model.generation}",
         False: ": cold start",
     }
     print_section(
-        f"Model{start[model['warm']]}",
+        f"Model{start[model.warm]}",
         [
-            ("model", f"artifact {model['id']}, {model['uri']}"),
-            ("trained by", model["kind"]),
-            ("why", model["reason"]),
-            ("base", _artifact(model["base_model_id"])),
+            ("model", f"artifact {model.id}, {model.uri}"),
+            ("trained by", model.kind),
+            ("why", model.reason),
+            ("base", _artifact(model.base_model_id)),
             ("steps", _steps(model)),
-            ("hyperparameters", model["hyperparameters"] and setting(model["hyperparameters"])),
-            ("logs", model["logs"]),
+            ("hyperparameters", model.hyperparameters and setting(model.hyperparameters)),
+            ("logs", model.logs),
         ],
     )
 
 
-def _steps(model: Mapping[str, Any]) -> str | None:
-    if model["steps"] is None:
+def _steps(model: Model) -> str | None:
+    if model.steps is None:
         return None
-    total = model["total_steps"]
-    return f"{model['steps']:,}" + ("" if total is None else f" ({total:,} since the cold start)")
+    total = model.total_steps
+    return f"{model.steps:,}" + ("" if total is None else f" ({total:,} since the cold start)")
 
 
-def _print_evaluation(run: Mapping[str, Any]) -> None:
+def _print_evaluation(run: Run) -> None:
     from tfx_wine_ext.cli.run_tables import interval, print_section
     from tfx_wine_ext.report.words.text import number
 
     words = {None: "not evaluated", True: "blessed", False: "not blessed"}
-    evaluation = run["evaluation"]
+    evaluation = run.evaluation
     print_section(
-        f"Evaluation: {words[run['blessed']]}",
+        f"Evaluation: {words[run.blessed]}",
         [
-            ("evaluation", evaluation and f"artifact {evaluation['id']}, {evaluation['uri']}"),
-            ("pushed to", run["pushed"] or "nowhere"),
+            ("evaluation", evaluation and f"artifact {evaluation.id}, {evaluation.uri}"),
+            ("pushed to", run.pushed or "nowhere"),
         ],
-        goes_on=bool(run["metrics"]),
+        goes_on=bool(run.metrics),
     )
-    if run["metrics"]:
+    if run.metrics:
         print_table(
             ("metric", "value", "interval"),
-            [
-                (name, number(value["value"]), interval(value))
-                for name, value in run["metrics"].items()
-            ],
+            [(name, number(value.value), interval(value)) for name, value in run.metrics.items()],
             right=("value",),
         )
 

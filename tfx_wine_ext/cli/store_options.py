@@ -15,7 +15,7 @@ from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.suggestions import hint_or_list
 
 if TYPE_CHECKING:
-    from tfx_wine_ext.lineage.runs import Run
+    from tfx_wine_ext.lineage.records import Run
     from tfx_wine_ext.lineage.snapshot import Snapshot
 
 VARIABLE = "TFX_WINE_EXT_STORE"
@@ -166,8 +166,8 @@ def chosen_metric(runs: Sequence[Run], metric: str | None) -> str | None:
     Raises:
         CommandError: No run has it.
     """
-    from tfx_wine_ext.lineage.moved import main_metric
-    from tfx_wine_ext.lineage.runs import metrics_are_unknown
+    from tfx_wine_ext.lineage.moves import main_metric
+    from tfx_wine_ext.lineage.records import metrics_are_unknown
 
     if metric is None:
         return main_metric(runs)

@@ -44,15 +44,15 @@ def decision(inputs: Inputs, exec_properties: Mapping[str, Any]) -> dict[str, st
         ValueError: An artifact lacks the split or has an unreadable payload, or an input has
             several artifacts. The message names the input.
     """
-    sentence = decide(inputs, exec_properties)
+    decided = decide(inputs, exec_properties)
     lost = lost_baseline(inputs, exec_properties)
     if lost is None:
-        logging.info("%s", sentence)
-        return {keys.DECISION_KEY: sentence}
-    sentence = f"No baseline for {_subject(inputs, exec_properties)}: {lost.reason}"
-    logging.warning("%s", sentence)
+        logging.info("%s", decided)
+        return {keys.DECISION_KEY: decided}
+    decided = f"No baseline for {_subject(inputs, exec_properties)}: {lost.reason}"
+    logging.warning("%s", decided)
     return {
-        keys.DECISION_KEY: sentence,
+        keys.DECISION_KEY: decided,
         keys.LOST_KEY: json.dumps(lost.to_dict(), sort_keys=True),
     }
 

@@ -8,7 +8,6 @@ of TFMA 0.47.1; a field of a protobuf message never changes its number.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import io
 import re
@@ -19,8 +18,9 @@ from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
 from tfx_wine_ext import documents
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
+from tfx_wine_ext.documents import finite
 from tfx_wine_ext.files.tolerant import SoftFiles
-from tfx_wine_ext.lineage.scores import finite
+from tfx_wine_ext.lineage.records import MetricValue as MetricValue
 
 _METRICS_FILE = re.compile(r"metrics(-\d+-of-\d+)?(\.tfrecord)?")
 _CONFIG_FILE = "eval_config.json"
@@ -96,30 +96,6 @@ _MESSAGES: Mapping[str, Mapping[str, tuple[int, str]]] = {
 }
 
 
-@dataclasses.dataclass(frozen=True)
-class MetricValue:
-    """A metric of the model, over the whole evaluation data.
-
-    Attributes:
-        value: None if it is NaN or infinite.
-        lower: Lower end of the confidence interval, if TFMA computed one.
-        upper: Its upper end.
-    """
-
-    value: float | None
-    lower: float | None = None
-    upper: float | None = None
-
-    def to_dict(self) -> dict[str, float | None]:
-        """The value as a JSON object.
-
-        Example:
-            >>> MetricValue(0.5).to_dict()
-            {'value': 0.5, 'lower': None, 'upper': None}
-        """
-        return dict(vars(self))
-
-
 class Metrics(NamedTuple):
     """The numbers of an evaluation, by name and in TFMA's order.
 
@@ -154,21 +130,21 @@ def read_metrics(uri: str, files: SoftFiles | None = None) -> Metrics:
     files = files or SoftFiles()
     specs = _eval_config(uri, files).get("modelSpecs", [])
     baselines = {str(spec.get("name")) for spec in specs if spec.get("isBaseline")} or {_BASELINE}
-    found: tuple[list[Any], list[Any]] = ([], [])
+    by_side: tuple[list[Any], list[Any]] = ([], [])
     for part in _slices(uri, files):
         if not part.slice_key.single_slice_keys and not part.HasField("cross_slice_key"):
             for metric in part.metric_keys_and_values:
                 if _is_ordinary(metric.key) and _is_number(metric.value):
-                    found[metric.key.model_name in baselines].append(metric)
-    return Metrics(*map(_of_first_output, found))
+                    by_side[metric.key.model_name in baselines].append(metric)
+    return Metrics(*map(_of_first_output, by_side))
 
 
-def _of_first_output(found: list[Any]) -> dict[str, MetricValue]:
+def _of_first_output(recorded: list[Any]) -> dict[str, MetricValue]:
     # Python's sort is stable: averaged metrics last, otherwise TFMA's order.
-    found.sort(key=lambda metric: metric.key.HasField("aggregation_type"))
+    recorded.sort(key=lambda metric: metric.key.HasField("aggregation_type"))
     metrics: dict[str, MetricValue] = {}
-    for metric in found:
-        if metric.key.output_name == found[0].key.output_name:
+    for metric in recorded:
+        if metric.key.output_name == recorded[0].key.output_name:
             metrics.setdefault(metric.key.name, _metric_value(metric))
     return metrics
 
@@ -183,13 +159,13 @@ def gated_metrics(uri: str, files: SoftFiles | None = None) -> list[str]:
     Returns:
         Names in the order of the EvalConfig; none if it has no thresholds or is missing.
     """
-    found: list[str] = []
+    gated: list[str] = []
     for spec in _eval_config(uri, files or SoftFiles()).get("metricsSpecs", []):
         for metric in spec.get("metrics", []):
             if "threshold" in metric or metric.get("perSliceThresholds"):
-                found.append(_name_of(metric))
-        found += spec.get("thresholds", {})
-    return list(dict.fromkeys(found))
+                gated.append(_name_of(metric))
+        gated += spec.get("thresholds", {})
+    return list(dict.fromkeys(gated))
 
 
 def _eval_config(uri: str, files: SoftFiles) -> dict[str, Any]:
@@ -211,8 +187,10 @@ def _eval_config(uri: str, files: SoftFiles) -> dict[str, Any]:
 def _name_of(metric: Mapping[str, Any]) -> str:
     """Returns the name under which a metric of an EvalConfig is recorded."""
     try:
-        found = documents.parse_json(metric.get("config") or "{}", "", finite=False).get("name")
-        name = found and found.text()
+        configured = documents.parse_json(metric.get("config") or "{}", "", finite=False).get(
+            "name"
+        )
+        name = configured and configured.text()
     except documents.DocumentError:
         name = None
     return str(name or _snake_case(metric.get("className", "")))
@@ -226,7 +204,7 @@ def _snake_case(name: str) -> str:
 
 def _slices(uri: str, files: SoftFiles) -> list[Any]:
     """Returns the metrics of all slices; none if a file is damaged, since some may be lost."""
-    found = []
+    slices = []
     names = files.names(uri)
     of_metrics = [name for name in names if _METRICS_FILE.fullmatch(name)]
     for name in of_metrics:
@@ -235,7 +213,9 @@ def _slices(uri: str, files: SoftFiles) -> list[Any]:
             return []
         try:
             records = list(iter_records(io.BytesIO(data)))
-            found += [documents.parse_message(_message_class(), each, name) for each in records]
+            slices += [
+                documents.parse_message(_message_class(), record, name) for record in records
+            ]
         except TFRecordError as error:
             files.note_unreadable(f"{uri}/{name}", str(error))
             return []
@@ -248,7 +228,7 @@ def _slices(uri: str, files: SoftFiles) -> list[Any]:
             files.note_unreadable(f"{uri}/{parquet[0]}", "expected TFRecords, found Parquet")
         else:
             files.read(uri, "metrics")
-    return found
+    return slices
 
 
 def _is_ordinary(key: Any) -> bool:

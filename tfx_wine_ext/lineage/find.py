@@ -66,12 +66,12 @@ a run's artifacts
             raise ArtifactNotFoundError(asked, has, (), "'tfx-wine-ext show' lists those of a run")
     places = _places(snapshot, files)
     for place in _around(asked, files):
-        found = places.get(place, ())
-        if len(found) == 1:
-            return snapshot.artifacts[found[0]]
-        if found:
+        ids = places.get(place, ())
+        if len(ids) == 1:
+            return snapshot.artifacts[ids[0]]
+        if ids:
             raise ArtifactNotFoundError(
-                asked, f"that it is of {_listed(snapshot, found)}", tuple(found), "give a number"
+                asked, f"that it is of {_listed(snapshot, ids)}", tuple(ids), "give a number"
             )
     raise _not_found(snapshot, places, asked, files)
 
@@ -104,9 +104,9 @@ def _not_found(
     # The same path below another root: the project was moved, or is another one.
     tail = "/".join(whole.rstrip("/").split("/")[-3:])
     alike = tuple(
-        each.id
-        for each in snapshot.artifacts.values()
-        if tail.count("/") == 2 and each.uri.rstrip("/").endswith(f"/{tail}")
+        artifact.id
+        for artifact in snapshot.artifacts.values()
+        if tail.count("/") == 2 and artifact.uri.rstrip("/").endswith(f"/{tail}")
     )
     if alike:
         return ArtifactNotFoundError(
@@ -142,7 +142,7 @@ def _named(artifact: Artifact) -> Iterator[str]:
 
 def _places(snapshot: Snapshot, files: SoftFiles) -> dict[str, list[int]]:
     """Artifacts by all the ways to write where they are."""
-    found: dict[str, list[int]] = defaultdict(list)
+    by_place: dict[str, list[int]] = defaultdict(list)
     folder = functools.lru_cache(maxsize=None)(_real)
     for artifact in snapshot.artifacts.values():
         ways = set()
@@ -156,8 +156,8 @@ def _places(snapshot: Snapshot, files: SoftFiles) -> dict[str, list[int]]:
                 real = os.path.join(folder(parent), name)
                 ways.add(_real(real) if os.path.islink(real) else real)
         for way in ways:
-            found[way].append(artifact.id)
-    return found
+            by_place[way].append(artifact.id)
+    return by_place
 
 
 def _around(asked: str, files: SoftFiles) -> Iterator[str]:

@@ -8,7 +8,6 @@ from typing import Any
 
 from tfx_wine_ext.artifacts.properties import span_date_of, span_of
 from tfx_wine_ext.lineage.snapshot import DOWNSTREAM, UPSTREAM, Artifact, Execution, Snapshot
-from tfx_wine_ext.report.words.text import span_text
 
 BOTH = "both"
 """The direction of a graph that shows what an artifact was made from and what was made from it."""
@@ -172,11 +171,18 @@ def _execution(id_: int) -> str:
 
 
 def _label(artifact: Artifact) -> list[str]:
-    span = span_of(artifact.properties) if artifact.type == "Examples" else None
-    name = f"{artifact.type} {artifact.id}"
-    if span is None:
-        return [name]
-    return [name, f"span {span_text(span, span_date_of(artifact.properties))}"]
+    span = span_label(artifact)
+    return [f"{artifact.type} {artifact.id}", *([] if span is None else [f"span {span}"])]
+
+
+def span_label(artifact: Artifact) -> str | int | None:
+    """Returns the date of the span of Examples, else its number; None if they have no span.
+
+    Args:
+        artifact: Any artifact.
+    """
+    known = artifact.properties if artifact.type == "Examples" else {}
+    return span_date_of(known) or span_of(known)
 
 
 def _label_of(graph: Subgraph, execution: Execution) -> list[str]:

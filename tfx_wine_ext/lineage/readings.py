@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import dataclasses
 import posixpath
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from tfx_wine_ext.artifacts.layout import ANOMALIES_FILE, SPLIT, node_folder, splits_of
 from tfx_wine_ext.artifacts.properties import day, json_value, line_of, text, whole
-from tfx_wine_ext.documents import DocumentError, parse_json, parse_message
-from tfx_wine_ext.drift.document import DriftDocument
+from tfx_wine_ext.documents import DocumentError, finite, jsonable, parse_json, parse_message
 from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.files.tolerant import SoftFiles
+from tfx_wine_ext.lineage.records import Drift
 from tfx_wine_ext.lineage.scores import (
-    finite,
+    Report,
     read_report,
     read_statistics,
     scores_of_properties,
@@ -22,7 +21,6 @@ from tfx_wine_ext.lineage.scores import (
     statistics_splits,
 )
 from tfx_wine_ext.lineage.snapshot import Artifact, Execution
-from tfx_wine_ext.report.words.drift import sentence
 from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import execution as execution_keys
 from tfx_wine_ext.types import parquet_example_gen as example_keys
@@ -98,15 +96,15 @@ def state_of(executions: Sequence[Execution]) -> str:
 
 def error_of(execution: Execution) -> str | None:
     """Returns the line of a recorded failure that holds the error."""
-    found = json_value(execution.properties.get(execution_keys.RESULT_KEY))
-    message = found.get("resultMessage") if isinstance(found, dict) else None
+    result = json_value(execution.properties.get(execution_keys.RESULT_KEY))
+    message = result.get("resultMessage") if isinstance(result, dict) else None
     return line_of(message) if isinstance(message, str) else None
 
 
 def settings(execution: Execution) -> dict[str, Any]:
     """Returns the execution properties that are settings, sorted by name."""
     return {
-        name: value
+        name: jsonable(value)
         for name, value in sorted(execution.properties.items())
         if name not in _NO_SETTINGS and not name.startswith("__")
     }
@@ -114,9 +112,9 @@ def settings(execution: Execution) -> dict[str, Any]:
 
 def content_fingerprint(examples: Artifact) -> str | None:
     """Returns the fingerprint of the content read, or of the input files of a plain ExampleGen."""
-    found = examples.properties
-    content = text(found.get(example_keys.CONTENT_FINGERPRINT_KEY))
-    return content or text(found.get(example_keys.INPUT_FINGERPRINT_KEY))
+    known = examples.properties
+    content = text(known.get(example_keys.CONTENT_FINGERPRINT_KEY))
+    return content or text(known.get(example_keys.INPUT_FINGERPRINT_KEY))
 
 
 def schema_fingerprint(examples: Artifact) -> str | None:
@@ -140,94 +138,86 @@ def anomalous_features(uri: str, files: SoftFiles) -> set[str] | None:
     from tensorflow_metadata.proto.v0 import anomalies_pb2
 
     splits = splits_of(files.names(uri))
-    found: set[str] = set()
+    features: set[str] = set()
     for split in splits:
         name = f"{SPLIT}{split}/{ANOMALIES_FILE}"
         data = files.read(uri, name)
         if data is None:
             return None
         try:
-            found |= set(parse_message(anomalies_pb2.Anomalies, data, name).anomaly_info)
+            features |= set(parse_message(anomalies_pb2.Anomalies, data, name).anomaly_info)
         except DocumentError as error:
             files.note_unreadable(f"{uri}/{name}", error.problem)
             return None
-    return found if splits else None
+    return features if splits else None
 
 
-def drift_of(report: Artifact, files: SoftFiles) -> dict[str, Any]:
+def drift_of(report: Artifact, files: SoftFiles) -> Drift:
     """Returns the findings of a drift report: from its file, else from its properties.
 
     Args:
         report: An ExampleDriftReport.
         files: How to read it.
-
-    Returns:
-        The attributes of `tfx_wine_ext.lineage.runs.Drift`, without `baseline_id`.
     """
     document = read_report(report.uri, files)
     if document is not None:
         return _of_document(document, report.id, report.uri, files)
-    found = report.properties
-    blessed = whole(found.get(drift_keys.BLESSED_KEY))
-    return {
-        "id": report.id,
-        "uri": report.uri,
-        "report": files.existing(f"{report.uri}/{drift_keys.REPORT_HTML}"),
-        "verdict": text(found.get(drift_keys.VERDICT_KEY)),
-        "blessed": None if blessed is None else blessed == 1,
-        "baseline_span": whole(found.get(drift_keys.BASELINE_SPAN_KEY)),
-        "baseline_span_date": day(found.get(drift_keys.BASELINE_SPAN_DATE_KEY)),
-        "features": whole(found.get(drift_keys.FEATURES_KEY)),
-        "features_drifted": whole(found.get(drift_keys.FEATURES_DRIFTED_KEY)),
-        "features_warned": whole(found.get(drift_keys.FEATURES_WARNED_KEY)),
-        "share_drifted": finite(found.get(drift_keys.SHARE_DRIFTED_KEY)),
-        "reasons": (),
-        "scores": scores_of_properties(found),
-        "lost_baseline": found.get(drift_keys.LOST_BASELINE_KEY),
-    }
+    known = report.properties
+    blessed = whole(known.get(drift_keys.BLESSED_KEY))
+    return Drift(
+        id=report.id,
+        uri=report.uri,
+        report=files.existing(f"{report.uri}/{drift_keys.REPORT_HTML}"),
+        verdict=text(known.get(drift_keys.VERDICT_KEY)),
+        blessed=None if blessed is None else blessed == 1,
+        baseline_id=None,
+        baseline_span=whole(known.get(drift_keys.BASELINE_SPAN_KEY)),
+        features=whole(known.get(drift_keys.FEATURES_KEY)),
+        features_drifted=whole(known.get(drift_keys.FEATURES_DRIFTED_KEY)),
+        share_drifted=finite(known.get(drift_keys.SHARE_DRIFTED_KEY)),
+        reasons=(),
+        scores=scores_of_properties(known),
+        baseline_span_date=day(known.get(drift_keys.BASELINE_SPAN_DATE_KEY)),
+        lost_baseline=text(known.get(drift_keys.LOST_BASELINE_KEY)),
+        features_warned=whole(known.get(drift_keys.FEATURES_WARNED_KEY)),
+    )
 
 
-def stopped_drift(folders: Sequence[str], files: SoftFiles) -> dict[str, Any] | None:
+def stopped_drift(folders: Sequence[str], files: SoftFiles) -> Drift | None:
     """Returns the findings of a report that stopped its run, which is not in the store.
 
     Args:
         folders: Folders in which it may be.
         files: How to read it.
-
-    Returns:
-        The attributes of `tfx_wine_ext.lineage.runs.Drift`, without `baseline_id`; and ``why``, a
-        sentence without its full stop. None if there is no report.
     """
     for folder in folders:
         document = read_report(folder, files, expected=False)
         if document is not None:
-            baseline = document.baseline.name if document.baseline else "the baseline"
-            why = f"The data drifted from {baseline}: {'; '.join(map(sentence, document.reasons))}"
-            return {**_of_document(document, None, folder, files), "why": why}
+            return _of_document(document, None, folder, files)
     return None
 
 
-def _of_document(
-    document: DriftDocument, id_: int | None, folder: str, files: SoftFiles
-) -> dict[str, Any]:
+def _of_document(report: Report, id_: int | None, folder: str, files: SoftFiles) -> Drift:
+    document = report.document
     baseline = document.baseline
-    return {
-        "id": id_,
-        "uri": folder,
-        "report": files.existing(f"{folder}/{drift_keys.REPORT_HTML}"),
-        "verdict": document.verdict.value,
-        "blessed": document.verdict is not Verdict.DRIFT,
-        "baseline_span": baseline.span if baseline else None,
-        "baseline_span_date": day(baseline.span_date) if baseline else None,
-        "features": len(document.features),
-        "features_drifted": document.with_verdict(Verdict.DRIFT),
-        "features_warned": document.with_verdict(Verdict.WARN),
-        "share_drifted": document.share_drifted,
-        "reasons": tuple(map(sentence, document.reasons)),
-        "reason_kinds": tuple(filter(None, (reason.kind for reason in document.reasons))),
-        "scores": scores_of_report(document),
-        "lost_baseline": document.lost.uri if document.lost else None,
-    }
+    return Drift(
+        id=id_,
+        uri=folder,
+        report=files.existing(f"{folder}/{drift_keys.REPORT_HTML}"),
+        verdict=document.verdict.value,
+        blessed=document.verdict is not Verdict.DRIFT,
+        baseline_id=None,
+        baseline_span=baseline.span if baseline else None,
+        features=len(document.features),
+        features_drifted=document.with_verdict(Verdict.DRIFT),
+        share_drifted=finite(document.share_drifted),
+        reasons=report.reasons,
+        scores=scores_of_report(document),
+        baseline_span_date=day(baseline.span_date) if baseline else None,
+        lost_baseline=document.lost.uri if document.lost else None,
+        features_warned=document.with_verdict(Verdict.WARN),
+        reason_kinds=report.kinds,
+    )
 
 
 def root_folder(uri: str, maker: Execution) -> str | None:
@@ -257,9 +247,9 @@ def hyperparameters(uri: str, files: SoftFiles) -> dict[str, Any] | None:
         return None
     path = f"{uri}/{_HYPERPARAMETERS_FILE}"
     try:
-        found = parse_json(data, path, finite=False)
-        values = found.mapping().get("values")
-        return values if isinstance(values, dict) else found.mapping()
+        content = jsonable(parse_json(data, path, finite=False).mapping())
+        values: dict[str, Any] = content.get("values")
+        return values if isinstance(values, dict) else content
     except DocumentError as error:
         files.note_unreadable(path, error.problem)
         return None
@@ -267,30 +257,5 @@ def hyperparameters(uri: str, files: SoftFiles) -> dict[str, Any] | None:
 
 def custom_config(trainer: Execution) -> dict[str, Any] | None:
     """Returns a Trainer's `custom_config`, if it is a non-empty dictionary."""
-    found = json_value(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY))
-    return found if isinstance(found, dict) and found else None
-
-
-def jsonable(value: Any) -> Any:
-    """Returns a value as JSON has it.
-
-    Args:
-        value: Dataclasses become objects, tuples lists; NaN and infinities None.
-
-    Example:
-        >>> jsonable({"a": (1, float("nan"))})
-        {'a': [1, None]}
-    """
-    if value is None or isinstance(value, (str, int)):  # Most are; what follows takes longer.
-        return value
-    if isinstance(value, float):
-        return finite(value)
-    if dataclasses.is_dataclass(value):
-        value = vars(value)
-    if isinstance(value, Mapping):
-        return {str(key): jsonable(each) for key, each in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [jsonable(each) for each in value]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "replace")
-    return value
+    config = jsonable(json_value(trainer.properties.get(model_keys.CUSTOM_CONFIG_KEY)))
+    return config if isinstance(config, dict) and config else None

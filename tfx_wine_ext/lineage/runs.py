@@ -11,7 +11,6 @@ import datetime
 import itertools
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from tfx_wine_ext.artifacts.layout import node_folder, stopped_folder
 from tfx_wine_ext.artifacts.properties import (
@@ -22,17 +21,17 @@ from tfx_wine_ext.artifacts.properties import (
     version_of,
     whole,
 )
-from tfx_wine_ext.files.tolerant import SoftFiles, Unread
+from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage import readings
-from tfx_wine_ext.lineage.evaluation import Metrics, MetricValue, read_metrics
-from tfx_wine_ext.lineage.scores import Score
-from tfx_wine_ext.lineage.snapshot import (
-    UPSTREAM,
-    Artifact,
-    Execution,
-    Link,
-    Snapshot,
-)
+from tfx_wine_ext.lineage.evaluation import Metrics, read_metrics
+from tfx_wine_ext.lineage.records import ArtifactRef as ArtifactRef
+from tfx_wine_ext.lineage.records import Component as Component
+from tfx_wine_ext.lineage.records import Drift as Drift
+from tfx_wine_ext.lineage.records import Examples as Examples
+from tfx_wine_ext.lineage.records import Model as Model
+from tfx_wine_ext.lineage.records import Run as Run
+from tfx_wine_ext.lineage.records import metrics_are_unknown as metrics_are_unknown
+from tfx_wine_ext.lineage.snapshot import UPSTREAM, Artifact, Execution, Link, Snapshot
 from tfx_wine_ext.suggestions import hint
 
 LATEST = "latest"
@@ -42,204 +41,6 @@ LATEST = "latest"
 _MOST_DIGITS = 3
 # The years 1970 to 9998, in milliseconds.
 _FIRST, _LAST = 0, 253_370_764_799_000
-
-
-@dataclasses.dataclass(frozen=True)
-class Component:
-    """One component in a run.
-
-    Attributes:
-        id: Its id in the pipeline.
-        type: Its class path.
-        execution: Id of the execution.
-        state: MLMD's name of its state: `COMPLETE`, `CACHED`, `FAILED`, `RUNNING`, ...
-        started: ISO 8601, UTC.
-        seconds: From start to the last change; None while it runs, or if the clock was set back.
-        error: Why it failed, in one line, if the store or a stopped drift report says so.
-        process: For an unfinished component: `alive` if its process exists, `ended` if it does not,
-            so that the component will never finish; None if unknown, as on another machine or for a
-            component that does not record its process.
-    """
-
-    id: str
-    type: str
-    execution: int
-    state: str
-    started: str
-    seconds: float | None
-    error: str | None
-    process: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Examples:
-    """The data of a run: the output of its first ExampleGen, or the data it trained on.
-
-    Attributes:
-        id: Id of the artifact.
-        uri: Its URI.
-        span: TFX's number of the span.
-        version: TFX's number of the version within the span.
-        rows: Number of rows by split; None if neither properties nor statistics have it.
-        content_fingerprint: Fingerprint of the input's content; for a plain ExampleGen its
-            `input_fingerprint`, which also depends on the files' times.
-        schema_fingerprint: Fingerprint of the columns and their types.
-        anomalies: Number of features with an anomaly; None if they were not checked, or the files
-            are gone.
-        span_date: The span's date, if it was found by a date.
-    """
-
-    id: int
-    uri: str
-    span: int | None
-    version: int | None
-    rows: Mapping[str, int] | None
-    content_fingerprint: str | None
-    schema_fingerprint: str | None
-    anomalies: int | None
-    span_date: str | None = None
-
-
-@dataclasses.dataclass(frozen=True)
-class Drift:
-    """The findings of a drift report, including one that stopped the run.
-
-    Attributes:
-        id: Id of the report; None for one that stopped the run, which is not in the store.
-        uri: Folder of the report.
-        report: Path of the page; None if it is gone.
-        verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
-        blessed: Whether the verdict is not `DRIFT`.
-        baseline_id: Id of the baseline Examples, if they are another artifact.
-        baseline_span: Their span.
-        features: Number of features compared.
-        features_drifted: Number of features that drifted.
-        share_drifted: The same as a share.
-        reasons: Reasons in words; empty if OK, or if the file is gone.
-        scores: Scores of all features, or of the worst ones if the file is gone; the worst first.
-        baseline_span_date: The date of their span, if it was found by a date.
-        lost_baseline: Folder of a baseline whose files were gone, so that nothing was compared.
-        features_warned: How many features warn; None in what earlier releases recorded.
-        reason_kinds: What each of the reasons is about; empty in reports of earlier releases. See
-            `tfx_wine_ext.drift.compare.DriftResult`.
-    """
-
-    id: int | None
-    uri: str
-    report: str | None
-    verdict: str | None
-    blessed: bool | None
-    baseline_id: int | None
-    baseline_span: int | None
-    features: int | None
-    features_drifted: int | None
-    share_drifted: float | None
-    reasons: tuple[str, ...]
-    scores: tuple[Score, ...]
-    baseline_span_date: str | None = None
-    lost_baseline: str | None = None
-    features_warned: int | None = None
-    reason_kinds: tuple[str, ...] = ()
-
-
-@dataclasses.dataclass(frozen=True)
-class Model:
-    """The model of a run: the one evaluated or pushed if there are several, else the last one.
-
-    Attributes:
-        id: Its id in the store.
-        uri: Its URI.
-        kind: The code that trained it: the run_fn, module path or module file.
-        warm: Whether it continued from another model; None: not trained by WarmStartTrainer.
-        reason: Why, as a sentence.
-        base_model_id: Id of the base model.
-        generation: Number of successive warm starts.
-        steps: Steps of this training.
-        total_steps: All steps since the last cold start.
-        hyperparameters: Values of the HyperParameters artifact, or else the `custom_config`.
-        logs: Folder of the ModelRun for TensorBoard; None if it is gone.
-    """
-
-    id: int
-    uri: str
-    kind: str | None
-    warm: bool | None
-    reason: str | None
-    base_model_id: int | None
-    generation: int | None
-    steps: int | None
-    total_steps: int | None
-    hyperparameters: Mapping[str, Any] | None
-    logs: str | None
-
-
-@dataclasses.dataclass(frozen=True)
-class ArtifactRef:
-    """An artifact of a run.
-
-    Attributes:
-        id: Its id in the store.
-        uri: Its URI in the store.
-        path: Its local path, if it exists.
-    """
-
-    id: int
-    uri: str
-    path: str
-
-
-@dataclasses.dataclass(frozen=True)
-class Run:
-    """One run of a pipeline; docs/lineage.md says where each part is read.
-
-    Attributes:
-        run: Its id.
-        number: Its number among the pipeline's runs; the oldest is 1.
-        pipeline: Name of the pipeline.
-        started: ISO 8601, UTC.
-        finished: The last change; None while it runs.
-        state: `COMPLETE`, `FAILED`, `RUNNING`, `CANCELED`, or `CACHED` if every result was cached.
-        components: In the order of their executions.
-        examples: Its data.
-        statistics: Its ExampleStatistics.
-        drift: The findings of its drift report.
-        model: The model that it trained.
-        metrics: Metrics of the model by name, over the whole evaluation data.
-        baseline_metrics: Metrics of the model that it was compared with, on the same data.
-        baseline_model_id: Id of that model; None without one.
-        evaluation: Its ModelEvaluation.
-        blessed: Whether the Evaluator accepted the model; None: it was not evaluated for blessing.
-        pushed: Where the model was pushed.
-        parameters: Execution properties that are settings, by component.
-        process: For a `RUNNING` run, the process state of its unfinished components.
-        unread: Files that could not be read: their content is missing above.
-    """
-
-    run: str
-    number: int
-    pipeline: str
-    started: str
-    finished: str | None
-    state: str
-    components: tuple[Component, ...]
-    examples: Examples | None
-    statistics: ArtifactRef | None
-    drift: Drift | None
-    model: Model | None
-    metrics: Mapping[str, MetricValue]
-    baseline_metrics: Mapping[str, MetricValue]
-    baseline_model_id: int | None
-    evaluation: ArtifactRef | None
-    blessed: bool | None
-    pushed: str | None
-    parameters: Mapping[str, Mapping[str, Any]]
-    process: str | None = None
-    unread: tuple[Unread, ...] = ()
-
-    def to_dict(self) -> dict[str, Any]:
-        """The run as a JSON object, without NaN and infinities; every key is always there."""
-        found: dict[str, Any] = readings.jsonable(self)
-        return found
 
 
 def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
@@ -256,14 +57,14 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
         >>> runs(Snapshot({}, {}, {}, {}, {}, {}, {}))
         []
     """
-    found: dict[str, list[list[Execution]]] = defaultdict(list)
+    by_pipeline: dict[str, list[list[Execution]]] = defaultdict(list)
     by_run: dict[int, list[Execution]] = defaultdict(list)
     for execution in list(snapshot.executions.values()):
         is_chosen = snapshot.chosen is None or execution.run in snapshot.chosen
         if execution.run is not None and pipeline in (None, execution.pipeline) and is_chosen:
             by_run[execution.run].append(execution)
     for run_id, executions in sorted(by_run.items(), key=lambda item: item[1][0].id):
-        groups = found[executions[0].pipeline or ""]
+        groups = by_pipeline[executions[0].pipeline or ""]
         legacy = snapshot.runs[run_id].legacy
         if legacy and len(executions) == 1 and groups and _goes_on(groups[-1], executions[0]):
             groups[-1].append(executions[0])
@@ -272,7 +73,7 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
     files = files_of(snapshot)
     made = [
         _Reader(snapshot, files, name, number, executions).run()
-        for name, groups in found.items()
+        for name, groups in by_pipeline.items()
         for number, executions in enumerate(groups, snapshot.earlier + 1)
     ]
     return sorted(made, key=lambda run: run.components[0].execution)
@@ -284,33 +85,20 @@ def files_of(snapshot: Snapshot) -> SoftFiles:
     Args:
         snapshot: Of the store.
     """
-    return SoftFiles(snapshot.folder, (each.uri for each in snapshot.artifacts.values()))
-
-
-def metrics_are_unknown(run: Run) -> bool:
-    """Tells whether a run was evaluated, but its metrics could not be read.
-
-    Args:
-        run: The run.
-    """
-    return (
-        run.evaluation is not None
-        and not run.metrics
-        and any(each.path.startswith(run.evaluation.uri) for each in run.unread)
-    )
+    return SoftFiles(snapshot.folder, (artifact.uri for artifact in snapshot.artifacts.values()))
 
 
 def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
     """Tells whether a notebook's execution belongs to the ones before it."""
-    done = {each.component for each in group if each.succeeded}
+    done = {earlier.component for earlier in group if earlier.succeeded}
     return execution.component not in done
 
 
-def find_run(among: Sequence[Run], text: str) -> Run:
+def find_run(runs: Sequence[Run], text: str) -> Run:
     """Finds a run by its id, number, or "latest".
 
     Args:
-        among: Runs, oldest first.
+        runs: Runs, oldest first.
         text: A run's id or the beginning of one; a number: 1 for the oldest, -1 for the newest; or
             "latest".
 
@@ -323,41 +111,37 @@ def find_run(among: Sequence[Run], text: str) -> Run:
         ...
         ValueError: run 'latest': expected one of the runs, found that there are none
     """
-    if not among:
+    if not runs:
         raise ValueError(f"run {text!r}: expected one of the runs, found that there are none")
-    found = [run for run in among if run.run == text]
-    beginning = [run for run in among if text and run.run.startswith(text)]
-    number = _number(text)
-    if not found and text == LATEST:
-        found = [among[-1]]
-    elif not found and number is not None and not (beginning and len(text) > _MOST_DIGITS):
-        found = _by_number(among, number)
-    elif not found:
-        found = beginning
-    if len(found) == 1:
-        return found[0]
-    if found:
-        meant = ", ".join(run.run for run in found[:5]) + (", ..." if len(found) > 5 else "")
+    matches = [run for run in runs if run.run == text]
+    beginning = [run for run in runs if text and run.run.startswith(text)]
+    number = whole(text)
+    if not matches and text == LATEST:
+        matches = [runs[-1]]
+    elif not matches and number is not None and not (beginning and len(text) > _MOST_DIGITS):
+        matches = _by_number(runs, number)
+    elif not matches:
+        matches = beginning
+    if len(matches) == 1:
+        return matches[0]
+    if matches:
+        meant = ", ".join(run.run for run in matches[:5]) + (", ..." if len(matches) > 5 else "")
         raise ValueError(
-            f"run {text!r}: expected one run, found {len(found)}: {meant}: give more of the id, "
+            f"run {text!r}: expected one run, found {len(matches)}: {meant}: give more of the id, "
             "and the pipeline if several have such runs"
         )
     raise ValueError(
         f"run {text!r}: expected an id or its beginning, a number from 1 to "
-        f"{max(run.number for run in among)} (or -1, -2, ... from the newest), or {LATEST}; found "
-        f"no such run among {among[0].run} to {among[-1].run}"
-        + (hint(text, [LATEST, *(run.run for run in among)]) if number is None else "")
+        f"{max(run.number for run in runs)} (or -1, -2, ... from the newest), or {LATEST}; found "
+        f"no such run among {runs[0].run} to {runs[-1].run}"
+        + (hint(text, [LATEST, *(run.run for run in runs)]) if number is None else "")
     )
 
 
-def _number(text: str) -> int | None:
-    return whole(text)
-
-
-def _by_number(among: Sequence[Run], number: int) -> list[Run]:
+def _by_number(runs: Sequence[Run], number: int) -> list[Run]:
     if number < 0:
-        return [among[number]] if -number <= len(among) else []
-    return [run for run in among if run.number == number]
+        return [runs[number]] if -number <= len(runs) else []
+    return [run for run in runs if run.number == number]
 
 
 class _Reader:
@@ -390,8 +174,8 @@ class _Reader:
         stopped, drift = self._drift()
         # Older versions left it as RUNNING in a notebook; the report that it kept knows more.
         executions = [
-            dataclasses.replace(each, state="FAILED") if each.id in stopped else each
-            for each in self._executions
+            dataclasses.replace(execution, state="FAILED") if execution.id in stopped else execution
+            for execution in self._executions
         ]
         state = readings.state_of(executions)
         evaluation = self._evaluation()
@@ -408,8 +192,8 @@ class _Reader:
             else _iso(max(execution.updated for execution in executions)),
             state=state,
             components=tuple(
-                _component(each, stopped.get(each.id), processes.get(each.id))
-                for each in executions
+                _component(execution, stopped.get(execution.id), processes.get(execution.id))
+                for execution in executions
             ),
             examples=self._read_examples(examples) if examples else None,
             statistics=self._statistics(examples),
@@ -422,9 +206,9 @@ class _Reader:
             blessed=self._blessed(evaluation and evaluation[1]),
             pushed=self._pushed(),
             parameters={
-                each.component or each.type: readings.settings(each)
-                for each in executions
-                if not readings.is_resolver(each)
+                execution.component or execution.type: readings.settings(execution)
+                for execution in executions
+                if not readings.is_resolver(execution)
             },
             process=next(reversed(list(processes.values())), None) if state == "RUNNING" else None,
             unread=self._files.take_unread(),
@@ -436,7 +220,7 @@ class _Reader:
         TFX's IR runners on one machine run all components of a run in one process, so that one
         which does not record its own is taken to be in that of the others. Airflow's have one each.
         """
-        found: dict[int, str | None] = {}
+        states: dict[int, str | None] = {}
         last = {execution.component: execution.id for execution in executions}
         for execution in executions:
             if not _is_unfinished(execution):
@@ -444,11 +228,12 @@ class _Reader:
             run = self._snapshot.runs[execution.run or 0]
             own = run.processes.get(execution.component or "")
             if own is not None and last[execution.component] == execution.id:
-                found[execution.id] = own.state()
+                states[execution.id] = own.state()
             else:
-                others = set() if run.legacy else {each.state() for each in run.processes.values()}
-                found[execution.id] = others.pop() if len(others) == 1 else None
-        return found
+                known = () if run.legacy else run.processes.values()
+                others = {process.state() for process in known}
+                states[execution.id] = others.pop() if len(others) == 1 else None
+        return states
 
     def _note_broken(self) -> None:
         """Keeps whose properties MLMD cannot read: the run's own, and what it read and wrote."""
@@ -457,8 +242,8 @@ class _Reader:
         names += [
             f"artifact {link.artifact}"
             for execution in self._executions
-            for found in links
-            for link in found.get(execution.id, ())
+            for links_of in links
+            for link in links_of.get(execution.id, ())
         ]
         for name in names if self._snapshot.broken else ():
             if name in self._snapshot.broken:
@@ -474,9 +259,9 @@ class _Reader:
 
     def _input(self, execution: Execution, type_name: str, key: str = "") -> Artifact | None:
         """Returns the first input of a type, preferably the one with this key."""
-        found = [pair for pair in self._inputs(execution) if pair[1].type == type_name]
-        found.sort(key=lambda pair: pair[0].key != key)
-        return found[0][1] if found else None
+        inputs = [pair for pair in self._inputs(execution) if pair[1].type == type_name]
+        inputs.sort(key=lambda pair: pair[0].key != key)
+        return inputs[0][1] if inputs else None
 
     def _examples(self) -> Artifact | None:
         """The first Examples not made of Examples; else those that the run goes back to."""
@@ -505,21 +290,21 @@ class _Reader:
         )
 
     def _read_examples(self, artifact: Artifact) -> Examples:
-        found = artifact.properties
-        rows = rows_by_split(found)
+        known = artifact.properties
+        rows = rows_by_split(known)
         if rows is None:
             statistics = self._statistics(artifact)
             rows = readings.rows_of_statistics(statistics.uri, self._files) if statistics else None
         return Examples(
             id=artifact.id,
             uri=artifact.uri,
-            span=span_of(found),
-            version=version_of(found),
+            span=span_of(known),
+            version=version_of(known),
             rows=rows,
             content_fingerprint=readings.content_fingerprint(artifact),
             schema_fingerprint=readings.schema_fingerprint(artifact),
             anomalies=self._anomalies(),
-            span_date=span_date_of(found),
+            span_date=span_date_of(known),
         )
 
     def _statistics(self, examples: Artifact | None) -> ArtifactRef | None:
@@ -553,15 +338,15 @@ class _Reader:
         looked = False
         for artifact, execution in self._made["ExampleAnomalies"]:
             if not readings.is_drift_report(execution):
-                found = readings.anomalous_features(artifact.uri, self._files)
-                if found is None:
+                features = readings.anomalous_features(artifact.uri, self._files)
+                if features is None:
                     return None
-                names |= found
+                names |= features
                 looked = True
         return len(names) if looked else None
 
     def _drift(self) -> tuple[Mapping[int, str], Drift | None]:
-        """Why executions were stopped, by id, and the report that counts."""
+        """Reasons why executions were stopped, by id, and the report that counts."""
         reports = [
             (execution, readings.drift_of(artifact, self._files))
             for artifact, execution in self._made["ExampleDriftReport"]
@@ -570,10 +355,10 @@ class _Reader:
         for execution in self._executions:
             if readings.is_drift_report(execution) and readings.may_have_stopped(execution):
                 folders = self._stopped_folders(execution)
-                found = readings.stopped_drift(folders, self._files)
-                if found is not None:
-                    reports.append((execution, found))
-                    stopped[execution.id] = found.pop("why")
+                report = readings.stopped_drift(folders, self._files)
+                if report is not None:
+                    reports.append((execution, report))
+                    stopped[execution.id] = "; ".join(report.reasons)
                 elif folders and readings.error_of(execution) is None:
                     # Where not even the folder of all nodes is there, nobody can say.
                     self._files.note_if_missing(node_folder(folders[0]))
@@ -581,10 +366,10 @@ class _Reader:
         reports.sort(key=lambda report: bool(report[0].properties.get("skew")))
         if not reports:
             return stopped, None
-        execution, found = reports[0]
-        # What was found gone was not compared with, although it is an input.
-        compared = found["lost_baseline"] is None
-        return stopped, Drift(baseline_id=self._baseline(execution) if compared else None, **found)
+        execution, drift = reports[0]
+        if drift.lost_baseline is None:  # Else it is an input, but nothing was compared with it.
+            drift = dataclasses.replace(drift, baseline_id=self._baseline(execution))
+        return stopped, drift
 
     def _stopped_folders(self, execution: Execution) -> list[str]:
         """Folders in which a report that stopped the run may be: beside the node's outputs."""
@@ -616,22 +401,22 @@ class _Reader:
     def _evaluation(self) -> tuple[Artifact, Execution] | None:
         """The evaluation of the run's own model, if there are several."""
         made = {artifact.id for artifact, _ in self._made["Model"]}
-        found = self._made["ModelEvaluation"]
+        evaluations = self._made["ModelEvaluation"]
         own = [
             pair
-            for pair in found
+            for pair in evaluations
             if any(link.artifact in made for link in self._snapshot.inputs.get(pair[1].id, ()))
         ]
-        return next(iter(own or found), None)
+        return next(iter(own or evaluations), None)
 
     def _baseline_model(self, evaluator: Execution) -> int | None:
         links = self._snapshot.inputs.get(evaluator.id, ())
         return next((link.artifact for link in links if link.key == "baseline_model"), None)
 
     def _blessed(self, evaluator: Execution | None) -> bool | None:
-        found = self._made["ModelBlessing"]
-        same = [artifact for artifact, execution in found if execution is evaluator]
-        for artifact in same or [artifact for artifact, _ in found]:
+        blessings = self._made["ModelBlessing"]
+        same = [artifact for artifact, execution in blessings if execution is evaluator]
+        for artifact in same or [artifact for artifact, _ in blessings]:
             return whole(artifact.properties.get("blessed")) == 1
         return None
 
@@ -656,12 +441,12 @@ class _Reader:
         if not chosen:
             return None
         artifact, trainer = chosen[0]
-        found = artifact.properties
-        base = whole(found.get("base_model_id"))
+        known = artifact.properties
+        base = whole(known.get("base_model_id"))
         if base is None:
             keyed = {link.key: link.artifact for link in self._snapshot.inputs.get(trainer.id, ())}
-            base = None if "warm_start" in found else keyed.get("base_model")
-        warm = whole(found.get("warm_start"))
+            base = None if "warm_start" in known else keyed.get("base_model")
+        warm = whole(known.get("warm_start"))
         hyperparameters = self._input(trainer, "HyperParameters")
         values = None
         if hyperparameters is not None:
@@ -672,11 +457,11 @@ class _Reader:
             uri=artifact.uri,
             kind=readings.kind_of(trainer),
             warm=None if warm is None else warm == 1,
-            reason=text(found.get("warm_start_reason")),
+            reason=text(known.get("warm_start_reason")),
             base_model_id=base,
-            generation=whole(found.get("generation")),
-            steps=whole(found.get("steps")),
-            total_steps=whole(found.get("total_steps")),
+            generation=whole(known.get("generation")),
+            steps=whole(known.get("steps")),
+            total_steps=whole(known.get("total_steps")),
             hyperparameters=values or readings.custom_config(trainer),
             logs=self._files.existing(logs[0]) if logs else None,
         )

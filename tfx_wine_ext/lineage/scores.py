@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-import dataclasses
-import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tfx_wine_ext import documents
 from tfx_wine_ext.artifacts.layout import SPLIT, STATISTICS_FILE, splits_of
+from tfx_wine_ext.documents import finite
 from tfx_wine_ext.drift.document import DriftDocument
 from tfx_wine_ext.drift.load import load_document
 from tfx_wine_ext.drift.metric import Metric
-from tfx_wine_ext.drift.ranking import (
-    WORST_FIRST,
-    beyond_chance,
-    deciding_metric,
-    nearness,
-    severity,
-)
+from tfx_wine_ext.drift.ranking import WORST_FIRST, beyond_chance, deciding_metric, severity
 from tfx_wine_ext.drift.result import DriftResult, FeatureResult
 from tfx_wine_ext.files.tolerant import SoftFiles
+from tfx_wine_ext.lineage.records import Score
 from tfx_wine_ext.types import drift_report as keys
 
 # StatisticsGen makes ten, and a thousand ranks; the time to compare them is quadratic.
@@ -28,56 +22,18 @@ _MOST_BUCKETS = 10_000
 _MOST_ROWS = 2**62
 
 
-@dataclasses.dataclass(frozen=True)
-class Score:
-    """The change of one feature between two sets of data.
+class Report(NamedTuple):
+    """A drift report, and its reasons as it words them.
 
     Attributes:
-        feature: Its name.
-        verdict: `OK`, `WARN`, `DRIFT`, `INCONCLUSIVE` or `NO_BASELINE`.
-        metric: The deciding metric; None if there is none, as for a missing column.
-        score: Its value; see docs/drift-metrics.md for its unit.
-        threshold: The value at which it means drift, even if the verdict is a warning; for a metric
-            that can only warn, the value at which it warns. None if unknown.
-        direction: `up` or `down`, of the mean; None for categories, or if unknown.
-        before: Mean in the baseline.
-        after: Mean now.
-        time: What times the means are, in microseconds: `date`, `timestamp`, `time` of day or
-            `duration`; None: numbers.
-        by_chance: Whether chance alone makes a score as high in samples of these sizes.
+        document: The report.
+        reasons: Its reasons in words.
+        kinds: What each of the reasons is about; empty in reports of earlier releases.
     """
 
-    feature: str
-    verdict: str
-    metric: str | None = None
-    score: float | None = None
-    threshold: float | None = None
-    direction: str | None = None
-    before: float | None = None
-    after: float | None = None
-    time: str | None = None
-    by_chance: bool = False
-
-    def to_dict(self) -> dict[str, Any]:
-        """The score as a JSON object.
-
-        Example:
-            >>> Score("x", "OK").to_dict()["direction"] is None
-            True
-        """
-        return dict(vars(self))
-
-    @property
-    def nearness(self) -> float | None:
-        """The score divided by its threshold; None if unknown.
-
-        Metrics have different units, and the deciding metric may change from run to run; this ratio
-        is comparable.
-        """
-        if self.score is None or self.threshold is None:
-            return None
-        ratio = nearness(self.score, self.threshold)
-        return ratio if math.isfinite(ratio) else None
+    document: DriftDocument
+    reasons: tuple[str, ...]
+    kinds: tuple[str, ...]
 
 
 def scores_of_report(
@@ -133,7 +89,7 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
         >>> scores_of_properties({"worst_1": "x", "worst_1_verdict": "WARN"})[0].feature
         'x'
     """
-    found = []
+    scores = []
     for rank in range(1, keys.MOST_WORST_FEATURES + 1):
         if keys.of_worst(rank) not in properties:
             break
@@ -151,8 +107,8 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
             threshold = None
         if isinstance(verdict, str) and verdict in WORST_FIRST:
             decided = metric if isinstance(metric, str) else None
-            found.append(Score(name, verdict, decided, finite(score), finite(threshold)))
-    return tuple(found)
+            scores.append(Score(name, verdict, decided, finite(score), finite(threshold)))
+    return tuple(scores)
 
 
 def scores_of_statistics(
@@ -201,12 +157,12 @@ def _senseless(statistics: Any) -> str | None:
     """Describes impossible values in statistics, which would otherwise be compared."""
     for feature in statistics.features:
         name = ".".join(feature.path.step) or feature.name
-        found = [*feature.num_stats.histograms, feature.string_stats.rank_histogram]
-        found += [
+        histograms = [*feature.num_stats.histograms, feature.string_stats.rank_histogram]
+        histograms += [
             getattr(feature, kind).common_stats.num_values_histogram
             for kind in ("num_stats", "string_stats", "bytes_stats")
         ]
-        for histogram in found:
+        for histogram in histograms:
             if len(histogram.buckets) > _MOST_BUCKETS:
                 return f"feature {name!r} has {len(histogram.buckets):,} buckets"
             counts = [bucket.sample_count for bucket in histogram.buckets]
@@ -244,7 +200,7 @@ def read_statistics(uri: str, split: str, files: SoftFiles) -> Any:
     return whole[0] if len(datasets) and whole else (datasets[0] if len(datasets) == 1 else None)
 
 
-def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> DriftDocument | None:
+def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> Report | None:
     """Returns a drift report; None if it is missing or invalid.
 
     Args:
@@ -257,22 +213,9 @@ def read_report(folder: str, files: SoftFiles, *, expected: bool = True) -> Drif
         return None
     path = f"{folder}/{keys.REPORT_JSON}"
     try:
-        return load_document(documents.parse_json(data, path).value, path)
+        value = documents.parse_json(data, path).value
+        document = load_document(value, path)
+        return Report(document, tuple(value["reasons"]), tuple(value.get("reason_kinds", ())))
     except documents.DocumentError as error:
         files.note_unreadable(path, error.problem)
-        return None
-
-
-def finite(value: Any) -> float | None:
-    """Returns a finite number, or None for other values.
-
-    Example:
-        >>> finite(1), finite(float("nan")), finite("x")
-        (1.0, None, None)
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return None
-    try:
-        return float(value) if math.isfinite(value) else None
-    except OverflowError:  # An integer that no float can hold.
         return None

@@ -200,10 +200,10 @@ class Snapshot:
         _check_pipeline(store, contexts, pipeline)
         names = _type_names(store.get_execution_types())
         broken: dict[str, str] = {}
-        found = _all(store, "Execution", broken)
+        protos_of_executions = _all(store, "Execution", broken)
         belongs = _associations(store, contexts)
         executions = {}
-        for proto in sorted(found, key=lambda proto: proto.id):
+        for proto in sorted(protos_of_executions, key=lambda proto: proto.id):
             execution = _execution(proto, names, [contexts[id_] for id_ in belongs[proto.id]])
             if pipeline in (None, execution.pipeline):
                 executions[proto.id] = execution
@@ -258,9 +258,9 @@ class Snapshot:
 
     def _artifacts_along(self, artifact_id: int, direction: str) -> list[int]:
         ends = (end for _, end in self.steps(artifact_id, direction) if end is not None)
-        found = dict.fromkeys(end.artifact for end in ends)
-        found.pop(artifact_id, None)
-        return list(found)
+        artifacts = dict.fromkeys(end.artifact for end in ends)
+        artifacts.pop(artifact_id, None)
+        return list(artifacts)
 
     def steps(self, artifact_id: int, direction: str) -> Iterator[tuple[Link, Link | None]]:
         """Yields the steps from artifact to artifact by way of an execution, the nearest first.
@@ -342,7 +342,7 @@ def _all(
         if len(ids) > 1:
             half = len(ids) // 2
             parts = (ids[:half], ids[half:])
-            return [each for part in parts for each in _all(store, kind, broken, part)]
+            return [proto for part in parts for proto in _all(store, kind, broken, part)]
         broken[f"{kind.lower()} {ids[0]}"] = " ".join(str(error).split())[:200]
     columns = _WITHOUT_PROPERTIES[kind]
     statement = f"SELECT {', '.join(columns)} FROM {kind} WHERE id = {ids[0]}"
@@ -490,8 +490,8 @@ def _name(store: metadata_store.MetadataStore) -> str:
 
 def _no_answer(store: metadata_store.MetadataStore, said: str) -> StoreError:
     path = getattr(store, "sqlite_file", None)
-    found = path and sqlite_file.damaged(path, _name(store))
-    return found or StoreError(_name(store), "answers", said[:300] or "none", "try again")
+    damage = path and sqlite_file.damaged(path, _name(store))
+    return damage or StoreError(_name(store), "answers", said[:300] or "none", "try again")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -536,11 +536,11 @@ def _associations(
             for context in sorted(wanted)
             for execution in store.get_executions_by_context(context)
         ]
-    found = defaultdict(list)
+    by_execution = defaultdict(list)
     for context, execution in pairs:
         if context in wanted:
-            found[execution].append(context)
-    return found
+            by_execution[execution].append(context)
+    return by_execution
 
 
 def _execution(
@@ -599,7 +599,7 @@ def _type_names(types: Iterable[Any]) -> dict[int, str]:
 
 
 def _grouped(links: Iterable[Link], by: str) -> dict[int, tuple[Link, ...]]:
-    found = defaultdict(list)
+    groups = defaultdict(list)
     for link in links:
-        found[getattr(link, by)].append(link)
-    return {key: tuple(group) for key, group in found.items()}
+        groups[getattr(link, by)].append(link)
+    return {key: tuple(group) for key, group in groups.items()}

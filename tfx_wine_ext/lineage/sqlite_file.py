@@ -88,21 +88,21 @@ def readable_file(path: str) -> ReadableFile:
     """
     _check_header(path)
     real = os.path.realpath(path)
-    found = ReadableFile(path, None)
+    readable = ReadableFile(path, None)
     try:
         if _size(f"{real}-wal"):
-            found = _recovered(path, real, "-wal")
+            readable = _recovered(path, real, "-wal")
         elif _is_hot(path, real):
-            found = _recovered(path, real, "-journal")
+            readable = _recovered(path, real, "-journal")
         elif not _is_unicode(path):  # MLMD takes its name as a text.
-            found = _recovered(path, real, "")
-        _check_size(found.path, path)
-        _check_tables(found.path, path)
-        _check_values(found.path, path)
+            readable = _recovered(path, real, "")
+        _check_size(readable.path, path)
+        _check_tables(readable.path, path)
+        _check_values(readable.path, path)
     except BaseException:
-        delete(found)
+        delete(readable)
         raise
-    return found
+    return readable
 
 
 def delete(file: ReadableFile) -> None:
@@ -148,12 +148,12 @@ def damaged(path: str, name: str) -> StoreError | None:
         name: Name of the store in errors.
     """
     try:
-        [[found]] = _query(path, "PRAGMA quick_check(1)")
+        [[answer]] = _query(path, "PRAGMA quick_check(1)")
     except _FAULTS as error:
         return _unreadable(name, error)
-    if found == "ok":
+    if answer == "ok":
         return None
-    return _unreadable(name, sqlite3.DatabaseError(f"malformed: {' '.join(str(found).split())}"))
+    return _unreadable(name, sqlite3.DatabaseError(f"malformed: {' '.join(str(answer).split())}"))
 
 
 def uri(path: str) -> str:
@@ -350,7 +350,7 @@ def _recovered(path: str, real: str, suffix: str) -> ReadableFile:
     needed = _size(real) + 2 * _size(f"{real}{suffix}")
     folder = tempfile.mkdtemp(prefix="tfx-wine-ext-store-")
     copy = os.path.join(folder, "metadata.db")
-    found = ReadableFile(copy, folder)
+    copied = ReadableFile(copy, folder)
     try:
         free = shutil.disk_usage(folder).free
         if free < needed:
@@ -362,10 +362,10 @@ def _recovered(path: str, real: str, suffix: str) -> ReadableFile:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchall()
             connection.execute("PRAGMA journal_mode = DELETE").fetchall()
     except _FAULTS as error:
-        delete(found)
+        delete(copied)
         raise _unreadable(path, error) from None
     except OSError as error:
-        delete(found)
+        delete(copied)
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise _no_room(path, needed, folder, "less") from None
         raise StoreError(
@@ -376,9 +376,9 @@ def _recovered(path: str, real: str, suffix: str) -> ReadableFile:
             "give the right to read both files",
         ) from None
     except BaseException:
-        delete(found)
+        delete(copied)
         raise
-    return found
+    return copied
 
 
 def _no_room(path: str, needed: int, folder: str, found: str) -> StoreError:

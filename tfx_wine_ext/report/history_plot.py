@@ -8,16 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from tfx_wine_ext.lineage.records import FeatureHistory, MetricValue, Run, Score
 from tfx_wine_ext.report.plots import HEIGHT, Label, nice_step
 from tfx_wine_ext.report.words.drift import label_of, metric_number
-from tfx_wine_ext.report.words.history import ratio
 from tfx_wine_ext.report.words.text import number
-
-Json = Mapping[str, Any]
 
 # Up to this number of runs, each has a column that is wide enough for numbers.
 FEW = 16
@@ -134,71 +132,70 @@ def place(index: int, runs: int) -> float:
 
 
 def metric_plot(
-    values: Sequence[Json | None], kinds: Sequence[str], baselines: Sequence[float | None]
+    values: Sequence[MetricValue | None], kinds: Sequence[str], baselines: Sequence[float | None]
 ) -> MetricPlot:
     """Lays out one metric.
 
     Args:
-        values: For each run its ``value``, and ``lower`` and ``upper`` or None; None for a run
-            without the metric.
+        values: For each run its value of the metric; None for a run without the metric.
         kinds: The mark of each run.
         baselines: For each run the previous model's value on the same data, or None.
 
     Example:
-        >>> plot = metric_plot([{"value": 0.4, "lower": None, "upper": None}, None], ["ok", "bad"],
-        ...     [None, None])
+        >>> plot = metric_plot([MetricValue(0.4), None], ["ok", "bad"], [None, None])
         >>> plot.line is None, plot.points[1]
         (True, Point(at=75.0, height=None, kind='bad', beside=False))
     """
-    found = [
-        bound
-        for value in values
-        if value is not None
-        for bound in (value["value"], value["lower"], value["upper"])
-        if bound is not None
-    ]
-    found += [value for value in baselines if value is not None]
-    low, high, ticks = _axis(found)
+    values = [None if value is None or value.value is None else value for value in values]
+    known = [(value.value, value.lower, value.upper) for value in values if value is not None]
+    low, high, ticks = _axis([x for x in (*itertools.chain(*known), *baselines) if x is not None])
 
     def height(value: float) -> float:
         # Halves, because the difference of two floats may be too large for a float.
         share = (high / 2 - value / 2) / (high / 2 - low / 2)
         return round(HEIGHT * min(max(share, 0.0), 1.0), 1)
 
-    known = [
-        None if value is None or value["value"] is None else height(value["value"])
-        for value in values
+    heights = [
+        None if value is None or value.value is None else height(value.value) for value in values
     ]
-    lines, intervals, dashes, texts = [], [], [], []
-    for i, value in enumerate(values):
-        here = known[i]
+    intervals, dashes = [], []
+    for i, (value, baseline, here) in enumerate(zip(values, baselines, heights)):
         if value is None or here is None:
-            texts.append("")
             continue
-        if i and known[i - 1] is not None:
-            lines.append(f"L{i + 0.5:g} {here:g}")
-        elif i + 1 < len(values) and known[i + 1] is not None:
-            lines.append(f"M{i + 0.5:g} {here:g}")
-        text = number(value["value"], 4)
-        if value["lower"] is not None and value["upper"] is not None:
-            bottom, top = height(value["lower"]), height(value["upper"])
-            intervals.append(f"M{i + 0.5:g} {bottom:g}V{top:g}")
-            text += f" ({number(value['lower'], 4)} to {number(value['upper'], 4)})"
-        baseline = baselines[i]
+        if value.lower is not None and value.upper is not None:
+            intervals.append(f"M{i + 0.5:g} {height(value.lower):g}V{height(value.upper):g}")
         if baseline is not None:
             at = height(baseline)
             dashes.append(f"M{i + 0.3:g} {at:g}H{i + 0.7:g}M{i + 0.5:g} {at:g}V{here:g}")
-            text += f"; the model before {number(baseline, 4)}"
-        texts.append(text)
-    runs = len(values)
     return MetricPlot(
-        "".join(lines) or None,
+        _line(heights) or None,
         "".join(intervals) or None,
         "".join(dashes) or None,
-        tuple(Point(place(i, runs), known[i], kind) for i, kind in enumerate(kinds)),
+        tuple(Point(place(i, len(values)), heights[i], kind) for i, kind in enumerate(kinds)),
         tuple(Label(height(value), text) for value, text in ticks),
-        "|".join(texts),
+        "|".join(map(_value_text, values, baselines)),
     )
+
+
+def _line(heights: Sequence[float | None]) -> str:
+    """An SVG path through neighbours; a run with none has no part in it."""
+    parts = []
+    for i, here in enumerate(heights):
+        after_one, before_one = (
+            0 <= j < len(heights) and heights[j] is not None for j in (i - 1, i + 1)
+        )
+        if here is not None and (after_one or before_one):
+            parts.append(f"{'L' if after_one else 'M'}{i + 0.5:g} {here:g}")
+    return "".join(parts)
+
+
+def _value_text(value: MetricValue | None, baseline: float | None) -> str:
+    if value is None:
+        return ""
+    text = number(value.value)
+    if value.lower is not None and value.upper is not None:
+        text += f" ({number(value.lower)} to {number(value.upper)})"
+    return text if baseline is None else f"{text}; the model before {number(baseline)}"
 
 
 def _axis(values: Sequence[float]) -> tuple[float, float, list[tuple[float, str]]]:
@@ -254,87 +251,80 @@ def multiple_text(multiple: float) -> str:
     return f"{'0' if shown == '0.0' else shown}{_TIMES}"
 
 
-def strip(feature: Json) -> Strip:
+def strip(feature: FeatureHistory) -> Strip:
     """Lays out one feature.
 
     Args:
-        feature: One of the document's ``features``: its ``scores``, ``limits``, ``verdicts`` and
-            ``metrics``, one per run.
+        feature: Its scores in each run.
 
     Example:
-        >>> found = strip({"name": "pH", "scores": [None, 0.6], "limits": [None, 0.3],
-        ...     "verdicts": [None, "DRIFT"], "metrics": [None, "ks"]})
-        >>> found.fills, found.none, found.cells
+        >>> score = Score("pH", "DRIFT", "ks", 0.6, 0.3)
+        >>> plot = strip(FeatureHistory.of("pH", (None, score)))
+        >>> plot.fills, plot.none, plot.cells
         ((('drift1', 'M1 0h1v1h-1z'),), 'M0 0h1', '|D;Kolmogorov-Smirnov;0.6;0.3')
     """
-    verdicts = feature["verdicts"]
-    runs = len(verdicts)
+    by_run = feature.by_run
+    runs = len(by_run)
     fills: dict[str, list[str]] = {}
-    beyond, none, points, texts, cells = [], [], [], [], []
-    for i, verdict in enumerate(verdicts):
-        if verdict is None:
+    beyond, none, points, texts = [], [], [], []
+    for i, score in enumerate(by_run):
+        if score is None:
             none.append(f"M{i} 0h1")
-            cells.append("")
             continue
-        score, limit, metric = (feature[key][i] for key in ("scores", "limits", "metrics"))
-        multiple = ratio(score, limit)
+        multiple = score.nearness
         # Differences that chance explains are not shown. Reports of earlier releases do not record
         # them, but a metric beyond its limit is OK for no other reason.
-        by_chance = "by_chance" in feature and feature["by_chance"][i]
-        if verdict == "OK" and multiple is not None and (by_chance or multiple >= 1):
+        if score.verdict == "OK" and multiple is not None and (score.by_chance or multiple >= 1):
             multiple = None
         has_text = multiple is not None and runs <= FEW
-        colour = level(verdict, multiple)
+        colour = level(score.verdict, multiple)
         if colour:
             fills.setdefault(colour, []).append(f"M{i} 0h1v1h-1z")
         if multiple is not None and multiple >= 1:
             beyond.append(f"M{i} 0h1")
-        if verdict != "OK":
-            points.append(Point(place(i, runs), None, verdict, has_text))
+        if score.verdict != "OK":
+            points.append(Point(place(i, runs), None, score.verdict, has_text))
         if has_text and multiple is not None:
             texts.append(Label(place(i, runs), multiple_text(multiple)))
-        cells.append(_cell(verdict, metric, score, limit))
     return Strip(
         tuple((colour, "".join(fills[colour])) for colour in sorted(fills)),
         "".join(beyond) or None,
         "".join(none) or None,
         tuple(points),
         tuple(texts),
-        "|".join(cells),
+        "|".join(map(_cell, by_run)),
     )
 
 
-def _cell(verdict: str, metric: str | None, score: float | None, limit: float | None) -> str:
-    said = _CODES.get(verdict, "")
-    if metric is None or score is None:
+def _cell(score: Score | None) -> str:
+    said = "" if score is None else _CODES.get(score.verdict, "")
+    if score is None or score.metric is None or score.score is None:
         return said
-    texts = label_of(metric), metric_number(metric, score)
+    texts = label_of(score.metric), metric_number(score.metric, score.score)
     # Both characters are separators in the text that the script reads.
     said = ";".join([said, *(text.replace(";", ",").replace("|", "/") for text in texts)])
-    return said if limit is None else f"{said};{metric_number(metric, limit)}"
+    if score.threshold is None:
+        return said
+    return f"{said};{metric_number(score.metric, score.threshold)}"
 
 
-def ticks(runs: Sequence[Json]) -> tuple[Tick, ...]:
+def ticks(runs: Sequence[Run]) -> tuple[Tick, ...]:
     """Ticks of the axis: every run if there is room, or every second, fifth, tenth...
 
     The latest run always has its tick.
-
-    Example:
-        >>> ticks([{"number": 1, "started": "2026-11-25T02:22:54+00:00"}])
-        (Tick(at=50.0, number='1', day='25 Nov', hour='02:22', text_at=50.0, anchor='middle'),)
     """
     # The widest text is a day, of 50 pixels.
     every = next(n for n in (1, 2, 5, 10, 20, 50) if n * column_width(len(runs)) >= 50)
     last = len(runs) - 1
-    found = []
+    shown = []
     for i in range(last % every, len(runs), every):
         at = place(i, len(runs))
         # Texts of a narrow column would be cut off at the end of the chart.
         where = (100.0, "end") if i == last and every > 1 else (at, "middle")
-        found.append(Tick(at, str(runs[i]["number"]), *_moment(runs[i]["started"]), *where))
+        shown.append(Tick(at, str(runs[i].number), *_moment(runs[i].started), *where))
     if every > 1 and last % every * column_width(len(runs)) < 25:
-        found = found[1:]  # Nor at the beginning of the chart.
-    return tuple(found)
+        shown = shown[1:]  # Nor at the beginning of the chart.
+    return tuple(shown)
 
 
 def _moment(iso: str | None) -> tuple[str, str]:

@@ -22,6 +22,8 @@ from tests.report.histories import (
     history,
     run,
 )
+from tfx_wine_ext.documents import load
+from tfx_wine_ext.lineage.records import History, MetricValue, Run, Score
 from tfx_wine_ext.report.words.history import (
     OUTCOMES,
     beyond_error,
@@ -38,6 +40,15 @@ NEXT = {**RUN_3, "number": 6}
 OF_A_CONDITION = run(
     5, components=[component("DriftReport", 51)], drift=drift(55, "DRIFT", 3, 3, SCORES_5, False)
 )
+
+
+def loaded(document):
+    return load(Run, document, "document")
+
+
+def made(report):
+    """The record of a drift report in a document."""
+    return loaded(run(1, drift=report)).drift
 
 
 def said(text):
@@ -84,7 +95,9 @@ def said(text):
             "alcohol most.",
         ),
         (
-            history([run(1, state="RUNNING", components=[component("Trainer", 1)])]),
+            history(
+                [run(1, state="RUNNING", process="alive", components=[component("Trainer", 1)])]
+            ),
             "Run 1 is running: 1 component done so far.",
         ),
         (
@@ -115,7 +128,7 @@ def said(text):
     ],
 )
 def test_the_headline_says_what_became_of_the_latest_run(document, sentence):
-    assert said(headline(document)) == sentence
+    assert said(headline(load(History, document, "document"))) == sentence
 
 
 @pytest.mark.parametrize(
@@ -136,13 +149,16 @@ def test_the_headline_says_what_became_of_the_latest_run(document, sentence):
     ],
 )
 def test_each_run_has_one_ending(of, ending):
-    assert outcome(of) == ending
+    assert outcome(loaded(of)) == ending
     assert ending in OUTCOMES
 
 
 def test_a_pipeline_that_never_trains_is_not_stopped_by_drift():
-    assert outcome(OF_A_CONDITION, trains=False) == "done"
-    assert headline(history([OF_A_CONDITION])) == "Run 5 is complete; it trained no model."
+    assert outcome(loaded(OF_A_CONDITION), trains=False) == "done"
+    document = history([OF_A_CONDITION])
+    assert (
+        headline(load(History, document, "document")) == "Run 5 is complete; it trained no model."
+    )
 
 
 @pytest.mark.parametrize(
@@ -163,18 +179,18 @@ def test_a_pipeline_that_never_trains_is_not_stopped_by_drift():
     ],
 )
 def test_drift_is_told_with_what_is_known(report, words):
-    assert said(drift_words(report)).split(": alcohol")[0] == words
+    assert said(drift_words(made(report))).split(": alcohol")[0] == words
 
 
 def test_the_one_feature_that_drifted_is_named():
-    assert said(drift_words(drift(1, "DRIFT", 3, 1, SCORES_5[:1]))) == (
+    assert said(drift_words(made(drift(1, "DRIFT", 3, 1, SCORES_5[:1])))) == (
         "1 of 4 features drifted from span 3: alcohol"
     )
 
 
 def test_the_worst_feature_is_the_one_farthest_up_its_limit():
-    shuffled = [SCORES_5[i] for i in (3, 2, 0, 1)]
-    names = [score["feature"] for score in worst_first(shuffled)]
+    shuffled = [Score(**SCORES_5[i]) for i in (3, 2, 0, 1)]
+    names = [score.feature for score in worst_first(shuffled)]
     assert names == ["alcohol", "density", "grape", "pH"]
 
 
@@ -206,12 +222,11 @@ def test_a_change_is_judged_only_where_it_is_known_what_is_better(metric, before
     ],
 )
 def test_a_change_that_the_intervals_explain_is_not_judged(old, new, beyond):
-    sides = [dict(zip(("value", "lower", "upper"), side)) for side in (old, new)]
-    assert beyond_error(*sides) is beyond
+    assert beyond_error(MetricValue(*old), MetricValue(*new)) is beyond
 
 
 def test_a_metric_is_compared_with_the_last_run_that_has_it():
-    runs = STOPPED["runs"]
+    runs = list(map(loaded, STOPPED["runs"]))
     assert metric_change([runs[0], runs[4], runs[2]], 2, R2) == (
         "R² 0.41, up 0.06 (within the error) from run 1"
     )
@@ -229,4 +244,4 @@ def test_a_metric_is_compared_with_the_last_run_that_has_it():
     ],
 )
 def test_the_model_in_production_is_that_of_the_last_push(runs, index):
-    assert in_production(runs) == index
+    assert in_production(list(map(loaded, runs))) == index

@@ -110,9 +110,6 @@ EVALUATION: Mapping[str, Measure] = {
     ),
 }
 
-# The metrics that count the data on which others were measured.
-COUNTS = ("example_count", "weighted_example_count")
-
 # The columns of the score tables, for readers who see them for the first time.
 COLUMNS: Mapping[str, str] = {
     "Limit": "The value from which on the metric fails (or warns). Metrics without one are only "

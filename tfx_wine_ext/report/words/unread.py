@@ -2,79 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
+from tfx_wine_ext.files.tolerant import AMBIGUOUS, MISSING, UNREADABLE, Unread
+from tfx_wine_ext.lineage.records import distinct
 from tfx_wine_ext.report.words.text import count, visible
-
-Json = Mapping[str, Any]
 
 _SHOWN = 3
 _PATH_LENGTH = 120
 _WHY_LENGTH = 200
 
 
-def distinct(unread: Iterable[Json]) -> list[Json]:
-    """Returns each file once, since several runs may name it.
-
-    Args:
-        unread: Unread files of runs, as in `tfx_wine_ext.lineage.runs.Run.to_dict`.
-
-    Example:
-        >>> one = {"path": "a", "problem": "missing", "why": None, "searched": []}
-        >>> len(distinct([one, dict(one)]))
-        1
-    """
-    return list({(each["path"], each["problem"]): each for each in unread}.values())
-
-
-def unread_sentences(unread: Iterable[Json]) -> list[str]:
+def unread_sentences(unread: Iterable[Unread]) -> list[str]:
     """Says how many files could not be read, which, why, and what to do.
 
     Args:
-        unread: As for `distinct`.
+        unread: Files, of which several runs may name the same.
 
     Returns:
         A sentence or two for each kind of problem; none if everything was read.
 
     Example:
         >>> for sentence in unread_sentences([
-        ...     {"path": "build/Evaluator/evaluation/8", "problem": "missing", "why": None,
-        ...      "searched": ["/data/wine", "/home"]}]):
+        ...     Unread("build/Evaluator/evaluation/8", "missing", None, ("/data/wine", "/home"))]):
         ...     print(sentence)
         1 file that the store names is not there, so what it holds is not shown: \
 build/Evaluator/evaluation/8. Relative paths were looked for in /data/wine, in the folders above \
 it and in the current folder. It was deleted, or the command has to be called in the folder in \
 which the pipeline ran.
     """
-    by_problem: dict[str, list[Json]] = {}
-    for each in distinct(unread):
-        by_problem.setdefault(each["problem"], []).append(each)
-    found = []
-    if missing := by_problem.get("missing"):
-        found.append(_missing(missing))
-    if unreadable := by_problem.get("unreadable"):
+    by_problem: dict[str, list[Unread]] = {}
+    for file in distinct(unread):
+        by_problem.setdefault(file.problem, []).append(file)
+    sentences = []
+    if missing := by_problem.get(MISSING):
+        sentences.append(_missing(missing))
+    if unreadable := by_problem.get(UNREADABLE):
         names = "; ".join(
-            f"{_path(each)}: {visible(each['why'] or 'nobody knows why', _WHY_LENGTH)}"
-            for each in unreadable[:_SHOWN]
+            f"{_path(file)}: {visible(file.why or 'nobody knows why', _WHY_LENGTH)}"
+            for file in unreadable[:_SHOWN]
         )
         verb = "is" if len(unreadable) == 1 else "are"
-        found.append(
+        sentences.append(
             f"{count(len(unreadable), 'file')} {verb} there and cannot be read: {names}"
             f"{_more(unreadable)}."
         )
-    if ambiguous := by_problem.get("ambiguous"):
-        folders = ambiguous[0]["searched"]
-        found.append(
+    if ambiguous := by_problem.get(AMBIGUOUS):
+        folders = [_folder(path) for path in ambiguous[0].searched]
+        sentences.append(
             f"{count(len(ambiguous), 'relative path')} of the store can mean several files. Those "
-            f"in {_folder(folders[0])} were read, and not those in "
-            f"{' and '.join(map(_folder, folders[1:]))}: {_names(ambiguous)}. If the others are "
-            "meant, move the store to them."
+            f"in {folders[0]} were read, and not those in {' and '.join(folders[1:])}: "
+            f"{_names(ambiguous)}. If the others are meant, move the store to them."
         )
-    return found
+    return sentences
 
 
-def _missing(missing: list[Json]) -> str:
+def _missing(missing: list[Unread]) -> str:
     is_one = len(missing) == 1
     verb, holds = ("is", "it holds") if is_one else ("are", "they hold")
     said = (
@@ -82,7 +65,7 @@ def _missing(missing: list[Json]) -> str:
         f"not shown: {_names(missing)}."
     )
     gone = "It was deleted" if is_one else "They were deleted"
-    searched = next((each["searched"] for each in missing if each["searched"]), None)
+    searched = next((file.searched for file in missing if file.searched), None)
     if not searched:
         return f"{said} {gone}, or {verb} on another machine: call the command there."
     above = f"in {_folder(searched[0])}, in the folders above it and " if len(searched) > 1 else ""
@@ -92,16 +75,16 @@ def _missing(missing: list[Json]) -> str:
     )
 
 
-def _names(unread: list[Json]) -> str:
+def _names(unread: list[Unread]) -> str:
     return ", ".join(map(_path, unread[:_SHOWN])) + _more(unread)
 
 
-def _more(unread: list[Json]) -> str:
+def _more(unread: list[Unread]) -> str:
     return f" and {len(unread) - _SHOWN:,} more" if len(unread) > _SHOWN else ""
 
 
-def _path(each: Json) -> str:
-    return visible(each["path"], _PATH_LENGTH) or "an artifact without a URI"
+def _path(file: Unread) -> str:
+    return visible(file.path, _PATH_LENGTH) or "an artifact without a URI"
 
 
 def _folder(path: str) -> str:
