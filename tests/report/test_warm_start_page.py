@@ -25,7 +25,7 @@ WARM = TransferReport(
 
 
 def test_a_warm_start_is_told_variable_by_variable():
-    page = render_warm_start_page(WARM.to_dict())
+    page = render_warm_start_page(WARM)
     for text in (
         "Warm start from model 7 (models/7), the latest one: generation 2.",
         "buckets of age moved",
@@ -43,13 +43,13 @@ def test_whether_it_was_verified_is_told():
     checked = dataclasses.replace(
         WARM, not_compensated=(), verified=True, verification="Verified: both predict the same."
     )
-    page = render_warm_start_page(checked.to_dict())
+    page = render_warm_start_page(checked)
     assert "Before its first step the model predicted what its base did." in page
     assert "Verified: both predict the same." in page
     unchecked = dataclasses.replace(
         checked, verified=False, verification="Not verified: the base was not run."
     )
-    page = render_warm_start_page(unchecked.to_dict())
+    page = render_warm_start_page(unchecked)
     assert "Whether the model predicted what its base did, before its first step, is not" in page
     assert "Not verified: the base was not run." in page
     assert 'class="verdict WARN"' in page
@@ -62,13 +62,13 @@ def test_a_page_of_an_earlier_release_s_report_can_be_made():
 
 
 def test_names_stay_text():
-    page = render_warm_start_page(WARM.to_dict())
+    page = render_warm_start_page(WARM)
     assert HOSTILE not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
 
 
 def test_a_cold_start_says_why_and_has_no_table():
     cold = TransferReport(warm=False, reason="Cold start: there is no model yet.", steps=5)
-    page = render_warm_start_page(cold.to_dict())
+    page = render_warm_start_page(cold)
     assert "Cold start: there is no model yet." in page
     assert "<table" not in page

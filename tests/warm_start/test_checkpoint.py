@@ -177,16 +177,16 @@ def changed(folder, **keys):
             "optimizer_step: expected an integer of at least 0 and at most",
         ),
         ({"inputs": {"x": [{"kind": "log"}]}}, "inputs: kind must be one of affine"),
-        ({"files": {}}, r"'files' must name one file below the folder, found \[\]"),
-        ({"files": {"../secret": {}}}, r"must name one file below the folder, found \['\.\./sec"),
-        ({"files": {"/etc/secret": {}}}, "must name one file below the folder"),
+        ({"files": {}}, r"files: expected one file below the folder, found \[\]"),
+        ({"files": {"../secret": {}}}, r"expected one file below the folder, found \['\.\./sec"),
+        ({"files": {"/etc/secret": {}}}, "files: expected one file below the folder"),
         (
             {
                 "variables": [
                     {"role": "weight", "name": "w", "shape": [3, 2], "dtype": "float32"},
                 ]
             },
-            r"'w' must have the shape \[3, 2\] and the type float32, found the header .*\(2, 3\)",
+            r"expected 'w' of the shape \[3, 2\] and type float32, found the header .*\(2, 3\)",
         ),
         ({"variables": [{"role": "weight"}]}, r"variables\[0\]: expected the key 'name'"),
         (

@@ -3,102 +3,44 @@ import dataclasses
 import pytest
 
 from tfx_wine_ext.warm_start.config import WarmStartConfig
-from tfx_wine_ext.warm_start.decision import BaseModel, Decision, UnusableBaseError, decide
+from tfx_wine_ext.warm_start.decision import BaseModel, Decision, UnusableBaseError, Why, decide
 
 FIRST = BaseModel(id=1, uri="m/1", created=100, blessed=True, generation=0, schema="s1")
 SECOND = BaseModel(id=2, uri="m/2", created=200, blessed=True, generation=1, schema="s1")
 THIRD = BaseModel(id=3, uri="m/3", created=300, blessed=False, generation=2, schema="s2")
-WARM = "Warm start from model"
 ALL = [SECOND, THIRD, FIRST]
+UNLABELLED = dataclasses.replace(FIRST, schema=None)
 BROKEN = dataclasses.replace(SECOND, problem="m/2/warm_start/checkpoint.json is not there")
 
 
 @pytest.mark.parametrize(
-    ("candidates", "config", "expected"),
+    ("candidates", "config", "why", "candidate"),
     [
-        (
-            ALL,
-            {},
-            Decision(
-                True,
-                f"{WARM} 2 (m/2), the latest blessed one: generation 2.",
-                SECOND,
-                2,
-            ),
-        ),
-        (
-            ALL,
-            {"base": "latest"},
-            Decision(True, f"{WARM} 3 (m/3), the latest one: generation 3.", THIRD, 3),
-        ),
-        (
-            ALL,
-            {"base": "pinned", "pinned": 1},
-            Decision(True, f"{WARM} 1 (m/1), the pinned one: generation 1.", FIRST, 1),
-        ),
-        (
-            ALL,
-            {"base": "pinned", "pinned": "m/1"},
-            Decision(True, f"{WARM} 1 (m/1), the pinned one: generation 1.", FIRST, 1),
-        ),
-        ([], {}, Decision(False, "Cold start: there is no blessed model yet.")),
-        ([THIRD], {}, Decision(False, "Cold start: there is no blessed model yet.")),
-        ([], {"base": "latest"}, Decision(False, "Cold start: there is no model yet.")),
-        (
-            ALL,
-            {"base": "pinned", "pinned": 9},
-            Decision(False, "Cold start: the pinned base model 9 does not exist.", unusable=True),
-        ),
-        (
-            [FIRST, BROKEN],
-            {},
-            Decision(
-                False,
-                "Cold start: base model 2 (m/2) cannot be used: "
-                "m/2/warm_start/checkpoint.json is not there.",
-                unusable=True,
-            ),
-        ),
-        (
-            ALL,
-            {"base": "latest", "same_schema_only": True},
-            Decision(
-                False,
-                "Cold start: base model 3 was trained with another schema, "
-                "and the policy is same_schema_only.",
-            ),
-        ),
-        (
-            [dataclasses.replace(FIRST, schema=None)],
-            {"same_schema_only": True},
-            Decision(
-                False,
-                "Cold start: base model 1 was trained with an unknown schema, "
-                "and the policy is same_schema_only.",
-            ),
-        ),
-        (
-            ALL,
-            {"max_generations": 1},
-            Decision(
-                False,
-                "Cold start: base model 2 has generation 1, and the policy is max_generations=1.",
-            ),
-        ),
-        (
-            ALL,
-            {"max_generations": 2, "same_schema_only": True},
-            Decision(
-                True,
-                f"{WARM} 2 (m/2), the latest blessed one: generation 2.",
-                SECOND,
-                2,
-            ),
-        ),
+        (ALL, {}, Why.CHOSEN, SECOND),
+        (ALL, {"base": "latest"}, Why.CHOSEN, THIRD),
+        (ALL, {"base": "pinned", "pinned": 1}, Why.CHOSEN, FIRST),
+        (ALL, {"base": "pinned", "pinned": "m/1"}, Why.CHOSEN, FIRST),
+        ([], {}, Why.NO_BLESSED_MODEL, None),
+        ([THIRD], {}, Why.NO_BLESSED_MODEL, None),
+        ([], {"base": "latest"}, Why.NO_MODEL, None),
+        (ALL, {"base": "pinned", "pinned": 9}, Why.NO_PINNED_MODEL, None),
+        ([FIRST, BROKEN], {}, Why.UNUSABLE, BROKEN),
+        (ALL, {"base": "latest", "same_schema_only": True}, Why.OTHER_SCHEMA, THIRD),
+        ([UNLABELLED], {"same_schema_only": True}, Why.UNKNOWN_SCHEMA, UNLABELLED),
+        (ALL, {"max_generations": 1}, Why.TOO_OLD, SECOND),
+        (ALL, {"max_generations": 2, "same_schema_only": True}, Why.CHOSEN, SECOND),
     ],
 )
-def test_the_decision_is_this_and_says_why(candidates, config, expected):
-    assert decide(candidates, WarmStartConfig(**config), schema="s1") == expected
+def test_the_decision_is_this_for_this_reason(candidates, config, why, candidate):
+    config = WarmStartConfig(**config)
+    assert decide(candidates, config, schema="s1") == Decision(why, config, candidate)
+
+
+def test_a_decision_says_from_which_base_and_of_which_generation():
+    warm = Decision(Why.CHOSEN, WarmStartConfig(), SECOND)
+    assert (warm.warm, warm.base, warm.generation, warm.unusable) == (True, SECOND, 2, False)
+    cold = Decision(Why.UNUSABLE, WarmStartConfig(), BROKEN)
+    assert (cold.warm, cold.base, cold.generation, cold.unusable) == (False, None, 0, True)
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 
 from tests.warm_start.models import columns, randomized, spec_of, wide_and_deep
-from tfx_wine_ext.warm_start.architecture import examine
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 from tfx_wine_ext.warm_start.inputs import Affine, InputSpec, Vocabulary
 from tfx_wine_ext.warm_start.optimizer import slots_of, step_of
 from tfx_wine_ext.warm_start.transfer import checkpoint_of, transfer
+from tfx_wine_ext.warm_start.walk import examine
 
 PH = Affine.z_score("pH", 3.2, 0.25)
 PH_MOVED = Affine.z_score("pH", 3.0, 0.5)

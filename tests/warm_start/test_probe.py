@@ -388,7 +388,7 @@ def test_an_earlier_checkpoint_with_statistics_in_the_model_is_restored_as_it_wa
     base, new = trained(numbers_model(adapted(1.0))), trained(numbers_model(adapted(3.0)), 2)
     found = checkpoint_of(base, X)
     # What an earlier release would have written: the outputs of the layer had no features.
-    from tfx_wine_ext.warm_start.architecture import examine
+    from tfx_wine_ext.warm_start.walk import examine
 
     architecture = examine(base, X, follow_made=False)[0].to_dict()
     del architecture["made"]

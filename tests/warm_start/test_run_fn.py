@@ -133,7 +133,7 @@ def test_an_unusable_base_is_an_error_where_the_policy_says_so(tmp_path, damage)
     if damage != "gone":
         only = keras.Sequential([keras.Input([1]), keras.layers.Dense(1, name="only")])
         save(only, fn_args(tmp_path / "1"), BEFORE, TransferReport(False, ""))
-    with pytest.raises(UnusableBaseError, match=r"The warm start failed: the base .*warm_start"):
+    with pytest.raises(UnusableBaseError, match=r"1/warm_start: the base cannot be used: "):
         run(tmp_path / "2", AFTER, request_for(tmp_path, on_unusable_base="error"))
 
 

@@ -13,6 +13,7 @@ from tests.warm_start.models import (
     wide_and_deep,
 )
 from tfx_wine_ext.warm_start.config import WarmStartConfig
+from tfx_wine_ext.warm_start.facts import Fact, Kind
 from tfx_wine_ext.warm_start.inputs import Affine, Buckets, InputSpec, Unknown, Vocabulary
 from tfx_wine_ext.warm_start.transfer import MismatchError, checkpoint_of, transfer
 
@@ -470,9 +471,13 @@ def test_another_architecture_is_an_error_that_names_the_variables_and_changes_n
     with pytest.raises(
         MismatchError,
         match=r"hidden/kernel has the shape \[2, 6\], the base's \[2, 4\]; hidden/bias has the "
-        r'shape \[6\], the base\'s \[4\]\. .*"initialise" or "overlap"',
-    ):
+        r'shape \[6\], the base\'s \[4\]; .*"initialise" or "overlap"',
+    ) as raised:
         transfer(checkpoint_of(base, BOTH), new, BOTH)
+    assert raised.value.differences == (
+        Fact(Kind.SHAPES_DIFFER, "hidden/kernel", [2, 6], [2, 4]),
+        Fact(Kind.SHAPES_DIFFER, "hidden/bias", [6], [4]),
+    )
     for was, now in zip(before, new.weights):
         np.testing.assert_array_equal(was, now)
 

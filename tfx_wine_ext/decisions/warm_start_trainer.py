@@ -20,7 +20,7 @@ from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import warm_start_trainer as keys
 from tfx_wine_ext.warm_start.checkpoint import CheckpointError, check_checkpoint
 from tfx_wine_ext.warm_start.config import WarmStartConfig
-from tfx_wine_ext.warm_start.decision import BaseModel, Decision, decide
+from tfx_wine_ext.warm_start.decision import BaseModel, Decision, Why, decide
 from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, WarmStartRequest
 
 
@@ -60,7 +60,7 @@ def decision(
 
 def _decided(inputs: Inputs, config: WarmStartConfig, blessed: Collection[int]) -> Decision:
     if keys.BASE_MODEL_KEY not in inputs:
-        return Decision(False, "Cold start: no base_model was given.")
+        return Decision(Why.NO_INPUT, config)
     return decide(
         [_base_model(artifact, artifact.id in blessed) for artifact in inputs[keys.BASE_MODEL_KEY]],
         config,

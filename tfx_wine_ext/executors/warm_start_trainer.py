@@ -15,18 +15,16 @@ from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils
 
 from tfx_wine_ext.decisions.warm_start_trainer import schema_fingerprint
-from tfx_wine_ext.documents import checked, parse_json
+from tfx_wine_ext.documents import parse_json
 from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.properties import executor_output
 from tfx_wine_ext.publishers.warm_start_trainer import publish
-from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.warm_start_page import render_warm_start_page
+from tfx_wine_ext.report.words import warm_start as words
 from tfx_wine_ext.types import warm_start_trainer as keys
 from tfx_wine_ext.warm_start.report import TransferReport
 from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, REPORT_FILE, REQUEST_KEY
-
-_NO_DRIVER = '{"reason": "Cold start: no driver has decided, as on runners without custom ones."}'
 
 
 @records_failures
@@ -52,7 +50,8 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
                 run_fn reads a transform graph, and the component was given none.
             RuntimeError: The run_fn saved no model.
         """
-        request = json.loads(exec_properties.get(keys.WARM_START_REQUEST_KEY) or _NO_DRIVER)
+        request = json.loads(exec_properties.get(keys.WARM_START_REQUEST_KEY) or "{}")
+        request.setdefault("reason", words.NO_DRIVER)
         config = json_utils.loads(exec_properties.get(keys.CUSTOM_CONFIG_KEY) or "null")
         config = json_utils.dumps({**(config or {}), REQUEST_KEY: request})
         try:
@@ -74,7 +73,7 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         report = _report(model, request)
         page = posixpath.join(model.uri, CHECKPOINT_FOLDER, keys.PAGE_FILE)
         with files_for(page).create(page) as stream:
-            stream.write(render_warm_start_page(report.to_dict()).encode())
+            stream.write(render_warm_start_page(report).encode())
         model_run = artifact_utils.get_single_instance(output_dict[keys.MODEL_RUN_KEY])
         base = (input_dict.get(keys.BASE_MODEL_KEY) or [None])[0]
         publish(model, report, base, schema_fingerprint(input_dict), model_run)
@@ -109,15 +108,11 @@ def _report(model: types.Artifact, request: dict[str, Any]) -> TransferReport:
     files = files_for(path)
     if files.exists(path):
         with files.open(path) as stream:
-            report = parse_json(stream.read(), path).mapping()
-        checked(report, shapes.WARM_START, path)
-        return TransferReport.from_dict(report)
+            document = parse_json(stream.read(), path)
+        return TransferReport.from_dict(document.mapping(), path)
     reason = request["reason"]
     if request.get("base"):
-        reason = (
-            "Cold start: the run_fn did not call tfx_wine_ext.warm_start.restore and save, although"
-            f" the decision was: {reason}"
-        )
+        reason = words.NOT_CALLED.format(reason)
         logging.warning("%s", reason)
     else:
         logging.warning(

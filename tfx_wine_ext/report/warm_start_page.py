@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_wine_ext.documents import checked
-from tfx_wine_ext.report import shapes
 from tfx_wine_ext.report.page import render
+from tfx_wine_ext.warm_start.report import TransferReport
 
 
-def render_warm_start_page(report: Mapping[str, Any]) -> str:
+def render_warm_start_page(report: TransferReport | Mapping[str, Any]) -> str:
     """Renders the report of a warm or cold start as one HTML file.
 
     Args:
-        report: The result of `tfx_wine_ext.warm_start.TransferReport.to_dict`, as in
-            ``warm_start.json``.
+        report: The report, or the JSON object in ``warm_start.json``.
 
     Returns:
         A whole HTML document that needs no network; write it as UTF-8.
@@ -24,15 +22,15 @@ def render_warm_start_page(report: Mapping[str, Any]) -> str:
         ValueError: `report` has an unexpected value; the message says where.
 
     Example:
-        >>> from tfx_wine_ext.warm_start import TransferReport
         >>> cold = TransferReport(warm=False, reason="Cold start: there is no model yet.")
-        >>> "there is no model yet" in render_warm_start_page(cold.to_dict())
+        >>> "there is no model yet" in render_warm_start_page(cold)
         True
     """
-    checked(report, shapes.WARM_START, "report")
+    if not isinstance(report, TransferReport):
+        report = TransferReport.from_dict(report)
     return render(
         "warm_start.html",
-        title="Warm start" if report["warm"] else "Cold start",
+        title="Warm start" if report.warm else "Cold start",
         report=report,
-        total_steps=report["base_step"] + report["steps"],
+        total_steps=report.base_step + report.steps,
     )

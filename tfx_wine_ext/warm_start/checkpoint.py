@@ -15,6 +15,7 @@ Checkpoints are untrusted: for any file content, reading returns a `Checkpoint` 
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import datetime
 import hashlib
@@ -26,7 +27,7 @@ import re
 import sys
 import uuid
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,6 +41,7 @@ from tfx_wine_ext.documents import (
     parse_json,
     read_bytes,
 )
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.local import Files, LocalFiles
 from tfx_wine_ext.warm_start.inputs import InputSpec
 
@@ -58,8 +60,8 @@ _LARGEST_COUNT = 2**63 - 1
 _NAMED_AT_MOST = 10
 
 
-class CheckpointError(ValueError):
-    """A checkpoint cannot be read or used; the message names the file and the reason."""
+class CheckpointError(TfxWineExtError, ValueError):
+    """A checkpoint cannot be read or used; `path` is the file at fault."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -151,18 +153,15 @@ def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = 
         7
     """
     files = files or LocalFiles()
-    named = [(_WEIGHT, name, array) for name, array in checkpoint.weights.items()]
-    named += [
-        (slot, name, x) for slot, arrays in checkpoint.slots.items() for name, x in arrays.items()
-    ]
-    arrays = [_plain(name, array) for _, name, array in named]
-    probed: list[tuple[str, str, Any]] = []
+    variables = _named(_WEIGHT, checkpoint.weights)
+    for slot, arrays in checkpoint.slots.items():
+        variables += _named(slot, arrays)
+    probe = []
     if checkpoint.probe is not None:
-        probed += [("input", name, array) for name, array in checkpoint.probe.inputs.items()]
-        probed += [("output", str(i), array) for i, array in enumerate(checkpoint.probe.outputs)]
-    probes = [_plain(name, array) for _, name, array in probed]
+        outputs = {str(i): array for i, array in enumerate(checkpoint.probe.outputs)}
+        probe = _named("input", checkpoint.probe.inputs) + _named("output", outputs)
     buffer = io.BytesIO()
-    members: dict[str, Any] = {str(i): array for i, array in enumerate([*arrays, *probes])}
+    members: dict[str, Any] = {str(i): x for i, (*_, x) in enumerate([*variables, *probe])}
     np.savez(buffer, **members)
     content = buffer.getvalue()
     digest = hashlib.sha256(content).hexdigest()
@@ -181,11 +180,11 @@ def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = 
         "architecture": checkpoint.architecture,
         "variables": [
             {"role": role, "name": name, "shape": list(array.shape), "dtype": array.dtype.name}
-            for (role, name, _), array in zip(named, arrays)
+            for role, name, array in variables
         ],
         "probe": [
             {"role": role, "name": name, "shape": list(array.shape), "dtype": array.dtype.str}
-            for (role, name, _), array in zip(probed, probes)
+            for role, name, array in probe
         ],
         "no_probe": checkpoint.no_probe,
         "files": {arrays_file: {"bytes": len(content), "sha256": digest}},
@@ -221,7 +220,7 @@ def read_checkpoint(folder: str, files: Files | None = None) -> Checkpoint:
     _check_size(index.arrays_file, len(content), index.bytes)
     if hashlib.sha256(content).hexdigest() != index.sha256:
         raise CheckpointError(
-            f"{index.arrays_file}: the file was changed: its sha256 differs from the recorded one"
+            "the file was changed: its sha256 differs from the recorded one", path=index.arrays_file
         )
     arrays = _arrays(index.arrays_file, content, [*index.variables, *index.probe])
     weights: dict[str, npt.NDArray[Any]] = {}
@@ -265,8 +264,9 @@ def check_checkpoint(folder: str, files: Files | None = None) -> None:
 def _check_size(path: str, size: int, expected: int) -> None:
     if size != expected:
         raise CheckpointError(
-            f"{path}: expected {expected} bytes, found {size}: "
-            "the file is truncated or belongs to another checkpoint"
+            f"{size}: the file is truncated or belongs to another checkpoint",
+            path=path,
+            expected=f"{expected} bytes",
         )
 
 
@@ -274,20 +274,24 @@ def _check_finite(path: str, names: Sequence[str]) -> None:
     if names:
         more = f" and {len(names) - _NAMED_AT_MOST} more" if names[_NAMED_AT_MOST:] else ""
         raise CheckpointError(
-            f"{path}: expected finite weights, found NaN or infinite values in "
-            f"{', '.join(names[:_NAMED_AT_MOST])}{more}: its training diverged"
+            f"NaN or infinite values in {', '.join(names[:_NAMED_AT_MOST])}{more}: its training "
+            "diverged",
+            path=path,
+            expected="finite weights",
         )
 
 
-def _plain(name: str, array: Any) -> npt.NDArray[Any]:
-    """Returns the array in C order and with a dtype that numpy can write without pickle."""
-    array = np.asarray(array, order="C")
-    if array.dtype.hasobject:
-        raise TypeError(f"{name}: an array of Python objects cannot be saved, only numbers can")
-    # Dtypes of other packages, such as bfloat16, have kind "V" and would be read back as raw bytes.
-    dtype = np.dtype(np.float32) if array.dtype.kind == "V" else array.dtype.newbyteorder("=")
-    plain: npt.NDArray[Any] = array.astype(dtype, copy=False)
-    return plain
+def _named(role: str, arrays: Mapping[str, Any]) -> list[tuple[str, str, npt.NDArray[Any]]]:
+    """Returns arrays in C order and with a dtype that numpy can write without pickle."""
+    named = []
+    for name, given in arrays.items():
+        array = np.asarray(given, order="C")
+        if array.dtype.hasobject:
+            raise TypeError(f"{name}: an array of Python objects cannot be saved, only numbers can")
+        # Dtypes of other packages, such as bfloat16, have kind "V": they would become raw bytes.
+        dtype = np.dtype(np.float32) if array.dtype.kind == "V" else array.dtype.newbyteorder("=")
+        named.append((role, name, array.astype(dtype, copy=False)))
+    return named
 
 
 def _write(files: Files, path: str, content: bytes) -> None:
@@ -298,33 +302,42 @@ def _write(files: Files, path: str, content: bytes) -> None:
     files.rename(partial, path)
 
 
-def _size(files: Files, path: str) -> int:
+@contextlib.contextmanager
+def _reading(path: str) -> Iterator[None]:
+    """Turns whatever is raised while a file is read into a `CheckpointError`."""
     try:
-        with open_regular(path) if isinstance(files, LocalFiles) else files.open(path) as stream:
-            stream.seek(0, io.SEEK_END)
-            return stream.tell()  # TensorFlow's files return nothing from `seek`.
+        yield
+    except CheckpointError:
+        raise
     except DocumentError as error:
-        raise CheckpointError(str(error)) from None
+        raise CheckpointError(error.problem, path=path) from None
     except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}") from error
+        raise CheckpointError(f"cannot be read: {error}", path=path) from error
+    except MemoryError:
+        raise CheckpointError("it does not fit into memory", path=path) from None
+    except Exception as error:
+        # Errors of TensorFlow's file systems are not OSErrors. zipfile does not document what it
+        # raises for damaged files: BadZipFile, EOFError, struct.error, NotImplementedError,
+        # RuntimeError and UnicodeDecodeError were observed.
+        raise CheckpointError(f"cannot be read: {error!r:.200}", path=path) from error
+
+
+def _size(files: Files, path: str) -> int:
+    with (
+        _reading(path),
+        open_regular(path) if isinstance(files, LocalFiles) else files.open(path) as stream,
+    ):
+        stream.seek(0, io.SEEK_END)
+        return stream.tell()  # TensorFlow's files return nothing from `seek`.
 
 
 def _read(files: Files, path: str, limit: int) -> bytes:
     """Returns the content of a file, or `limit` + 1 bytes of a longer one."""
-    try:
+    with _reading(path):
         if isinstance(files, LocalFiles):
             return read_bytes(path, limit)
         with files.open(path) as stream:
             return stream.read(limit + 1)
-    except DocumentError as error:
-        raise CheckpointError(str(error)) from None
-    except OSError as error:
-        raise CheckpointError(f"{path}: cannot be read: {error}") from error
-    except MemoryError:
-        raise CheckpointError(f"{path}: its {limit} bytes do not fit into memory") from None
-    except Exception as error:
-        # Errors of TensorFlow's file systems are not OSErrors.
-        raise CheckpointError(f"{path}: cannot be read: {error!r:.200}") from error
 
 
 # --- the index -----------------------------------------------------------------------------------
@@ -368,10 +381,8 @@ class _Index:
     def read(cls, folder: str, files: Files) -> _Index:
         """Reads and validates the index; `checkpoint` has no arrays yet."""
         path = posixpath.join(folder, INDEX_FILE)
-        try:
+        with _reading(path):
             return cls._of(path, folder, parse_json(_read(files, path, MAX_BYTES), path))
-        except DocumentError as error:
-            raise CheckpointError(str(error)) from None
 
     @classmethod
     def _of(cls, path: str, folder: str, index: Part) -> _Index:
@@ -379,8 +390,9 @@ class _Index:
         # True and 1.0 are equal to 1, but are never written.
         if type(layout) is not int or layout != LAYOUT_VERSION:
             raise CheckpointError(
-                f"{path}: expected layout version {LAYOUT_VERSION}, found {layout!r:.60}: was it "
-                "written by another release?"
+                f"{layout!r:.60}: was it written by another release?",
+                path=path,
+                expected=f"layout version {LAYOUT_VERSION}",
             )
         step, generation, optimizer_step = (
             index[key].integer(0, _LARGEST_COUNT)
@@ -391,15 +403,13 @@ class _Index:
         try:
             inputs = InputSpec.from_dict(index["inputs"].mapping())
         except ValueError as error:
-            raise CheckpointError(f"{path}: inputs: {error}") from None
+            raise CheckpointError(f"inputs: {error}", path=path) from None
         no_probe = index.get("no_probe")
         probe = index.get("probe")
         files = index["files"].parts()
         # A name from the file must not lead out of the folder.
         if len(files) != 1 or not _ARRAYS_NAME.fullmatch(next(iter(files))):
-            raise CheckpointError(
-                f"{path}: 'files' must name one file below the folder, found {list(files)!r:.100}"
-            )
+            raise index["files"].error("one file below the folder", f"{list(files)!r:.100}")
         [(name, expected)] = files.items()
         return cls(
             Checkpoint(
@@ -456,45 +466,39 @@ def _arrays(path: str, content: bytes, entries: Sequence[_Entry]) -> list[npt.ND
     needed = sum(entry.bytes for entry in entries)
     if needed > len(content):
         raise CheckpointError(
-            f"{path}: expected {needed} bytes of arrays, found a file of {len(content)} bytes"
+            f"a file of {len(content)} bytes", path=path, expected=f"{needed} bytes of arrays"
         )
-    try:
-        with zipfile.ZipFile(io.BytesIO(content)) as stored:
-            members = {member.filename: member for member in stored.infolist()}
-            return [
-                _array(path, stored, members.get(f"{number}.npy"), entry)
-                for number, entry in enumerate(entries)
-            ]
-    except CheckpointError:
-        raise
-    except Exception as error:
-        # zipfile does not document what it raises for damaged files: BadZipFile, EOFError,
-        # struct.error, NotImplementedError, RuntimeError and UnicodeDecodeError were observed.
-        raise CheckpointError(f"{path}: not the arrays of its checkpoint: {error!r:.200}") from None
+    with _reading(path), zipfile.ZipFile(io.BytesIO(content)) as stored:
+        members = {member.filename: member for member in stored.infolist()}
+        return [
+            _array(path, stored, members.get(f"{number}.npy"), entry)
+            for number, entry in enumerate(entries)
+        ]
 
 
 def _array(
     path: str, stored: zipfile.ZipFile, member: zipfile.ZipInfo | None, entry: _Entry
 ) -> npt.NDArray[Any]:
-    what = f"{entry.name!r:.100} must have the shape {list(entry.shape)} and the type {entry.dtype}"
+    def error(found: str) -> CheckpointError:
+        expected = f"{entry.name!r:.100} of the shape {list(entry.shape)} and type {entry.dtype}"
+        return CheckpointError(found, path=path, expected=expected)
+
     if member is None:
-        raise CheckpointError(f"{path}: {what}, found no such array")
+        raise error("no such array")
     if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
-        raise CheckpointError(f"{path}: {what}, found a compressed array, which is never written")
+        raise error("a compressed array, which is never written")
     data = stored.read(member)
     # Magic and version, then the length of a header whose padding depends on the numpy version.
     start = 10 + int.from_bytes(data[8:10], "little")
     header = data[:8] + data[10:start].rstrip()
     fortran = header == _header(entry, True)
     if not fortran and header != _header(entry, False):
-        raise CheckpointError(f"{path}: {what}, found the header {data[10:start].strip()!r:.200}")
+        raise error(f"the header {data[10:start].strip()!r:.200}")
     if len(data) - start != entry.bytes:
-        raise CheckpointError(
-            f"{path}: {what}: expected {entry.bytes} bytes, found {len(data) - start}"
-        )
+        raise error(f"{len(data) - start} bytes instead of {entry.bytes}")
     array = np.frombuffer(data, entry.dtype, math.prod(entry.shape), start)
     if entry.dtype.kind == "U" and (array.view(np.uint32) > sys.maxunicode).any():
-        raise CheckpointError(f"{path}: {what}, found invalid text")
+        raise error("invalid text")
     shaped: npt.NDArray[Any] = array.reshape(entry.shape, order="F" if fortran else "C").copy()
     return shaped
 
@@ -502,11 +506,7 @@ def _array(
 def _header(entry: _Entry, fortran: bool) -> bytes:
     """Returns the header that numpy writes before an array, without padding."""
     buffer = io.BytesIO()
-    description = {
-        "descr": entry.dtype.str,
-        "fortran_order": fortran,
-        "shape": entry.shape,
-    }
+    description = {"descr": entry.dtype.str, "fortran_order": fortran, "shape": entry.shape}
     write_header: Callable[..., None] = np.lib.format.write_array_header_1_0
     write_header(buffer, description)
     written = buffer.getvalue()

@@ -5,15 +5,22 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from tfx_wine_ext.suggestions import hint
 
-BASES = ("latest_blessed", "latest", "pinned")
-SHAPE_MISMATCHES = ("error", "initialise", "overlap")
-OPTIMIZERS = ("keep", "reset")
-UNUSABLE_BASES = ("cold", "error")
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "base": ("latest_blessed", "latest", "pinned"),
+    "on_shape_mismatch": ("error", "initialise", "overlap"),
+    "optimizer": ("keep", "reset"),
+    "on_unusable_base": ("cold", "error"),
+}
+_RANGES: Mapping[str, tuple[Callable[[float], bool], str]] = {
+    "learning_rate_factor": (lambda value: value > 0, "above 0"),
+    "shrink": (lambda value: 0 < value <= 1, "above 0 and at most 1"),
+    "perturb": (lambda value: value >= 0, "0 or more"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,23 +90,21 @@ you mean 'optimizer'?
     on_unusable_base: str = "cold"
 
     def __post_init__(self) -> None:
-        _choice(self.base, BASES, "base")
-        _choice(self.on_shape_mismatch, SHAPE_MISMATCHES, "on_shape_mismatch")
-        _choice(self.optimizer, OPTIMIZERS, "optimizer")
-        _choice(self.on_unusable_base, UNUSABLE_BASES, "on_unusable_base")
+        for name, choices in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in choices:
+                raise ValueError(f"{name} must be one of {', '.join(choices)}, found {value!r}")
         for name in ("same_schema_only", "cold_on_drift"):
             if not isinstance(getattr(self, name), bool):
                 raise TypeError(f"{name} must be True or False, found {getattr(self, name)!r}")
-        for name in ("learning_rate_factor", "shrink", "perturb"):
-            _number(getattr(self, name), name)
-        if self.learning_rate_factor <= 0:
-            raise ValueError(
-                f"learning_rate_factor must be above 0, found {self.learning_rate_factor!r}"
-            )
-        if not 0 < self.shrink <= 1:
-            raise ValueError(f"shrink must be above 0 and at most 1, found {self.shrink!r}")
-        if self.perturb < 0:
-            raise ValueError(f"perturb must be 0 or more, found {self.perturb!r}")
+        for name, (is_allowed, allowed) in _RANGES.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise TypeError(f"{name} must be a number, found {value!r}")
+            if not math.isfinite(value):
+                raise ValueError(f"{name} must be finite, found {value!r}")
+            if not is_allowed(value):
+                raise ValueError(f"{name} must be {allowed}, found {value!r}")
         self._check_pinned()
         self._check_frozen()
         if self.max_generations is not None:
@@ -176,18 +181,6 @@ you mean 'optimizer'?
         except json.JSONDecodeError as error:
             raise ValueError(f"the warm start config is not JSON: {error}") from None
         return cls.from_dict(data)
-
-
-def _choice(value: Any, known: tuple[str, ...], where: str) -> None:
-    if value not in known:
-        raise ValueError(f"{where} must be one of {', '.join(known)}, found {value!r}")
-
-
-def _number(value: Any, where: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise TypeError(f"{where} must be a number, found {value!r}")
-    if not math.isfinite(value):
-        raise ValueError(f"{where} must be finite, found {value!r}")
 
 
 def _count(value: Any, where: str) -> None:

@@ -1,15 +1,25 @@
-"""Decides between a warm and a cold start from plain facts, and gives the reason as a sentence."""
+"""Decides between a warm and a cold start from plain facts."""
 
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Iterable
 
+from tfx_wine_ext.errors import TfxWineExtError
+from tfx_wine_ext.report.words import warm_start as words
 from tfx_wine_ext.warm_start.config import WarmStartConfig
 
 
-class UnusableBaseError(ValueError):
-    """The base model cannot be used, and the policy is `on_unusable_base="error"`."""
+class UnusableBaseError(TfxWineExtError, ValueError):
+    """The base model cannot be used, and the policy is `on_unusable_base="error"`.
+
+    `path` is the base's folder, if there is one.
+    """
+
+
+START_COLD = 'set on_unusable_base="cold" to start cold instead'
+"""The remedy for every unusable base."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,24 +46,52 @@ class BaseModel:
     problem: str = ""
 
 
+Why = enum.Enum(
+    "Why",
+    "CHOSEN NO_INPUT NO_MODEL NO_BLESSED_MODEL NO_PINNED_MODEL UNUSABLE DRIFTED OTHER_SCHEMA "
+    "UNKNOWN_SCHEMA TOO_OLD",
+)
+"""The reasons of decisions; all but ``CHOSEN`` are reasons for a cold start."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Decision:
     """Whether to start warm, and why.
 
     Attributes:
-        warm: Whether to start from `base`.
-        reason: A full sentence, for logs, properties and summaries.
-        base: The model to continue from; None for a cold start.
-        generation: Generation of the model to be trained: the base's plus one, 0 for a cold start.
-        unusable: Whether the start is cold because the base cannot be used, which deserves a
-            warning.
+        why: The reason.
+        config: The policy.
+        candidate: The model that the policy selects, even if it is not used; None if there is none.
     """
 
-    warm: bool
-    reason: str
-    base: BaseModel | None = None
-    generation: int = 0
-    unusable: bool = False
+    why: Why
+    config: WarmStartConfig
+    candidate: BaseModel | None = None
+
+    @property
+    def warm(self) -> bool:
+        """Whether to start from `base`."""
+        return self.why is Why.CHOSEN
+
+    @property
+    def base(self) -> BaseModel | None:
+        """The model to continue from; None for a cold start."""
+        return self.candidate if self.warm else None
+
+    @property
+    def generation(self) -> int:
+        """Generation of the model to be trained: the base's plus one, 0 for a cold start."""
+        return self.base.generation + 1 if self.base else 0
+
+    @property
+    def unusable(self) -> bool:
+        """Whether the start is cold because the base cannot be used, which deserves a warning."""
+        return self.why in (Why.NO_PINNED_MODEL, Why.UNUSABLE)
+
+    @property
+    def reason(self) -> str:
+        """A full sentence, for logs, properties and summaries."""
+        return words.decided(self)
 
 
 def decide(
@@ -92,37 +130,33 @@ def decide(
     """
     if config.same_schema_only and schema is None:
         raise ValueError("same_schema_only needs the fingerprint of the new data's schema")
-    base = _chosen(list(candidates), config)
-    if base is None and config.base == "pinned":
-        return _unusable(f"the pinned base model {config.pinned!r} does not exist", config)
-    if base is None:
-        kind = "blessed model" if config.base == "latest_blessed" else "model"
-        return Decision(False, f"Cold start: there is no {kind} yet.")
+    candidate = _chosen(list(candidates), config)
+    decision = Decision(_why(candidate, config, schema, drifted), config, candidate)
+    if decision.unusable and config.on_unusable_base == "error":
+        raise UnusableBaseError(
+            f"the warm start has no base: {words.reason(decision)}",
+            ("pin another model", START_COLD),
+            path=candidate.uri if candidate else "",
+        )
+    return decision
+
+
+def _why(
+    candidate: BaseModel | None, config: WarmStartConfig, schema: str | None, drifted: bool
+) -> Why:
+    if candidate is None:
+        return {"pinned": Why.NO_PINNED_MODEL, "latest": Why.NO_MODEL}.get(
+            config.base, Why.NO_BLESSED_MODEL
+        )
     if config.cold_on_drift and drifted:
-        return Decision(False, "Cold start: the data drifted, and the policy is cold_on_drift.")
-    if base.problem:
-        return _unusable(
-            f"base model {base.id} ({base.uri}) cannot be used: {base.problem}", config
-        )
-    if config.same_schema_only and base.schema != schema:
-        which = "an unknown" if base.schema is None else "another"
-        return Decision(
-            False,
-            f"Cold start: base model {base.id} was trained with {which} schema, "
-            "and the policy is same_schema_only.",
-        )
-    generation = base.generation + 1
-    if config.max_generations is not None and generation > config.max_generations:
-        return Decision(
-            False,
-            f"Cold start: base model {base.id} has generation {base.generation}, "
-            f"and the policy is max_generations={config.max_generations}.",
-        )
-    which = {"latest_blessed": "the latest blessed one", "latest": "the latest one"}.get(
-        config.base, "the pinned one"
-    )
-    reason = f"Warm start from model {base.id} ({base.uri}), {which}: generation {generation}."
-    return Decision(True, reason, base, generation)
+        return Why.DRIFTED
+    if candidate.problem:
+        return Why.UNUSABLE
+    if config.same_schema_only and candidate.schema != schema:
+        return Why.UNKNOWN_SCHEMA if candidate.schema is None else Why.OTHER_SCHEMA
+    if config.max_generations is not None and candidate.generation >= config.max_generations:
+        return Why.TOO_OLD
+    return Why.CHOSEN
 
 
 def _chosen(candidates: list[BaseModel], config: WarmStartConfig) -> BaseModel | None:
@@ -133,12 +167,3 @@ def _chosen(candidates: list[BaseModel], config: WarmStartConfig) -> BaseModel |
     elif config.base == "latest_blessed":
         candidates = [model for model in candidates if model.blessed]
     return max(candidates, key=lambda model: model.id, default=None)
-
-
-def _unusable(why: str, config: WarmStartConfig) -> Decision:
-    if config.on_unusable_base == "error":
-        raise UnusableBaseError(
-            f"The warm start has no base: {why}. Pin another model, or set "
-            'on_unusable_base="cold" to start cold instead.'
-        )
-    return Decision(False, f"Cold start: {why}.", unusable=True)

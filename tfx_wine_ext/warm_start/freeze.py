@@ -7,17 +7,13 @@ from typing import Any
 
 import keras
 
-from tfx_wine_ext.warm_start.architecture import parts_of
 from tfx_wine_ext.warm_start.config import WarmStartConfig
+from tfx_wine_ext.warm_start.keras_internals import parts_of
 from tfx_wine_ext.warm_start.report import TransferReport
 
 
 def layers_named(model: Any, names: Sequence[str]) -> list[Any]:
     """Returns the layers of a model with these names, including nested models and wrappers.
-
-    Args:
-        model: A Keras model.
-        names: Names of layers.
 
     Raises:
         ValueError: There is no layer with a name, or several; the message lists the existing ones.
@@ -53,39 +49,11 @@ def layers_named(model: Any, names: Sequence[str]) -> list[Any]:
     return [layer for (layer,) in matches]
 
 
-class _Freeze:
-    """Freezes layers of a model, and can restore them."""
-
-    def __init__(self, model: Any, names: Sequence[str]) -> None:
-        self._model = model
-        self._layers = layers_named(model, names)
-        # Setting `trainable` of a layer also sets it for inner layers, which may have differed.
-        self._was = [(x, x.trainable) for layer in self._layers for x in parts_of(layer)]
-        self.freeze()
-
-    def freeze(self) -> None:
-        """Freezes the layers, after the optimizer was built with their weights."""
-        if not self._model.optimizer.built:
-            self.thaw()
-            self._model.optimizer.build(self._model.trainable_variables)
-        for layer in self._layers:
-            layer.trainable = False
-
-    def thaw(self) -> None:
-        for layer, trainable in self._was:
-            layer.trainable = trainable
-
-
 class FreezeLayers(keras.callbacks.Callback):  # Keras has no types.
     """Freezes layers in the first steps of `fit`, then thaws them.
 
     `restore` already freezes the policy's `frozen_layers`; use this callback in a run_fn for other
     layers or other steps. It replaces what `restore` froze.
-
-    Keras reads `trainable` when it makes its training function, so a later change has no effect
-    until the model is compiled again, which would discard the optimizer's state. Instead, this
-    callback makes the training function again, and builds the optimizer for all weights before
-    freezing any.
 
     Args:
         layers: Names of layers.
@@ -109,61 +77,63 @@ class FreezeLayers(keras.callbacks.Callback):  # Keras has no types.
         super().__init__()
         self._names = layers
         self._steps = steps
-        self._seen = 0
-        self._freeze: _Freeze | None = None
 
     def on_train_begin(self, logs: Any = None) -> None:
         """Freezes the layers."""
         thaw(self.model)
-        self._seen = 0
-        self._freeze = _Freeze(self.model, self._names)
+        _FirstSteps(self.model, self._names, self._steps)
         self.model.make_train_function(force=True)
-
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        """Thaws the layers after the last frozen step."""
-        self._seen += self.model.steps_per_execution
-        if self._seen >= self._steps:
-            self._thaw()
 
     def on_train_end(self, logs: Any = None) -> None:
         """Thaws the layers if training ended early."""
-        self._thaw()
-
-    def _thaw(self) -> None:
-        if self._freeze is not None:
-            self._freeze.thaw()
-            self._freeze = None
-            self.model.make_train_function(force=True)
+        thaw(self.model)
 
 
 class _FirstSteps:
-    """Wraps a model's training function to count steps and thaw the frozen layers.
+    """Freezes layers, and wraps a model's training function to count steps and thaw them.
 
-    It needs no callback and counts the steps of both `fit` and `train_on_batch`: both obtain the
-    function from `make_train_function`, which Keras documents as the method to override.
+    It counts the steps of both `fit` and `train_on_batch`: both obtain the function from
+    `make_train_function`, which Keras documents as the method to override. Keras reads `trainable`
+    when it makes this function, so a later change has no effect until the model is compiled again,
+    which would discard the optimizer's state. Instead, the function is made again.
     """
 
     def __init__(self, model: Any, names: Sequence[str], steps: int) -> None:
-        self.model = model
-        self._freeze = _Freeze(model, names)
+        self._model = model
+        self._layers = layers_named(model, names)
+        # Setting `trainable` of a layer also sets it for inner layers, which may have differed.
+        self._was = [(x, x.trainable) for layer in self._layers for x in parts_of(layer)]
         self._steps = steps
         self._seen = 0
+        self._freeze()
         # Bypasses Keras's attribute tracking, which would treat this object as part of the model.
         object.__setattr__(model, "make_train_function", self._make)
         model.train_function = None
 
+    def _freeze(self) -> None:
+        """Freezes the layers, after the optimizer was built with their weights."""
+        if not self._model.optimizer.built:
+            self._thaw()
+            self._model.optimizer.build(self._model.trainable_variables)
+        for layer in self._layers:
+            layer.trainable = False
+
+    def _thaw(self) -> None:
+        for layer, trainable in self._was:
+            layer.trainable = trainable
+
     def _make(self, force: bool = False) -> Any:
-        model = self.model
+        model = self._model
         if model.train_function is not None and not force:
             return model.train_function
-        self._freeze.freeze()  # The run_fn may have compiled the model again.
+        self._freeze()  # The run_fn may have compiled the model again.
         type(model).make_train_function(model, force=True)
         made = model.train_function
 
         def counted(*arguments: Any) -> Any:
             result = made(*arguments)
             self._seen += model.steps_per_execution
-            if self._seen >= self._steps and vars(model).get("make_train_function") == self._make:
+            if self._seen >= self._steps and _first_steps_of(model) is self:
                 self.end()
                 model.make_train_function(force=True)
             return result
@@ -172,17 +142,18 @@ class _FirstSteps:
         return counted
 
     def end(self) -> None:
-        self._freeze.thaw()
-        object.__delattr__(self.model, "make_train_function")
-        self.model.train_function = None
+        self._thaw()
+        object.__delattr__(self._model, "make_train_function")
+        self._model.train_function = None
+
+
+def _first_steps_of(model: Any) -> _FirstSteps | None:
+    first_steps = getattr(vars(model).get("make_train_function"), "__self__", None)
+    return first_steps if isinstance(first_steps, _FirstSteps) else None
 
 
 def freeze_first_steps(model: Any, config: WarmStartConfig) -> None:
     """Freezes the policy's `frozen_layers` until the model has trained `frozen_steps` steps.
-
-    Args:
-        model: A compiled Keras model; steps of `fit` and `train_on_batch` are counted.
-        config: The policy; without `frozen_layers` nothing is done.
 
     Raises:
         ValueError: The model lacks one of the layers, or is not compiled.
@@ -200,20 +171,11 @@ def freeze_first_steps(model: Any, config: WarmStartConfig) -> None:
 
 
 def thaw(model: Any) -> bool:
-    """Thaws the layers that `freeze_first_steps` froze, if they are still frozen.
-
-    Args:
-        model: A Keras model.
-
-    Returns:
-        Whether layers were still frozen.
-    """
-    maker = vars(model).get("make_train_function")
-    first = getattr(maker, "__self__", None)
-    if not isinstance(first, _FirstSteps):
-        return False
-    first.end()
-    return True
+    """Thaws the layers that `freeze_first_steps` froze; returns whether they were still frozen."""
+    first_steps = _first_steps_of(model)
+    if first_steps is not None:
+        first_steps.end()
+    return first_steps is not None
 
 
 def callbacks(config: WarmStartConfig, report: TransferReport) -> list[Any]:

@@ -11,7 +11,7 @@ import collections
 import dataclasses
 import math
 import numbers
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
 import numpy as np
@@ -58,6 +58,13 @@ class Affine:
     def identity(cls, feature: str, mean: float | None = None) -> Affine:
         """The unchanged raw value."""
         return cls(feature, 0.0, 1.0, mean)
+
+    @property
+    def at_mean(self) -> float:
+        """The column's value for the mean of the raw values; 0 if it is constant or not known."""
+        if self.mean is None or not self.scale:
+            return 0.0
+        return (self.mean - self.center) / self.scale
 
     def restate(self, values: Any, other: Affine) -> npt.NDArray[Any]:
         """Converts values of this column to those that `other` computes from the same raw values.
@@ -130,6 +137,11 @@ class Vocabulary:
     def size(self) -> int:
         """The number of codes."""
         return self.reserved + len(self.tokens) + self.oov_buckets
+
+    @property
+    def drops_unknown(self) -> bool:
+        """Whether unknown tokens have no code."""
+        return self.default < 0 and not self.oov_buckets
 
     @property
     def first_token(self) -> int:
@@ -233,6 +245,11 @@ def _finite(value: Any, where: str) -> float:
     return number
 
 
+def is_one_hot(transform: FeatureTransform) -> bool:
+    """Returns whether the transform makes one column for each code."""
+    return isinstance(transform, Coded) and transform.one_hot
+
+
 def width(transform: FeatureTransform) -> int:
     """Returns the number of input columns that the transform makes.
 
@@ -241,6 +258,18 @@ def width(transform: FeatureTransform) -> int:
         (1, 3)
     """
     return transform.size if isinstance(transform, Coded) and transform.one_hot else 1
+
+
+def with_places(
+    transforms: Iterable[FeatureTransform],
+) -> tuple[tuple[FeatureTransform, int], ...]:
+    """Returns transforms, each with the number of earlier ones of the same feature."""
+    earlier: collections.Counter[str] = collections.Counter()
+    placed = []
+    for transform in transforms:
+        placed.append((transform, earlier[transform.feature]))
+        earlier[transform.feature] += 1
+    return tuple(placed)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -285,7 +314,7 @@ class InputSpec:
     def features(self) -> dict[str, FeatureTransform]:
         """The transforms by feature name."""
         features: dict[str, FeatureTransform] = {}
-        for transform in self._columns():
+        for transform in (column for columns in self.inputs.values() for column in columns):
             if features.setdefault(transform.feature, transform) != transform:
                 raise ValueError(
                     f"feature {transform.feature!r} has two transforms: give each its own name. "
@@ -293,8 +322,14 @@ class InputSpec:
                 )
         return features
 
-    def _columns(self) -> Iterable[FeatureTransform]:
-        return (column for columns in self.inputs.values() for column in columns)
+    def of_inputs(self, names: Sequence[str]) -> dict[str, tuple[FeatureTransform, ...]]:
+        """Returns the transforms by the names of a model's inputs.
+
+        The name of a single input is irrelevant, as Keras may have generated it.
+        """
+        if len(names) == len(self.inputs) == 1:
+            return {names[0]: next(iter(self.inputs.values()))}
+        return dict(self.inputs)
 
     def to_dict(self) -> dict[str, Any]:
         """Returns a JSON object for `from_dict`."""

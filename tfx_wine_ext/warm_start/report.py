@@ -7,6 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from tfx_wine_ext.documents import Part
+
 ACTIONS = ("restored", "remapped", "initialised", "skipped")
 """What a transfer can do with a variable."""
 
@@ -95,17 +97,9 @@ class TransferReport:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns a JSON object with the fields, `counts`, and `preserves_function`."""
+        fields: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
         return {
-            **dataclasses.asdict(self),
-            "variables": [
-                {
-                    **dataclasses.asdict(x),
-                    "shape": None if x.shape is None else list(x.shape),
-                    "base_shape": None if x.base_shape is None else list(x.base_shape),
-                }
-                for x in self.variables
-            ],
-            "not_compensated": list(self.not_compensated),
+            **fields,
             "counts": self.counts(),
             "preserves_function": self.preserves_function,
         }
@@ -115,18 +109,43 @@ class TransferReport:
         return json.dumps(self.to_dict(), indent=1)
 
     @classmethod
-    def from_dict(cls, data: Mapping[str, Any]) -> TransferReport:
-        """Reads what `to_dict` writes, also in earlier releases, which did not verify."""
-        fields = {x.name: data[x.name] for x in dataclasses.fields(cls) if x.name in data}
-        fields["variables"] = tuple(
-            VariableTransfer(
-                **{
-                    **x,
-                    "shape": None if x["shape"] is None else tuple(x["shape"]),
-                    "base_shape": None if x["base_shape"] is None else tuple(x["base_shape"]),
-                }
-            )
-            for x in data["variables"]
+    def from_dict(cls, data: Mapping[str, Any], path: str = "report") -> TransferReport:
+        """Reads what `to_dict` writes, also in earlier releases, which did not verify.
+
+        Args:
+            data: The JSON object, which is untrusted.
+            path: Name of the document in errors.
+
+        Raises:
+            ValueError: A value is missing or of another kind; the message says where.
+        """
+        part = Part(data, path)
+        verified, verification = part.get("verified"), part.get("verification")
+        return cls(
+            warm=part["warm"].boolean(),
+            reason=part["reason"].text(),
+            base=part["base"].text(),
+            generation=part["generation"].integer(0, _LARGEST),
+            base_step=part["base_step"].integer(0, _LARGEST),
+            optimizer=part["optimizer"].text(),
+            optimizer_step=part["optimizer_step"].integer(0, _LARGEST),
+            steps=part["steps"].integer(0, _LARGEST),
+            variables=tuple(map(_variable, part["variables"].items())),
+            not_compensated=tuple(x.text() for x in part["not_compensated"].items()),
+            verified=verified is not None and verified.boolean(),
+            verification=verification.text() if verification else "",
         )
-        fields["not_compensated"] = tuple(data["not_compensated"])
-        return cls(**fields)
+
+
+# So that the sum of two can be a property in the metadata store.
+_LARGEST = 2**62
+
+
+def _variable(part: Part) -> VariableTransfer:
+    name, action, reason = (part[key].text() for key in ("name", "action", "reason"))
+    shape, base_shape = (
+        None if sizes is None else tuple(size.integer(0, _LARGEST) for size in sizes.items())
+        for sizes in (part.get("shape"), part.get("base_shape"))
+    )
+    counts = (part[key].integer(0, _LARGEST) for key in ("kept", "added", "vanished"))
+    return VariableTransfer(name, action, reason, shape, base_shape, *counts)

@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tfx_wine_ext.warm_start.architecture import Architecture, Label
+from tfx_wine_ext.warm_start.facts import Fact, Kind
 from tfx_wine_ext.warm_start.inputs import (
     Affine,
     Buckets,
@@ -32,9 +33,9 @@ class Side(NamedTuple):
         """Combines the features of the specification with those that layers make."""
         return cls(architecture, {**inputs.features, **architecture.features})
 
-    def coding(self, label: Label) -> FeatureTransform | None:
-        """Returns the transform that defines the code of a label."""
-        return self.features.get(self.architecture.codings.get(label.name, ""))
+    def coding(self, name: str) -> FeatureTransform | None:
+        """Returns the transform that defines the codes in labels of a name."""
+        return self.features.get(self.architecture.codings.get(name, ""))
 
 
 class Shift(NamedTuple):
@@ -60,10 +61,9 @@ class RowPlan:
             the bias's gradient in the row's gradient. `[rows]` float64.
         shifts: The terms added to the bias.
         kept: Number of rows of the base that are used.
-        added: Number of new rows without a counterpart in the base.
         vanished: Number of rows of the base without a counterpart in the new weight.
-        notes: What was done besides moving rows, for the report's reason.
-        not_compensated: Changes of the function, as sentences.
+        notes: What was done besides moving rows.
+        not_compensated: Changes of the function.
     """
 
     sources: list[tuple[int, ...] | None]
@@ -72,10 +72,18 @@ class RowPlan:
     offset: npt.NDArray[Any]
     shifts: list[Shift] = dataclasses.field(default_factory=list)
     kept: int = 0
-    added: int = 0
     vanished: int = 0
-    notes: list[str] = dataclasses.field(default_factory=list)
-    not_compensated: list[str] = dataclasses.field(default_factory=list)
+    notes: list[Fact] = dataclasses.field(default_factory=list)
+    not_compensated: list[Fact] = dataclasses.field(default_factory=list)
+
+    @property
+    def added(self) -> int:
+        """Number of new rows without a counterpart in the base."""
+        return self.own.count(False)
+
+    def fact(self, kind: Kind) -> Fact:
+        """Returns a fact with the numbers of rows kept, added and vanished, and the notes."""
+        return Fact(kind, now=(self.kept, self.added, self.vanished), notes=tuple(self.notes))
 
     @property
     def is_copy(self) -> bool:
@@ -90,163 +98,155 @@ class RowPlan:
     def apply(
         self, base: npt.NDArray[Any], fresh: npt.NDArray[Any], scale: npt.NDArray[Any]
     ) -> npt.NDArray[Any]:
-        """Computes the rows of the new weight, in float64.
-
-        Args:
-            base: The base's weight, `[base rows, ...]`.
-            fresh: The new model's initial values, `[rows, ...]`.
-            scale: The factor of each row, `[rows]`.
-        """
+        """Computes the new weight in float64, of the base's, its initial values, and `scale`."""
+        base = np.asarray(base, np.float64)
         result = np.array(fresh, np.float64)
-        first = [rows[0] if rows else -1 for rows in self.sources]
-        single = np.array([rows is not None and len(rows) == 1 for rows in self.sources], bool)
-        factors = scale.reshape(-1, *[1] * (base.ndim - 1))
-        if single.any():
-            taken = np.asarray(base, np.float64)[np.array(first)[single]]
-            result[single] = taken * factors[single]
+        single = [i for i, rows in enumerate(self.sources) if rows is not None and len(rows) == 1]
+        if single:
+            rows = [source[0] for source in map(self.sources.__getitem__, single) if source]
+            result[single] = base[rows] * scale[single].reshape(-1, *[1] * (base.ndim - 1))
         # Substitutes share a few lists of rows, so each mean is computed once.
         means: dict[tuple[int, ...], npt.NDArray[Any]] = {}
-        for i, rows in enumerate(self.sources):
-            if rows is None or len(rows) == 1:
+        for i, source in enumerate(self.sources):
+            if source is None or len(source) == 1:
                 continue
-            if rows and rows not in means:
-                means[rows] = np.asarray(base, np.float64)[list(rows)].mean(axis=0)
-            result[i] = means[rows] * scale[i] if rows else 0
+            if source and source not in means:
+                means[source] = base[list(source)].mean(axis=0)
+            result[i] = means[source] * scale[i] if source else 0
         return result
 
 
 def plan_rows(
     name: str, base: Side, new: Side, base_labels: Sequence[Label], new_labels: Sequence[Label]
 ) -> RowPlan:
-    """Plans the rows of a kernel or an embedding.
-
-    Args:
-        name: Name of the weight, for messages.
-        base: The base.
-        new: The new model.
-        base_labels: The labels of the base's rows.
-        new_labels: The labels of the new rows.
-    """
+    """Plans the rows of the kernel or embedding `name`, which has these labels in both models."""
     count = len(new_labels)
     plan = RowPlan([()] * count, [False] * count, np.ones(count), np.zeros(count))
+    planner = _Planner(plan, base, new, name.endswith("/embeddings"))
     # A column may occur twice: the second occurrences match each other.
     base_rows: dict[str, dict[Label, list[int]]] = collections.defaultdict(dict)
     for row, label in enumerate(base_labels):
         base_rows[label.name].setdefault(label, []).append(row)
-    groups: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
+    groups: dict[tuple[str, str], list[tuple[int, Label]]] = collections.defaultdict(list)
     for row, label in enumerate(new_labels):
         kind = "code" if label.kind == "spare" else label.kind
-        groups[kind, label.name].append(row)
-    is_table = name.endswith("/embeddings")
-    used: set[int] = set()
+        groups[kind, label.name].append((row, label))
     for (kind, of), rows in groups.items():
-        theirs = base_rows.get(of, {})
-        if kind == "code":
-            _plan_codes(plan, base, new, [(r, new_labels[r]) for r in rows], theirs, is_table, used)
-        else:
-            _plan_columns(plan, base, new, [(r, new_labels[r]) for r in rows], theirs, used)
-    _plan_removed(plan, name, base, base_labels, used, {of for _, of in groups})
-    plan.kept = len(used)
-    plan.vanished = len(base_labels) - len(used)
-    plan.added = plan.own.count(False)
+        (planner.codes if kind == "code" else planner.columns)(rows, base_rows.get(of, {}))
+    planner.removed(base_labels, {label.name for label in new_labels})
+    plan.kept = len(planner.used)
+    plan.vanished = len(base_labels) - plan.kept
     return plan
 
 
-def _plan_columns(
-    plan: RowPlan,
-    base: Side,
-    new: Side,
-    rows: list[tuple[int, Label]],
-    theirs: dict[Label, list[int]],
-    used: set[int],
-) -> None:
-    """Plans rows of columns and of hidden outputs by label, scaled if the column is."""
-    label = rows[0][1]
-    is_column = label.kind == "column"
-    old, now = (side.features.get(label.name) if is_column else None for side in (base, new))
-    waiting = {key: list(value) for key, value in theirs.items()}
-    for row, key in rows:
-        sources = waiting.get(key)
-        if not sources:
-            continue
-        source = sources.pop(0)
-        used.add(source)
-        plan.sources[row] = (source,)
-        plan.own[row] = True
-        if is_column and old != now and isinstance(old, Affine) and isinstance(now, Affine):
-            _restate(plan, row, source, old, now)
-    if not any(plan.own[row] for row, _ in rows):
-        what = "feature" if is_column else "output of"
-        plan.notes.append(f"{what} {label.name} is new: its rows are 0")
-    elif is_column and differ(old, now) and not _both_affine(old, now):
-        plan.not_compensated.append(f"feature {label.name}: {change(old, now)}")
-    elif is_column and isinstance(now, Affine) and not now.scale and old != now:
-        plan.notes.append(f"feature {label.name} no longer varies: its constant is in the bias")
+class _Planner:
+    """Fills in a plan, one feature or layer at a time."""
 
+    def __init__(self, plan: RowPlan, base: Side, new: Side, is_table: bool) -> None:
+        self._plan = plan
+        self._base = base
+        self._new = new
+        self._is_table = is_table
+        self.used: set[int] = set()
 
-def _restate(plan: RowPlan, row: int, source: int, old: Affine, now: Affine) -> None:
-    """Makes `w' z' + b'` equal to `w z + b`, for the same raw value.
+    def columns(self, rows: list[tuple[int, Label]], base_rows: dict[Label, list[int]]) -> None:
+        """Plans rows of columns and of hidden outputs by label, scaled if the column is."""
+        plan, (kind, name, _) = self._plan, rows[0][1]
+        is_column = kind == "column"
+        old, now = (x.features.get(name) if is_column else None for x in (self._base, self._new))
+        affine = isinstance(old, Affine) and isinstance(now, Affine)
+        waiting = {label: list(places) for label, places in base_rows.items()}
+        for row, label in rows:
+            if not waiting.get(label):
+                continue
+            source = waiting[label].pop(0)
+            self.used.add(source)
+            plan.sources[row] = (source,)
+            plan.own[row] = True
+            if isinstance(old, Affine) and isinstance(now, Affine):
+                self._restate(row, source, old, now)
+        if not any(plan.own[row] for row, _ in rows):
+            plan.notes.append(Fact(Kind.FEATURE_ADDED if is_column else Kind.OUTPUT_ADDED, name))
+        elif is_column and differ(old, now) and not affine:
+            plan.not_compensated.append(Fact(Kind.FEATURE_CHANGED, name, now, old))
+        elif isinstance(now, Affine) and not now.scale and old != now:
+            plan.notes.append(Fact(Kind.IS_CONSTANT, name))
 
-    With `z = (x - c) / s` before and `z' = (x - c') / s'` now, `z = (s' / s) z' + (c' - c) / s`.
-    """
-    if (old.center, old.scale) == (now.center, now.scale):
-        return
-    if not old.scale:
-        plan.sources[row] = ()  # The column was always 0, so the row had no effect.
-        plan.notes.append(f"feature {now.feature} did not vary before: its row is 0")
-        return
-    plan.scale[row] = now.scale / old.scale
-    plan.shifts.append(Shift(source, (now.center - old.center) / old.scale))
-    if now.scale:
-        plan.offset[row] = (now.center - old.center) / now.scale
-        plan.notes.append(f"feature {now.feature} restated")
-    else:
-        plan.sources[row] = ()
+    def _restate(self, row: int, source: int, old: Affine, now: Affine) -> None:
+        """Makes `w' z' + b'` equal to `w z + b`, for the same raw value.
 
-
-def _plan_codes(
-    plan: RowPlan,
-    base: Side,
-    new: Side,
-    rows: list[tuple[int, Label]],
-    theirs: dict[Label, list[int]],
-    is_table: bool,
-    used: set[int],
-) -> None:
-    """Plans rows of codes, which follow their tokens."""
-    now = new.coding(rows[0][1])
-    feature = now.feature if now else rows[0][1].name
-    own = {label.place: places[0] for label, places in theirs.items() if label.kind == "code"}
-    spare = {label.place: places[0] for label, places in theirs.items() if label.kind == "spare"}
-    old = base.coding(Label("code", rows[0][1].name, 0))
-    if not own or now is None or type(old) is not type(now):
-        if own:
-            plan.not_compensated.append(f"feature {feature}: {change(old, now)}")
+        With `z = (x - c) / s` before and `z' = (x - c') / s'` now,
+        `z = (s' / s) z' + (c' - c) / s`.
+        """
+        if (old.center, old.scale) == (now.center, now.scale):
+            return
+        plan = self._plan
+        if not old.scale:
+            plan.sources[row] = ()  # The column was always 0, so the row had no effect.
+            plan.notes.append(Fact(Kind.WAS_CONSTANT, now.feature))
+            return
+        plan.scale[row] = now.scale / old.scale
+        plan.shifts.append(Shift(source, (now.center - old.center) / old.scale))
+        if now.scale:
+            plan.offset[row] = (now.center - old.center) / now.scale
+            plan.notes.append(Fact(Kind.RESTATED, now.feature))
         else:
-            plan.notes.append(f"feature {feature} is new: its rows are 0")
-        return
-    codes = CodeMap(old, is_table)
-    for row, label in rows:
-        if label.kind == "spare":
-            source = spare.get(label.place)
-            plan.sources[row] = None if source is None else (source,)
-            plan.own[row] = source is not None
-            if source is not None:
-                used.add(source)
-            continue
-        sources, exact = codes.find(now, label.place)
-        all_known = all(code in own for code in sources)
-        plan.sources[row] = tuple(own[code] for code in sources) if all_known else ()
-        plan.own[row] = exact and all_known
-        if plan.own[row]:
-            used.update(plan.sources[row] or ())
-    if isinstance(old, Buckets) and isinstance(now, Buckets) and old.boundaries != now.boundaries:
-        plan.not_compensated.append(
-            f"feature {feature}: its boundaries moved; each bucket keeps its place"
-        )
-    new_tokens = sum(not plan.own[row] for row, label in rows if label.kind == "code")
-    if new_tokens:
-        plan.notes.append(f"feature {feature}: {new_tokens} new codes {codes.stand_in}")
+            plan.sources[row] = ()
+
+    def codes(self, rows: list[tuple[int, Label]], base_rows: dict[Label, list[int]]) -> None:
+        """Plans rows of codes, which follow their tokens."""
+        plan, name = self._plan, rows[0][1].name
+        old, now = self._base.coding(name), self._new.coding(name)
+        feature = now.feature if now else name
+        places = {(label.kind, label.place): at[0] for label, at in base_rows.items()}
+        known = any(kind == "code" for kind, _ in places)
+        if not known or now is None or type(old) is not type(now):
+            if known:
+                plan.not_compensated.append(Fact(Kind.FEATURE_CHANGED, feature, now, old))
+            else:
+                plan.notes.append(Fact(Kind.FEATURE_ADDED, feature))
+            return
+        codes = CodeMap(old, self._is_table)
+        for row, (kind, _, place) in rows:
+            wanted, exact = ((place,), True) if kind == "spare" else codes.find(now, place)
+            sources = [places[kind, code] for code in wanted if (kind, code) in places]
+            is_whole = len(sources) == len(wanted)
+            if is_whole:
+                plan.sources[row] = tuple(sources)
+            elif kind == "spare":
+                plan.sources[row] = None
+            plan.own[row] = exact and is_whole
+            if plan.own[row]:
+                self.used.update(sources)
+        boundaries = (x.boundaries for x in (old, now) if isinstance(x, Buckets))
+        if len(set(boundaries)) == 2:
+            plan.not_compensated.append(Fact(Kind.BOUNDARIES_MOVED, feature))
+        added = sum(not plan.own[row] for row, label in rows if label.kind == "code")
+        if added:
+            default = getattr(old, "default", None)
+            plan.notes.append(Fact(codes.start, feature, was=default, count=added))
+
+    def removed(self, base_labels: Sequence[Label], still_there: set[str]) -> None:
+        """Plans for the base's rows without a counterpart in the new weight."""
+        plan = self._plan
+        gone: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
+        for row, label in enumerate(base_labels):
+            if row not in self.used and label.kind != "spare":
+                gone[label.kind, label.name].append(row)
+        for (kind, of), rows in gone.items():
+            transform = self._base.features.get(of)
+            if kind == "code" and of in still_there:
+                feature = self._base.architecture.codings[of]
+                plan.notes.append(Fact(Kind.CODES_REMOVED, feature, count=len(rows)))
+            elif kind == "column" and isinstance(transform, Affine) and transform.mean is not None:
+                plan.shifts += [Shift(row, transform.at_mean) for row in rows if transform.at_mean]
+                plan.notes.append(Fact(Kind.MEAN_REPLACES, of))
+            elif self._is_table:
+                plan.notes.append(Fact(Kind.ROWS_REMOVED, of, count=len(rows)))
+            else:
+                hidden = kind == "hidden"
+                removed = Kind.OUTPUT_REMOVED if hidden else Kind.FEATURE_REMOVED
+                plan.not_compensated.append(Fact(removed, of))
 
 
 class CodeMap:
@@ -255,33 +255,33 @@ class CodeMap:
     Args:
         old: The old coding.
         is_table: Whether the rows belong to an embedding, in which no code means zeros.
+
+    Attributes:
+        start: How new codes start.
     """
 
     def __init__(self, old: FeatureTransform | None, is_table: bool) -> None:
         self._old = old
-        self._is_table = is_table
-        self._place: dict[str, int] = {}
-        self.stand_in = ""
-        if isinstance(old, Vocabulary):
-            self._place = {token: old.first_token + i for i, token in enumerate(old.tokens)}
-            self._oov = tuple(range(old.first_bucket, old.first_bucket + old.oov_buckets))
-            if self._oov:
-                self.stand_in = "begin as the bucket of unknown tokens that they were in"
-            elif old.default >= 0:
-                self.stand_in = f"begin as code {old.default}, which unknown tokens had"
-            elif is_table:
-                self.stand_in = "begin as the mean of all tokens"
-            else:
-                self.stand_in = "begin at 0, as unknown tokens were"
-        self._buckets: dict[str, int] = {}
+        self._places: dict[str, int] = {}
+        self._buckets: tuple[int, ...] = ()
+        self._bucket_of: dict[str, int] = {}
+        self._unknown: tuple[int, ...] = ()  # The old codes of unknown tokens.
+        self.start = Kind.CODES_FROM_LAST
+        if not isinstance(old, Vocabulary):
+            return
+        self._places = {token: old.first_token + i for i, token in enumerate(old.tokens)}
+        self._buckets = tuple(range(old.first_bucket, old.first_bucket + old.oov_buckets))
+        if self._buckets:
+            self.start, self._unknown = Kind.CODES_FROM_BUCKET, self._buckets
+        elif old.default >= 0:
+            self.start, self._unknown = Kind.CODES_FROM_DEFAULT, (old.default,)
+        elif is_table:
+            self.start, self._unknown = Kind.CODES_FROM_MEAN, tuple(self._places.values())
+        else:
+            self.start = Kind.CODES_FROM_ZERO
 
     def find(self, now: FeatureTransform, code: int) -> tuple[tuple[int, ...], bool]:
-        """Returns the old codes whose mean initialises a new code, and whether they are the same.
-
-        Args:
-            now: The new coding.
-            code: A code of it.
-        """
+        """Returns the old codes whose mean starts a new code, and whether they are the same."""
         old = self._old
         if isinstance(old, Buckets) and isinstance(now, Buckets):
             last = old.size - 1
@@ -289,46 +289,34 @@ class CodeMap:
         if not isinstance(old, Vocabulary) or not isinstance(now, Vocabulary):
             return (), False
         if code < now.reserved:
-            return ((code,), True) if code < old.reserved else (self._unknown(), False)
+            return ((code,), True) if code < old.reserved else (self._unknown, False)
         place = code - now.first_token
         if 0 <= place < len(now.tokens):
             token = now.tokens[place]
-            if token in self._place:
-                return (self._place[token],), True
+            if token in self._places:
+                return (self._places[token],), True
             return self._unknown_token(token, now), False
-        bucket = code - now.first_bucket
-        if self._oov and now.oov_buckets % len(self._oov) == 0:
+        count = len(self._buckets)
+        if count and now.oov_buckets % count == 0:
             # If the hash modulo 6 is 5, it is 1 modulo 2.
-            same = now.oov_buckets == len(self._oov)
-            return (self._oov[bucket % len(self._oov)],), same
-        return self._unknown(), False
-
-    def _unknown(self) -> tuple[int, ...]:
-        """Returns the old codes for unknown tokens."""
-        old = self._old
-        if self._oov:
-            return self._oov
-        if isinstance(old, Vocabulary) and old.default >= 0:
-            return (old.default,)
-        return tuple(self._place.values()) if self._is_table else ()
+            bucket = self._buckets[(code - now.first_bucket) % count]
+            return (bucket,), now.oov_buckets == count
+        return self._unknown, False
 
     def _unknown_token(self, token: str, now: Vocabulary) -> tuple[int, ...]:
-        if len(self._oov) < 2:
-            return self._unknown()
-        if not self._buckets:
-            fresh = [x for x in now.tokens if x not in self._place]
-            buckets = hash_buckets(fresh, len(self._oov), now.integers)
-            self._buckets = dict(zip(fresh, buckets))
-        return (self._oov[self._buckets[token]],)
+        if len(self._buckets) < 2:
+            return self._unknown
+        if not self._bucket_of:
+            added = [x for x in now.tokens if x not in self._places]
+            buckets = hash_buckets(added, len(self._buckets), now.integers)
+            self._bucket_of = dict(zip(added, buckets))
+        return (self._buckets[self._bucket_of[token]],)
 
 
 def hash_buckets(tokens: Sequence[str], count: int, integers: bool = False) -> list[int]:
     """Returns the out-of-vocabulary bucket of each token, as TensorFlow's lookup tables hash it.
 
-    Args:
-        tokens: The tokens.
-        count: The number of buckets.
-        integers: Whether the tokens are integers, whose bucket is the remainder.
+    The bucket of an integer is the remainder.
 
     Example:
         >>> hash_buckets(["Porto", "Braga"], 1)
@@ -345,64 +333,10 @@ def hash_buckets(tokens: Sequence[str], count: int, integers: bool = False) -> l
     return buckets
 
 
-def _plan_removed(
-    plan: RowPlan,
-    name: str,
-    base: Side,
-    labels: Sequence[Label],
-    used: set[int],
-    still_there: set[str],
-) -> None:
-    """Plans for the base's rows without a counterpart in the new weight."""
-    gone: dict[tuple[str, str], list[int]] = collections.defaultdict(list)
-    for row, label in enumerate(labels):
-        if row not in used and label.kind != "spare":
-            gone[label.kind, label.name].append(row)
-    for (kind, of), rows in gone.items():
-        transform = base.features.get(of)
-        if kind == "code" and of in still_there:
-            plan.notes.append(f"{len(rows)} codes of {base.architecture.codings[of]} vanished")
-        elif kind == "column" and isinstance(transform, Affine) and transform.mean is not None:
-            z = (transform.mean - transform.center) / transform.scale if transform.scale else 0.0
-            plan.shifts += [Shift(row, z) for row in rows if z]
-            plan.notes.append(f"feature {of} was removed: its mean replaces it")
-        elif name.endswith("/embeddings"):
-            plan.notes.append(f"{len(rows)} rows of {of} vanished")
-        else:
-            what = "feature" if kind != "hidden" else "output of"
-            plan.not_compensated.append(
-                f"{what} {of} was removed, and its mean contribution is unknown"
-            )
-
-
-def _both_affine(old: FeatureTransform | None, now: FeatureTransform | None) -> bool:
-    return isinstance(old, Affine) and isinstance(now, Affine)
-
-
 def differ(old: FeatureTransform | None, now: FeatureTransform | None) -> bool:
     """Returns whether two transforms may give different numbers; None: the feature is missing."""
     if old is None or now is None or type(old) is not type(now):
         return True
     if isinstance(old, Affine) and isinstance(now, Affine):
         return (old.center, old.scale) != (now.center, now.scale)
-    return old != now or _is_blind(old)
-
-
-def _is_blind(transform: FeatureTransform) -> bool:
-    return isinstance(transform, Unknown) and not transform.fingerprint
-
-
-def change(old: FeatureTransform | None, now: FeatureTransform | None) -> str:
-    """Describes the change between two transforms, for messages."""
-    if old is None and now is None:
-        return "its transform may have changed: the specification does not name it"
-    if old is None or now is None or type(old) is not type(now):
-        before, after = (type(x).__name__ if x else "nothing" for x in (old, now))
-        return f"its transform was {before} and is {after}"
-    if _is_blind(old) or _is_blind(now):
-        return "its transform may have changed: it is Unknown without a fingerprint"
-    if isinstance(old, Buckets):
-        return "its boundaries moved"
-    if isinstance(old, Vocabulary):
-        return "its vocabulary changed"
-    return "its mean or its scale changed" if isinstance(old, Affine) else "its transform changed"
+    return old != now or (isinstance(old, Unknown) and not old.fingerprint)

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext.files.choose import files_for
-from tfx_wine_ext.warm_start.architecture import examine
+from tfx_wine_ext.report.words import warm_start as words
 from tfx_wine_ext.warm_start.checkpoint import (
     Checkpoint,
     CheckpointError,
@@ -23,11 +23,12 @@ from tfx_wine_ext.warm_start.checkpoint import (
     write_checkpoint,
 )
 from tfx_wine_ext.warm_start.config import WarmStartConfig
-from tfx_wine_ext.warm_start.decision import UnusableBaseError
+from tfx_wine_ext.warm_start.decision import START_COLD, UnusableBaseError
 from tfx_wine_ext.warm_start.inputs import InputSpec
 from tfx_wine_ext.warm_start.optimizer import optimizer_of, step_of
 from tfx_wine_ext.warm_start.report import TransferReport
 from tfx_wine_ext.warm_start.transfer import MismatchError, checkpoint_of, transfer
+from tfx_wine_ext.warm_start.walk import examine
 
 _log = logging.getLogger(__name__)
 
@@ -63,7 +64,7 @@ class WarmStartRequest:
         True
     """
 
-    reason: str = "Cold start: no warm start was asked for."
+    reason: str = words.NOT_ASKED
     base: str = ""
     generation: int = 0
     config: WarmStartConfig = dataclasses.field(default_factory=WarmStartConfig)
@@ -71,13 +72,7 @@ class WarmStartRequest:
 
     def to_dict(self) -> dict[str, Any]:
         """Returns a JSON object, for the key `REQUEST_KEY` of `custom_config`."""
-        return {
-            "reason": self.reason,
-            "base": self.base,
-            "generation": self.generation,
-            "config": self.config.to_dict(),
-            "directory": self.directory,
-        }
+        return {**vars(self), "config": self.config.to_dict()}
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> WarmStartRequest:
@@ -145,13 +140,12 @@ def restore(model: Any, fn_args: Any, inputs: InputSpec) -> TransferReport:
             f"inputs: expected an InputSpec, found {inputs!r:.200}. Make one: "
             "input_spec(fn_args.transform_graph_path, {'numbers': ['pH_z']})"
         )
+    from tfx_wine_ext.warm_start.freeze import freeze_first_steps, layers_named
+
     request = WarmStartRequest.of(fn_args)
     # `save` would find what is wrong here, but only when the training is over.
     examine(model, inputs)
-    if request.config.frozen_layers:
-        from tfx_wine_ext.warm_start.freeze import layers_named
-
-        layers_named(model, request.config.frozen_layers)
+    layers_named(model, request.config.frozen_layers)
     checkpoint, report = read_base(fn_args)
     if checkpoint is None:
         return report
@@ -167,10 +161,7 @@ def restore(model: Any, fn_args: Any, inputs: InputSpec) -> TransferReport:
     for sentence in report.not_compensated:
         _log.warning("Not compensated by the warm start: %s", sentence)
     (_log.info if report.verified else _log.warning)("%s", report.verification)
-    if request.config.frozen_layers:
-        from tfx_wine_ext.warm_start.freeze import freeze_first_steps
-
-        freeze_first_steps(model, request.config)
+    freeze_first_steps(model, request.config)
     return report
 
 
@@ -260,12 +251,11 @@ def unusable(fn_args: Any, error: Exception) -> TransferReport:
         UnusableBaseError: The policy is `on_unusable_base="error"`.
     """
     request = WarmStartRequest.of(fn_args)
-    why = f"the base {request.base} cannot be used: {error}"
     if request.config.on_unusable_base == "error":
         raise UnusableBaseError(
-            f'The warm start failed: {why}. Set on_unusable_base="cold" to start cold instead.'
+            f"the base cannot be used: {error}", START_COLD, path=request.base
         ) from error
-    reason = f"Cold start: {why}"
+    reason = words.BASE_UNUSABLE.format(request.base, error)
     _log.warning("%s", reason)
     return TransferReport(warm=False, reason=reason)
 

@@ -9,31 +9,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from tfx_wine_ext.warm_start.architecture import (
-    HANDED_ON,
-    Architecture,
-    LayerFacts,
-    examine,
-    parts_of,
-)
+from tfx_wine_ext.errors import TfxWineExtError
+from tfx_wine_ext.report.words import warm_start as words
+from tfx_wine_ext.warm_start.architecture import Architecture, LayerFacts
 from tfx_wine_ext.warm_start.checkpoint import Checkpoint, is_finite
 from tfx_wine_ext.warm_start.config import WarmStartConfig
+from tfx_wine_ext.warm_start.facts import Fact, Kind
 from tfx_wine_ext.warm_start.inputs import Coded, InputSpec
-from tfx_wine_ext.warm_start.optimizer import (
-    NO_WEIGHT,
-    optimizer_of,
-    power_of,
-    set_step,
-    slots_of,
-    step_of,
-)
+from tfx_wine_ext.warm_start.keras_internals import learning_rate_of, parts_of, step_counter
+from tfx_wine_ext.warm_start.optimizer import NO_WEIGHT, POWERS, optimizer_of, slots_of, step_of
 from tfx_wine_ext.warm_start.probe import make_probe, verify
 from tfx_wine_ext.warm_start.report import TransferReport, VariableTransfer
-from tfx_wine_ext.warm_start.rows import RowPlan, Side, change, differ, plan_rows
+from tfx_wine_ext.warm_start.rows import RowPlan, Side, differ, plan_rows
+from tfx_wine_ext.warm_start.walk import PASSES_ON, examine
 
 
-class MismatchError(ValueError):
-    """The base has another architecture than the model."""
+class MismatchError(TfxWineExtError, ValueError):
+    """The base has another architecture than the model.
+
+    Attributes:
+        differences: What differs; empty if the base is not a Keras model, or damaged.
+    """
+
+    differences: tuple[Fact, ...] = ()
 
 
 def checkpoint_of(
@@ -119,16 +117,16 @@ def transfer(
         >>> bool(abs(was - now) < 1e-5)
         True
     """
-    work = _Transfer(checkpoint, model, inputs, config or WarmStartConfig())
-    return work.run()
+    return _Transfer(checkpoint, model, inputs, config or WarmStartConfig()).run()
 
 
 @dataclasses.dataclass
 class _Planned:
-    """The planned values of one weight."""
+    """The planned values of one weight, where they are from, and why."""
 
     value: npt.NDArray[Any]
-    entry: VariableTransfer
+    action: str
+    why: Fact
     rows: RowPlan | None = None
     overlap: tuple[slice, ...] | None = None
 
@@ -143,79 +141,82 @@ class _Transfer:
         self._inputs = inputs
         sizes = {name: len(x) if x.ndim else 0 for name, x in checkpoint.weights.items()}
         try:
-            known = Architecture.from_dict(checkpoint.architecture, sizes)
+            architecture = Architecture.from_dict(checkpoint.architecture, sizes)
         except ValueError as error:
             raise MismatchError(
                 f"the base is not a Keras model ({error}): was it trained by another run_fn?"
             ) from None
-        self._check_codings(known, checkpoint.inputs)
+        self._base = Side.of(architecture, checkpoint.inputs)
+        self._check_codings()
         follow_made = "made" in checkpoint.architecture
         architecture, self._weights = examine(model, inputs, follow_made=follow_made)
-        self._base = Side.of(known, checkpoint.inputs)
         self._new = Side.of(architecture, inputs)
         self._kept = self._kept_statistics()
-        self._not_compensated: list[str] = []
-        self._mismatches: list[str] = []
+        self._not_compensated: list[Fact] = []
+        self._mismatches: list[Fact] = []
 
     def run(self) -> TransferReport:
-        config = self._config
         self._check_learning_rate()
         planned = {name: self._plan(name) for name in self._weights}
         self._shift_biases(planned)
-        skipped = self._skipped()
+        variables = [self._entry(name, x.action, x.why) for name, x in planned.items()]
+        variables += self._skipped()
         self._compare_layers()
         self._compare_opaque()
-        if self._mismatches and config.on_shape_mismatch == "error":
-            raise MismatchError(
-                "the base has another architecture: "
-                + "; ".join(self._mismatches[:10])
-                + (f"; and {len(self._mismatches) - 10} more" if self._mismatches[10:] else "")
-                + '. Use the base\'s architecture, or choose on_shape_mismatch="initialise" or '
-                '"overlap"'
+        if self._mismatches and self._config.on_shape_mismatch == "error":
+            mismatch = MismatchError(
+                f"the base has another architecture: {words.listed(self._mismatches, 10)}",
+                (
+                    "use the base's architecture",
+                    'choose on_shape_mismatch="initialise" or "overlap"',
+                ),
             )
+            mismatch.differences = tuple(self._mismatches)
+            raise mismatch
         self._not_compensated += self._mismatches
         self._shrink_and_perturb(planned)
         for name, plan in planned.items():
             self._weights[name].assign(plan.value)
         finalize_statistics(self._model)
         optimizer = self._carry_optimizer(planned)
-        checkpoint = self._checkpoint
-        verification = verify(
-            checkpoint.probe,
-            checkpoint.no_probe,
-            self._model,
-            self._inputs,
-            self._new,
-            checkpoint.inputs,
-            self._base,
-        )
+        verification = verify(self._checkpoint, self._base, self._model, self._inputs, self._new)
         if verification.differs:
-            explained = [*self._not_compensated, *self._only_in_one()]
-            self._not_compensated = explained or [verification.sentence]
+            self._not_compensated += self._only_in_one()
+            if not self._not_compensated:
+                self._not_compensated = [Fact(Kind.PREDICTIONS_DIFFER, now=verification)]
         return TransferReport(
             warm=True,
             reason="Warm start.",
             generation=self._checkpoint.generation + 1,
             base_step=self._checkpoint.step,
-            variables=(*(plan.entry for plan in planned.values()), *skipped),
-            optimizer=optimizer,
-            not_compensated=tuple(dict.fromkeys(self._not_compensated)),
+            variables=tuple(variables),
+            optimizer=words.sentence(optimizer),
+            not_compensated=tuple(dict.fromkeys(map(words.sentence, self._not_compensated))),
             optimizer_step=step_of(self._model),
             verified=verification.verified,
             verification=verification.sentence,
         )
 
-    @staticmethod
-    def _check_codings(base: Architecture, inputs: InputSpec) -> None:
+    def _check_codings(self) -> None:
         """Checks that the base defines its codes: checkpoints are untrusted."""
-        features = {**inputs.features, **base.features}
-        for name, labels in base.rows.items():
-            for of in {label.name for label in labels if label.kind == "code"}:
-                if not isinstance(features.get(base.codings.get(of, "")), Coded):
+        for weight, labels in self._base.architecture.rows.items():
+            for name in {label.name for label in labels if label.kind == "code"}:
+                if not isinstance(self._base.coding(name), Coded):
                     raise MismatchError(
-                        f"the base is damaged: it does not define the codes {of!r:.60} of "
-                        f"{name!r:.60}"
+                        f"the base is damaged: it does not define the codes {name!r:.60} of "
+                        f"{weight!r:.60}"
                     )
+
+    def _entry(self, name: str, action: str, why: Fact) -> VariableTransfer:
+        weight, base = self._weights.get(name), self._checkpoint.weights.get(name)
+        return VariableTransfer(
+            name,
+            action,
+            words.sentence(why),
+            None if weight is None else tuple(weight.shape),
+            None if base is None else base.shape,
+            *(why.now if why.kind is Kind.ROWS_MOVED else ()),
+        )
 
     # --- weights -------------------------------------------------------------------------------
 
@@ -223,77 +224,65 @@ class _Transfer:
         fresh = _value(self._weights[name])
         base = self._checkpoint.weights.get(name)
         if _layer(name) in self._kept:
-            reason = "its statistics are those of the new data, which is compensated"
-            return _Planned(fresh, _entry(name, "initialised", reason, fresh, base))
+            return _Planned(fresh, "initialised", Fact(Kind.OWN_STATISTICS))
         if base is None:
-            reason = "the base has no such variable"
-            if self._is_added(name):
-                reason += ": it belongs to a new feature"
-            else:
-                self._mismatches.append(f"{name} {list(fresh.shape)} is not in the base")
-            return _Planned(fresh, _entry(name, "initialised", reason, fresh, None))
+            if self._is_only_of(self._new, self._base, name):
+                return _Planned(fresh, "initialised", Fact(Kind.OF_NEW_FEATURE))
+            self._mismatches.append(Fact(Kind.NOT_IN_BASE, name, list(fresh.shape)))
+            return _Planned(fresh, "initialised", Fact(Kind.NOT_THERE))
         rows = self._rows(name, base, fresh)
         if rows is not None and base.shape[1:] == fresh.shape[1:]:
             return self._remapped(name, base, fresh, rows)
         if base.shape != fresh.shape:
             return self._mismatched(name, base, fresh, rows)
-        return _Planned(_like(base, fresh), _entry(name, "restored", "the same", fresh, base))
+        return _Planned(_like(base, fresh), "restored", Fact(Kind.SAME))
 
     def _rows(self, name: str, base: npt.NDArray[Any], fresh: npt.NDArray[Any]) -> RowPlan | None:
         base_labels = self._base.architecture.rows.get(name)
         new_labels = self._new.architecture.rows.get(name)
         if base_labels is None or new_labels is None or base.ndim != fresh.ndim:
             return None
-        theirs, ours = ({(x.kind, x.name) for x in labels} for labels in (base_labels, new_labels))
-        again = {x for _, x in theirs} & set(self._new.features) or {x for _, x in ours} & set(
-            self._base.features
-        )
-        if base.shape == fresh.shape and not theirs & ours and again:
+        was, now = ({(x.kind, x.name) for x in labels} for labels in (base_labels, new_labels))
+        moved_on = {of for _, of in was} & set(self._new.features)
+        moved_on |= {of for _, of in now} & set(self._base.features)
+        if base.shape == fresh.shape and not was & now and moved_on:
             # A layer was inserted or removed before this one: the rows are assumed unchanged.
-            self._not_compensated.append(
-                f"{name}: its rows are {_listed(ours)}, in the base {_listed(theirs)}"
-            )
+            fact = Fact(Kind.ROWS_DIFFER, now=sorted(now), was=sorted(was), weight=name)
+            self._not_compensated.append(fact)
             return None
         return plan_rows(name, self._base, self._new, base_labels, new_labels)
+
+    def _report_rows(self, name: str, rows: RowPlan) -> None:
+        self._not_compensated += [
+            dataclasses.replace(fact, weight=name) for fact in rows.not_compensated
+        ]
 
     def _remapped(
         self, name: str, base: npt.NDArray[Any], fresh: npt.NDArray[Any], rows: RowPlan
     ) -> _Planned:
+        if not rows.is_copy:
+            moved = any(shift.factor for shift in rows.shifts)
+            if moved and name not in self._new.architecture.biases:
+                rows.not_compensated.append(Fact(Kind.NO_BIAS))
+        self._report_rows(name, rows)
         if rows.is_copy:
-            value, entry = _like(base, fresh), _entry(name, "restored", "the same", fresh, base)
-            self._not_compensated += [f"{name}: {x}" for x in rows.not_compensated]
-            return _Planned(value, entry, rows)
-        bias = self._new.architecture.biases.get(name)
-        if any(shift.factor for shift in rows.shifts) and bias is None:
-            rows.not_compensated.append("means moved, and there is no bias to absorb the shift")
-        self._not_compensated += [f"{name}: {x}" for x in rows.not_compensated]
-        entry = dataclasses.replace(
-            _entry(name, "remapped", _sentence(rows), fresh, base),
-            kept=rows.kept,
-            added=rows.added,
-            vanished=rows.vanished,
-        )
-        return _Planned(_like(rows.apply(base, fresh, rows.scale), fresh), entry, rows)
+            return _Planned(_like(base, fresh), "restored", Fact(Kind.SAME), rows)
+        value = _like(rows.apply(base, fresh, rows.scale), fresh)
+        return _Planned(value, "remapped", rows.fact(Kind.ROWS_MOVED), rows)
 
     def _mismatched(
         self, name: str, base: npt.NDArray[Any], fresh: npt.NDArray[Any], rows: RowPlan | None
     ) -> _Planned:
-        self._mismatches.append(
-            f"{name} has the shape {list(fresh.shape)}, the base's {list(base.shape)}"
-        )
+        self._mismatches.append(Fact(Kind.SHAPES_DIFFER, name, list(fresh.shape), list(base.shape)))
         if self._config.on_shape_mismatch != "overlap" or base.ndim != fresh.ndim:
-            return _Planned(
-                fresh, _entry(name, "initialised", "the base has another shape", fresh, base)
-            )
-        block = tuple(slice(min(a, b)) for a, b in zip(base.shape, fresh.shape))
-        size = " x ".join(str(part.stop) for part in block)
-        reason = f"the shapes differ: the common block of {size} was copied"
+            return _Planned(fresh, "initialised", Fact(Kind.OTHER_SHAPE))
+        common = [min(sizes) for sizes in zip(base.shape, fresh.shape)]
+        block, why = tuple(map(slice, common)), Fact(Kind.COMMON_BLOCK, now=common)
         if rows is not None:
             # Rows are matched by their labels, so only the other axes are cut.
-            block = (slice(None), *block[1:])
-            reason = f"the shapes differ, and the common part was copied: {_sentence(rows)}"
-            self._not_compensated += [f"{name}: {x}" for x in rows.not_compensated]
-        plan = _Planned(fresh, _entry(name, "remapped", reason, fresh, base), rows, block)
+            block, why = (slice(None), *block[1:]), rows.fact(Kind.COMMON_ROWS)
+            self._report_rows(name, rows)
+        plan = _Planned(fresh, "remapped", why, rows, block)
         plan.value = _merged(plan, base, fresh, rows.scale if rows else None)
         return plan
 
@@ -305,47 +294,40 @@ class _Transfer:
                 continue
             shifts = [shift for shift in rows.shifts if shift.factor]
             target = planned[bias]
-            if not shifts or target.entry.action == "initialised":
+            if not shifts or target.action == "initialised":
                 continue
             base = np.asarray(self._checkpoint.weights[kernel], np.float64)
             gain = np.sum([base[shift.row] * shift.factor for shift in shifts], axis=0)
             value = np.array(target.value, np.float64)
             value[: len(gain)] += gain[: len(value)]
             target.value = _like(value, target.value)
-            target.entry = dataclasses.replace(
-                target.entry, action="remapped", reason=f"shifted by moved means, from {kernel}"
-            )
+            target.action, target.why = "remapped", Fact(Kind.SHIFTED, kernel)
 
     def _skipped(self) -> list[VariableTransfer]:
         skipped = []
         for name, base in self._checkpoint.weights.items():
             if name in self._weights:
                 continue
-            reason = "the new model has no such variable"
-            facts = self._facts(self._base, name)
+            why = Fact(Kind.GONE)
             if _layer(name) in self._base.architecture.made:
-                reason = "its statistics are those of the new data, which is compensated"
-            elif facts and facts.features and not set(facts.features) & set(self._new.features):
-                reason += ": it belonged to a feature that was removed"
+                why = Fact(Kind.OWN_STATISTICS)
+            elif self._is_only_of(self._base, self._new, name):
+                why = Fact(Kind.OF_REMOVED_FEATURE)
             else:
-                self._mismatches.append(f"{name} {list(base.shape)} is only in the base")
-            skipped.append(VariableTransfer(name, "skipped", reason, None, base.shape))
+                self._mismatches.append(Fact(Kind.ONLY_IN_BASE, name, was=list(base.shape)))
+            skipped.append(self._entry(name, "skipped", why))
         return skipped
 
-    def _is_added(self, name: str) -> bool:
-        """Returns whether a weight depends only on features that the base does not have."""
-        facts = self._facts(self._new, name)
-        return bool(facts and facts.features and not set(facts.features) & set(self._base.features))
-
     @staticmethod
-    def _facts(side: Side, weight: str) -> LayerFacts | None:
-        """Returns the layer of a weight: the one with the longest prefix of the weight's name."""
+    def _is_only_of(side: Side, other: Side, weight: str) -> bool:
+        """Returns whether a weight depends only on features that the other model does not have."""
+        # Its layer is the one with the longest prefix of its name.
         parts = weight.split("/")
         for count in range(len(parts) - 1, 0, -1):
             facts = side.architecture.layers.get("/".join(parts[:count]))
             if facts is not None:
-                return facts
-        return None
+                return bool(facts.features) and not set(facts.features) & set(other.features)
+        return False
 
     def _kept_statistics(self) -> set[str]:
         """Returns the layers that keep their own mean and variance; the next kernel compensates.
@@ -360,17 +342,16 @@ class _Transfer:
                 kept.add(layer)
             elif (
                 any(_layer(name) == layer for name in self._weights)
-                and layer in base.made
-                and set(features) == set(base.made[layer])
+                and set(features) == set(base.made.get(layer, ()))
+                and not any(map(self._differ, new.layers[layer].features))
             ):
-                facts = new.layers[layer].features
-                if not any(
-                    differ(self._base.features.get(x), self._new.features.get(x)) for x in facts
-                ):
-                    self._new.features.update(base.made[layer])
+                self._new.features.update(base.made[layer])
         return kept
 
     # --- what is not compensated ---------------------------------------------------------------
+
+    def _differ(self, feature: str) -> bool:
+        return differ(self._base.features.get(feature), self._new.features.get(feature))
 
     def _compare_layers(self) -> None:
         for name, new in self._new.architecture.layers.items():
@@ -379,47 +360,43 @@ class _Transfer:
                 continue
             if (base.kind, base.settings) != (new.kind, new.settings):
                 was, now = (f"{x.kind} {dict(x.settings)}" for x in (base, new))
-                self._mismatches.append(f"layer {name} is {now}, in the base {was}")
+                self._mismatches.append(Fact(Kind.LAYERS_DIFFER, name, now, was))
             for key in sorted(set(base.config) & set(new.config)):
-                if base.config[key] != new.config[key]:
+                was, now = base.config[key], new.config[key]
+                if was != now:
+                    layer = _with_class(name, new)
                     self._not_compensated.append(
-                        f"layer {name} ({new.kind}): its {key} was {base.config[key]!r} and is "
-                        f"{new.config[key]!r}"
+                        Fact(Kind.ARGUMENT_CHANGED, key, now, was, layer=layer)
                     )
 
-    def _only_in_one(self) -> list[str]:
-        """Describes layers without weights, such as an activation, that only one model has."""
-        sentences = []
-        for side, other, where in (
-            (self._new, self._base, "only in the new model"),
-            (self._base, self._new, "only in the base"),
-        ):
-            for name, facts in side.architecture.layers.items():
-                if name not in other.architecture.layers and facts.kind not in HANDED_ON:
-                    sentences.append(f"layer {name} ({facts.kind}) is {where}")
-        return sentences
+    def _only_in_one(self) -> list[Fact]:
+        """Returns the layers without weights, such as an activation, that only one model has."""
+        new, base = self._new.architecture.layers, self._base.architecture.layers
+        return [
+            Fact(kind, layer=_with_class(name, facts))
+            for kind, layers, others in (
+                (Kind.LAYER_ADDED, new, base),
+                (Kind.LAYER_REMOVED, base, new),
+            )
+            for name, facts in layers.items()
+            if name not in others and facts.kind not in PASSES_ON
+        ]
 
     def _compare_opaque(self) -> None:
         """Reports changed features that reach a layer in which they are not compensated."""
-        if not (self._base.architecture.walked and self._new.architecture.walked):
-            for name in sorted(set(self._base.features) | set(self._new.features)):
-                old, now = self._base.features.get(name), self._new.features.get(name)
-                if differ(old, now):
-                    self._not_compensated.append(
-                        f"feature {name}: {change(old, now)}, and the model is neither functional "
-                        "nor sequential, so its inputs cannot be traced"
-                    )
-            return
-        for layer, features in self._new.architecture.opaque.items():
-            facts = self._new.architecture.layers.get(layer)
-            kind = facts.kind if facts else "operation"
-            for name in features:
-                old, now = self._base.features.get(name), self._new.features.get(name)
-                if differ(old, now):
-                    self._not_compensated.append(
-                        f"feature {name}: {change(old, now)}, and it reaches {layer} ({kind}), "
-                        "which may use it in a nonlinear way"
-                    )
+        reached: list[tuple[Kind, str, str]] = []
+        if self._base.architecture.walked and self._new.architecture.walked:
+            for layer, features in self._new.architecture.opaque.items():
+                facts = self._new.architecture.layers.get(layer)
+                shown = _with_class(layer, facts)
+                reached += [(Kind.NONLINEAR, feature, shown) for feature in features]
+        else:
+            known = sorted({*self._base.features, *self._new.features})
+            reached += [(Kind.UNTRACED, feature, "") for feature in known]
+        for kind, feature, layer in reached:
+            if self._differ(feature):
+                was, now = self._base.features.get(feature), self._new.features.get(feature)
+                self._not_compensated.append(Fact(kind, feature, now, was, layer=layer))
 
     # --- policy --------------------------------------------------------------------------------
 
@@ -429,99 +406,97 @@ class _Transfer:
             return
         for name, plan in planned.items():
             weight = self._weights[name]
-            if plan.entry.action == "initialised" or not weight.trainable:
+            if plan.action == "initialised" or not weight.trainable:
                 continue
             fresh = np.asarray(_value(weight), np.float64)
             plan.value = _like(np.asarray(plan.value) * shrink + fresh * perturb, plan.value)
-        self._not_compensated.append(f"weights were shrunk by {shrink} and perturbed by {perturb}")
+        self._not_compensated.append(Fact(Kind.SHRUNK, now=perturb, was=shrink))
 
     def _check_learning_rate(self) -> None:
         if self._config.learning_rate_factor == 1:
             return
         optimizer = optimizer_of(self._model)
-        rate = getattr(optimizer, "_learning_rate", None)
-        if rate is None or not hasattr(rate, "assign"):
+        rate = None if optimizer is None else learning_rate_of(optimizer)
+        if not hasattr(rate, "assign"):
             raise ValueError(
                 "learning_rate_factor needs a compiled model whose learning rate is a number, "
                 f"found {rate!r}: scale the schedule itself, or leave the factor at 1"
             )
 
-    def _carry_optimizer(self, planned: Mapping[str, _Planned]) -> str:
-        optimizer = optimizer_of(self._model)
+    def _carry_optimizer(self, planned: Mapping[str, _Planned]) -> Fact:
+        optimizer, checkpoint = optimizer_of(self._model), self._checkpoint
         if optimizer is None:
-            return "The model has no optimizer."
+            return Fact(Kind.NO_OPTIMIZER)
         if self._config.learning_rate_factor != 1:
             optimizer.learning_rate = (
                 float(optimizer.learning_rate.numpy()) * self._config.learning_rate_factor
             )
         kind = type(optimizer).__name__
         if self._config.optimizer == "reset":
-            return "Reset by the policy: fresh state at step 0."
-        if kind != self._checkpoint.optimizer:
-            before = self._checkpoint.optimizer or "none"
-            return f"Reset: the optimizer is {kind}, the base's was {before}."
-        for slot, arrays in self._checkpoint.slots.items():
+            return Fact(Kind.RESET)
+        if kind != checkpoint.optimizer:
+            return Fact(Kind.OTHER_OPTIMIZER, now=kind, was=checkpoint.optimizer or "none")
+        for slot, arrays in checkpoint.slots.items():
             for name, array in arrays.items():
                 if not is_finite(array):
-                    return f"Reset: the base's {slot} of {name} has values that are not finite."
+                    return Fact(Kind.NOT_FINITE, f"{slot} of {name}")
         if not self._model.optimizer.built:
             self._model.optimizer.build(self._model.trainable_variables)
         kept, reset = 0, []
         for slot, variables in slots_of(self._model, self._weights).items():
-            stored = self._checkpoint.slots.get(slot, {})
+            stored = checkpoint.slots.get(slot, {})
+            power = POWERS.get(kind, {}).get(slot)
             for name, variable in variables.items():
-                if slot == NO_WEIGHT:
-                    value = stored.get(name)
-                else:
-                    value = self._slot(slot, planned, name, stored, _value(variable), kind)
+                value = stored.get(name)
+                if slot != NO_WEIGHT and value is not None:
+                    bias = stored.get(self._new.architecture.biases.get(name, ""))
+                    value = _restated_slot(planned[name], value, _value(variable), bias, power)
                 if value is None:
                     reset.append(f"{slot} of {name}")
                 else:
                     variable.assign(value)
                     kept += 1
-        set_step(self._model, self._checkpoint.optimizer_step)
-        sentence = f"Kept: {kept} variables, step {self._checkpoint.optimizer_step}."
-        return f"{sentence} Fresh: {', '.join(reset)}." if reset else sentence
+        step_counter(optimizer).assign(checkpoint.optimizer_step)
+        return Fact(Kind.KEPT, now=checkpoint.optimizer_step, was=tuple(reset), count=kept)
 
-    def _slot(
-        self,
-        slot: str,
-        planned: Mapping[str, _Planned],
-        name: str,
-        stored: Mapping[str, npt.NDArray[Any]],
-        fresh: npt.NDArray[Any],
-        kind: str,
-    ) -> npt.NDArray[Any] | None:
-        """Returns the value of one slot, restated for the new inputs; None if it stays fresh.
 
-        With `w' = r w` and `k = (c' - c) / s'`, the gradient of `w'` is `g / r - k g_b`, where
-        `g_b` is the gradient of the bias. First moments follow the same formula. Second moments are
-        `v / r^2 + k^2 v_b`: the product of both gradients is unknown and omitted.
-        """
-        plan, base = planned[name], stored.get(name)
-        if base is None or plan.entry.action == "initialised":
-            return None
-        rows = plan.rows
-        if rows is None or (rows.is_copy and plan.overlap is None):
-            if plan.overlap is not None:
-                return _merged(plan, base, fresh, None)
-            return _like(base, fresh)
-        power = power_of(kind, slot)
-        stated = bool(np.any(rows.scale != 1))
-        if stated and power is None:
-            return None
-        scale = rows.scale.copy()
-        scale[scale == 0] = 1
-        # Substituted rows begin with the state of a fresh variable.
-        own = [x if own else None for x, own in zip(rows.sources, rows.own)]
-        moved = dataclasses.replace(plan, rows=dataclasses.replace(rows, sources=own))
-        value = np.asarray(_merged(moved, base, fresh, scale ** -float(power or 0)), np.float64)
-        bias = stored.get(self._new.architecture.biases.get(name, ""))
-        if bias is not None and power and np.any(rows.offset):
-            sign = -1.0 if power == 1 else 1.0
-            share = np.multiply.outer(rows.offset**power, np.asarray(bias, np.float64))
-            value[:, : share.shape[1]] += sign * share[:, : value.shape[1]]
-        return _like(value, fresh)
+def _restated_slot(
+    plan: _Planned,
+    base: npt.NDArray[Any],
+    fresh: npt.NDArray[Any],
+    bias: npt.NDArray[Any] | None,
+    power: int | None,
+) -> npt.NDArray[Any] | None:
+    """Returns one slot's value of a weight for the new inputs; None if it stays fresh.
+
+    With `w' = r w` and `k = (c' - c) / s'`, the gradient of `w'` is `g / r - k g_b`, where `g_b` is
+    the gradient of the bias. First moments follow the same formula. Second moments are
+    `v / r^2 + k^2 v_b`: the product of both gradients is unknown and omitted.
+
+    Args:
+        plan: The plan of the weight.
+        base: Its slot in the base.
+        fresh: Its slot in the new model.
+        bias: The slot of the bias beside it in the base, if there is one.
+        power: As in `POWERS`; None if unknown.
+    """
+    if plan.action == "initialised":
+        return None
+    rows = plan.rows
+    if rows is None or (rows.is_copy and plan.overlap is None):
+        return _like(base, fresh) if plan.overlap is None else _merged(plan, base, fresh, None)
+    if power is None and np.any(rows.scale != 1):
+        return None
+    scale = np.where(rows.scale == 0, 1, rows.scale)
+    # Substituted rows begin with the state of a fresh variable.
+    own = [source if is_own else None for source, is_own in zip(rows.sources, rows.own)]
+    moved = dataclasses.replace(plan, rows=dataclasses.replace(rows, sources=own))
+    value = np.asarray(_merged(moved, base, fresh, scale ** -float(power or 0)), np.float64)
+    if bias is not None and power and np.any(rows.offset):
+        sign = -1.0 if power == 1 else 1.0
+        share = np.multiply.outer(rows.offset**power, np.asarray(bias, np.float64))
+        value[:, : share.shape[1]] += sign * share[:, : value.shape[1]]
+    return _like(value, fresh)
 
 
 def finalize_statistics(model: Any) -> None:
@@ -533,14 +508,12 @@ def finalize_statistics(model: Any) -> None:
             part.finalize_state()
 
 
-def _listed(rows: set[tuple[str, str]]) -> str:
-    what = {"hidden": "outputs of", "column": "columns of", "code": "codes of", "spare": "rows of"}
-    names = sorted(f"{what[kind]} {name}" for kind, name in rows)
-    return ", ".join(names[:5]) + (", ..." if names[5:] else "")
-
-
 def _layer(weight: str) -> str:
     return weight.rpartition("/")[0]
+
+
+def _with_class(layer: str, facts: LayerFacts | None) -> str:
+    return f"{layer} ({facts.kind if facts else 'operation'})"
 
 
 def _merged(
@@ -551,9 +524,9 @@ def _merged(
     block = plan.overlap or (slice(None),) * fresh.ndim
     if plan.rows is None or scale is None:
         value[block] = base[block]
-        return value
-    # The plan covers all rows, so only the other axes are cut.
-    value[block] = plan.rows.apply(base[block], fresh[block], scale)
+    else:
+        # The plan covers all rows, so only the other axes are cut.
+        value[block] = plan.rows.apply(base[block], fresh[block], scale)
     return value
 
 
@@ -563,18 +536,3 @@ def _value(variable: Any) -> npt.NDArray[Any]:
 
 def _like(value: Any, other: npt.NDArray[Any]) -> npt.NDArray[Any]:
     return np.asarray(value).astype(other.dtype)
-
-
-def _entry(
-    name: str, action: str, reason: str, fresh: npt.NDArray[Any], base: npt.NDArray[Any] | None
-) -> VariableTransfer:
-    return VariableTransfer(
-        name, action, reason, fresh.shape, None if base is None else tuple(base.shape)
-    )
-
-
-def _sentence(rows: RowPlan) -> str:
-    counted = f"{rows.kept} rows kept, {rows.added} new, {rows.vanished} vanished"
-    notes = list(dict.fromkeys(rows.notes))
-    listed = "; ".join(notes[:5]) + (f"; and {len(notes) - 5} more" if notes[5:] else "")
-    return f"{counted}: {listed}" if listed else f"{counted}: rows moved"

@@ -120,14 +120,15 @@ class _Graph:
                 # The value is repeated for a feature with several values.
                 column = tf.reshape(column, [len(rows), *[1] * len(spec.shape)])
                 raw[name] = tf.broadcast_to(column, shape)
-        return {
+        answers = {
             name: tf.sparse.to_dense(x).numpy() if isinstance(x, tf.SparseTensor) else x.numpy()
             for name, x in self._loaded.transform_fn(raw).items()
         }
+        return {name: answer.reshape(len(rows), -1) for name, answer in answers.items()}
 
     def transform(self, output: str) -> FeatureTransform:
         """Determines the transform of one transformed feature."""
-        values = self.outputs[output].reshape(len(self.outputs[output]), -1)
+        values = self.outputs[output]
         if values.dtype.kind in "iufb":
             reached = self._reached[output]
             strings = [name for name in self._strings if name in reached or not reached]
@@ -149,7 +150,7 @@ class _Graph:
     def _at(self, output: str, raw: str, values: Iterable[float]) -> npt.NDArray[Any]:
         """Returns the single column of a transformed feature for values of one raw number."""
         answer = self.ask([{raw: value} for value in values])[output]
-        return np.asarray(answer, np.float64).reshape(len(answer), -1)[:, 0]
+        return answer[:, 0].astype(np.float64)
 
     def _exact(self, raw: str, values: Iterable[float]) -> npt.NDArray[Any]:
         """Returns the values rounded to the type of the raw feature."""
@@ -232,7 +233,6 @@ class _Graph:
     def _codes(self, output: str, raw: str, tokens: Iterable[str]) -> npt.NDArray[Any] | None:
         """Returns the code of each token, -1 for none; None if the outputs are not codes."""
         answer = self.ask([{raw: token} for token in tokens])[output]
-        answer = answer.reshape(len(answer), -1)
         if answer.shape[1] == 1:
             whole = answer.dtype.kind == "i"
             return answer[:, 0].astype(np.int64) if whole else None
@@ -241,23 +241,23 @@ class _Graph:
         return np.where(answer.any(axis=1), answer.argmax(axis=1), -1)
 
     def _vocabulary(self, output: str, raw: str) -> Vocabulary | None:
-        one_hot = self.outputs[output].reshape(len(self.outputs[output]), -1).shape[1] > 1
+        one_hot = self.outputs[output].shape[1] > 1
         unknown = [f"\x00unknown {number}" for number in range(_UNKNOWN_TOKENS)]
         for tokens in self._vocabularies:
             codes = self._codes(output, raw, [*tokens, *unknown])
             if codes is None or not tokens:
                 continue
-            known, others = codes[: len(tokens)], codes[len(tokens) :]
-            reserved = int(known[0])
-            if reserved < 0 or not np.array_equal(known, reserved + np.arange(len(tokens))):
+            known_codes, unknown_codes = codes[: len(tokens)], codes[len(tokens) :]
+            reserved = int(known_codes[0])
+            if reserved < 0 or not np.array_equal(known_codes, reserved + np.arange(len(tokens))):
                 continue
             end = reserved + len(tokens)
-            if others.min() >= end:
+            if unknown_codes.min() >= end:
                 return Vocabulary(
-                    output, tokens, int(others.max()) - end + 1, -1, reserved, one_hot
+                    output, tokens, int(unknown_codes.max()) - end + 1, -1, reserved, one_hot
                 )
-            if others.min() == others.max():
-                return Vocabulary(output, tokens, 0, int(others[0]), reserved, one_hot)
+            if unknown_codes.min() == unknown_codes.max():
+                return Vocabulary(output, tokens, 0, int(unknown_codes[0]), reserved, one_hot)
         return None
 
     def _unknown(self, output: str) -> Unknown:
@@ -265,9 +265,7 @@ class _Graph:
         grid = [s * x for x in np.geomspace(1e-6, 1e9, 150) for s in (1.0, -1.0)]
         rows: list[dict[str, Any]] = [{}]
         rows += [dict.fromkeys(self._numbers, x) for x in grid]
-        rows += [dict.fromkeys(self._strings, x) for x in self._some_tokens()]
+        some_tokens = [token for tokens in self._vocabularies for token in tokens[:100]]
+        rows += [dict.fromkeys(self._strings, token) for token in some_tokens]
         answer = self.ask(rows)[output]
         return Unknown(output, hashlib.sha256(answer.tobytes()).hexdigest()[:16])
-
-    def _some_tokens(self) -> list[str]:
-        return [token for tokens in self._vocabularies for token in tokens[:100]]
