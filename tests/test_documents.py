@@ -2,35 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
+import enum
 import json
 import math
 import os
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
+from typing import Annotated, Any, NamedTuple, TypedDict
 
 import pytest
 
 from tfx_wine_ext.documents import (
     MAX_DEPTH,
+    Bounds,
     DocumentError,
     Part,
-    anything,
-    boolean,
-    checked,
     described,
-    list_of,
-    mapping_of,
-    number,
+    load,
     one_of,
-    optional,
     parse_json,
     parse_message,
     read_bytes,
     read_json,
-    record,
-    text,
-    whole_number,
 )
 
 
@@ -183,27 +179,64 @@ def test_every_package_may_import_the_guard():
     assert (done.stdout, done.stderr) == ("\n", "")
 
 
-FEATURE = record(
-    {
-        "name": text,
-        "kind": one_of("numeric", "categorical"),
-        "scores": list_of(optional(number)),
-        "counts": mapping_of(whole_number),
-        "pair": list_of(anything, 2),
-    },
-    {"new": boolean},
-)
+class Colour(enum.Enum):
+    RED, WHITE = "red", "white"
+
+
+class Side(NamedTuple):
+    name: str
+    rows: int = 0
+
+
+class Seen(TypedDict):
+    n: float
+
+
+@dataclasses.dataclass
+class Feature:
+    name: str
+    kind: Annotated[str, one_of("numeric", "categorical")]
+    scores: tuple[float | None, ...]
+    counts: Mapping[str, int]
+    pair: tuple[Any, Any]
+    note: str | None
+    share: Annotated[float, Bounds(0, 1)] = 0.5
+    rows: Annotated[int, Bounds(0)] = 7
+    new: bool = False
+    colour: Colour = Colour.RED
+    side: Side | None = None
+    seen: Seen | None = None
+    names: list[str] = dataclasses.field(default_factory=list, metadata={"key": "all_names"})
+    whole: int = dataclasses.field(
+        default=0, metadata={"of_record": lambda record, made: len(record) + len(made["name"])}
+    )
+
+
 GOOD = {"name": "pH", "kind": "numeric", "scores": [1, None], "counts": {"a": 1}, "pair": (1, "x")}
 
 
-def test_a_document_that_is_as_it_should_be_passes_the_check():
-    checked([GOOD, {**GOOD, "new": True, "other": object()}], list_of(FEATURE), "a.json")
+def test_a_value_becomes_what_its_type_says():
+    least = Feature("pH", "numeric", (1, None), {"a": 1}, (1, "x"), None, whole=7)
+    assert load(Feature, GOOD, "a.json") == least
+    nulls = {"share": None, "rows": None, "new": None, "note": None, "all_names": None}
+    assert load(Feature, {**GOOD, **nulls}, "a.json") == dataclasses.replace(least, whole=12)
+    more = {
+        "note": "!", "share": 1, "rows": 3.0, "new": True, "colour": "white", "unknown": object(),
+        "side": {"name": "old"}, "seen": {"n": 1.5, "more": [2]}, "all_names": ["x"],
+    }  # fmt: skip
+    assert load(tuple[Feature, ...], [{**GOOD, **more}], "a.json") == (
+        Feature(
+            "pH", "numeric", (1, None), {"a": 1}, (1, "x"), "!", 1, 3, True, Colour.WHITE,
+            Side("old", 0), {"n": 1.5, "more": [2]}, ["x"], 16,
+        ),
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"name": 7}, "a.json: [0].name: expected a text, found 7"),
+        ({"name": None}, "a.json: [0].name: expected a text, found null"),
         ({"kind": "x"}, "a.json: [0].kind: expected one of numeric, categorical, found 'x'"),
         ({"kind": []}, "a.json: [0].kind: expected one of numeric, categorical, found a list"),
         ({"scores": [1, True]}, "a.json: [0].scores[1]: expected a finite number, found true"),
@@ -211,20 +244,30 @@ def test_a_document_that_is_as_it_should_be_passes_the_check():
         ({"scores": [10**400]}, "a.json: [0].scores[0]: expected a finite number, found an int"),
         ({"scores": {}}, "a.json: [0].scores: expected a list, found an object"),
         ({"counts": {"x y": 1.5}}, "a.json: [0].counts['x y']: expected an integer, found 1.5"),
+        ({"counts": {"x": 2**63}}, "a.json: [0].counts.x: expected an integer of 64 bits, found 9"),
         ({"counts": {1: 1}}, "a.json: [0].counts: expected names that are texts, found 1"),
         ({"pair": [1]}, "a.json: [0].pair: expected a list of 2, found one of 1"),
+        ({"share": 1.5}, "a.json: [0].share: expected a number from 0 to 1, found 1.5"),
+        ({"share": math.inf}, "a.json: [0].share: expected a finite number, found inf"),
+        ({"rows": -1}, "a.json: [0].rows: expected a number of at least 0, found -1"),
         ({"new": 1}, "a.json: [0].new: expected true or false, found 1"),
+        ({"colour": "blue"}, "a.json: [0].colour: expected one of red, white, found 'blue'"),
+        ({"side": []}, "a.json: [0].side: expected an object, found a list"),
+        ({"seen": {"m": 1}}, "a.json: [0].seen: expected the key 'n', found 'm'"),
+        ({"seen": {"n": "x"}}, "a.json: [0].seen.n: expected a finite number, found 'x'"),
+        ({"seen": {"n": 1, 2: 3}}, "a.json: [0].seen: expected names that are texts, found 2"),
+        ({"all_names": [1]}, "a.json: [0].all_names[0]: expected a text, found 1"),
     ],
 )
 def test_what_is_otherwise_is_named_with_its_place(change, message):
     with pytest.raises(DocumentError) as caught:
-        checked([{**GOOD, **change}], list_of(FEATURE), "a.json")
+        load(tuple[Feature, ...], [{**GOOD, **change}], "a.json")
     assert str(caught.value).startswith(message)
 
 
 def test_a_missing_key_is_named_with_those_that_are_there():
     with pytest.raises(DocumentError, match=r"a\.json: expected the key 'name', found 'kind', 'sc"):
-        checked({key: GOOD[key] for key in GOOD if key != "name"}, FEATURE, "a.json")
+        load(Feature, {key: GOOD[key] for key in GOOD if key != "name"}, "a.json")
 
 
 def test_a_message_is_read_whole_or_not_at_all():

@@ -83,7 +83,7 @@ def test_a_loaded_document_is_not_loaded_again():
     ("change", "message"),
     [
         ({"format_version": 2}, "a.json: format_version: expected 1, found 2; use the version"),
-        ({"verdict": "GOOD"}, "a.json: verdict: expected one of DRIFT, INCONCLUSIVE, WARN, OK, "),
+        ({"verdict": "GOOD"}, "a.json: verdict: expected one of OK, WARN, DRIFT, INCONCLUSIVE, "),
         ({"share_drifted": 2}, "a.json: share_drifted: expected a number from 0 to 1, found 2"),
         ({"reason_facts": []}, "a.json: reason_facts: expected one for each of 2 reasons, found 0"),
         ({"reason_facts": [{}]}, r"a.json: reason_facts\[0\]: expected the key 'type'"),

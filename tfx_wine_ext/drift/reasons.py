@@ -7,16 +7,16 @@ A new reason is a class here and a sentence there.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
-from tfx_wine_ext.documents import Check, checked, number, record, text, whole_number
+from tfx_wine_ext.documents import UnexpectedError, load, read
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.ranking import limit_of
 
 REASONS: dict[str, type[Reason]] = {}
 """All types of reasons, by name."""
-_CHECKS: dict[str, Check] = {"str": text, "int": whole_number, "float": number}
 
 
 class Reason:
@@ -266,8 +266,53 @@ def reason_from(fact: Mapping[str, Any], sentence: str) -> Reason:
         'the sun is gone'
     """
     cls = REASONS.get(fact["type"])
-    if cls is None:
-        return Stated(sentence)
-    fields = {field.name: _CHECKS[str(field.type)] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    checked(fact, record(fields), f"the reason {cls.__name__}")
-    return cls(**{name: fact[name] for name in fields})
+    return Stated(sentence) if cls is None else load(cls, fact, f"the reason {cls.__name__}")
+
+
+class _Fact(TypedDict):
+    type: str
+
+
+class _Recorded(TypedDict, total=False):
+    reasons: list[str]
+    reason_kinds: list[str]
+    reason_facts: list[_Fact]
+
+
+def recorded_reasons(record: Mapping[str, Any], parts: Mapping[str, Any]) -> tuple[Reason, ...]:
+    """Reads the reasons of a feature or a whole comparison from its JSON object.
+
+    Earlier releases recorded sentences only; those of metrics are told by their verdicts.
+
+    Args:
+        record: The JSON object.
+        parts: What was read of it: the verdict, and the metrics of a feature.
+
+    Raises:
+        UnexpectedError: The object has other values.
+    """
+    recorded = read(_Recorded, record)
+    sentences, facts = recorded.get("reasons", []), recorded.get("reason_facts")
+    if facts is not None:
+        if len(facts) != len(sentences):
+            expected = f"one for each of {len(sentences)} reasons"
+            raise UnexpectedError(expected, str(len(facts)), "reason_facts")
+        return tuple(map(_recorded_reason, itertools.count(), facts, sentences))
+    kinds = itertools.chain(recorded.get("reason_kinds", ()), itertools.repeat(""))
+    stated = tuple(map(Stated, sentences, kinds))
+    decided = [
+        reason_of(name, metric)
+        for name, metric in parts.get("metrics", {}).items()
+        if metric.verdict is parts["verdict"] and limit_of(metric) is not None
+    ]
+    # Reasons that need no metric came first.
+    first = len(stated) - len(decided)
+    return stated if first < 0 else (*stated[:first], *decided)
+
+
+def _recorded_reason(index: int, fact: _Fact, sentence: str) -> Reason:
+    cls = REASONS.get(fact["type"])
+    try:
+        return Stated(sentence) if cls is None else read(cls, fact)
+    except UnexpectedError as error:
+        raise error.below("reason_facts", index) from None
