@@ -131,23 +131,6 @@ def _check_regular(status: os.stat_result, name: str) -> None:
     raise DocumentError(name, "", "a regular file", what)
 
 
-def read_json(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Part:
-    """Reads a JSON file.
-
-    Args:
-        path: Path of a local file.
-        max_bytes: The maximum size of the file.
-
-    Returns:
-        The whole document.
-
-    Raises:
-        OSError: The file does not exist or cannot be read.
-        DocumentError: It is not a regular file, too large, or not JSON; see `parse_json`.
-    """
-    return parse_json(read_bytes(path, max_bytes), os.fspath(path))
-
-
 def parse_json(text: str | bytes, path: str, *, finite: bool = True) -> Part:
     """Parses untrusted JSON.
 
@@ -304,9 +287,8 @@ class Part:
         Raises:
             DocumentError: It is not an object.
         """
-        if not isinstance(self.value, dict):
-            raise self.error("an object", described(self.value))
-        return self.value
+        value: dict[str, Any] = self._read(_object)
+        return value
 
     def parts(self) -> dict[str, Part]:
         """Returns the values of an object, by key.
@@ -337,9 +319,7 @@ class Part:
         Raises:
             DocumentError: It is not a string.
         """
-        if not isinstance(self.value, str):
-            raise self.error("a text", described(self.value))
-        return self.value
+        return self._read(_text)
 
     def one_of(self, choices: Sequence[str]) -> str:
         """Returns a string that must be one of several.
@@ -350,32 +330,9 @@ class Part:
         Raises:
             DocumentError: It is another value.
         """
-        if not isinstance(self.value, str) or self.value not in choices:
-            raise self.error(f"one of {', '.join(choices)}", described(self.value))
-        return self.value
+        return self._read(one_of(*choices))
 
-    def number(self, low: float = -math.inf, high: float = math.inf) -> float:
-        """Returns a finite number; true and false are not numbers.
-
-        Args:
-            low: The smallest allowed value.
-            high: The largest allowed value.
-
-        Raises:
-            DocumentError: It is not a finite number, or out of bounds.
-        """
-        value = self.value
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.error("a number", described(value))
-        try:
-            value = float(value)
-        except OverflowError:
-            value = math.inf
-        if not (math.isfinite(value) and low <= value <= high):
-            raise self.error(_bounded("a finite number", low, high), described(self.value))
-        return value
-
-    def integer(self, low: int | None = None, high: int | None = None) -> int:
+    def integer(self, low: int = -(2**63), high: int = 2**63 - 1) -> int:
         """Returns an integer, which may be written as ``3.0``; true and false are not integers.
 
         Args:
@@ -385,18 +342,7 @@ class Part:
         Raises:
             DocumentError: It is not an integer, or out of bounds.
         """
-        value = self.value
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        within = (
-            isinstance(value, int)
-            and not isinstance(value, bool)
-            and (low is None or value >= low)
-            and (high is None or value <= high)
-        )
-        if not within:
-            raise self.error(_bounded("an integer", low, high), described(self.value))
-        return int(value)
+        return self._read(_integer(Bounds(low, high)))
 
     def boolean(self) -> bool:
         """Returns true or false.
@@ -404,9 +350,17 @@ class Part:
         Raises:
             DocumentError: It is neither.
         """
-        if not isinstance(self.value, bool):
-            raise self.error("true or false", described(self.value))
-        return self.value
+        return self._read(_boolean)
+
+    def _read(self, reader: Callable[[Any], _T]) -> _T:
+        try:
+            return reader(self.value)
+        except UnexpectedError as error:
+            place = self
+            for key in error.keys:
+                below = f"{place.key}[{key}]" if isinstance(key, int) else place._below(key)
+                place = Part(None, self.path, below)
+            raise place.error(error.expected, error.found) from None
 
     def error(self, expected: str, found: str, remedy: str = "") -> DocumentError:
         """Returns an error for this place.
@@ -463,15 +417,6 @@ def _listed(names: Mapping[str, Any]) -> str:
             yield _shortened(repr(name))
 
     return ", ".join(some()) or "none"
-
-
-def _bounded(what: str, low: float | None, high: float | None) -> str:
-    bounds = [
-        f"at {word} {bound:,}"
-        for word, bound in (("least", low), ("most", high))
-        if bound is not None and math.isfinite(bound)
-    ]
-    return " of ".join([what, " and ".join(bounds)]) if bounds else what
 
 
 def finite(value: Any) -> float | None:
@@ -544,7 +489,15 @@ class Bounds(NamedTuple):
 
 
 _FINITE = Bounds(-sys.float_info.max)
+_OF_64_BITS = Bounds(-(2**63), 2**63 - 1)  # MLMD has no others.
 COUNT = Bounds(0)
+
+
+def _within(what: str, bounds: Bounds) -> str:
+    if bounds == _OF_64_BITS:
+        return f"{what} of 64 bits"
+    low, high = bounds
+    return f"{what} of at least {low}" if high == _FINITE.high else f"{what} from {low} to {high}"
 
 
 def load(kind: type[_T], value: Any, path: str) -> _T:
@@ -584,15 +537,8 @@ def load(kind: type[_T], value: Any, path: str) -> _T:
         ...
         tfx_wine_ext.documents.DocumentError: a.json: scores[1]: expected a finite number, found 'x'
     """
-    try:
-        loaded: _T = read(kind, value)
-        return loaded
-    except UnexpectedError as error:
-        place = Part(value, path)
-        for key in error.keys:
-            below = f"{place.key}[{key}]" if isinstance(key, int) else place._below(key)
-            place = Part(None, path, below)
-        raise place.error(error.expected, error.found) from None
+    reader: Callable[[Any], _T] = _reader(typing.cast(Any, kind))
+    return Part(value, path)._read(reader)
 
 
 def read(kind: Any, value: Any) -> Any:
@@ -608,7 +554,7 @@ def read(kind: Any, value: Any) -> Any:
     return _reader(kind)(value)
 
 
-def one_of(*choices: str) -> Reader:
+def one_of(*choices: str) -> Callable[[Any], str]:
     """Makes the condition that a text is one of several, see `load`."""
     return _choice({choice: choice for choice in choices})
 
@@ -622,8 +568,8 @@ def _choice(choices: Mapping[str, Any]) -> Reader:
     return read
 
 
-def _instance(kind: type, expected: str) -> Reader:
-    def read(value: Any) -> Any:
+def _instance(kind: type[_T], expected: str) -> Callable[[Any], _T]:
+    def read(value: Any) -> _T:
         if isinstance(value, kind):
             return value
         raise UnexpectedError(expected, described(value))
@@ -631,12 +577,12 @@ def _instance(kind: type, expected: str) -> Reader:
     return read
 
 
-_object = _instance(Mapping, "an object")
+_object: Callable[[Any], Any] = _instance(Mapping, "an object")
+_text, _boolean = _instance(str, "a text"), _instance(bool, "true or false")
 
 
 def _number(bounds: Bounds) -> Reader:
     low, high = bounds
-    limits = f"from {low} to {high}" if high != _FINITE.high else f"of at least {low}"
 
     def read(value: Any) -> Any:
         # The first test alone is fast; the second one allows for subclasses, such as numpy's.
@@ -646,31 +592,31 @@ def _number(bounds: Bounds) -> Reader:
             if low <= value <= high:
                 return value
             if -_FINITE.high <= value <= _FINITE.high:
-                raise UnexpectedError(f"a number {limits}", described(value))
+                raise UnexpectedError(_within("a number", bounds), described(value))
         raise UnexpectedError("a finite number", described(value))
 
     return read
 
 
-def _integer(bounds: Bounds) -> Reader:
-    number = _number(bounds)
+def _integer(bounds: Bounds) -> Callable[[Any], int]:
+    low, high = bounds
 
-    def read(value: Any) -> Any:
+    def read(value: Any) -> int:
         if isinstance(value, float) and value.is_integer():
             value = int(value)
         if not isinstance(value, int) or isinstance(value, bool):
             raise UnexpectedError("an integer", described(value))
-        if not -(2**63) <= value < 2**63:  # MLMD has no others.
-            raise UnexpectedError("an integer of 64 bits", described(value))
-        return number(value)
+        if low <= value <= high:
+            return value
+        raise UnexpectedError(_within("an integer", bounds), described(value))
 
     return read
 
 
 _OF_PLAIN: Mapping[Any, Reader] = {
-    str: _instance(str, "a text"),
-    bool: _instance(bool, "true or false"),
-    int: _integer(_FINITE),
+    str: _text,
+    bool: _boolean,
+    int: _integer(_OF_64_BITS),
     float: _number(_FINITE),
     Any: lambda value: value,
 }
@@ -690,7 +636,7 @@ def _reader(kind: Any) -> Reader:
     if of is Annotated:
         annotated, condition = arguments
         if isinstance(condition, Bounds):
-            return (_integer if annotated is int else _number)(condition)
+            return _integer(condition) if annotated is int else _number(condition)
         return _reader(condition) if isinstance(condition, type) else condition
     if of is Mapping:
         return _of_mapping(_reader(arguments[1]))
