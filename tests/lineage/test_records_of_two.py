@@ -1,6 +1,6 @@
 import pytest
 
-from tfx_wine_ext.lineage.comparison import interval_of_change, same_examples
+from tfx_wine_ext.lineage.records import interval_of_change, same_examples
 
 
 def test_the_interval_of_a_change_is_that_of_zou_and_donner():
