@@ -666,7 +666,7 @@ def test_many_digits_are_a_number_unless_an_id_begins_with_them(five: Five):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("2026", r"run '2026': expected one run, found 5: 2026-01-01T00:00:00, .*; give more"),
+        ("2026", r"run '2026': expected one run, found 5: 2026-01-01T00:00:00, .*: give more"),
         ("6", r"run '6': expected an id .* a number from 1 to 5 .*; found no such run among 2026"),
         ("0", "found no such run"),
         ("-6", "found no such run"),

@@ -1,4 +1,5 @@
 from tfx_wine_ext.files.tolerant import Unread
+from tfx_wine_ext.lineage.records import distinct
 from tfx_wine_ext.report.words.unread import unread_sentences
 
 
@@ -7,10 +8,8 @@ def file(path, problem="missing", why=None, searched=()):
 
 
 def test_a_file_that_several_runs_name_is_told_of_once():
-    assert unread_sentences([file("a"), file("b"), file("a")]) == unread_sentences(
-        [file("a"), file("b")]
-    )
-    assert len(unread_sentences([file("a"), file("a", "unreadable", "denied")])) == 2
+    assert distinct([file("a"), file("b"), file("a")]) == (file("a"), file("b"))
+    assert len(distinct([file("a"), file("a", "unreadable", "denied")])) == 2
 
 
 def test_where_all_was_read_nothing_is_said():
