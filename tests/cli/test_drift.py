@@ -13,6 +13,8 @@ import pytest
 
 from examples.wine_quality.data import load
 from tfx_wine_ext.cli import main
+from tfx_wine_ext.drift.reasons import CriticalDrifted, FeaturesChanged
+from tfx_wine_ext.report.words.drift import sentence
 
 from .conftest import drinks, write_as
 
@@ -49,12 +51,14 @@ def error(run, arguments):
 
 @pytest.mark.usefixtures("here")
 def test_without_a_file_to_write_a_table_and_a_sentence_are_printed(run):
-    said = "WARN from old.csv (300 rows) to new.csv (300 rows): 1 of 3 features drifted"
-    assert run("old.csv new.csv") == (0, TABLE + f"{said}.\n", "")
+    reason = sentence(FeaturesChanged(1, 0, 3))
+    said = f"WARN from old.csv (300 rows) to new.csv (300 rows): {reason}.\n"
+    assert run("old.csv new.csv") == (0, TABLE + said, "")
 
 
 def test_with_a_file_to_write_only_the_sentence_is_printed(run, here):
-    said = "DRIFT from then (300 rows) to now (300 rows): alcohol, which is critical, drifted.\n"
+    reason = sentence(CriticalDrifted("alcohol"))
+    said = f"DRIFT from then (300 rows) to now (300 rows): {reason}.\n"
     names = "--baseline-name then --current-name now"
     assert run(f"old.csv new.csv {names} --critical alcohol --html a.html") == (1, said, "")
     page = (here / "a.html").read_text(encoding="utf-8")

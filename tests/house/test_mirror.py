@@ -22,7 +22,6 @@ TOGETHER = {
 }
 # Modules whose tests have other names.
 TESTED_ELSEWHERE = {
-    "cli/spelling.py": "the tests of ingest and drift, whose errors name options",
     "components/*visualization*.py": "the tests of the components, which show pages in notebooks",
     "report/shapes.py": "the tests of the pages, which refuse documents of other shapes",
 }

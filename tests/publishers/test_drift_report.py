@@ -91,9 +91,9 @@ def test_scores_are_doubles_counts_are_integers_and_what_has_no_value_is_not_the
 
 
 def test_only_drift_is_not_blessed():
-    for verdict in ("OK", "WARN", "INCONCLUSIVE", "NO_BASELINE"):
+    for verdict in ("OK", "WARN", "DRIFT", "INCONCLUSIVE", "NO_BASELINE"):
         _, _, blessing = published(dataclasses.replace(DOCUMENT, verdict=Verdict(verdict)))
-        assert properties(blessing)["blessed"] == ("int_value", 1)
+        assert properties(blessing)["blessed"] == ("int_value", int(verdict != "DRIFT"))
 
 
 def test_ten_features_are_recorded_at_most():

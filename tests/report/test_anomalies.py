@@ -8,8 +8,10 @@ from tensorflow_metadata.proto.v0 import anomalies_pb2
 
 from tfx_wine_ext.drift import DriftConfig, compare
 from tfx_wine_ext.drift.document import DataSource
+from tfx_wine_ext.drift.reasons import BeyondLimit, ColumnGone, ColumnNew
 from tfx_wine_ext.report.anomalies import anomalies_proto
 from tfx_wine_ext.report.drift_document import report_document
+from tfx_wine_ext.report.words.drift import sentence
 
 
 def document(before, after, config=None):
@@ -30,16 +32,18 @@ def test_each_feature_that_is_not_ok_is_an_anomaly_with_its_reasons():
     found = anomalies_proto(document(before, after, config))
     for measurement in found.drift_skew_info[0].drift_measurements:
         measurement.value = round(measurement.value, 4)
+    gone, new = sentence(ColumnGone()), sentence(ColumnNew())
+    beyond = sentence(BeyondLimit("l_infinity", 0.3, 0.1))
     expected = """anomaly_info {
   key: "gone"
   value {
     severity: ERROR
     short_description: "Drift"
-    description: "the column is gone"
+    description: "GONE"
     reason {
       type: UNKNOWN_TYPE
-      short_description: "the column is gone"
-      description: "the column is gone"
+      short_description: "GONE"
+      description: "GONE"
     }
     path {
       step: "gone"
@@ -51,11 +55,11 @@ anomaly_info {
   value {
     severity: ERROR
     short_description: "Drift: l_infinity"
-    description: "l_infinity is 0.3, and its limit is 0.1"
+    description: "BEYOND"
     reason {
       type: COMPARATOR_L_INFTY_HIGH
       short_description: "Drift: l_infinity"
-      description: "l_infinity is 0.3, and its limit is 0.1"
+      description: "BEYOND"
     }
     path {
       step: "kind"
@@ -67,11 +71,11 @@ anomaly_info {
   value {
     severity: WARNING
     short_description: "Near drift"
-    description: "the column is new"
+    description: "NEW"
     reason {
       type: UNKNOWN_TYPE
-      short_description: "the column is new"
-      description: "the column is new"
+      short_description: "NEW"
+      description: "NEW"
     }
     path {
       step: "new"
@@ -95,6 +99,8 @@ drift_skew_info {
   }
 }
 """
+    for key, words in (("GONE", gone), ("NEW", new), ("BEYOND", beyond)):
+        expected = expected.replace(key, words)
     assert found == text_format.Parse(expected, anomalies_pb2.Anomalies())
 
 

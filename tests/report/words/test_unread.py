@@ -1,12 +1,14 @@
-from tfx_wine_ext.report.words.unread import distinct, unread_sentences
+from tfx_wine_ext.files.tolerant import Unread
+from tfx_wine_ext.lineage.records import distinct
+from tfx_wine_ext.report.words.unread import unread_sentences
 
 
 def file(path, problem="missing", why=None, searched=()):
-    return {"path": path, "problem": problem, "why": why, "searched": list(searched)}
+    return Unread(path, problem, why, tuple(searched))
 
 
 def test_a_file_that_several_runs_name_is_told_of_once():
-    assert distinct([file("a"), file("b"), file("a")]) == [file("a"), file("b")]
+    assert distinct([file("a"), file("b"), file("a")]) == (file("a"), file("b"))
     assert len(distinct([file("a"), file("a", "unreadable", "denied")])) == 2
 
 

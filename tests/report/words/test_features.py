@@ -1,6 +1,6 @@
 import pytest
 
-from tfx_wine_ext.drift.words import changed, tally, unjudged
+from tfx_wine_ext.report.words.features import changed, tally, unjudged
 
 
 @pytest.mark.parametrize(
