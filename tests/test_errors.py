@@ -202,8 +202,8 @@ def test_every_exception_of_the_library_has_the_base_and_is_pickled_and_worded_b
     exceptions = {
         name
         for name, node in classes.items()
-        if any(isinstance(base, ast.Name) and base.id.endswith("Error") for base in node.bases)
-        or name.endswith("Error")
+        for base in node.bases
+        if isinstance(base, ast.Name) and base.id.endswith(("Error", "Exception"))
     }
     assert exceptions - NO_ERRORS == known
     own = {
