@@ -241,7 +241,7 @@ def test_fail_stops_with_the_worst_features_and_publishes_nothing(tmp_path, path
         )
         with pytest.raises(
             DriftDetectedError,
-            match=r"^span 2, split train drifted from span 1, split train: .*Worst: "
+            match=r"^span 2, split train drifted from span 1, split train: .*"
             r"\. Worst: x \(wasserstein 1\.73, limit 0\.1\)\. The report is in .*/stopped/",
         ):
             launch(component, path=path, store=metadata, pipeline_root=root)
