@@ -82,12 +82,11 @@ def compare(
         (ShareReached(drifted=1, compared=2, limit=0.5),)
     """
     config = config or DriftConfig()
-    given = baseline, current
-    baseline, current = _as_table(baseline, config), _as_table(current, config)
-    names_of_both = [_names(side) for side in given]
-    if None not in names_of_both:
-        check_names(config, [name for names in names_of_both for name in names or ()])
-    counts = [_rows(side) for side in given] if rows is None else rows
+    baseline, rows_of_baseline, old_names = _given(baseline, config)
+    current, rows_of_current, new_names = _given(current, config)
+    if old_names is not None and new_names is not None:
+        check_names(config, [*old_names, *new_names])
+    counts = rows or (rows_of_baseline, rows_of_current)
     new = _summaries(current, config)
     old = None if baseline is None else _summaries(baseline, config)
     if not counts[1]:
@@ -175,43 +174,28 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _as_table(side: Side | None, config: DriftConfig) -> Side | None:
-    """Leaves out ignored columns, whose types need not be comparable."""
-    if isinstance(side, (pa.Table, pa.RecordBatch)):
-        kept = [i for i, name in enumerate(side.schema.names) if name not in config.ignore]
-        return pa.Table.from_arrays(
-            [side.column(i) for i in kept], names=[side.schema.names[i] for i in kept]
-        )
-    if side is None or isinstance(side, Mapping):
-        return side
-    if hasattr(side, "columns"):
-        side = side[[name for name in side.columns if name not in config.ignore]]
-    return table_of(side)
-
-
-def _names(side: Side | None) -> list[str] | None:
-    """All columns, including ignored ones; None if they are not known."""
-    if side is None or isinstance(side, Mapping):
-        return None
-    if isinstance(side, (pa.Table, pa.RecordBatch)):
-        return list(side.schema.names)
-    return [str(name) for name in side.columns]
-
-
-def _rows(side: Side | None) -> int | None:
+def _given(
+    side: Side | None, config: DriftConfig
+) -> tuple[Side | None, int | None, list[str] | None]:
+    """A side without ignored columns, its number of rows, and the names of all columns if known."""
     if side is None:
-        return None
+        return None, None, None
     if isinstance(side, Mapping):
-        return max((summary.n for summary in side.values()), default=0)
+        kept = {name: summary for name, summary in side.items() if name not in config.ignore}
+        return kept, max((summary.n for summary in side.values()), default=0), None
     if isinstance(side, (pa.Table, pa.RecordBatch)):
-        return int(side.num_rows)
-    return len(side)
+        names = side.schema.names
+        places = [i for i, name in enumerate(names) if name not in config.ignore]
+        columns, kept_names = [side.column(i) for i in places], [names[i] for i in places]
+        return pa.Table.from_arrays(columns, names=kept_names), side.num_rows, names
+    if not hasattr(side, "columns"):
+        return table_of(side), None, None  # Refuses it.
+    left = side[[name for name in side.columns if name not in config.ignore]]
+    return table_of(left), len(side), [str(name) for name in side.columns]
 
 
 def _summaries(side: Side, config: DriftConfig) -> Mapping[str, Distribution]:
-    if isinstance(side, Mapping):
-        return {name: summary for name, summary in side.items() if name not in config.ignore}
-    return summarize(side, config.categorical)
+    return side if isinstance(side, Mapping) else summarize(side, config.categorical)
 
 
 def _rows_of_both(

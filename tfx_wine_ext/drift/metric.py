@@ -65,7 +65,7 @@ class Metric:
             ['details', 'error', 'noise_floor']
         """
         return {
-            **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
+            **vars(self),
             "verdict": self.verdict.value if self.verdict else None,
             "details": dict(self.details),
         }

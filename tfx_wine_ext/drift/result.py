@@ -72,15 +72,8 @@ class ClassifierResult:
             ('INCONCLUSIVE', 0.95)
         """
         return {
-            "auc": self.auc,
-            "ci_low": self.ci_low,
-            "ci_high": self.ci_high,
-            "confidence": self.confidence,
-            "threshold": self.threshold,
-            "p_value": self.p_value,
+            **vars(self),
             "verdict": self.verdict.value,
-            "n_baseline": self.n_baseline,
-            "n_current": self.n_current,
             "importances": [{"name": name, "value": value} for name, value in self.importances],
         }
 

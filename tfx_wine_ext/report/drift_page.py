@@ -10,7 +10,7 @@ from tfx_wine_ext.drift.document import DriftDocument
 from tfx_wine_ext.drift.load import load_document
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.metrics import registered_metrics
-from tfx_wine_ext.drift.ranking import WORST_FIRST, severity
+from tfx_wine_ext.drift.ranking import FINE, WORST_FIRST, severity
 from tfx_wine_ext.drift.result import FeatureResult
 from tfx_wine_ext.report import plots
 from tfx_wine_ext.report.page import FEATURE_LIMIT, render
@@ -159,9 +159,7 @@ def render_drift_page(document: DriftDocument | Mapping[str, Any]) -> str:
     is_exact = document.method == "exact"
     views = [_feature(i, features[i], shown[features[i].name], is_exact) for i in order]
     numbers_of = [(verdict, document.with_verdict(verdict)) for verdict in WORST_FIRST]
-    moved = [
-        view for view in views if view.feature.verdict not in (Verdict.OK, Verdict.NO_BASELINE)
-    ]
+    moved = [view for view in views if view.feature.verdict not in FINE]
     return render(
         "drift.html",
         document=document,
