@@ -70,7 +70,13 @@ class Stated(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class BeyondLimit(Reason):
-    """A metric of the feature reached the limit of the feature's verdict, WARN or DRIFT."""
+    """A metric of the feature reached the limit of the feature's verdict, WARN or DRIFT.
+
+    Args:
+        metric: Name of the metric.
+        value: Its value.
+        limit: The limit.
+    """
 
     metric: str
     value: float
@@ -79,7 +85,14 @@ class BeyondLimit(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class LimitWithinError(Reason):
-    """A metric of the feature may have reached its limit: it is known only to within `error`."""
+    """A metric of the feature may have reached its limit: it is known only to within `error`.
+
+    Args:
+        metric: Name of the metric.
+        value: Its value.
+        error: How far the exact value may be from it.
+        limit: The limit.
+    """
 
     metric: str
     value: float
@@ -88,6 +101,7 @@ class LimitWithinError(Reason):
 
 
 OF_METRICS = (BeyondLimit, LimitWithinError)
+"""The types of reasons that a metric gives."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +116,12 @@ class ColumnNew(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class KindChanged(Reason):
-    """The column was numeric and is categorical, or the reverse."""
+    """The column was numeric and is categorical, or the reverse.
+
+    Args:
+        before: The kind in the baseline, as `FeatureResult.kind`.
+        after: The kind now.
+    """
 
     before: str
     after: str
@@ -110,7 +129,13 @@ class KindChanged(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class TooFewValues(Reason):
-    """A side has fewer values than are needed; missing ones count."""
+    """A side has fewer values than are needed; missing ones count.
+
+    Args:
+        baseline: Number of values of the baseline.
+        current: Number of values of the current data.
+        needed: The least number of each.
+    """
 
     baseline: int
     current: int
@@ -129,7 +154,11 @@ class OnlyCounted(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class CriticalDrifted(Reason):
-    """A feature that the config calls critical drifted."""
+    """A feature that the config calls critical drifted.
+
+    Args:
+        feature: Its name.
+    """
 
     KIND = "critical"
     feature: str
@@ -137,7 +166,11 @@ class CriticalDrifted(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class CriticalUnjudged(Reason):
-    """A feature that the config calls critical cannot be judged."""
+    """A feature that the config calls critical cannot be judged.
+
+    Args:
+        feature: Its name.
+    """
 
     KIND = "critical"
     feature: str
@@ -145,7 +178,13 @@ class CriticalUnjudged(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class ShareReached(Reason):
-    """The share of drifted features reached its limit."""
+    """The share of drifted features reached its limit.
+
+    Args:
+        drifted: Number of features that drifted.
+        compared: Number of all features.
+        limit: The share, 0 to 1.
+    """
 
     KIND = "share"
     drifted: int
@@ -155,7 +194,13 @@ class ShareReached(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class ShareUnjudged(Reason):
-    """The share of features that drifted or cannot be judged reached the limit."""
+    """The share of features that drifted or cannot be judged reached the limit.
+
+    Args:
+        unjudged: Number of features that cannot be judged.
+        compared: Number of all features.
+        limit: The share, 0 to 1.
+    """
 
     KIND = "share"
     unjudged: int
@@ -165,7 +210,12 @@ class ShareUnjudged(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class AggregateReached(Reason):
-    """The aggregated drift reached its limit."""
+    """The aggregated drift reached its limit.
+
+    Args:
+        aggregate: See `Findings.aggregate`.
+        limit: The limit.
+    """
 
     KIND = "aggregate"
     aggregate: float
@@ -174,7 +224,13 @@ class AggregateReached(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class FeaturesChanged(Reason):
-    """Features drifted or warn, and no limit of the whole comparison is reached."""
+    """Features drifted or warn, and no limit of the whole comparison is reached.
+
+    Args:
+        drifted: Number of features that drifted.
+        warned: Number of features that warn.
+        compared: Number of all features.
+    """
 
     KIND = "warned"
     drifted: int
@@ -184,7 +240,14 @@ class FeaturesChanged(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierBeyondLimit(Reason):
-    """A classifier tells the sides apart: the whole interval of its AUC is beyond the limit."""
+    """A classifier tells the sides apart: the whole interval of its AUC is beyond the limit.
+
+    Args:
+        auc: The AUC.
+        low: Lower end of its confidence interval.
+        high: Upper end.
+        limit: The limit.
+    """
 
     KIND = "classifier"
     auc: float
@@ -195,7 +258,13 @@ class ClassifierBeyondLimit(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierUndecided(Reason):
-    """The limit lies within the confidence interval of the classifier's AUC."""
+    """The limit lies within the confidence interval of the classifier's AUC.
+
+    Args:
+        low: Lower end of the confidence interval.
+        high: Upper end.
+        limit: The limit.
+    """
 
     KIND = "classifier"
     low: float

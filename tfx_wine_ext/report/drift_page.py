@@ -85,18 +85,12 @@ class FeatureView:
         id: The id of its HTML element.
         column: The index of its column.
         feature: Its facts.
-        name: Its label, which is unique.
-        whole_name: The whole name if `name` is cut, else None.
-        deciding: The metric that decided the verdict, if there is one.
+        name: Its label, which is unique; `whole_name` is set if it was cut.
         closest: The metric that came closest to its limit, if none reached it.
         calm: The text to show if no metric is worth naming; else empty.
-        sentences: Sentences about the change.
         change: The sentence that describes the change best.
-        plot: The plot of a numeric feature.
-        rows: The rows of a categorical feature.
-        listed: How many of its values have a row, if not all of them do; else empty.
+        listed: How many values of a categorical feature have a row, if not all of them do.
         paths: SVG paths of both small distributions: the baseline's and the current one.
-        scores: The metrics.
         statistics: Each statistic: its label, the baseline's value and the current one.
         wide: Whether some statistics are so long that each side needs its own line on a phone.
     """
