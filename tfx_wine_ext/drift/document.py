@@ -165,12 +165,24 @@ class DriftDocument(Findings):
         }
 
 
+def is_time(value: Any) -> bool:
+    """Whether a value is a text of an ISO 8601 time with an offset from UTC.
+
+    Example:
+        >>> is_time("2026-11-24T23:30:00Z"), is_time("2026-11-24T23:30:00")
+        (True, False)
+    """
+    if not isinstance(value, str):
+        return False
+    try:  # Python 3.10 does not read the Z.
+        time = datetime.datetime.fromisoformat(value[:-1] + value[-1:].replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return time.utcoffset() is not None
+
+
 def _check_time(text: str, where: str) -> None:
-    try:
-        offset = datetime.datetime.fromisoformat(text).utcoffset()
-    except (TypeError, ValueError):
-        offset = None
-    if offset is None:
+    if not is_time(text):
         raise ValueError(
             f"{where} must be an ISO 8601 time with an offset, such as 2026-11-24T23:30:00+00:00, "
             f"found {text!r}"

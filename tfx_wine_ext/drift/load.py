@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext.documents import (
+    Check,
     DocumentError,
     Problem,
     anything,
@@ -33,11 +34,12 @@ from tfx_wine_ext.drift.document import (
     DataSource,
     DriftDocument,
     LostSource,
+    is_time,
 )
 from tfx_wine_ext.drift.growth import Growth
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.ranking import WORST_FIRST, limit_of
-from tfx_wine_ext.drift.reasons import Reason, Stated, reason_from, reason_of
+from tfx_wine_ext.drift.reasons import Reason, Stated, reason_check, reason_from, reason_of
 from tfx_wine_ext.drift.result import ClassifierResult, FeatureResult
 
 _VERDICT = one_of(*WORST_FIRST)
@@ -53,6 +55,11 @@ def positive(value: Any) -> Problem | None:
 def _share(value: Any) -> Problem | None:
     """Checks for a number from 0 to 1."""
     return number(value) or (None if 0 <= value <= 1 else ((), "a number from 0 to 1", value))
+
+
+def moment(value: Any) -> Problem | None:
+    """Checks for an ISO 8601 time with an offset from UTC."""
+    return None if is_time(value) else ((), "an ISO 8601 time with an offset from UTC", value)
 
 
 def _histogram(value: Any) -> Problem | None:
@@ -133,7 +140,8 @@ _SOURCE = record(
     {
         "name": text,
         "rows": positive,
-        **dict.fromkeys(("uri", "split", "created"), optional(text)),
+        **dict.fromkeys(("uri", "split"), optional(text)),
+        "created": optional(moment),
         **dict.fromkeys(("span", "version"), optional(whole_number)),
     },
     {"span_date": optional(text)},
@@ -155,7 +163,6 @@ def _config(value: Any) -> Problem | None:
     return mapping_of(anything)(value) or _KNOWN_SETTINGS(value)
 
 
-_FACTS = list_of(record({"type": text}))
 _LOST = record(
     {
         **dict.fromkeys(("name", "uri", "split", "path", "found", "reason"), text),
@@ -163,55 +170,74 @@ _LOST = record(
     }
 )
 _IMPORTANCE = record({"name": text, "value": number})
-_DOCUMENT = record(
-    {
-        "verdict": _VERDICT,
-        "reasons": list_of(text),
-        "share_drifted": _share,
-        "aggregate": optional(number),
-        "method": one_of(*METHODS),
-        "created": text,
-        "baseline": optional(_SOURCE),
-        "current": _SOURCE,
-        "multivariate": optional(
-            record(
-                {
-                    **dict.fromkeys(("auc", "ci_low", "ci_high", "threshold", "p_value"), number),
-                    **dict.fromkeys(("n_baseline", "n_current"), positive),
-                    "verdict": _VERDICT,
-                    "importances": list_of(_IMPORTANCE),
-                },
-                {"confidence": number},
-            )
-        ),
-        "features": list_of(
-            record(
-                {
-                    "name": text,
-                    "kind": one_of("numeric", "categorical", "unknown"),
-                    "verdict": _VERDICT,
-                    "metrics": mapping_of(_METRIC),
-                    "baseline": optional(_statistics),
-                    "current": optional(_statistics),
-                    "histogram": optional(_histogram),
-                },
-                {
-                    "reasons": list_of(text),
-                    "reason_facts": _FACTS,
-                    "n_baseline": optional(positive),
-                    "n_current": optional(positive),
-                    "time": optional(TIME),
-                    "growth": optional(record({"certain": boolean, "judged": boolean})),
-                },
-            )
-        ),
-        "config": _config,
-    },
-    {
-        "lost_baseline": optional(_LOST),
-        "reason_kinds": list_of(text),
-        "reason_facts": _FACTS,
-    },
+
+
+def _with_reasons(check: Check) -> Check:
+    """Checks an object, and that its facts, if it has any, are those of its sentences."""
+
+    def run(value: Any) -> Problem | None:
+        problem = check(value)
+        if problem or "reason_facts" not in value:
+            return problem
+        facts = list_of(reason_check, len(value.get("reasons", ())))
+        return record({"reason_facts": facts})(value)
+
+    return run
+
+
+_DOCUMENT = _with_reasons(
+    record(
+        {
+            "verdict": _VERDICT,
+            "reasons": list_of(text),
+            "share_drifted": _share,
+            "aggregate": optional(number),
+            "method": one_of(*METHODS),
+            "created": text,
+            "baseline": optional(_SOURCE),
+            "current": _SOURCE,
+            "multivariate": optional(
+                record(
+                    {
+                        **dict.fromkeys(
+                            ("auc", "ci_low", "ci_high", "threshold", "p_value"), number
+                        ),
+                        **dict.fromkeys(("n_baseline", "n_current"), positive),
+                        "verdict": _VERDICT,
+                        "importances": list_of(_IMPORTANCE),
+                    },
+                    {"confidence": number},
+                )
+            ),
+            "features": list_of(
+                _with_reasons(
+                    record(
+                        {
+                            "name": text,
+                            "kind": one_of("numeric", "categorical", "unknown"),
+                            "verdict": _VERDICT,
+                            "metrics": mapping_of(_METRIC),
+                            "baseline": optional(_statistics),
+                            "current": optional(_statistics),
+                            "histogram": optional(_histogram),
+                        },
+                        {
+                            "reasons": list_of(text),
+                            "n_baseline": optional(positive),
+                            "n_current": optional(positive),
+                            "time": optional(TIME),
+                            "growth": optional(record({"certain": boolean, "judged": boolean})),
+                        },
+                    )
+                )
+            ),
+            "config": _config,
+        },
+        {
+            "lost_baseline": optional(_LOST),
+            "reason_kinds": list_of(text),
+        },
+    )
 )
 
 
@@ -244,10 +270,10 @@ the version of tfx-wine-ext that wrote it, or compare again
     test, before, lost = value["multivariate"], value["baseline"], value.get("lost_baseline")
     return DriftDocument(
         Verdict(value["verdict"]),
-        _reasons(value, path),
+        _reasons(value),
         value["share_drifted"],
         value["aggregate"],
-        tuple(_feature(feature, path) for feature in value["features"]),
+        tuple(_feature(feature) for feature in value["features"]),
         None if test is None else _classifier(test),
         config=value["config"],
         method=value["method"],
@@ -272,14 +298,14 @@ def _classifier(test: Mapping[str, Any]) -> ClassifierResult:
     )
 
 
-def _feature(feature: Mapping[str, Any], path: str) -> FeatureResult:
+def _feature(feature: Mapping[str, Any]) -> FeatureResult:
     metrics = {name: _metric(metric) for name, metric in feature["metrics"].items()}
     growth = feature.get("growth")
     return FeatureResult(
         feature["name"],
         feature["kind"],
         Verdict(feature["verdict"]),
-        _reasons(feature, path, metrics),
+        _reasons(feature, metrics),
         metrics,
         feature.get("n_baseline"),
         feature.get("n_current"),
@@ -297,18 +323,15 @@ def _metric(metric: Mapping[str, Any]) -> Metric:
 
 
 def _reasons(
-    value: Mapping[str, Any], path: str, metrics: Mapping[str, Metric] | None = None
+    value: Mapping[str, Any], metrics: Mapping[str, Metric] | None = None
 ) -> tuple[Reason, ...]:
     """The reasons as facts, of which earlier releases recorded only those of metrics."""
     sentences, kinds = value.get("reasons", ()), value.get("reason_kinds", ())
+    with_kinds = zip(sentences, itertools.chain(kinds, itertools.repeat("")))
     facts = value.get("reason_facts")
     if facts is not None:
-        if len(facts) != len(sentences):
-            raise DocumentError(
-                path, "reason_facts", f"one for each of {len(sentences)} reasons", str(len(facts))
-            )
-        return tuple(map(reason_from, facts, sentences))
-    stated = map(Stated, sentences, itertools.chain(kinds, itertools.repeat("")))
+        return tuple(reason_from(fact, *words) for fact, words in zip(facts, with_kinds))
+    stated = itertools.starmap(Stated, with_kinds)
     decided = [
         (name, metric)
         for name, metric in (metrics or {}).items()

@@ -10,7 +10,15 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tfx_wine_ext.documents import Check, checked, number, record, text, whole_number
+from tfx_wine_ext.documents import (
+    Check,
+    Problem,
+    anything,
+    number,
+    record,
+    text,
+    whole_number,
+)
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.ranking import limit_of
 
@@ -249,15 +257,18 @@ def reason_of(name: str, metric: Metric) -> Reason:
     return BeyondLimit(name, metric.value, limit)
 
 
-def reason_from(fact: Mapping[str, Any], sentence: str) -> Reason:
+def reason_check(fact: Any) -> Problem | None:
+    """Checks the JSON object of a reason; one of an unknown type needs no fields."""
+    return _TYPED(fact) or _fields_of(fact["type"])(fact)
+
+
+def reason_from(fact: Mapping[str, Any], sentence: str, kind: str = "") -> Reason:
     """Makes a reason from its JSON object; of an unknown type only the sentence is kept.
 
     Args:
-        fact: What `Reason.to_dict` returned.
+        fact: What `Reason.to_dict` returned, as `reason_check` accepts it.
         sentence: The reason as a sentence.
-
-    Raises:
-        DocumentError: A field is missing, or is of another type.
+        kind: What the reason is about, see `Reason`; used for unknown types.
 
     Example:
         >>> reason_from({"type": "CriticalDrifted", "feature": "pH"}, "pH drifted")
@@ -267,7 +278,15 @@ def reason_from(fact: Mapping[str, Any], sentence: str) -> Reason:
     """
     cls = REASONS.get(fact["type"])
     if cls is None:
-        return Stated(sentence)
-    fields = {field.name: _CHECKS[str(field.type)] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    checked(fact, record(fields), f"the reason {cls.__name__}")
-    return cls(**{name: fact[name] for name in fields})
+        return Stated(sentence, kind)
+    return cls(**{field.name: fact[field.name] for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
+
+
+_TYPED = record({"type": text})
+
+
+def _fields_of(type_name: str) -> Check:
+    cls = REASONS.get(type_name)
+    if cls is None:
+        return anything
+    return record({field.name: _CHECKS[str(field.type)] for field in dataclasses.fields(cls)})  # type: ignore[arg-type]
