@@ -44,5 +44,5 @@ def test_options_that_do_not_fit_are_refused(tmp_path):
     parquet_file(tmp_path / "a.parquet", [{"x": 1}])
     options = IngestOptions(filters=[("y", ">", 1)])
     request = request_for(tmp_path, ingest_options=options.to_json())
-    with pytest.raises(ValueError, match="there is no column 'y'"):
+    with pytest.raises(ValueError, match=r"'y'"):
         request.decision(request.tables(LocalFiles()), LocalFiles())

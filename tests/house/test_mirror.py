@@ -23,7 +23,6 @@ TOGETHER = {
 # Modules whose tests have other names.
 TESTED_ELSEWHERE = {
     "components/*visualization*.py": "the tests of the components, which show pages in notebooks",
-    "report/shapes.py": "the tests of the pages, which refuse documents of other shapes",
 }
 # Drivers and executors of components may do without a test file of their own:
 # tests/components/test_NAME.py runs them on both launch paths.

@@ -19,7 +19,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from isal import igzip
 
 from tfx_wine_ext.columnar.commit import STAGING_FOLDER
 from tfx_wine_ext.columnar.encode import EncodedExamples, encode_examples
@@ -28,7 +27,7 @@ from tfx_wine_ext.columnar.options import TFRECORD_PAYLOAD
 from tfx_wine_ext.columnar.partition import example_buckets, feature_buckets
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask
 from tfx_wine_ext.columnar.tfrecord import frame_records
-from tfx_wine_ext.columnar.writers import SPLIT_WRITERS, Chunk
+from tfx_wine_ext.columnar.writers import SPLIT_WRITERS, Chunk, gzip_member
 from tfx_wine_ext.errors import Option, Remedy, TfxWineExtError
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.moved import moved_names
@@ -143,8 +142,7 @@ def _split_batch(task: ShardTask, part: Part, batch: pa.RecordBatch) -> list[Chu
         ) from error
     if task.payload == TFRECORD_PAYLOAD:
         return [
-            Chunk(len(rows), igzip.compress(frame_records(encoded, rows), 1, mtime=0))
-            for rows in rows_of_split
+            Chunk(len(rows), gzip_member(frame_records(encoded, rows))) for rows in rows_of_split
         ]
     features = feature_batch(batch, task.plan)
     return [Chunk(len(rows), features.take(pa.array(rows))) for rows in rows_of_split]

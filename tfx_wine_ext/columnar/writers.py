@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow.parquet as pq
-from isal import igzip, isal_zlib
+from isal import isal_zlib
 
 from tfx_wine_ext.artifacts.layout import split_folder
 from tfx_wine_ext.columnar.feature_batch import feature_schema
@@ -21,6 +23,16 @@ _FILE_NAME = {
     TFRECORD_PAYLOAD: "data_tfrecord-{:05d}-of-{:05d}.gz",
     PARQUET_PAYLOAD: "data_parquet-{:05d}-of-{:05d}.parquet",
 }
+
+
+def gzip_member(data: bytes | npt.NDArray[np.uint8]) -> bytes:
+    """Compresses bytes; equal bytes give equal members, in any thread.
+
+    `igzip.compress` would not do: part of its state is not initialised, so that now and then all
+    results of a thread differ, though they can be read.
+    """
+    compressor = isal_zlib.compressobj(1, wbits=31)
+    return bytes(compressor.compress(data) + compressor.flush())
 
 
 def file_name(task: ShardTask) -> str:
@@ -127,7 +139,7 @@ class TFRecordWriter:
 
     def _end(self) -> None:
         if not self._rows:  # A gzip file without content, not an empty file.
-            self._file.write(igzip.compress(b"", 1, mtime=0))
+            self._file.write(gzip_member(b""))
 
     def abandon(self) -> None:
         """Closes the file after an error; does nothing after `finish`."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
+from tfx_wine_ext.documents import COUNT, UnexpectedError, described, one_of
 from tfx_wine_ext.drift.reasons import BaselineLost
 from tfx_wine_ext.drift.result import DriftResult, Findings, Words
 from tfx_wine_ext.moved import moved_names
@@ -20,6 +21,28 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 METHODS = ("exact", "sketch", "coarse")
+
+
+def is_time(value: Any) -> bool:
+    """Whether a value is a text of an ISO 8601 time with an offset from UTC.
+
+    Example:
+        >>> is_time("2026-11-24T23:30:00Z"), is_time("2026-11-24T23:30:00")
+        (True, False)
+    """
+    if not isinstance(value, str):
+        return False
+    try:  # Python 3.10 does not read the Z.
+        time = datetime.datetime.fromisoformat(value[:-1] + value[-1:].replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return time.utcoffset() is not None
+
+
+def _time(value: Any) -> str:
+    if is_time(value):
+        return str(value)
+    raise UnexpectedError("an ISO 8601 time with an offset from UTC", described(value))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,12 +68,12 @@ class DataSource:
     """
 
     name: str
-    rows: int
+    rows: Annotated[int, COUNT]
     uri: str | None = None
     split: str | None = None
     span: int | None = None
     version: int | None = None
-    created: str | None = None
+    created: Annotated[str, _time] | None = None
     span_date: str | None = None
 
     def __post_init__(self) -> None:
@@ -94,6 +117,22 @@ class LostSource:
         return dataclasses.asdict(self)
 
 
+class _Levels(TypedDict):
+    fail: Annotated[float, COUNT] | None
+    warn: Annotated[float, COUNT] | None
+
+
+class _Settings(TypedDict, total=False):
+    """The settings that a page explains; it shows others unchanged."""
+
+    thresholds: Mapping[str, _Levels]
+    features: Mapping[str, Mapping[str, _Levels]]
+    share: float
+    aggregate: float
+    q: float
+    min_count: int
+
+
 @dataclasses.dataclass(frozen=True)
 class DriftDocument(Findings):
     """A comparison with the sources of its data, in the form in which it is stored and shown.
@@ -108,12 +147,14 @@ class DriftDocument(Findings):
         lost: The baseline whose files were missing; None if there is none.
     """
 
-    config: Mapping[str, Any] = dataclasses.field(kw_only=True)
-    method: str = dataclasses.field(kw_only=True)
+    config: Annotated[Mapping[str, Any], _Settings] = dataclasses.field(kw_only=True)
+    method: Annotated[str, one_of(*METHODS)] = dataclasses.field(kw_only=True)
     created: str = dataclasses.field(kw_only=True)
     baseline: DataSource | None = dataclasses.field(kw_only=True)
     current: DataSource = dataclasses.field(kw_only=True)
-    lost: LostSource | None = dataclasses.field(kw_only=True, default=None)
+    lost: LostSource | None = dataclasses.field(
+        kw_only=True, default=None, metadata={"key": "lost_baseline"}
+    )
 
     @classmethod
     def of(
@@ -163,22 +204,6 @@ class DriftDocument(Findings):
             "current": self.current.to_dict(),
             "config": dict(self.config),
         }
-
-
-def is_time(value: Any) -> bool:
-    """Whether a value is a text of an ISO 8601 time with an offset from UTC.
-
-    Example:
-        >>> is_time("2026-11-24T23:30:00Z"), is_time("2026-11-24T23:30:00")
-        (True, False)
-    """
-    if not isinstance(value, str):
-        return False
-    try:  # Python 3.10 does not read the Z.
-        time = datetime.datetime.fromisoformat(value[:-1] + value[-1:].replace("Z", "+00:00"))
-    except ValueError:
-        return False
-    return time.utcoffset() is not None
 
 
 def _check_time(text: str, where: str) -> None:

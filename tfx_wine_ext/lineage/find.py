@@ -53,7 +53,7 @@ def find_artifact(snapshot: Snapshot, asked: str, files: SoftFiles) -> Artifact:
         Traceback (most recent call last):
         ...
         tfx_wine_ext.lineage.find.ArtifactNotFoundError: 'serving/17': expected the number, URI or \
-path of an artifact, found none of this store: 'tfx-wine-ext show' lists the numbers and URIs of \
+path of an artifact, found none of this store; 'tfx-wine-ext show' lists the numbers and URIs of \
 a run's artifacts
     """
     if re.fullmatch("[0-9]{1,18}", asked):

@@ -131,7 +131,7 @@ def query(path: str, statement: str, name: str | None = None) -> list[tuple[Any,
         Traceback (most recent call last):
         ...
         tfx_wine_ext.lineage.errors.StoreError: gone.db: expected an SQLite database that can be \
-read, found that it cannot be: unable to open database file: try again
+read, found that it cannot be: unable to open database file; try again
     """
     name = path if name is None else name
     try:

@@ -106,7 +106,7 @@ def open_store(where: str | os.PathLike[str]) -> ReadOnlyStore:
         Traceback (most recent call last):
         ...
         tfx_wine_ext.lineage.errors.StoreError: no/such/metadata.db: expected a metadata store, \
-found no such file: give the path that the pipeline's metadata_connection_config names
+found no such file; give the path that the pipeline's metadata_connection_config names
     """
     config = _config(os.fsdecode(where).strip())
     if isinstance(config, _Sqlite):
