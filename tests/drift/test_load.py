@@ -110,5 +110,16 @@ def test_a_column_without_values_has_no_quartiles_and_any_other_has_all():
 
 
 def test_a_source_without_a_time_zone_is_refused():
-    with pytest.raises(ValueError, match="created of 'span 2, split train' must be an ISO 8601"):
-        load_document({**DRIFTED, "current": {**DRIFTED["current"], "created": "today"}})
+    of_current = {"current": {**DRIFTED["current"], "created": "today"}}
+    place = (
+        "a.json: current.created: expected an ISO 8601 time with an offset from UTC, found 'today'"
+    )
+    with pytest.raises(DocumentError, match=place):
+        load_document({**DRIFTED, **of_current}, "a.json")
+
+
+def test_a_reason_of_a_later_release_keeps_its_sentence_and_its_kind():
+    later = {"reasons": ["the sun is gone"], "reason_kinds": ["share"]}
+    facts = [{"type": "Eclipse", "of": "the sun"}]
+    loaded = load_document({**DRIFTED, **later, "reason_facts": facts})
+    assert loaded.reasons == (Stated("the sun is gone", "share"),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from benchmarks.stores import drift_document, write, write_statistics
@@ -10,6 +12,7 @@ from tfx_wine_ext.drift import DriftConfig, DriftResult, FeatureResult, Metric, 
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.scores import (
     Score,
+    read_report,
     read_statistics,
     scores_of_properties,
     scores_of_report,
@@ -130,3 +133,26 @@ def test_of_sliced_statistics_the_whole_is_read(tmp_path):
     message.datasets.add(name="All Examples", num_examples=2)
     write(f"{tmp_path}/a/Split-train/FeatureStats.pb", message.SerializeToString())
     assert read_statistics(f"{tmp_path}/a", "train", SoftFiles()).num_examples == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"baseline": None}, None),
+        ({"current": {"created": "yesterday"}}, "current.created: expected an ISO 8601 time"),
+        (
+            {"reasons": ["x"], "reason_facts": [{"type": "CriticalDrifted"}]},
+            "reason_facts[0]: expected the key 'feature'",
+        ),
+    ],
+)
+def test_a_report_that_is_none_is_noted_with_the_place(tmp_path, change, why):
+    document = drift_document({"x": ramp(0.0)}, {"x": ramp(0.0)})
+    for key, value in change.items():
+        document[key] = {**document[key], **value} if isinstance(value, dict) else value
+    (tmp_path / "drift_report.json").write_text(json.dumps(document))
+    files = SoftFiles()
+    report = read_report(str(tmp_path), files)
+    noted = [file.why for file in files.take_unread()]
+    assert (report is None) is (why is not None)
+    assert [said[: len(why)] for said in noted] == [why] if why else not noted

@@ -11,7 +11,7 @@ import datetime
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
-from tfx_wine_ext.documents import COUNT, one_of
+from tfx_wine_ext.documents import COUNT, UnexpectedError, described, one_of
 from tfx_wine_ext.drift.reasons import BaselineLost
 from tfx_wine_ext.drift.result import DriftResult, Findings, Words
 from tfx_wine_ext.moved import moved_names
@@ -21,6 +21,28 @@ if TYPE_CHECKING:
 
 FORMAT_VERSION = 1
 METHODS = ("exact", "sketch", "coarse")
+
+
+def is_time(value: Any) -> bool:
+    """Whether a value is a text of an ISO 8601 time with an offset from UTC.
+
+    Example:
+        >>> is_time("2026-11-24T23:30:00Z"), is_time("2026-11-24T23:30:00")
+        (True, False)
+    """
+    if not isinstance(value, str):
+        return False
+    try:  # Python 3.10 does not read the Z.
+        time = datetime.datetime.fromisoformat(value[:-1] + value[-1:].replace("Z", "+00:00"))
+    except ValueError:
+        return False
+    return time.utcoffset() is not None
+
+
+def _time(value: Any) -> str:
+    if is_time(value):
+        return str(value)
+    raise UnexpectedError("an ISO 8601 time with an offset from UTC", described(value))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -51,7 +73,7 @@ class DataSource:
     split: str | None = None
     span: int | None = None
     version: int | None = None
-    created: str | None = None
+    created: Annotated[str, _time] | None = None
     span_date: str | None = None
 
     def __post_init__(self) -> None:
@@ -185,11 +207,7 @@ class DriftDocument(Findings):
 
 
 def _check_time(text: str, where: str) -> None:
-    try:
-        offset = datetime.datetime.fromisoformat(text).utcoffset()
-    except (TypeError, ValueError):
-        offset = None
-    if offset is None:
+    if not is_time(text):
         raise ValueError(
             f"{where} must be an ISO 8601 time with an offset, such as 2026-11-24T23:30:00+00:00, "
             f"found {text!r}"

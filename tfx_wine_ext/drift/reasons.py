@@ -362,12 +362,12 @@ def recorded_reasons(record: Mapping[str, Any], parts: Mapping[str, Any]) -> tup
     """
     recorded = read(_Recorded, record)
     sentences, facts = recorded.get("reasons", []), recorded.get("reason_facts")
+    kinds = itertools.chain(recorded.get("reason_kinds", ()), itertools.repeat(""))
     if facts is not None:
         if len(facts) != len(sentences):
             expected = f"one for each of {len(sentences)} reasons"
             raise UnexpectedError(expected, str(len(facts)), "reason_facts")
-        return tuple(map(_recorded_reason, itertools.count(), facts, sentences))
-    kinds = itertools.chain(recorded.get("reason_kinds", ()), itertools.repeat(""))
+        return tuple(map(_recorded_reason, itertools.count(), facts, sentences, kinds))
     stated = tuple(map(Stated, sentences, kinds))
     decided = [
         reason_of(name, metric)
@@ -379,9 +379,9 @@ def recorded_reasons(record: Mapping[str, Any], parts: Mapping[str, Any]) -> tup
     return stated if first < 0 else (*stated[:first], *decided)
 
 
-def _recorded_reason(index: int, fact: _Fact, sentence: str) -> Reason:
+def _recorded_reason(index: int, fact: _Fact, sentence: str, kind: str) -> Reason:
     cls = REASONS.get(fact["type"])
     try:
-        return Stated(sentence) if cls is None else read(cls, fact)
+        return Stated(sentence, kind) if cls is None else read(cls, fact)
     except UnexpectedError as error:
         raise error.below("reason_facts", index) from None

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 
 from tests.report.documents import (
@@ -109,6 +111,12 @@ def test_the_message_of_drift_has_the_worst_features_with_what_decided():
         "drifted; 3 of 6 features drifted. Worst: grape (unseen_mass 0.05, limit 0.01), alcohol "
         "(wasserstein 0.378, limit 0.1), sulphates (the column is gone)"
     )
+
+
+def test_the_message_of_drift_that_only_the_classifier_saw_names_no_feature():
+    told = why.ClassifierBeyondLimit(0.94, 0.92, 0.96, 0.6)
+    document = dataclasses.replace(load_document(DRIFTED), reasons=(told,), features=())
+    assert drift_message(document).endswith(" (0.92 to 0.96), and its limit is 0.6")
 
 
 def test_of_numbers_it_says_what_decided_and_what_moved_and_by_how_much():

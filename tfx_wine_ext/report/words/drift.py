@@ -214,7 +214,8 @@ def drift_message(document: DriftDocument) -> str:
     worst = ranking.worst_first(document.features)[:_MOST_IN_MESSAGE]
     features = ", ".join(map(_in_brief, worst))
     what = f"{document.current.name} drifted from {document.baseline.name}"
-    return f"{what}: {'; '.join(map(sentence, document.reasons))}. Worst: {features}"
+    said = f"{what}: {'; '.join(map(sentence, document.reasons))}"
+    return f"{said}. Worst: {features}" if features else said
 
 
 def _in_brief(feature: FeatureResult) -> str:
