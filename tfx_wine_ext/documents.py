@@ -9,6 +9,7 @@ are allowed. Pure Python: every package of this library may import it.
 from __future__ import annotations
 
 import dataclasses
+import enum
 import functools
 import itertools
 import json
@@ -16,10 +17,11 @@ import math
 import os
 import re
 import stat
+import sys
 import typing
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, NamedTuple, Optional, TypeVar, Union
+from typing import Annotated, Any, BinaryIO, NamedTuple, TypeVar
 
 from tfx_wine_ext.errors import Front, TfxWineExtError
 
@@ -127,23 +129,6 @@ def _check_regular(status: os.stat_result, name: str) -> None:
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket"}
     what = kinds.get(stat.S_IFMT(status.st_mode), "a device")
     raise DocumentError(name, "", "a regular file", what)
-
-
-def read_json(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Part:
-    """Reads a JSON file.
-
-    Args:
-        path: Path of a local file.
-        max_bytes: The maximum size of the file.
-
-    Returns:
-        The whole document.
-
-    Raises:
-        OSError: The file does not exist or cannot be read.
-        DocumentError: It is not a regular file, too large, or not JSON; see `parse_json`.
-    """
-    return parse_json(read_bytes(path, max_bytes), os.fspath(path))
 
 
 def parse_json(text: str | bytes, path: str, *, finite: bool = True) -> Part:
@@ -302,9 +287,8 @@ class Part:
         Raises:
             DocumentError: It is not an object.
         """
-        if not isinstance(self.value, dict):
-            raise self.error("an object", described(self.value))
-        return self.value
+        value: dict[str, Any] = self._read(_object)
+        return value
 
     def parts(self) -> dict[str, Part]:
         """Returns the values of an object, by key.
@@ -335,9 +319,7 @@ class Part:
         Raises:
             DocumentError: It is not a string.
         """
-        if not isinstance(self.value, str):
-            raise self.error("a text", described(self.value))
-        return self.value
+        return self._read(_text)
 
     def one_of(self, choices: Sequence[str]) -> str:
         """Returns a string that must be one of several.
@@ -348,32 +330,9 @@ class Part:
         Raises:
             DocumentError: It is another value.
         """
-        if not isinstance(self.value, str) or self.value not in choices:
-            raise self.error(f"one of {', '.join(choices)}", described(self.value))
-        return self.value
+        return self._read(one_of(*choices))
 
-    def number(self, low: float = -math.inf, high: float = math.inf) -> float:
-        """Returns a finite number; true and false are not numbers.
-
-        Args:
-            low: The smallest allowed value.
-            high: The largest allowed value.
-
-        Raises:
-            DocumentError: It is not a finite number, or out of bounds.
-        """
-        value = self.value
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise self.error("a number", described(value))
-        try:
-            value = float(value)
-        except OverflowError:
-            value = math.inf
-        if not (math.isfinite(value) and low <= value <= high):
-            raise self.error(_bounded("a finite number", low, high), described(self.value))
-        return value
-
-    def integer(self, low: int | None = None, high: int | None = None) -> int:
+    def integer(self, low: int = -(2**63), high: int = 2**63 - 1) -> int:
         """Returns an integer, which may be written as ``3.0``; true and false are not integers.
 
         Args:
@@ -383,18 +342,7 @@ class Part:
         Raises:
             DocumentError: It is not an integer, or out of bounds.
         """
-        value = self.value
-        if isinstance(value, float) and value.is_integer():
-            value = int(value)
-        within = (
-            isinstance(value, int)
-            and not isinstance(value, bool)
-            and (low is None or value >= low)
-            and (high is None or value <= high)
-        )
-        if not within:
-            raise self.error(_bounded("an integer", low, high), described(self.value))
-        return int(value)
+        return self._read(_integer(Bounds(low, high)))
 
     def boolean(self) -> bool:
         """Returns true or false.
@@ -402,9 +350,17 @@ class Part:
         Raises:
             DocumentError: It is neither.
         """
-        if not isinstance(self.value, bool):
-            raise self.error("true or false", described(self.value))
-        return self.value
+        return self._read(_boolean)
+
+    def _read(self, reader: Callable[[Any], _T]) -> _T:
+        try:
+            return reader(self.value)
+        except UnexpectedError as error:
+            place = self
+            for key in error.keys:
+                below = f"{place.key}[{key}]" if isinstance(key, int) else place._below(key)
+                place = Part(None, self.path, below)
+            raise place.error(error.expected, error.found) from None
 
     def error(self, expected: str, found: str, remedy: str = "") -> DocumentError:
         """Returns an error for this place.
@@ -419,165 +375,6 @@ class Part:
     def _below(self, name: str) -> str:
         shown = name if name.isidentifier() else f"[{_shortened(repr(name))}]"
         return f"{self.key}.{shown}" if self.key and shown[0] != "[" else f"{self.key}{shown}"
-
-
-# What a check found: the keys of the place, what was expected, and the value there.
-Problem = tuple[tuple[Union[str, int], ...], str, Any]
-Check = Callable[[Any], Optional[Problem]]
-
-
-def checked(value: Any, check: Check, path: str) -> None:
-    """Checks a whole document at once; `Part` checks single values.
-
-    Args:
-        value: The document's value.
-        check: The expected structure, composed of `record`, `list_of`, `mapping_of`, `optional`,
-            `one_of`, `text`, `number`, `whole_number` and `boolean`.
-        path: Name of the document in errors.
-
-    Raises:
-        DocumentError: The value has another structure.
-
-    Example:
-        >>> feature = record({"name": text, "scores": list_of(optional(number))})
-        >>> checked([{"name": "pH", "scores": [0.1, None, "x"]}], list_of(feature), "a.json")
-        Traceback (most recent call last):
-        ...
-        tfx_wine_ext.documents.DocumentError: a.json: [0].scores[2]: expected a finite number, \
-found 'x'
-    """
-    problem = check(value)
-    if problem is not None:
-        keys, expected, instead = problem
-        part = Part(value, path)
-        for key in keys:
-            below = f"{part.key}[{key}]" if isinstance(key, int) else part._below(key)
-            part = Part(None, path, below)
-        shown = instead.text if isinstance(instead, _Words) else described(instead)
-        raise part.error(expected, shown)
-
-
-_ABSENT = object()
-
-
-class _Words(NamedTuple):
-    """A description of what was found, used instead of the value itself."""
-
-    text: str
-
-
-def text(value: Any) -> Problem | None:
-    """Checks for a string."""
-    return None if isinstance(value, str) else ((), "a text", value)
-
-
-def number(value: Any) -> Problem | None:
-    """Checks for a finite number; true and false are not numbers."""
-    if type(value) is float or (isinstance(value, (int, float)) and not isinstance(value, bool)):
-        try:
-            if math.isfinite(value):
-                return None
-        except OverflowError:
-            pass
-    return (), "a finite number", value
-
-
-def whole_number(value: Any) -> Problem | None:
-    """Checks for a 64-bit integer, as in MLMD; true and false are not integers."""
-    if not isinstance(value, int) or isinstance(value, bool):
-        return (), "an integer", value
-    return None if -(2**63) <= value < 2**63 else ((), "an integer of 64 bits", value)
-
-
-def boolean(value: Any) -> Problem | None:
-    """Checks for true or false."""
-    return None if isinstance(value, bool) else ((), "true or false", value)
-
-
-def anything(value: Any) -> Problem | None:
-    """Checks nothing."""
-    return None
-
-
-def one_of(*choices: str) -> Check:
-    """Checks for one of several strings."""
-    return lambda value: (
-        None
-        if isinstance(value, str) and value in choices
-        else ((), f"one of {', '.join(choices)}", value)
-    )
-
-
-def optional(check: Check) -> Check:
-    """Checks for null or a value that passes another check."""
-    return lambda value: None if value is None else check(value)
-
-
-def list_of(check: Check, length: int | None = None) -> Check:
-    """Checks for a list whose elements pass another check.
-
-    Args:
-        check: The check of each element.
-        length: The required number of elements. Default: any number.
-    """
-
-    def run(value: Any) -> Problem | None:
-        if not isinstance(value, (list, tuple)):
-            return (), "a list", value
-        if length is not None and len(value) != length:
-            return (), f"a list of {length}", _Words(f"one of {len(value)}")
-        for index, element in enumerate(value):
-            problem = check(element)
-            if problem is not None:
-                return (index, *problem[0]), problem[1], problem[2]
-        return None
-
-    return run
-
-
-def mapping_of(check: Check) -> Check:
-    """Checks for an object with any keys, whose values pass another check."""
-
-    def run(value: Any) -> Problem | None:
-        if not isinstance(value, Mapping):
-            return (), "an object", value
-        for name, element in value.items():
-            if not isinstance(name, str):
-                return (), "names that are texts", name
-            problem = check(element)
-            if problem is not None:
-                return (name, *problem[0]), problem[1], problem[2]
-        return None
-
-    return run
-
-
-def record(checks: Mapping[str, Check], missing: Mapping[str, Check] | None = None) -> Check:
-    """Checks for an object with certain keys; other keys are allowed.
-
-    Args:
-        checks: The check of each required key.
-        missing: The check of each optional key.
-    """
-    required, others = tuple(checks.items()), tuple((missing or {}).items())
-
-    def run(value: Any) -> Problem | None:
-        if not isinstance(value, Mapping):
-            return (), "an object", value
-        for name, check in required:
-            element = value.get(name, _ABSENT)
-            if element is _ABSENT:
-                return (), f"the key {name!r}", _Words(_listed(value))
-            problem = check(element)
-            if problem is not None:
-                return (name, *problem[0]), problem[1], problem[2]
-        for name, check in others:
-            problem = check(value[name]) if name in value else None
-            if problem is not None:
-                return (name, *problem[0]), problem[1], problem[2]
-        return None
-
-    return run
 
 
 def described(value: Any) -> str:
@@ -622,15 +419,6 @@ def _listed(names: Mapping[str, Any]) -> str:
     return ", ".join(some()) or "none"
 
 
-def _bounded(what: str, low: float | None, high: float | None) -> str:
-    bounds = [
-        f"at {word} {bound:,}"
-        for word, bound in (("least", low), ("most", high))
-        if bound is not None and math.isfinite(bound)
-    ]
-    return " of ".join([what, " and ".join(bounds)]) if bounds else what
-
-
 def finite(value: Any) -> float | None:
     """Returns a finite number, or None for other values.
 
@@ -671,66 +459,293 @@ def jsonable(value: Any) -> Any:
     return value
 
 
-def load(record_type: type[_T], value: Any, path: str) -> _T:
-    """Checks a JSON value and makes a dataclass of it, and dataclasses of its parts.
-
-    The types of the attributes say what is expected: texts, numbers, booleans, ``Any``,
-    ``X | None``, ``tuple[X, ...]``, ``Mapping[str, X]`` and dataclasses. An attribute whose key is
-    missing has its default; without one, None where that is allowed.
+class UnexpectedError(Exception):
+    """A value is not as expected; `load` turns it into a `DocumentError` that names the place.
 
     Args:
-        record_type: The dataclass.
+        expected: What was expected.
+        found: What is there instead, see `described`.
+        keys: The place within the value that was read.
+    """
+
+    def __init__(self, expected: str, found: str, *keys: str | int) -> None:
+        super().__init__(expected, found, *keys)
+        self.expected, self.found, self.keys = expected, found, keys
+
+    def below(self, *keys: str | int) -> UnexpectedError:
+        """The same of a larger value, in which the one that was read has these keys."""
+        return UnexpectedError(self.expected, self.found, *keys, *self.keys)
+
+
+# Makes what a type stands for of a JSON value, or raises `UnexpectedError`.
+Reader = Callable[[Any], Any]
+
+
+class Bounds(NamedTuple):
+    """The range of a number, in ``Annotated[float, Bounds(0, 1)]``."""
+
+    low: float
+    high: float = sys.float_info.max
+
+
+_FINITE = Bounds(-sys.float_info.max)
+_OF_64_BITS = Bounds(-(2**63), 2**63 - 1)  # MLMD has no others.
+COUNT = Bounds(0)
+
+
+def _within(what: str, bounds: Bounds) -> str:
+    if bounds == _OF_64_BITS:
+        return f"{what} of 64 bits"
+    low, high = bounds
+    return f"{what} of at least {low}" if high == _FINITE.high else f"{what} from {low} to {high}"
+
+
+def load(kind: type[_T], value: Any, path: str) -> _T:
+    """Checks a JSON value and makes a dataclass of it, and dataclasses of its parts.
+
+    The types of the attributes say what is expected:
+
+    - texts, booleans, 64-bit integers (which may be written as ``3.0``), finite numbers, ``Any``;
+    - ``X | None``, ``tuple[X, ...]``, ``tuple[X, X]``, ``list[X]``, ``Mapping[str, X]``;
+    - enums of texts, by their values; dataclasses and named tuples, as objects;
+    - typed dictionaries, which are checked and stay as they are;
+    - ``Annotated[X, condition]``: the condition is `Bounds` of a number, a type that replaces X, or
+      a function that makes X of the value or raises `UnexpectedError`, such as `one_of`.
+
+    Other keys are passed over. An attribute whose key is missing has its default, also instead of
+    null where null is not allowed; without a default, it is None where that is allowed. A
+    dataclass's field with ``metadata={"key": ...}`` is stored under another key; one with
+    ``metadata={"of_record": reader}`` is made of the whole object and the other attributes.
+
+    Args:
+        kind: The dataclass, or another of these types.
         value: The document's value.
         path: Name of the document in errors.
 
     Raises:
         DocumentError: The value has another structure.
+
+    Example:
+        >>> @dataclasses.dataclass
+        ... class Column:
+        ...     name: str
+        ...     scores: tuple[float | None, ...] = ()
+        >>> load(Column, {"name": "pH", "scores": [0.1, None]}, "a.json")
+        Column(name='pH', scores=(0.1, None))
+        >>> load(Column, {"name": "pH", "scores": [0.1, "x"]}, "a.json")
+        Traceback (most recent call last):
+        ...
+        tfx_wine_ext.documents.DocumentError: a.json: scores[1]: expected a finite number, found 'x'
     """
-    kind: Any = record_type
-    check, make = _of_type(kind)
-    checked(value, check, path)
-    loaded: _T = make(value)
-    return loaded
+    reader: Callable[[Any], _T] = _reader(typing.cast(Any, kind))
+    return Part(value, path)._read(reader)
 
 
-_OF_PLAIN: Mapping[Any, Check] = {
-    str: text,
-    bool: boolean,
-    int: whole_number,
-    float: number,
-    Any: anything,
+def read(kind: Any, value: Any) -> Any:
+    """Makes a part of a document, as `load` does, within a reader of a larger part.
+
+    Args:
+        kind: Its type.
+        value: Its value.
+
+    Raises:
+        UnexpectedError: The value has another structure.
+    """
+    return _reader(kind)(value)
+
+
+def one_of(*choices: str) -> Callable[[Any], str]:
+    """Makes the condition that a text is one of several, see `load`."""
+    return _choice({choice: choice for choice in choices})
+
+
+def _choice(choices: Mapping[str, Any]) -> Reader:
+    def read(value: Any) -> Any:
+        if isinstance(value, str) and value in choices:
+            return choices[value]
+        raise UnexpectedError(f"one of {', '.join(choices)}", described(value))
+
+    return read
+
+
+def _instance(kind: type[_T], expected: str) -> Callable[[Any], _T]:
+    def read(value: Any) -> _T:
+        if isinstance(value, kind):
+            return value
+        raise UnexpectedError(expected, described(value))
+
+    return read
+
+
+_object: Callable[[Any], Any] = _instance(Mapping, "an object")
+_text, _boolean = _instance(str, "a text"), _instance(bool, "true or false")
+
+
+def _number(bounds: Bounds) -> Reader:
+    low, high = bounds
+
+    def read(value: Any) -> Any:
+        # The first test alone is fast; the second one allows for subclasses, such as numpy's.
+        if type(value) in (float, int) or (
+            isinstance(value, (float, int)) and not isinstance(value, bool)
+        ):
+            if low <= value <= high:
+                return value
+            if -_FINITE.high <= value <= _FINITE.high:
+                raise UnexpectedError(_within("a number", bounds), described(value))
+        raise UnexpectedError("a finite number", described(value))
+
+    return read
+
+
+def _integer(bounds: Bounds) -> Callable[[Any], int]:
+    low, high = bounds
+
+    def read(value: Any) -> int:
+        if isinstance(value, float) and value.is_integer():
+            value = int(value)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise UnexpectedError("an integer", described(value))
+        if low <= value <= high:
+            return value
+        raise UnexpectedError(_within("an integer", bounds), described(value))
+
+    return read
+
+
+_OF_PLAIN: Mapping[Any, Reader] = {
+    str: _text,
+    bool: _boolean,
+    int: _integer(_OF_64_BITS),
+    float: _number(_FINITE),
+    Any: lambda value: value,
 }
 
 
 @functools.cache
-def _of_type(kind: Any) -> tuple[Check, Callable[[Any], Any]]:
-    """Returns how values of a type are checked, and how they are made of JSON that is checked."""
-    if dataclasses.is_dataclass(kind):
-        return _of_record(kind)
+def _reader(kind: Any) -> Reader:
     if kind in _OF_PLAIN:
-        return _OF_PLAIN[kind], lambda value: value
+        return _OF_PLAIN[kind]
+    if typing.is_typeddict(kind):
+        return _of_typed_dict(kind)
+    if dataclasses.is_dataclass(kind) or hasattr(kind, "_fields"):
+        return _of_record(kind)
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return _choice({member.value: member for member in kind})
     of, arguments = typing.get_origin(kind), typing.get_args(kind)
-    check, make = _of_type(arguments[1 if of is Mapping else 0])
-    if of is tuple:
-        return list_of(check), lambda value: tuple(map(make, value))
+    if of is Annotated:
+        annotated, condition = arguments
+        if isinstance(condition, Bounds):
+            return _integer(condition) if annotated is int else _number(condition)
+        return _reader(condition) if isinstance(condition, type) else condition
     if of is Mapping:
-        return mapping_of(check), lambda value: {name: make(part) for name, part in value.items()}
-    return optional(check), lambda value: None if value is None else make(value)
+        return _of_mapping(_reader(arguments[1]))
+    element = _reader(arguments[0])
+    if of in (list, tuple):
+        is_pair = of is tuple and arguments[-1] is not Ellipsis
+        return _of_list(of, element, len(arguments) if is_pair else None)
+    return lambda value: None if value is None else element(value)
 
 
-def _of_record(kind: Any) -> tuple[Check, Callable[[Any], Any]]:
-    types, fields = typing.get_type_hints(kind), dataclasses.fields(kind)
-    parts = {field.name: _of_type(types[field.name]) for field in fields}
-    defaults = {x.name: None if x.default is dataclasses.MISSING else x.default for x in fields}
-    may_lack = {x.name for x in fields if x.default is not dataclasses.MISSING}
-    may_lack |= {name for name, (check, _) in parts.items() if check(None) is None}
-    checks = [
-        {name: check for name, (check, _) in parts.items() if (name in may_lack) is lacking}
-        for lacking in (False, True)
+def _of_list(of: type, element: Reader, length: int | None) -> Reader:
+    def read(value: Any) -> Any:
+        if not isinstance(value, (list, tuple)):
+            raise UnexpectedError("a list", described(value))
+        if length is not None and len(value) != length:
+            raise UnexpectedError(f"a list of {length}", f"one of {len(value)}")
+        made: list[Any] = []
+        try:
+            for part in value:
+                made.append(element(part))
+        except UnexpectedError as error:
+            raise error.below(len(made)) from None
+        return of(made)
+
+    return read
+
+
+def _of_mapping(element: Reader) -> Reader:
+    def read(value: Any) -> Any:
+        made = {}
+        for name, part in _object(value).items():
+            if not isinstance(name, str):
+                raise UnexpectedError("names that are texts", described(name))
+            try:
+                made[name] = element(part)
+            except UnexpectedError as error:
+                raise error.below(name) from None
+        return made
+
+    return read
+
+
+def _required(value: Mapping[str, Any], names: Sequence[str]) -> None:
+    for name in names:
+        if name not in value:
+            raise UnexpectedError(f"the key {name!r}", _listed(value))
+
+
+def _of_typed_dict(kind: Any) -> Reader:
+    types = typing.get_type_hints(kind, include_extras=True)
+    readers = {name: _reader(part) for name, part in types.items()}
+    required = [name for name in types if name in kind.__required_keys__]
+
+    def read(value: Any) -> Any:
+        _required(_object(value), required)
+        for name, part in value.items():
+            if name in readers:
+                try:
+                    readers[name](part)
+                except UnexpectedError as error:
+                    raise error.below(name) from None
+            elif not isinstance(name, str):
+                raise UnexpectedError("names that are texts", described(name))
+        return value
+
+    return read
+
+
+def _allows_null(reader: Reader) -> bool:
+    try:
+        return reader(None) is None
+    except UnexpectedError:
+        return False
+
+
+def _of_record(kind: Any) -> Reader:
+    types = typing.get_type_hints(kind, include_extras=True)
+    if dataclasses.is_dataclass(kind):
+        metadata: Mapping[str, Any] = {x.name: x.metadata for x in dataclasses.fields(kind)}
+        none = dataclasses.MISSING
+        lacking = [
+            x.name for x in dataclasses.fields(kind) if x.default is x.default_factory is none
+        ]
+    else:
+        metadata = {name: {} for name in kind._fields}
+        lacking = [name for name in kind._fields if name not in kind._field_defaults]
+    of_record = {name: x["of_record"] for name, x in metadata.items() if "of_record" in x}
+    readers = {name: _reader(types[name]) for name in metadata if name not in of_record}
+    allow_null = {name for name, reader in readers.items() if _allows_null(reader)}
+    nulls = dict.fromkeys(name for name in lacking if name in allow_null)
+    keys = {name: metadata[name].get("key", name) for name in readers}
+    required = [keys[name] for name in lacking if name in keys and name not in nulls]
+    # Null is the default of an attribute which has one and which must not be null.
+    parts = [
+        (name, keys[name], reader, name not in lacking and name not in allow_null)
+        for name, reader in readers.items()
     ]
 
-    def make(value: Mapping[str, Any]) -> Any:
-        known = {name: made(value[name]) for name, (_, made) in parts.items() if name in value}
-        return kind(**{**defaults, **known})
+    def read(value: Any) -> Any:
+        _required(_object(value), required)
+        made: dict[str, Any] = dict(nulls)
+        for name, key, reader, null_is_default in parts:
+            if key in value and not (null_is_default and value[key] is None):
+                try:
+                    made[name] = reader(value[key])
+                except UnexpectedError as error:
+                    raise error.below(key) from None
+        for name, make in of_record.items():
+            made[name] = make(value, made)
+        return kind(**made)
 
-    return record(*checks), make
+    return read

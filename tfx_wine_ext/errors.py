@@ -53,6 +53,7 @@ class Remedy(NamedTuple):
 
 
 Advice = Union[str, Remedy]
+"""What to do: a sentence, or a `Remedy`, which each front words in its own terms."""
 _Error = TypeVar("_Error", bound="TfxWineExtError")
 
 

@@ -83,15 +83,30 @@ def test_a_loaded_document_is_not_loaded_again():
     ("change", "message"),
     [
         ({"format_version": 2}, "a.json: format_version: expected 1, found 2; use the version"),
-        ({"verdict": "GOOD"}, "a.json: verdict: expected one of DRIFT, INCONCLUSIVE, WARN, OK, "),
+        ({"verdict": "GOOD"}, "a.json: verdict: expected one of OK, WARN, DRIFT, INCONCLUSIVE, "),
         ({"share_drifted": 2}, "a.json: share_drifted: expected a number from 0 to 1, found 2"),
         ({"reason_facts": []}, "a.json: reason_facts: expected one for each of 2 reasons, found 0"),
         ({"reason_facts": [{}]}, r"a.json: reason_facts\[0\]: expected the key 'type'"),
+        (
+            {"reason_facts": [{"type": "Eclipse"}, {"type": "CriticalDrifted", "feature": 7}]},
+            r"a.json: reason_facts\[1\]\.feature: expected a text, found 7",
+        ),
+        ({"current": {**DRIFTED["current"], "rows": 2.5}}, "current.rows: expected an integer, fo"),
+        ({"config": {"thresholds": {"ks": {"fail": 1}}}}, "thresholds.ks: expected the key 'warn'"),
     ],
 )
 def test_what_is_no_report_is_refused(change, message):
     with pytest.raises(DocumentError, match=message):
         load_document({**DRIFTED, **change}, "a.json")
+
+
+def test_a_column_without_values_has_no_quartiles_and_any_other_has_all():
+    none = dict.fromkeys(("min", "p25", "median", "p75", "max"))
+    without, half = ({**ALCOHOL["baseline"], **none, **more} for more in ({}, {"max": 1.0}))
+    [loaded] = load_document(document("OK", [{**ALCOHOL, "baseline": without}])).features
+    assert loaded.baseline == without
+    with pytest.raises(DocumentError, match=r"features\[0\]\.baseline\.min: expected a finite n"):
+        load_document(document("OK", [{**ALCOHOL, "baseline": half}]))
 
 
 def test_a_source_without_a_time_zone_is_refused():

@@ -7,12 +7,14 @@ with the rows. Everything is a JSON object; docs/drift-report.schema.json define
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Mapping
+from typing import Annotated, Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.arrow_types import MICROSECONDS
+from tfx_wine_ext.documents import COUNT, UnexpectedError, described, one_of, read
 from tfx_wine_ext.drift.summaries import (
     CategoricalDistribution,
     Counts,
@@ -307,3 +309,97 @@ def _cut(text: str, limit: int) -> str:
         return text
     end = limit // 3
     return f"{text[: limit - end - 1]}…{text[-end:]}"
+
+
+_Count = Annotated[float, COUNT]
+
+
+class _Counts(TypedDict):
+    n: _Count
+    missing: _Count
+
+
+class _Quartiles(TypedDict):
+    min: float
+    p25: float
+    median: float
+    p75: float
+    max: float
+
+
+class _Statistics(_Counts, total=False):
+    distinct: _Count
+    distinct_is_estimate: bool
+    nan: _Count
+    negative_infinity: _Count
+    positive_infinity: _Count
+    min: float | None
+    p25: float | None
+    median: float | None
+    p75: float | None
+    max: float | None
+    mean: float | None
+    std: float | None
+
+
+class _HistogramKind(TypedDict):
+    kind: Annotated[str, one_of("numeric", "categorical")]
+
+
+class _Histogram(TypedDict):
+    baseline: list[_Count] | None
+    current: list[_Count] | None
+
+
+class _NumericHistogram(_Histogram):
+    edges: list[float]
+    below: tuple[_Count | None, _Count | None]
+    above: tuple[_Count | None, _Count | None]
+    integers: bool
+
+
+class _Unlisted(TypedDict, total=False):
+    unlisted: int
+
+
+class _CategoricalHistogram(_Histogram, _Unlisted):
+    values: list[str]
+    other: tuple[_Count | None, _Count | None]
+
+
+def read_statistics(value: Any) -> Mapping[str, Any]:
+    """Checks the statistics of a side: numbers have all quartiles, or none without values.
+
+    Raises:
+        UnexpectedError: The value is something else.
+    """
+    statistics: Mapping[str, Any] = read(_Statistics, value)
+    if any(statistics.get(name) is not None for name in _Quartiles.__annotations__):
+        read(_Quartiles, value)
+    return statistics
+
+
+def read_histogram(value: Any) -> Mapping[str, Any]:
+    """Checks a histogram of either kind, and that the lists of its counts have the right lengths.
+
+    Raises:
+        UnexpectedError: The value is something else.
+    """
+    if read(_HistogramKind, value)["kind"] == "numeric":
+        edges = read(_NumericHistogram, value)["edges"]
+        length, beside = len(edges) - 1, ["below", "above"]
+        if length < 1 or list(edges) != sorted(edges):
+            raise UnexpectedError("two ascending numbers at least", described(edges), "edges")
+    else:
+        length, beside = len(read(_CategoricalHistogram, value)["values"]), ["other"]
+    for place, side in enumerate(("baseline", "current")):
+        counts = value[side]
+        if counts is None:
+            continue
+        if len(counts) != length:
+            raise UnexpectedError(f"a list of {length}", f"one of {len(counts)}", side)
+        for name in beside:
+            if value[name][place] is None:
+                raise UnexpectedError("a finite number", described(None), name, place)
+    histogram: Mapping[str, Any] = value
+    return histogram

@@ -82,12 +82,11 @@ def compare(
         (ShareReached(drifted=1, compared=2, limit=0.5),)
     """
     config = config or DriftConfig()
-    given = baseline, current
-    baseline, current = _as_table(baseline, config), _as_table(current, config)
-    names_of_both = [_names(side) for side in given]
-    if None not in names_of_both:
-        check_names(config, [name for names in names_of_both for name in names or ()])
-    counts = [_rows(side) for side in given] if rows is None else rows
+    baseline, rows_of_baseline, old_names = _given(baseline, config)
+    current, rows_of_current, new_names = _given(current, config)
+    if old_names is not None and new_names is not None:
+        check_names(config, [*old_names, *new_names])
+    counts = rows or (rows_of_baseline, rows_of_current)
     new = _summaries(current, config)
     old = None if baseline is None else _summaries(baseline, config)
     if not counts[1]:
@@ -99,7 +98,11 @@ def compare(
     names = list(dict.fromkeys([*(old or {}), *new]))
     if old is None or not counts[0]:
         reason = why.NoBaseline() if old is None else why.EmptyBaseline()
-        features = tuple(_without_baseline(name, new[name]) for name in names if name in new)
+        features = tuple(
+            _feature(name, _kind(new[name]), None, new[name], NO_BASELINE)
+            for name in names
+            if name in new
+        )
         return DriftResult(NO_BASELINE, (reason,), 0.0, None, features, config=config)
 
     _check_left(old, "the baseline has", config)
@@ -115,24 +118,6 @@ def compare(
     if not config.classifier:
         return result
     return _with_classifier(result, _rows_of_both(baseline, current, samples), config)
-
-
-@dataclasses.dataclass(frozen=True)
-class _Measured:
-    """The metrics of one feature, and the findings that need no metric.
-
-    `old` and `new` are the original columns, for the statistics; `drawn` has common numbers.
-    """
-
-    name: str
-    kind: str
-    old: Distribution | None
-    new: Distribution | None
-    time: str | None
-    metrics: Mapping[str, Metric]
-    settled: tuple[Verdict, why.Reason] | None
-    drawn: tuple[Distribution | None, Distribution | None]
-    growth: Growth | None = None
 
 
 def check_names(config: DriftConfig, names: Iterable[str]) -> None:
@@ -189,43 +174,28 @@ def _some(names: Iterable[str]) -> str:
     return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
-def _as_table(side: Side | None, config: DriftConfig) -> Side | None:
-    """Leaves out ignored columns, whose types need not be comparable."""
-    if isinstance(side, (pa.Table, pa.RecordBatch)):
-        kept = [i for i, name in enumerate(side.schema.names) if name not in config.ignore]
-        return pa.Table.from_arrays(
-            [side.column(i) for i in kept], names=[side.schema.names[i] for i in kept]
-        )
-    if side is None or isinstance(side, Mapping):
-        return side
-    if hasattr(side, "columns"):
-        side = side[[name for name in side.columns if name not in config.ignore]]
-    return table_of(side)
-
-
-def _names(side: Side | None) -> list[str] | None:
-    """All columns, including ignored ones; None if they are not known."""
-    if side is None or isinstance(side, Mapping):
-        return None
-    if isinstance(side, (pa.Table, pa.RecordBatch)):
-        return list(side.schema.names)
-    return [str(name) for name in side.columns]
-
-
-def _rows(side: Side | None) -> int | None:
+def _given(
+    side: Side | None, config: DriftConfig
+) -> tuple[Side | None, int | None, list[str] | None]:
+    """A side without ignored columns, its number of rows, and the names of all columns if known."""
     if side is None:
-        return None
+        return None, None, None
     if isinstance(side, Mapping):
-        return max((summary.n for summary in side.values()), default=0)
+        kept = {name: summary for name, summary in side.items() if name not in config.ignore}
+        return kept, max((summary.n for summary in side.values()), default=0), None
     if isinstance(side, (pa.Table, pa.RecordBatch)):
-        return int(side.num_rows)
-    return len(side)
+        names = side.schema.names
+        places = [i for i, name in enumerate(names) if name not in config.ignore]
+        columns, kept_names = [side.column(i) for i in places], [names[i] for i in places]
+        return pa.Table.from_arrays(columns, names=kept_names), side.num_rows, names
+    if not hasattr(side, "columns"):
+        return table_of(side), None, None  # Refuses it.
+    left = side[[name for name in side.columns if name not in config.ignore]]
+    return table_of(left), len(side), [str(name) for name in side.columns]
 
 
 def _summaries(side: Side, config: DriftConfig) -> Mapping[str, Distribution]:
-    if isinstance(side, Mapping):
-        return {name: summary for name, summary in side.items() if name not in config.ignore}
-    return summarize(side, config.categorical)
+    return side if isinstance(side, Mapping) else summarize(side, config.categorical)
 
 
 def _rows_of_both(
@@ -274,43 +244,52 @@ def _kind(summary: Distribution) -> str:
     return "numeric" if is_numeric(summary) else "categorical"
 
 
-def _without_baseline(name: str, summary: Distribution) -> FeatureResult:
+def _feature(
+    name: str,
+    kind: str,
+    old: Distribution | None,
+    new: Distribution | None,
+    verdict: Verdict,
+    *reasons: why.Reason,
+    drawn: tuple[Distribution, Distribution] | None = None,
+    growth: Growth | None = None,
+) -> FeatureResult:
+    """A feature as far as it is known without metrics; `drawn` has common numbers."""
     return FeatureResult(
         name,
-        _kind(summary),
-        NO_BASELINE,
-        (),
-        {},
-        None,
-        summary.n,
-        None,
-        statistics(summary),
-        histogram(None, summary),
-        _time(None, summary),
+        kind,
+        verdict,
+        reasons,
+        n_baseline=None if old is None else old.n,
+        n_current=None if new is None else new.n,
+        baseline=None if old is None else statistics(old),
+        current=None if new is None else statistics(new),
+        histogram=histogram(*(drawn or (old, new))),
+        time=_time(old, new),
+        growth=growth,
     )
 
 
 def _measure(
     name: str, old: Distribution | None, new: Distribution | None, config: DriftConfig
-) -> _Measured:
-    if new is None or old is None:
-        left = new if old is None else old
-        assert left is not None
-        settled = (DRIFT, why.ColumnGone()) if new is None else (WARN, why.ColumnNew())
-        time = _time(old, new)
-        return _Measured(name, _kind(left), old, new, time, {}, settled, (old, new))
+) -> FeatureResult:
+    """A feature with its metrics, which are not judged yet."""
+    if old is None:
+        assert new is not None
+        return _feature(name, _kind(new), old, new, WARN, why.ColumnNew())
+    if new is None:
+        return _feature(name, _kind(old), old, new, DRIFT, why.ColumnGone())
     old = without_values(old, like=new)
     new = without_values(new, like=old)
-    given = old, new
-    time = _time(*given)
     if is_numeric(old) is not is_numeric(new):
         changed = why.KindChanged(_kind(old), _kind(new))
-        return _Measured(name, _kind(new), *given, time, {}, (DRIFT, changed), given)
-    old, new = on_common_numbers(old, new)
+        return _feature(name, _kind(new), old, new, DRIFT, changed)
+    given = old, new
+    old, new = drawn = on_common_numbers(old, new)
     kind = _kind(old) if _kind(old) != "unknown" else _kind(new)
     if min(old.n, new.n) < config.min_count:
         few = why.TooFewValues(old.n, new.n, config.min_count)
-        return _Measured(name, kind, *given, time, {}, (INCONCLUSIVE, few), (old, new))
+        return _feature(name, kind, *given, INCONCLUSIVE, few, drawn=drawn)
     pair: NumericPair | CategoricalPair
     if is_numeric(old) and is_numeric(new):
         pair = NumericPair(old, new)
@@ -320,42 +299,27 @@ def _measure(
         pair = CategoricalPair(old, new)
     metrics = _metrics(name, pair, needs_values=False)
     present = old.n - absent(old), new.n - absent(new)
-    unknown: tuple[Verdict, why.Reason] | None = None
+    unknown: tuple[Verdict, why.Reason] | tuple[Verdict] = (OK,)
     if max(old.error, new.error) >= 1:
         unknown = INCONCLUSIVE, why.OnlyCounted()
     elif min(present) >= config.min_count:
         metrics.update(_metrics(name, pair, needs_values=True))
     elif max(present) > 0:
         unknown = INCONCLUSIVE, why.TooFewPresent(*present, config.min_count)
-    levels = {metric: config.threshold(name, metric) for metric in metrics}
-    growth = _growth(name, *given, time, config)
-    for metric in metrics:
-        if _is_set_aside(growth, metric):
-            levels[metric] = Threshold(None)
-    return _Measured(
-        name,
-        kind,
-        *given,
-        time,
-        {
-            metric: dataclasses.replace(
-                value, threshold=levels[metric].fail, warn=levels[metric].warn
-            )
-            for metric, value in metrics.items()
-        },
-        unknown,
-        (old, new),
-        growth,
-    )
+    growth = _growth(name, *given, config)
+    feature = _feature(name, kind, *given, *unknown, drawn=drawn, growth=growth)
+    for metric, value in metrics.items():
+        is_judged = not _is_set_aside(feature, metric)
+        limits = config.threshold(name, metric) if is_judged else Threshold(None)
+        metrics[metric] = dataclasses.replace(value, threshold=limits.fail, warn=limits.warn)
+    return dataclasses.replace(feature, metrics=metrics)
 
 
-def _growth(
-    name: str, old: Distribution, new: Distribution, time: str | None, config: DriftConfig
-) -> Growth | None:
+def _growth(name: str, old: Distribution, new: Distribution, config: DriftConfig) -> Growth | None:
     """Whether a feature only grows; its metrics are judged nevertheless if the config names it."""
     if not (is_numeric(old) and is_numeric(new)):
         return None
-    certain = grows(old, new, time)
+    certain = grows(old, new, _time(old, new))
     if certain is None:
         return None
     named = name in {*config.critical, *config.features, *config.importances}
@@ -388,38 +352,28 @@ def _metrics(
     return {name: value for name, value in measured.items() if value is not None}
 
 
-def _adjusted(measured: list[_Measured]) -> list[_Measured]:
+def _adjusted(measured: list[FeatureResult]) -> list[FeatureResult]:
     """Adjusts the p-values of all metrics of all features together."""
-    p_values = [
-        metric.p_value
-        for feature in measured
-        for name, metric in feature.metrics.items()
-        if not _is_set_aside(feature.growth, name)
+    judged = [
+        (i, name)
+        for i, feature in enumerate(measured)
+        for name in feature.metrics
+        if not _is_set_aside(feature, name)
     ]
-    q_values = iter(benjamini_hochberg(p_values).tolist())
-    return [
-        dataclasses.replace(
-            feature,
-            metrics={
-                name: metric
-                if _is_set_aside(feature.growth, name)
-                else dataclasses.replace(metric, q_value=next(q_values))
-                for name, metric in feature.metrics.items()
-            },
-        )
-        for feature in measured
-    ]
+    p_values = [measured[i].metrics[name].p_value for i, name in judged]
+    metrics = [dict(feature.metrics) for feature in measured]
+    for (i, name), q_value in zip(judged, benjamini_hochberg(p_values).tolist()):
+        metrics[i][name] = dataclasses.replace(metrics[i][name], q_value=q_value)
+    return [dataclasses.replace(x, metrics=own) for x, own in zip(measured, metrics)]
 
 
-def _is_set_aside(growth: Growth | None, metric: str) -> bool:
+def _is_set_aside(feature: FeatureResult, metric: str) -> bool:
     """Whether a metric is neither judged nor adjusted for, since the column only grows."""
-    return bool(growth and not growth.judged and registered_metrics()[metric].of_values)
+    return feature.is_set_aside and registered_metrics()[metric].of_values
 
 
-def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
-    reasons: dict[Verdict, list[why.Reason]] = {}
-    if feature.settled is not None:
-        reasons[feature.settled[0]] = [feature.settled[1]]
+def _judge(feature: FeatureResult, config: DriftConfig) -> FeatureResult:
+    reasons = {feature.verdict: [*feature.reasons]}
     metrics = {}
     for name, metric in feature.metrics.items():
         verdict = _metric_verdict(metric, config.q)
@@ -427,19 +381,8 @@ def _judge(feature: _Measured, config: DriftConfig) -> FeatureResult:
         if verdict is not OK:
             reasons.setdefault(verdict, []).append(why.reason_of(name, metrics[name]))
     decided = next((verdict for verdict in (DRIFT, INCONCLUSIVE, WARN) if verdict in reasons), OK)
-    return FeatureResult(
-        feature.name,
-        feature.kind,
-        decided,
-        tuple(reasons.get(decided, ())),
-        metrics,
-        None if feature.old is None else feature.old.n,
-        None if feature.new is None else feature.new.n,
-        None if feature.old is None else statistics(feature.old),
-        None if feature.new is None else statistics(feature.new),
-        histogram(*feature.drawn),
-        feature.time,
-        feature.growth,
+    return dataclasses.replace(
+        feature, verdict=decided, reasons=tuple(reasons.get(decided, ())), metrics=metrics
     )
 
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
+from tfx_wine_ext.documents import COUNT, one_of
 from tfx_wine_ext.drift.reasons import BaselineLost
 from tfx_wine_ext.drift.result import DriftResult, Findings, Words
 from tfx_wine_ext.moved import moved_names
@@ -45,7 +46,7 @@ class DataSource:
     """
 
     name: str
-    rows: int
+    rows: Annotated[int, COUNT]
     uri: str | None = None
     split: str | None = None
     span: int | None = None
@@ -94,6 +95,22 @@ class LostSource:
         return dataclasses.asdict(self)
 
 
+class _Levels(TypedDict):
+    fail: Annotated[float, COUNT] | None
+    warn: Annotated[float, COUNT] | None
+
+
+class _Settings(TypedDict, total=False):
+    """The settings that a page explains; it shows others unchanged."""
+
+    thresholds: Mapping[str, _Levels]
+    features: Mapping[str, Mapping[str, _Levels]]
+    share: float
+    aggregate: float
+    q: float
+    min_count: int
+
+
 @dataclasses.dataclass(frozen=True)
 class DriftDocument(Findings):
     """A comparison with the sources of its data, in the form in which it is stored and shown.
@@ -108,12 +125,14 @@ class DriftDocument(Findings):
         lost: The baseline whose files were missing; None if there is none.
     """
 
-    config: Mapping[str, Any] = dataclasses.field(kw_only=True)
-    method: str = dataclasses.field(kw_only=True)
+    config: Annotated[Mapping[str, Any], _Settings] = dataclasses.field(kw_only=True)
+    method: Annotated[str, one_of(*METHODS)] = dataclasses.field(kw_only=True)
     created: str = dataclasses.field(kw_only=True)
     baseline: DataSource | None = dataclasses.field(kw_only=True)
     current: DataSource = dataclasses.field(kw_only=True)
-    lost: LostSource | None = dataclasses.field(kw_only=True, default=None)
+    lost: LostSource | None = dataclasses.field(
+        kw_only=True, default=None, metadata={"key": "lost_baseline"}
+    )
 
     @classmethod
     def of(

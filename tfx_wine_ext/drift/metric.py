@@ -5,7 +5,9 @@ from __future__ import annotations
 import dataclasses
 import enum
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from tfx_wine_ext.documents import COUNT
 
 # The share of metrics that exceed their noise floor by chance alone.
 NOISE_LEVEL = 0.05
@@ -46,14 +48,14 @@ class Metric:
     """
 
     value: float
-    error: float = 0.0
+    error: Annotated[float, COUNT] = 0.0
     noise_floor: float = 0.0
     p_value: float = 1.0
-    threshold: float | None = None
-    warn: float | None = None
+    threshold: Annotated[float, COUNT] | None = None
+    warn: Annotated[float, COUNT] | None = None
     q_value: float | None = None
     verdict: Verdict | None = None
-    details: Mapping[str, float] = dataclasses.field(default_factory=dict)
+    details: Mapping[str, float | None] = dataclasses.field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The metric as a JSON object.
@@ -63,7 +65,7 @@ class Metric:
             ['details', 'error', 'noise_floor']
         """
         return {
-            **{field.name: getattr(self, field.name) for field in dataclasses.fields(self)},
+            **vars(self),
             "verdict": self.verdict.value if self.verdict else None,
             "details": dict(self.details),
         }

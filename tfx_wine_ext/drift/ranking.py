@@ -19,6 +19,8 @@ WORST_FIRST = (
     Verdict.OK,
     Verdict.NO_BASELINE,
 )
+FINE = (Verdict.OK, Verdict.NO_BASELINE)
+"""The verdicts of features that need no look."""
 
 
 def severity(feature: FeatureResult) -> tuple[int, float]:
@@ -36,8 +38,7 @@ def severity(feature: FeatureResult) -> tuple[int, float]:
 
 def worst_first(features: Iterable[FeatureResult]) -> list[FeatureResult]:
     """Returns the features that are not OK, the worst first."""
-    fine = (Verdict.OK, Verdict.NO_BASELINE)
-    return sorted((x for x in features if x.verdict not in fine), key=severity)
+    return sorted((x for x in features if x.verdict not in FINE), key=severity)
 
 
 def deciding_metric(feature: FeatureResult) -> str | None:

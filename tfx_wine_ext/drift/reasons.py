@@ -7,16 +7,16 @@ A new reason is a class here and a sentence there.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypedDict
 
-from tfx_wine_ext.documents import Check, checked, number, record, text, whole_number
+from tfx_wine_ext.documents import UnexpectedError, load, read
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.ranking import limit_of
 
 REASONS: dict[str, type[Reason]] = {}
 """All types of reasons, by name."""
-_CHECKS: dict[str, Check] = {"str": text, "int": whole_number, "float": number}
 
 
 class Reason:
@@ -70,7 +70,13 @@ class Stated(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class BeyondLimit(Reason):
-    """A metric of the feature reached the limit of the feature's verdict, WARN or DRIFT."""
+    """A metric of the feature reached the limit of the feature's verdict, WARN or DRIFT.
+
+    Args:
+        metric: Name of the metric.
+        value: Its value.
+        limit: The limit.
+    """
 
     metric: str
     value: float
@@ -79,7 +85,14 @@ class BeyondLimit(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class LimitWithinError(Reason):
-    """A metric of the feature may have reached its limit: it is known only to within `error`."""
+    """A metric of the feature may have reached its limit: it is known only to within `error`.
+
+    Args:
+        metric: Name of the metric.
+        value: Its value.
+        error: How far the exact value may be from it.
+        limit: The limit.
+    """
 
     metric: str
     value: float
@@ -88,6 +101,7 @@ class LimitWithinError(Reason):
 
 
 OF_METRICS = (BeyondLimit, LimitWithinError)
+"""The types of reasons that a metric gives."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -102,7 +116,12 @@ class ColumnNew(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class KindChanged(Reason):
-    """The column was numeric and is categorical, or the reverse."""
+    """The column was numeric and is categorical, or the reverse.
+
+    Args:
+        before: The kind in the baseline, as `FeatureResult.kind`.
+        after: The kind now.
+    """
 
     before: str
     after: str
@@ -110,7 +129,13 @@ class KindChanged(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class TooFewValues(Reason):
-    """A side has fewer values than are needed; missing ones count."""
+    """A side has fewer values than are needed; missing ones count.
+
+    Args:
+        baseline: Number of values of the baseline.
+        current: Number of values of the current data.
+        needed: The least number of each.
+    """
 
     baseline: int
     current: int
@@ -129,7 +154,11 @@ class OnlyCounted(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class CriticalDrifted(Reason):
-    """A feature that the config calls critical drifted."""
+    """A feature that the config calls critical drifted.
+
+    Args:
+        feature: Its name.
+    """
 
     KIND = "critical"
     feature: str
@@ -137,7 +166,11 @@ class CriticalDrifted(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class CriticalUnjudged(Reason):
-    """A feature that the config calls critical cannot be judged."""
+    """A feature that the config calls critical cannot be judged.
+
+    Args:
+        feature: Its name.
+    """
 
     KIND = "critical"
     feature: str
@@ -145,7 +178,13 @@ class CriticalUnjudged(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class ShareReached(Reason):
-    """The share of drifted features reached its limit."""
+    """The share of drifted features reached its limit.
+
+    Args:
+        drifted: Number of features that drifted.
+        compared: Number of all features.
+        limit: The share, 0 to 1.
+    """
 
     KIND = "share"
     drifted: int
@@ -155,7 +194,13 @@ class ShareReached(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class ShareUnjudged(Reason):
-    """The share of features that drifted or cannot be judged reached the limit."""
+    """The share of features that drifted or cannot be judged reached the limit.
+
+    Args:
+        unjudged: Number of features that cannot be judged.
+        compared: Number of all features.
+        limit: The share, 0 to 1.
+    """
 
     KIND = "share"
     unjudged: int
@@ -165,7 +210,12 @@ class ShareUnjudged(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class AggregateReached(Reason):
-    """The aggregated drift reached its limit."""
+    """The aggregated drift reached its limit.
+
+    Args:
+        aggregate: See `Findings.aggregate`.
+        limit: The limit.
+    """
 
     KIND = "aggregate"
     aggregate: float
@@ -174,7 +224,13 @@ class AggregateReached(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class FeaturesChanged(Reason):
-    """Features drifted or warn, and no limit of the whole comparison is reached."""
+    """Features drifted or warn, and no limit of the whole comparison is reached.
+
+    Args:
+        drifted: Number of features that drifted.
+        warned: Number of features that warn.
+        compared: Number of all features.
+    """
 
     KIND = "warned"
     drifted: int
@@ -184,7 +240,14 @@ class FeaturesChanged(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierBeyondLimit(Reason):
-    """A classifier tells the sides apart: the whole interval of its AUC is beyond the limit."""
+    """A classifier tells the sides apart: the whole interval of its AUC is beyond the limit.
+
+    Args:
+        auc: The AUC.
+        low: Lower end of its confidence interval.
+        high: Upper end.
+        limit: The limit.
+    """
 
     KIND = "classifier"
     auc: float
@@ -195,7 +258,13 @@ class ClassifierBeyondLimit(Reason):
 
 @dataclasses.dataclass(frozen=True)
 class ClassifierUndecided(Reason):
-    """The limit lies within the confidence interval of the classifier's AUC."""
+    """The limit lies within the confidence interval of the classifier's AUC.
+
+    Args:
+        low: Lower end of the confidence interval.
+        high: Upper end.
+        limit: The limit.
+    """
 
     KIND = "classifier"
     low: float
@@ -266,8 +335,53 @@ def reason_from(fact: Mapping[str, Any], sentence: str) -> Reason:
         'the sun is gone'
     """
     cls = REASONS.get(fact["type"])
-    if cls is None:
-        return Stated(sentence)
-    fields = {field.name: _CHECKS[str(field.type)] for field in dataclasses.fields(cls)}  # type: ignore[arg-type]
-    checked(fact, record(fields), f"the reason {cls.__name__}")
-    return cls(**{name: fact[name] for name in fields})
+    return Stated(sentence) if cls is None else load(cls, fact, f"the reason {cls.__name__}")
+
+
+class _Fact(TypedDict):
+    type: str
+
+
+class _Recorded(TypedDict, total=False):
+    reasons: list[str]
+    reason_kinds: list[str]
+    reason_facts: list[_Fact]
+
+
+def recorded_reasons(record: Mapping[str, Any], parts: Mapping[str, Any]) -> tuple[Reason, ...]:
+    """Reads the reasons of a feature or a whole comparison from its JSON object.
+
+    Earlier releases recorded sentences only; those of metrics are told by their verdicts.
+
+    Args:
+        record: The JSON object.
+        parts: What was read of it: the verdict, and the metrics of a feature.
+
+    Raises:
+        UnexpectedError: The object has other values.
+    """
+    recorded = read(_Recorded, record)
+    sentences, facts = recorded.get("reasons", []), recorded.get("reason_facts")
+    if facts is not None:
+        if len(facts) != len(sentences):
+            expected = f"one for each of {len(sentences)} reasons"
+            raise UnexpectedError(expected, str(len(facts)), "reason_facts")
+        return tuple(map(_recorded_reason, itertools.count(), facts, sentences))
+    kinds = itertools.chain(recorded.get("reason_kinds", ()), itertools.repeat(""))
+    stated = tuple(map(Stated, sentences, kinds))
+    decided = [
+        reason_of(name, metric)
+        for name, metric in parts.get("metrics", {}).items()
+        if metric.verdict is parts["verdict"] and limit_of(metric) is not None
+    ]
+    # Reasons that need no metric came first.
+    first = len(stated) - len(decided)
+    return stated if first < 0 else (*stated[:first], *decided)
+
+
+def _recorded_reason(index: int, fact: _Fact, sentence: str) -> Reason:
+    cls = REASONS.get(fact["type"])
+    try:
+        return Stated(sentence) if cls is None else read(cls, fact)
+    except UnexpectedError as error:
+        raise error.below("reason_facts", index) from None

@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
+from tfx_wine_ext.documents import COUNT, Bounds, one_of
+from tfx_wine_ext.drift.aggregates import read_histogram, read_statistics
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.growth import Growth
 from tfx_wine_ext.drift.metric import Metric, Verdict
-from tfx_wine_ext.drift.reasons import Reason
+from tfx_wine_ext.drift.reasons import Reason, recorded_reasons
 
 # The level of the classifier's confidence interval.
 CONFIDENCE = 0.95
 Words = Callable[[Reason], str]
+_RECORDED_REASONS = {"of_record": recorded_reasons}
 
 
 def _reasons(reasons: tuple[Reason, ...], words: Words | None) -> dict[str, Any]:
     """The reasons as facts, and beside them as sentences if it is known how they read."""
     sentences = {} if words is None else {"reasons": list(map(words, reasons))}
     return {**sentences, "reason_facts": [reason.to_dict() for reason in reasons]}
+
+
+class _Importance(NamedTuple):
+    name: str
+    value: float
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,9 +58,9 @@ class ClassifierResult:
     p_value: float
     threshold: float
     verdict: Verdict
-    n_baseline: int
-    n_current: int
-    importances: tuple[tuple[str, float], ...] = ()
+    n_baseline: Annotated[int, COUNT]
+    n_current: Annotated[int, COUNT]
+    importances: tuple[Annotated[tuple[str, float], _Importance], ...] = ()
     confidence: float = CONFIDENCE
 
     def to_dict(self) -> dict[str, Any]:
@@ -64,15 +72,8 @@ class ClassifierResult:
             ('INCONCLUSIVE', 0.95)
         """
         return {
-            "auc": self.auc,
-            "ci_low": self.ci_low,
-            "ci_high": self.ci_high,
-            "confidence": self.confidence,
-            "threshold": self.threshold,
-            "p_value": self.p_value,
+            **vars(self),
             "verdict": self.verdict.value,
-            "n_baseline": self.n_baseline,
-            "n_current": self.n_current,
             "importances": [{"name": name, "value": value} for name, value in self.importances],
         }
 
@@ -101,16 +102,16 @@ class FeatureResult:
     """
 
     name: str
-    kind: str
+    kind: Annotated[str, one_of("numeric", "categorical", "unknown")]
     verdict: Verdict
-    reasons: tuple[Reason, ...] = ()
+    reasons: tuple[Reason, ...] = dataclasses.field(default=(), metadata=_RECORDED_REASONS)
     metrics: Mapping[str, Metric] = dataclasses.field(default_factory=dict)
-    n_baseline: int | None = None
-    n_current: int | None = None
-    baseline: Mapping[str, Any] | None = None
-    current: Mapping[str, Any] | None = None
-    histogram: Mapping[str, Any] | None = None
-    time: str | None = None
+    n_baseline: Annotated[int, COUNT] | None = None
+    n_current: Annotated[int, COUNT] | None = None
+    baseline: Annotated[Mapping[str, Any], read_statistics] | None = None
+    current: Annotated[Mapping[str, Any], read_statistics] | None = None
+    histogram: Annotated[Mapping[str, Any], read_histogram] | None = None
+    time: Annotated[str, one_of("date", "timestamp", "time", "duration")] | None = None
     growth: Growth | None = None
 
     @property
@@ -156,8 +157,8 @@ class Findings:
     """
 
     verdict: Verdict
-    reasons: tuple[Reason, ...]
-    share_drifted: float
+    reasons: tuple[Reason, ...] = dataclasses.field(metadata=_RECORDED_REASONS)
+    share_drifted: Annotated[float, Bounds(0, 1)]
     aggregate: float | None
     features: tuple[FeatureResult, ...]
     multivariate: ClassifierResult | None = None

@@ -12,7 +12,7 @@ import functools
 import io
 import re
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, cast
 
 from google.protobuf import descriptor_pb2, descriptor_pool, message_factory
 
@@ -26,37 +26,33 @@ _METRICS_FILE = re.compile(r"metrics(-\d+-of-\d+)?(\.tfrecord)?")
 _CONFIG_FILE = "eval_config.json"
 # The default name of the model in production in TFX's Evaluator, if the EvalConfig is gone.
 _BASELINE = "baseline"
-_METRIC = documents.record(
-    {},
-    {
-        "className": documents.text,
-        "config": documents.text,
-        "perSliceThresholds": documents.anything,
-    },
-)
-_EVAL_CONFIG = documents.record(
-    {
-        "evalConfig": documents.record(
-            {},
-            {
-                "modelSpecs": documents.list_of(
-                    documents.record({}, {"name": documents.text, "isBaseline": documents.boolean})
-                ),
-                "metricsSpecs": documents.list_of(
-                    documents.record(
-                        {},
-                        {
-                            "metrics": documents.list_of(_METRIC),
-                            "thresholds": documents.mapping_of(documents.anything),
-                        },
-                    )
-                ),
-            },
-        )
-    }
-)
 # BoundedValue.Methodology: bounds of an approximated sum, which say nothing about other data.
 _RIEMANN_SUM = 1
+
+
+class _Metric(TypedDict, total=False):
+    className: str
+    config: str
+
+
+class _Model(TypedDict, total=False):
+    name: str
+    isBaseline: bool
+
+
+class _Metrics(TypedDict, total=False):
+    metrics: list[_Metric]
+    thresholds: Mapping[str, Any]
+
+
+class _EvalConfig(TypedDict, total=False):
+    modelSpecs: list[_Model]
+    metricsSpecs: list[_Metrics]
+
+
+class _ConfigFile(TypedDict):
+    evalConfig: _EvalConfig
+
 
 _Field = descriptor_pb2.FieldDescriptorProto
 _TYPES = {
@@ -175,13 +171,12 @@ def _eval_config(uri: str, files: SoftFiles) -> dict[str, Any]:
         return {}
     path = f"{uri}/{_CONFIG_FILE}"
     try:
-        value = documents.parse_json(data, path, finite=False).value
-        documents.checked(value, _EVAL_CONFIG, path)
+        file = documents.parse_json(data, path, finite=False).value
+        config: Any = documents.load(_ConfigFile, file, path)["evalConfig"]
     except documents.DocumentError as error:
         files.note_unreadable(path, error.problem)
         return {}
-    config: dict[str, Any] = value["evalConfig"]
-    return config
+    return cast("dict[str, Any]", config)
 
 
 def _name_of(metric: Mapping[str, Any]) -> str:

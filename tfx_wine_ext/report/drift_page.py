@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from tfx_wine_ext.drift.document import DriftDocument
 from tfx_wine_ext.drift.load import load_document
 from tfx_wine_ext.drift.metric import Metric, Verdict
 from tfx_wine_ext.drift.metrics import registered_metrics
-from tfx_wine_ext.drift.ranking import WORST_FIRST, severity
+from tfx_wine_ext.drift.ranking import FINE, WORST_FIRST, severity
 from tfx_wine_ext.drift.result import FeatureResult
 from tfx_wine_ext.report import plots
 from tfx_wine_ext.report.page import FEATURE_LIMIT, render
@@ -78,47 +78,28 @@ class ScoreRow:
 
 
 @dataclasses.dataclass(frozen=True)
-class StatisticRow:
-    """One row of the table of both sides' statistics."""
-
-    label: str
-    baseline: str
-    current: str
-
-
-@dataclasses.dataclass(frozen=True)
 class FeatureView:
     """One feature on the page.
 
     Args:
         id: The id of its HTML element.
         column: The index of its column.
-        raw: Its name in the document.
-        name: Its label, which is unique.
-        whole_name: The whole name if `name` is cut, else None.
-        kind: numeric, categorical or unknown.
-        verdict: One of `WORST_FIRST`.
-        deciding: The metric that decided the verdict, if there is one.
+        feature: Its facts.
+        name: Its label, which is unique; `whole_name` is set if it was cut.
         closest: The metric that came closest to its limit, if none reached it.
         calm: The text to show if no metric is worth naming; else empty.
-        sentences: Sentences about the change.
         change: The sentence that describes the change best.
-        plot: The plot of a numeric feature.
-        rows: The rows of a categorical feature.
-        listed: How many of its values have a row, if not all of them do; else empty.
+        listed: How many values of a categorical feature have a row, if not all of them do.
         paths: SVG paths of both small distributions: the baseline's and the current one.
-        scores: The metrics.
-        statistics: The statistics of both sides.
+        statistics: Each statistic: its label, the baseline's value and the current one.
         wide: Whether some statistics are so long that each side needs its own line on a phone.
     """
 
     id: str
     column: int
-    raw: str
+    feature: FeatureResult
     name: str
     whole_name: str | None
-    kind: str
-    verdict: Verdict
     deciding: explain.Deciding | None
     closest: explain.Deciding | None
     calm: str
@@ -129,7 +110,7 @@ class FeatureView:
     listed: str
     paths: tuple[str | None, str | None]
     scores: tuple[ScoreRow, ...]
-    statistics: tuple[StatisticRow, ...]
+    statistics: tuple[tuple[str, str, str], ...]
     wide: bool
 
 
@@ -172,7 +153,7 @@ def render_drift_page(document: DriftDocument | Mapping[str, Any]) -> str:
     is_exact = document.method == "exact"
     views = [_feature(i, features[i], shown[features[i].name], is_exact) for i in order]
     numbers_of = [(verdict, document.with_verdict(verdict)) for verdict in WORST_FIRST]
-    moved = [view for view in views if view.verdict not in (Verdict.OK, Verdict.NO_BASELINE)]
+    moved = [view for view in views if view.feature.verdict not in FINE]
     return render(
         "drift.html",
         document=document,
@@ -226,11 +207,9 @@ def _feature(column: int, feature: FeatureResult, shown: str, is_exact: bool) ->
     return FeatureView(
         f"f{column}",
         column,
-        name,
+        feature,
         shown,
         visible(name) if len(name) > FEATURE_LIMIT else None,
-        feature.kind,
-        feature.verdict,
         explain.deciding_metric(feature),
         explain.closest_metric(feature),
         explain.calm(feature),
@@ -242,7 +221,7 @@ def _feature(column: int, feature: FeatureResult, shown: str, is_exact: bool) ->
         paths,
         tuple(_score(name, metric) for name, metric in feature.metrics.items()),
         statistics,
-        any(len(line.baseline) + len(line.current) > _WIDE for line in statistics),
+        any(len(old) + len(new) > _WIDE for _, old, new in statistics),
     )
 
 
@@ -287,32 +266,27 @@ def _gauge(metric: Metric) -> Gauge | None:
 
 def _statistics(
     old: Mapping[str, Any] | None, new: Mapping[str, Any] | None, quantity: Quantity
-) -> tuple[StatisticRow, ...]:
-    sides = [side or {} for side in (old, new)]
+) -> tuple[tuple[str, str, str], ...]:
+    sides = old, new = old or {}, new or {}
     if not any(sides):
         return ()
-
-    def line(label: str, texts: Sequence[str]) -> StatisticRow:
-        return StatisticRow(label, texts[0], texts[1])
-
-    def counts(key: str) -> list[str]:
-        return [count(side.get(key)) for side in sides]
-
-    lines = [line("Values", counts("n")), line("Missing", [_missing(side) for side in sides])]
+    lines = [
+        ("Values", count(old.get("n")), count(new.get("n"))),
+        ("Missing", _missing(old), _missing(new)),
+    ]
     for key, label in _NOT_FINITE.items():
-        if any(side.get(key) for side in sides):
-            lines.append(line(label, counts(key)))
+        if old.get(key) or new.get(key):
+            lines.append((label, count(old.get(key)), count(new.get(key))))
     if any("distinct" in side for side in sides):
-        lines.append(line("Distinct values", [_distinct(side) for side in sides]))
+        lines.append(("Distinct values", _distinct(old), _distinct(new)))
     for key, label in _STATISTICS.items():
-        values = [side.get(key) for side in sides]
-        present = [value for value in values if value is not None]
+        before, after = old.get(key), new.get(key)
         if key == "std" and quantity.is_calendar:
-            lines.append(line(label, [quantity.amount(value) for value in values]))
-        elif len(present) == 2:
-            lines.append(line(label, quantity.pair(present[0], present[1])))
-        elif present:
-            lines.append(line(label, [quantity.text(value) for value in values]))
+            lines.append((label, quantity.amount(before), quantity.amount(after)))
+        elif before is not None and after is not None:
+            lines.append((label, *quantity.pair(before, after)))
+        elif before is not None or after is not None:
+            lines.append((label, quantity.text(before), quantity.text(after)))
     return tuple(lines)
 
 

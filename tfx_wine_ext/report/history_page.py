@@ -411,7 +411,7 @@ def _shown(value: Any) -> str:
     """A setting as text."""
     if value is None:
         return "—"
-    if documents.number(value) is None:
+    if documents.finite(value) is not None:
         return number(value)
     if isinstance(value, int):  # It has more digits than a float can have.
         return documents.described(value)

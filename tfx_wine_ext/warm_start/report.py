@@ -5,12 +5,15 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
 
-from tfx_wine_ext.documents import Part
+from tfx_wine_ext.documents import Bounds, load
 
 ACTIONS = ("restored", "remapped", "initialised", "skipped")
 """What a transfer can do with a variable."""
+# So that the sum of two can be a property in the metadata store.
+_COUNT = Bounds(0, 2**62)
+_Shape = tuple[Annotated[int, _COUNT], ...]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,11 +36,11 @@ class VariableTransfer:
     name: str
     action: str
     reason: str
-    shape: tuple[int, ...] | None
-    base_shape: tuple[int, ...] | None
-    kept: int = 0
-    added: int = 0
-    vanished: int = 0
+    shape: _Shape | None
+    base_shape: _Shape | None
+    kept: Annotated[int, _COUNT] = 0
+    added: Annotated[int, _COUNT] = 0
+    vanished: Annotated[int, _COUNT] = 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,13 +73,13 @@ class TransferReport:
     warm: bool
     reason: str
     base: str = ""
-    generation: int = 0
-    base_step: int = 0
+    generation: Annotated[int, _COUNT] = 0
+    base_step: Annotated[int, _COUNT] = 0
     variables: tuple[VariableTransfer, ...] = ()
     optimizer: str = ""
     not_compensated: tuple[str, ...] = ()
-    optimizer_step: int = 0
-    steps: int = 0
+    optimizer_step: Annotated[int, _COUNT] = 0
+    steps: Annotated[int, _COUNT] = 0
     verified: bool = False
     verification: str = ""
 
@@ -119,33 +122,4 @@ class TransferReport:
         Raises:
             ValueError: A value is missing or of another kind; the message says where.
         """
-        part = Part(data, path)
-        verified, verification = part.get("verified"), part.get("verification")
-        return cls(
-            warm=part["warm"].boolean(),
-            reason=part["reason"].text(),
-            base=part["base"].text(),
-            generation=part["generation"].integer(0, _LARGEST),
-            base_step=part["base_step"].integer(0, _LARGEST),
-            optimizer=part["optimizer"].text(),
-            optimizer_step=part["optimizer_step"].integer(0, _LARGEST),
-            steps=part["steps"].integer(0, _LARGEST),
-            variables=tuple(map(_variable, part["variables"].items())),
-            not_compensated=tuple(x.text() for x in part["not_compensated"].items()),
-            verified=verified is not None and verified.boolean(),
-            verification=verification.text() if verification else "",
-        )
-
-
-# So that the sum of two can be a property in the metadata store.
-_LARGEST = 2**62
-
-
-def _variable(part: Part) -> VariableTransfer:
-    name, action, reason = (part[key].text() for key in ("name", "action", "reason"))
-    shape, base_shape = (
-        None if sizes is None else tuple(size.integer(0, _LARGEST) for size in sizes.items())
-        for sizes in (part.get("shape"), part.get("base_shape"))
-    )
-    counts = (part[key].integer(0, _LARGEST) for key in ("kept", "added", "vanished"))
-    return VariableTransfer(name, action, reason, shape, base_shape, *counts)
+        return load(cls, data, path)
