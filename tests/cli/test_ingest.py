@@ -265,6 +265,26 @@ def test_a_value_that_an_option_lets_pass_is_refused_by_its_name(
 
 
 @pytest.mark.parametrize(
+    ("option", "remedy"),
+    [
+        ("--cast x=int64", "; cast it to another type or to none"),
+        (
+            "--partition-by x",
+            "; fill it, filter rows out (--filter), or partition by another feature"
+            " (--partition-by)",
+        ),
+    ],
+)
+def test_a_column_that_another_option_names_is_not_advised_to_be_left_out(
+    run, here, option, remedy
+):
+    pq.write_table(pa.table({"x": ["red", None], "y": [1, 2]}), here / "a.parquet")
+    status, _, err = run(f"a.parquet out {option}")
+    assert status == 2
+    assert err.endswith(f"{remedy}\n")
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "exclude_columns=('x',)",

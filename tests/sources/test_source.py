@@ -16,6 +16,7 @@ from tfx_wine_ext.columnar.commit import commit
 from tfx_wine_ext.columnar.ingest import write_shard
 from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.tasks import plan_shards
+from tfx_wine_ext.sources.choose import open_table
 from tfx_wine_ext.sources.csv import CsvTable
 from tfx_wine_ext.sources.examples import ExampleTable
 from tfx_wine_ext.sources.footers import read_footers
@@ -123,6 +124,26 @@ def test_a_fingerprint_depends_on_content_and_order_but_not_on_places(
         shutil.copy(first.path, second.path)
         here = ParquetSource(read_footers(here.paths, FILES))
     assert here.fingerprint() != fingerprint
+
+
+@pytest.mark.parametrize("kind", SOURCES)
+def test_rows_are_counted_though_no_column_is_asked_for(kind: str, tmp_path: pathlib.Path) -> None:
+    source = table_source(kind, tmp_path)
+    batches = list(source.batches(pa.schema([])))
+    assert [(batch.num_rows, batch.schema.names) for batch in batches] == [(2, []), (1, [])]
+
+
+@pytest.mark.parametrize("kind", SOURCES[1:])
+def test_a_selection_of_an_opened_table_can_be_sent_to_a_worker(
+    kind: str, tmp_path: pathlib.Path
+) -> None:
+    folder = pathlib.Path(table_source(kind, tmp_path).paths[0]).parent
+    source = open_table(
+        str(folder / {"ParquetTable": "*.parquet", "CsvTable": "*.csv"}.get(kind, "*"))
+    )
+    selected = source.select(source.parts()[:1])
+    sent = pickle.loads(pickle.dumps(selected))
+    assert [batch.num_rows for batch in sent.batches()] == [2]
 
 
 def test_batches_of_wide_tables_have_fewer_rows() -> None:

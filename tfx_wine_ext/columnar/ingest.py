@@ -132,13 +132,18 @@ def _split_batch(task: ShardTask, part: Part, batch: pa.RecordBatch) -> list[Chu
     except ValueError as error:
         known = error if isinstance(error, TfxWineExtError) else TfxWineExtError(str(error))
         columns = None if known.column is None else (known.column,)
+        remedies = known.remedies
+        if known.column in task.options.encode.cast:
+            remedies = (*remedies, "cast it to another type or to none")
+        elif known.column is None or known.column != task.partition_feature:
+            remedies = (*remedies, Remedy(Option.EXCLUDE_COLUMNS, columns))
         # An EncodeError's row number is relative to the batch, which is useless for the file.
         raise ParquetFileError.of(
             known,
             path=part.path,
             row=part.index if part.unit else None,
             unit=part.unit,
-            remedies=(*known.remedies, Remedy(Option.EXCLUDE_COLUMNS, columns)),
+            remedies=remedies,
         ) from error
     if task.payload == TFRECORD_PAYLOAD:
         return [

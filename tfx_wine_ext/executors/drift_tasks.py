@@ -43,10 +43,14 @@ def read_file(config: DriftConfig, counter: str, task: FileTask) -> bytes:
         ValueError: A column is numeric in one batch and categorical in another.
     """
     count, ignored = rows_of(counter, f"{task.side} {task.path}"), frozenset(config.ignore)
-    table = TABLES[task.payload]([task.path], lambda name: name not in ignored, BeamFiles())
     try:
+        table = TABLES[task.payload](
+            [task.path], lambda *names: ignored.isdisjoint(names), BeamFiles()
+        )
         return read(table, config, lambda rows, position: count(rows)).to_bytes()
-    except TableFileError:
+    except TableFileError as error:
+        # DriftReport has no options of ParquetExampleGen.
+        error.remedies = tuple(remedy for remedy in error.remedies if isinstance(remedy, str))
         raise
     except TypeError as error:
         raise TypeError(f"{task.path}: {error}") from error

@@ -227,8 +227,11 @@ def limited(
 ) -> Iterator[pa.RecordBatch]:
     """Yields some columns of a batch, in batches of at most so many rows; see `TableSource`."""
     if columns is not None and batch.schema.names != columns.names:
+        fields = [batch.schema.field(name) for name in columns.names]
         arrays = [batch.column(batch.schema.get_field_index(name)) for name in columns.names]
-        batch = pa.RecordBatch.from_arrays(arrays, names=columns.names)
+        # By way of a struct, which has its number of rows even without columns.
+        struct = pa.Array.from_buffers(pa.struct(fields), batch.num_rows, [None], children=arrays)
+        batch = pa.RecordBatch.from_struct_array(struct)
     rows = rows or max(batch.num_rows, 1)
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
