@@ -236,6 +236,14 @@ def test_a_critical_feature_decides_alone():
     assert result.reasons == (why.CriticalDrifted("a"),)
 
 
+def test_the_share_of_drifted_features_decides_and_counts_are_of_all_features():
+    before = {name: HUNDRED for name in "abcd"}
+    after = {**before, "a": [x + 50 for x in HUNDRED], "b": [x + 50 for x in HUNDRED]}
+    result = compare(pa.table(before), pa.table(after))
+    assert result.verdict is Verdict.DRIFT
+    assert result.reasons == (why.ShareReached(drifted=2, compared=4, limit=0.5),)
+
+
 def test_a_critical_feature_that_cannot_be_judged_is_inconclusive():
     before = {"a": pa.array([1.0] * 5 + [None] * 95), "b": HUNDRED, "c": HUNDRED}
     assert verdicts(before, before)[0] == "OK"

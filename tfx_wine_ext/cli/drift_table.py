@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
 from tfx_wine_ext.drift.document import DriftDocument
-from tfx_wine_ext.drift.metric import Metric, Verdict
-from tfx_wine_ext.drift.ranking import beyond_chance, limit_of, nearness, severity
+from tfx_wine_ext.drift.metric import Verdict
+from tfx_wine_ext.drift.ranking import beyond_chance, nearness, severity
 from tfx_wine_ext.drift.result import FeatureResult
 from tfx_wine_ext.printable import printable
 from tfx_wine_ext.report.words import drift as words
@@ -81,11 +81,4 @@ def _why(feature: FeatureResult) -> str:
         metrics = [item for item in metrics if item[1].verdict is feature.verdict]
     if not metrics:
         return "; ".join(map(words.sentence, feature.reasons))
-    return ", ".join(_metric(name, metric) for name, metric in metrics[:MOST_METRICS])
-
-
-def _metric(name: str, metric: Metric) -> str:
-    level = limit_of(metric)
-    limit = "no limit" if level is None else f"limit {level:g}"
-    error = f" ± {metric.error:.2g}" if metric.error else ""
-    return f"{name} {metric.value:.3g}{error} ({limit})"
+    return ", ".join(words.beside_limit(name, metric) for name, metric in metrics[:MOST_METRICS])

@@ -178,6 +178,19 @@ def _beside(name: str, metric: Metric, level: float | None) -> Deciding | None:
     return Deciding(name, label_of(name), value, limit, ranking.nearness(metric.value, level))
 
 
+def beside_limit(name: str, metric: Metric) -> str:
+    """A metric and its limit in a table cell.
+
+    Example:
+        >>> beside_limit("ks", Metric(0.5, threshold=0.1, verdict=Verdict.DRIFT))
+        'ks 0.5 (limit 0.1)'
+    """
+    level = ranking.limit_of(metric)
+    limit = "no limit" if level is None else f"limit {level:g}"
+    error = f" ± {metric.error:.2g}" if metric.error else ""
+    return f"{name} {metric.value:.3g}{error} ({limit})"
+
+
 def headline(document: DriftDocument) -> str:
     """The verdict in one sentence."""
     features = document.features
