@@ -60,7 +60,7 @@ def correlations(
         steps = [moves.move(before, after) for before, after in zip(runs, runs[1:])]
     else:
         steps = [load(Move, step, "moved") for step in moved]
-    return [vars(found) for found in moves.correlate(runs, metric, steps)]
+    return [vars(correlation) for correlation in moves.correlate(runs, metric, steps)]
 
 
 def history(

@@ -181,13 +181,13 @@ def splits_in(text: str) -> list[OutputSplit]:
 
     splits = []
     for part in names_in(text):
-        found = re.fullmatch(r"\s*(\w[\w.-]*)(?::0*([1-9][0-9]{0,9}))?\s*", part)
-        if not found:
+        match = re.fullmatch(r"\s*(\w[\w.-]*)(?::0*([1-9][0-9]{0,9}))?\s*", part)
+        if not match:
             raise CommandError(
                 "--splits: expected names with their shares, as in 'train:2,eval:1', found "
                 f"{part!r} in {text!r}"
             )
-        splits.append(OutputSplit(found[1], int(found[2] or 1)))
+        splits.append(OutputSplit(match[1], int(match[2] or 1)))
     names = [split.name for split in splits]
     for name in names:
         if names.count(name) > 1:

@@ -156,10 +156,10 @@ def _check_columns(batch: pa.RecordBatch, plan: FeaturePlan, features: tuple[Fea
                 f"the plan reads column {name!r}, of which the batch has {count}; its columns are "
                 f"{tuple(batch.schema.names)!r}"
             )
-        found, planned = batch.schema.field(index).type, plan.column_types[name]
-        if found != planned:
+        type_, planned = batch.schema.field(index).type, plan.column_types[name]
+        if type_ != planned:
             raise ValueError(
-                f"column {name!r} is of type {found}, but planned as {planned}: make the plan from "
+                f"column {name!r} is of type {type_}, but planned as {planned}: make the plan from "
                 "the schema of the batches, or cast them to the planned one"
             )
 

@@ -213,13 +213,13 @@ def plan_features(schema: pa.Schema, options: EncodeOptions = EncodeOptions()) -
         >>> [(feature.name, feature.kind) for feature in plan.features]
         [('a', 'float_list'), ('b', 'bytes_list')]
     """
-    found = [leaf for column in schema for leaf in leaves(column.type, (column.name,))]
-    _check_known(Option.COLUMNS, options.columns or (), schema, found)
-    _check_known(Option.EXCLUDE_COLUMNS, options.exclude_columns, schema, found)
+    fields = [leaf for column in schema for leaf in leaves(column.type, (column.name,))]
+    _check_known(Option.COLUMNS, options.columns or (), schema, fields)
+    _check_known(Option.EXCLUDE_COLUMNS, options.exclude_columns, schema, fields)
     columns = None if options.columns is None else frozenset(options.columns)
     excluded = frozenset(options.exclude_columns)
     chosen = [
-        (path, type_) for path, type_ in found if _is_chosen(_names_of(path), columns, excluded)
+        (path, type_) for path, type_ in fields if _is_chosen(_names_of(path), columns, excluded)
     ]
     names = Counter(".".join(path) for path, _ in chosen)
     unknown = tuple(name for name in options.cast if name not in names)

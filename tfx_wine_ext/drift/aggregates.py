@@ -288,8 +288,8 @@ def _largest(amounts: Floats, values: pa.LargeBinaryArray, most: int) -> Counts:
     candidates = np.flatnonzero(amounts >= least)
     content = [values[int(i)].as_py() for i in candidates]
     order = sorted(range(len(candidates)), key=lambda i: (-amounts[candidates[i]], content[i]))
-    found: Counts = candidates[np.array(order[:most], np.int64)]
-    return found
+    largest: Counts = candidates[np.array(order[:most], np.int64)]
+    return largest
 
 
 def _distinct_texts(texts: list[str]) -> list[str]:

@@ -83,8 +83,8 @@ def quantile_edges(steps: Steps, bins: int = 10) -> Floats:
     at = np.searchsorted(steps.cumulative, ranks - 1e-9 * steps.total, "left")
     edges, times = np.unique(steps.points[at], return_counts=True)
     before = _just_below(edges[times > 1])
-    found: Floats = np.unique(np.concatenate([edges, before]))
-    return found
+    with_new: Floats = np.unique(np.concatenate([edges, before]))
+    return with_new
 
 
 def numeric_bins(

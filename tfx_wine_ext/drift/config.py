@@ -136,9 +136,9 @@ min_count, q, share, thresholds; did you mean 'thresholds'?
             KeyError: There is no such metric.
         """
         for table in (self.features.get(feature, {}), self.thresholds):
-            found = table.get(metric)
-            if isinstance(found, Threshold):
-                return found
+            level = table.get(metric)
+            if isinstance(level, Threshold):
+                return level
         return DEFAULT_THRESHOLDS[metric]
 
     def to_dict(self) -> dict[str, Any]:

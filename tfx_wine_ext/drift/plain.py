@@ -48,7 +48,7 @@ def to_bytes(*values: Travels | None) -> bytes:
     """
     buffers: list[pa.Buffer] = []
     tree = [_plain(value, buffers) for value in values]
-    head = {"version": VERSION, "values": tree, "buffers": [each.size for each in buffers]}
+    head = {"version": VERSION, "values": tree, "buffers": [buffer.size for buffer in buffers]}
     text = json.dumps(head).encode()
     return b"".join([_MAGIC, _LENGTH.pack(len(text)), text, *buffers])
 
@@ -87,7 +87,7 @@ def from_bytes(data: bytes) -> list[Any]:
     if end != len(data):
         raise ValueError(f"expected {end} bytes of sketches, found {len(data)}")
     try:
-        return [_restored(each, buffers) for each in head["values"]]
+        return [_restored(value, buffers) for value in head["values"]]
     except (LookupError, TypeError, AttributeError, pa.ArrowException) as error:
         raise ValueError(f"expected the sketches of a worker, found {error!r}") from error
 
@@ -98,7 +98,7 @@ def _plain(value: Any, buffers: list[pa.Buffer]) -> Any:
         # numpy's float is a float, too, but JSON would write its type.
         return float(value) if isinstance(value, float) else value
     if isinstance(value, (list, tuple, frozenset)):
-        return [type(value).__name__, [_plain(each, buffers) for each in value]]
+        return [type(value).__name__, [_plain(part, buffers) for part in value]]
     if isinstance(value, dict):
         return ["dict", [[_plain(x, buffers) for x in pair] for pair in value.items()]]
     if isinstance(value, bytes):
@@ -106,7 +106,7 @@ def _plain(value: Any, buffers: list[pa.Buffer]) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.kind in _NUMBERS and value.ndim == 1:
         return ["numbers", value.dtype.str, _put(_buffer(value), buffers)]
     if isinstance(value, pa.LargeBinaryArray) and not value.null_count:
-        return ["binary", len(value), *(_put(each, buffers) for each in _parts(value))]
+        return ["binary", len(value), *(_put(part, buffers) for part in _parts(value))]
     if isinstance(value, pa.Table):
         sink = pa.BufferOutputStream()
         with pa.ipc.new_stream(sink, value.schema) as writer:
@@ -129,7 +129,7 @@ def _restored(plain: Any, buffers: list[pa.Buffer]) -> Any:
     kind, *parts = plain
     if kind in ("list", "tuple", "frozenset"):
         return {"list": list, "tuple": tuple, "frozenset": frozenset}[kind](
-            _restored(each, buffers) for each in parts[0]
+            _restored(part, buffers) for part in parts[0]
         )
     if kind == "dict":
         return {_restored(x, buffers): _restored(y, buffers) for x, y in parts[0]}
@@ -171,8 +171,8 @@ def _numbers(type_: str, buffer: pa.Buffer) -> Floats:
     dtype = np.dtype(type_)
     if dtype.kind not in _NUMBERS:
         raise TypeError(f"an array of {dtype}")
-    found: Floats = np.frombuffer(buffer, dtype).copy()
-    return found
+    numbers: Floats = np.frombuffer(buffer, dtype).copy()
+    return numbers
 
 
 def _parts(values: pa.LargeBinaryArray) -> tuple[pa.Buffer, pa.Buffer]:

@@ -209,7 +209,7 @@ def representatives(points: Floats, precision: Precision) -> Floats:
     tolerance = precision.tolerance(np.maximum(sizes[1:], sizes[:-1]))
     if not (gaps <= tolerance).any() or _are_whole(points, precision):
         return points
-    found: Floats = points.copy()
+    rounded: Floats = points.copy()
     for nearer in _NEARER:
         near = gaps <= tolerance * nearer
         edges = np.flatnonzero(np.diff(near, prepend=False, append=False))
@@ -218,12 +218,12 @@ def representatives(points: Floats, precision: Precision) -> Floats:
         firsts, followers = starts[narrow], (ends - starts)[narrow]
         before = np.cumsum(followers) - followers
         members = np.repeat(firsts + 1 - before, followers) + np.arange(followers.sum())
-        found[members] = np.repeat(points[firsts], followers)
+        rounded[members] = np.repeat(points[firsts], followers)
         if narrow.all():
             break
         # Numbers that have found their group are not examined again.
         gaps[members - 1] = np.inf
-    return found
+    return rounded
 
 
 def _is_float32(values: Floats) -> bool:

@@ -115,13 +115,13 @@ def _shortened(table: pa.Table) -> pa.Table:
     for index, field in enumerate(table.schema):
         column, types = table.column(index), pa.types
         if is_bytes(field.type) and not types.is_fixed_size_binary(field.type):
-            found = shortened(column)
+            shorter = shortened(column)
         elif types.is_list(field.type) or types.is_large_list(field.type):
-            found = _shortened_lists(column)
+            shorter = _shortened_lists(column)
         else:
             continue
-        if found is not column:
-            table = table.set_column(index, field, found.cast(field.type))
+        if shorter is not column:
+            table = table.set_column(index, field, shorter.cast(field.type))
     return table
 
 
@@ -130,8 +130,8 @@ def _shortened_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if not is_bytes(kind) or pa.types.is_fixed_size_binary(kind):
         return column
     values = pc.list_flatten(column)
-    found = shortened(values)
-    if found is values:
+    shorter = shortened(values)
+    if shorter is values:
         return column
     lengths = pc.fill_null(pc.list_value_length(column), 0).to_numpy()
     ends = np.concatenate([[0], np.cumsum(lengths)])
@@ -139,7 +139,7 @@ def _shortened_lists(column: pa.ChunkedArray) -> pa.ChunkedArray:
     absent = np.append(pc.is_null(column).to_numpy(), False)
     large = pa.types.is_large_list(column.type)
     offsets = pa.array(ends, pa.int64() if large else pa.int32(), mask=absent)
-    whole = pa.concat_arrays(found.cast(kind).chunks)
+    whole = pa.concat_arrays(shorter.cast(kind).chunks)
     lists = pa.LargeListArray if large else pa.ListArray
     return pa.chunked_array([lists.from_arrays(offsets, whole)])
 

@@ -460,7 +460,7 @@ def _read_newest(
         return _Lazy(lambda ids: load_links(ids, by, which))
 
     artifacts, executions = _Lazy(load_artifacts), _Lazy(load_executions)
-    found = Snapshot(
+    snapshot = Snapshot(
         artifacts=artifacts,
         executions=executions,
         runs={c.id: c.run() for c in contexts.values() if c.type in _RUNS},
@@ -475,9 +475,9 @@ def _read_newest(
     )
     ids = sorted(id_ for (id_,) in rows)
     executions.fill(ids)
-    for links in (found.inputs, found.outputs):
+    for links in (snapshot.inputs, snapshot.outputs):
         cast(_Lazy, links).fill(ids)
-    return found
+    return snapshot
 
 
 def _is_run(context: _Context | None) -> bool:
@@ -508,7 +508,7 @@ class _Context:
     def run(self) -> RunContext:
         # The name of a legacy one begins with the pipeline's.
         prefix = keys.of_node("")
-        found = {
+        executions = {
             name[len(prefix) :]: Process.from_json(value)
             for name, value in self.properties.items()
             if name.startswith(prefix)
@@ -517,7 +517,7 @@ class _Context:
             self.id,
             _text(self.properties.get("run_id")) or self.name,
             self.type == _RUNS[1],
-            {node: process for node, process in found.items() if process is not None},
+            {node: process for node, process in executions.items() if process is not None},
         )
 
 

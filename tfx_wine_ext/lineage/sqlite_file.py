@@ -284,8 +284,10 @@ def _check_values(path: str, name: str) -> None:
         }
         if not wrong:
             continue
-        [found] = query(path, f"SELECT {', '.join(wrong.values())} FROM {_quoted(table)}", name)
-        for column, is_wrong in zip(wrong, found):
+        [wrong_values] = query(
+            path, f"SELECT {', '.join(wrong.values())} FROM {_quoted(table)}", name
+        )
+        for column, is_wrong in zip(wrong, wrong_values):
             if is_wrong:
                 type_ = dict(columns)[column]
                 raise StoreError(

@@ -246,7 +246,7 @@ def _feature_names(history: History) -> Iterator[str]:
     scores += [step.features for step in history.moved]
     yield from (feature.name for feature in history.features)
     yield from (score.feature for score in itertools.chain(*scores))
-    yield from (found.feature for found in history.correlations)
+    yield from (correlation.feature for correlation in history.correlations)
 
 
 def _read(document: Mapping[str, Any]) -> History:

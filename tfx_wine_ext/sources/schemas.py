@@ -67,17 +67,17 @@ def with_partitions(
     """
     of_folder: dict[str, Partitions] = {}
     values: dict[str, dict[str | None, None]] = {}
-    found: list[list[tuple[Footer, Partitions]]] = []
+    located: list[list[tuple[Footer, Partitions]]] = []
     for footers in tables:
-        found.append([])
+        located.append([])
         for footer in footers:
             folder = footer.path.rpartition("/")[0]
             if folder not in of_folder:
                 of_folder[folder] = partitions_of(folder, root)
                 for name, text in of_folder[folder]:
                     values.setdefault(name, {})[text] = None
-            found[-1].append((footer, of_folder[folder]))
-        _check_same_keys(found[-1])
+            located[-1].append((footer, of_folder[folder]))
+        _check_same_keys(located[-1])
     if not values:
         return [list(footers) for footers in tables]
     types = {
@@ -97,12 +97,15 @@ def with_partitions(
         *_, in_path, schema = last[0]
         return replace(footer, schema=schema, partitions=partitions, in_path=in_path)
 
-    return [[added(*each) if each[1] else each[0] for each in files] for files in found]
+    return [[added(*file) if file[1] else file[0] for file in files] for files in located]
 
 
 def _check_same_keys(files: Sequence[tuple[Footer, Partitions]]) -> None:
     for footer, partitions in files[1:]:
-        first, keys = ([name for name, _ in each] for each in (files[0][1], partitions))
+        first, keys = (
+            [name for name, _ in partitions_of_file]
+            for partitions_of_file in (files[0][1], partitions)
+        )
         if set(first) != set(keys):
             raise PartitionError(
                 footer.path,

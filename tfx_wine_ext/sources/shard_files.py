@@ -123,11 +123,11 @@ def _check_set(
     if missing:
         shown = ", ".join(missing[:_MOST_NAMED])
         more = ", ..." if len(missing) > _MOST_NAMED else ""
-        one = len(missing) == 1
+        is_single = len(missing) == 1
         raise LostRowsError(
             folder,
             f"{count} files {stem}-*-of-{count:05d}{suffixes[0] if len(suffixes) == 1 else '*'}",
-            f"{len(by_index)}: {shown}{more} {'is' if one else 'are'} missing",
-            f"copy {'it' if one else 'them'} there or write the folder again, or name the files "
-            "that are to be read one by one",
+            f"{len(by_index)}: {shown}{more} {'is' if is_single else 'are'} missing",
+            f"copy {'it' if is_single else 'them'} there or write the folder again, or name the "
+            "files that are to be read one by one",
         )

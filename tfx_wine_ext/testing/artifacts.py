@@ -167,8 +167,8 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
     """
     folder = Path(split_folder(artifact.uri, split))
     if not folder.is_dir():
-        found = sorted(path.name for path in Path(artifact.uri).glob(f"{SPLIT}*"))
-        raise ValueError(f"{artifact.uri}: expected a folder {SPLIT}{split}, found {found}")
+        folders = sorted(path.name for path in Path(artifact.uri).glob(f"{SPLIT}*"))
+        raise ValueError(f"{artifact.uri}: expected a folder {SPLIT}{split}, found {folders}")
     paths = sorted(path for path in folder.iterdir() if not is_hidden(path.name))
     check_shards(map(str, paths))
     examples: list[dict[str, list[Any]]] = []

@@ -49,9 +49,9 @@ def chi_square(reference: CountsLike, current: CountsLike, error: npt.ArrayLike 
     def cells(p: Floats, q: Floats) -> Floats:
         """The terms whose sum is the statistic divided by the number of all values."""
         both = n * p + m * q
-        found = np.zeros_like(both)
-        np.divide((p - q) ** 2, both, out=found, where=both > 0)
-        return np.asarray(found * (n * m / total))
+        terms = np.zeros_like(both)
+        np.divide((p - q) ** 2, both, out=terms, where=both > 0)
+        return np.asarray(terms * (n * m / total))
 
     # Not computed from the cells, so that it equals scipy's to the last digits.
     both = old + new

@@ -43,8 +43,8 @@ def jensen_shannon(
 
     def cells(p: Floats, q: Floats) -> Floats:
         middle = (p + q) / 2
-        found = special.rel_entr(p, middle) + special.rel_entr(q, middle)
-        return np.asarray(found / (2 * math.log(2)))
+        terms = special.rel_entr(p, middle) + special.rel_entr(q, middle)
+        return np.asarray(terms / (2 * math.log(2)))
 
     bits = of_cells(cells, old / n, new / m, n, m, len(old), 1 / (8 * math.log(2)), error)
     distance = math.sqrt(bits.value)

@@ -87,32 +87,34 @@ class DriftMetric:
         """
         expected = f"the function to measure {feature!r}"
         try:
-            found = self.measure(pair)
+            measured = self.measure(pair)
         except (Exception, SystemExit) as error:  # Its status could mean no drift.
             said = f"{type(error).__name__}: {error}"
             raise DriftMetricError(self.name, expected, said) from error
-        if found is None:
+        if measured is None:
             return None
-        if not isinstance(found, Metric):
+        if not isinstance(measured, Metric):
             expected += " as a Metric or as None"
-            raise DriftMetricError(self.name, expected, type(found).__name__)
-        of_metric = found.value, found.error, found.noise_floor, found.p_value
+            raise DriftMetricError(self.name, expected, type(measured).__name__)
+        of_metric = measured.value, measured.error, measured.noise_floor, measured.p_value
         value, deviation, floor, p_value = map(_number, of_metric)
         if (
             value is None or deviation is None or floor is None or p_value is None
             or min(value, deviation, floor, p_value) < 0
         ):  # fmt: skip
-            raise DriftMetricError(self.name, f"{expected} in finite numbers >= 0", repr(found))
+            raise DriftMetricError(self.name, f"{expected} in finite numbers >= 0", repr(measured))
         if p_value > 1:
             expected += " with a p-value of at most 1"
             raise DriftMetricError(self.name, expected, repr(p_value))
         details = {}
-        given = found.details if isinstance(found.details, Mapping) else {None: found.details}
+        given = (
+            measured.details if isinstance(measured.details, Mapping) else {None: measured.details}
+        )
         for name, each in given.items():
             number = _number(each)
             if number is None or not isinstance(name, str):
                 expected += " with details that are finite numbers by name"
-                raise DriftMetricError(self.name, expected, repr(found.details))
+                raise DriftMetricError(self.name, expected, repr(measured.details))
             details[name] = number
         return Metric(value, deviation, floor, p_value, details=details)
 

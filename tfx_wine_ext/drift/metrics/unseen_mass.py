@@ -108,5 +108,5 @@ def _chernoff(
         growth = np.logaddexp(log_rest, log_chance + s * occurrences)
         return float((values * growth).sum()) - s * unseen
 
-    found = optimize.minimize_scalar(exponent, bounds=(-20.0, 5.0), method="bounded")
-    return math.exp(min(float(found.fun), 0.0))
+    minimum = optimize.minimize_scalar(exponent, bounds=(-20.0, 5.0), method="bounded")
+    return math.exp(min(float(minimum.fun), 0.0))

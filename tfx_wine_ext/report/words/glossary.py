@@ -156,18 +156,18 @@ def terms(*, drift: Iterable[str | None] = (), evaluation: Iterable[str] = ()) -
         >>> list(terms(drift=["ks", None], evaluation=["auc", "my_own"]))
         ['drift-ks', 'evaluation-auc']
     """
-    found = {}
+    glossary = {}
     asked = set(drift)
     for name, metric in registered_metrics().items():
         if name in asked:
             term = Term(metric.label, metric.meaning, metric.sees, metric.misses)
-            found[f"drift-{name}"] = term
+            glossary[f"drift-{name}"] = term
     for name in evaluation:
         if name in EVALUATION:
             measure = EVALUATION[name]
             term = Term(measure.label, measure.meaning, better=measure.better)
-            found[f"evaluation-{name}"] = term
-    return found
+            glossary[f"evaluation-{name}"] = term
+    return glossary
 
 
 def metric_label(name: str) -> str:

@@ -198,7 +198,7 @@ def correlation_note(history: History, min_pairs: int) -> str:
             return "No metric was measured."
         runs = count(unknown, "run")
         return f"No metric is known: the evaluation of {runs} could not be read."
-    pairs = max((found.n for found in history.correlations), default=0)
+    pairs = max((correlation.n for correlation in history.correlations), default=0)
     if pairs < min_pairs:
         return (
             f"No correlation: {pairs} pairs of neighbouring runs have drift scores and "

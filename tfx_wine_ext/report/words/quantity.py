@@ -101,7 +101,7 @@ class Quantity:
             # Longer steps are tens and hundreds of days.
             steps += [k * 10**e * _DAY for e in range(1, 9) for k in (5, 10, 20)]
         most = 4 if self.time != "timestamp" or high - low > 4 * _DAY else 2
-        step = next((each for each in steps if (high - low) / each <= most), None)
+        step = next((size for size in steps if (high - low) / size <= most), None)
         if step is None and self.is_calendar:
             return _months(low, high)
         if step is None:
@@ -135,7 +135,7 @@ class Quantity:
 
 def _unit(size: float) -> tuple[int, str]:
     """The largest unit that fits at least twice; for days, once suffices."""
-    fits = (each for each in _UNITS if size >= each[0] * (1 if each[0] == _DAY else 2))
+    fits = (unit for unit in _UNITS if size >= unit[0] * (1 if unit[0] == _DAY else 2))
     return next(fits, _UNITS[-1])
 
 

@@ -67,23 +67,23 @@ def labels(names: Iterable[str], limit: int) -> dict[str, str]:
         ['headhea…ead_1_ta…ail', 'headhea…ead_2_ta…ail']
     """
     names = list(dict.fromkeys(names))
-    found = {name: visible(name, limit) for name in names}
-    groups = _alike(found)
+    shown = {name: visible(name, limit) for name in names}
+    groups = _alike(shown)
     while groups:
         group = groups.pop()
-        found.update(_around_difference(group, limit))
-        again = _alike({name: found[name] for name in group})
-        groups += [each for each in again if len(each) < len(group)]
+        shown.update(_around_difference(group, limit))
+        again = _alike({name: shown[name] for name in group})
+        groups += [same for same in again if len(same) < len(group)]
     taken: set[str] = set()
     # Short names stay; labels that still look alike are numbered.
     for name in sorted(names, key=lambda name: len(name) > limit):
-        label, number = found[name], 1
+        label, number = shown[name], 1
         while label in taken:
             number += 1
             label = f"{visible(name, limit - 6)} ({number})"
         taken.add(label)
-        found[name] = label
-    return found
+        shown[name] = label
+    return shown
 
 
 def _alike(found: Mapping[str, str]) -> list[list[str]]:
