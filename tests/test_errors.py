@@ -178,8 +178,9 @@ def test_an_error_takes_the_fields_of_another_but_those_that_are_given() -> None
     assert (error.kind, type(pickle.loads(pickle.dumps(error)))) == ("unusable", ParquetFileError)
 
 
-# What ends a process, and what asks a reader to begin again, are no errors.
-NO_ERRORS = {"Ended", "SchemaChangedError"}
+# What ends a process, what asks a reader to begin again, and what `documents.load` turns into a
+# DocumentError.
+NO_ERRORS = {"Ended", "SchemaChangedError", "UnexpectedError"}
 
 
 def test_every_exception_of_the_library_has_the_base_and_is_pickled_and_worded_by_it() -> None:

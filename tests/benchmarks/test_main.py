@@ -29,8 +29,10 @@ for name in sys.argv[1:]:
 @pytest.fixture(scope="module")
 def helps(checkout):
     names = [name for name in benchmarks() if name not in NEEDS_TENSORFLOW]
+    # Python 3.12 warns of a fork beside the threads of libraries, which the child does not use.
+    python = [sys.executable, "-W", "ignore::DeprecationWarning"]
     done = subprocess.run(
-        [sys.executable, "-c", PROGRAM, *names], cwd=checkout, capture_output=True, text=True
+        [*python, "-c", PROGRAM, *names], cwd=checkout, capture_output=True, text=True
     )
     assert (done.returncode, done.stderr) == (0, "")
     return dict(zip(names, done.stdout.split("usage: ")[1:]))
