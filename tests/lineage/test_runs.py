@@ -625,9 +625,9 @@ def test_runs_of_airflow_keep_their_components_together(tmp_path):
 
 
 def test_each_pipeline_has_numbers_of_its_own(tmp_path):
-    for name in ("one", "two", "one"):
+    for number, name in enumerate(("one", "two", "one")):
         store = TfxStore(tmp_path, pipeline=name)
-        store.run(f"{name} {len(list(tmp_path.iterdir()))} {id(store)}")
+        store.run(f"{name} {number}")
         store.component("Gen", CSV)
     snapshot = Snapshot.read(open_store(store.path))
     assert [(run.pipeline, run.number) for run in runs(snapshot)] == [
