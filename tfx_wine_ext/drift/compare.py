@@ -252,7 +252,6 @@ def _feature(
     verdict: Verdict,
     *reasons: why.Reason,
     drawn: tuple[Distribution, Distribution] | None = None,
-    growth: Growth | None = None,
 ) -> FeatureResult:
     """A feature as far as it is known without metrics; `drawn` has common numbers."""
     return FeatureResult(
@@ -266,7 +265,6 @@ def _feature(
         current=None if new is None else statistics(new),
         histogram=histogram(*(drawn or (old, new))),
         time=_time(old, new),
-        growth=growth,
     )
 
 
@@ -306,8 +304,8 @@ def _measure(
         metrics.update(_metrics(name, pair, needs_values=True))
     elif max(present) > 0:
         unknown = INCONCLUSIVE, why.TooFewPresent(*present, config.min_count)
-    growth = _growth(name, *given, config)
-    feature = _feature(name, kind, *given, *unknown, drawn=drawn, growth=growth)
+    feature = _feature(name, kind, *given, *unknown, drawn=drawn)
+    feature = dataclasses.replace(feature, growth=_growth(feature, *given, config))
     for metric, value in metrics.items():
         is_judged = not _is_set_aside(feature, metric)
         limits = config.threshold(name, metric) if is_judged else Threshold(None)
@@ -315,14 +313,16 @@ def _measure(
     return dataclasses.replace(feature, metrics=metrics)
 
 
-def _growth(name: str, old: Distribution, new: Distribution, config: DriftConfig) -> Growth | None:
+def _growth(
+    feature: FeatureResult, old: Distribution, new: Distribution, config: DriftConfig
+) -> Growth | None:
     """Whether a feature only grows; its metrics are judged nevertheless if the config names it."""
     if not (is_numeric(old) and is_numeric(new)):
         return None
-    certain = grows(old, new, _time(old, new))
+    certain = grows(old, new, feature.time)
     if certain is None:
         return None
-    named = name in {*config.critical, *config.features, *config.importances}
+    named = feature.name in {*config.critical, *config.features, *config.importances}
     return Growth(certain, named or not certain)
 
 
