@@ -86,6 +86,7 @@ class ParquetSource:
             _check_names(footer, reads)
         self._files = files or LocalFiles()
         self._footers = footers
+        self._footer_of = {footer.path: footer for footer in footers}
         self.whole: pa.Schema = (
             unified_schema(footers, reads) if unify else footers[0].schema.remove_metadata()
         )
@@ -137,21 +138,18 @@ class ParquetSource:
 
     def select(self, parts: Sequence[Part]) -> ParquetSource:
         """Returns a source of these row groups only; see `TableSource`."""
-        wanted: dict[str, set[int]] = {}
+        row_groups: dict[str, list[RowGroup]] = {}
         for part in parts:
-            wanted.setdefault(part.path, set()).add(part.index)
+            group = RowGroup(part.index, cast(int, part.rows), part.size)
+            row_groups.setdefault(part.path, []).append(group)
         selected = copy.copy(self)
         selected._reads = bool  # Checks are done, and a function may not be picklable.
+        # One schema for all files, so that it is pickled once.
         selected._footers = [
-            replace(
-                footer,
-                # One object for all files, so that it is pickled once.
-                schema=self.schema,
-                row_groups=tuple(g for g in footer.row_groups if g.index in wanted[footer.path]),
-            )
-            for footer in self._footers
-            if footer.path in wanted
+            replace(self._footer_of[path], schema=self.schema, row_groups=tuple(groups))
+            for path, groups in row_groups.items()
         ]
+        selected._footer_of = {footer.path: footer for footer in selected._footers}
         return selected
 
     @property
