@@ -253,8 +253,8 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> DriftDocument
 
         def side(number: int, done: int) -> Side:
             with _naming(paths[number]):
-                show_bytes = lambda _, position: show(done + position)  # noqa: E731
-                return read(tables[number], config, show_bytes).side()
+                table = tables[number]
+                return read(table, config, lambda _, position: show(done + position)).side()
 
         before, after = side(0, 0), side(1, tables[0].size)
     _check_names(options, config, tables)

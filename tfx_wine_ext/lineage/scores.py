@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from tfx_wine_ext import documents
-from tfx_wine_ext.artifacts.layout import SPLIT, STATISTICS_FILE, splits_of
+from tfx_wine_ext.artifacts.layout import SPLIT, STATISTICS_FILE, split_folder, splits_of
 from tfx_wine_ext.documents import finite
 from tfx_wine_ext.drift.document import DriftDocument
 from tfx_wine_ext.drift.load import load_document
@@ -148,7 +148,7 @@ def scores_of_statistics(
         except (ValueError, ArithmeticError, LookupError) as error:
             why = str(error)
         if why:
-            files.note_unreadable(f"{uri}/{SPLIT}{split}/{STATISTICS_FILE}", why)
+            files.note_unreadable(f"{split_folder(uri, split)}/{STATISTICS_FILE}", why)
             return None
     return scores_of_report(compare(summaries[0], summaries[1]))
 
