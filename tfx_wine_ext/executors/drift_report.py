@@ -16,7 +16,6 @@ from tfx import types
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.dsl.io import fileio
-from tfx.orchestration.portable import outputs_utils
 from tfx.proto import example_gen_pb2
 from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
@@ -45,6 +44,7 @@ from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.drift_report import publish
 from tfx_wine_ext.publishers.failure import records_failures
+from tfx_wine_ext.publishers.properties import executor_output
 from tfx_wine_ext.report.anomalies import anomalies_proto
 from tfx_wine_ext.report.drift_page import render_drift_page
 from tfx_wine_ext.report.words.drift import drift_message, sentence
@@ -135,10 +135,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
         split = exec_properties[keys.SPLIT_KEY]
         _write(document, split, report, anomalies, blessing)
         publish(document, split=split, report=report, anomalies=anomalies, blessing=blessing)
-        output = execution_result_pb2.ExecutorOutput()
-        outputs_utils.populate_output_artifact(output, output_dict)
-        outputs_utils.populate_exec_properties(output, exec_properties)
-        return output
+        return executor_output(output_dict, exec_properties)
 
     def _compared(
         self,
