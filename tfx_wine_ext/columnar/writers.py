@@ -25,14 +25,26 @@ _FILE_NAME = {
 }
 
 
-def gzip_member(data: bytes | npt.NDArray[np.uint8]) -> bytes:
-    """Compresses bytes; equal bytes give equal members, in any thread.
+# ISA-L compresses so few bytes by a routine of its own.
+_FIRST_BYTES = 8
 
-    `igzip.compress` would not do: part of its state is not initialised, so that now and then all
-    results of a thread differ, though they can be read.
+
+def gzip_member(data: bytes | npt.NDArray[np.uint8]) -> bytes:
+    """Compresses bytes; equal bytes give equal members in any process and thread.
+
+    ISA-L 2.31's fast routine begins a stream by hashing a part of the compressor's address in the
+    place of data: for about one address in 4,000 the first match is lost, and the members differ.
+    The routine is therefore given a stream that has begun, for 6 bytes and 2 % of the time.
     """
     compressor = isal_zlib.compressobj(1, wbits=31)
-    return bytes(compressor.compress(data) + compressor.flush())
+    return b"".join(
+        (
+            compressor.compress(data[:_FIRST_BYTES]),
+            compressor.flush(isal_zlib.Z_SYNC_FLUSH),
+            compressor.compress(data[_FIRST_BYTES:]),
+            compressor.flush(),
+        )
+    )
 
 
 def file_name(task: ShardTask) -> str:
