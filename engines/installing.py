@@ -80,6 +80,49 @@ def run(command: Sequence[str | os.PathLike[str]], log: Path, cwd: Path | None =
         raise EngineError(f"{' '.join(words)} ended with status {status}:\n{tail(log)}")
 
 
+def system(command: str, *packages: str) -> str:
+    """Returns the path of a program of the system, which is installed by apt if it is missing.
+
+    Args:
+        command: Its name, or its path where it is not on PATH.
+        packages: The Debian packages that have it.
+
+    Raises:
+        EngineError: It is missing, and apt cannot install it. The message says what to install.
+
+    Example:
+        >>> system("sh", "dash").endswith("/sh")
+        True
+    """
+    if not shutil.which(command):
+        install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
+        say(f"{command} is missing: {' '.join(install)} ...")
+        FOLDER.mkdir(exist_ok=True)
+        as_root = ["env", "DEBIAN_FRONTEND=noninteractive"]
+        as_root = as_root if os.geteuid() == 0 else ["sudo", "-n", *as_root]
+        try:
+            for words in (["apt-get", "update"], install):
+                run([*as_root, *words], FOLDER / "apt.log")
+        except EngineError as error:
+            raise EngineError(
+                f"{command} is needed, and apt cannot install it: install {' '.join(packages)}, "
+                f"then run again\n{error}"
+            ) from None
+    path = shutil.which(command)
+    if path is None:
+        raise EngineError(f"{command} is not in the packages {' '.join(packages)}")
+    return path
+
+
+def java() -> str:
+    """Returns the path of Java 17 or later.
+
+    Raises:
+        EngineError: It is missing, and apt cannot install it.
+    """
+    return system("java", "openjdk-17-jre-headless")
+
+
 def maven(name: str, dependencies: Sequence[str]) -> Path:
     """Returns a folder with the jars of Maven artifacts and of all that they need at run time.
 
@@ -102,7 +145,8 @@ def maven(name: str, dependencies: Sequence[str]) -> Path:
             "-DincludeScope=runtime",
             f"-DoutputDirectory={folder}",
         ]
-        run(["mvn", "-B", "-q", *goal], folder / "log", cwd=folder)
+        java()
+        run([system("mvn", "maven"), "-B", "-q", *goal], folder / "log", cwd=folder)
 
     return once(folder, pom, install)
 
