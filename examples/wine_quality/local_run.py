@@ -78,9 +78,8 @@ class Output:
         Args:
             settings: Those of `create_pipeline` that are not places.
         """
-        from tfx_wine_ext.lineage.connection import connection_config
-
         from examples.wine_quality import pipeline as wine
+        from tfx_wine_ext.lineage.connection import connection_config
 
         return wine.create_pipeline(
             pipeline_root=self.pipeline_root or str(self.folder / "pipeline"),
