@@ -115,9 +115,14 @@ class SoftFiles:
 
     def take_unread(self) -> tuple[Unread, ...]:
         """Returns what could not be read since the last call."""
-        unread = tuple(self._unread.values())
+        unread = tuple(map(self._explained, self._unread.values()))
         self._unread = {}
         return unread
+
+    def _explained(self, file: Unread) -> Unread:
+        """Replaces why a server gave no answer by why it is not asked again: one cause for all."""
+        silence = self._servers.silence(file.path)[1] if file.place else None
+        return file if silence is None else dataclasses.replace(file, why=_one_line(silence))
 
     def note_unreadable(self, path: str, why: str) -> None:
         """Records that the content of a file is invalid.
@@ -138,8 +143,7 @@ class SoftFiles:
         self._note(path, why, _place(path)[1])
 
     def _note(self, path: str, why: str, place: str | None = None) -> None:
-        why = " ".join(masked_addresses(why).split())
-        self._unread[path] = Unread(path, UNREADABLE, why[:_WHY_LENGTH], (), place)
+        self._unread[path] = Unread(masked_addresses(path), UNREADABLE, _one_line(why), (), place)
 
     def local(self, path: str) -> str:
         """Returns the local path of a path in the store; unchanged if it has another scheme.
@@ -233,8 +237,10 @@ class SoftFiles:
         """
         if not is_remote(path):
             return self.existing(path) is not None
-        answers = self._remote(path, lambda files, path: [files.exists(path)])
-        return None if answers is None else answers[0]
+        try:
+            return None if self._remote(path, _existence) is None else True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
 
     def note_if_missing(self, folder: str) -> None:
         """Records a folder that does not exist.
@@ -250,7 +256,7 @@ class SoftFiles:
         gone = folder if path == folder or self.is_there(folder) is False else path
         is_relative = not has_scheme(gone) and not os.path.isabs(gone)
         searched = self._searched if gone and is_relative else ()
-        self._unread[gone] = Unread(gone, MISSING, None, searched)
+        self._unread[gone] = Unread(masked_addresses(gone), MISSING, None, searched)
 
     def _check_ambiguous(self, path: str) -> None:
         if has_scheme(path) or os.path.isabs(path):
@@ -304,7 +310,13 @@ class _Servers:
         try:
             files = files_for(address)  # Its import may take seconds.
             started = time.monotonic()
-            parts = list(_in_time(lambda: ask(files, address)))
+            try:
+                parts = list(_in_time(lambda: ask(files, address)))
+            except Exception:
+                is_quick = time.monotonic() - started < SLOW_SECONDS
+                if is_quick and scheme in _ONE_SERVER and place not in self._answered:
+                    _check_bucket(place, files)
+                raise
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError, DocumentError):
             self._answered.add(place)
             raise
@@ -320,10 +332,22 @@ class _Servers:
         return parts
 
 
+def _check_bucket(bucket: str, files: Files) -> None:
+    """Refuses a bucket that does not exist: of its files nobody can say that they were deleted."""
+    if not all(_in_time(lambda: [files.exists(bucket)])):
+        raise TfxWineExtError(
+            "none", "check its name, and the address of the server", expected=f"the bucket {bucket}"
+        )
+
+
 def _place(path: str) -> tuple[str, str]:
     """Returns the scheme, and the address of the server or bucket; without a password."""
     scheme, _, rest = without_user(masked_addresses(path)).partition("://")
     return scheme.lower(), f"{scheme}://{rest.partition('/')[0]}"
+
+
+def _one_line(why: str) -> str:
+    return " ".join(masked_addresses(why).split())[:_WHY_LENGTH]
 
 
 def _said(error: Exception, path: str) -> str:
@@ -379,6 +403,12 @@ def _bases(store_folder: str | None) -> tuple[str, ...]:
 def is_remote(path: str) -> bool:
     """Tells whether a path is on a server, or in another file system than that of this machine."""
     return has_scheme(path) and not path.startswith("file:")
+
+
+def _existence(files: Files, path: str) -> list[bool]:
+    if not files.exists(path):
+        raise FileNotFoundError(path)
+    return [True]
 
 
 def _content(files: Files, path: str) -> Iterator[bytes]:
