@@ -43,7 +43,9 @@ _MOST_DIGITS = 3
 _FIRST, _LAST = 0, 253_370_764_799_000
 
 
-def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
+def runs(
+    snapshot: Snapshot, pipeline: str | None = None, files: SoftFiles | None = None
+) -> list[Run]:
     """Returns the runs of a pipeline, oldest first.
 
     A notebook (InteractiveContext) records each component as a separate run. Successive ones of a
@@ -55,6 +57,7 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
     Args:
         snapshot: Snapshot of a store.
         pipeline: Name of the pipeline. Default: all; runs are numbered per pipeline.
+        files: How to read the files of the runs. Default: `files_of` the snapshot.
 
     Example:
         >>> runs(Snapshot({}, {}, {}, {}, {}, {}, {}))
@@ -73,7 +76,7 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
             groups[-1].append(executions[0])
         else:
             groups.append(list(executions))
-    files = files_of(snapshot)
+    files = files or files_of(snapshot)
     made = [
         _Reader(snapshot, files, name, number, executions).run()
         for name, groups in by_pipeline.items()
@@ -82,13 +85,15 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
     return sorted(made, key=lambda run: run.components[0].execution)
 
 
-def files_of(snapshot: Snapshot) -> SoftFiles:
+def files_of(snapshot: Snapshot, before: SoftFiles | None = None) -> SoftFiles:
     """Returns a reader for the files of a store's artifacts, for any current folder.
 
     Args:
         snapshot: Of the store.
+        before: Knows already which servers do not answer.
     """
-    return SoftFiles(snapshot.folder, (artifact.uri for artifact in snapshot.artifacts.values()))
+    uris = (artifact.uri for artifact in snapshot.artifacts.values())
+    return SoftFiles(snapshot.folder, uris, before)
 
 
 def _is_notebooks(run: RunContext) -> bool:
