@@ -18,7 +18,7 @@ def has_scheme(path: str) -> bool:
 
 
 def files_for(path: str) -> Files:
-    """Returns the file system of a path: pyarrow's for ``s3://``, TensorFlow's for other schemes.
+    """Returns the file system of a path: pyarrow's for ``s3://`` and ``gs://``, else TensorFlow's.
 
     Neither is imported before it is needed. All parts of this library choose by this function, or
     by `FilesByScheme`: drivers, executors, workers, trainers, and commands.
@@ -28,7 +28,7 @@ def files_for(path: str) -> Files:
     """
     if not has_scheme(path):
         return LocalFiles()
-    if path.startswith("s3://"):
+    if path.startswith(("s3://", "gs://")):
         from tfx_wine_ext.files.arrow import ArrowFiles
 
         return ArrowFiles()
