@@ -24,6 +24,8 @@ _COPYING = 16
 # What is written is kept in memory up to this size, and then in a local file; it is sent in blocks
 # of this size.
 _BLOCK_BYTES = 8 * 1024 * 1024
+# Buckets that have been looked for and found.
+_BUCKETS: set[str] = set()
 # The largest object that S3 copies in one request.
 MOST_COPIED_BYTES = 5 * 1024**3
 
@@ -133,6 +135,9 @@ class ArrowFiles:
 
     def _check_bucket(self, client: pa_fs.FileSystem, path: str, bucket: str) -> None:
         """Refuses a bucket that does not exist, which otherwise looks like one without files."""
+        place = f"{path.partition('://')[0]}://{bucket}"
+        if place in _BUCKETS:
+            return
         # Who may read objects may not always ask for the bucket.
         with contextlib.suppress(RemoteAccessError), _explained(path):
             if self._type(client, bucket) == pa_fs.FileType.NotFound:
@@ -142,6 +147,7 @@ class ArrowFiles:
                     path=path,
                     expected=f"the bucket {bucket!r}",
                 )
+        _BUCKETS.add(place)
 
 
 class _Upload:
