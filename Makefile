@@ -37,6 +37,15 @@ notebook-outputs: environment ## run the notebook, and store its outputs in it
 test: environment ## run all tests; the quick ones: ARGS='-m "not e2e"'
 	@$(PYTHON) -m pytest $(ARGS)
 
+# Each is a module of engines/, and installs what it needs into .engines/.
+ENGINES := $(filter-out __init__ __main__ checks installing servers two_spans wine,$(basename $(notdir $(wildcard engines/*.py))))
+.PHONY: $(ENGINES) engines
+$(ENGINES): environment
+	@$(PYTHON) -m engines $@ $(ARGS)
+
+engines: environment ## the wine pipeline on every engine and server; or make spark, make s3 ...
+	@$(PYTHON) -m engines all $(ARGS)
+
 # For developers: each set of versions has a folder of its own beside .venv/. Where the machine's C
 # library is too old for TFX 1.21, the environment's interpreter gets a newer one (docs/versions.md).
 PYTHON_VERSION ?= 3.13

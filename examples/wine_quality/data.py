@@ -16,6 +16,7 @@ import logging
 import math
 import os
 import re
+import shutil
 import tempfile
 import threading
 from collections.abc import Mapping, Sequence
@@ -29,6 +30,7 @@ import pyarrow.parquet as pq
 from examples.wine_quality import sample_statistics
 from examples.wine_quality.constants import COLUMNS, LABEL
 from examples.wine_quality.sample_statistics import Kind
+from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.sources.csv import CsvTable
 from tfx_wine_ext.sources.source import SchemaChangedError, TableFileError
 
@@ -375,6 +377,20 @@ def write_spans(spans: Sequence[pa.Table], folder: str | os.PathLike[str]) -> li
             os.replace(ready, file)
     _remove_stale_spans(folder, keep=files)
     return files
+
+
+def copy_spans(spans: Sequence[Path], data_root: str) -> None:
+    """Copies the files of `write_spans` to a folder on any file system.
+
+    Args:
+        spans: The files, in the order of the spans.
+        data_root: The folder, such as ``s3://wine/data``.
+    """
+    files = files_for(data_root)
+    for number, span in enumerate(spans, start=1):
+        target = f"{data_root.rstrip('/')}/span-{number}/{SPAN_FILE}"
+        with span.open("rb") as source, files.create(target) as copy:
+            shutil.copyfileobj(source, copy)
 
 
 def _remove_stale_spans(folder: Path, keep: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""Runs the pipeline on this machine, in this process, and reads from the store what it did.
+"""Runs the pipeline from this process, and reads from the store what it did.
 
 The functions import TFX, which takes many seconds; the module does not.
 """
@@ -6,6 +6,7 @@ The functions import TFX, which takes many seconds; the module does not.
 from __future__ import annotations
 
 import json
+import posixpath
 import shutil
 import traceback
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from examples.wine_quality.output_lock import LOCK_FILE
+from examples.wine_quality.runners import tfx_runner
+from tfx_wine_ext.files.choose import files_for
+from tfx_wine_ext.lineage.connection import connection_config
 from tfx_wine_ext.lineage.evaluation import MetricValue
 from tfx_wine_ext.lineage.runs import Run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
@@ -35,23 +39,31 @@ TRIALS_FILE = "tuner_results.json"
 
 @dataclass(frozen=True)
 class Output:
-    """The folder of all results, and where they are in it.
+    """The folder of all results, and where they are in it, or elsewhere.
 
     Attributes:
         folder: Its path, absolute.
+        data_root: Folder of the Parquet spans; by default ``data`` in the folder.
+        pipeline_root: Folder of all artifacts; by default ``pipeline`` in the folder.
+        serving: Folder of the pushed models; by default ``serving`` in the folder.
+        metadata: URL of the metadata store; by default the SQLite file ``metadata.db``.
     """
 
     folder: Path
+    data_root: str | None = None
+    pipeline_root: str | None = None
+    serving: str | None = None
+    metadata: str | None = None
 
     @property
-    def data(self) -> Path:
+    def data(self) -> str:
         """The Parquet spans."""
-        return self.folder / "data"
+        return self.data_root or str(self.folder / "data")
 
     @property
-    def store(self) -> Path:
-        """The metadata store, an SQLite file."""
-        return self.folder / "metadata.db"
+    def store(self) -> str:
+        """The metadata store, as `open_store` takes it."""
+        return self.metadata or str(self.folder / "metadata.db")
 
     def clear(self) -> None:
         """Removes everything that earlier runs left, except the lock (`output_lock.hold`)."""
@@ -70,10 +82,10 @@ class Output:
         from examples.wine_quality import pipeline as wine
 
         return wine.create_pipeline(
-            pipeline_root=str(self.folder / "pipeline"),
-            data_root=str(self.data),
-            serving_dir=str(self.folder / "serving"),
-            metadata_connection_config=wine.sqlite(str(self.store)),
+            pipeline_root=self.pipeline_root or str(self.folder / "pipeline"),
+            data_root=self.data,
+            serving_dir=self.serving or str(self.folder / "serving"),
+            metadata_connection_config=connection_config(self.store),
             **settings,
         )
 
@@ -101,11 +113,11 @@ class Output:
             return None
         snapshot = Snapshot.read(open_store(self.store))
         folder = {
-            link.key: Path(snapshot.artifacts[link.artifact].uri)
+            link.key: snapshot.artifacts[link.artifact].uri
             for link in snapshot.outputs[tuner.execution]
         }
-        best = json.loads((folder["best_hyperparameters"] / BEST_FILE).read_text())
-        trials = json.loads((folder["tuner_results"] / TRIALS_FILE).read_text())
+        best = _read_json(folder["best_hyperparameters"], BEST_FILE)
+        trials = _read_json(folder["tuner_results"], TRIALS_FILE)
         return {
             "trials": len(trials),
             "r2": max(trial["score"] for trial in trials),
@@ -122,8 +134,14 @@ def start_of(run: Run) -> TransferReport | None:
     """
     if run.model is None or run.model.warm is None:
         return None
-    report = Path(run.model.uri, CHECKPOINT_FOLDER, REPORT_FILE)
-    return TransferReport.from_dict(json.loads(report.read_text(encoding="utf-8")))
+    return TransferReport.from_dict(_read_json(run.model.uri, CHECKPOINT_FOLDER, REPORT_FILE))
+
+
+def _read_json(*path: str) -> Any:
+    """Reads a file, on whatever file system it is."""
+    file = posixpath.join(*path)
+    with files_for(file).open(file) as stream:
+        return json.loads(stream.read())
 
 
 def metric(metrics: Mapping[str, MetricValue], name: str) -> float | None:
@@ -155,18 +173,17 @@ class Ended:
         return failed[-1] if failed else None
 
 
-def run_locally(pipeline: Pipeline, log: Path) -> Ended:
-    """Runs the components one after the other.
+def run_locally(pipeline: Pipeline, log: Path, runner: str = "local") -> Ended:
+    """Runs the pipeline until it ends.
 
     Args:
         pipeline: From `Output.pipeline`.
         log: The traceback of a failure is appended to it.
+        runner: A key of `examples.wine_quality.runners.RUNNERS`.
 
     Returns:
         What each component did, and the error if there was one.
     """
-    from tfx.orchestration.local.local_dag_runner import LocalDagRunner
-
     components: list[ComponentEnded] = []
 
     def note(event: Event) -> None:
@@ -176,7 +193,7 @@ def run_locally(pipeline: Pipeline, log: Path) -> Ended:
     error: Exception | None = None
     try:
         with observe_progress(note):
-            LocalDagRunner().run(pipeline)
+            tfx_runner(runner).run(pipeline)
     except Exception as raised:
         error = raised
         # Not through logging, whose handlers and levels the libraries have changed by now.

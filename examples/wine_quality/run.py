@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import posixpath
 import sys
 import time
 from collections.abc import Sequence
@@ -29,8 +30,16 @@ from examples.wine_quality.console import (
     transferred,
     warn_of_sample,
 )
-from examples.wine_quality.data import WineData, WineDataError, cut, load, write_spans
+from examples.wine_quality.data import (
+    WineData,
+    WineDataError,
+    copy_spans,
+    cut,
+    load,
+    write_spans,
+)
 from examples.wine_quality.output_lock import OutputFolderError, OutputLock
+from examples.wine_quality.runners import RUNNERS, beam_arguments
 from tfx_wine_ext.progress import show_progress
 from tfx_wine_ext.progress.live_line import ticking
 
@@ -68,6 +77,7 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     _add_data_options(parser.add_argument_group("data"))
     _add_model_options(parser.add_argument_group("model"))
     _add_gate_options(parser.add_argument_group("gate"))
+    _add_place_options(parser.add_argument_group("places and engines"))
     parser.add_argument(
         "--no-cache", action="store_true", help="do all work again, even if nothing has changed"
     )
@@ -76,6 +86,15 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         parser.error(f"--span {options.span}: there are only {options.spans} spans (--spans)")
     if options.schema and not options.schema.is_file():
         parser.error(f"--schema {options.schema}: there is no such file")
+    if options.metadata:
+        # Not at the top: `--help` needs no protobuf.
+        from tfx_wine_ext.lineage.connection import connection_config
+        from tfx_wine_ext.lineage.errors import StoreError
+
+        try:
+            connection_config(options.metadata)
+        except StoreError as error:
+            parser.error(f"--metadata: {error}")
     return options
 
 
@@ -149,6 +168,40 @@ def _add_gate_options(gate: argparse._ArgumentGroup) -> None:
     )
 
 
+def _add_place_options(places: argparse._ArgumentGroup) -> None:
+    runners = "; ".join(f"{name}: {what}" for name, what in RUNNERS.items())
+    places.add_argument(
+        "--runner", choices=tuple(RUNNERS), default="local", help=f"{runners} (%(default)s)"
+    )
+    places.add_argument(
+        "--beam-arg",
+        action="append",
+        default=[],
+        metavar="ARG",
+        help="an argument for Beam, as --beam-arg=--job_endpoint=host:8099; may be repeated",
+    )
+    places.add_argument(
+        "--metadata",
+        metavar="URL",
+        help="metadata store: a path, postgresql://user@host:port/database or "
+        "mysql://user@host:port/database; the password is taken from $PGPASSWORD or $MYSQL_PWD "
+        "(default: OUTPUT/metadata.db)",
+    )
+    places.add_argument(
+        "--pipeline-root",
+        metavar="URL",
+        help="folder of all artifacts, such as s3://bucket/pipeline (default: OUTPUT/pipeline)",
+    )
+    places.add_argument(
+        "--data-root",
+        metavar="URL",
+        help="folder from which the spans are read; they are copied there (default: OUTPUT/data)",
+    )
+    places.add_argument(
+        "--serving", metavar="URL", help="folder of the pushed models (default: OUTPUT/serving)"
+    )
+
+
 def _positive(text: str) -> int:
     number = int(text)
     if number < 1:
@@ -188,7 +241,9 @@ def _main(options: argparse.Namespace, started: float) -> int:
             _require_docker()
         with ticking(sys.stdout, "looking for the wine data ...", elsewhere=False):
             data = load(options.data)
-        write_spans(cut(data.table, options.spans), options.output / "data")
+        spans = write_spans(cut(data.table, options.spans), options.output / "data")
+        if options.data_root:
+            copy_spans(spans, options.data_root)
     except (WineDataError, _UnavailableError) as error:
         say_error(error)
         return 1
@@ -213,7 +268,13 @@ def _run(
         # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
         from examples.wine_quality.local_run import Output, run_locally
 
-        output = Output(options.output.absolute())
+        output = Output(
+            options.output.absolute(),
+            data_root=options.data_root,
+            pipeline_root=options.pipeline_root,
+            serving=options.serving,
+            metadata=options.metadata,
+        )
         pipeline = output.pipeline(
             model=options.model,
             tune=options.tune,
@@ -225,10 +286,11 @@ def _run(
             min_r2=options.min_r2,
             r2_margin=options.r2_margin,
             enable_cache=not options.no_cache,
+            beam_pipeline_args=beam_arguments(options.runner, options.beam_arg),
         )
     imported = time.monotonic()
     with show_progress(total=len(pipeline.components), file=terminal.file):
-        ended = run_locally(pipeline, log)
+        ended = run_locally(pipeline, log, options.runner)
     if ended.error is not None:
         if ended.failed is None:
             say(terminal, f"The pipeline failed: {first(ended.error)}", "bold red")
@@ -349,7 +411,8 @@ def _table(summary: dict[str, Any]) -> Table:
     table.add_row("MSE (eval)", f"{summary['mse']:.4f}")
     table.add_row("blessed", "yes" if summary["blessed"] else "no")
     pushed = summary["pushed"]
-    table.add_row("pushed", escape(Path(pushed).name) if pushed else "no: it was not blessed")
+    name = escape(posixpath.basename(pushed)) if pushed else "no: it was not blessed"
+    table.add_row("pushed", name)
     table.add_row("from cache", ", ".join(summary["cached"]) or "nothing")
     slowest = sorted(set(seconds) - {"total"}, key=seconds.__getitem__, reverse=True)[:3]
     table.add_row(
@@ -382,7 +445,7 @@ def _say_where(terminal: Console, summary: dict[str, Any], path: Path) -> None:
     if summary["pushed"]:
         say(terminal, f"pushed model    {short(summary['pushed'])}")
     say(terminal, f"table as data   {path}")
-    logs = short(str(Path(summary["logs"]).parent))
+    logs = short(posixpath.dirname(summary["logs"]))
     say_command(terminal, "losses of all runs", command("tensorboard"), "--logdir", logs)
 
 

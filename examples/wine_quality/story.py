@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import posixpath
 import shutil
 import sys
 import time
@@ -310,7 +311,7 @@ def table(runs: Sequence[Run], spans: Sequence[Span], width: int = TABLE_WIDTH) 
             _start(run),
             _r2(run),
             _blessed(run),
-            Path(run.pushed).name if run.pushed else "no",
+            posixpath.basename(run.pushed) if run.pushed else "no",
         )
         for run, span in zip(runs, spans)
     ]
@@ -353,7 +354,7 @@ def say_where(terminal: Console, runs: Sequence[Run], output: Path, page: Path) 
     )
     logs = next((run.model.logs for run in runs if run.model and run.model.logs), None)
     if logs:
-        folder = short(str(Path(logs).parent))
+        folder = short(posixpath.dirname(logs))
         say_command(terminal, "losses of all runs", command("tensorboard"), "--logdir", folder)
 
 

@@ -80,22 +80,20 @@ def of_span(ram, span, where):
 @both_paths
 def test_spans_are_ingested_and_compared(ram, path, monkeypatch):
     with FakeMetadata() as store:
-        where = {"path": path, "store": store, "pipeline_root": f"{ram}/root"}
+        where = {"path": path, "store": store, "pipeline_root": f"{ram}/made"}
         [before], [after] = (of_span(ram, span, where) for span in (1, 2))
         component = DriftReport(examples=as_channel(after), baseline=as_channel(before))
         result = launch(component, **where)
         [report] = result.outputs["report"]
         stopping = DriftReport(examples=as_channel(after), baseline=as_channel(before), mode="fail")
-        with pytest.raises(
-            DriftDetectedError, match=rf"is in {ram}/root/DriftReport/stopped/"
-        ):
+        with pytest.raises(DriftDetectedError, match=rf"is in {ram}/made/DriftReport/stopped/"):
             launch(stopping, **where)
         snapshot = Snapshot.read(store.store)
         files_for(ram).remove_tree(before.uri)
         component = DriftReport(examples=as_channel(after), baseline=as_channel(before))
         [after_loss] = launch(component, **where).outputs["report"]
 
-    assert before.uri.startswith(f"{ram}/root/ParquetExampleGen/examples/")
+    assert before.uri.startswith(f"{ram}/made/ParquetExampleGen/examples/")
     assert before.custom_properties["rows_train"] == 100
     with pytest.raises(ValueError, match=r"expected a folder Split-eval, found \['Split-train'\]"):
         read_examples(after, "eval")
@@ -120,7 +118,7 @@ def test_spans_are_ingested_and_compared(ram, path, monkeypatch):
 
 def test_a_parquet_payload_is_written_and_compared_with_itself(ram):
     with FakeMetadata() as store:
-        where = {"store": store, "pipeline_root": f"{ram}/root"}
+        where = {"store": store, "pipeline_root": f"{ram}/made"}
         component = ParquetExampleGen(
             f"{ram}/data/span-2",
             input_config=ALL,
@@ -152,7 +150,7 @@ def test_statistics_and_a_schema_are_read(ram, tmp_path):
         baseline_statistics=at_address(before),
         schema=at_address(schema),
     )
-    [report] = launch(component, pipeline_root=f"{ram}/root").outputs["report"]
+    [report] = launch(component, pipeline_root=f"{ram}/made").outputs["report"]
     known = report.custom_properties
     assert (known["verdict"], known["worst_1"], known["features"]) == ("DRIFT", "x", 1)
 
@@ -168,10 +166,10 @@ def test_a_model_is_continued(ram, path):
                 warm_start={"base": "latest"},
                 **inputs,
             )
-            where = {"path": path, "store": store, "pipeline_root": f"{ram}/root"}
+            where = {"path": path, "store": store, "pipeline_root": f"{ram}/made"}
             return launch(component, **where).outputs["model"][0]
 
-        [examples] = of_span(ram, 1, {"path": path, "store": store, "pipeline_root": f"{ram}/root"})
+        [examples] = of_span(ram, 1, {"path": path, "store": store, "pipeline_root": f"{ram}/made"})
         first = train()
         second = train(base_model=as_channel(first))
         files_for(first.uri).remove_tree(f"{first.uri}/warm_start")
@@ -182,7 +180,7 @@ def test_a_model_is_continued(ram, path):
     assert known["warm_start_reason"] == (
         f"Warm start from model {first.id} ({first.uri}), the latest one: generation 1."
     )
-    assert first.uri.startswith(f"{ram}/root/WarmStartTrainer/model/")
+    assert first.uri.startswith(f"{ram}/made/WarmStartTrainer/model/")
     report = json.loads(read(f"{second.uri}/warm_start/warm_start.json"))
     assert (report["warm"], report["base_step"]) == (True, 5)
     assert b"generation 1" in read(f"{second.uri}/warm_start/warm_start.html")

@@ -25,6 +25,7 @@ from examples.wine_quality.data import (
     Address,
     WineData,
     WineDataError,
+    copy_spans,
     cut,
     load,
     read_csv,
@@ -837,6 +838,15 @@ def test_a_failed_write_leaves_the_earlier_spans_and_nothing_else(
 
     assert grades(before) == [[3, 4, 5], [6, 7, 8, 9]]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["span-1", "span-2"]
+
+
+def test_spans_are_copied_in_their_layout(tmp_path: Path) -> None:
+    spans = write_spans(cut(SEVEN, 2), tmp_path / "made")
+
+    copy_spans(spans, f"{tmp_path}/copies/")
+
+    copies = [tmp_path / "copies" / f"span-{n}" / "wine-quality.parquet" for n in (1, 2)]
+    assert [copy.read_bytes() for copy in copies] == [span.read_bytes() for span in spans]
 
 
 def test_spans_must_be_at_least_one_and_at_most_the_rows() -> None:

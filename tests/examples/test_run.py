@@ -15,7 +15,9 @@ from examples.wine_quality import run
 def test_help_explains_every_option_without_loading_tfx(shown_help: Callable[[str], str]) -> None:
     shown = shown_help("run")
     options = "--output --data --spans --span --schema --model --tune --warm-start --drift --min-r2"
-    for option in (*options.split(), "--r2-margin", "--infra-validator", "--no-cache"):
+    places = "--runner --beam-arg --metadata --pipeline-root --data-root --serving"
+    others = ("--r2-margin", "--infra-validator", "--no-cache", *places.split())
+    for option in (*options.split(), *others):
         assert f"  {option}" in shown
     assert shown.endswith("[]\n")
     assert [line for line in shown.splitlines() if len(line) > 80] == []

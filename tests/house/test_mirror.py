@@ -12,7 +12,7 @@ import ast
 import pathlib
 
 # Folders whose tests are of something else than a module of the package.
-NO_MIRROR = {"benchmarks", "contract", "docs", "examples", "house", "versions"}
+NO_MIRROR = {"benchmarks", "contract", "docs", "engines", "examples", "house", "versions"}
 # Tests of what only several modules do together.
 TOGETHER = {
     "cli/test_span_dates.py": "tables, pages and documents show the date of a span",

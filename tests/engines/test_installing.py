@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import pathlib
+
+import pytest
+
+from engines import installing
+from engines.checks import EngineError
+from engines.installing import once, run, system
+
+
+@pytest.fixture
+def folder(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> pathlib.Path:
+    monkeypatch.setattr(installing, "CHECKOUT", tmp_path)
+    monkeypatch.setattr(installing, "FOLDER", tmp_path / ".engines")
+    return tmp_path / ".engines" / "x"
+
+
+def test_what_is_installed_is_installed_once_and_anew_when_something_else_is_wanted(
+    folder: pathlib.Path,
+) -> None:
+    made = []
+
+    def install() -> None:
+        assert list(folder.iterdir()) == []
+        (folder / "file").touch()
+        made.append(1)
+
+    for wanted in ("a 1", "a 1", "a 2"):
+        assert once(folder, wanted, install) == folder
+    assert len(made) == 2
+
+
+def test_an_installation_that_failed_is_made_again(folder: pathlib.Path) -> None:
+    def fail() -> None:
+        (folder / "half").touch()
+        raise EngineError("no network")
+
+    with pytest.raises(EngineError, match="no network"):
+        once(folder, "a", fail)
+    once(folder, "a", lambda: None)
+    assert [path.name for path in folder.iterdir()] == ["installed"]
+
+
+def test_a_command_that_fails_is_an_error_with_its_last_words(tmp_path: pathlib.Path) -> None:
+    with pytest.raises(EngineError, match="ended with status 3:\nno such artifact"):
+        run(["sh", "-c", "echo no such artifact; exit 3"], tmp_path / "log")
+    with pytest.raises(EngineError, match="no-such-program is needed and not installed"):
+        run(["no-such-program"], tmp_path / "log")
+
+
+def test_a_program_that_apt_cannot_install_is_named_with_its_package(
+    folder: pathlib.Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    with pytest.raises(EngineError, match="mvn is needed, and apt cannot install it: install mav"):
+        system("mvn", "maven")
