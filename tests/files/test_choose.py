@@ -31,6 +31,15 @@ def test_a_scheme_is_told_from_a_folder(path, expected):
     assert has_scheme(path) is expected
 
 
+@pytest.mark.parametrize(
+    "path", ["s3://key:wine-secret@wine/a", "gs://wine/a?X-Goog-Signature=wine-secret"]
+)
+def test_an_address_with_a_secret_is_refused_without_showing_it(path):
+    with pytest.raises(RemoteError, match=r"\*\*\*.*: expected an address without a pass") as raised:
+        files_for(path)
+    assert "wine-secret" not in str(raised.value)
+
+
 def test_files_here_and_on_s3_load_neither_tensorflow_nor_beam():
     program = (
         "import sys; from tfx_wine_ext.files.choose import files_for;"
