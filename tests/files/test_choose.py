@@ -35,7 +35,7 @@ def test_a_scheme_is_told_from_a_folder(path, expected):
     "path", ["s3://key:wine-secret@wine/a", "gs://wine/a?X-Goog-Signature=wine-secret"]
 )
 def test_an_address_with_a_secret_is_refused_without_showing_it(path):
-    with pytest.raises(RemoteError, match=r"\*\*\*.*: expected an address without a pass") as raised:
+    with pytest.raises(RemoteError, match=r"\*\*\*.*: expected an address without") as raised:
         files_for(path)
     assert "wine-secret" not in str(raised.value)
 
