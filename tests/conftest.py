@@ -55,6 +55,7 @@ class S3Server:
     Attributes:
         url: Its address.
         requests: Method and path of each request so far.
+        denies_strangers: Whether it denies what moto allows, requests without credentials.
     """
 
     def __init__(self) -> None:
@@ -63,6 +64,7 @@ class S3Server:
 
         logging.getLogger("werkzeug").setLevel(logging.ERROR)
         self.requests: list[str] = []
+        self.denies_strangers = False
         application = DomainDispatcherApplication(create_backend_app)
         self._server = make_server("127.0.0.1", 0, self._noting(application), threaded=True)
         self.url = f"http://127.0.0.1:{self._server.port}"
@@ -72,6 +74,9 @@ class S3Server:
     def _noting(self, application):
         def noting(environment, start_response):
             self.requests.append(f"{environment['REQUEST_METHOD']} {environment['PATH_INFO']}")
+            if self.denies_strangers and "HTTP_AUTHORIZATION" not in environment:
+                start_response("403 Forbidden", [])
+                return []
             return application(environment, start_response)
 
         return noting

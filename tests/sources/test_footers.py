@@ -1,5 +1,6 @@
 import base64
 import inspect
+import os
 import pathlib
 import pickle
 import re
@@ -401,3 +402,21 @@ def test_a_row_group_with_fewer_rows_than_its_footer_says_is_an_error(wine_file,
     message = f"{re.escape(wine_file)}: row group 0: expected 8 rows, as .*, found 7 rows"
     with pytest.raises(ParquetFileError, match=message):
         batches(wine_file, wines(0).schema)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("**.pq", ["a.pq", "b/c.pq", "b/d/e.pq"]),
+        ("**/*.pq", ["b/c.pq", "b/d/e.pq"]),
+        ("b**", ["b/c.pq", "b/d/e.pq"]),
+        ("[!b]*", ["a.pq"]),
+        ("**/?.pq", ["b/c.pq", "b/d/e.pq"]),
+    ],
+)
+def test_two_stars_cross_folders_as_they_do_for_beam(tmp_path, pattern, names):
+    for name in ("a.pq", "b/c.pq", "b/d/e.pq", "b/.old/f.pq"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    found = find_files(f"{tmp_path}/{pattern}", FILES)
+    assert [os.path.relpath(path, tmp_path) for path in found] == names

@@ -18,6 +18,7 @@ from tfx_wine_ext.cli import diff, doctor, drift, history, ingest, lineage, runs
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.parser import Parser
 from tfx_wine_ext.cli.process import Ended, ended_by_signals, prepare_streams, printing, say
+from tfx_wine_ext.files.local import RemoteError
 from tfx_wine_ext.printable import printable
 
 PROGRAM = "tfx-wine-ext"
@@ -111,7 +112,7 @@ def _check_values(options: argparse.Namespace, arguments: Sequence[str]) -> None
 def _message(error: Exception) -> str:
     """Says in one line what happened, and what to do about it."""
     text = " ".join(str(error).split())
-    if isinstance(error, CommandError):
+    if isinstance(error, (CommandError, RemoteError)):
         return text
     if isinstance(error, MemoryError):
         return (

@@ -22,6 +22,8 @@ _COPYING = 16
 # What is written is kept in memory up to this size, and then in a local file; it is sent in blocks
 # of this size.
 _BLOCK_BYTES = 8 * 1024 * 1024
+# Buckets that have been looked for and found.
+_BUCKETS: set[str] = set()
 # The largest object that S3 copies in one request.
 MOST_COPIED_BYTES = 5 * 1024**3
 
@@ -129,8 +131,11 @@ class ArrowFiles:
 
     def _check_bucket(self, client: pa_fs.FileSystem, path: str, bucket: str) -> None:
         """Refuses a bucket that does not exist, which otherwise looks like one without files."""
+        if bucket in _BUCKETS:
+            return
         if self._type(client, bucket) == pa_fs.FileType.NotFound:
             raise store_error(path, OSError("NO_SUCH_BUCKET"))
+        _BUCKETS.add(bucket)
 
 
 class _Upload:

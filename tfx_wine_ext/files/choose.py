@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import BinaryIO
 
 from tfx_wine_ext.files.local import Files, LocalFiles, RemoteError
@@ -60,6 +61,16 @@ def files_for(path: str) -> Files:
 
     check_scheme(path)
     return GFiles()
+
+
+def absolute(path: str) -> str:
+    """Returns a path that means the same in every folder.
+
+    Example:
+        >>> absolute("s3://bucket/a"), absolute("/a/../b")
+        ('s3://bucket/a', '/b')
+    """
+    return path if has_scheme(path) else os.path.abspath(path)
 
 
 class FilesByScheme:
