@@ -72,7 +72,7 @@ def read(path):
         return file.read()
 
 
-def of_span(ram, span, where):
+def of_span(ram, span, where, output_config=ONE_SPLIT):
     input_config = example_gen_pb2.Input()
     input_config.CopyFrom(BY_SPAN)
     range_config = range_config_pb2.RangeConfig()
@@ -80,7 +80,7 @@ def of_span(ram, span, where):
     component = ParquetExampleGen(
         f"{ram}/data",
         input_config=input_config,
-        output_config=ONE_SPLIT,
+        output_config=output_config,
         range_config=range_config,
     )
     return launch(component, **where).outputs["examples"]
@@ -117,10 +117,9 @@ def test_spans_are_ingested_and_compared(ram, path, monkeypatch):
     assert shown[0].data.startswith('<iframe title="drift report"')
     found = runs(snapshot)
     drifts = [run.drift for run in found if run.drift is not None]
-    assert [(drift.verdict, drift.id is None) for drift in drifts] == [
-        ("DRIFT", False),
-        ("DRIFT", True),
-    ]
+    # TFX's IR keeps nothing of a failed execution, and launched alone it has nothing beside it.
+    stopped = [("DRIFT", True)] if path == "notebook" else []
+    assert [(drift.verdict, drift.id is None) for drift in drifts] == [("DRIFT", False), *stopped]
     assert [run.unread for run in found] == [()] * len(found)
 
 
@@ -175,10 +174,10 @@ def test_a_model_is_continued(ram, path):
                 warm_start={"base": "latest"},
                 **inputs,
             )
-            where = {"path": path, "store": store, "pipeline_root": f"{ram}/made"}
             return launch(component, **where).outputs["model"][0]
 
-        [examples] = of_span(ram, 1, {"path": path, "store": store, "pipeline_root": f"{ram}/made"})
+        where = {"path": path, "store": store, "pipeline_root": f"{ram}/made"}
+        [examples] = of_span(ram, 1, where, None)
         first = train()
         second = train(base_model=as_channel(first))
         files_for(first.uri).remove_tree(f"{first.uri}/warm_start")

@@ -87,6 +87,12 @@ def test_what_is_written_is_read_with_its_folders_made(root):
     assert read(f"{root}/a/b.bin") == b"new"
 
 
+def test_a_file_to_which_nothing_is_written_is_there(root):
+    with FILES.create(f"{root}/empty"):
+        pass
+    assert (FILES.names(root), read(f"{root}/empty")) == (["empty"], b"")
+
+
 def test_a_file_is_read_from_any_place_in_it(root):
     write(f"{root}/a", b"0123456789")
     with FILES.open(f"{root}/a") as stream:
