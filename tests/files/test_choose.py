@@ -31,6 +31,15 @@ def test_a_scheme_is_told_from_a_folder(path, expected):
     assert has_scheme(path) is expected
 
 
+@pytest.mark.parametrize(
+    "path", ["s3://key:wine-secret@wine/a", "gs://wine/a?X-Goog-Signature=wine-secret"]
+)
+def test_an_address_with_a_secret_is_refused_without_showing_it(path):
+    with pytest.raises(RemoteError, match=r"\*\*\*.*: expected an address without") as raised:
+        files_for(path)
+    assert "wine-secret" not in str(raised.value)
+
+
 def test_files_here_and_in_object_stores_load_neither_tensorflow_nor_beam():
     program = (
         "import sys; from tfx_wine_ext.files.choose import files_for;"
@@ -78,6 +87,12 @@ def test_what_is_written_is_read_with_its_folders_made(root):
     assert read(f"{root}/a/b.bin") == b"content"
     write(f"{root}/a/b.bin", b"new")
     assert read(f"{root}/a/b.bin") == b"new"
+
+
+def test_a_file_to_which_nothing_is_written_is_there(root):
+    with FILES.create(f"{root}/empty"):
+        pass
+    assert (FILES.names(root), read(f"{root}/empty")) == (["empty"], b"")
 
 
 def test_a_file_is_read_from_any_place_in_it(root):

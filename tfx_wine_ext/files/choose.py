@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from typing import BinaryIO
 
-from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.files.local import Files, LocalFiles, RemoteError
+from tfx_wine_ext.masking import masked_addresses
 
 
 def has_scheme(path: str) -> bool:
@@ -18,6 +19,28 @@ def has_scheme(path: str) -> bool:
     return "://" in path or path.startswith("file:/")
 
 
+def check_address(path: str) -> None:
+    """Refuses an address with a password: paths are recorded, logged and shown.
+
+    Raises:
+        RemoteError: It holds one.
+
+    Example:
+        >>> check_address("s3://key:secret@wine/a")
+        Traceback (most recent call last):
+        ...
+        tfx_wine_ext.files.local.RemoteError: s3://key:***@wine/a: expected an address without a \
+password, which would be recorded, found one with it; set the password in the environment
+    """
+    if masked_addresses(path) != path:
+        raise RemoteError(
+            "one with it",
+            "set the password in the environment",
+            path=path,
+            expected="an address without a password, which would be recorded",
+        )
+
+
 def files_for(path: str) -> Files:
     """Returns the file system of a path: pyarrow's for ``s3://`` and ``gs://``, else TensorFlow's.
 
@@ -25,10 +48,11 @@ def files_for(path: str) -> Files:
     by `FilesByScheme`: drivers, executors, workers, trainers, and commands.
 
     Raises:
-        RemoteError: There is no file system for the scheme.
+        RemoteError: There is no file system for the scheme, or the path holds a password.
     """
     if not has_scheme(path):
         return LocalFiles()
+    check_address(path)
     if path.startswith(("s3://", "gs://")):
         from tfx_wine_ext.files.arrow import ArrowFiles
 
