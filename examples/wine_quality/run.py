@@ -239,6 +239,8 @@ def _main(options: argparse.Namespace, started: float) -> int:
     try:
         if options.infra_validator:
             _require_docker()
+        if options.metadata:
+            _check_store(options.metadata)
         with ticking(sys.stdout, "looking for the wine data ...", elsewhere=False):
             data = load(options.data)
         spans = write_spans(cut(data.table, options.spans), options.output / "data")
@@ -358,6 +360,18 @@ def _start_facts(run: Run) -> dict[str, Any] | None:
         "variables": start.counts(),
         "verification": start.verification,
     }
+
+
+def _check_store(metadata: str) -> None:
+    """Checks that a metadata store can be written: TFX would only tell after minutes."""
+    from tfx_wine_ext.lineage.connection import connection_config
+    from tfx_wine_ext.lineage.errors import StoreError
+    from tfx_wine_ext.lineage.writable import check_writable
+
+    try:
+        check_writable(connection_config(metadata))
+    except StoreError as error:
+        raise _UnavailableError(f"--metadata: {error}") from None
 
 
 class _UnavailableError(RuntimeError):
