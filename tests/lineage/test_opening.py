@@ -63,7 +63,7 @@ def test_what_others_write_to_stderr_meanwhile_gets_there(capfd: pytest.CaptureF
         os.write(
             2,
             b"one\n"
-            b"E1126 02:57:52.8 9488 postgresql_metadata_source.cc:211] PostgreSQL error: FATAL: no\n"
+            b"E1126 02:57:52.8 94 postgresql_metadata_source.cc:211] PostgreSQL error: FATAL: no\n"
             b"\tIs the server running?\n"
             b"E1126 02:57:52.9 9488 postgresql_metadata_source.cc:128] Execution failed: \n"
             b"two\n",
