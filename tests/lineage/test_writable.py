@@ -19,18 +19,20 @@ from tfx_wine_ext.lineage.errors import StoreError
 from tfx_wine_ext.lineage.writable import check_writable
 
 
-def test_a_new_file_gets_tables_and_the_type_that_tfx_makes_first(tmp_path: pathlib.Path) -> None:
+def test_a_new_file_gets_tables_and_the_types_that_tfx_makes_first(tmp_path: pathlib.Path) -> None:
     config = connection_config(tmp_path / "new.db")
     for _ in range(2):
         check_writable(config)
     store = metadata_store.MetadataStore(config)
-    assert [type_.name for type_ in store.get_context_types()] == ["pipeline"]
+    types = [type_.name for type_ in store.get_context_types()]
+    assert types == ["pipeline", "pipeline_run", "node", "execution_cache"]
     assert store.get_contexts() == []
 
 
 def test_a_store_with_runs_stays_as_it_is(five: Five, tmp_path: pathlib.Path) -> None:
     path = tmp_path / "metadata.db"
     shutil.copy(five.store.path, path)
+    check_writable(connection_config(path))  # It makes the types that the store lacks.
     before = dump(path)
     check_writable(connection_config(path))
     assert dump(path) == before
@@ -76,6 +78,19 @@ def test_a_store_that_another_process_writes_is_an_error_in_bounded_time(
             check_writable(connection_config(path))
 
 
+def test_a_type_that_two_processes_made_at_the_same_time_is_an_error(
+    tmp_path: pathlib.Path,
+) -> None:
+    config = connection_config(tmp_path / "metadata.db")
+    check_writable(config)
+    with contextlib.closing(sqlite3.connect(tmp_path / "metadata.db")) as connection:
+        again = "INSERT INTO Type (name, type_kind) SELECT name, type_kind FROM Type WHERE name = ?"
+        connection.execute(again, ("node",))
+        connection.commit()
+    with pytest.raises(StoreError, match=r"each type .* once, found twice: node, .* new database"):
+        check_writable(config)
+
+
 @pytest.mark.e2e
 @pytest.mark.parametrize(
     ("user", "database", "message"),
@@ -117,7 +132,12 @@ def test_processes_that_make_the_tables_at_the_same_time_all_succeed(postgresql,
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         assert pool.map(_check, [url] * 3) == [None] * 3
     store = metadata_store.MetadataStore(connection_config(url))
-    assert {type_.name for type_ in store.get_context_types()} == {"pipeline"}
+    assert {type_.name for type_ in store.get_context_types()} == {
+        "pipeline",
+        "pipeline_run",
+        "node",
+        "execution_cache",
+    }
 
 
 def _check(url: str) -> None:
