@@ -60,7 +60,9 @@ an SQLite file can be made, found no folder /no/such; make it, or give another p
         name = name_of(tried)
         check_reachable(*address(tried), name, str(tried.WhichOneof("config")))
     store = _opened(tried, name)
-    with overheard(), _quiet():
+    # As in `opened`: where MLMD ends the process over a file, its log must be seen.
+    log = contextlib.nullcontext() if tried.HasField("sqlite") else overheard()
+    with log, _quiet():
         try:
             twice = _types_twice(store)
             _write_nothing(store)
