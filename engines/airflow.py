@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +29,7 @@ DAG_FILE = installing.CHECKOUT / "examples" / "wine_quality" / "airflow_dag.py"
 DAG, TASK, KILLED = "wine_quality", "ParquetExampleGen", "killed"
 # So many white wines that there is time to kill ParquetExampleGen while it reads them.
 COPIES = 300
+IMPORT_SECONDS = 120
 WAIT_SECONDS = 180.0
 
 
@@ -38,6 +40,9 @@ def run(folder: Path, in_process: Result) -> Iterator[Check]:
     lines = PACKAGES.read_text().splitlines()
     packages = [line for line in lines if not line.startswith("#")]
     airflow = Airflow(installing.layer("airflow/venv", packages), folder)
+    asked = f"DAGBAG_IMPORT_TIMEOUT={IMPORT_SECONDS}"
+    said = airflow.said_with_short_timeout()
+    yield Check("import timeout of 30 s", f"... set ...{asked}", said, holds=asked in said)
     white, red = load().table, load(kind="red").table
     output = folder / "wine"
     write_spans([*cut(white, 2), red], output / "data")
@@ -81,8 +86,8 @@ class Airflow:
             "AIRFLOW_HOME": str(self._home),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__EXECUTOR": "SequentialExecutor",
-            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "120",
-            "AIRFLOW__CORE__DAG_FILE_PROCESSOR_TIMEOUT": "120",
+            "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": str(IMPORT_SECONDS),
+            "AIRFLOW__CORE__DAG_FILE_PROCESSOR_TIMEOUT": str(IMPORT_SECONDS),
             "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "AIRFLOW_VAR_WINE_QUALITY": json.dumps(settings),
@@ -94,6 +99,18 @@ class Airflow:
             "PATH": f"{self._bin}{os.pathsep}{os.environ['PATH']}",
             "PYTHONPATH": str(installing.CHECKOUT),
         }
+
+    def said_with_short_timeout(self) -> str:
+        """Returns the error of the DAG file where Airflow gives it 30 s to be imported."""
+        short = {"AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "30"}
+        done = subprocess.run(
+            [self._bin / "python", DAG_FILE],
+            env={**self.environment({}), **short},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+        )
+        return done.stderr.strip().rpartition("\n")[2]
 
     def run(self, settings: Mapping[str, object], *arguments: str) -> None:
         """Runs a command of Airflow to its end.
