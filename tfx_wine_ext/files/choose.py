@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from tfx_wine_ext.files.local import Files, LocalFiles
 
 
@@ -13,6 +15,18 @@ def has_scheme(path: str) -> bool:
         (True, False)
     """
     return "://" in path or path.startswith("file:/")
+
+
+def absolute(path: str) -> str:
+    """Returns a path that means the same to a process in another folder.
+
+    Links and ``..`` stay as they are.
+
+    Example:
+        >>> absolute("gs://wine/model"), absolute("/wine/../model")
+        ('gs://wine/model', '/wine/../model')
+    """
+    return path if has_scheme(path) else str(Path(path).absolute())
 
 
 def files_for(path: str) -> Files:
