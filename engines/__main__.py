@@ -19,7 +19,10 @@ from engines.checks import Check, EngineError, table
 from engines.installing import CHECKOUT, say
 from engines.wine import Result, two_spans
 
-SHARED = ("__init__", "__main__", "checks", "installing", "servers", "two_spans", "wine")
+SHARED = (
+    *("__init__", "__main__", "checks", "installing", "portable", "servers", "two_components"),
+    *("two_spans", "wine"),
+)
 """Modules of this package that are no targets."""
 
 
