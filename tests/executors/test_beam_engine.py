@@ -165,7 +165,7 @@ def test_any_other_error_stays_as_it_is():
 def test_a_warning_is_logged_if_no_worker_begins(tmp_path, monkeypatch, caplog, begun):
     monkeypatch.setattr(beam_engine, "IDLE_SECONDS", 0.05)
     if begun:
-        (tmp_path / "00000.begun").touch()
-    with caplog.at_level(logging.WARNING), warning_if_idle(str(tmp_path)):
+        (tmp_path / "results").mkdir()
+    with caplog.at_level(logging.WARNING), warning_if_idle(str(tmp_path / "results")):
         time.sleep(0.5)
     assert ("No Beam worker has begun" in caplog.text) is not begun

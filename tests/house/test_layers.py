@@ -35,9 +35,18 @@ for module in modules:
         os._exit(0)
     os.waitpid(child, 0)
 """
-SKIN = ["components", "decisions", "drivers", "executors", "publishers", "resolvers", "testing"]
-# They use the types of TFX, or the file systems of Beam.
-IMPURE = [f"tfx_wine_ext.{name}" for name in ("types.artifacts", "files.beam")]
+SKIN = [
+    "components",
+    "decisions",
+    "drivers",
+    "executors",
+    "launchers",
+    "publishers",
+    "resolvers",
+    "testing",
+]
+# They use the types of TFX.
+IMPURE = ["tfx_wine_ext.types.artifacts"]
 # The only pure ones that load TensorFlow.
 ON_TENSORFLOW = ["tfx_wine_ext.files.tensorflow", "tfx_wine_ext.warm_start.freeze"]
 # Not forbidden, and slow to import once for each module.

@@ -14,14 +14,15 @@ from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.proto.orchestration import driver_output_pb2
 
 from tfx_wine_ext.decisions.parquet_example_gen import Request
-from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.drivers.output_names import UniqueOutputNames
+from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.words.text import split_text
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 
 @records_failures
-class ParquetExampleGenDriver(driver.FileBasedDriver):
+class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
     """Finds span and version as TFX does, then checks the files before anything else runs.
 
     It reads the footers of all files of the span, refuses unusable ones, and replaces TFX's
@@ -58,7 +59,7 @@ class ParquetExampleGenDriver(driver.FileBasedDriver):
             datetime.date(*utils.span_number_to_date(span)).isoformat() if by_date else None
         )
         request = Request.of(exec_properties)
-        files = BeamFiles()
+        files = FilesByScheme()
         tables = request.tables(files)
         exec_properties.update(request.decision(tables, files))
         for split, footers in zip(request.input_config.splits, tables):

@@ -20,7 +20,7 @@ from apache_beam.runners.portability.portable_runner import PortableRunner
 
 import tfx_wine_ext
 from tfx_wine_ext.errors import TfxWineExtError
-from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.files.choose import FilesByScheme
 
 CONNECT_SECONDS = 5.0
 IDLE_SECONDS = 30.0
@@ -130,18 +130,18 @@ def check_version(version: str) -> None:
 
 @contextlib.contextmanager
 def warning_if_idle(folder: str) -> Iterator[None]:
-    """Warns, once, if no worker has written into a folder for `IDLE_SECONDS`.
+    """Warns, once, if no worker has made a folder within `IDLE_SECONDS`.
 
     Runners queue jobs, and start workers, for as long as it takes: that is no error, but also what
     a worker looks like that cannot start.
 
     Args:
-        folder: Workers write into it when they begin.
+        folder: Workers write into it when they begin; it does not exist before.
     """
     done = threading.Event()
 
     def watch() -> None:
-        if not done.wait(IDLE_SECONDS) and not BeamFiles().names(folder):
+        if not done.wait(IDLE_SECONDS) and not FilesByScheme().is_dir(folder):
             _logger.warning(
                 "No Beam worker has begun for %d s: the runner may wait for workers or slots, or "
                 "workers may be unable to start. The logs of the runner and of the workers say "

@@ -22,8 +22,7 @@ from tfx_wine_ext.executors.beam_engine import (
     explained,
     warning_if_idle,
 )
-from tfx_wine_ext.files.beam import BeamFiles
-from tfx_wine_ext.files.choose import absolute
+from tfx_wine_ext.files.choose import FilesByScheme, absolute
 
 # Subclasses defined in this package are raised as themselves, others as the requested type.
 _OUR_PACKAGE = "tfx_wine_ext."
@@ -64,7 +63,7 @@ def run_on_workers(
         Exception: One of `errors`, as the worker raised it, or any other, as Beam raises it.
     """
     check_job_server(pipeline)
-    files, errors = BeamFiles(), (*errors, BeamEngineError)
+    files, errors = FilesByScheme(), (*errors, BeamEngineError)
     folder = absolute(folder)
     files.remove_tree(folder)
     unguessable = f"{folder}/{uuid.uuid4().hex}"
@@ -105,7 +104,7 @@ def _do(
     task: Any,
 ) -> None:
     """Runs one task and writes its result or its error."""
-    BeamFiles().create(f"{path}.begun").close()
+    FilesByScheme().create(f"{path}.begun").close()
     try:
         check_version(version)
         result = work(task)
@@ -154,13 +153,13 @@ def _name(cls: type[Exception]) -> str:
 
 def _write(path: str, data: bytes) -> None:
     """Writes a file atomically; if a task runs twice, the last result remains."""
-    files = BeamFiles()
+    files = FilesByScheme()
     attempt = f"{path}.{uuid.uuid4().hex}"
     with files.create(attempt) as stream:
         stream.write(data)
     files.rename(attempt, path)
 
 
-def _read(path: str, files: BeamFiles) -> bytes:
+def _read(path: str, files: FilesByScheme) -> bytes:
     with files.open(path) as stream:
         return stream.read()

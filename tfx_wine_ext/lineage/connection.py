@@ -162,7 +162,7 @@ def _from_json(text: str | bytes, where: str) -> Any:
                 return message
             kind = message.WhichOneof("config")
             if kind == "sqlite":
-                return Sqlite(_path(message.sqlite.filename_uri), message)
+                return Sqlite(file_of(message.sqlite), message)
             if kind in ("mysql", "postgresql"):
                 return _complete(message, where)
     raise StoreError(
@@ -280,8 +280,10 @@ def quoted(config: metadata_store_pb2.ConnectionConfig) -> metadata_store_pb2.Co
     return config
 
 
-def passwords(config: metadata_store_pb2.ConnectionConfig) -> list[str]:
+def passwords(config: Any) -> list[str]:
     """Returns the secrets that a configuration holds itself."""
+    if not isinstance(config, metadata_store_pb2.ConnectionConfig):
+        return []
     server = config.postgresql
     values = (config.mysql.password, server.password, server.ssloption.sslpassword)
     return [value for value in values if value]
@@ -314,8 +316,9 @@ def address(config: Any) -> tuple[str, int | None]:
     return host, None if host.startswith("/") else int(server.port or _PORTS["postgresql"])
 
 
-def _path(filename: str) -> str:
-    """Returns the path that a file name of a ConnectionConfig means: it may be a URI."""
+def file_of(sqlite: metadata_store_pb2.SqliteMetadataSourceConfig) -> str:
+    """Returns the path that the file name of a configuration means: it may be a URI."""
+    filename = str(sqlite.filename_uri)
     if not filename.startswith("file:"):
         return filename
     return urllib.parse.unquote(urllib.parse.urlsplit(filename).path)

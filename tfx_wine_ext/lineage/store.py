@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import socket
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -21,27 +19,27 @@ from ml_metadata.proto import metadata_store_pb2
 
 from tfx_wine_ext.lineage.connection import Sqlite, address, name_of, parsed, quoted, store_name
 from tfx_wine_ext.lineage.errors import StoreError
+from tfx_wine_ext.lineage.opening import CONNECT_SECONDS, check_reachable, opened, told
 from tfx_wine_ext.lineage.sqlite_file import (
     LOCK_SECONDS,
     ReadableFile,
-    damaged,
     delete,
     is_idle_wal,
     readable_file,
     uri,
 )
 
-__all__ = ["LOCK_SECONDS", "ReadOnlyStore", "StoreError", "open_store", "store_name"]
-
-CONNECT_SECONDS = 5.0
-"""How long a server may take to answer at all."""
+__all__ = [
+    "CONNECT_SECONDS",
+    "LOCK_SECONDS",
+    "ReadOnlyStore",
+    "StoreError",
+    "open_store",
+    "store_name",
+]
 
 CALL_SECONDS = 120.0
 """How long one call to a gRPC server may take, unless its configuration says otherwise."""
-
-# What MLMD says, which alone knows the version that it is made for.
-_OTHER_VERSION = re.compile(r"database version (\d+) is \w+ than library version (\d+)")
-_SAID_LENGTH = 300
 
 
 class ReadOnlyStore(metadata_store.MetadataStore):  # MLMD has no types.
@@ -106,7 +104,7 @@ found no such file; give the path that the pipeline's metadata_connection_config
     if isinstance(config, metadata_store_pb2.MetadataStoreClientConfig):
         return _open_server(config, name)
     config.retry_options.max_num_retries = 1
-    _check_reachable(*address(config), name)
+    check_reachable(*address(config), name, str(config.WhichOneof("config")))
     with _read_only_postgresql():
         return _open(quoted(config), name)
 
@@ -123,22 +121,6 @@ def _open_sqlite(store: Sqlite) -> ReadOnlyStore:
     except BaseException:
         delete(file)
         raise
-
-
-def _check_reachable(host: str, port: int | None, name: str) -> None:
-    """Tests the connection, since MLMD would wait for the system's timeout: minutes."""
-    if port is None:
-        return
-    try:
-        socket.create_connection((host, port), CONNECT_SECONDS).close()
-    except OSError as error:
-        why = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise StoreError(
-            name,
-            f"a server at {host}:{port}",
-            f"none within {CONNECT_SECONDS:g} s ({why})",
-            "check host and port, and that the server runs",
-        ) from None
 
 
 @contextlib.contextmanager
@@ -161,51 +143,11 @@ def _read_only_postgresql() -> Iterator[None]:
 def _open(
     config: Any, name: str, file: ReadableFile | None = None, folder: str | None = None
 ) -> ReadOnlyStore:
-    try:
-        return ReadOnlyStore(config, name, file, folder)
-    except (RuntimeError, UnicodeError) as error:  # UnicodeError: bytes that are no text.
-        raise _refused(config, name, str(error), file) from None
-
-
-def _refused(config: Any, name: str, message: str, file: ReadableFile | None) -> StoreError:
-    """Says in one line why MLMD did not open a store."""
-    said = " ".join(message.split())
-    for server in (config.mysql, config.postgresql):
-        if server.password:
-            said = said.replace(server.password, "***")
-    version = _OTHER_VERSION.search(said)
-    if version:
-        return StoreError(
-            name,
-            f"schema version {version[2]} of MLMD",
-            version[1],
-            "read it with the ml-metadata that wrote it, or let a newer TFX migrate a copy; "
-            "nothing is migrated here",
-        )
-    if file is not None:
-        return damaged(file.path, name) or StoreError(
-            name,
-            "a whole metadata store",
-            f"that MLMD cannot open it: {said[:_SAID_LENGTH] or 'it does not say why'}",
-            "restore it from a backup, or let the pipeline run once on a copy",
-        )
-    if "CREATE TABLE" in said or "read-only transaction" in said:
-        return StoreError(
-            name,
-            "the tables of MLMD",
-            "none, and they are not made here",
-            "check the name of the database",
-        )
-    return StoreError(
-        name,
-        "a metadata store that opens",
-        said[:_SAID_LENGTH],
-        "check user, password and database",
-    )
+    return opened(lambda: ReadOnlyStore(config, name, file, folder), config, name, file)
 
 
 def _open_server(config: Any, name: str) -> ReadOnlyStore:
-    _check_reachable(config.host, config.port, name)
+    check_reachable(config.host, config.port, name)
     if not config.HasField("client_timeout_sec"):
         config.client_timeout_sec = CALL_SECONDS
     if not config.channel_arguments.HasField("max_receive_message_length"):
@@ -215,6 +157,6 @@ def _open_server(config: Any, name: str) -> ReadOnlyStore:
     try:
         store.get_artifact_types()
     except errors.StatusError as error:
-        said = " ".join(str(error).split())[:_SAID_LENGTH]
-        raise StoreError(name, "MLMD's gRPC server", said, "check host and port") from None
+        found = told(config, str(error))
+        raise StoreError(name, "MLMD's gRPC server", found, "check host and port") from None
     return store
