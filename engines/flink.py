@@ -78,6 +78,12 @@ def flink(
         "taskmanager.memory.managed.size": "256m",
         "taskmanager.memory.task.heap.size": "768m",
         "taskmanager.memory.task.off-heap.size": "128m",
+        # Flink's scripts work these out; who starts its classes says them all.
+        "taskmanager.memory.framework.heap.size": "128m",
+        "taskmanager.memory.framework.off-heap.size": "128m",
+        "taskmanager.memory.jvm-metaspace.size": "256m",
+        "taskmanager.memory.jvm-overhead.min": "192m",
+        "taskmanager.memory.jvm-overhead.max": "192m",
         "rest.address": HOST,
         "rest.bind-address": HOST,
         "rest.port": rest,
@@ -95,8 +101,9 @@ def flink(
     (configuration / "config.yaml").write_text(lines)
 
     def command(main: str, memory: str, *options: str) -> list[str]:
-        temporary = f"-Djava.io.tmpdir={folder / 'tmp'}"
-        return [*java_command(jars, main, memory, temporary), *options]
+        # Network memory is direct memory, of which Java allows as much as of the heap.
+        java_options = (memory, "-XX:MaxDirectMemorySize=3g", f"-Djava.io.tmpdir={folder / 'tmp'}")
+        return [*java_command(jars, main, *java_options), *options]
 
     def slots() -> int:
         with contextlib.suppress(OSError, ValueError):

@@ -1,6 +1,6 @@
 """Kills a process of an engine in the middle of a component's work, and looks at what is left.
 
-.venv/bin/python scripts/kill_on_engine.py {spark,flink} [--rows 5000000] [--only CASE ...]
+.venv/bin/python -m scripts.kill_on_engine {spark,flink} [--rows 5000000] [--only CASE ...]
 
 ParquetExampleGen and DriftReport read a table of 5 million rows of 12 columns on workers that are
 processes of their own. Some seconds after two tasks have begun, a worker, a task manager, the job
@@ -111,9 +111,9 @@ def _until(holds: Callable[[], bool], process: subprocess.Popen[bytes]) -> bool:
 
 
 def _child_of(pid: int) -> int:
-    """Returns the process id of the first child of a process."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return int(children[0])
+    """Returns the process id of a child of any thread of a process."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return int([child for thread in threads for child in thread.read_text().split()][0])
 
 
 def main() -> int:
@@ -125,9 +125,9 @@ def main() -> int:
     parser.add_argument("--only", nargs="*", default=[], help="such as 'gen worker'")
     options = parser.parse_args()
     output = options.output.absolute() / options.engine
+    reference = output / "in-process"
     shutil.rmtree(output, ignore_errors=True)
     say("in one process ...")
-    reference = output / "reference"
     with two_components(reference, "--steps=good,drift", f"--rows={options.rows}") as process:
         expected = result_of(process, reference)["on the engine"]
     say(", ".join(f"{step}: {made['seconds']} s" for step, made in expected.items()))
