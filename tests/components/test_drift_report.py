@@ -84,6 +84,8 @@ def test_all_that_is_recorded_is_the_same_by_both_paths(tmp_path, store, path):
     assert {k: v for k, v in report.custom_properties.items() if k not in ours} == {
         "verdict": "DRIFT",
         "blessed": 0,
+        "decision": f"Comparing span 2, split train ({tmp_path}/current) with "
+        f"span 1, split train ({tmp_path}/baseline)",
         "method": "exact",
         "share_drifted": 0.5,
         "features": 2,
@@ -105,9 +107,9 @@ def test_all_that_is_recorded_is_the_same_by_both_paths(tmp_path, store, path):
         "blessed": 0,
     }
     assert (report.type, anomalies.type, blessing.type) == (
-        "ExampleDriftReport",
+        "tfx_wine_ext.ExampleDriftReport",
         "ExampleAnomalies",
-        "DriftBlessing",
+        "tfx_wine_ext.DriftBlessing",
     )
     assert anomalies.properties == {"split_names": '["train"]', "span": 2}
     files = {
@@ -221,7 +223,7 @@ def test_a_baseline_that_no_resolver_finds_is_none_in_a_pipeline(tmp_path):
         run(metadata, 2)
         with pytest.raises(DriftDetectedError, match="span 3, split train drifted from span 2"):
             run(metadata, 3)
-        reports = metadata.artifacts("ExampleDriftReport")
+        reports = metadata.artifacts("tfx_wine_ext.ExampleDriftReport")
         executions = metadata.executions("tfx_wine_ext.components.drift_report.DriftReport")
 
     assert [
@@ -245,7 +247,11 @@ def test_fail_stops_with_the_worst_features_and_publishes_nothing(tmp_path, path
             r"\. Worst: x \(wasserstein 1\.73, limit 0\.1\)\. The report is in .*/stopped/",
         ):
             launch(component, path=path, store=metadata, pipeline_root=root)
-        live = [each for each in metadata.artifacts("ExampleDriftReport") if each.state == "LIVE"]
+        live = [
+            each
+            for each in metadata.artifacts("tfx_wine_ext.ExampleDriftReport")
+            if each.state == "LIVE"
+        ]
 
     assert live == []
     [kept] = root.rglob("stopped/*/drift_report.json")
@@ -309,7 +315,7 @@ def test_a_condition_on_the_blessing_holds_back_what_comes_after(tmp_path):
         assert [run(metadata, BEFORE), run(metadata, AFTER)] == [1, 1]
         verdicts = [
             artifact.custom_properties["verdict"]
-            for artifact in metadata.artifacts("DriftBlessing")
+            for artifact in metadata.artifacts("tfx_wine_ext.DriftBlessing")
         ]
     assert verdicts == ["OK", "DRIFT"]
 
@@ -439,7 +445,7 @@ def test_a_truncated_file_is_named_and_nothing_is_published(tmp_path, path):
                 store=store,
                 pipeline_root=tmp_path / "root",
             )
-        states = {each.state for each in store.artifacts("ExampleDriftReport")}
+        states = {each.state for each in store.artifacts("tfx_wine_ext.ExampleDriftReport")}
     assert states <= {"UNKNOWN"}
 
 
@@ -575,7 +581,9 @@ def test_a_notebook_shows_the_page_in_a_frame(tmp_path, monkeypatch):
 
     shown = []
     monkeypatch.setattr(IPython.display, "display", shown.append)
-    visualizations.get_registry().get_visualization("ExampleDriftReport").display(report)
+    visualizations.get_registry().get_visualization("tfx_wine_ext.ExampleDriftReport").display(
+        report
+    )
     [html] = shown
     assert html.data.startswith('<iframe title="drift report" sandbox="allow-scripts"')
     assert "First data seen" in html.data

@@ -304,6 +304,28 @@ class BaselineLost(Reason):
     found: str
 
 
+@dataclasses.dataclass(frozen=True)
+class BaselineUnfit(Reason):
+    """What was found as a baseline is none.
+
+    A Resolver with TFX's `LatestArtifactStrategy` finds the newest artifact of a type, whichever
+    component made it, and of whichever span.
+
+    Args:
+        name: What a person calls what was found.
+        uri: Where it is.
+        fault: `current`: it is the current data themselves. `same_content`: it was made of the same
+            content. `not_earlier`: its span is not before the current one. `no_span`: it has no
+            span, and the current data have one. `no_order`: there are several of its span, and
+            nothing tells which is newer.
+    """
+
+    KIND = "no_baseline"
+    name: str
+    uri: str
+    fault: str
+
+
 def reason_of(name: str, metric: Metric) -> Reason:
     """Returns the reason that a metric with a verdict other than OK is.
 

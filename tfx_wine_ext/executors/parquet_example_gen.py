@@ -12,6 +12,7 @@ import pyarrow as pa
 from absl import logging
 from tfx import types
 from tfx.components.example_gen import utils
+from tfx.components.example_gen.driver import update_output_artifact
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
@@ -23,14 +24,14 @@ from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
 from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, TFRECORD_PAYLOAD, OutputSplit
 from tfx_wine_ext.columnar.tables import table_of
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
-from tfx_wine_ext.decisions.parquet_example_gen import Request
+from tfx_wine_ext.decisions.parquet_example_gen import Request, decide
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.on_workers import write_shard_task
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
-from tfx_wine_ext.publishers.properties import executor_output
+from tfx_wine_ext.publishers.properties import executor_output, set_custom_properties
 from tfx_wine_ext.sources.footers import (
     Footer,
     ParquetFileError,
@@ -73,12 +74,22 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
             RuntimeError: The Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        request = Request.of(exec_properties)
-        payload_format = _payload_format(exec_properties)
-        splits = utils.generate_output_split_names(request.input_config, request.output_config)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
         files = BeamFiles()
-        tables = request.tables(files)
+        if keys.INPUT_FILES_KEY in exec_properties:
+            request = Request.of(exec_properties)
+            tables = request.tables(files)
+        else:  # No driver of ours has run.
+            decided = decide(exec_properties, files)
+            request, tables, exec_properties = (
+                decided.request,
+                decided.tables,
+                decided.exec_properties,
+            )
+            update_output_artifact(exec_properties, examples.mlmd_artifact)
+            set_custom_properties(examples, {keys.SPAN_DATE_KEY: decided.span_date})
+        payload_format = _payload_format(exec_properties)
+        splits = utils.generate_output_split_names(request.input_config, request.output_config)
         footers = [footer for table in tables for footer in table]
         _check_unchanged(footers, request, exec_properties.get(keys.INPUT_FILES_KEY))
         sources = [table_of(table, request.options, files) for table in tables]
