@@ -20,6 +20,7 @@ from ml_metadata.proto import metadata_store_pb2 as pb
 from tfx_wine_ext.columnar.encode import EncodedExamples
 from tfx_wine_ext.columnar.tfrecord import frame_records
 from tfx_wine_ext.drift import DataSource, compare, report_document
+from tfx_wine_ext.files.choose import files_for, has_scheme
 from tfx_wine_ext.lineage import evaluation
 
 PARQUET = "tfx_wine_ext.components.parquet_example_gen.ParquetExampleGen"
@@ -231,8 +232,7 @@ def _set(values: Any, properties: Mapping[str, Any]) -> None:
 
 def write(path: str, content: bytes | str) -> None:
     """Writes a file and the folders above it."""
-    os.makedirs(os.path.dirname(path), exist_ok=True)
-    with open(path, "wb") as file:
+    with files_for(path).create(path) as file:
         file.write(content.encode() if isinstance(content, str) else content)
 
 
@@ -380,7 +380,10 @@ def wine_run(
         made = store.component(component, type_name, **arguments)
         ids.update(made)
         for id_ in made.values() if files else ():
-            os.makedirs(store.uri(id_), exist_ok=True)
+            if has_scheme(store.uri(id_)):  # Only files make a folder in an object store.
+                write(f"{store.uri(id_)}/_SUCCESS", "")
+            else:
+                os.makedirs(store.uri(id_), exist_ok=True)
         return made
 
     rows = {"rows": 150, "rows_train": 100 + span, "rows_eval": 50}

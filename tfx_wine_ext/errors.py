@@ -13,6 +13,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple, TypeVar, Union
 
+from tfx_wine_ext.masking import masked_addresses
+
 
 class Option(enum.Enum):
     """What a user can set; each front has its own name for it, or lacks it.
@@ -84,8 +86,8 @@ class TfxWineExtError(Exception):
     """Base class of the errors of this library.
 
     Its text is ``PATH: PLACE: expected EXPECTED, found FOUND; REMEDIES``, made from the fields when
-    it is asked for, so a caller may add what it knows: ``error.path = path``. All fields survive
-    pickling.
+    it is asked for, so a caller may add what it knows: ``error.path = path``. It masks passwords of
+    addresses. All fields survive pickling.
 
     Attributes:
         path: The file or folder, or another name of the source; "" if unknown.
@@ -139,7 +141,7 @@ class TfxWineExtError(Exception):
     @property
     def problem(self) -> str:
         """The text without path and remedies, for callers that name the path themselves."""
-        return self._problem(PYTHON)
+        return masked_addresses(self._problem(PYTHON))
 
     @property
     def remedy(self) -> str:
@@ -151,7 +153,8 @@ class TfxWineExtError(Exception):
         text = f"{self.path}: {self._problem(front)}".removeprefix(": ")
         advice = self._advice(front)
         # What follows a list of several lines begins a line of its own.
-        return f"{text};{chr(10) if chr(10) in text else ' '}{advice}" if advice else text
+        text = f"{text};{chr(10) if chr(10) in text else ' '}{advice}" if advice else text
+        return masked_addresses(text)
 
     def _place(self, front: Front) -> str:
         """Says where in the source the error is; "" if it concerns all of it."""

@@ -64,10 +64,22 @@ def correlations(
 
 
 def history(
-    runs: Sequence[Run], pipeline: str, store_name: str, metric: str | None = None
+    runs: Sequence[Run],
+    pipeline: str,
+    store_name: str,
+    metric: str | None = None,
+    files: SoftFiles | None = None,
 ) -> History:
-    """Does the same as `history_document`, and returns a record."""
-    facts = moves.history(runs, pipeline, store_name, metric)
+    """Does the same as `history_document`, and returns a record.
+
+    Args:
+        runs: Runs, oldest first; runs of other pipelines are omitted.
+        pipeline: Name of the pipeline.
+        store_name: Name of the store without a password.
+        metric: The metric that is correlated with the features' drift.
+        files: Knows already which servers do not answer.
+    """
+    facts = moves.history(runs, pipeline, store_name, metric, files)
     moved = tuple(map(_worded, facts.runs, facts.runs[1:], facts.moved))
     note = correlation_note(facts, MIN_PAIRS)
     return dataclasses.replace(facts, moved=moved, correlation_note=note)

@@ -30,13 +30,18 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--data-root", required=True, help="folder of the spans: span-1/ and so on")
     parser.add_argument("--serving", required=True, help="folder that models are pushed to")
     parser.add_argument(
-        "--output", type=Path, default=Path("wine-quality.json"), help="file to write, .json or .yaml"
+        "--output",
+        type=Path,
+        default=Path("wine-quality.json"),
+        help="file to write, .json or .yaml",
     )
     parser.add_argument("--name", default=NAME, help=f"name of the pipeline ({NAME})")
     parser.add_argument("--model", default="dnn", choices=["dnn", "trees"])
     parser.add_argument("--span", type=int, help="the span to read (the latest)")
     parser.add_argument(
-        "--baseline-span", type=int, help="the span to compare with; without it there is no baseline"
+        "--baseline-span",
+        type=int,
+        help="the span to compare with; without it there is no baseline",
     )
     parser.add_argument("--drift", default="warn", choices=["report", "warn", "fail"])
     parser.add_argument(

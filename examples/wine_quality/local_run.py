@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from examples.wine_quality.output_lock import LOCK_FILE
 from examples.wine_quality.runners import tfx_runner
 from tfx_wine_ext.files.choose import files_for
+from tfx_wine_ext.lineage.connection import connection_config
 from tfx_wine_ext.lineage.evaluation import MetricValue
 from tfx_wine_ext.lineage.runs import Run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
@@ -78,17 +79,13 @@ class Output:
         Args:
             settings: Those of `create_pipeline` that are not places.
         """
-        from tfx_wine_ext.lineage.connection import connection_config
-
         from examples.wine_quality import pipeline as wine
 
         return wine.create_pipeline(
             pipeline_root=self.pipeline_root or str(self.folder / "pipeline"),
             data_root=self.data,
             serving_dir=self.serving or str(self.folder / "serving"),
-            metadata_connection_config=connection_config(self.metadata)
-            if self.metadata
-            else wine.sqlite(self.store),
+            metadata_connection_config=connection_config(self.store),
             **settings,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Literal
 
 from ml_metadata.proto import metadata_store_pb2
@@ -315,14 +314,3 @@ def _eval_config(min_r2: float, r2_margin: float) -> config_pb2.EvalConfig:
             )
         ],
     )
-
-
-def sqlite(path: str) -> metadata_store_pb2.ConnectionConfig:
-    """Returns the configuration of a metadata store in an SQLite file, created if it is missing."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    config = metadata_store_pb2.ConnectionConfig()
-    config.sqlite.filename_uri = path
-    config.sqlite.connection_mode = (
-        metadata_store_pb2.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
-    )
-    return config

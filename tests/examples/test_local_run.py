@@ -15,8 +15,8 @@ def test_a_run_finds_itself_and_not_the_latest_one(tmp_path: pathlib.Path) -> No
     from tfx.orchestration.pipeline import Pipeline
 
     from examples.wine_quality.local_run import Output, run_locally
-    from examples.wine_quality.pipeline import sqlite
     from tfx_wine_ext import ParquetExampleGen
+    from tfx_wine_ext.lineage.connection import connection_config
 
     output, log = Output(tmp_path), tmp_path / "log"
 
@@ -26,7 +26,7 @@ def test_a_run_finds_itself_and_not_the_latest_one(tmp_path: pathlib.Path) -> No
             pipeline_name="wine",
             pipeline_root=str(tmp_path / "root"),
             components=[ParquetExampleGen(str(tmp_path / f"span-{span}"))],
-            metadata_connection_config=sqlite(str(output.store)),
+            metadata_connection_config=connection_config(output.store),
         )
 
     ended = run_locally(pipeline(3), log)
@@ -42,15 +42,15 @@ def test_a_run_that_failed_has_its_own_id_and_error(tmp_path: pathlib.Path) -> N
     from tfx.orchestration.pipeline import Pipeline
 
     from examples.wine_quality.local_run import Output, run_locally
-    from examples.wine_quality.pipeline import sqlite
     from tfx_wine_ext import ParquetExampleGen
+    from tfx_wine_ext.lineage.connection import connection_config
 
     output = Output(tmp_path)
     pipeline = Pipeline(
         pipeline_name="wine",
         pipeline_root=str(tmp_path / "root"),
         components=[ParquetExampleGen(str(tmp_path / "nowhere"))],
-        metadata_connection_config=sqlite(str(output.store)),
+        metadata_connection_config=connection_config(output.store),
     )
     ended = run_locally(pipeline, tmp_path / "log")
     [run] = output.runs_of([str(ended.run)])

@@ -35,7 +35,16 @@ for module in modules:
         os._exit(0)
     os.waitpid(child, 0)
 """
-SKIN = ["components", "decisions", "drivers", "executors", "publishers", "resolvers", "testing"]
+SKIN = [
+    "components",
+    "decisions",
+    "drivers",
+    "executors",
+    "launchers",
+    "publishers",
+    "resolvers",
+    "testing",
+]
 # They use the types of TFX, or the file systems of Beam.
 IMPURE = [f"tfx_wine_ext.{name}" for name in ("types.artifacts", "files.beam")]
 # The only pure ones that load TensorFlow.

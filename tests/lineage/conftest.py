@@ -31,8 +31,12 @@ class Five:
 
 @pytest.fixture(scope="session")
 def five(tmp_path_factory: pytest.TempPathFactory) -> Five:
-    folder: pathlib.Path = tmp_path_factory.mktemp("five runs")
-    store = TfxStore(folder)
+    return five_runs(tmp_path_factory.mktemp("five runs"))
+
+
+def five_runs(folder: pathlib.Path, root: str | None = None) -> Five:
+    """Writes the store into a folder, and the artifacts there or below a root."""
+    store = TfxStore(folder, root=root)
     data = [{"alcohol": ramp(start), "pH": ramp(0.0)} for start in (0.0, 5.0, 5.0, 5.0, 9.0)]
     plans: list[dict[str, Any]] = [
         {"span": 1, "document": drift_document(None, data[0], 1)},

@@ -595,8 +595,8 @@ def test_of_a_component_that_was_tried_again_the_last_time_counts(tmp_path):
 def test_the_cells_of_a_notebook_are_one_run_until_one_is_run_again(tmp_path):
     store = TfxStore(tmp_path)
 
-    def cell(name: str, component: str, state: str = "COMPLETE") -> None:
-        store.run(name, legacy=True)
+    def cell(time: str, component: str, state: str = "COMPLETE") -> None:
+        store.run(f"2026-01-01T{time}:00.123456", legacy=True)
         store.component(component, f"a.{component}", state=state)
 
     cell("10:00", "Gen")
@@ -605,7 +605,7 @@ def test_the_cells_of_a_notebook_are_one_run_until_one_is_run_again(tmp_path):
     cell("10:03", "Evaluator")
     cell("10:04", "Trainer")
     cell("10:05", "Evaluator")
-    found = [(run.run, run.number, [c.id for c in run.components]) for run in read(store)]
+    found = [(run.run[11:16], run.number, [c.id for c in run.components]) for run in read(store)]
     assert found == [
         ("10:00", 1, ["Gen", "Trainer", "Trainer", "Evaluator"]),
         ("10:04", 2, ["Trainer", "Evaluator"]),
@@ -622,6 +622,44 @@ def test_runs_of_airflow_keep_their_components_together(tmp_path):
         ("monday", 2),
         ("tuesday", 2),
     ]
+
+
+def test_runs_of_airflow_in_which_only_one_component_ran_are_several(tmp_path):
+    store = TfxStore(tmp_path)
+    for name in ("manual__2026-01-01T10:00:00+00:00", "manual__2026-01-02T10:00:00+00:00"):
+        store.run(name, legacy=True)
+        store.component("Gen", CSV, state="FAILED")
+    assert [(run.number, run.state) for run in read(store)] == [(1, "FAILED"), (2, "FAILED")]
+
+
+@pytest.mark.parametrize(
+    ("states", "state", "errors", "made_by"),
+    [
+        (["FAILED", "COMPLETE"], "COMPLETE", ["ValueError: no rows", None], 1),
+        (["COMPLETE", "COMPLETE"], "COMPLETE", [None, None], 1),
+        (["COMPLETE", "FAILED"], "FAILED", [None, "ValueError: no rows"], 0),
+        (["COMPLETE", "RUNNING"], "RUNNING", [None, None], 0),
+    ],
+)
+def test_a_component_that_was_tried_again_is_in_its_run_twice_and_the_last_success_counts(
+    tmp_path, states, state, errors, made_by
+):
+    store = TfxStore(tmp_path)
+    store.run("scheduled__2026-01-01T00:00:00+00:00", legacy=True)
+    failed = {"__execution_result__": json.dumps({"resultMessage": "ValueError: no rows"})}
+    made = [
+        store.component(
+            "Gen",
+            CSV,
+            outputs={"examples": ("Examples", {})},
+            state=each,
+            properties=failed if each == "FAILED" else {},
+        )["examples"]
+        for each in states
+    ]
+    [run] = read(store)
+    assert (run.state, [each.error for each in run.components]) == (state, errors)
+    assert run.examples.id == made[made_by]
 
 
 def test_each_pipeline_has_numbers_of_its_own(tmp_path):

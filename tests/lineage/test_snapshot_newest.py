@@ -71,7 +71,7 @@ def test_of_one_pipeline_of_several_they_are_its_own(tmp_path):
 def test_the_runs_of_notebooks_are_put_together_of_many_and_so_all_are_read(tmp_path):
     store = TfxStore(tmp_path)
     for name in ("a", "b"):
-        store.run(name, legacy=True)
+        store.run(f"2026-01-01T10:00:00.0000{ord(name)}", legacy=True)
         store.component(f"Gen {name}", CSV)
     [run] = runs(Snapshot.read(open_store(store.path), last=1))
     assert [component.id for component in run.components] == ["Gen a", "Gen b"]

@@ -243,23 +243,6 @@ def test_what_names_no_store_is_an_error_without_a_password(where, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("where", "name"),
-    [
-        ("metadata.db", "metadata.db"),
-        ("sqlite:////data/metadata.db", "/data/metadata.db"),
-        ("mysql://me:pw@db:33/mlmd", "mysql://me@db:33/mlmd"),
-        ("mysql:///mlmd?socket=/run/mysqld.sock", "mysql:///run/mysqld.sock/mlmd"),
-        ("postgres://me:pw@db/mlmd?sslmode=require", "postgresql://me@db:5432/mlmd"),
-        ("grpc://db:8080", "grpc://db:8080"),
-        ('{"host": "db", "port": 8080}', "grpc://db:8080"),
-        ('{"mysql": {"host": "db", "database": "m", "password": "pw"}}', "mysql://db:3306/m"),
-    ],
-)
-def test_the_name_of_a_store_has_no_password(where, name):
-    assert store_name(where) == name
-
-
 @pytest.fixture(scope="module")
 def postgresql(tmp_path_factory):
     """A PostgreSQL server of its own, on a free port; the user `wine` has the password `s3cret`."""

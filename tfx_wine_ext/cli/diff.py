@@ -64,20 +64,21 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such runs.
     """
     from tfx_wine_ext.documents import jsonable
+    from tfx_wine_ext.files.tolerant import SoftFiles
     from tfx_wine_ext.history import move
     from tfx_wine_ext.lineage.records import distinct
 
     with answering(options.json) as answer:
         named = [name for name in (options.first, options.second) if name is not None]
         newest = newest_of(*(named or ["latest"]))
-        runs, _, _ = read_runs(options, newest and newest + (len(named) < 2))
+        runs, _, _, files = read_runs(options, newest and newest + (len(named) < 2))
         if options.second is not None:
             before, after = (chosen_run(runs, name) for name in named)
         else:
             after = chosen_run(runs, options.first or "latest")
             before = _predecessor(runs, after)
         with value_errors():
-            moved = move(before, after)
+            moved = move(before, after, SoftFiles(before=files))
         unread = distinct((*before.unread, *after.unread, *moved.unread))
         moved = dataclasses.replace(moved, unread=unread)
         answer(jsonable(moved), lambda: _print(moved))

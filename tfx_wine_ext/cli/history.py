@@ -120,7 +120,7 @@ def run(options: argparse.Namespace) -> int:
 def _history(options: argparse.Namespace) -> History:
     from tfx_wine_ext.history import history
 
-    runs, pipeline, store = read_runs(options, options.last or None)
+    runs, pipeline, store, files = read_runs(options, options.last or None)
     runs = runs[-options.last :]
     is_known = options.metric is None or any(options.metric in run.metrics for run in runs)
     if options.last and not is_known:
@@ -128,6 +128,6 @@ def _history(options: argparse.Namespace) -> History:
             f"--metric: none of the {len(runs)} newest runs has {options.metric!r}; take more "
             "(--last), or another metric"
         )
-    metric = chosen_metric(runs, options.metric)
+    metric = chosen_metric(runs, options.metric, files)
     with value_errors():
-        return history(runs, pipeline, store, metric)
+        return history(runs, pipeline, store, metric, files)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from tfx_wine_ext.lineage.snapshot import Artifact, Execution
 
 DEFAULT_DEPTH = 8
+LOOK_SECONDS = 5
+"""How long files on servers are looked for: a graph may have thousands of artifacts."""
 
 _EPILOG = f"""
 ARTIFACT is the number of an artifact in the store (as 'show' prints it), its
@@ -75,6 +78,8 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: The store cannot be read, or has no such artifact.
     """
+    from tfx_wine_ext.cli.run_tables import print_unread
+    from tfx_wine_ext.documents import jsonable
     from tfx_wine_ext.lineage import graph
     from tfx_wine_ext.lineage.find import ArtifactNotFoundError, find_artifact
     from tfx_wine_ext.lineage.runs import files_of
@@ -91,7 +96,8 @@ def run(options: argparse.Namespace) -> int:
         if options.up and options.down:
             direction = graph.BOTH
         around = graph.subgraph(snapshot, id_, direction)
-        missing = [artifact.id for artifact in around.artifacts if _is_missing(artifact, files)]
+        missing = _missing(around.artifacts, files)
+        unread = files.take_unread()
 
         def show() -> None:
             if options.dot or options.mermaid:
@@ -99,6 +105,7 @@ def run(options: argparse.Namespace) -> int:
                 for line in text.rstrip("\n").split("\n"):
                     print_line(line)
             else:
+                print_unread(unread)
                 if missing:
                     print_line(_note(missing, around))
                 for up in (True, False):
@@ -106,16 +113,25 @@ def run(options: argparse.Namespace) -> int:
                         for line in tree(around, options.depth, up=up):
                             print_line(line)
 
-        answer({**graph.to_dict(around), "missing": missing}, show)
+        document = {**graph.to_dict(around), "missing": missing, "unread": jsonable(unread)}
+        answer(document, show)
     return 0
 
 
-def _is_missing(artifact: Artifact, files: SoftFiles) -> bool:
-    """Tells whether the files of an artifact are gone, if that can be seen at once."""
-    from tfx_wine_ext.files.choose import has_scheme
+def _missing(artifacts: Iterable[Artifact], files: SoftFiles) -> list[int]:
+    """Returns the ids of the artifacts whose files are gone; `files` keeps what nobody knows."""
+    from tfx_wine_ext.files.tolerant import is_remote
 
-    is_local = not has_scheme(artifact.uri) or artifact.uri.startswith("file:")
-    return is_local and artifact.state != "DELETED" and files.existing(artifact.uri) is None
+    missing = []
+    ends = time.monotonic() + LOOK_SECONDS
+    for artifact in artifacts:
+        if artifact.state == "DELETED":
+            continue
+        if is_remote(artifact.uri) and time.monotonic() > ends:
+            files.note_unasked(artifact.uri, f"there was no time for them within {LOOK_SECONDS} s")
+        elif files.is_there(artifact.uri) is False:
+            missing.append(artifact.id)
+    return missing
 
 
 def _note(missing: Sequence[int], graph: Subgraph) -> str:

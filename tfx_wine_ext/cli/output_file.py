@@ -10,6 +10,7 @@ import types
 
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.staging import staged
+from tfx_wine_ext.files.choose import has_scheme
 
 
 class OutputFile:
@@ -46,6 +47,11 @@ class OutputFile:
         self._written = False
 
     def __enter__(self) -> OutputFile:
+        if has_scheme(self._path):
+            raise CommandError(
+                f"{self._path}: expected a path on this machine, found an address; write here, and "
+                "copy it"
+            )
         folder = os.path.dirname(self._target)
         if os.path.isdir(self._target):
             raise CommandError(

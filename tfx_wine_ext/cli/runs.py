@@ -69,10 +69,11 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such metric.
     """
     with answering(options.json) as answer:
-        runs, pipeline, store = read_runs(options, options.last or None)
+        runs, pipeline, store, files = read_runs(options, options.last or None)
         if options.metric and not any(options.metric in run.metrics for run in runs):
-            runs, pipeline, store = read_runs(options)  # An older run may have it.
-        metric = chosen_metric(runs, options.metric)
+            # An older run may have it.
+            runs, pipeline, store, files = read_runs(options, before=files)
+        metric = chosen_metric(runs, options.metric, files)
         newest = runs[::-1][: options.last or None]
         total = max((run.number for run in runs), default=0)
         document = {

@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
         CommandError: The store cannot be read, or has no such run.
     """
     with answering(options.json) as answer:
-        runs, _, _ = read_runs(options, newest_of(options.which))
+        runs = read_runs(options, newest_of(options.which)).runs
         chosen = chosen_run(runs, options.which)
         answer(chosen.to_dict(), lambda: _print(chosen))
     return 0

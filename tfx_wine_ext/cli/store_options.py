@@ -8,13 +8,14 @@ import glob
 import os
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from tfx_wine_ext.cli.answer import keep_inputs
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.suggestions import hint_or_list
 
 if TYPE_CHECKING:
+    from tfx_wine_ext.files.tolerant import SoftFiles
     from tfx_wine_ext.lineage.records import Run
     from tfx_wine_ext.lineage.snapshot import Snapshot
 
@@ -119,20 +120,36 @@ def _from_the_end(text: str) -> int:
     return int(text[1:]) if re.fullmatch("-[1-9][0-9]{0,5}", text) else 0
 
 
-def read_runs(options: argparse.Namespace, last: int | None = None) -> tuple[list[Run], str, str]:
+class ReadRuns(NamedTuple):
+    """The runs of a pipeline.
+
+    Attributes:
+        runs: The runs, oldest first.
+        pipeline: The pipeline's name.
+        store: A name for the store.
+        files: Knows which servers do not answer.
+    """
+
+    runs: list[Run]
+    pipeline: str
+    store: str
+    files: SoftFiles
+
+
+def read_runs(
+    options: argparse.Namespace, last: int | None = None, before: SoftFiles | None = None
+) -> ReadRuns:
     """Reads the runs of the named pipeline, or of the only one.
 
     Args:
         options: The command's options.
         last: How many runs are wanted, the newest; None: all.
-
-    Returns:
-        The runs, oldest first; the pipeline's name; and a name for the store.
+        before: Knows already which servers do not answer.
 
     Raises:
         CommandError: The store cannot be read, has no pipeline, or has several.
     """
-    from tfx_wine_ext.lineage.runs import runs
+    from tfx_wine_ext.lineage.runs import files_of, runs
 
     snapshot, name = read_snapshot(options, last)
     pipelines = [options.pipeline] if options.pipeline else list(snapshot.pipelines)
@@ -144,8 +161,9 @@ def read_runs(options: argparse.Namespace, last: int | None = None) -> tuple[lis
             f"{name}: expected one pipeline, found {len(pipelines)}: {listed}; name one with "
             "--pipeline"
         )
+    files = files_of(snapshot, before)
     with value_errors():
-        return runs(snapshot, pipelines[0]), pipelines[0], name
+        return ReadRuns(runs(snapshot, pipelines[0], files), pipelines[0], name, files)
 
 
 def chosen_run(runs: Sequence[Run], text: str) -> Run:
@@ -160,7 +178,7 @@ def chosen_run(runs: Sequence[Run], text: str) -> Run:
         return find_run(runs, text)
 
 
-def chosen_metric(runs: Sequence[Run], metric: str | None) -> str | None:
+def chosen_metric(runs: Sequence[Run], metric: str | None, files: SoftFiles) -> str | None:
     """Returns the named metric, or the main one of an evaluation; None if there is none.
 
     Raises:
@@ -170,7 +188,7 @@ def chosen_metric(runs: Sequence[Run], metric: str | None) -> str | None:
     from tfx_wine_ext.lineage.records import metrics_are_unknown
 
     if metric is None:
-        return main_metric(runs)
+        return main_metric(runs, files)
     known = list(dict.fromkeys(name for run in runs for name in run.metrics))
     if metric not in known:
         unknown = sum(map(metrics_are_unknown, runs))

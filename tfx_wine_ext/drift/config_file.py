@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.documents import MAX_DEPTH, DocumentError, parse_json, read_bytes
+from tfx_wine_ext.files.choose import files_for, has_scheme
 
 if TYPE_CHECKING:
     import yaml
@@ -21,8 +22,8 @@ def read_settings(path: str | os.PathLike[str]) -> Any:
     """Reads a file: JSON if it is called ``.json``, YAML (with PyYAML) if ``.yaml`` or ``.yml``.
 
     Args:
-        path: The path of the file, on this machine. A pipe is refused, since reading it might wait
-            forever.
+        path: The path of the file, or an address that `files_for` knows. A pipe is refused, since
+            reading it might wait forever.
 
     Returns:
         The content of the file, nested at most `documents.MAX_DEPTH` deep. An empty YAML file gives
@@ -46,7 +47,7 @@ def read_settings(path: str | os.PathLike[str]) -> Any:
     suffix = os.path.splitext(name)[1].lower()
     if suffix not in (".json", ".yaml", ".yml"):
         raise DocumentError(name, "", "a name in .json, .yaml or .yml", repr(suffix))
-    data = read_bytes(name, MAX_BYTES)
+    data = _content(name) if has_scheme(name) else read_bytes(name, MAX_BYTES)
     if suffix == ".json":
         return parse_json(data, name).value
     try:
@@ -66,6 +67,14 @@ def read_settings(path: str | os.PathLike[str]) -> Any:
             raise
         raise DocumentError(name, "", "YAML", f"a value that is none ({error})") from None
     return {} if settings is None else settings
+
+
+def _content(address: str) -> bytes:
+    with files_for(address).open(address) as stream:
+        data = stream.read(MAX_BYTES + 1)
+    if len(data) > MAX_BYTES:
+        raise DocumentError(address, "", f"at most {MAX_BYTES:,} bytes", "a larger file")
+    return data
 
 
 def _check_size(events: Iterable[yaml.events.Event], path: str) -> None:

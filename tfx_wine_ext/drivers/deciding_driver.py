@@ -18,6 +18,7 @@ from tfx.proto.orchestration import driver_output_pb2, pipeline_pb2
 
 from tfx_wine_ext.artifacts.properties import line_of
 from tfx_wine_ext.decisions import Inputs
+from tfx_wine_ext.drivers.output_names import UniqueOutputNames
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.publishers.failure import execution_of, records_failures
 
@@ -41,10 +42,11 @@ class UpstreamFailedError(TfxWineExtError, RuntimeError):
 
 
 @records_failures
-class DecidingDriver(base_driver.BaseDriver, ir_base_driver.BaseDriver):
+class DecidingDriver(UniqueOutputNames, ir_base_driver.BaseDriver):
     """Base class of drivers that decide by the input artifacts; subclasses implement `decide`.
 
     If a driver raises, the execution is recorded as FAILED with the message, on both launch paths.
+    In Airflow a second try of a run is an execution of its own, with outputs of their own names.
     Decorate the executor, too, with `tfx_wine_ext.publishers.failure.records_failures`.
     """
 

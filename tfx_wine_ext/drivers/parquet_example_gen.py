@@ -13,6 +13,7 @@ from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.proto.orchestration import driver_output_pb2
 
 from tfx_wine_ext.decisions.parquet_example_gen import decide
+from tfx_wine_ext.drivers.output_names import UniqueOutputNames
 from tfx_wine_ext.files.beam import BeamFiles
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.words.text import split_text
@@ -20,7 +21,7 @@ from tfx_wine_ext.types import parquet_example_gen as keys
 
 
 @records_failures
-class ParquetExampleGenDriver(driver.FileBasedDriver):
+class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
     """Finds span and version as TFX does, then checks the files before anything else runs.
 
     It reads the footers of all files of the span, refuses unusable ones, and replaces TFX's

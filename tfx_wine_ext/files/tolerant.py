@@ -9,21 +9,41 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import queue
 import stat
+import threading
+import time
 import urllib.parse
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from tfx_wine_ext.documents import DocumentError, read_bytes
+from tfx_wine_ext.documents import MAX_BYTES, DocumentError, read_bytes
+from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.choose import files_for, has_scheme
 from tfx_wine_ext.files.local import Files
+from tfx_wine_ext.masking import masked_addresses, without_user
 
 MISSING, UNREADABLE, AMBIGUOUS = "missing", "unreadable", "ambiguous"
+
+ANSWER_SECONDS = 10.0
+"""How long a server may take for an answer, or for the next part of a file."""
+SLOW_SECONDS = 1.0
+"""A server that took so long to fail is not asked again: most of the time it does not answer."""
+MOST_FAILURES = 3
+"""After so many failures and no success a server or bucket is not asked again."""
+
 # The number of newest relative paths that are used to find the folder in which a pipeline ran.
 _ASKED = 500
+# Their addresses name a bucket, and all buckets are at one server.
+_ONE_SERVER = ("s3", "s3a", "s3n", "gs", "gcs")
+_PART_BYTES = 2**20
+
+_WHY_LENGTH = 300
 
 _T = TypeVar("_T")
+_Ask = Callable[[Files, str], Iterable[_T]]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,22 +56,27 @@ class Unread:
             ``ambiguous``: a relative path exists in several folders, and the first one was read.
         why: Why it is unreadable.
         searched: Folders in which a relative path was searched for.
+        place: The server or bucket that gave no answer about an unreadable file, so that nobody
+            knows whether it exists; None if it does.
     """
 
     path: str
     problem: str
     why: str | None = None
     searched: tuple[str, ...] = ()
+    place: str | None = None
 
 
 class SoftFiles:
-    """Files that may be missing, on this machine or on any file system that TensorFlow supports.
+    """Files that may be missing, on this machine or on any file system of `files_for`.
 
     Relative paths are searched for in the folder of the store, the folders above it, and the
     current folder. The first of these that contains any of the store's paths is taken for the
-    folder in which the pipeline ran, and all relative paths are read there. A path with a scheme
-    (``gs://``, ``hdfs://``) is read by TensorFlow's file systems, which take seconds to import;
-    after a failure the server is not contacted again. ``file://`` is local.
+    folder in which the pipeline ran, and all relative paths are read there. ``file://`` is local.
+
+    A server that does not answer must not cost time for each file: it is not asked again after one
+    failure that took `SLOW_SECONDS`, nor a server or bucket that failed `MOST_FAILURES` times and
+    never succeeded. Passwords in addresses are not used.
 
     Example:
         >>> files = SoftFiles()
@@ -61,14 +86,20 @@ class SoftFiles:
         'missing'
     """
 
-    def __init__(self, store_folder: str | None = None, uris: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        store_folder: str | None = None,
+        uris: Iterable[str] = (),
+        before: SoftFiles | None = None,
+    ) -> None:
         """Finds the folder to which relative paths are relative.
 
         Args:
             store_folder: Folder of the store's file, if it is a file.
             uris: The URIs in the store, the newest last.
+            before: Knows already which servers do not answer.
         """
-        self._failed: dict[str, str] = {}
+        self._servers: _Servers = before._servers if before else _Servers()
         self._unread: dict[str, Unread] = {}
         self._searched = _bases(store_folder)
         relative = [uri for uri in uris if uri and not has_scheme(uri) and not os.path.isabs(uri)]
@@ -84,9 +115,14 @@ class SoftFiles:
 
     def take_unread(self) -> tuple[Unread, ...]:
         """Returns what could not be read since the last call."""
-        unread = tuple(self._unread.values())
+        unread = tuple(map(self._explained, self._unread.values()))
         self._unread = {}
         return unread
+
+    def _explained(self, file: Unread) -> Unread:
+        """Replaces why a server gave no answer by why it is not asked again: one cause for all."""
+        silence = self._servers.silence(file.path)[1] if file.place else None
+        return file if silence is None else dataclasses.replace(file, why=_one_line(silence))
 
     def note_unreadable(self, path: str, why: str) -> None:
         """Records that the content of a file is invalid.
@@ -95,7 +131,19 @@ class SoftFiles:
             path: The file's path in the store.
             why: What is wrong with it.
         """
-        self._unread[path] = Unread(path, UNREADABLE, " ".join(why.split())[:300])
+        self._note(path, why)
+
+    def note_unasked(self, path: str, why: str) -> None:
+        """Records that a server was not asked about a file or folder.
+
+        Args:
+            path: The path in the store.
+            why: Why it was not.
+        """
+        self._note(path, why, _place(path)[1])
+
+    def _note(self, path: str, why: str, place: str | None = None) -> None:
+        self._unread[path] = Unread(masked_addresses(path), UNREADABLE, _one_line(why), (), place)
 
     def local(self, path: str) -> str:
         """Returns the local path of a path in the store; unchanged if it has another scheme.
@@ -127,8 +175,9 @@ class SoftFiles:
         try:
             if not folder:
                 raise FileNotFoundError
-            if _is_remote(path):
-                return self._remote(path, lambda files: _content(files, path), expected)
+            if is_remote(path):
+                parts = self._remote(path, _content)
+                return parts if parts is None else b"".join(parts)
             self._check_ambiguous(path)
             return read_bytes(self.local(path))
         except FileNotFoundError:
@@ -152,8 +201,8 @@ class SoftFiles:
         try:
             if not folder:
                 raise FileNotFoundError
-            if _is_remote(folder):
-                return self._remote(folder, lambda files: files.names(folder), expected) or []
+            if is_remote(folder):
+                return self._remote(folder, lambda files, path: files.names(path)) or []
             self._check_ambiguous(folder)
             return sorted(os.listdir(self.local(folder)))
         except (FileNotFoundError, NotADirectoryError):
@@ -171,8 +220,8 @@ class SoftFiles:
         """
         if not path:
             return None
-        if _is_remote(path):
-            return path if self._remote(path, lambda files: files.exists(path), False) else None
+        if is_remote(path):
+            return path if self.is_there(path) else None
         local = self.local(path)
         try:
             mode = os.stat(local).st_mode
@@ -180,21 +229,34 @@ class SoftFiles:
             return None
         return local if stat.S_ISREG(mode) or stat.S_ISDIR(mode) else None
 
+    def is_there(self, path: str) -> bool | None:
+        """Tells whether a file or folder exists; None if nobody knows, which is recorded.
+
+        Args:
+            path: The path in the store.
+        """
+        if not is_remote(path):
+            return self.existing(path) is not None
+        try:
+            return None if self._remote(path, _existence) is None else True
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
     def note_if_missing(self, folder: str) -> None:
         """Records a folder that does not exist.
 
         Args:
             folder: The folder's path in the store.
         """
-        if self.existing(folder) is None and folder not in self._unread:
+        if self.is_there(folder) is False:
             self._note_missing(folder, folder)
 
     def _note_missing(self, folder: str, path: str) -> None:
         """Records a missing folder once instead of each of its files."""
-        gone = path if folder and self.existing(folder) else folder
+        gone = folder if path == folder or self.is_there(folder) is False else path
         is_relative = not has_scheme(gone) and not os.path.isabs(gone)
         searched = self._searched if gone and is_relative else ()
-        self._unread[gone] = Unread(gone, MISSING, None, searched)
+        self._unread[gone] = Unread(masked_addresses(gone), MISSING, None, searched)
 
     def _check_ambiguous(self, path: str) -> None:
         if has_scheme(path) or os.path.isabs(path):
@@ -208,21 +270,119 @@ class SoftFiles:
                     path, Unread(path, AMBIGUOUS, None, (os.path.abspath(self._base), *others))
                 )
 
-    def _remote(self, path: str, ask: Callable[[Files], _T], expected: bool) -> _T | None:
-        parts = urlsplit(path)
-        server = f"{parts.scheme}://{parts.netloc}"
-        if server not in self._failed:
+    def _remote(self, path: str, ask: _Ask[_T]) -> list[_T] | None:
+        """Returns the parts of a server's answer; None if there is none, which is recorded.
+
+        Raises:
+            FileNotFoundError, NotADirectoryError, IsADirectoryError, DocumentError: The server
+                answered so.
+        """
+        place, silence = self._servers.silence(path)
+        if silence is None:
             try:
-                return ask(files_for(path))
-            except FileNotFoundError:
-                if expected:
-                    self._unread[path] = Unread(path, MISSING)
-                return None
+                return self._servers.answer(path, ask)
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError, DocumentError):
+                raise
             except Exception as error:  # File systems may raise anything.
-                said = getattr(error, "message", None) or str(error) or type(error).__name__
-                self._failed[server] = f"{server} cannot be read from here: {said}"
-        self.note_unreadable(path, self._failed[server])
+                silence = _said(error, path)
+        self._note(path, silence, place)
         return None
+
+
+class _Servers:
+    """Asks servers about files, and remembers which of them do not answer."""
+
+    def __init__(self) -> None:
+        self._silent: dict[str, str] = {}
+        self._failures: Counter[str] = Counter()
+        self._answered: set[str] = set()
+
+    def silence(self, path: str) -> tuple[str, str | None]:
+        """Returns server or bucket of a path, and why it is not asked; None if it may be."""
+        scheme, place = _place(path)
+        return place, self._silent.get(scheme) or self._silent.get(place)
+
+    def answer(self, path: str, ask: _Ask[_T]) -> list[_T]:
+        """Returns the parts of an answer; raises what the file system does, or a TimeoutError."""
+        scheme, place = _place(path)
+        address = without_user(masked_addresses(path))
+        started = time.monotonic()
+        try:
+            files = files_for(address)  # Its import may take seconds.
+            started = time.monotonic()
+            try:
+                parts = list(_in_time(lambda: ask(files, address)))
+            except Exception:
+                is_quick = time.monotonic() - started < SLOW_SECONDS
+                if is_quick and scheme in _ONE_SERVER and place not in self._answered:
+                    _check_bucket(place, files)
+                raise
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError, DocumentError):
+            self._answered.add(place)
+            raise
+        except Exception as error:
+            self._failures[place] += 1
+            said = _said(error, path)
+            if time.monotonic() - started >= SLOW_SECONDS:
+                self._silent[scheme if scheme in _ONE_SERVER else place] = said
+            elif self._failures[place] >= MOST_FAILURES and place not in self._answered:
+                self._silent[place] = said
+            raise
+        self._answered.add(place)
+        return parts
+
+
+def _check_bucket(bucket: str, files: Files) -> None:
+    """Refuses a bucket that does not exist: of its files nobody can say that they were deleted."""
+    if not all(_in_time(lambda: [files.exists(bucket)])):
+        raise TfxWineExtError(
+            "none", "check its name, and the address of the server", expected=f"the bucket {bucket}"
+        )
+
+
+def _place(path: str) -> tuple[str, str]:
+    """Returns the scheme, and the address of the server or bucket; without a password."""
+    scheme, _, rest = without_user(masked_addresses(path)).partition("://")
+    return scheme.lower(), f"{scheme}://{rest.partition('/')[0]}"
+
+
+def _one_line(why: str) -> str:
+    return " ".join(masked_addresses(why).split())[:_WHY_LENGTH]
+
+
+def _said(error: Exception, path: str) -> str:
+    """Returns why a server does not answer: the same for all files of one cause."""
+    if isinstance(error, TfxWineExtError):
+        return "; ".join(filter(None, (error.problem, error.remedy)))
+    # TensorFlow's errors have a message.
+    said = str(getattr(error, "message", None) or error or type(error).__name__)
+    return said.replace(without_user(masked_addresses(path)), "it")
+
+
+def _in_time(ask: Callable[[], Iterable[_T]]) -> Iterator[_T]:
+    """Yields the parts of an answer, as long as none takes longer than `ANSWER_SECONDS`."""
+    answers: queue.SimpleQueue[tuple[str, Any]] = queue.SimpleQueue()
+
+    def work() -> None:
+        try:
+            for part in ask():
+                answers.put(("part", part))
+            answers.put(("end", None))
+        except BaseException as error:
+            answers.put(("error", error))
+
+    # No client library keeps to its own limits in all cases. The process does not wait for it.
+    threading.Thread(target=work, daemon=True).start()
+    while True:
+        try:
+            kind, value = answers.get(timeout=ANSWER_SECONDS)
+        except queue.Empty:
+            raise TimeoutError(f"no answer within {ANSWER_SECONDS:g} s") from None
+        if kind == "error":
+            raise value
+        if kind == "end":
+            return
+        yield value
 
 
 def _bases(store_folder: str | None) -> tuple[str, ...]:
@@ -240,13 +400,25 @@ def _bases(store_folder: str | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*bases, os.path.realpath(os.curdir)]))
 
 
-def _is_remote(path: str) -> bool:
+def is_remote(path: str) -> bool:
+    """Tells whether a path is on a server, or in another file system than that of this machine."""
     return has_scheme(path) and not path.startswith("file:")
 
 
-def _content(files: Files, path: str) -> bytes:
+def _existence(files: Files, path: str) -> list[bool]:
+    if not files.exists(path):
+        raise FileNotFoundError(path)
+    return [True]
+
+
+def _content(files: Files, path: str) -> Iterator[bytes]:
+    size = 0
     with files.open(path) as stream:
-        return stream.read()
+        while part := stream.read(_PART_BYTES):
+            size += len(part)
+            if size > MAX_BYTES:
+                raise DocumentError(path, "", f"at most {MAX_BYTES:,} bytes", "a larger file")
+            yield part
 
 
 def _of_file_uri(uri: str) -> str:

@@ -13,6 +13,7 @@ from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.choose import has_scheme
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.snapshot import Artifact, Snapshot
+from tfx_wine_ext.masking import masked_addresses
 
 _DESTINATION = "pushed_destination"
 _SHOWN = 5
@@ -192,5 +193,5 @@ def _real(path: str) -> str:
 
 def _normal(path: str) -> str:
     if has_scheme(path):
-        return path.rstrip("/")
+        return masked_addresses(path).rstrip("/")  # As the snapshot has it.
     return os.path.normpath(path) if path else path

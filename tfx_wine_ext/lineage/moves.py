@@ -220,7 +220,11 @@ def _spearman(pairs: Sequence[tuple[float, float]]) -> tuple[float | None, float
 
 
 def history(
-    runs: Sequence[Run], pipeline: str, store_name: str, metric: str | None = None
+    runs: Sequence[Run],
+    pipeline: str,
+    store_name: str,
+    metric: str | None = None,
+    files: SoftFiles | None = None,
 ) -> History:
     """Does the same as `tfx_wine_ext.history.history`, without words.
 
@@ -236,7 +240,7 @@ def history(
             f"metric must be one that a run of {pipeline!r} has measured: "
             f"{', '.join(names) or 'there is none'}; found {metric!r}"
         )
-    files = SoftFiles()  # Shared, as it remembers which servers do not answer.
+    files = SoftFiles(before=files)  # Shared, as it remembers which servers do not answer.
     metric = metric or main_metric(runs, files)
     files.take_unread()  # The runs know of them.
     moves = [move(before, after, files) for before, after in zip(runs, runs[1:])]

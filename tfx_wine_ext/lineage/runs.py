@@ -31,7 +31,7 @@ from tfx_wine_ext.lineage.records import Examples as Examples
 from tfx_wine_ext.lineage.records import Model as Model
 from tfx_wine_ext.lineage.records import Run as Run
 from tfx_wine_ext.lineage.records import metrics_are_unknown as metrics_are_unknown
-from tfx_wine_ext.lineage.snapshot import UPSTREAM, Artifact, Execution, Link, Snapshot
+from tfx_wine_ext.lineage.snapshot import UPSTREAM, Artifact, Execution, Link, RunContext, Snapshot
 from tfx_wine_ext.suggestions import hint
 from tfx_wine_ext.types.drift_report import REPORT_TYPE, current_type
 
@@ -44,15 +44,21 @@ _MOST_DIGITS = 3
 _FIRST, _LAST = 0, 253_370_764_799_000
 
 
-def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
+def runs(
+    snapshot: Snapshot, pipeline: str | None = None, files: SoftFiles | None = None
+) -> list[Run]:
     """Returns the runs of a pipeline, oldest first.
 
     A notebook (InteractiveContext) records each component as a separate run. Successive ones of a
     pipeline are combined, until a component that has succeeded runs a second time.
 
+    Airflow may run a component several times in one run. Each try is one of the run's components;
+    the last one gives the state, and the last one that succeeded the outputs.
+
     Args:
         snapshot: Snapshot of a store.
         pipeline: Name of the pipeline. Default: all; runs are numbered per pipeline.
+        files: How to read the files of the runs. Default: `files_of` the snapshot.
 
     Example:
         >>> runs(Snapshot({}, {}, {}, {}, {}, {}, {}))
@@ -66,12 +72,12 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
             by_run[execution.run].append(execution)
     for run_id, executions in sorted(by_run.items(), key=lambda item: item[1][0].id):
         groups = by_pipeline[executions[0].pipeline or ""]
-        legacy = snapshot.runs[run_id].legacy
-        if legacy and len(executions) == 1 and groups and _goes_on(groups[-1], executions[0]):
+        is_cell = _is_notebooks(snapshot.runs[run_id]) and len(executions) == 1
+        if is_cell and groups and _goes_on(groups[-1], executions[0]):
             groups[-1].append(executions[0])
         else:
             groups.append(list(executions))
-    files = files_of(snapshot)
+    files = files or files_of(snapshot)
     made = [
         _Reader(snapshot, files, name, number, executions).run()
         for name, groups in by_pipeline.items()
@@ -80,13 +86,24 @@ def runs(snapshot: Snapshot, pipeline: str | None = None) -> list[Run]:
     return sorted(made, key=lambda run: run.components[0].execution)
 
 
-def files_of(snapshot: Snapshot) -> SoftFiles:
+def files_of(snapshot: Snapshot, before: SoftFiles | None = None) -> SoftFiles:
     """Returns a reader for the files of a store's artifacts, for any current folder.
 
     Args:
         snapshot: Of the store.
+        before: Knows already which servers do not answer.
     """
-    return SoftFiles(snapshot.folder, (artifact.uri for artifact in snapshot.artifacts.values()))
+    uris = (artifact.uri for artifact in snapshot.artifacts.values())
+    return SoftFiles(snapshot.folder, uris, before)
+
+
+def _is_notebooks(run: RunContext) -> bool:
+    """Tells whether InteractiveContext made a run, whose id is then a time; Airflow's are not."""
+    try:
+        datetime.datetime.fromisoformat(run.name)
+    except ValueError:
+        return False
+    return run.legacy
 
 
 def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
@@ -162,8 +179,10 @@ class _Reader:
         self._number = number
         self._executions = executions
         self._made: dict[str, list[tuple[Artifact, Execution]]] = defaultdict(list)
-        for execution in executions:
-            if execution.succeeded and not readings.is_resolver(execution):
+        # Of several tries of a component, the last one that succeeded counts.
+        done = {each.component or each.id: each for each in executions if each.succeeded}
+        for execution in done.values():
+            if not readings.is_resolver(execution):
                 for link in snapshot.outputs.get(execution.id, ()):
                     artifact = snapshot.artifacts[link.artifact]
                     self._made[current_type(artifact.type)].append((artifact, execution))

@@ -21,6 +21,7 @@ from tfx_wine_ext.artifacts.process import Process
 from tfx_wine_ext.artifacts.properties import properties_of
 from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage.errors import StoreError
+from tfx_wine_ext.masking import masked_addresses, masked_values
 from tfx_wine_ext.suggestions import hint
 from tfx_wine_ext.types import execution as keys
 
@@ -127,7 +128,7 @@ class Link:
 
 @dataclasses.dataclass(frozen=True)
 class Snapshot:
-    """The content of a store when it was read.
+    """The content of a store when it was read, without the secrets of addresses.
 
     Attributes:
         artifacts: By id.
@@ -546,7 +547,7 @@ def _associations(
 def _execution(
     proto: metadata_store_pb2.Execution, names: Mapping[int, str], contexts: list[_Context]
 ) -> Execution:
-    properties = properties_of(proto)
+    properties = masked_values(properties_of(proto))
     by_type = {context.type: context for context in contexts}
     pipeline = by_type[_PIPELINE].name if _PIPELINE in by_type else None
     component = _text(properties.get("component_id"))
@@ -578,10 +579,10 @@ def _artifact(proto: metadata_store_pb2.Artifact, names: Mapping[int, str]) -> A
     return Artifact(
         id=proto.id,
         type=names.get(proto.type_id, ""),
-        uri=proto.uri,
+        uri=masked_addresses(proto.uri),
         state=_state(metadata_store_pb2.Artifact.State, proto.state),
         created=proto.create_time_since_epoch,
-        properties=properties_of(proto),
+        properties=masked_values(properties_of(proto)),
     )
 
 

@@ -105,6 +105,40 @@ def readable_file(path: str) -> ReadableFile:
     return readable
 
 
+def check_writable_file(path: str) -> None:
+    """Checks that a file can be written, or made where there is none.
+
+    Args:
+        path: Path of the store.
+
+    Raises:
+        StoreError: There is no such folder, the rights are missing, the file is no SQLite database,
+            is damaged, or is locked for longer than `LOCK_SECONDS`.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    expected = "a folder in which an SQLite file can be made"
+    if not os.path.isdir(folder):
+        raise StoreError(path, expected, f"no folder {folder}", "make it, or give another path")
+    if not os.path.exists(path):
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise StoreError(path, expected, f"no right to write in {folder}", "check its rights")
+        return
+    try:
+        connection = sqlite3.connect(path, timeout=LOCK_SECONDS, isolation_level=None)
+        with contextlib.closing(connection):
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("ROLLBACK")
+    except _FAULTS as error:
+        if "readonly" in str(error) or "unable to open" in str(error):
+            raise StoreError(
+                path,
+                "an SQLite file that may be written",
+                str(error),
+                "check the rights of the file and of its folder",
+            ) from None
+        raise _unreadable(path, error) from None
+
+
 def delete(file: ReadableFile) -> None:
     """Deletes the copy, if there is one.
 

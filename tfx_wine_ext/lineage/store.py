@@ -9,48 +9,37 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
-import socket
-import urllib.parse
 import weakref
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
-from google.protobuf import json_format
 from ml_metadata import errors
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 
-from tfx_wine_ext.documents import DocumentError, open_regular, parse_json, read_bytes
+from tfx_wine_ext.lineage.connection import Sqlite, address, name_of, parsed, quoted, store_name
 from tfx_wine_ext.lineage.errors import StoreError
+from tfx_wine_ext.lineage.opening import CONNECT_SECONDS, check_reachable, opened, told
 from tfx_wine_ext.lineage.sqlite_file import (
     LOCK_SECONDS,
     ReadableFile,
-    damaged,
     delete,
     is_idle_wal,
     readable_file,
     uri,
 )
 
-__all__ = ["LOCK_SECONDS", "ReadOnlyStore", "StoreError", "open_store", "store_name"]
-
-CONNECT_SECONDS = 5.0
-"""How long a server may take to answer at all."""
+__all__ = [
+    "CONNECT_SECONDS",
+    "LOCK_SECONDS",
+    "ReadOnlyStore",
+    "StoreError",
+    "open_store",
+    "store_name",
+]
 
 CALL_SECONDS = 120.0
 """How long one call to a gRPC server may take, unless its configuration says otherwise."""
-
-# What MLMD says, which alone knows the version that it is made for.
-_OTHER_VERSION = re.compile(r"database version (\d+) is \w+ than library version (\d+)")
-_PORTS = {"mysql": 3306, "postgresql": 5432}
-# A ConnectionConfig is some hundred bytes long.
-_CONFIG_BYTES = 2**20
-_SAID_LENGTH = 300
-_EXPECTED = (
-    "the path of an SQLite file, sqlite:///path, mysql://user:password@host:port/db, "
-    "postgresql://user:password@host:port/db, grpc://host:port, or a ConnectionConfig as JSON"
-)
 
 
 class ReadOnlyStore(metadata_store.MetadataStore):  # MLMD has no types.
@@ -108,19 +97,19 @@ def open_store(where: str | os.PathLike[str]) -> ReadOnlyStore:
         tfx_wine_ext.lineage.errors.StoreError: no/such/metadata.db: expected a metadata store, \
 found no such file; give the path that the pipeline's metadata_connection_config names
     """
-    config = _config(os.fsdecode(where).strip())
-    if isinstance(config, _Sqlite):
+    config = parsed(where)
+    if isinstance(config, Sqlite):
         return _open_sqlite(config)
-    name = _name(config)
+    name = name_of(config)
     if isinstance(config, metadata_store_pb2.MetadataStoreClientConfig):
         return _open_server(config, name)
     config.retry_options.max_num_retries = 1
-    _check_reachable(*_address(config), name)
+    check_reachable(*address(config), name, str(config.WhichOneof("config")))
     with _read_only_postgresql():
-        return _open(config, name)
+        return _open(quoted(config), name)
 
 
-def _open_sqlite(store: _Sqlite) -> ReadOnlyStore:
+def _open_sqlite(store: Sqlite) -> ReadOnlyStore:
     file = readable_file(store.path)
     config = metadata_store_pb2.ConnectionConfig()
     config.CopyFrom(store.options)
@@ -132,189 +121,6 @@ def _open_sqlite(store: _Sqlite) -> ReadOnlyStore:
     except BaseException:
         delete(file)
         raise
-
-
-def store_name(where: str | os.PathLike[str]) -> str:
-    """Returns the name of a store for pages and messages, without a password.
-
-    Args:
-        where: As for `open_store`.
-
-    Raises:
-        StoreError: `where` cannot be parsed.
-
-    Example:
-        >>> store_name("mysql://me:secret@db.example.com:3306/mlmd")
-        'mysql://me@db.example.com:3306/mlmd'
-    """
-    return _name(_config(os.fsdecode(where).strip()))
-
-
-class _Sqlite(NamedTuple):
-    """An SQLite file. Its path is no part of a message: it may hold bytes that are no text."""
-
-    path: str
-    options: metadata_store_pb2.ConnectionConfig
-
-
-def _config(text: str) -> Any:
-    """Returns a `_Sqlite`, or a message that names a server."""
-    if text.startswith("{"):
-        return _from_json(text, "the ConnectionConfig given as text")
-    scheme, separator, _ = text.partition("://")
-    if separator:
-        return _from_url(text, scheme.lower())
-    try:
-        with open_regular(text) as file:
-            is_json = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
-        if is_json:
-            return _from_json(read_bytes(text, _CONFIG_BYTES), text)
-    except (OSError, DocumentError):
-        pass  # What is wrong with it is said by `readable_file`.
-    return _sqlite(text)
-
-
-def _sqlite(path: str) -> _Sqlite:
-    return _Sqlite(path, metadata_store_pb2.ConnectionConfig())
-
-
-def _from_json(text: str | bytes, where: str) -> Any:
-    """Parses whichever of the two messages it is."""
-    # What the parsers say may hold a part of the text, and so a password.
-    with contextlib.suppress(DocumentError):
-        value = parse_json(text, where).value
-        for message in (
-            metadata_store_pb2.ConnectionConfig(),
-            metadata_store_pb2.MetadataStoreClientConfig(),
-        ):
-            # Of a wrong type each version of protobuf raises another exception.
-            with contextlib.suppress(Exception):
-                json_format.ParseDict(value, message)
-                if isinstance(message, metadata_store_pb2.MetadataStoreClientConfig):
-                    return message
-                kind = message.WhichOneof("config")
-                if kind == "sqlite":
-                    return _Sqlite(_path(message.sqlite.filename_uri), message)
-                if kind in ("mysql", "postgresql"):
-                    return message
-    raise StoreError(
-        where,
-        "MLMD's ConnectionConfig as JSON with one of sqlite, mysql and postgresql",
-        "JSON that is none",
-        'an example: {"sqlite": {"filename_uri": "metadata.db"}}',
-    )
-
-
-def _from_url(text: str, scheme: str) -> Any:
-    try:
-        url = urllib.parse.urlsplit(text)
-        port = url.port
-    except ValueError:
-        raise StoreError(
-            f"the {scheme} URL of a metadata store",
-            "a port between 0 and 65535",
-            "another one or a bracket in the host",
-            "write special characters of the password as %XX",
-        ) from None
-    unquote = urllib.parse.unquote
-    host, user, password = (unquote(x or "") for x in (url.hostname, url.username, url.password))
-    database, options = unquote(url.path[1:]), dict(urllib.parse.parse_qsl(url.query))
-    if scheme == "sqlite":
-        # Three slashes: a path from the folder one is in; four: from the root.
-        return _sqlite(unquote(text[len("sqlite://") :]).removeprefix("/"))
-    if scheme == "grpc":
-        if not host or not port:
-            raise StoreError(
-                _bare(url), "grpc://host:port", "no host or no port", "add what is missing"
-            )
-        client = metadata_store_pb2.MetadataStoreClientConfig()
-        client.host, client.port = host, port
-        return client
-    config = metadata_store_pb2.ConnectionConfig()
-    if scheme == "mysql":
-        mysql = config.mysql
-        mysql.host, mysql.port, mysql.database = host, port or _PORTS["mysql"], database
-        mysql.user, mysql.password, mysql.socket = user, password, options.pop("socket", "")
-        mysql.skip_db_creation = True
-    elif scheme in ("postgresql", "postgres"):
-        server = config.postgresql
-        server.host, server.port, server.dbname = host, str(port or _PORTS["postgresql"]), database
-        server.user, server.password = user, password
-        if "sslmode" in options:
-            server.ssloption.sslmode = options.pop("sslmode")
-        server.skip_db_creation = True
-    else:
-        raise StoreError(_bare(url), _EXPECTED, f"the scheme {scheme!r}", "give one of these")
-    if not database or not (host or config.mysql.socket):
-        raise StoreError(
-            _bare(url),
-            f"{scheme}://user:password@host:port/database",
-            f"no {'database' if host else 'host'}",
-            "add it",
-        )
-    if options:
-        raise StoreError(
-            _bare(url),
-            "socket (mysql) or sslmode (postgresql) as the options of the URL",
-            ", ".join(sorted(options)),
-            "give a ConnectionConfig as JSON for others",
-        )
-    return config
-
-
-def _bare(url: urllib.parse.SplitResult) -> str:
-    """Returns a URL without its password."""
-    user, at, host = url.netloc.rpartition("@")
-    return f"{url.scheme}://{user.partition(':')[0]}{at}{host}{url.path}"
-
-
-def _name(config: Any) -> str:
-    if isinstance(config, _Sqlite):
-        return config.path
-    if isinstance(config, metadata_store_pb2.MetadataStoreClientConfig):
-        return f"grpc://{config.host}:{config.port}"
-    kind = config.WhichOneof("config")
-    server = config.mysql if kind == "mysql" else config.postgresql
-    database = server.database if kind == "mysql" else server.dbname
-    host, port = _address(config)
-    user = f"{server.user}@" if server.user else ""
-    return (
-        f"{kind}://{user}{host}:{port}/{database}" if port else f"{kind}://{user}{host}/{database}"
-    )
-
-
-def _address(config: Any) -> tuple[str, int | None]:
-    """Returns host and port; no port for a socket."""
-    if config.WhichOneof("config") == "mysql":
-        if config.mysql.socket:
-            return str(config.mysql.socket), None
-        return str(config.mysql.host), int(config.mysql.port or _PORTS["mysql"])
-    server = config.postgresql
-    host = str(server.hostaddr or server.host or "localhost")
-    return host, None if host.startswith("/") else int(server.port or _PORTS["postgresql"])
-
-
-def _path(filename: str) -> str:
-    """Returns the path that a file name of a ConnectionConfig means: it may be a URI."""
-    if not filename.startswith("file:"):
-        return filename
-    return urllib.parse.unquote(urllib.parse.urlsplit(filename).path)
-
-
-def _check_reachable(host: str, port: int | None, name: str) -> None:
-    """Tests the connection, since MLMD would wait for the system's timeout: minutes."""
-    if port is None:
-        return
-    try:
-        socket.create_connection((host, port), CONNECT_SECONDS).close()
-    except OSError as error:
-        why = "no answer" if isinstance(error, TimeoutError) else error.strerror or str(error)
-        raise StoreError(
-            name,
-            f"a server at {host}:{port}",
-            f"none within {CONNECT_SECONDS:g} s ({why})",
-            "check host and port, and that the server runs",
-        ) from None
 
 
 @contextlib.contextmanager
@@ -337,51 +143,11 @@ def _read_only_postgresql() -> Iterator[None]:
 def _open(
     config: Any, name: str, file: ReadableFile | None = None, folder: str | None = None
 ) -> ReadOnlyStore:
-    try:
-        return ReadOnlyStore(config, name, file, folder)
-    except (RuntimeError, UnicodeError) as error:  # UnicodeError: bytes that are no text.
-        raise _refused(config, name, str(error), file) from None
-
-
-def _refused(config: Any, name: str, message: str, file: ReadableFile | None) -> StoreError:
-    """Says in one line why MLMD did not open a store."""
-    said = " ".join(message.split())
-    for server in (config.mysql, config.postgresql):
-        if server.password:
-            said = said.replace(server.password, "***")
-    version = _OTHER_VERSION.search(said)
-    if version:
-        return StoreError(
-            name,
-            f"schema version {version[2]} of MLMD",
-            version[1],
-            "read it with the ml-metadata that wrote it, or let a newer TFX migrate a copy; "
-            "nothing is migrated here",
-        )
-    if file is not None:
-        return damaged(file.path, name) or StoreError(
-            name,
-            "a whole metadata store",
-            f"that MLMD cannot open it: {said[:_SAID_LENGTH] or 'it does not say why'}",
-            "restore it from a backup, or let the pipeline run once on a copy",
-        )
-    if "CREATE TABLE" in said or "read-only transaction" in said:
-        return StoreError(
-            name,
-            "the tables of MLMD",
-            "none, and they are not made here",
-            "check the name of the database",
-        )
-    return StoreError(
-        name,
-        "a metadata store that opens",
-        said[:_SAID_LENGTH],
-        "check user, password and database",
-    )
+    return opened(lambda: ReadOnlyStore(config, name, file, folder), config, name, file)
 
 
 def _open_server(config: Any, name: str) -> ReadOnlyStore:
-    _check_reachable(config.host, config.port, name)
+    check_reachable(config.host, config.port, name)
     if not config.HasField("client_timeout_sec"):
         config.client_timeout_sec = CALL_SECONDS
     if not config.channel_arguments.HasField("max_receive_message_length"):
@@ -391,6 +157,6 @@ def _open_server(config: Any, name: str) -> ReadOnlyStore:
     try:
         store.get_artifact_types()
     except errors.StatusError as error:
-        said = " ".join(str(error).split())[:_SAID_LENGTH]
-        raise StoreError(name, "MLMD's gRPC server", said, "check host and port") from None
+        found = told(config, str(error))
+        raise StoreError(name, "MLMD's gRPC server", found, "check host and port") from None
     return store

@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
+from tfx_wine_ext.files.choose import has_scheme
+from tfx_wine_ext.masking import masked_addresses
+
 
 @contextlib.contextmanager
 def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO]]:
@@ -26,6 +29,7 @@ def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO
 
     Raises:
         OSError: The file cannot be written.
+        ValueError: It is an address, such as ``s3://...``.
 
     Example:
         >>> import tempfile
@@ -35,6 +39,10 @@ def output_to_file(log: str | os.PathLike[str]) -> Iterator[tuple[TextIO, TextIO
         ...     Path(folder, "log").read_text()
         'from a child process\n'
     """
+    if has_scheme(os.fspath(log)):  # Else a folder called s3: would be made here.
+        raise ValueError(
+            f"log: expected a path on this machine, found {masked_addresses(str(log))}"
+        )
     path = Path(log)
     path.parent.mkdir(parents=True, exist_ok=True)
     _open_closed_descriptors()

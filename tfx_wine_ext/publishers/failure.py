@@ -15,24 +15,23 @@ import weakref
 from collections.abc import Callable, Iterator
 from typing import Any, TypeVar
 
-import grpc
-from absl import logging
 from ml_metadata.metadata_store import metadata_store
 from ml_metadata.proto import metadata_store_pb2
 from tfx.dsl.compiler import constants
 from tfx.orchestration import data_types, data_types_utils, metadata
 from tfx.orchestration.portable import data_types as portable_data_types
-from tfx.orchestration.portable.mlmd import execution_lib
-from tfx.proto.orchestration import execution_result_pb2, pipeline_pb2
+from tfx.proto.orchestration import pipeline_pb2
 
 from tfx_wine_ext.artifacts.process import this_process
-from tfx_wine_ext.report.words.failure import failure_message
+from tfx_wine_ext.publishers.failed_execution import logged, record_failure
+from tfx_wine_ext.publishers.tries import (
+    TryReplacedError,
+    check_is_last_try,
+    set_earlier_try_aside,
+)
 from tfx_wine_ext.types import execution as keys
 
 _Class = TypeVar("_Class", bound=type)
-
-_SUCCEEDED = (metadata_store_pb2.Execution.COMPLETE, metadata_store_pb2.Execution.CACHED)
-_CANCELLED, _UNKNOWN = grpc.StatusCode.CANCELLED.value[0], grpc.StatusCode.UNKNOWN.value[0]
 
 # For each launcher's connection: the execution ids, by the URIs of the expected outputs. Only the
 # driver receives the connection, but driver and executor see the same outputs.
@@ -49,6 +48,9 @@ def records_failures(cls: _Class) -> _Class:
     `tfx-wine-ext show` prints, and is then re-raised unchanged. The message is one line; passwords
     in URLs and anything that looks like a key are masked. The driver also records its process, so
     that a killed run can be distinguished from one that is running.
+
+    A driver that Airflow runs again in the same run (a retry, a cleared task) sets the earlier try
+    aside first, so that each try has an execution of its own; see `tfx_wine_ext.publishers.tries`.
 
     An executor needs the records of its driver. If it runs in another process than its driver, or
     the driver lacks this decorator, only TFX records its failure.
@@ -81,32 +83,6 @@ def records_failures(cls: _Class) -> _Class:
             recorded.records_failures = True  # type: ignore[attr-defined]
             setattr(cls, name, recorded)
     return cls
-
-
-@contextlib.contextmanager
-def _logged(what: str, *of: object) -> Iterator[None]:
-    """Logs an error of the store: what is recorded about work must not make the work fail."""
-    try:
-        yield
-    except Exception:
-        logging.exception(f"{what} could not be recorded", *of)
-
-
-def record_failure(
-    store: metadata_store.MetadataStore, execution_id: int, error: BaseException
-) -> None:
-    """Marks an execution as failed, unless it has succeeded; only logs errors of the store."""
-    with _logged("the failure of execution %d", execution_id):
-        [execution] = store.get_executions_by_id([execution_id])
-        if execution.last_known_state in _SUCCEEDED:
-            return
-        execution.last_known_state = metadata_store_pb2.Execution.FAILED
-        stopped = isinstance(error, (KeyboardInterrupt, SystemExit))
-        result = execution_result_pb2.ExecutionResult(
-            code=_CANCELLED if stopped else _UNKNOWN, result_message=failure_message(error)
-        )
-        execution_lib.set_execution_result(result, execution)
-        store.put_executions([execution])
 
 
 def execution_of(
@@ -193,6 +169,8 @@ def _recording_pre_execution(pre_execution: Callable[..., Any]) -> Callable[...,
         connection = self._metadata_handle
         properties = dict(given["exec_properties"])
         pipeline, component = given["pipeline_info"], given["component_info"]
+        # Before anything is recorded: where it raises, the earlier try is still at work.
+        set_earlier_try_aside(connection, component)
         try:
             contexts = connection.register_pipeline_contexts_if_not_exists(pipeline)
             run = contexts[1] if len(contexts) > 1 else None
@@ -214,15 +192,34 @@ def _recording_do(do: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(do)
     def recording(self: Any, input_dict: Any, output_dict: Any, exec_properties: Any) -> Any:
         launch = _expected(output_dict)
-        try:
+        if launch is None:
             return do(self, input_dict, output_dict, exec_properties)
-        except BaseException as error:
-            if launch is not None:
-                connection, execution_id = launch
-                _reopen_and_record(connection, execution_id, error)
-            raise
+        with recording_of(*launch):
+            return do(self, input_dict, output_dict, exec_properties)
 
     return recording
+
+
+@contextlib.contextmanager
+def recording_of(connection: metadata.Metadata, execution_id: int) -> Iterator[None]:
+    """Records the failure of the work inside it, and that the work is still wanted at its end.
+
+    Args:
+        connection: The launcher's connection, closed.
+        execution_id: The execution that the work is for.
+
+    Raises:
+        TryReplacedError: Another try of the run has set this one aside.
+    """
+    try:
+        yield
+    except TryReplacedError:
+        raise
+    except BaseException as error:
+        _reopen_and_record(connection, execution_id, error)
+        raise
+    with connection as handle:
+        check_is_last_try(handle.store, execution_id)
 
 
 def _uris(output_dict: Any) -> list[str]:
@@ -251,7 +248,7 @@ def _expected(output_dict: Any) -> tuple[metadata.Metadata, int] | None:
 def _reopen_and_record(
     connection: metadata.Metadata, execution_id: int, error: BaseException
 ) -> None:
-    with _logged("the failure of execution %d", execution_id), connection as handle:
+    with logged("the failure of execution %d", execution_id), connection as handle:
         record_failure(handle.store, execution_id, error)
 
 
@@ -263,7 +260,7 @@ def _record_legacy(
     error: BaseException,
 ) -> None:
     """Records a failure on the notebook path; registers the execution if TFX has not."""
-    with _logged("the failure of %s", component_info.component_id):
+    with logged("the failure of %s", component_info.component_id):
         run = connection.get_component_run_context(component_info)
         executions = connection.store.get_executions_by_context(run.id) if run is not None else []
         if not executions:
@@ -287,7 +284,7 @@ def _note_process(
     """
     if run is None:
         return
-    with _logged("the process that runs %s", node):
+    with logged("the process that runs %s", node):
         # Read again: `put_contexts` replaces all properties, and others may have added some.
         [run] = store.get_contexts_by_id([run.id])
         run.custom_properties[keys.of_node(node)].string_value = this_process().to_json()

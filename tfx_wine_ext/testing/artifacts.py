@@ -8,9 +8,9 @@ folder must be new or empty, so that it holds no files of an earlier artifact.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union
+from typing import TYPE_CHECKING, Any, BinaryIO, Union
 
 import pyarrow as pa
 import tensorflow as tf
@@ -35,7 +35,8 @@ from tfx_wine_ext.artifacts.layout import (
     split_folder,
 )
 from tfx_wine_ext.artifacts.properties import properties_of
-from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
+from tfx_wine_ext.files.choose import files_for, has_scheme
 from tfx_wine_ext.sources.footers import OpenParquet
 from tfx_wine_ext.sources.layout import is_hidden
 from tfx_wine_ext.sources.shard_files import LostRowsError, check_shards
@@ -165,16 +166,17 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
     Example:
         See `examples_artifact`.
     """
-    folder = Path(split_folder(artifact.uri, split))
-    if not folder.is_dir():
-        folders = sorted(path.name for path in Path(artifact.uri).glob(f"{SPLIT}*"))
+    files, folder = files_for(artifact.uri), split_folder(artifact.uri, split)
+    if not files.is_dir(folder):
+        names = files.names(artifact.uri) if files.is_dir(artifact.uri) else []
+        folders = [name for name in names if name.startswith(SPLIT)]
         raise ValueError(f"{artifact.uri}: expected a folder {SPLIT}{split}, found {folders}")
-    paths = sorted(path for path in folder.iterdir() if not is_hidden(path.name))
-    check_shards(map(str, paths))
+    paths = [f"{folder}/{name}" for name in files.names(folder) if not is_hidden(name)]
+    check_shards(paths)
     examples: list[dict[str, list[Any]]] = []
     for path in paths:
-        if path.suffix == ".parquet":
-            with OpenParquet(str(path), LocalFiles()) as parquet:
+        if path.endswith(".parquet"):
+            with OpenParquet(path, files) as parquet:
                 rows = parquet.reader().read().to_pylist()
             examples.extend(
                 {
@@ -185,18 +187,16 @@ def read_examples(artifact: AnyArtifact, split: str) -> list[dict[str, list[Any]
                 for row in rows
             )
             continue
-        with opened(str(path)):
-            pass  # Refuses an empty .gz file, which TensorFlow accepts.
-        compression = "GZIP" if path.suffix == ".gz" else ""
-        for record in tf.data.TFRecordDataset(str(path), compression).as_numpy_iterator():
-            features = tf.train.Example.FromString(record).features.feature
-            examples.append(
-                {
-                    name: list(getattr(feature, kind).value)
-                    for name, feature in sorted(features.items())
-                    if (kind := feature.WhichOneof("kind"))
-                }
-            )
+        with opened(path, files) as (_, stream):
+            for record in _records(path, stream):
+                features = tf.train.Example.FromString(record).features.feature
+                examples.append(
+                    {
+                        name: list(getattr(feature, kind).value)
+                        for name, feature in sorted(features.items())
+                        if (kind := feature.WhichOneof("kind"))
+                    }
+                )
     key = keys.of_split(keys.ROWS_KEY, split)
     is_record = isinstance(artifact, ArtifactRecord)
     properties = artifact.custom_properties if is_record else properties_of(artifact)
@@ -309,10 +309,20 @@ def model_artifact(folder: str | os.PathLike[str], save: Callable[[str], Any]) -
     return artifact
 
 
+def _records(path: str, stream: BinaryIO) -> Iterator[bytes]:
+    try:
+        yield from iter_records(stream)
+    except TFRecordError as error:
+        error.path = path
+        raise
+
+
 def _claim(
     artifact: Artifact, folder: str | os.PathLike[str], splits: Mapping[str, Rows] | None = None
 ) -> Path:
     """Creates the folder of an artifact and sets its URI, and its split names if it has splits."""
+    if has_scheme(os.fspath(folder)):
+        raise ValueError(f"expected a folder on this machine, found the address {folder}")
     folder = Path(folder)
     if splits is not None:
         if not splits:

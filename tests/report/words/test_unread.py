@@ -41,6 +41,27 @@ def test_each_problem_is_a_sentence_of_its_own():
     assert "in /one were read, and not those in /other: c." in ambiguous
 
 
+def test_what_nobody_could_look_at_is_told_once_for_each_cause():
+    def silent(path, why, place="s3://wine"):
+        return Unread(path, "unreadable", why, (), place)
+
+    first, second, unreadable = unread_sentences(
+        [
+            silent("s3://wine/a", "no answer"),
+            silent("s3://beer/b", "no answer", "s3://beer"),
+            silent("s3://wine/c", "denied"),
+            file("d", "unreadable", "damaged"),
+        ]
+    )
+    assert first == (
+        "2 files at s3://wine, s3://beer could not be looked at, so what they hold is not shown, "
+        "and whether they are there is not known: no answer."
+    )
+    assert second.startswith("1 file at s3://wine could not be looked at, so what it holds is not")
+    assert second.endswith("whether it is there is not known: denied.")
+    assert unreadable == "1 file is there and cannot be read: d: damaged."
+
+
 def test_a_path_without_a_uri_or_with_controls_can_be_shown():
     [sentence] = unread_sentences([file(""), file("a\x1b[31m\u202e")])
     assert "an artifact without a URI" in sentence

@@ -4,35 +4,31 @@ from __future__ import annotations
 
 import re
 
+from tfx_wine_ext.masking import SECRET_NAMES, masked_addresses
 from tfx_wine_ext.printable import printable
 
 # Databases limit a property's length, some to 64 KiB; nobody reads longer messages anyway.
 MOST_CHARACTERS = 4000
 _CUT = " [...] "
 
-_NAMES = (
-    r"(?:passw(?:or)?d|passphrase|pwd|secret|token|credential|signature|\bsig|"
-    r"(?:api|access|account|private|shared|encryption)[_-]?key)[\w-]{0,40}"
-)
-
 _SECRETS = (
-    # The password of a URL. It may hold an @ or an unescaped slash, which may be the error.
-    (re.compile(r"(://[^\s/:@]*):(?!\d+/)[^\s\"']*@"), r"\1:***@"),
     # user:password@host without a scheme, as database drivers write it.
     (re.compile(r"(?<![\w./:@-])([\w.-]+):[^\s:@/\"'*]+@(?=[\w\[])"), r"\1:***@"),
     # "password": "..." in JSON and Python dicts, password="..."; the end may be cut off.
     (
-        re.compile(rf"(?i)({_NAMES}[\"']?\s*[=:]\s*b?)([\"'])(?:(?!\2)[^\\]|\\.)*(\2?)", re.DOTALL),
+        re.compile(
+            rf"(?i)({SECRET_NAMES}[\"']?\s*[=:]\s*b?)([\"'])(?:(?!\2)[^\\]|\\.)*(\2?)", re.DOTALL
+        ),
         r"\1\2***\3",
     ),
     # password=..., sig=...
-    (re.compile(rf"(?i)({_NAMES}\s*=\s*)[^\s\"'&,;)}}\]]+"), r"\1***"),
+    (re.compile(rf"(?i)({SECRET_NAMES}\s*=\s*)[^\s\"'&,;)}}\]]+"), r"\1***"),
     # password: ... in YAML, except errors about a column of that name; --password ... in commands.
     (
         re.compile(
             r"(?i)((?:passw(?:or)?d|passphrase|secret|"
             r"(?:api|access|account|private|shared|secret)[_-]?key):\s*(?!expected\b)|"
-            rf"--{_NAMES}\s+)[^\s*\"'({{\[]\S*"
+            rf"--{SECRET_NAMES}\s+)[^\s*\"'({{\[]\S*"
         ),
         r"\1***",
     ),
@@ -69,6 +65,7 @@ def failure_message(error: BaseException) -> str:
         message = "(its message cannot be read)"
     # Cut twice: patterns are slow on megabytes of text, and half a secret is not recognised.
     message = _shortened(message, 4 * MOST_CHARACTERS)
+    message = masked_addresses(message)
     for pattern, masked in _SECRETS:
         message = pattern.sub(masked, message)
     message = _shortened(message, MOST_CHARACTERS * 3 // 4)

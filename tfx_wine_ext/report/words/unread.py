@@ -11,6 +11,7 @@ from tfx_wine_ext.report.words.text import count, visible
 _SHOWN = 3
 _PATH_LENGTH = 120
 _WHY_LENGTH = 200
+_CAUSE_LENGTH = 300
 
 
 def unread_sentences(unread: Iterable[Unread]) -> list[str]:
@@ -37,7 +38,12 @@ which the pipeline ran.
     sentences = []
     if missing := by_problem.get(MISSING):
         sentences.append(_missing(missing))
-    if unreadable := by_problem.get(UNREADABLE):
+    unasked: dict[str | None, list[Unread]] = {}
+    for file in by_problem.get(UNREADABLE, ()):
+        unasked.setdefault(file.why if file.place else None, []).append(file)
+    unreadable = unasked.pop(None, [])
+    sentences += [_unasked(why, files) for why, files in unasked.items()]
+    if unreadable:
         names = "; ".join(
             f"{_path(file)}: {visible(file.why or 'nobody knows why', _WHY_LENGTH)}"
             for file in unreadable[:_SHOWN]
@@ -55,6 +61,19 @@ which the pipeline ran.
             f"{_names(ambiguous)}. If the others are meant, move the store to them."
         )
     return sentences
+
+
+def _unasked(why: str | None, files: list[Unread]) -> str:
+    """Says once for all files of one cause that nobody knows whether they are there."""
+    places = list(dict.fromkeys(file.place or "" for file in files))
+    shown = ", ".join(visible(place, _PATH_LENGTH) for place in places[:_SHOWN])
+    more = f" and {len(places) - _SHOWN:,} more places" if len(places) > _SHOWN else ""
+    holds = "what it holds is" if len(files) == 1 else "what they hold is"
+    is_there = "it is" if len(files) == 1 else "they are"
+    return (
+        f"{count(len(files), 'file')} at {shown}{more} could not be looked at, so {holds} not "
+        f"shown, and whether {is_there} there is not known: {visible(why or '', _CAUSE_LENGTH)}."
+    )
 
 
 def _missing(missing: list[Unread]) -> str:

@@ -1,0 +1,1 @@
+"""Launchers: they run driver, executor and publisher of one node, for Airflow."""
