@@ -20,8 +20,8 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m examples.wine_quality.kubeflow_run",
-        description="Compiles the wine pipeline for Kubeflow Pipelines v2 and Vertex AI. Nothing is "
-        "started: submit the file, and compile again for each new span.",
+        description="Compiles the wine pipeline for Kubeflow Pipelines v2 and Vertex AI. Nothing "
+        "is started: submit the file, and compile again for each new span.",
     )
     parser.add_argument(
         "--image", required=True, help="container image with TFX, this library and examples/"
@@ -33,7 +33,7 @@ def _parser() -> argparse.ArgumentParser:
         "--output",
         type=Path,
         default=Path("wine-quality.json"),
-        help="file to write, .json or .yaml",
+        help="file to write, .json or .yaml (wine-quality.json)",
     )
     parser.add_argument("--name", default=NAME, help=f"name of the pipeline ({NAME})")
     parser.add_argument("--model", default="dnn", choices=["dnn", "trees"])
@@ -41,7 +41,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--baseline-span",
         type=int,
-        help="the span to compare with; without it there is no baseline",
+        help="the span to compare with (none: there is no baseline)",
     )
     parser.add_argument("--drift", default="warn", choices=["report", "warn", "fail"])
     parser.add_argument(

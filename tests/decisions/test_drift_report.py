@@ -108,7 +108,7 @@ def examples(folder, name, span=None, id_=0, content=None, version=None):
     """Examples as Kubeflow gives them: numbers are doubles, and an id is none."""
     made = examples_artifact(folder / name, {"train": [{"x": 1.0}], "eval": [{"x": 2.0}]})
     for key in ("span", "version"):
-        del made.mlmd_artifact.custom_properties[key]
+        made.mlmd_artifact.custom_properties.pop(key, None)
         made.mlmd_artifact.properties.pop(key, None)
     values = {"span": span, "version": version, "content_fingerprint": content}
     for key, value in values.items():
