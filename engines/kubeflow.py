@@ -1,8 +1,9 @@
-"""Kubeflow Pipelines v2 and Vertex AI, emulated: compiled, and each task run as in its container."""
+"""Kubeflow Pipelines v2 and Vertex AI, emulated: each task is run as in its container."""
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
 from importlib.metadata import version
@@ -36,8 +37,14 @@ _PACKAGES = {
         "click-option-group==0.5.7",
     ),
 }
-# What differs between two reports of the same data: times and places.
-_NOT_COMPARED = ("created", "uri")
+# A custom property has the name of a declared one.
+_SPAN = "custom:span"
+
+
+def python() -> Path:
+    """Returns the Python of an environment in which pipelines compile for Kubeflow."""
+    packages = _PACKAGES[version("tfx").rpartition(".")[0]]
+    return installing.layer("kubeflow/venv", packages)
 
 
 def run(folder: Path, in_process: Result) -> Iterator[Check]:
@@ -45,28 +52,46 @@ def run(folder: Path, in_process: Result) -> Iterator[Check]:
 
     Args:
         folder: For all results.
-        in_process: What the two spans gave without Kubeflow, in the folder ``in-process`` beside.
+        in_process: What the two spans gave without Kubeflow.
     """
-    packages = _PACKAGES[version("tfx").rpartition(".")[0]]
-    python = installing.layer("kubeflow/venv", packages)
-    data, started = in_process.folder / "data", time.monotonic()
-    module = ["-m", "engines.kubeflow_backend", str(data), str(folder)]
-    installing.run([python, *module], folder / "printed", cwd=installing.CHECKOUT)
-    seconds = time.monotonic() - started
+    assert in_process.folder is not None
+    started = time.monotonic()
+    places = [str(in_process.folder / "data"), str(folder)]
+    command = [str(python()), "-m", "engines.kubeflow_backend", *places]
+    installing.run(command, folder / "printed", cwd=installing.CHECKOUT)
     made = json.loads((folder / "runs.json").read_text())
-    emulated = Result(tuple(map(_span_result, made)), folder, seconds)
+    emulated = Result(tuple(map(_span_result, made)), time.monotonic() - started, folder)
     yield from compare(in_process, emulated)
-    expected = [run.drift for run in runs(Snapshot.read(open_store(str(in_process.folder / "metadata.db"))))]
-    for number, (run_made, drift) in enumerate(zip(made, expected), start=1):
-        yield from _more(number, run_made, drift.uri)
+    store = open_store(str(in_process.folder / "metadata.db"))
+    for number, (expected, found) in enumerate(zip(runs(Snapshot.read(store)), made), start=1):
+        assert expected.drift is not None
+        assert expected.model is not None
+        report, model = found["DriftReport"]["report"], found["WarmStartTrainer"]["model"]
+        examples = found["ParquetExampleGen"]["examples"]["metadata"]
+        scores = _scores(expected.drift.uri), _scores(report["uri"])
+        yield Check(
+            f"span {number}: drift report",
+            f"{len(scores[0])} bytes",
+            "the same but for times and places" if scores[0] == scores[1] else "another",
+            holds=scores[0] == scores[1],
+        )
+        reasons = expected.model.reason or "", model["metadata"][model_keys.REASON_KEY]
+        before, now = map(_without_place, reasons)
+        yield Check(f"span {number}: reason of the start", before, now)
+        yield Check(f"span {number}: recorded span", number, whole(examples[_SPAN]))
+        yield Check(
+            f"span {number}: content",
+            expected.examples and expected.examples.content_fingerprint,
+            examples["content_fingerprint"],
+        )
 
 
 def _span_result(made: Mapping[str, Any]) -> SpanResult:
-    examples = made["ParquetExampleGen"]["examples"]
-    model = _trainer(made)["model"]["metadata"]
-    warm = whole(model.get(model_keys.WARM_START_KEY)) == 1
-    blessed = whole(made["Evaluator"]["blessing"]["metadata"]["blessed"]) == 1
-    r2 = read_metrics(made["Evaluator"]["evaluation"]["uri"]).metrics.get(R2)
+    """Reads what a run made from what the tasks have given to the backend."""
+    examples, evaluator = made["ParquetExampleGen"]["examples"], made["Evaluator"]
+    model = made["WarmStartTrainer"]["model"]["metadata"]
+    warm = whole(model[model_keys.WARM_START_KEY]) == 1
+    r2 = read_metrics(evaluator["evaluation"]["uri"]).model.get(R2)
     return SpanResult(
         state="COMPLETE",
         rows=rows_by_split(examples["metadata"]),
@@ -74,6 +99,20 @@ def _span_result(made: Mapping[str, Any]) -> SpanResult:
         verdict=made["DriftReport"]["report"]["metadata"][drift_keys.VERDICT_KEY],
         start=f"warm {whole(model[model_keys.GENERATION_KEY])}" if warm else "cold",
         r2=r2.value if r2 else None,
-        blessed=blessed,
+        blessed=whole(evaluator["blessing"]["metadata"]["blessed"]) == 1,
         pushed=whole(made["Pusher"]["pushed_model"]["metadata"]["pushed"]) == 1,
     )
+
+
+def _scores(uri: str) -> str:
+    """Returns a drift report without the times and the places of the data."""
+    document = json.loads(Path(uri, drift_keys.REPORT_JSON).read_text())
+    del document["created"]
+    for side in filter(None, (document["baseline"], document["current"])):
+        del side["created"], side["uri"]
+    return json.dumps(document, sort_keys=True)
+
+
+def _without_place(reason: str) -> str:
+    """Returns the reason of a warm start without the base's id and folder: Kubeflow has no ids."""
+    return re.sub(r"model (\d+ \(\S+\)|\S+/\S+),", "model ...,", reason)

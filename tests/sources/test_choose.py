@@ -106,11 +106,6 @@ def test_where_there_are_no_files_the_error_says_what_is_there(folder, path, mes
         find_table_files(path)
 
 
-def test_an_address_is_refused():
-    with pytest.raises(TableFileError, match=r"^gs://b/a.csv: expected a path on this machine"):
-        find_table_files("gs://b/a.csv")
-
-
 # Which format.
 
 

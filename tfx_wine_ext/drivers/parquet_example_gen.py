@@ -14,7 +14,7 @@ from tfx.proto.orchestration import driver_output_pb2
 
 from tfx_wine_ext.decisions.parquet_example_gen import decide
 from tfx_wine_ext.drivers.output_names import UniqueOutputNames
-from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.words.text import split_text
 from tfx_wine_ext.types import parquet_example_gen as keys
@@ -44,7 +44,7 @@ class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
         """Adds span, version, the content fingerprint and the digests of the files."""
-        decided = decide(exec_properties, BeamFiles())
+        decided = decide(exec_properties, FilesByScheme())
         exec_properties.update(decided.exec_properties)
         self._span_date = decided.span_date
         for split, footers in zip(decided.request.input_config.splits, decided.tables):

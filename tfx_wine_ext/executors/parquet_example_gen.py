@@ -27,7 +27,7 @@ from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.decisions.parquet_example_gen import Request, decide
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.on_workers import write_shard_task
-from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
@@ -75,7 +75,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         """
         self._log_startup(input_dict, output_dict, exec_properties)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
-        files = BeamFiles()
+        files = FilesByScheme()
         if keys.INPUT_FILES_KEY in exec_properties:
             request = Request.of(exec_properties)
             tables = request.tables(files)

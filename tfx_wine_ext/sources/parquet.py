@@ -21,7 +21,8 @@ from tfx_wine_ext.columnar.plan import leaves
 from tfx_wine_ext.columnar.values import leaf_values, unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
 from tfx_wine_ext.errors import Option, Remedy
-from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.moved import moved_names
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.footers import (
@@ -58,7 +59,7 @@ class ParquetSource:
         unify: Merge schemas that differ: a column that a file lacks is null there, and numbers are
             widened. Default: False, which refuses them, because a missing column is more often an
             accident than an intention.
-        files: The file system of the files. Default: the local one.
+        files: The file system of the files. Default: by their schemes.
 
     Attributes:
         whole: All columns of the files, whether they are read or not.
@@ -84,7 +85,7 @@ class ParquetSource:
     ) -> None:
         for footer in footers:
             _check_names(footer, reads)
-        self._files = files or LocalFiles()
+        self._files = files or FilesByScheme()
         self._footers = footers
         self._footer_of = {footer.path: footer for footer in footers}
         self.whole: pa.Schema = (
@@ -288,7 +289,7 @@ class ParquetTable(ParquetSource):
         paths: The files.
         reads: Whether a column is read. For a field of a struct it is called with the field's name
             and the names of the enclosing structs.
-        files: The file system of the files; None: the local one.
+        files: The file system of the files; None: by their schemes.
         root: The folder below which folder names are Hive partitions; see `with_partitions`.
             Default: None, without partition columns.
 
@@ -312,7 +313,7 @@ class ParquetTable(ParquetSource):
         files: Files | None = None,
         root: str | None = None,
     ) -> None:
-        footers: Sequence[Footer] = read_footers(paths, files or LocalFiles())
+        footers: Sequence[Footer] = read_footers(paths, files or FilesByScheme())
         if root is not None:
             [footers] = with_partitions([footers], root)
         flat, around = _flattened(footers)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import copy
 import hashlib
+import io
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar, cast
@@ -13,7 +14,8 @@ import pyarrow as pa
 from isal import igzip, igzip_lib
 
 from tfx_wine_ext.errors import TfxWineExtError
-from tfx_wine_ext.files.local import Files, IrregularFileError, LocalFiles
+from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.local import Files
 
 if TYPE_CHECKING:
     from tfx_wine_ext.sources.filters import RowFilter
@@ -22,6 +24,12 @@ if TYPE_CHECKING:
 BATCH_VALUES = 4 * 1024 * 1024
 MOST_BATCH_ROWS = 65_536
 FEWEST_BATCH_ROWS = 256
+
+# Bytes that are requested at a time from an object store.
+BUFFER_BYTES = 8 * 1024 * 1024
+
+# What Arrow's messages contain if a request to an object store has failed: the file is intact.
+FAILED_REQUEST = "AWS Error"
 
 GZIP_MAGIC = b"\x1f\x8b"
 # The errors that reading a damaged gzip file raises.
@@ -200,7 +208,7 @@ class WholeFiles:
         for path in self.paths:
             of_file = hashlib.sha256()
             with self._files.open(path) as stream:
-                while block := stream.read(1 << 20):
+                while block := stream.read(BUFFER_BYTES):
                     of_file.update(block)
             digest.update(of_file.digest())
         return f"files-v1:{digest.hexdigest()[:32]}"
@@ -243,7 +251,7 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
 
     Args:
         path: The file.
-        files: The file system of the file; None: the local one.
+        files: The file system of the file; None: by its scheme.
 
     Yields:
         The file, whose `tell` shows the progress, and the stream of its content.
@@ -252,8 +260,10 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
         TableFileError: The file cannot be opened or read, or is an empty ``.gz`` file.
     """
     try:
-        file = (files or LocalFiles()).open(path)
-    except IrregularFileError as error:
+        file = (files or FilesByScheme()).open(path)
+        if isinstance(file, pa.NativeFile):  # Of an object store: each read would be a request.
+            file = io.BufferedReader(file, BUFFER_BYTES)
+    except TfxWineExtError as error:
         raise TableFileError.of(error) from error
     except OSError as error:
         raise TableFileError(
@@ -287,10 +297,23 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
             yield file, file
 
 
+def file_size(path: str, files: Files) -> int:
+    """Returns the size of a file in bytes.
+
+    Raises:
+        TableFileError: The file cannot be opened or read.
+    """
+    with opened(path, files) as (file, _):
+        file.seek(0, io.SEEK_END)
+        return file.tell()  # TensorFlow's files return nothing from `seek`.
+
+
 def damaged(path: str, error: BaseException, **place: Any) -> TableFileError:
     """Returns the error for a file that cannot be unpacked, at a place in it if one is known."""
-    found = f"cannot be unpacked ({one_line(error)})"
-    return TableFileError(found, DAMAGED, path=path, **place)
+    says = one_line(error)
+    if FAILED_REQUEST in says:
+        return TableFileError(f"cannot be read ({says})", "run again", path=path, **place)
+    return TableFileError(f"cannot be unpacked ({says})", DAMAGED, path=path, **place)
 
 
 def batch_rows(columns: int) -> int:
