@@ -81,12 +81,13 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
             tables = request.tables(files)
         else:  # No driver of ours has run.
             decided = decide(exec_properties, files)
-            request, tables, exec_properties = (
-                decided.request,
-                decided.tables,
-                decided.exec_properties,
-            )
-            update_output_artifact(exec_properties, examples.mlmd_artifact)
+            request, tables = decided.request, decided.tables
+            if keys.SPAN_KEY in exec_properties:
+                # What TFX's driver or Kubeflow's hook has recorded stays as it is.
+                exec_properties = {**decided.exec_properties, **exec_properties}
+            else:
+                exec_properties = decided.exec_properties
+                update_output_artifact(exec_properties, examples.mlmd_artifact)
             set_custom_properties(examples, {keys.SPAN_DATE_KEY: decided.span_date})
         payload_format = _payload_format(exec_properties)
         splits = utils.generate_output_split_names(request.input_config, request.output_config)
