@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from engines import installing
 from engines.checks import Check
+from engines.installing import say
 from engines.wine import R2, Result, SpanResult, compare, shards
 from tfx_wine_ext.artifacts.properties import rows_by_split, whole
 from tfx_wine_ext.lineage.evaluation import read_metrics
@@ -59,10 +60,17 @@ def run(folder: Path, in_process: Result) -> Iterator[Check]:
     places = [str(in_process.folder / "data"), str(folder)]
     command = [str(python()), "-m", "engines.kubeflow_backend", *places]
     installing.run(command, folder / "printed", cwd=installing.CHECKOUT)
-    made = json.loads((folder / "runs.json").read_text())
-    emulated = Result(tuple(map(_span_result, made)), time.monotonic() - started, folder)
-    yield from compare(in_process, emulated)
-    store = open_store(str(in_process.folder / "metadata.db"))
+    seconds = time.monotonic() - started
+    say(f"compiled and emulated in {seconds:.0f} s")
+    yield from _checks(
+        in_process, in_process.folder, json.loads((folder / "runs.json").read_text())
+    )
+
+
+def _checks(in_process: Result, folder: Path, made: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
+    """Compares what the backend's tasks have made with what the runs in one process have."""
+    yield from compare(in_process, Result(tuple(map(_span_result, made))))
+    store = open_store(str(folder / "metadata.db"))
     for number, (expected, found) in enumerate(zip(runs(Snapshot.read(store)), made), start=1):
         assert expected.drift is not None
         assert expected.model is not None
