@@ -100,7 +100,7 @@ class Backend:
         outputs = component.get("outputDefinitions", {}).get("artifacts", {})
         parameters = task.get("inputs", {}).get("parameters", {})
         types = component.get("inputDefinitions", {}).get("artifacts", {})
-        invocation = {
+        invocation: dict[str, Any] = {
             "inputs": {
                 "parameterValues": {
                     key: value["runtimeValue"]["constant"] for key, value in parameters.items()
@@ -134,15 +134,21 @@ class Backend:
                 container, "--json_serialized_inputs_spec_args"
             ),
         )
+        written = folder / "executor_output.json"
         hook = container.get("lifecycle", {}).get("preCacheCheck")
         if hook:
             assert hook["command"][-1] == driver.__name__
             driver.main(arguments)
+            # The backend reads the span on the artifact before it starts the container.
+            for key, given in invocation["outputs"]["artifacts"].items():
+                [by_hook] = json.loads(written.read_text())["artifacts"][key]["artifacts"]
+                given["artifacts"][0]["metadata"] = by_hook["metadata"]
+            arguments.json_serialized_invocation_args = json.dumps(invocation)
         kubeflow_v2_run_executor.main((arguments, []))
-        written = json.loads((folder / "executor_output.json").read_text())["artifacts"]
+        artifacts = json.loads(written.read_text())["artifacts"]
         made = {}
         for key, output in outputs.items():
-            [artifact] = written[key]["artifacts"]
+            [artifact] = artifacts[key]["artifacts"]
             schema = output["artifactType"]["instanceSchema"]
             title = re.search(r"^title: *(\S+)", schema, re.MULTILINE)
             assert title is not None

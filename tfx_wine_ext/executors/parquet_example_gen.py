@@ -20,6 +20,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 
 from tfx_wine_ext.artifacts.layout import FILE_FORMATS, PARQUET, TF_EXAMPLE
+from tfx_wine_ext.artifacts.properties import properties_of, span_of
 from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
 from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, TFRECORD_PAYLOAD, OutputSplit
 from tfx_wine_ext.columnar.tables import table_of
@@ -82,11 +83,11 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         else:  # No driver of ours has run.
             decided = decide(exec_properties, files)
             request, tables = decided.request, decided.tables
-            if keys.SPAN_KEY in exec_properties:
-                # What TFX's driver or Kubeflow's hook has recorded stays as it is.
-                exec_properties = {**decided.exec_properties, **exec_properties}
-            else:
-                exec_properties = decided.exec_properties
+            by_tfx = exec_properties.get(keys.INPUT_FINGERPRINT_KEY)
+            exec_properties = decided.exec_properties
+            if by_tfx:  # What TFX's driver or Kubeflow's hook has recorded stays as it is.
+                exec_properties[keys.INPUT_FINGERPRINT_KEY] = by_tfx
+            if span_of(properties_of(examples)) is None:
                 update_output_artifact(exec_properties, examples.mlmd_artifact)
             set_custom_properties(examples, {keys.SPAN_DATE_KEY: decided.span_date})
         payload_format = _payload_format(exec_properties)
