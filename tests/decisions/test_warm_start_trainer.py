@@ -72,6 +72,21 @@ def test_where_no_store_is_only_what_is_known_counts(tmp_path, properties, said)
     assert decided["base_id"] == 0  # Kubeflow's number is no id.
 
 
+@pytest.mark.parametrize(
+    ("properties", "blessed", "said"),
+    [
+        ({}, set(), "Cold start: no base_model was given."),
+        ({}, None, "Cold start: no base_model was given, or none was found."),
+        ({"base_blessed": 1}, None, "Cold start: there is no blessed model yet."),
+        ({"base_blessed": 1}, set(), "Cold start: there is no blessed model yet."),
+    ],
+)
+def test_an_input_that_is_absent_as_nothing_was_found_is_not_said_to_be_missing(
+    properties, blessed, said
+):
+    assert decision({}, {**PROPERTIES, **properties}, blessed)["decision"] == said
+
+
 def test_of_several_models_without_ids_none_is_chosen(tmp_path):
     inputs = {"base_model": [model(5, tmp_path / "a"), model(6, tmp_path / "b")]}
     decided = decision(inputs, {**PROPERTIES, "base_blessed": 1}, None)

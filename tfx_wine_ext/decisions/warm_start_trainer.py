@@ -95,10 +95,11 @@ def _checkpoint_of(model: types.Artifact) -> str:
 
 
 def _decided(inputs: Inputs, config: WarmStartConfig, known: _Known) -> Decision:
-    if keys.BASE_MODEL_KEY not in inputs:
-        return Decision(Why.NO_INPUT, config)
+    if keys.BASE_MODEL_KEY not in inputs and not known.only_blessed:
+        # Kubeflow leaves out an input for which a Resolver found nothing.
+        return Decision(Why.NO_INPUT if known.blessed is not None else Why.NOTHING_FOUND, config)
     return decide(
-        [_base_model(artifact, known) for artifact in inputs[keys.BASE_MODEL_KEY]],
+        [_base_model(artifact, known) for artifact in inputs.get(keys.BASE_MODEL_KEY) or ()],
         config,
         schema=schema_fingerprint(inputs),
         drifted=any(

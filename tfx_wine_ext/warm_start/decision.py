@@ -49,7 +49,7 @@ class BaseModel:
 Why = enum.Enum(
     "Why",
     "CHOSEN NO_INPUT NO_MODEL NO_BLESSED_MODEL NO_PINNED_MODEL UNUSABLE DRIFTED OTHER_SCHEMA "
-    "UNKNOWN_SCHEMA TOO_OLD UNKNOWN_BLESSING UNKNOWN_AGE",
+    "UNKNOWN_SCHEMA TOO_OLD UNKNOWN_BLESSING UNKNOWN_AGE NOTHING_FOUND",
 )
 """The reasons of decisions; all but ``CHOSEN`` are reasons for a cold start."""
 

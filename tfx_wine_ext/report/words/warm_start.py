@@ -72,6 +72,7 @@ SENTENCES: Mapping[str, str] = {
 DECISIONS: Mapping[str, str] = {
     "CHOSEN": "Warm start from model {model}, {which}: generation {generation}.",
     "NO_INPUT": "no base_model was given",
+    "NOTHING_FOUND": "no base_model was given, or none was found",
     "NO_MODEL": "there is no model yet",
     "NO_BLESSED_MODEL": "there is no blessed model yet",
     "NO_PINNED_MODEL": "the pinned base model {config.pinned!r} does not exist",
