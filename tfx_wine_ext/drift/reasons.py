@@ -24,7 +24,8 @@ class Reason:
 
     Attributes:
         KIND: What the reason of a whole comparison is about: `critical`, `share`, `aggregate`,
-            `warned`, `classifier`, `no_baseline` or `lost_baseline`; "" for reasons of a feature.
+            `warned`, `classifier`, `no_baseline`, `lost_baseline` or `unfit_baseline`; "" for
+            reasons of a feature.
     """
 
     KIND: ClassVar[str] = ""
@@ -320,7 +321,7 @@ class BaselineUnfit(Reason):
             nothing tells which is newer.
     """
 
-    KIND = "no_baseline"
+    KIND = "unfit_baseline"
     name: str
     uri: str
     fault: str
