@@ -83,12 +83,13 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         else:  # No driver of ours has run.
             decided = decide(exec_properties, files)
             request, tables = decided.request, decided.tables
+            # What TFX's driver or Kubeflow's hook has recorded stays as it is.
             by_tfx = exec_properties.get(keys.INPUT_FINGERPRINT_KEY)
-            exec_properties = decided.exec_properties
-            if by_tfx:  # What TFX's driver or Kubeflow's hook has recorded stays as it is.
-                exec_properties[keys.INPUT_FINGERPRINT_KEY] = by_tfx
+            found = dict(decided.exec_properties)
+            found[keys.INPUT_FINGERPRINT_KEY] = by_tfx or found[keys.INPUT_FINGERPRINT_KEY]
             if span_of(properties_of(examples)) is None:
-                update_output_artifact(exec_properties, examples.mlmd_artifact)
+                update_output_artifact(found, examples.mlmd_artifact)
+            exec_properties = exec_properties if by_tfx else found
             set_custom_properties(examples, {keys.SPAN_DATE_KEY: decided.span_date})
         payload_format = _payload_format(exec_properties)
         splits = utils.generate_output_split_names(request.input_config, request.output_config)
