@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -63,10 +63,12 @@ class Result:
     Attributes:
         spans: Of each span, in their order.
         seconds: How long it took, imports included; None if unknown.
+        folder: Of all results, with the data in ``data``; None if they are elsewhere.
     """
 
     spans: tuple[SpanResult, ...]
     seconds: float | None = None
+    folder: Path | None = None
 
 
 def two_spans(
@@ -102,7 +104,8 @@ def two_spans(
         ).returncode
     if status:
         raise EngineError(f"the wine pipeline ended with status {status}:\n{tail(log)}")
-    return read(store or str(folder / "metadata.db"), time.monotonic() - started)
+    result = read(store or str(folder / "metadata.db"), time.monotonic() - started)
+    return replace(result, folder=folder)
 
 
 def read(store: str, seconds: float | None = None) -> Result:
