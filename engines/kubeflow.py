@@ -38,6 +38,13 @@ _PACKAGES = {
         "click-option-group==0.5.7",
     ),
 }
+# What a drift report decides about what `LatestArtifactStrategy` finds on each of its runs.
+_OF_LATEST = (
+    ("first run", "the input 'baseline' has no artifact, as on a first run"),
+    ("next span", "Comparing span 2, split train with span 1, split train"),
+    ("the same span again", "is not of an earlier span than the current data"),
+    ("found too late", "is the current data themselves"),
+)
 # A custom property has the name of a declared one.
 _SPAN = "custom:span"
 
@@ -65,6 +72,10 @@ def run(folder: Path, in_process: Result) -> Iterator[Check]:
     yield from _checks(
         in_process, in_process.folder, json.loads((folder / "runs.json").read_text())
     )
+    decisions = json.loads((folder / "latest.json").read_text())
+    for (what, expected), decision in zip(_OF_LATEST, decisions):
+        found = re.sub(r" \(\S+\)", "", decision)
+        yield Check(f"LatestArtifactStrategy: {what}", expected, found, holds=expected in found)
 
 
 def _checks(in_process: Result, folder: Path, made: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
