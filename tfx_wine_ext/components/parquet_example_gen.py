@@ -19,6 +19,7 @@ from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.plan import EncodeOptions
 from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
+from tfx_wine_ext.files.choose import check_address
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 # The file format in which each payload format is written.
@@ -138,6 +139,8 @@ class ParquetExampleGen(FileBasedExampleGen):
                 f"output_data_format: expected {names} of example_gen_pb2, "
                 f"found {output_data_format!r}"
             )
+        if isinstance(input_base, str):
+            check_address(input_base)
         _check_columns(columns, exclude_columns)
         options = IngestOptions(
             encode=EncodeOptions(

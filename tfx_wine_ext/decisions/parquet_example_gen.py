@@ -19,6 +19,8 @@ from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.partition import check_partition_feature
 from tfx_wine_ext.columnar.tables import read_tables, table_of
 from tfx_wine_ext.columnar.tasks import plan_table
+from tfx_wine_ext.files.choose import absolute
+from tfx_wine_ext.files.for_tensorflow import let_tensorflow_read
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.footers import Footer, find_files
 from tfx_wine_ext.types import parquet_example_gen as keys
@@ -67,6 +69,7 @@ def decide(exec_properties: Mapping[str, Any], files: Files) -> Decided:
     by_date = any(utils.YEAR_SPEC in split.pattern for split in request.input_config.splits)
     span = whole(decided.get(keys.SPAN_KEY))
     if span is None:
+        let_tensorflow_read(request.input_base)  # TFX lists the files, too.
         try:
             # It needs neither a metadata store nor to know the pipeline.
             decided = driver.FileBasedDriver(None).resolve_exec_properties(decided, None, None)
@@ -143,8 +146,9 @@ class Request:
         patterns = (
             os.path.join(self.input_base, split.pattern) for split in self.input_config.splits
         )
-        paths = [find_files(pattern, files) for pattern in patterns]
-        return read_tables(paths, self.input_base, self.options, files)
+        # Absolute afterwards: in a pattern, brackets in the name of this folder would be special.
+        paths = [[absolute(path) for path in find_files(pattern, files)] for pattern in patterns]
+        return read_tables(paths, absolute(self.input_base), self.options, files)
 
     def decision(self, tables: Sequence[Sequence[Footer]], files: Files) -> dict[str, str]:
         """Checks that the files can be read as asked, and fingerprints their content.

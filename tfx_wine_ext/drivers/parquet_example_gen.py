@@ -32,6 +32,7 @@ class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
     Raises:
         FileNotFoundError: No file matches the pattern of a split.
         ParquetFileError: A file is not a usable Parquet file.
+        RemoteError: The files are on S3, and TFX cannot read there; or the store cannot be used.
         PartitionError: The Hive partitions in the paths of files are inconsistent.
         ValueError: No span matches, a column cannot become a feature, or the filters or
             ``partition_feature_name`` do not fit the columns.

@@ -46,7 +46,7 @@ from tfx_wine_ext.drift.result import DriftResult
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.drift_tasks import FileTask, read_file
-from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.choose import FilesByScheme, absolute
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.drift_report import publish
 from tfx_wine_ext.publishers.failure import records_failures
@@ -180,7 +180,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
     ) -> list[Side | None]:
         """Reads the files of both sides on Beam's workers."""
         tasks = [
-            FileTask(number, path, split.payload)
+            FileTask(number, absolute(path), split.payload)
             for number, split in enumerate(splits)
             if split is not None
             for path in split.paths()

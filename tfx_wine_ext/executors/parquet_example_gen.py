@@ -28,7 +28,7 @@ from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.decisions.parquet_example_gen import Request, decide
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.on_workers import write_shard_task
-from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.choose import FilesByScheme, absolute
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
@@ -98,12 +98,13 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         sources = [table_of(table, request.options, files) for table in tables]
         tasks = _planned(request, sources, _PAYLOADS[payload_format])
 
-        clear(examples.uri, splits, files)
+        destination = absolute(examples.uri)  # Workers run in other folders.
+        clear(destination, splits, files)
         try:
-            results = self._run(tasks, examples.uri)
-            shard_files = commit(examples.uri, tasks, results, files)
+            results = self._run(tasks, destination)
+            shard_files = commit(destination, tasks, results, files)
         except BaseException:
-            clear(examples.uri, splits, files)
+            clear(destination, splits, files)
             raise
 
         examples.split_names = artifact_utils.encode_split_names(splits)
