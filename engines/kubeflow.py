@@ -13,7 +13,7 @@ from typing import Any
 from engines import installing
 from engines.checks import Check
 from engines.installing import say
-from engines.wine import R2, Result, SpanResult, compare, shards
+from engines.wine import R2, Result, SpanResult, compare, shards, statistics_of
 from tfx_wine_ext.artifacts.properties import rows_by_split, whole
 from tfx_wine_ext.lineage.evaluation import read_metrics
 from tfx_wine_ext.lineage.runs import runs
@@ -115,6 +115,7 @@ def _span_result(made: Mapping[str, Any]) -> SpanResult:
         state="COMPLETE",
         rows=rows_by_split(examples["metadata"]),
         shards=shards(examples["uri"]),
+        statistics=statistics_of(made["StatisticsGen"]["statistics"]["uri"]),
         verdict=made["DriftReport"]["report"]["metadata"][drift_keys.VERDICT_KEY],
         start=f"warm {whole(model[model_keys.GENERATION_KEY])}" if warm else "cold",
         r2=r2.value if r2 else None,
