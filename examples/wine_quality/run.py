@@ -267,6 +267,14 @@ def _run(
     with loading(terminal):
         # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
         from examples.wine_quality.local_run import Output, run_locally
+        from tfx_wine_ext.files.for_tensorflow import let_tensorflow_read
+        from tfx_wine_ext.files.local import RemoteError
+
+        try:
+            let_tensorflow_read(options.data_root, options.pipeline_root, options.serving)
+        except RemoteError as error:
+            say(terminal, f"The pipeline cannot run: {error}", "bold red")
+            return None
 
         output = Output(
             options.output.absolute(),

@@ -40,14 +40,14 @@ def test_an_address_with_a_secret_is_refused_without_showing_it(path):
     assert "wine-secret" not in str(raised.value)
 
 
-def test_files_here_and_on_s3_load_neither_tensorflow_nor_beam():
+def test_files_here_and_in_object_stores_load_neither_tensorflow_nor_beam():
     program = (
         "import sys; from tfx_wine_ext.files.choose import files_for;"
-        "names = [type(files_for(path)).__name__ for path in ('a', 's3://a/b')];"
+        "names = [type(files_for(path)).__name__ for path in ('a', 's3://a/b', 'gs://a/b')];"
         "print(names, {'tensorflow', 'apache_beam', 'boto3'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "['LocalFiles', 'ArrowFiles'] set()\n"
+    assert done.stdout == "['LocalFiles', 'ArrowFiles', 'ArrowFiles'] set()\n"
 
 
 @pytest.mark.e2e
@@ -63,8 +63,10 @@ def test_a_scheme_that_nobody_knows_is_refused_by_name():
 FILES = FilesByScheme()
 
 
-@pytest.fixture(params=["local", "s3", pytest.param("ram", marks=pytest.mark.e2e)])
+@pytest.fixture(params=["local", "s3", "gs", pytest.param("ram", marks=pytest.mark.e2e)])
 def root(request, tmp_path):
+    if request.param == "gs":  # Its server does not decode addresses as Google does.
+        return f"{request.getfixturevalue('gs')}/a [1]/b"
     if request.param == "s3":
         return f"{request.getfixturevalue('s3')}/a [1] #%20/b"
     return str(tmp_path) if request.param == "local" else f"ram://{uuid.uuid4().hex}/b"

@@ -65,7 +65,7 @@ def test_files_are_found_in_the_order_of_their_names(tmp_path):
 def test_a_lost_file_of_a_numbered_set_is_missed(tmp_path):
     for number in (0, 2):
         (tmp_path / f"part-{number:05d}-of-00003.parquet").touch()
-    for pattern in ("*", "part-*.parquet", "**/*"):
+    for pattern in ("*", "part-*.parquet", "**"):
         with pytest.raises(LostRowsError, match=r"part-00001-of-00003\.parquet is missing"):
             find_files(f"{tmp_path}/{pattern}", FILES)
     assert len(find_files(f"{tmp_path}/part-0000[02]-of-*", FILES)) == 2

@@ -16,6 +16,7 @@ from tfx.proto.orchestration import driver_output_pb2
 from tfx_wine_ext.decisions.parquet_example_gen import Request
 from tfx_wine_ext.drivers.output_names import UniqueOutputNames
 from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.for_tensorflow import let_tensorflow_read
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.words.text import split_text
 from tfx_wine_ext.types import parquet_example_gen as keys
@@ -33,6 +34,7 @@ class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
     Raises:
         FileNotFoundError: No file matches the pattern of a split.
         ParquetFileError: A file is not a usable Parquet file.
+        RemoteError: The files are on S3, and TFX cannot read there; or the store cannot be used.
         PartitionError: The Hive partitions in the paths of files are inconsistent.
         ValueError: No span matches, a column cannot become a feature, or the filters or
             ``partition_feature_name`` do not fit the columns.
@@ -46,6 +48,7 @@ class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
     ) -> dict[str, Any]:
         """Adds span, version, the content fingerprint and the digests of the files."""
         request = Request.of(exec_properties)
+        let_tensorflow_read(request.input_base)  # TFX lists the files, too.
         # Before TFX replaces the placeholders in the patterns.
         by_date = any(utils.YEAR_SPEC in split.pattern for split in request.input_config.splits)
         try:

@@ -42,7 +42,7 @@ password, which would be recorded, found one with it; set the password in the en
 
 
 def files_for(path: str) -> Files:
-    """Returns the file system of a path: pyarrow's for ``s3://``, TensorFlow's for other schemes.
+    """Returns the file system of a path: pyarrow's for ``s3://`` and ``gs://``, else TensorFlow's.
 
     Neither is imported before it is needed. All parts of this library choose by this function, or
     by `FilesByScheme`: drivers, executors, workers, trainers, and commands.
@@ -53,7 +53,7 @@ def files_for(path: str) -> Files:
     if not has_scheme(path):
         return LocalFiles()
     check_address(path)
-    if path.startswith("s3://"):
+    if path.startswith(("s3://", "gs://")):
         from tfx_wine_ext.files.arrow import ArrowFiles
 
         return ArrowFiles()

@@ -52,7 +52,7 @@ def _explained(method: _Method) -> _Method:
 
 
 class GFiles:
-    """Implements `Files` for paths with a scheme that TensorFlow supports: ``gs://``, ``hdfs://``."""
+    """Implements `Files` for paths with a scheme that TensorFlow supports: ``ram://``, ``hdfs://``."""
 
     @_explained
     def glob(self, pattern: str) -> list[str]:
