@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+from pathlib import Path
 from typing import BinaryIO
 
 from tfx_wine_ext.files.local import Files, LocalFiles, RemoteError
@@ -41,6 +41,18 @@ password, which would be recorded, found one with it; set the password in the en
         )
 
 
+def absolute(path: str) -> str:
+    """Returns a path that means the same to a process in another folder.
+
+    Links and ``..`` stay as they are.
+
+    Example:
+        >>> absolute("gs://wine/model"), absolute("/wine/../model")
+        ('gs://wine/model', '/wine/../model')
+    """
+    return path if has_scheme(path) else str(Path(path).absolute())
+
+
 def files_for(path: str) -> Files:
     """Returns the file system of a path: pyarrow's for ``s3://`` and ``gs://``, else TensorFlow's.
 
@@ -61,16 +73,6 @@ def files_for(path: str) -> Files:
 
     check_scheme(path)
     return GFiles()
-
-
-def absolute(path: str) -> str:
-    """Returns a path that means the same in every folder.
-
-    Example:
-        >>> absolute("s3://bucket/a"), absolute("/a/../b")
-        ('s3://bucket/a', '/b')
-    """
-    return path if has_scheme(path) else os.path.abspath(path)
 
 
 class FilesByScheme:
