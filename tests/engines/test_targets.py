@@ -12,7 +12,7 @@ from engines.wine import Result
 pytestmark = pytest.mark.e2e
 
 
-@pytest.mark.parametrize("name", [])
+@pytest.mark.parametrize("name", ["kubeflow", "postgres", "spark"])
 def test_the_wine_pipeline_gives_what_it_gives_in_one_process(
     name: str, tmp_path: pathlib.Path, in_process: Result
 ) -> None:
