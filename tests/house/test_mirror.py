@@ -15,7 +15,6 @@ import pathlib
 NO_MIRROR = {"benchmarks", "contract", "docs", "engines", "examples", "house", "versions"}
 # Tests of what only several modules do together.
 TOGETHER = {
-    "cli/test_on_s3.py": "the commands that read and write tables, on S3",
     "cli/test_span_dates.py": "tables, pages and documents show the date of a span",
     "cli/test_on_s3.py": "the commands drift and ingest on an object store",
     "cli/test_remote_artifacts.py": "all commands on a store say what is at an address",
