@@ -101,12 +101,13 @@ def run(options: argparse.Namespace) -> int:
         unread = files.take_unread()
 
         def show() -> None:
-            if options.dot or options.mermaid:
+            is_graph = options.dot or options.mermaid
+            print_unread(unread, beside=is_graph)
+            if is_graph:
                 text = graph.to_dot(around) if options.dot else graph.to_mermaid(around)
                 for line in text.rstrip("\n").split("\n"):
                     print_line(line)
             else:
-                print_unread(unread)
                 if missing:
                     print_line(_note(missing, around))
                 for up in (True, False):
