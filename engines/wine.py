@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tensorflow_metadata.proto.v0 import statistics_pb2
@@ -63,10 +63,12 @@ class Result:
     Attributes:
         spans: Of each span, in their order.
         seconds: How long it took, imports included; None if unknown.
+        folder: Of all results, with the data in ``data``; None if they are elsewhere.
     """
 
     spans: tuple[SpanResult, ...]
     seconds: float | None = None
+    folder: Path | None = None
 
 
 def two_spans(
@@ -102,7 +104,8 @@ def two_spans(
         ).returncode
     if status:
         raise EngineError(f"the wine pipeline ended with status {status}:\n{tail(log)}")
-    return read(store or str(folder / "metadata.db"), time.monotonic() - started)
+    result = read(store or str(folder / "metadata.db"), time.monotonic() - started)
+    return replace(result, folder=folder)
 
 
 def read(store: str, seconds: float | None = None) -> Result:
@@ -159,7 +162,7 @@ def _span_result(run: Run) -> SpanResult:
         state=run.state,
         rows=dict(examples.rows) if examples and examples.rows else None,
         shards=shards(examples.uri) if examples else {},
-        statistics=_statistics(run.statistics.uri) if run.statistics else {},
+        statistics=statistics_of(run.statistics.uri) if run.statistics else {},
         verdict=drift.verdict if drift else None,
         start=start if model else None,
         r2=r2.value if r2 else None,
@@ -178,7 +181,7 @@ def shards(uri: str) -> dict[str, str]:
     return digests
 
 
-def _statistics(uri: str) -> dict[str, float]:
+def statistics_of(uri: str) -> dict[str, float]:
     """Reads the numbers of all features and splits."""
     files, numbers = files_for(uri), {}
     for path in files.glob(f"{uri}/Split-*/FeatureStats.pb"):

@@ -548,3 +548,12 @@ def test_partitions_that_do_not_go_together_are_refused_by_the_driver(tmp_path):
     component = ParquetExampleGen(str(tmp_path / "in"), input_config=config)
     with pytest.raises(PartitionError, match=r"region=n/a\.parquet: its folders have"):
         launch(component, pipeline_root=tmp_path / "root")
+
+
+def test_it_is_a_file_based_example_gen_so_that_kubeflows_compiler_attaches_its_hook(tmp_path):
+    example_gen = ParquetExampleGen(str(tmp_path), columns=["x"])
+    assert isinstance(example_gen, FileBasedExampleGen)
+    assert type(example_gen).EXECUTOR_SPEC.executor_class is ParquetExecutor
+    assert "ingest_options" in example_gen.exec_properties
+    assert example_gen.with_beam_pipeline_args(["--direct_num_workers=2"]) is example_gen
+    assert type(example_gen).EXECUTOR_SPEC.beam_pipeline_args == []

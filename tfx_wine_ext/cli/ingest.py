@@ -17,7 +17,7 @@ from tfx_wine_ext.cli.names import names_in
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.staging import staged
 from tfx_wine_ext.errors import Front, Option, TfxWineExtError
-from tfx_wine_ext.files.choose import has_scheme
+from tfx_wine_ext.files.choose import FilesByScheme, absolute, files_for, has_scheme
 
 if TYPE_CHECKING:
     from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
@@ -43,7 +43,9 @@ FRONT = Front(
 _EPILOG = """
 IN is a Parquet file, a folder of them, or a quoted pattern
 ('data/2026-*.parquet'). OUT must not exist yet, or be an empty folder; it
-appears only when everything has been written.
+appears only when everything has been written. Both may be on S3,
+s3://BUCKET/..., as the environment variables AWS_... say; there, OUT appears
+file by file.
 
 The result is the same as that of the component ParquetExampleGen for the same
 files and options, byte for byte. TFX is not needed.
@@ -55,6 +57,7 @@ examples:
   tfx-wine-ext ingest wine.parquet examples/ --splits train:2,eval:1
   tfx-wine-ext ingest 'taxi/*.parquet' out/ --filter 'miles > 0'
   tfx-wine-ext ingest wine.parquet out/ --exclude id --cast quality=float32
+  tfx-wine-ext ingest s3://wine/2026/ s3://wine/examples/2026
   tfx-wine-ext drift examples/ out/ --split eval
 
 exit status: 0 everything was written, 2 error (nothing was written).
@@ -243,15 +246,24 @@ def _named_errors() -> Iterator[None]:
 @contextlib.contextmanager
 def _destination(path: str) -> Iterator[str]:
     """Yields a folder to write to, and renames it to ``path`` if all goes well."""
-    if has_scheme(path):
-        raise CommandError(f"{path}: expected a path on this machine, found an address")
-    target = os.path.realpath(path)
+    target = path.rstrip("/") if has_scheme(path) else os.path.realpath(path)
     parent = os.path.dirname(target)
-    if os.path.lexists(target) and (not os.path.isdir(target) or os.listdir(target)):
-        found = "a folder that is not empty" if os.path.isdir(target) else "a file"
+    files = files_for(target)
+    is_folder = files.is_dir(target)
+    if files.names(target) if is_folder else files.exists(target) or os.path.lexists(target):
+        found = "a folder that is not empty" if is_folder else "a file"
         raise CommandError(
             f"{path}: expected a path where nothing is, found {found}; name another, or remove it"
         )
+    if has_scheme(path):
+        # No folder is renamed in one step there. Readers notice that a split lacks a file.
+        try:
+            yield target
+        except BaseException:
+            with contextlib.suppress(OSError):
+                files.remove_tree(target)
+            raise
+        return
     if not os.path.isdir(parent):
         raise CommandError(f"{path}: the folder {parent} is not there; make it first")
     with contextlib.ExitStack() as stack:
@@ -283,11 +295,10 @@ def _ingested(
     from tfx_wine_ext.columnar.ingest import write_shard
     from tfx_wine_ext.columnar.tables import read_tables, table_of
     from tfx_wine_ext.columnar.tasks import plan_shards
-    from tfx_wine_ext.files.local import LocalFiles
     from tfx_wine_ext.sources.choose import find_table_files, partition_root
     from tfx_wine_ext.sources.footers import schema_fingerprint
 
-    files = LocalFiles()
+    files = FilesByScheme()
     paths = find_table_files(options.input)
     keep_inputs(options, paths)
     [footers] = read_tables([paths], partition_root(options.input), ingest_options, files)
@@ -305,7 +316,7 @@ def _ingested(
             before += task.rows or 0
     written = commit(folder, tasks, results, files)
     return {
-        "output": os.path.abspath(options.output),
+        "output": absolute(options.output),
         "files": list(source.paths),
         "rows_read": source.rows,
         "rows_written": sum(file.rows for file in written),

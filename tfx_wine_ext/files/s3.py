@@ -135,7 +135,7 @@ def client_for(path: str) -> pa_fs.FileSystem:
 def store_error(path: str, error: OSError) -> RemoteError:
     """Says what an error of Arrow's client means, and what to do."""
     settings, says = Settings.of(os.environ), " ".join(str(error).split())
-    if "NO_SUCH_BUCKET" in says or "Bucket " in says:
+    if "NO_SUCH_BUCKET" in says or says.startswith("Bucket "):  # Not "HeadBucket operation".
         return RemoteError(
             f"none on {settings.server}",
             ("check its name", "make it", "name its server by AWS_ENDPOINT_URL"),

@@ -377,7 +377,8 @@ def _in_time(ask: Callable[[], Iterable[_T]]) -> Iterator[_T]:
         try:
             kind, value = answers.get(timeout=ANSWER_SECONDS)
         except queue.Empty:
-            raise TimeoutError(f"no answer within {ANSWER_SECONDS:g} s") from None
+            why = f"no answer within {ANSWER_SECONDS:g} s; check its address and the network"
+            raise TimeoutError(why) from None
         if kind == "error":
             raise value
         if kind == "end":
