@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pyarrow.fs as pa_fs
 
 from tfx_wine_ext import safe_arrow as safe_arrow
-from tfx_wine_ext.files.local import RemoteAccessError, RemoteError
+from tfx_wine_ext.files.local import RemoteAccessError, RemoteError, UnreachableError
 
 # Seconds for which a request is tried again. Google's default is a quarter of an hour.
 RETRY_SECONDS = 2.0
@@ -107,7 +107,7 @@ def store_error(path: str, error: OSError) -> RemoteError:
         )
     cause = _CURL.search(says)
     if cause:
-        return RemoteError(
+        return UnreachableError(
             f"{settings.server} cannot be reached ({cause[1]})",
             "check the network, and STORAGE_EMULATOR_HOST if it is set",
             path=path,

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pyarrow.fs as pa_fs
 
 from tfx_wine_ext import safe_arrow as safe_arrow
-from tfx_wine_ext.files.local import RemoteAccessError, RemoteError
+from tfx_wine_ext.files.local import RemoteAccessError, RemoteError, UnreachableError
 
 # Seconds in which a server has to accept a connection; it is tried three times.
 CONNECT_SECONDS = 3.0
@@ -144,7 +144,7 @@ def store_error(path: str, error: OSError) -> RemoteError:
         )
     if "NETWORK_CONNECTION" in says:
         cause = _CURL.search(says)
-        return RemoteError(
+        return UnreachableError(
             f"{settings.server} cannot be reached ({cause[1] if cause else says})",
             "check AWS_ENDPOINT_URL, and that the server is running",
             path=path,
