@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -84,6 +85,9 @@ def test_all_that_is_recorded_is_the_same_by_both_paths(tmp_path, wines, store, 
     assert examples.properties == {"split_names": '["train", "eval"]'}
     if path == "ir":  # TFX's own, which it writes by this path only
         assert examples.custom_properties.pop("is_external") == 0
+    else:
+        name = examples.custom_properties.pop("name")
+        assert re.fullmatch(r"ParquetExampleGen\.examples:[^:]+(:\d\d){2}[^:]*:\d+:0", name)
     tfx_version = examples.custom_properties.pop("tfx_version")
     assert tfx_version.startswith("1.")
     assert examples.custom_properties == {
