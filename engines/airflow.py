@@ -24,7 +24,7 @@ from tfx_wine_ext.lineage.runs import Run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
 
-PACKAGES = installing.CHECKOUT / "constraints" / "airflow-2.10.txt"
+PACKAGES = Path(__file__).with_name("airflow-2.10.txt")
 DAG_FILE = installing.CHECKOUT / "examples" / "wine_quality" / "airflow_dag.py"
 DAG, TASK, KILLED = "wine_quality", "ParquetExampleGen", "killed"
 # So many white wines that there is time to kill ParquetExampleGen while it reads them.

@@ -12,6 +12,7 @@ import urllib.request
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from engines.checks import Check
 from engines.installing import maven
@@ -24,6 +25,12 @@ SLOTS = 2
 # TFX's Evaluator needs this much; the other components a fraction of it.
 NETWORK_MEMORY = "2g"
 
+# Flink's client takes the class loader of its own classes for that of the job.
+_SENT = (
+    *("beam-runners-flink-", "flink-clients-", "flink-java-", "flink-optimizer-"),
+    "flink-streaming-java-",
+)
+
 
 @dataclass(frozen=True)
 class Cluster:
@@ -33,13 +40,26 @@ class Cluster:
         endpoint: Address of Beam's job server.
         job_server: Its process.
         job_manager: The process that plans jobs.
-        task_managers: The processes that run their tasks.
+        task_managers: The processes that run their tasks, by the port for their data.
+        rest: Port of Flink's REST interface.
     """
 
     endpoint: str
     job_server: subprocess.Popen[bytes]
     job_manager: subprocess.Popen[bytes]
-    task_managers: tuple[subprocess.Popen[bytes], ...]
+    task_managers: Mapping[int, subprocess.Popen[bytes]]
+    rest: int
+
+    def busy(self) -> subprocess.Popen[bytes]:
+        """Returns a task manager that runs tasks."""
+        managers = _answer(self.rest, "taskmanagers")["taskmanagers"]
+        [busiest, *_] = sorted(managers, key=lambda manager: int(manager["freeSlots"]))
+        return self.task_managers[busiest["dataPort"]]
+
+
+def _answer(port: int, question: str) -> Any:
+    with urllib.request.urlopen(f"http://{HOST}:{port}/{question}", timeout=5) as answer:
+        return json.load(answer)
 
 
 @contextlib.contextmanager
@@ -87,6 +107,8 @@ def flink(
         "rest.address": HOST,
         "rest.bind-address": HOST,
         "rest.port": rest,
+        # What Beam sends is here already, and of each class there must be one.
+        "classloader.resolve-order": "parent-first",
         # By default a job waits 5 minutes for slots, and a client tries for a minute.
         "slot.request.timeout": 20_000,
         "rest.retry.max-attempts": 5,
@@ -107,9 +129,7 @@ def flink(
 
     def slots() -> int:
         with contextlib.suppress(OSError, ValueError):
-            url = f"http://{HOST}:{rest}/overview"
-            with urllib.request.urlopen(url, timeout=5) as answer:
-                return int(json.load(answer)["slots-total"])
+            return int(_answer(rest, "overview")["slots-total"])
         return -1
 
     package, config = "org.apache.flink.runtime", ("--configDir", str(configuration))
@@ -117,24 +137,26 @@ def flink(
         f"{package}.entrypoint.StandaloneSessionClusterEntrypoint", "-Xmx640m", *config
     )
     worker = command(f"{package}.taskexecutor.TaskManagerRunner", "-Xmx1g", *config)
-    beam = command("org.apache.beam.runners.flink.FlinkJobServerDriver", "-Xmx768m")
+    beam = java_command(
+        jars, "org.apache.beam.runners.flink.FlinkJobServerDriver", "-Xmx768m", sent=_SENT
+    )
     beam += [f"--flink-master={HOST}:{rest}", f"--flink-conf-dir={configuration}"]
     with contextlib.ExitStack() as stack:
         job_manager = stack.enter_context(
             server(manager, folder / "job-manager.log", lambda: slots() >= 0)
         )
-        started = [
-            stack.enter_context(
+        started = {}
+        for number in range(1, task_managers + 1):
+            port = free_port()
+            started[port] = stack.enter_context(
                 server(
-                    worker,
+                    [*worker, "-D", f"taskmanager.data.port={port}"],
                     folder / f"task-manager-{number}.log",
-                    lambda wanted=SLOTS * (number + 1): slots() >= wanted,  # type: ignore[misc]
+                    lambda wanted=SLOTS * number: slots() >= wanted,  # type: ignore[misc]
                 )
             )
-            for number in range(task_managers)
-        ]
         endpoint, beam_process = stack.enter_context(job_server(beam, folder))
-        yield Cluster(endpoint, beam_process, job_manager, tuple(started))
+        yield Cluster(endpoint, beam_process, job_manager, started, rest)
 
 
 def run(folder: Path, in_process: Result) -> Iterator[Check]:

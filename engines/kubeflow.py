@@ -13,7 +13,7 @@ from typing import Any
 from engines import installing
 from engines.checks import Check
 from engines.installing import say
-from engines.wine import R2, Result, SpanResult, compare, shards
+from engines.wine import R2, Result, SpanResult, compare, shards, statistics_of
 from tfx_wine_ext.artifacts.properties import rows_by_split, whole
 from tfx_wine_ext.lineage.evaluation import read_metrics
 from tfx_wine_ext.lineage.runs import runs
@@ -38,6 +38,13 @@ _PACKAGES = {
         "click-option-group==0.5.7",
     ),
 }
+# What a drift report decides about what `LatestArtifactStrategy` finds on each of its runs.
+_OF_LATEST = (
+    ("first run", "the input 'baseline' has no artifact, as on a first run"),
+    ("next span", "Comparing span 2, split train with span 1, split train"),
+    ("the same span again", "is not of an earlier span than the current data"),
+    ("found too late", "is the current data themselves"),
+)
 # A custom property has the name of a declared one.
 _SPAN = "custom:span"
 
@@ -65,6 +72,10 @@ def run(folder: Path, in_process: Result) -> Iterator[Check]:
     yield from _checks(
         in_process, in_process.folder, json.loads((folder / "runs.json").read_text())
     )
+    decisions = json.loads((folder / "latest.json").read_text())
+    for (what, expected), decision in zip(_OF_LATEST, decisions):
+        found = re.sub(r" \(\S+\)", "", decision)
+        yield Check(f"LatestArtifactStrategy: {what}", expected, found, holds=expected in found)
 
 
 def _checks(in_process: Result, folder: Path, made: Sequence[Mapping[str, Any]]) -> Iterator[Check]:
@@ -104,6 +115,7 @@ def _span_result(made: Mapping[str, Any]) -> SpanResult:
         state="COMPLETE",
         rows=rows_by_split(examples["metadata"]),
         shards=shards(examples["uri"]),
+        statistics=statistics_of(made["StatisticsGen"]["statistics"]["uri"]),
         verdict=made["DriftReport"]["report"]["metadata"][drift_keys.VERDICT_KEY],
         start=f"warm {whole(model[model_keys.GENERATION_KEY])}" if warm else "cold",
         r2=r2.value if r2 else None,

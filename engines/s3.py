@@ -76,9 +76,10 @@ def _stored(folder: Path) -> Iterator[Check]:
     stray = [path for path in files.glob(f"{BUCKET}/**/.*/**") if ".staging" in path]
     yield Check("remains of staging", [], stray)
     store = str(folder / "metadata.db")
-    for command in (["runs"], ["show"]):
-        status, document = _json([*command, "--store", store])
-        yield Check(f"{command[0]}: status, files not read", (0, []), (status, document["unread"]))
+    status, document = _json(["runs", "--store", store])
+    yield Check("the command runs: status, runs", (0, 2), (status, document["total"]))
+    status, document = _json(["show", "--store", store])
+    yield Check("the command show: status, files not read", (0, []), (status, document["unread"]))
 
 
 def _refused(folder: Path, places: list[str]) -> Check:

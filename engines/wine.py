@@ -162,7 +162,7 @@ def _span_result(run: Run) -> SpanResult:
         state=run.state,
         rows=dict(examples.rows) if examples and examples.rows else None,
         shards=shards(examples.uri) if examples else {},
-        statistics=_statistics(run.statistics.uri) if run.statistics else {},
+        statistics=statistics_of(run.statistics.uri) if run.statistics else {},
         verdict=drift.verdict if drift else None,
         start=start if model else None,
         r2=r2.value if r2 else None,
@@ -181,7 +181,7 @@ def shards(uri: str) -> dict[str, str]:
     return digests
 
 
-def _statistics(uri: str) -> dict[str, float]:
+def statistics_of(uri: str) -> dict[str, float]:
     """Reads the numbers of all features and splits."""
     files, numbers = files_for(uri), {}
     for path in files.glob(f"{uri}/Split-*/FeatureStats.pb"):

@@ -30,8 +30,8 @@ from engines.installing import CHECKOUT, say
 from engines.portable import beam_arguments, result_of, two_components, worker_pool
 from engines.spark import spark
 
-Processes = Mapping[str, int]
-"""Process ids by the name of the part of an engine."""
+Processes = Mapping[str, Callable[[], int]]
+"""What finds the process id of a part of an engine, by its name."""
 
 STEPS = {"gen": "good", "drift": "drift"}
 VICTIMS = {
@@ -41,27 +41,20 @@ VICTIMS = {
 
 
 @contextlib.contextmanager
-def engine(name: str, folder: Path) -> Iterator[tuple[str, Processes]]:
+def engine(name: str, folder: Path, task_managers: int) -> Iterator[tuple[str, Processes]]:
     """Runs an engine; yields the address of its job server, and its processes."""
     if name == "spark":
         with spark(folder) as (endpoint, process):
-            yield endpoint, {"job server": process.pid}
+            yield endpoint, {"job server": lambda: process.pid}
         return
-    # Two task managers, so that one is left to try again.
-    with flink(
-        folder,
-        task_managers=2,
-        settings={
-            "taskmanager.memory.network.max": "256m",
-            "taskmanager.memory.network.min": "256m",
-        },
-    ) as up:
+    network = {f"taskmanager.memory.network.{limit}": "256m" for limit in ("min", "max")}
+    with flink(folder, task_managers=task_managers, settings=network) as cluster:
         yield (
-            up.endpoint,
+            cluster.endpoint,
             {
-                "job server": up.job_server.pid,
-                "job manager": up.job_manager.pid,
-                "task manager": up.task_managers[0].pid,
+                "job server": lambda: cluster.job_server.pid,
+                "job manager": lambda: cluster.job_manager.pid,
+                "task manager": lambda: cluster.busy().pid,
             },
         )
 
@@ -72,7 +65,10 @@ def case(
     """Runs a step, kills, and returns what came of it."""
     retried = victim.endswith(", retried")
     with contextlib.ExitStack() as stack:
-        endpoint, processes = stack.enter_context(engine(name, folder / "engine"))
+        endpoint, processes = stack.enter_context(
+            # One to be killed; another one is left where the engine tries again.
+            engine(name, folder / "engine", task_managers=2 if retried else 1)
+        )
         workers, pool = stack.enter_context(worker_pool(folder / "pool"))
         arguments = beam_arguments(endpoint, workers)
         if retried:
@@ -80,10 +76,11 @@ def case(
         output = folder / "output"
         process = stack.enter_context(two_components(output, f"--steps={step}", *arguments))
         begun = _until(lambda: len(list(output.rglob("*.begun"))) >= 2, process)
-        time.sleep(2)
-        part = victim.partition(",")[0]
-        pid = _child_of(pool.pid) if part == "worker" else processes[part]
-        os.kill(pid, signal.SIGKILL)
+        if begun:
+            time.sleep(2)
+            part = victim.partition(",")[0]
+            pid = _child_of(pool.pid) if part == "worker" else processes[part]()
+            os.kill(pid, signal.SIGKILL)
         killed = time.monotonic()
         [found] = result_of(process, output)["on the engine"].values()
         seconds = time.monotonic() - killed
@@ -124,6 +121,8 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=CHECKOUT / "build" / "kill")
     parser.add_argument("--only", nargs="*", default=[], help="such as 'gen worker'")
     options = parser.parse_args()
+    for number in (signal.SIGTERM, signal.SIGHUP):  # Servers are stopped, as by Ctrl-C.
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))
     output = options.output.absolute() / options.engine
     reference = output / "in-process"
     shutil.rmtree(output, ignore_errors=True)

@@ -21,6 +21,7 @@ DOCUMENTS = sorted(
 # Their blocks import neither TFX nor TensorFlow.
 QUICK = {
     "docs/faq.md",
+    "docs/how-to/object-stores.md",
     "docs/reference/report.md",
 }
 
@@ -78,7 +79,7 @@ EXEMPT: dict[str, dict[str, str]] = {
     },
     "docs/index.md": {MAKES_VENV: INSTALLS},
     "docs/how-to/orchestrators.md": {
-        "uv pip install --no-deps -r constraints/airflow-2.10.txt": AIRFLOW,
+        "uv pip install --no-deps -r engines/airflow-2.10.txt": AIRFLOW,
         "export AIRFLOW_HOME=/data/airflow PYTHONPATH=$PWD": AIRFLOW,
         "from tfx.orchestration.airflow.airflow_dag_runner import AirflowDagRunner, "
         "AirflowPipelineConfig": AIRFLOW,

@@ -142,6 +142,11 @@ FAILED = "Pipeline BeamApp-root-1126031158-1d7ceef2_13a5062a failed in state FAI
             "localhost/127.0.0.1:50009\n",
             r"found none that the engine can connect to localhost/127\.0\.0\.1:50009; start Beam's",
         ),
+        (
+            "java.util.concurrent.ExecutionException: io.grpc.StatusRuntimeException: CANCELLED: "
+            "client cancelled",
+            "expected workers that live until their work is done, found one that ended",
+        ),
         ("UNAVAILABLE: io exception", "found none that the engine can connect to; start"),
     ],
 )

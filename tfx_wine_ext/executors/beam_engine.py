@@ -61,6 +61,13 @@ _CAUSES = (
         "{0}",
         "start it, and check the address that the job server was given",
     ),
+    (
+        r"StatusRuntimeException: CANCELLED|RemoteTransportException|TaskManager with id [^\n]*|"
+        r"heartbeat of TaskManager",
+        "workers that live until their work is done",
+        "one that ended or was killed",
+        "look at its log, and whether memory ran out, then run again",
+    ),
 )
 
 
