@@ -41,14 +41,23 @@ VICTIMS = {
 
 
 @contextlib.contextmanager
-def engine(name: str, folder: Path, task_managers: int) -> Iterator[tuple[str, Processes]]:
+def engine(name: str, folder: Path, *, retries: bool) -> Iterator[tuple[str, Processes]]:
     """Runs an engine; yields the address of its job server, and its processes."""
     if name == "spark":
         with spark(folder) as (endpoint, process):
             yield endpoint, {"job server": lambda: process.pid}
         return
     network = {f"taskmanager.memory.network.{limit}": "256m" for limit in ("min", "max")}
-    with flink(folder, task_managers=task_managers, settings=network) as cluster:
+    again = {
+        "restart-strategy.type": "fixed-delay",
+        "restart-strategy.fixed-delay.attempts": "3",
+        "restart-strategy.fixed-delay.delay": "1 s",
+    }
+    # One task manager to be killed; another one is left where the engine tries again.
+    started = flink(
+        folder, task_managers=1 + retries, settings=network | (again if retries else {})
+    )
+    with started as cluster:
         yield (
             cluster.endpoint,
             {
@@ -65,14 +74,9 @@ def case(
     """Runs a step, kills, and returns what came of it."""
     retried = victim.endswith(", retried")
     with contextlib.ExitStack() as stack:
-        endpoint, processes = stack.enter_context(
-            # One to be killed; another one is left where the engine tries again.
-            engine(name, folder / "engine", task_managers=2 if retried else 1)
-        )
+        endpoint, processes = stack.enter_context(engine(name, folder / "engine", retries=retried))
         workers, pool = stack.enter_context(worker_pool(folder / "pool"))
         arguments = beam_arguments(endpoint, workers)
-        if retried:
-            arguments.append("--number_of_execution_retries=3")
         output = folder / "output"
         process = stack.enter_context(two_components(output, f"--steps={step}", *arguments))
         begun = _until(lambda: len(list(output.rglob("*.begun"))) >= 2, process)
