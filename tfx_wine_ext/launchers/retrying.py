@@ -19,7 +19,7 @@ from tfx_wine_ext.publishers.failure import recording_of, records_failures
 class RetryingLauncher(in_process_component_launcher.InProcessComponentLauncher):
     """Launches a component so that a retried or cleared task of Airflow works, whoever wrote it.
 
-    This library's components need it not. With TFX's own launcher the second try of most other
+    This library's components do not need it. With TFX's own launcher the second try of most other
     components fails with ``AlreadyExistsError``, and a failed one stays RUNNING in the metadata
     store. Here each try is an execution of its own, failures are recorded with their messages, and
     outputs have names of their own. A Resolver that reads what a component of its run has made
