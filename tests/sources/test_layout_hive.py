@@ -41,7 +41,7 @@ def write(tmp_path):
 
 
 def find(root, *patterns, **options):
-    patterns = [f"{root}/{pattern}" for pattern in patterns or ("**/*.parquet",)]
+    patterns = [f"{root}/{pattern}" for pattern in patterns or ("**.parquet",)]
     paths = [find_files(pattern, FILES) for pattern in patterns]
     tables = read_tables(paths, root, IngestOptions(**options), FILES)
     return [table_of(footers, IngestOptions(**options), FILES) for footers in tables]
