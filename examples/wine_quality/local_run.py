@@ -80,7 +80,6 @@ class Output:
             settings: Those of `create_pipeline` that are not places.
         """
         from examples.wine_quality import pipeline as wine
-        from tfx_wine_ext.lineage.connection import connection_config
 
         return wine.create_pipeline(
             pipeline_root=self.pipeline_root or str(self.folder / "pipeline"),

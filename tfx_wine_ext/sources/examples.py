@@ -112,6 +112,16 @@ class ExampleTable(WholeFiles):
         self.position = done
         self.names_are_complete = True
 
+    def settle(self) -> None:
+        """Reads all records: each of them names its features.
+
+        Raises:
+            TableFileError: See `batches`.
+        """
+        if not self.names_are_complete:
+            for _ in self.batches(pa.schema([])):
+                pass
+
     def _size(self, path: str) -> int:
         with opened(path, self._files) as (file, _):
             return file.seek(0, io.SEEK_END)
