@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import pathlib
 import shutil
 import subprocess
 import sys
 import sysconfig
+import threading
+import uuid
 
 import hypothesis
 import pytest
@@ -44,6 +47,65 @@ def pytest_configure() -> None:
 def checkout() -> pathlib.Path:
     """The checkout's top folder."""
     return pathlib.Path(__file__).resolve().parent.parent
+
+
+class S3Server:
+    """moto, a server that speaks S3 and keeps everything in memory, in a thread of this process.
+
+    Attributes:
+        url: Its address.
+        requests: Method and path of each request so far.
+    """
+
+    def __init__(self) -> None:
+        from moto.server import DomainDispatcherApplication, create_backend_app
+        from werkzeug.serving import make_server
+
+        logging.getLogger("werkzeug").setLevel(logging.ERROR)
+        self.requests: list[str] = []
+        application = DomainDispatcherApplication(create_backend_app)
+        self._server = make_server("127.0.0.1", 0, self._noting(application), threaded=True)
+        self.url = f"http://127.0.0.1:{self._server.port}"
+        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread.start()
+
+    def _noting(self, application):
+        def noting(environment, start_response):
+            self.requests.append(f"{environment['REQUEST_METHOD']} {environment['PATH_INFO']}")
+            return application(environment, start_response)
+
+        return noting
+
+    def stop(self) -> None:
+        self._server.shutdown()
+        self._thread.join()
+
+
+@pytest.fixture(scope="session")
+def s3_server():
+    """A server of S3."""
+    server = S3Server()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def s3(s3_server, monkeypatch, tmp_path) -> str:
+    """An empty bucket as ``s3://NAME``; the environment of this process says how it is reached."""
+    import pyarrow.fs
+
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_CONFIG_FILE", f"{tmp_path}/no config")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", f"{tmp_path}/no credentials")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", s3_server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "key")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+    bucket = f"bucket-{uuid.uuid4().hex[:12]}"
+    client = pyarrow.fs.S3FileSystem(endpoint_override=s3_server.url, allow_bucket_creation=True)
+    client.create_dir(bucket)
+    return f"s3://{bucket}"
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from tfx_wine_ext.columnar.widening import InexactValueError
 from tfx_wine_ext.documents import DocumentError
 from tfx_wine_ext.drift.metrics.registry import DriftMetricError
 from tfx_wine_ext.errors import PYTHON, Front, Option, Remedy, TfxWineExtError
-from tfx_wine_ext.files.local import IrregularFileError
+from tfx_wine_ext.files.local import IrregularFileError, RemoteAccessError, RemoteError
 from tfx_wine_ext.lineage.errors import StoreError
 from tfx_wine_ext.lineage.find import ArtifactNotFoundError
 from tfx_wine_ext.sources.filters import FilterError
@@ -115,6 +115,8 @@ ERRORS = [
     InexactValueError("7.5", pa.int64()),
     Int96Error("one of 7 days", column="x"),
     IrregularFileError("a", "a pipe", "name a file"),
+    RemoteError("none on AWS", "make it", path="s3://a/b", expected="the bucket 'a'"),
+    RemoteAccessError("AWS denies access", "ask for it", path="s3://a/b"),
     IsFolderError("a folder", path="a"),
     LostRowsError("a", "2 files", "1", "copy it"),
     NoCommonTypeError("x", pa.int8(), "a.parquet", pa.string(), "b.parquet"),

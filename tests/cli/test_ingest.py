@@ -188,7 +188,14 @@ def test_a_split_without_rows_can_be_read_by_tensorflows_readers_too(run, here):
     ("arguments", "message"),
     [
         ("none.parquet out", "none.parquet: expected a file, a folder or a pattern that matches"),
-        ("drinks.csv out", "drinks.csv: expected a Parquet file, which starts with"),
+        (
+            "drinks.csv out --format parquet",
+            "drinks.csv: expected a Parquet file, which starts w",
+        ),
+        (
+            "drinks.csv out --format xls",
+            "--format: expected one of the formats parquet, csv, tfre",
+        ),
         ("gs://bucket/a out", "gs://bucket/a: expected a path on this machine, found an address"),
         ("drinks.parquet gs://out", "gs://out: expected a path on this machine, found an address"),
         ("drinks.parquet full", "full: expected a path where nothing is, found a folder that is n"),

@@ -68,17 +68,17 @@ def of_span(ram, span, where):
 @both_paths
 def test_spans_are_ingested_and_compared(ram, path):
     with FakeMetadata() as store:
-        where = {"path": path, "store": store, "pipeline_root": f"{ram}/root"}
+        where = {"path": path, "store": store, "pipeline_root": f"{ram}/made"}
         [before], [after] = (of_span(ram, span, where) for span in (1, 2))
         component = DriftReport(examples=as_channel(after), baseline=as_channel(before))
         result = launch(component, **where)
         [report] = result.outputs["report"]
         stopping = DriftReport(examples=as_channel(after), baseline=as_channel(before), mode="fail")
-        with pytest.raises(DriftDetectedError, match=r"kept in ram://\w+/root/DriftReport/stopped"):
+        with pytest.raises(DriftDetectedError, match=r"kept in ram://\w+/made/DriftReport/stopped"):
             launch(stopping, **where)
         snapshot = Snapshot.read(store.store)
 
-    assert before.uri.startswith(f"{ram}/root/ParquetExampleGen/examples/")
+    assert before.uri.startswith(f"{ram}/made/ParquetExampleGen/examples/")
     assert before.custom_properties["rows_train"] == 100
     assert read_examples(before, "train")[3] == {"kind": [b"b"], "x": [pytest.approx(0.3)]}
     document = json.loads(read(f"{report.uri}/drift_report.json"))
@@ -104,10 +104,10 @@ def test_a_model_is_continued(ram, path):
                 warm_start={"base": "latest"},
                 **inputs,
             )
-            where = {"path": path, "store": store, "pipeline_root": f"{ram}/root"}
+            where = {"path": path, "store": store, "pipeline_root": f"{ram}/made"}
             return launch(component, **where).outputs["model"][0]
 
-        [examples] = of_span(ram, 1, {"path": path, "store": store, "pipeline_root": f"{ram}/root"})
+        [examples] = of_span(ram, 1, {"path": path, "store": store, "pipeline_root": f"{ram}/made"})
         first = train()
         second = train(base_model=as_channel(first))
         files_for(first.uri).remove_tree(f"{first.uri}/warm_start")
@@ -118,7 +118,7 @@ def test_a_model_is_continued(ram, path):
     assert known["warm_start_reason"] == (
         f"Warm start from model {first.id} ({first.uri}), the latest one: generation 1."
     )
-    assert first.uri.startswith(f"{ram}/root/WarmStartTrainer/model/")
+    assert first.uri.startswith(f"{ram}/made/WarmStartTrainer/model/")
     report = json.loads(read(f"{second.uri}/warm_start/warm_start.json"))
     assert (report["warm"], report["base_step"]) == (True, 5)
     assert b"generation 1" in read(f"{second.uri}/warm_start/warm_start.html")

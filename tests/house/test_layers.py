@@ -45,8 +45,8 @@ SKIN = [
     "resolvers",
     "testing",
 ]
-# They use the types of TFX, or the file systems of Beam.
-IMPURE = [f"tfx_wine_ext.{name}" for name in ("types.artifacts", "files.beam")]
+# They use the types of TFX.
+IMPURE = ["tfx_wine_ext.types.artifacts"]
 # The only pure ones that load TensorFlow.
 ON_TENSORFLOW = ["tfx_wine_ext.files.tensorflow", "tfx_wine_ext.warm_start.freeze"]
 # Not forbidden, and slow to import once for each module.

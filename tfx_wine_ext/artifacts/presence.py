@@ -10,6 +10,7 @@ from typing import TypeVar
 from tfx_wine_ext.artifacts.layout import STATISTICS_FILE as STATISTICS_FILE
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.choose import files_for, has_scheme
+from tfx_wine_ext.files.local import RemoteAccessError
 from tfx_wine_ext.sources.layout import is_hidden
 
 REMAKE = "restore the folder, or rerun the component that writes it without the cache"
@@ -152,10 +153,7 @@ def _tried(path: str, ask: Callable[[str], _T]) -> _T:
     """Asks a file system, and raises one error for all kinds of denied access."""
     try:
         return ask(path)
+    except RemoteAccessError:
+        raise  # It says more.
     except PermissionError:
         raise ArtifactAccessError(path) from None
-    except Exception as error:
-        # TensorFlow's file systems raise an error class of their own.
-        if type(error).__name__ == "PermissionDeniedError":
-            raise ArtifactAccessError(path) from None
-        raise

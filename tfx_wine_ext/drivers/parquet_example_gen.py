@@ -15,7 +15,7 @@ from tfx.proto.orchestration import driver_output_pb2
 
 from tfx_wine_ext.decisions.parquet_example_gen import Request
 from tfx_wine_ext.drivers.output_names import UniqueOutputNames
-from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.report.words.text import split_text
 from tfx_wine_ext.types import parquet_example_gen as keys
@@ -59,7 +59,7 @@ class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
             datetime.date(*utils.span_number_to_date(span)).isoformat() if by_date else None
         )
         request = Request.of(exec_properties)
-        files = BeamFiles()
+        files = FilesByScheme()
         tables = request.tables(files)
         exec_properties.update(request.decision(tables, files))
         for split, footers in zip(request.input_config.splits, tables):

@@ -12,7 +12,7 @@ from typing import Any
 import apache_beam as beam
 
 from tfx_wine_ext.errors import TfxWineExtError
-from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.files.choose import FilesByScheme
 
 # Subclasses defined in this package are raised as themselves, others as the requested type.
 _OUR_PACKAGE = "tfx_wine_ext."
@@ -50,7 +50,7 @@ def run_on_workers(
     Raises:
         Exception: One of `errors`, as the worker raised it, or any other, as Beam raises it.
     """
-    files = BeamFiles()
+    files = FilesByScheme()
     files.remove_tree(folder)
     unguessable = f"{folder}/{uuid.uuid4().hex}"
     paths = [f"{unguessable}/{number:05d}" for number in range(len(tasks))]
@@ -126,13 +126,13 @@ def _name(cls: type[Exception]) -> str:
 
 def _write(path: str, data: bytes) -> None:
     """Writes a file atomically; if a task runs twice, the last result remains."""
-    files = BeamFiles()
+    files = FilesByScheme()
     attempt = f"{path}.{uuid.uuid4().hex}"
     with files.create(attempt) as stream:
         stream.write(data)
     files.rename(attempt, path)
 
 
-def _read(path: str, files: BeamFiles) -> bytes:
+def _read(path: str, files: FilesByScheme) -> bytes:
     with files.open(path) as stream:
         return stream.read()

@@ -40,7 +40,7 @@ from tfx_wine_ext.drift.result import DriftResult
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.drift_tasks import FileTask, read_file
-from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.drift_report import publish
 from tfx_wine_ext.publishers.failure import records_failures
@@ -186,7 +186,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             for task, result in zip(tasks, results):
                 _merge(readings[task.side], task, result)
         finally:
-            BeamFiles().remove_tree(folder)
+            FilesByScheme().remove_tree(folder)
         sides = [reading.side() for reading in readings]
         for split, side in zip(splits, sides):
             if split is not None and side.summaries:  # Else the number of rows is unknown.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from tfx_wine_ext.artifacts.layout import PARQUET, TF_EXAMPLE
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.read import read
-from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.progress.launches import rows_of
 from tfx_wine_ext.sources.examples import ExampleTable
 from tfx_wine_ext.sources.parquet import ParquetTable
@@ -45,7 +45,7 @@ def read_file(config: DriftConfig, counter: str, task: FileTask) -> bytes:
     count, ignored = rows_of(counter, f"{task.side} {task.path}"), frozenset(config.ignore)
     try:
         table = TABLES[task.payload](
-            [task.path], lambda *names: ignored.isdisjoint(names), BeamFiles()
+            [task.path], lambda *names: ignored.isdisjoint(names), FilesByScheme()
         )
         return read(table, config, lambda rows, position: count(rows)).to_bytes()
     except TableFileError as error:

@@ -26,7 +26,7 @@ from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.decisions.parquet_example_gen import Request
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.on_workers import write_shard_task
-from tfx_wine_ext.files.beam import BeamFiles
+from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
@@ -77,7 +77,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         payload_format = _payload_format(exec_properties)
         splits = utils.generate_output_split_names(request.input_config, request.output_config)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
-        files = BeamFiles()
+        files = FilesByScheme()
         tables = request.tables(files)
         footers = [footer for table in tables for footer in table]
         _check_unchanged(footers, request, exec_properties.get(keys.INPUT_FILES_KEY))

@@ -26,6 +26,14 @@ class IrregularFileError(TfxWineExtError, ValueError):
         super().__init__(found, remedy, path=path, expected="a regular file")
 
 
+class RemoteError(TfxWineExtError, OSError):
+    """A store cannot be used as asked; `path` is what was to be read or written there."""
+
+
+class RemoteAccessError(RemoteError, PermissionError):
+    """A store denies access."""
+
+
 def check_regular_file(path: str | os.PathLike[str]) -> None:
     """Refuses everything but regular files, which can be read repeatedly and from the end.
 

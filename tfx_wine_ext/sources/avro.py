@@ -9,6 +9,7 @@ import itertools
 import json
 import lzma
 import operator
+import struct
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -125,13 +126,22 @@ class AvroTable(FileTable):
             codec=codec, avro_schema=text, blocks=blocks,
         )  # fmt: skip
 
+    def content_of(self, footer: Footer, stream: BinaryIO) -> Iterator[bytes]:
+        """Yields schema and blocks, without the random mark that ends each block of a file."""
+        assert isinstance(footer, AvroFile)
+        yield footer.avro_schema.encode()
+        for block in footer.blocks:
+            stream.seek(block.start)
+            yield struct.pack("<QQ", block.records, block.size)
+            yield stream.read(block.size)
+
     def rows_of(
         self, footer: Footer, columns: pa.Schema, rows: int
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Reads the blocks of a file."""
         assert isinstance(footer, AvroFile)
-        plain, types, names = _plain(footer.avro_schema)
-        fields = {each["name"]: _arrow_type(each["type"], names) for each in types["fields"]}
+        plain, record, named = _plain(footer.avro_schema)
+        fields = dict(_columns(record, named))
         wanted = [name for name in columns.names if name in fields]
         with self._opened(footer) as stream:
             for group in footer.row_groups:
@@ -158,9 +168,9 @@ class AvroTable(FileTable):
                             arrays.append(_array(values, fields[name]))
                     done, left = done + count, left - count
                     # By way of a struct, which has its number of rows even without columns.
-                    struct = pa.struct([(name, fields[name]) for name in wanted])
+                    of_batch = pa.struct([(name, fields[name]) for name in wanted])
                     batch = pa.RecordBatch.from_struct_array(
-                        pa.Array.from_buffers(struct, count, [None], children=arrays)
+                        pa.Array.from_buffers(of_batch, count, [None], children=arrays)
                     )
                     yield (
                         group.index,
@@ -342,8 +352,7 @@ def _arrow_schema(path: str, text: str) -> pa.Schema:
         _, record, names = _plain(text)
         if record.get("type") not in ("record", "error"):
             raise ValueError(f"found {record.get('type')!r}, expected a record")
-        fields = record["fields"]
-        return pa.schema([(each["name"], _arrow_type(each["type"], names)) for each in fields])
+        return pa.schema(_columns(record, names))
     except (TfxWineExtError, RecursionError):
         raise
     except Exception as error:
@@ -353,6 +362,11 @@ def _arrow_schema(path: str, text: str) -> pa.Schema:
             path=path,
             expected="a schema of records",
         ) from error
+
+
+def _columns(record: Mapping[str, Any], names: Mapping[str, Any]) -> list[tuple[str, pa.DataType]]:
+    inside = (record["name"],)
+    return [(each["name"], _arrow_type(each["type"], names, inside)) for each in record["fields"]]
 
 
 def _plain(text: str) -> tuple[str, dict[str, Any], dict[str, Any]]:
@@ -399,11 +413,10 @@ def _arrow_type(schema: Any, names: Mapping[str, Any], inside: tuple[str, ...] =
         name = schema["name"]
         if name in inside:
             return pa.dense_union([pa.field(f"{name}, which contains itself", pa.null())])
-        of_fields = [
-            (each["name"], _arrow_type(each["type"], names, (*inside, name)))
-            for each in schema["fields"]
-        ]
-        return pa.struct(of_fields)
+        inside = (*inside, name)
+        return pa.struct(
+            [(each["name"], _arrow_type(each["type"], names, inside)) for each in schema["fields"]]
+        )
     if kind == "array":
         return pa.list_(_arrow_type(schema["items"], names, inside))
     if kind == "map":

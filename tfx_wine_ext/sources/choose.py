@@ -9,8 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from tfx_wine_ext.artifacts.layout import SPLIT, splits_of
 from tfx_wine_ext.columnar.tfrecord import is_front
 from tfx_wine_ext.errors import Option, Remedy
-from tfx_wine_ext.files.choose import has_scheme
-from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.files.choose import files_for, has_scheme
 from tfx_wine_ext.sources import avro
 from tfx_wine_ext.sources.arrow_ipc import ArrowTable, is_arrow
 from tfx_wine_ext.sources.avro import AvroTable
@@ -209,6 +208,9 @@ def examples_splits(path: str) -> list[str]:
         >>> examples_splits("no-such-folder")
         []
     """
+    if has_scheme(path):
+        files = files_for(path)
+        return splits_of(files.names(path)) if files.is_dir(path) else []
     if not os.path.isdir(path):
         return []
     with os.scandir(path) as entries:
@@ -229,14 +231,8 @@ def find_table_files(path: str) -> list[str]:
         TableFileError: There are no files, or a file of a numbered set (``-00001-of-00003``) is
             missing, if `path` selects the whole set.
     """
-    if has_scheme(path):
-        raise TableFileError(
-            "an address",
-            ("copy the files here", "mount the store"),
-            path=path,
-            expected="a path on this machine",
-        )
-    if os.path.isdir(path):
+    files = files_for(path)
+    if files.is_dir(path):
         paths = _files_in(path, lambda name: "=" in name)
         if paths:
             check_shards(paths)
@@ -250,18 +246,9 @@ def find_table_files(path: str) -> list[str]:
                 expected="files in this folder",
             )
         raise TableFileError("none", path=path, expected="files in this folder")
-    try:
-        os.lstat(path)
+    if _is_there(path):
         return [path]
-    except PermissionError as error:
-        raise TableFileError(
-            f"cannot be looked for ({error.strerror})",
-            ("request access to its folder", "name another path"),
-            path=path,
-        ) from error
-    except (OSError, ValueError):
-        pass  # There is no file of this name.
-    matching = LocalFiles().glob(path)
+    matching = files.glob(path)
     paths = visible(matching, path)
     if paths:
         check_shards_of_pattern(paths, path)
@@ -273,7 +260,7 @@ def find_table_files(path: str) -> list[str]:
             "read them",
             path=path,
         )
-    if glob.glob(path, recursive=True):
+    if not has_scheme(path) and glob.glob(path, recursive=True):
         raise TableFileError("matches folders only", f"match what is in them: {path}/*", path=path)
     raise TableFileError(
         "nothing there",
@@ -297,13 +284,36 @@ def partition_root(path: str) -> str:
         >>> partition_root("data/year=*/*.parquet"), partition_root("data/year=2024/*.parquet")
         ('data', 'data/year=2024')
     """
-    if os.path.isdir(path):
+    if files_for(path).is_dir(path):
         return path
-    return os.path.dirname(path) if os.path.lexists(path) else fixed_folder(path)
+    return os.path.dirname(path) if _is_there(path) else fixed_folder(path)
+
+
+def _is_there(path: str) -> bool:
+    """Tells whether a path, which is no pattern, exists, if only as a broken link.
+
+    Raises:
+        TableFileError: Access to its folder is denied.
+    """
+    if has_scheme(path):
+        return files_for(path).exists(path)
+    try:
+        os.lstat(path)
+    except PermissionError as error:
+        raise TableFileError(
+            f"cannot be looked for ({error.strerror})",
+            ("request access to its folder", "name another path"),
+            path=path,
+        ) from error
+    except (OSError, ValueError):
+        return False
+    return True
 
 
 def _files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
     """Lists the visible files of a folder, and of the subfolders that are entered."""
+    if has_scheme(folder):
+        return _remote_files_in(folder.rstrip("/"), enters)
     try:
         with os.scandir(folder) as entries:
             listed = [(entry.name, entry.path, entry.is_dir()) for entry in entries]
@@ -326,6 +336,17 @@ def _files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
                 )
             paths += _files_in(path, lambda name: True)
     return sorted(paths)
+
+
+def _remote_files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
+    """Does what `_files_in` does by listing once all that is below the folder."""
+    paths = []
+    for path in files_for(folder).glob(f"{glob.escape(folder)}/**"):
+        *folders, name = path[len(folder) + 1 :].split("/")
+        hidden = is_hidden(name) or any(map(is_hidden_folder, folders))
+        if not hidden and (not folders or enters(folders[0])):
+            paths.append(path)
+    return paths
 
 
 def _common_kind(paths: Sequence[str]) -> str:

@@ -6,7 +6,6 @@ import codecs
 import contextlib
 import csv
 import io
-import os
 import re
 import sys
 from collections import Counter
@@ -19,14 +18,16 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from tfx_wine_ext.errors import Advice, Option, Remedy
-from tfx_wine_ext.files.local import LocalFiles
+from tfx_wine_ext.files.choose import FilesByScheme, files_for, has_scheme
 from tfx_wine_ext.sources.csv_quotes import BYTE_ORDER_MARK, QuoteCheck, longest_row
 from tfx_wine_ext.sources.source import (
+    BUFFER_BYTES,
     GZIP_ERRORS,
     SchemaChangedError,
     TableFileError,
     WholeFiles,
     damaged,
+    file_size,
     limited,
     one_line,
     opened,
@@ -95,8 +96,8 @@ class CsvTable(WholeFiles):
         keeps_text: Callable[[str], bool] = lambda name: False,
     ) -> None:
         self.paths = paths
-        self._files = LocalFiles()
-        self._sizes = {path: os.path.getsize(path) for path in paths}
+        self._files = FilesByScheme()
+        self._sizes = {path: file_size(path, self._files) for path in paths}
         self.position = 0
         self._headers = {path: _header(path, reads) for path in paths}
         names = dict.fromkeys(name for header in self._headers.values() for name in header.names)
@@ -372,7 +373,12 @@ def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
     """
     with raw(path) as (_, codec):
         pass
-    native = pa.OSFile(path)
+    native = pa.OSFile(path) if not has_scheme(path) else files_for(path).open(path)
+    if not isinstance(native, pa.NativeFile):  # A Python file of TensorFlow's.
+        with native as stream:
+            native = pa.BufferReader(stream.read())
+    elif has_scheme(path):
+        native = pa.BufferedInputStream(native, BUFFER_BYTES)
     return native, pa.CompressedInputStream(native, codec) if codec else native
 
 

@@ -14,12 +14,14 @@ import pyarrow as pa
 
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
 from tfx_wine_ext.errors import Option, Remedy
-from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.source import (
     GZIP_ERRORS,
     TableFileError,
     WholeFiles,
     damaged,
+    file_size,
     limited,
     one_line,
     opened,
@@ -43,7 +45,7 @@ class ExampleTable(WholeFiles):
     Args:
         paths: The files.
         reads: Whether a feature is read.
-        files: The file system of the files; None: the local one.
+        files: The file system of the files; None: by their schemes.
 
     Raises:
         TableFileError: The first records cannot be decoded.
@@ -60,8 +62,8 @@ class ExampleTable(WholeFiles):
     ) -> None:
         """Decodes the first records, whose features are the initial schema."""
         self.paths = paths
-        self._files = files or LocalFiles()
-        self._sizes = {path: self._size(path) for path in paths}
+        self._files = files or FilesByScheme()
+        self._sizes = {path: file_size(path, self._files) for path in paths}
         self.position = 0
         self._reads = reads
         self._types: dict[str, pa.DataType] = {}
@@ -122,10 +124,6 @@ class ExampleTable(WholeFiles):
             for _ in self.batches(pa.schema([])):
                 pass
 
-    def _size(self, path: str) -> int:
-        with opened(path, self._files) as (file, _):
-            return file.seek(0, io.SEEK_END)
-
     def _first(self, path: str) -> pa.Schema | None:
         """Returns the features of the first records of a file; None if it has no records."""
         with contextlib.closing(self._decoded(path)) as batches:
@@ -143,8 +141,11 @@ class ExampleTable(WholeFiles):
         first = 1
         with contextlib.ExitStack() as stack:
             file, stream = stack.enter_context(opened(path, self._files))
-            size = file.seek(0, io.SEEK_END) if stream is file else None
-            file.seek(0)
+            size = None
+            if stream is file:
+                file.seek(0, io.SEEK_END)
+                size = file.tell()
+                file.seek(0)
             # Closed before the stream, even if reading ends early.
             records = stack.enter_context(contextlib.closing(iter_records(stream, size)))
             while True:

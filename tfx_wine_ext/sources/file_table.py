@@ -20,7 +20,8 @@ from tfx_wine_ext.columnar.plan import leaves
 from tfx_wine_ext.columnar.values import leaf_values, unwrap
 from tfx_wine_ext.columnar.widening import InexactValueError, widened
 from tfx_wine_ext.errors import Option, Remedy
-from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.footers import (
     ADD_FILES,
@@ -39,6 +40,7 @@ from tfx_wine_ext.sources.source import (
     ContentDigest,
     Part,
     TableFileError,
+    all_blocks,
     batch_rows,
     limited,
     raw,
@@ -66,7 +68,7 @@ class FileTable:
             accident than an intention.
         flat: Replace structs by their fields, ``struct.field``, as features of examples are named
             (`plan_features`). Default: False.
-        files: The file system of the files. Default: the local one.
+        files: The file system of the files. Default: by their schemes.
 
     Attributes:
         kind: The name of the format.
@@ -111,7 +113,7 @@ class FileTable:
 
         for footer in footers:
             _check_names(footer, reads_column, self.error)
-        self._files = files or LocalFiles()
+        self._files = files or FilesByScheme()
         self._footers = footers
         self._footer_of = {footer.path: footer for footer in footers}
         self.whole: pa.Schema = (
@@ -153,7 +155,9 @@ class FileTable:
             stream.seek(0, 2)
             size, stamp = stream.tell(), stamp_of(stream)
             stream.seek(0)
-            return cls.inspect(path, stream, size, stamp)
+            footer = cls.inspect(path, stream, size, stamp)
+            assert footer.schema.names is not None  # Raises an error unless they are in UTF-8.
+            return footer
 
     @classmethod
     def inspect(
@@ -229,8 +233,17 @@ class FileTable:
         digest = ContentDigest()
         for footer in self._footers:
             with self._opened(footer) as stream:
-                digest.add(stream, footer.partitions)
+                digest.add(self.content_of(footer, stream), footer.partitions)
         return digest.fingerprint()
+
+    def content_of(self, footer: Footer, stream: BinaryIO) -> Iterator[bytes]:
+        """Yields the bytes of a file that are its content, for the fingerprint.
+
+        Args:
+            footer: What is known about the file.
+            stream: The open file, at its beginning.
+        """
+        return all_blocks(stream)
 
     def parts(self, row_filter: RowFilter | None = None) -> Sequence[Part]:
         """Returns the row groups, in reading order; see `TableSource`."""

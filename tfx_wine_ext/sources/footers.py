@@ -22,12 +22,12 @@ import pyarrow.parquet as pq
 
 from tfx_wine_ext import safe_arrow
 from tfx_wine_ext.errors import Advice, Option, Remedy, TfxWineExtError
-from tfx_wine_ext.files.local import Files, IrregularFileError
+from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timestamps
 from tfx_wine_ext.sources.layout import Partitions, visible
 from tfx_wine_ext.sources.managed_tables import managed_table_of
 from tfx_wine_ext.sources.shard_files import check_shards_of_pattern
-from tfx_wine_ext.sources.source import TableFileError, one_line
+from tfx_wine_ext.sources.source import FAILED_REQUEST, TableFileError, one_line
 
 # See `ParquetFileError`.
 ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
@@ -330,7 +330,7 @@ class OpenParquet:
 def _opened(path: str, files: Files) -> BinaryIO:
     try:
         return files.open(path)
-    except IrregularFileError as error:
+    except TfxWineExtError as error:
         raise ParquetFileError.of(error) from error
     except Exception as error:
         raise ParquetFileError(
@@ -431,7 +431,8 @@ def decoding_error(
             **place,
         )
     outside = type(error).__module__.partition(".")[0] not in ("builtins", "pyarrow")
-    if outside or (isinstance(error, OSError) and (error.errno or type(error) is not OSError)):
+    failed = isinstance(error, OSError) and (error.errno or type(error) is not OSError)
+    if outside or failed or FAILED_REQUEST in says:
         return ParquetFileError(
             path,
             f"it cannot be read ({says or type(error).__name__})",

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from tfx_wine_ext.errors import TfxWineExtError
-from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.source import TableSource
 
 # The entry points by which a package adds formats: each names a module that registers them.
@@ -48,7 +49,7 @@ class Reading:
         root: The folder below which folder names are Hive partitions. Default: None, no folder.
         cast: The types to which columns are cast later (`EncodeOptions`), for formats without types
             of their own: a column that is cast to bytes keeps its text. Default: none.
-        files: The file system of the files. Default: the local one.
+        files: The file system of the files. Default: by their schemes.
     """
 
     reads: Callable[..., bool] = every
@@ -56,7 +57,7 @@ class Reading:
     flat: bool = False
     root: str | None = None
     cast: Mapping[str, str] = types.MappingProxyType({})
-    files: Files = dataclasses.field(default_factory=LocalFiles)
+    files: Files = dataclasses.field(default_factory=FilesByScheme)
 
 
 Opens = Callable[[Sequence[str], Reading], TableSource]

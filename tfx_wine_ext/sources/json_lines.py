@@ -123,7 +123,7 @@ def _checked_start(path: str, block: bytes) -> bytes:
     start = block.removeprefix(BYTE_ORDER_MARK)
     found = None
     if not start.strip():
-        found = "an empty file" if not block.strip() else "nothing but blank lines"
+        found = "nothing but blank lines" if block else "an empty file"
     elif start.lstrip().startswith(b"["):
         found = "an array (one document, not lines)"
     elif start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[:BLOCK_BYTES]:

@@ -116,11 +116,13 @@ def check_stripe(stream: BinaryIO, tail: Tail, number: int) -> None:
     """
     stripe = tail.stripes[number]
     stream.seek(stripe.offset + stripe.data)
-    content = _unpacked(stream.read(stripe.footer), tail.compression) or b""
+    content = _unpacked(stream.read(stripe.footer), tail.compression)
+    stream.seek(0)
+    if content is None:
+        return
     streams = [dict(_fields(value)) for field, value in _fields(content) if field == 1]
     lengths = sum(_number(each, 3) for each in streams)
     _check(bool(streams) and lengths <= stripe.data, "its footer is damaged")
-    stream.seek(0)
 
 
 def _check(holds: bool, otherwise: str) -> None:

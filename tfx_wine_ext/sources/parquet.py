@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from tfx_wine_ext.columnar.arrow_types import temporal_unit
 from tfx_wine_ext.errors import Option, Remedy
-from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.moved import moved_names
 from tfx_wine_ext.sources.file_table import FileTable, conform, partition_value
 from tfx_wine_ext.sources.filters import RowFilter
@@ -40,7 +41,7 @@ class ParquetSource(FileTable):
         footers: The files in reading order, at least one; see `read_footers` and `with_partitions`.
         reads: Whether a top-level column is read. Default: all are.
         unify: Merge schemas that differ; see `FileTable`. Default: False.
-        files: The file system of the files. Default: the local one.
+        files: The file system of the files. Default: by their schemes.
 
     Raises:
         ParquetFileError: Two columns of a file that are read have the same name.
@@ -113,7 +114,7 @@ class ParquetTable(ParquetSource):
         paths: The files.
         reads: Whether a column is read. For a field of a struct it is called with the field's name
             and the names of the enclosing structs.
-        files: The file system of the files; None: the local one.
+        files: The file system of the files; None: by their schemes.
         root: The folder below which folder names are Hive partitions; see `with_partitions`.
             Default: None, without partition columns.
 
@@ -137,7 +138,7 @@ class ParquetTable(ParquetSource):
         files: Files | None = None,
         root: str | None = None,
     ) -> None:
-        footers: Sequence[Footer] = read_footers(paths, files or LocalFiles())
+        footers: Sequence[Footer] = read_footers(paths, files or FilesByScheme())
         if root is not None:
             [footers] = with_partitions([footers], root)
         super().__init__(footers, reads, unify=True, flat=True, files=files)

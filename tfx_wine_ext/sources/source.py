@@ -15,7 +15,8 @@ import pyarrow as pa
 from isal import igzip, igzip_lib
 
 from tfx_wine_ext.errors import TfxWineExtError
-from tfx_wine_ext.files.local import Files, IrregularFileError, LocalFiles
+from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.local import Files
 
 if TYPE_CHECKING:
     from tfx_wine_ext.sources.filters import RowFilter
@@ -24,6 +25,12 @@ if TYPE_CHECKING:
 BATCH_VALUES = 4 * 1024 * 1024
 MOST_BATCH_ROWS = 65_536
 FEWEST_BATCH_ROWS = 256
+
+# Bytes that are requested at a time from an object store.
+BUFFER_BYTES = 8 * 1024 * 1024
+
+# What Arrow's messages contain if a request to an object store has failed: the file is intact.
+FAILED_REQUEST = "AWS Error"
 
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
@@ -224,7 +231,7 @@ class WholeFiles:
         digest = ContentDigest()
         for path in self.paths:
             with raw(path, self._files) as (stream, _):
-                digest.add(stream)
+                digest.add(all_blocks(stream))
         return digest.fingerprint()
 
     def parts(self, row_filter: RowFilter | None = None) -> Sequence[Part]:
@@ -265,15 +272,17 @@ class ContentDigest:
     def __init__(self) -> None:
         self._digest = hashlib.sha256()
 
-    def add(self, stream: BinaryIO, partitions: Iterable[tuple[str, str | None]] = ()) -> None:
+    def add(
+        self, blocks: Iterable[bytes], partitions: Iterable[tuple[str, str | None]] = ()
+    ) -> None:
         """Adds a file.
 
         Args:
-            stream: The file, at its beginning.
+            blocks: Its content, in blocks of any size.
             partitions: The Hive partitions in its path, which are content. Default: none.
         """
         of_file = hashlib.sha256()
-        while block := stream.read(1 << 20):
+        for block in blocks:
             of_file.update(block)
         self._digest.update(of_file.digest())
         if partitions:
@@ -284,13 +293,19 @@ class ContentDigest:
         return f"files-v1:{self._digest.hexdigest()[:32]}"
 
 
+def all_blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yields all bytes of a file."""
+    while block := stream.read(BUFFER_BYTES):
+        yield block
+
+
 @contextlib.contextmanager
 def raw(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, str | None]]:
     """Opens a file as it is.
 
     Args:
         path: The file.
-        files: The file system of the file; None: the local one.
+        files: The file system of the file; None: by its scheme.
 
     Yields:
         The file, and the compression of its content by its first bytes: `gzip`, `zstd` or None.
@@ -299,8 +314,10 @@ def raw(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, str |
         TableFileError: The file cannot be opened or read, or is an empty packed file by its name.
     """
     try:
-        file = (files or LocalFiles()).open(path)
-    except IrregularFileError as error:
+        file = (files or FilesByScheme()).open(path)
+        if isinstance(file, pa.NativeFile):  # Of an object store: each read would be a request.
+            file = io.BufferedReader(file, BUFFER_BYTES)
+    except TfxWineExtError as error:
         raise TableFileError.of(error) from error
     except OSError as error:
         raise TableFileError(
@@ -390,10 +407,23 @@ class _Zstandard(io.RawIOBase):
         return self._position
 
 
+def file_size(path: str, files: Files) -> int:
+    """Returns the size of a file in bytes.
+
+    Raises:
+        TableFileError: The file cannot be opened or read.
+    """
+    with raw(path, files) as (file, _):
+        file.seek(0, io.SEEK_END)
+        return file.tell()  # TensorFlow's files return nothing from `seek`.
+
+
 def damaged(path: str, error: BaseException, **place: Any) -> TableFileError:
     """Returns the error for a file that cannot be unpacked, at a place in it if one is known."""
-    found = f"cannot be unpacked ({one_line(error)})"
-    return TableFileError(found, DAMAGED, path=path, **place)
+    says = one_line(error)
+    if FAILED_REQUEST in says:
+        return TableFileError(f"cannot be read ({says})", "run again", path=path, **place)
+    return TableFileError(f"cannot be unpacked ({says})", DAMAGED, path=path, **place)
 
 
 def batch_rows(columns: int) -> int:
