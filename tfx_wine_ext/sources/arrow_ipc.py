@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 import pyarrow.ipc
 
-from tfx_wine_ext.sources.file_table import FileTable, conform
+from tfx_wine_ext.sources.file_table import FileTable, check_values, conform
 from tfx_wine_ext.sources.footers import Footer, RowGroup, Stamp
 from tfx_wine_ext.sources.source import DAMAGED, TableFileError, limited
 
@@ -85,7 +85,7 @@ class ArrowTable(FileTable):
                     if batch is None:
                         return
                     # Damaged offsets of values would end the process later.
-                    batch.validate(full=True)
+                    check_values(batch)
                 for piece in limited(batch, None, rows):
                     yield index, conform(footer.path, piece, columns, dict(footer.partitions))
                     del piece

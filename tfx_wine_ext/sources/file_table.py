@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -48,6 +49,11 @@ from tfx_wine_ext.sources.source import (
 
 # Each column that is read needs 1 MB and more for its pages and dictionary, for any batch size.
 COLUMNS_A_PASS = 64
+
+# What Arrow says of values that are unusual, but are what the file holds.
+_STRANGE_VALUE = re.compile(
+    "does not represent a whole number of days|is not within the acceptable range"
+)
 
 _Table = TypeVar("_Table", bound="FileTable")
 
@@ -463,6 +469,19 @@ def _flat_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
             arrays.append(leaf_values(array, path[1:]))
             names.append(".".join(path))
     return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def check_values(batch: pa.RecordBatch) -> None:
+    """Refuses a batch from a damaged file, which would end the process later, or mix up values.
+
+    Raises:
+        pa.ArrowInvalid: It has offsets or indices out of bounds, or text that is not in UTF-8.
+    """
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid as error:
+        if not _STRANGE_VALUE.search(str(error)):
+            raise
 
 
 def conform(

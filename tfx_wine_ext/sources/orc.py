@@ -11,7 +11,7 @@ import pyarrow.orc
 
 from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.files.local import Files
-from tfx_wine_ext.sources.file_table import FileTable, conform
+from tfx_wine_ext.sources.file_table import FileTable, check_values, conform
 from tfx_wine_ext.sources.footers import Footer, RowGroup, Stamp
 from tfx_wine_ext.sources.orc_tail import MAGIC, Tail, check_stripe, read_tail
 from tfx_wine_ext.sources.source import DAMAGED, TableFileError, limited
@@ -98,7 +98,7 @@ class OrcTable(FileTable):
                     if tail:  # It ends the process at a footer that it cannot parse.
                         check_stripe(stream, tail, group.index)
                     stripe = file.read_stripe(group.index, columns=wanted)
-                    stripe.validate(full=True)
+                    check_values(stripe)
                 if group.rows not in (None, stripe.num_rows):
                     raise TableFileError(
                         f"{stripe.num_rows} rows",
