@@ -29,6 +29,8 @@ OWN = ["parquet", "csv", "tfrecord", "orc", "arrow", "json", "avro"]
 @pytest.fixture(autouse=True)
 def _as_before() -> Iterator[None]:
     before = dict(registered_formats())
+    for name in set(before) - set(OWN):  # Of a how-to that ran in this process.
+        unregister_format(name)
     yield
     formats._REGISTERED.clear()
     formats._REGISTERED.update(before)

@@ -385,10 +385,11 @@ def _kind_of(path: str) -> str | None:
             if named is None:
                 raise damaged(path, error) from error
             head = b""  # The reader reports the damage.
-    for magic, what in _COMPRESSED.items():
-        if head.startswith(magic):
-            raise TableFileError(what, "unpack it first", path=path, expected="a table")
     held = _held(head, formats.values(), named)
+    for magic, what in _COMPRESSED.items():
+        # A format of another package may be an archive by itself.
+        if head.startswith(magic) and not held and (named is None or named.packed):
+            raise TableFileError(what, "unpack it first", path=path, expected="a table")
     if named and held and named != held:
         remedies = ("rename it", Remedy(Option.FORMAT, held.name))
         raise TableFileError(f"is named {extension} but holds {held.name}", remedies, path=path)
