@@ -38,7 +38,7 @@ test: environment ## run all tests; the quick ones: ARGS='-m "not e2e"'
 	@$(PYTHON) -m pytest $(ARGS)
 
 # Each is a module of engines/, and installs what it needs into .engines/.
-ENGINES := $(filter-out __init__ __main__ checks installing servers two_spans wine,$(basename $(notdir $(wildcard engines/*.py))))
+ENGINES := $(shell grep -l '^def run.folder: Path' engines/*.py | sed 's:engines/\(.*\).py:\1:')
 .PHONY: $(ENGINES) engines
 $(ENGINES): environment
 	@$(PYTHON) -m engines $@ $(ARGS)

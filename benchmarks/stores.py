@@ -433,9 +433,9 @@ def wine_run(
         outputs={}
         if stopped
         else {
-            "blessing": ("DriftBlessing", {}),
+            "blessing": ("tfx_wine_ext.DriftBlessing", {}),
             "anomalies": ("ExampleAnomalies", split_names),
-            "report": ("ExampleDriftReport", report),
+            "report": ("tfx_wine_ext.ExampleDriftReport", report),
         },
         properties={"mode": mode, "skew": 0, "drift_config": "{}"},
         state="FAILED" if stopped else "COMPLETE",

@@ -19,17 +19,15 @@ from engines.checks import Check, EngineError, table
 from engines.installing import CHECKOUT, say
 from engines.wine import Result, two_spans
 
-SHARED = ("__init__", "__main__", "checks", "installing", "servers", "two_spans", "wine")
-"""Modules of this package that are no targets."""
-
 
 def targets() -> dict[str, str]:
     """Returns what each target is, by its name; none is imported."""
-    documents = {
-        path.stem: ast.get_docstring(ast.parse(path.read_text())) or ""
-        for path in sorted(Path(__file__).parent.glob("*.py"))
+    texts = {path.stem: path.read_text() for path in sorted(Path(__file__).parent.glob("*.py"))}
+    return {
+        name: (ast.get_docstring(ast.parse(text)) or "").partition("\n")[0]
+        for name, text in texts.items()
+        if "\ndef run(folder: Path" in text
     }
-    return {name: text.partition("\n")[0] for name, text in documents.items() if name not in SHARED}
 
 
 def run_target(name: str, folder: Path, in_process: Result) -> Iterator[Check]:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from engines.checks import EngineError
@@ -62,8 +62,19 @@ def once(folder: Path, wanted: str, install: Callable[[], None]) -> Path:
     return folder
 
 
-def run(command: Sequence[str | os.PathLike[str]], log: Path, cwd: Path | None = None) -> None:
+def run(
+    command: Sequence[str | os.PathLike[str]],
+    log: Path,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+) -> None:
     """Runs a command to its end.
+
+    Args:
+        command: The command.
+        log: What it writes to stdout and stderr is appended to it.
+        cwd: Its working folder; default this one.
+        env: Its environment; default this one.
 
     Raises:
         EngineError: It cannot be started, or failed.
@@ -72,7 +83,7 @@ def run(command: Sequence[str | os.PathLike[str]], log: Path, cwd: Path | None =
     try:
         with log.open("ab") as stream:
             status = subprocess.run(
-                words, cwd=cwd, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
+                words, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=stream, stderr=stream
             ).returncode
     except FileNotFoundError:
         raise EngineError(f"{words[0]} is needed and not installed") from None

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+
+from tensorflow_metadata.proto.v0 import statistics_pb2
 
 from engines.checks import Check, EngineError
 from engines.installing import CHECKOUT
@@ -20,6 +23,8 @@ from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
 
 R2 = "squared_pearson_correlation"
+STATISTICS_TOLERANCE = 1e-9
+"""By how much means may differ, in their own size: engines add in another order."""
 R2_TOLERANCE = 0.02
 """By how much R2 may differ: engines give the rows to the trainer in another order."""
 
@@ -32,6 +37,7 @@ class SpanResult:
         state: MLMD's name of the state of the run.
         rows: Number of rows by split.
         shards: SHA-256 of each file of the Examples, by split folder and name.
+        statistics: What StatisticsGen computed, by split folder, feature and name.
         verdict: Of the drift report.
         start: ``cold``, or ``warm`` with the number of the generation.
         r2: Squared correlation on the eval split.
@@ -42,6 +48,7 @@ class SpanResult:
     state: str
     rows: Mapping[str, int] | None
     shards: Mapping[str, str]
+    statistics: Mapping[str, float]
     verdict: str | None
     start: str | None
     r2: float | None
@@ -56,10 +63,12 @@ class Result:
     Attributes:
         spans: Of each span, in their order.
         seconds: How long it took, imports included; None if unknown.
+        folder: Of all results, with the data in ``data``; None if they are elsewhere.
     """
 
     spans: tuple[SpanResult, ...]
     seconds: float | None = None
+    folder: Path | None = None
 
 
 def two_spans(
@@ -95,7 +104,8 @@ def two_spans(
         ).returncode
     if status:
         raise EngineError(f"the wine pipeline ended with status {status}:\n{tail(log)}")
-    return read(store or str(folder / "metadata.db"), time.monotonic() - started)
+    result = read(store or str(folder / "metadata.db"), time.monotonic() - started)
+    return replace(result, folder=folder)
 
 
 def read(store: str, seconds: float | None = None) -> Result:
@@ -127,6 +137,12 @@ def compare(in_process: Result, on_engine: Result) -> Iterator[Check]:
             "the same bytes" if found.shards == expected.shards else f"{len(found.shards)} others",
             holds=bool(expected.shards) and found.shards == expected.shards,
         )
+        yield Check(
+            f"{name}statistics",
+            f"{len(expected.statistics)} numbers",
+            "the same" if _close(expected.statistics, found.statistics) else "others",
+            holds=_close(expected.statistics, found.statistics),
+        )
         yield Check(f"{name}drift", expected.verdict, found.verdict)
         yield Check(f"{name}start", expected.start, found.start)
         near = None not in (expected.r2, found.r2)
@@ -146,6 +162,7 @@ def _span_result(run: Run) -> SpanResult:
         state=run.state,
         rows=dict(examples.rows) if examples and examples.rows else None,
         shards=shards(examples.uri) if examples else {},
+        statistics=statistics_of(run.statistics.uri) if run.statistics else {},
         verdict=drift.verdict if drift else None,
         start=start if model else None,
         r2=r2.value if r2 else None,
@@ -162,6 +179,29 @@ def shards(uri: str) -> dict[str, str]:
         with files.open(path) as stream:
             digests[path[len(uri) + 1 :]] = hashlib.sha256(stream.read()).hexdigest()
     return digests
+
+
+def statistics_of(uri: str) -> dict[str, float]:
+    """Reads the numbers of all features and splits."""
+    files, numbers = files_for(uri), {}
+    for path in files.glob(f"{uri}/Split-*/FeatureStats.pb"):
+        with files.open(path) as stream:
+            read = statistics_pb2.DatasetFeatureStatisticsList.FromString(stream.read())
+        for feature in read.datasets[0].features:
+            name = f"{path[len(uri) + 1 :].partition('/')[0]}/{'.'.join(feature.path.step)}"
+            of_kind = getattr(feature, feature.WhichOneof("stats"))
+            for message in (of_kind, of_kind.common_stats):
+                for field, value in message.ListFields():
+                    if isinstance(value, (int, float)):
+                        numbers[f"{name}/{field.name}"] = float(value)
+    return numbers
+
+
+def _close(expected: Mapping[str, float], found: Mapping[str, float]) -> bool:
+    return bool(expected) and all(
+        math.isclose(expected.get(key, math.inf), found.get(key, 0), rel_tol=STATISTICS_TOLERANCE)
+        for key in expected.keys() | found.keys()
+    )
 
 
 def _words(rows: Mapping[str, int] | None) -> str:

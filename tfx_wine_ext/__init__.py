@@ -7,7 +7,7 @@ components that it uses.
 Example:
     >>> import tfx_wine_ext
     >>> dir(tfx_wine_ext)[:3]
-    ['BaseModelStrategy', 'BlessedModelExamplesStrategy', 'DriftConfig']
+    ['BaseModelStrategy', 'BlessedModelExamplesStrategy', 'DriftBlessing']
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
         PinnedSpanStrategy,
         PreviousSpanStrategy,
     )
+    from tfx_wine_ext.types.artifacts import DriftBlessing, ExampleDriftReport
     from tfx_wine_ext.warm_start.config import WarmStartConfig
 
 __version__ = "0.1.0"
@@ -44,9 +45,11 @@ __version__ = "0.1.0"
 _MODULE_OF = {
     "BaseModelStrategy": "tfx_wine_ext.resolvers.base_model",
     "BlessedModelExamplesStrategy": "tfx_wine_ext.resolvers.baseline_examples",
+    "DriftBlessing": "tfx_wine_ext.types.artifacts",
     "DriftConfig": "tfx_wine_ext.drift.config",
     "DriftReport": "tfx_wine_ext.components.drift_report",
     "DriftReportSpec": "tfx_wine_ext.components.drift_report",
+    "ExampleDriftReport": "tfx_wine_ext.types.artifacts",
     "ParquetExampleGen": "tfx_wine_ext.components.parquet_example_gen",
     "ParquetExampleGenSpec": "tfx_wine_ext.components.parquet_example_gen",
     "ParquetExecutor": "tfx_wine_ext.executors.parquet_example_gen",
@@ -61,9 +64,11 @@ _MODULE_OF = {
 __all__ = [  # literal, as type checkers read it
     "BaseModelStrategy",
     "BlessedModelExamplesStrategy",
+    "DriftBlessing",
     "DriftConfig",
     "DriftReport",
     "DriftReportSpec",
+    "ExampleDriftReport",
     "ParquetExampleGen",
     "ParquetExampleGenSpec",
     "ParquetExecutor",

@@ -17,8 +17,11 @@ _IN_ADDRESSES = (
     # The password of a URL. It may hold an @ or an unescaped slash, which may be the error.
     # Messages say user:password@ themselves.
     (re.compile(r"(://[^\s/:@]*):(?!\d+/|\*\*\*@|password@)[^\s\"']*@"), r"\1:***@"),
-    # ?X-Amz-Signature=..., &sig=...
-    (re.compile(rf"(?i)([?&][\w.-]{{0,40}}{SECRET_NAMES}=)[^\s\"'&#,;)}}\]]+"), r"\1***"),
+    # ?X-Amz-Signature=..., &sig=...; a message may go on with a colon.
+    (
+        re.compile(rf"(?i)([?&][\w.-]{{0,40}}{SECRET_NAMES}=)[^\s\"'&#,;)}}\]]*[^\s\"'&#,;)}}\]:]"),
+        r"\1***",
+    ),
 )
 
 

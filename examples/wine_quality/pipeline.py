@@ -63,7 +63,7 @@ def create_pipeline(
     pipeline_root: str,
     data_root: str,
     serving_dir: str,
-    metadata_connection_config: metadata_store_pb2.ConnectionConfig,
+    metadata_connection_config: metadata_store_pb2.ConnectionConfig | None,
     pipeline_name: str = PIPELINE_NAME,
     model: str = "dnn",
     tune: bool = False,
@@ -76,6 +76,8 @@ def create_pipeline(
     r2_margin: float = R2_MARGIN,
     enable_cache: bool = True,
     beam_pipeline_args: list[str] | None = None,
+    kubeflow: bool = False,
+    baseline_span: int | None = None,
 ) -> Pipeline:
     """Builds the pipeline, for every runner.
 
@@ -83,7 +85,7 @@ def create_pipeline(
         pipeline_root: Folder of all artifacts.
         data_root: Folder of the spans: ``span-1/*.parquet`` and so on.
         serving_dir: Folder that models are pushed to, one numbered folder each.
-        metadata_connection_config: The metadata store.
+        metadata_connection_config: The metadata store; None for Kubeflow, which has its own.
         pipeline_name: Its name there.
         model: Kind of model, a key of `MODELS`: the Keras network or the boosted trees.
         tune: Search for better hyperparameters first.
@@ -96,6 +98,10 @@ def create_pipeline(
         r2_margin: How far below the model in production it may be.
         enable_cache: Reuse results of earlier runs with equal inputs.
         beam_pipeline_args: Passed on to Beam.
+        kubeflow: Use no Resolver with a strategy of this library, which Kubeflow cannot run: the
+            base of a warm start is found by TFX's own, and the baseline is `baseline_span`.
+        baseline_span: The span to compare with, for `kubeflow` only, which reads it again; default
+            none.
 
     Returns:
         The pipeline, ready for a runner.
@@ -116,11 +122,26 @@ def create_pipeline(
     )
     schema = schema_gen.outputs["schema"]
     example_validator = ExampleValidator(statistics=statistics, schema=schema)
-    previous_span, drift_report = _drift_gate(example_gen, schema, drift_mode)
+    if kubeflow:
+        before = _example_gen(data_root, baseline_span).with_id("PreviousSpan")
+        previous_span = [] if baseline_span is None else [before]
+        baseline = before.outputs["examples"] if previous_span else None
+    else:
+        previous_span = [_previous_span(example_gen)]
+        baseline = previous_span[0].outputs["baseline"]
+    drift_report = DriftReport(
+        examples=examples, baseline=baseline, schema=schema, config=DRIFT_GATE, mode=drift_mode
+    )
     transform = _transform(examples, schema)
     # No model is trained on data that the gate stops, whatever the runner's order.
     transform.add_upstream_node(drift_report)
-    *before_training, trainer = _training(MODELS[model], transform, schema, tune, warm_start)
+    *before_training, trainer = _training(
+        MODELS[model],
+        transform,
+        schema,
+        tune,
+        (LatestBlessedModelStrategy if kubeflow else BaseModelStrategy) if warm_start else None,
+    )
     trained = trainer.outputs["model"]
     in_production = _resolver(LatestBlessedModelStrategy, "LatestBlessedModel")
     evaluator = Evaluator(
@@ -147,7 +168,7 @@ def create_pipeline(
             statistics_gen,
             schema_gen,
             example_validator,
-            previous_span,
+            *previous_span,
             drift_report,
             transform,
             *before_training,
@@ -191,23 +212,13 @@ def _only(span: int | None) -> range_config_pb2.RangeConfig | None:
     )
 
 
-def _drift_gate(
-    example_gen: ParquetExampleGen, schema: Channel, mode: Literal["report", "warn", "fail"]
-) -> tuple[Resolver, DriftReport]:
-    """Returns what finds the previous span, and what compares the new one with it."""
-    examples = example_gen.outputs["examples"]
-    previous_span = Resolver(
+def _previous_span(example_gen: ParquetExampleGen) -> Resolver:
+    """Returns what finds the Examples of the previous span in the metadata store."""
+    return Resolver(
         strategy_class=PreviousSpanStrategy,
-        current=examples,
+        current=example_gen.outputs["examples"],
         baseline=Channel(type=Examples, producer_component_id=example_gen.id),
     ).with_id("PreviousSpan")
-    return previous_span, DriftReport(
-        examples=examples,
-        baseline=previous_span.outputs["baseline"],
-        schema=schema,
-        config=DRIFT_GATE,
-        mode=mode,
-    )
 
 
 def _transform(examples: Channel, schema: Channel) -> Transform:
@@ -223,7 +234,11 @@ def _transform(examples: Channel, schema: Channel) -> Transform:
 
 
 def _training(
-    module: str, transform: Transform, schema: Channel, tune: bool, warm_start: bool
+    module: str,
+    transform: Transform,
+    schema: Channel,
+    tune: bool,
+    strategy: type[ResolverStrategy] | None,
 ) -> list[BaseNode]:
     """Returns the trainer, last, and what it needs: a Tuner, and the search for a base model."""
     inputs = {
@@ -236,9 +251,9 @@ def _training(
     tuners = [Tuner(tuner_fn=f"{module}.tuner_fn", **inputs)] if tune else []
     inputs["run_fn"] = f"{module}.run_fn"
     inputs["hyperparameters"] = tuners[0].outputs["best_hyperparameters"] if tune else None
-    if not warm_start:
+    if strategy is None:  # A cold start.
         return [*tuners, Trainer(**inputs)]
-    base_model = _resolver(BaseModelStrategy, "BaseModel")
+    base_model = _resolver(strategy, "BaseModel")
     trainer = WarmStartTrainer(
         base_model=base_model.outputs["model"],
         # On so few rows Adam's old moments slow the training down: docs/benchmarks.md.

@@ -40,6 +40,7 @@ from examples.wine_quality.data import (
 )
 from examples.wine_quality.output_lock import OutputFolderError, OutputLock
 from examples.wine_quality.runners import RUNNERS, beam_arguments
+from tfx_wine_ext.lineage.errors import StoreError
 from tfx_wine_ext.progress import show_progress
 from tfx_wine_ext.progress.live_line import ticking
 
@@ -89,7 +90,6 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
     if options.metadata:
         # Not at the top: `--help` needs no protobuf.
         from tfx_wine_ext.lineage.connection import connection_config
-        from tfx_wine_ext.lineage.errors import StoreError
 
         try:
             connection_config(options.metadata)
@@ -239,6 +239,8 @@ def _main(options: argparse.Namespace, started: float) -> int:
     try:
         if options.infra_validator:
             _require_docker()
+        if options.metadata:
+            _check_store(options.metadata)
         with ticking(sys.stdout, "looking for the wine data ...", elsewhere=False):
             data = load(options.data)
         spans = write_spans(cut(data.table, options.spans), options.output / "data")
@@ -249,7 +251,11 @@ def _main(options: argparse.Namespace, started: float) -> int:
         return 1
     with noise_to_file(log) as terminal:
         _say_what_runs(terminal, options, data, log)
-        summary = _run(terminal, options, data, log, started)
+        try:
+            summary = _run(terminal, options, data, log, started)
+        except (StoreError, _UnavailableError) as error:
+            say(terminal, str(error), "bold red")
+            summary = None
         if summary is None:
             say(terminal, f"The log has the details: {log}")
             return 1
@@ -267,6 +273,14 @@ def _run(
     with loading(terminal):
         # Not at the top: `--help` and a wrong path should not take a quarter of a minute.
         from examples.wine_quality.local_run import Output, run_locally
+        from tfx_wine_ext.files.for_tensorflow import let_tensorflow_read
+        from tfx_wine_ext.files.local import RemoteError
+
+        try:
+            let_tensorflow_read(options.data_root, options.pipeline_root, options.serving)
+        except RemoteError as error:
+            say(terminal, f"The pipeline cannot run: {error}", "bold red")
+            return None
 
         output = Output(
             options.output.absolute(),
@@ -294,6 +308,9 @@ def _run(
     if ended.error is not None:
         if ended.failed is None:
             say(terminal, f"The pipeline failed: {first(ended.error)}", "bold red")
+        if options.metadata:
+            # TFX does not say why a database server no longer answers, nor which.
+            _check_store(options.metadata)
         return None
     [own] = output.runs_of([str(ended.run)])
     return {
@@ -358,6 +375,17 @@ def _start_facts(run: Run) -> dict[str, Any] | None:
         "variables": start.counts(),
         "verification": start.verification,
     }
+
+
+def _check_store(metadata: str) -> None:
+    """Checks that a metadata store can be written: TFX would only tell after minutes."""
+    from tfx_wine_ext.lineage.connection import connection_config
+    from tfx_wine_ext.lineage.writable import check_writable
+
+    try:
+        check_writable(connection_config(metadata))
+    except StoreError as error:
+        raise _UnavailableError(f"--metadata: {error}") from None
 
 
 class _UnavailableError(RuntimeError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pathlib
 import pickle
+import uuid
 
 import pytest
 
@@ -15,6 +16,7 @@ from tfx_wine_ext.artifacts.presence import (
     missing_file,
     missing_files,
 )
+from tfx_wine_ext.files.choose import files_for
 
 
 def test_one_file_is_enough_and_hidden_ones_do_not_count(tmp_path):
@@ -99,6 +101,21 @@ def test_what_may_not_be_read_is_not_called_gone(tmp_path, request, look):
         if not os.getuid():
             os.seteuid(0)
         secret.chmod(0o700)
+
+
+@pytest.mark.e2e
+def test_what_is_in_memory_is_there_and_what_is_not_is_named_with_its_address():
+    folder = f"ram://{uuid.uuid4().hex}/examples/7"
+    split = f"{folder}/Split-train"
+    assert missing_files(split, folder) == Gone(folder, "no such folder")
+    with files_for(folder).create(f"{split}/_SUCCESS"):
+        pass
+    assert missing_files(split, folder) == Gone(split, "a folder without files")
+    with files_for(folder).create(f"{split}/data"):
+        pass
+    assert (missing_files(split, folder), missing_file(f"{split}/data")) == (None, None)
+    assert missing_file(f"{split}/other") == Gone(f"{split}/other", "no such file")
+    assert missing_file(split) == Gone(split, "a folder")
 
 
 def test_errors_are_the_same_in_another_process():

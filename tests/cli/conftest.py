@@ -38,6 +38,13 @@ def write_as(kind: str, table: pa.Table, path) -> str:
     return str(path)
 
 
+def write_long_table(path: pathlib.Path) -> None:
+    """Writes 300,000 rows, which take seconds to ingest and to compare."""
+    numbers = np.arange(300_000)
+    table = pa.table({f"x{i}": numbers for i in range(20)})
+    pq.write_table(table, path, row_group_size=20_000)
+
+
 def drinks(shift: float) -> pa.Table:
     """300 rows whose numbers are exact in float32, with missing values and text."""
     random = np.random.default_rng(7)

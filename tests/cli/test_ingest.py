@@ -16,7 +16,7 @@ from examples.wine_quality.data import load
 from tfx_wine_ext.cli import main
 from tfx_wine_ext.sources.choose import open_table
 
-from .conftest import drinks, write_as
+from .conftest import drinks, write_as, write_long_table
 
 COMMAND = "ingest"
 NAME = "data_tfrecord-00000-of-00001.gz"
@@ -50,6 +50,12 @@ def rows_of(folder, split="train"):
         {name: value(values) for name, values in row.items()}
         for row in pa.Table.from_batches(table.batches(table.schema)).to_pylist()
     ]
+
+
+def count_of(folder, split):
+    """How many rows a split has, all of which are decoded."""
+    table = open_table(str(folder), split=split)
+    return sum(batch.num_rows for batch in table.batches(table.schema))
 
 
 def value(values):
@@ -196,8 +202,6 @@ def test_a_split_without_rows_can_be_read_by_tensorflows_readers_too(run, here):
             "drinks.csv out --format xls",
             "--format: expected one of the formats parquet, csv, tfre",
         ),
-        ("gs://bucket/a out", "gs://bucket/a: expected a path on this machine, found an address"),
-        ("drinks.parquet gs://out", "gs://out: expected a path on this machine, found an address"),
         ("drinks.parquet full", "full: expected a path where nothing is, found a folder that is n"),
         ("drinks.parquet drinks.csv", "drinks.csv: expected a path where nothing is, found a file"),
         ("drinks.parquet no/out", "no/out: the folder"),
@@ -348,8 +352,7 @@ def start(here, *arguments, **options):
 @pytest.mark.e2e
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_an_interrupted_run_leaves_nothing_under_the_final_name(here, how):
-    table = pa.table({f"x{i}": range(300_000) for i in range(20)})
-    pq.write_table(table, here / "long.parquet", row_group_size=20_000)
+    write_long_table(here / "long.parquet")
     process = start(here, "long.parquet", "out", stderr=subprocess.PIPE)
     while not list(here.glob(".out.*.part/.staging/Split-train/*")):
         assert process.poll() is None
@@ -365,7 +368,7 @@ def test_an_interrupted_run_leaves_nothing_under_the_final_name(here, how):
         assert not (here / "out").exists()
     assert start(here, "long.parquet", "out", "--quiet").wait() == 0
     assert list(here.glob(".*")) == []
-    assert len(rows_of(here / "out")) + len(rows_of(here / "out", "eval")) == 300_000
+    assert sum(count_of(here / "out", split) for split in ("train", "eval")) == 300_000
 
 
 def test_on_a_terminal_long_reading_shows_a_bar(here, on_a_terminal):

@@ -58,7 +58,7 @@ def test_the_other_forms_are_whole(on_store, document_of, five, model):
     for options, direction in (("", UPSTREAM), ("--down", DOWNSTREAM), ("--up --down", BOTH)):
         graph = subgraph(five.snapshot, model, direction)
         document = document_of(f"lineage {model} {options} --depth 1")
-        assert document == {**to_dict(graph), "missing": []}
+        assert document == {**to_dict(graph), "missing": [], "unread": []}
         assert on_store(f"lineage {model} {options} --dot")[1] == to_dot(graph)
         assert on_store(f"lineage {model} {options} --mermaid")[1] == to_mermaid(graph)
 

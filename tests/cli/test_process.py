@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from tests.cli.conftest import write_long_table
 from tfx_wine_ext.cli import drift, main
 from tfx_wine_ext.cli.process import Ended, ended_by_signals
 
@@ -33,10 +34,16 @@ HOSTILE = "na\x9b31m\u202e\u2028\ue000\u200bme"
 
 @pytest.fixture
 def here(tmp_path: pathlib.Path) -> pathlib.Path:
-    """A folder with ``a.parquet``, ``drifted.parquet`` and ``hostile.parquet``."""
-    pq.write_table(pa.table({"x": [1, 2, 3] * 100}), tmp_path / "a.parquet")
-    pq.write_table(pa.table({"x": [7, 8, 9] * 100}), tmp_path / "drifted.parquet")
-    pq.write_table(pa.table({HOSTILE: [1, 2, 3] * 100}), tmp_path / "hostile.parquet")
+    """A folder with ``a.parquet``, ``drifted.parquet`` and ``hostile.parquet``.
+
+    With fewer rows each process would import scipy.stats, which takes as long as all the rest.
+    """
+    for name, column, values in (
+        ("a", "x", [1, 2, 3]),
+        ("drifted", "x", [7, 8, 9]),
+        ("hostile", HOSTILE, [1, 2, 3]),
+    ):
+        pq.write_table(pa.table({column: values * 7_000}), tmp_path / f"{name}.parquet")
     return tmp_path
 
 
@@ -470,7 +477,7 @@ def test_names_that_are_no_text_are_read_and_shown(here: pathlib.Path, encoding:
     arguments = ["drift", name, "a.parquet", "--html", b"\xe9.html", "--json", b"\xe9.json"]
     status, out, err = finished(here, *arguments, env={"PYTHONIOENCODING": encoding})
     assert (status, err) == (0, "")
-    assert out.startswith(r"OK from caf\udce9.parquet (300 rows)")
+    assert out.startswith(r"OK from caf\udce9.parquet (21,000 rows)")
     document = json.loads((here / os.fsdecode(b"\xe9.json")).read_text())
     assert document["baseline"]["name"] == os.fsdecode(name)
     assert (here / os.fsdecode(b"\xe9.html")).read_text(encoding="utf-8")
@@ -495,8 +502,7 @@ def restored() -> None:
 @pytest.fixture
 def long(here: pathlib.Path) -> pathlib.Path:
     """The folder, with ``long.parquet`` that takes seconds to ingest and to compare."""
-    table = pa.table({f"x{i}": range(300_000) for i in range(20)})
-    pq.write_table(table, here / "long.parquet", row_group_size=20_000)
+    write_long_table(here / "long.parquet")
     return here
 
 

@@ -160,6 +160,17 @@ def test_a_server_that_is_not_there_is_told_of_once(moved, capsys, monkeypatch, 
     assert seconds < 9
 
 
+@pytest.mark.parametrize("command", ["history --csv -", "lineage 7 --dot", "lineage 7 --mermaid"])
+def test_beside_what_is_for_programs_it_is_told_on_stderr(moved, capsys, monkeypatch, command):
+    with server(403) as answering:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{answering.server_port}")
+        assert main([*shlex.split(command), "--store", moved("s3://wine/root")]) == 0
+    out, err = capsys.readouterr()
+    assert out.startswith(("number,run,", "digraph ", "flowchart "))
+    assert err.count("\n") == 1
+    assert " at s3://wine could not be looked at" in err
+
+
 @pytest.mark.parametrize(
     ("status", "said"), [(403, "denies access"), (404, "expected the bucket s3://wine, found none")]
 )

@@ -14,15 +14,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
+from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import LatestArtifactStrategy
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 from tfx.types.channel import Channel
 
 from examples.wine_quality.data import load
+from tfx_wine_ext.artifacts.properties import properties_of
 from tfx_wine_ext.components.drift_report import DriftReport
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.drift import DriftConfig
-from tfx_wine_ext.executors.drift_report import DriftDetectedError
+from tfx_wine_ext.executors.drift_report import DriftDetectedError, DriftReportExecutor
+from tfx_wine_ext.resolvers.baseline_examples import PreviousSpanStrategy
 from tfx_wine_ext.sources.shard_files import LostRowsError
 from tfx_wine_ext.testing import (
     FakeMetadata,
@@ -35,6 +40,7 @@ from tfx_wine_ext.testing import (
     schema_artifact,
     statistics_artifact,
 )
+from tfx_wine_ext.types import artifacts
 
 pytestmark = pytest.mark.e2e
 both_paths = pytest.mark.parametrize("path", ["ir", "notebook"])
@@ -84,6 +90,8 @@ def test_all_that_is_recorded_is_the_same_by_both_paths(tmp_path, store, path):
     assert {k: v for k, v in report.custom_properties.items() if k not in ours} == {
         "verdict": "DRIFT",
         "blessed": 0,
+        "decision": f"Comparing span 2, split train ({tmp_path}/current) with "
+        f"span 1, split train ({tmp_path}/baseline)",
         "method": "exact",
         "share_drifted": 0.5,
         "features": 2,
@@ -105,9 +113,9 @@ def test_all_that_is_recorded_is_the_same_by_both_paths(tmp_path, store, path):
         "blessed": 0,
     }
     assert (report.type, anomalies.type, blessing.type) == (
-        "ExampleDriftReport",
+        "tfx_wine_ext.ExampleDriftReport",
         "ExampleAnomalies",
-        "DriftBlessing",
+        "tfx_wine_ext.DriftBlessing",
     )
     assert anomalies.properties == {"split_names": '["train"]', "span": 2}
     files = {
@@ -221,7 +229,7 @@ def test_a_baseline_that_no_resolver_finds_is_none_in_a_pipeline(tmp_path):
         run(metadata, 2)
         with pytest.raises(DriftDetectedError, match="span 3, split train drifted from span 2"):
             run(metadata, 3)
-        reports = metadata.artifacts("ExampleDriftReport")
+        reports = metadata.artifacts("tfx_wine_ext.ExampleDriftReport")
         executions = metadata.executions("tfx_wine_ext.components.drift_report.DriftReport")
 
     assert [
@@ -245,7 +253,11 @@ def test_fail_stops_with_the_worst_features_and_publishes_nothing(tmp_path, path
             r"\. Worst: x \(wasserstein 1\.73, limit 0\.1\)\. The report is in .*/stopped/",
         ):
             launch(component, path=path, store=metadata, pipeline_root=root)
-        live = [each for each in metadata.artifacts("ExampleDriftReport") if each.state == "LIVE"]
+        live = [
+            each
+            for each in metadata.artifacts("tfx_wine_ext.ExampleDriftReport")
+            if each.state == "LIVE"
+        ]
 
     assert live == []
     [kept] = root.rglob("stopped/*/drift_report.json")
@@ -309,7 +321,7 @@ def test_a_condition_on_the_blessing_holds_back_what_comes_after(tmp_path):
         assert [run(metadata, BEFORE), run(metadata, AFTER)] == [1, 1]
         verdicts = [
             artifact.custom_properties["verdict"]
-            for artifact in metadata.artifacts("DriftBlessing")
+            for artifact in metadata.artifacts("tfx_wine_ext.DriftBlessing")
         ]
     assert verdicts == ["OK", "DRIFT"]
 
@@ -439,7 +451,7 @@ def test_a_truncated_file_is_named_and_nothing_is_published(tmp_path, path):
                 store=store,
                 pipeline_root=tmp_path / "root",
             )
-        states = {each.state for each in store.artifacts("ExampleDriftReport")}
+        states = {each.state for each in store.artifacts("tfx_wine_ext.ExampleDriftReport")}
     assert states <= {"UNKNOWN"}
 
 
@@ -575,7 +587,9 @@ def test_a_notebook_shows_the_page_in_a_frame(tmp_path, monkeypatch):
 
     shown = []
     monkeypatch.setattr(IPython.display, "display", shown.append)
-    visualizations.get_registry().get_visualization("ExampleDriftReport").display(report)
+    visualizations.get_registry().get_visualization("tfx_wine_ext.ExampleDriftReport").display(
+        report
+    )
     [html] = shown
     assert html.data.startswith('<iframe title="drift report" sandbox="allow-scripts"')
     assert "First data seen" in html.data
@@ -826,3 +840,87 @@ def test_statistics_that_cannot_be_read_are_refused_by_path(tmp_path):
     path.unlink()
     with pytest.raises(ValueError, match=r"found a folder without files: .*/Split-train; "):
         launch(DriftReport(statistics=as_channel(current)), pipeline_root=tmp_path / "gone")
+
+
+def alone(tmp_path, current, baseline, **parameters):
+    """Runs the executor as Kubeflow does: no driver, no store, no ids."""
+    component = DriftReport(
+        examples=as_channel(current), baseline=as_channel(*baseline), **parameters
+    )
+    made = {
+        "report": [artifacts.ExampleDriftReport()],
+        "anomalies": [standard_artifacts.ExampleAnomalies()],
+        "blessing": [artifacts.DriftBlessing()],
+    }
+    for key, [artifact] in made.items():
+        artifact.uri = str(tmp_path / "out" / key)
+    context = BaseBeamExecutor.Context(
+        beam_pipeline_args=[], tmp_dir=str(tmp_path / "tmp"), unique_id="1"
+    )
+    inputs = {"examples": [current], "baseline": list(baseline)}
+    output = DriftReportExecutor(context).Do(inputs, made, dict(component.exec_properties))
+    document = json.loads((tmp_path / "out" / "report" / "drift_report.json").read_text())
+    decided = output.execution_properties["decision"].string_value
+    assert properties_of(made["report"][0])["decision"] == decided
+    return document, decided
+
+
+def test_where_no_driver_ran_the_executor_chooses_the_previous_span_and_says_so(tmp_path):
+    current = examples_artifact(tmp_path / "3", {"train": pa.table(AFTER)}, span=3)
+    earlier = [
+        examples_artifact(tmp_path / f"{span}", {"train": pa.table(rows)}, span=span)
+        for span, rows in ((2, BEFORE), (1, AFTER))
+    ]
+    document, decided = alone(tmp_path, current, earlier)
+    assert (document["verdict"], document["baseline"]["span"]) == ("DRIFT", 2)
+    assert decided == (
+        f"Comparing span 3, split train ({tmp_path}/3) with span 2, split train ({tmp_path}/2)"
+    )
+
+
+def test_where_no_driver_ran_data_are_not_compared_with_themselves_either(tmp_path):
+    current = examples_artifact(tmp_path / "3", {"train": pa.table(AFTER)}, span=3)
+    document, decided = alone(tmp_path, current, [current])
+    assert (document["verdict"], document["baseline"]) == ("NO_BASELINE", None)
+    [reason] = document["reasons"]
+    assert reason == (
+        f"span 3, split train ({tmp_path}/3), which was found as the baseline, is the current data "
+        "themselves"
+    )
+    assert document["reason_facts"] == [
+        {
+            "type": "BaselineUnfit",
+            "name": "span 3, split train",
+            "uri": f"{tmp_path}/3",
+            "fault": "current",
+        }
+    ]
+    assert decided == f"No baseline for span 3, split train ({tmp_path}/3): {reason}"
+    page = (tmp_path / "out" / "report" / "drift_report.html").read_text()
+    assert "Not compared: what was found as the baseline is none." in page
+
+
+@both_paths
+def test_of_what_latest_artifact_strategy_finds_the_previous_span_is_compared(tmp_path, path):
+    found = [
+        examples_artifact(tmp_path / f"{span}", {"train": pa.table(BEFORE)}, span=span)
+        for span in (1, 3, 2)
+    ]
+    with FakeMetadata() as store:
+        component = DriftReport(
+            examples=examples(tmp_path / "current", AFTER, span=3), baseline=as_channel(*found)
+        )
+        result = launch(component, path=path, store=store, pipeline_root=tmp_path / "root")
+    document = document_of(result)
+    assert (document["verdict"], document["baseline"]["span"]) == ("DRIFT", 2)
+
+
+@pytest.mark.parametrize(
+    ("strategy", "chooses"), [(LatestArtifactStrategy, 1), (PreviousSpanStrategy, 0)]
+)
+def test_only_what_latest_artifact_strategy_finds_is_chosen_from(strategy, chooses):
+    current, found = (Channel(type=standard_artifacts.Examples) for _ in range(2))
+    resolver = Resolver(strategy_class=strategy, current=current, baseline=found)
+    component = DriftReport(examples=current, baseline=resolver.outputs["baseline"])
+    assert component.exec_properties["choose_baseline"] == chooses
+    assert component.exec_properties["baseline_pinned"] == 0

@@ -108,8 +108,8 @@ def test_a_previous_span_whose_files_are_gone_is_no_baseline_with_reason_and_pat
         lost = pathlib.Path(metadata.artifacts("Examples")[1].uri)
         lose(lost)
         spans(tmp_path, metadata, 3)
-        report = metadata.artifacts("ExampleDriftReport")[-1]
-        blessing = metadata.artifacts("DriftBlessing")[-1]
+        report = metadata.artifacts("tfx_wine_ext.ExampleDriftReport")[-1]
+        blessing = metadata.artifacts("tfx_wine_ext.DriftBlessing")[-1]
         execution = metadata.executions("tfx_wine_ext.components.drift_report.DriftReport")[-1]
     [*_, run] = runs(Snapshot.read(open_store(tmp_path / "metadata.db")))
 
@@ -145,7 +145,7 @@ def test_a_pinned_span_whose_files_are_gone_fails_and_blesses_nothing(tmp_path):
         with pytest.raises(ArtifactGoneError) as raised:
             spans(tmp_path, metadata, 3, PinnedSpanStrategy, {"span": 1})
         execution = metadata.executions("tfx_wine_ext.components.drift_report.DriftReport")[-1]
-        blessings = metadata.artifacts("DriftBlessing")
+        blessings = metadata.artifacts("tfx_wine_ext.DriftBlessing")
     assert str(raised.value) == (
         f"baseline, span 1, split train ({lost}): expected its files, found no such folder: "
         f"{lost}; restore the folder, or choose another baseline"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from pathlib import Path
 
 import pyarrow as pa
@@ -84,6 +85,9 @@ def test_all_that_is_recorded_is_the_same_by_both_paths(tmp_path, wines, store, 
     assert examples.properties == {"split_names": '["train", "eval"]'}
     if path == "ir":  # TFX's own, which it writes by this path only
         assert examples.custom_properties.pop("is_external") == 0
+    else:
+        name = examples.custom_properties.pop("name")
+        assert re.fullmatch(r"ParquetExampleGen\.examples:[^:]+(:\d\d){2}[^:]*:\d+:0", name)
     tfx_version = examples.custom_properties.pop("tfx_version")
     assert tfx_version.startswith("1.")
     assert examples.custom_properties == {
@@ -548,3 +552,12 @@ def test_partitions_that_do_not_go_together_are_refused_by_the_driver(tmp_path):
     component = ParquetExampleGen(str(tmp_path / "in"), input_config=config)
     with pytest.raises(PartitionError, match=r"region=n/a\.parquet: its folders have"):
         launch(component, pipeline_root=tmp_path / "root")
+
+
+def test_it_is_a_file_based_example_gen_so_that_kubeflows_compiler_attaches_its_hook(tmp_path):
+    example_gen = ParquetExampleGen(str(tmp_path), columns=["x"])
+    assert isinstance(example_gen, FileBasedExampleGen)
+    assert type(example_gen).EXECUTOR_SPEC.executor_class is ParquetExecutor
+    assert "ingest_options" in example_gen.exec_properties
+    assert example_gen.with_beam_pipeline_args(["--direct_num_workers=2"]) is example_gen
+    assert type(example_gen).EXECUTOR_SPEC.beam_pipeline_args == []

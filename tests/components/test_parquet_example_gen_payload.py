@@ -101,6 +101,18 @@ def test_all_shards_of_the_parquet_payload_have_one_schema(examples):
     assert [schema == first for schema in others] == [True, True, True]
 
 
+@pytest.fixture(scope="module")
+def statistics(tmp_path_factory, store, examples):
+    """What StatisticsGen makes of each payload format."""
+    folder = tmp_path_factory.mktemp("statistics")
+    made = {}
+    for name, artifact in examples.items():
+        component = StatisticsGen(examples=as_channel(artifact))
+        result = launch(component, store=store, pipeline_root=folder / name)
+        [made[name]] = result.outputs["statistics"]
+    return made
+
+
 def statistics_of(artifact, split):
     """Returns the statistics of one split as plain values."""
     content = Path(artifact.uri, f"Split-{split}", "FeatureStats.pb").read_bytes()
@@ -109,14 +121,11 @@ def statistics_of(artifact, split):
 
 
 @pytest.mark.e2e
-def test_statistics_gen_finds_the_same_in_both_payloads(tmp_path, store, examples):
-    found = {}
-    for name, artifact in examples.items():
-        component = StatisticsGen(examples=as_channel(artifact))
-        result = launch(component, store=store, pipeline_root=tmp_path / name)
-        [statistics] = result.outputs["statistics"]
-        found[name] = {split: statistics_of(statistics, split) for split in ("train", "eval")}
-
+def test_statistics_gen_finds_the_same_in_both_payloads(statistics):
+    found = {
+        name: {split: statistics_of(artifact, split) for split in ("train", "eval")}
+        for name, artifact in statistics.items()
+    }
     assert found["FORMAT_PARQUET"] == found["FORMAT_TF_EXAMPLE"]
     # And they are of the rows: all are counted, and so are the nulls.
     [train], [eval_] = (found["FORMAT_PARQUET"][split]["datasets"] for split in ("train", "eval"))
@@ -131,13 +140,12 @@ def test_statistics_gen_finds_the_same_in_both_payloads(tmp_path, store, example
 
 
 @pytest.mark.e2e
-def test_transform_makes_the_same_of_both_payloads(tmp_path, store, examples):
+def test_transform_makes_the_same_of_both_payloads(tmp_path, store, examples, statistics):
     found = {}
     for name, artifact in examples.items():
         where = {"store": store, "pipeline_root": tmp_path / name}
-        statistics = launch(StatisticsGen(examples=as_channel(artifact)), **where)
-        [statistics] = statistics.outputs["statistics"]
-        [schema] = launch(SchemaGen(statistics=as_channel(statistics)), **where).outputs["schema"]
+        schema_gen = SchemaGen(statistics=as_channel(statistics[name]))
+        [schema] = launch(schema_gen, **where).outputs["schema"]
         result = launch(
             Transform(
                 examples=as_channel(artifact),

@@ -9,10 +9,15 @@ import shutil
 
 import pytest
 from tfx.dsl.components.common.resolver import Resolver
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
+)
 from tfx.types import standard_artifacts, standard_component_specs
 from tfx.types.channel import Channel
 
+from tfx_wine_ext.artifacts.properties import properties_of
 from tfx_wine_ext.components.warm_start_trainer import WarmStartTrainer
+from tfx_wine_ext.executors.warm_start_trainer import WarmStartTrainerExecutor
 from tfx_wine_ext.resolvers.base_model import BaseModelStrategy
 from tfx_wine_ext.testing import (
     FakeMetadata,
@@ -434,3 +439,48 @@ def test_the_run_fn_is_told_how_many_examples_there_are(tmp_path, examples, path
     result = launch(component, path=path, pipeline_root=tmp_path / "root")
     seen = pathlib.Path(result.outputs["model_run"][0].uri, "seen.json").read_text()
     assert json.loads(seen) == {"train": 3, "eval": 2}
+
+
+@pytest.mark.parametrize(
+    ("strategy", "promised"), [(LatestBlessedModelStrategy, 1), (BaseModelStrategy, None)]
+)
+def test_a_resolver_that_finds_only_blessed_models_is_recorded(strategy, promised):
+    model, blessing = (
+        Channel(type=kind) for kind in (standard_artifacts.Model, standard_artifacts.ModelBlessing)
+    )
+    resolver = Resolver(strategy_class=strategy, model=model, model_blessing=blessing)
+    trainer = WarmStartTrainer(
+        examples=Channel(type=standard_artifacts.Examples),
+        base_model=resolver.outputs["model"],
+        run_fn=RUN_FN,
+    )
+    # None is no part of the key of the cache: what is trained stays trained.
+    assert trainer.exec_properties["base_blessed"] == promised
+
+
+def test_where_no_driver_ran_the_executor_decides_and_continues_from_the_base(tmp_path, train):
+    with FakeMetadata() as store:
+        [base] = train(store).outputs["model"]
+        [examples] = store.artifacts("Examples")
+    model, run = standard_artifacts.Model(), standard_artifacts.ModelRun()
+    model.uri, run.uri = str(tmp_path / "model"), str(tmp_path / "model_run")
+    # Kubeflow's number is made of a name, and too long for a double.
+    given = base.to_tfx()
+    given.id = 9007199254740993
+    trainer = WarmStartTrainer(
+        examples=Channel(type=standard_artifacts.Examples),
+        base_model=Channel(type=standard_artifacts.Model),
+        run_fn=RUN_FN,
+    )
+    properties = {k: v for k, v in trainer.exec_properties.items() if v is not None}
+    output = WarmStartTrainerExecutor().Do(
+        {"examples": [examples.to_tfx()], "base_model": [given]},
+        {"model": [model], "model_run": [run]},
+        {**properties, "base_blessed": 1},
+    )
+    recorded = properties_of(model)
+    said = f"Warm start from model {base.uri}, the latest blessed one: generation 1."
+    assert (recorded["warm_start"], recorded["warm_start_reason"]) == (1, said)
+    assert output.execution_properties["decision"].string_value == said
+    assert recorded["base_model_uri"] == base.uri
+    assert "base_model_id" not in recorded

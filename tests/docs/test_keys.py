@@ -36,7 +36,7 @@ def constants() -> set[tuple[str, str, object]]:
 def test_every_key_and_every_file_stands_on_the_page(names):
     keys = constants()
     assert ("parquet_example_gen", "ROWS_KEY", "rows") in keys
-    assert ("artifacts", "TYPE_NAME", "ExampleDriftReport") in keys
+    assert ("drift_report", "REPORT_TYPE", "tfx_wine_ext.ExampleDriftReport") in keys
     on_page = names | {name.rpartition("/")[2] for name in names}
     assert {key for key in keys if key[2] not in on_page} == set()
 

@@ -11,10 +11,20 @@ import pytest
 from tfx_wine_ext.documents import DocumentError
 from tfx_wine_ext.drift import DriftConfig
 from tfx_wine_ext.drift.config_file import read_settings
+from tfx_wine_ext.files.choose import files_for
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)
 )
+
+
+@pytest.mark.e2e
+def test_a_file_at_an_address_is_read() -> None:
+    with files_for("ram://settings").create("ram://settings/drift.yaml") as file:
+        file.write(b"thresholds: {ks: 0.15}")
+    assert read_settings("ram://settings/drift.yaml") == {"thresholds": {"ks": 0.15}}
+    with pytest.raises(FileNotFoundError, match=r"ram://settings/other\.yaml"):
+        read_settings("ram://settings/other.yaml")
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_a_component_behind_a_resolver_that_failed_does_not_take_it_for_a_first_
         )
         with pytest.raises(UpstreamFailedError) as caught:
             local_dag_runner.LocalDagRunner().run(pipeline)
-        assert store.artifacts("DriftBlessing") == []
+        assert store.artifacts("tfx_wine_ext.DriftBlessing") == []
         assert [each.state for each in store.executions()] == ["COMPLETE", "FAILED", "FAILED"]
     assert caught.value.node == "PreviousSpan"
     assert "current: expected a channel of this name" in caught.value.reason

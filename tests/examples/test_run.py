@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import pytest
 
+from engines.servers import free_port
 from examples.wine_quality import run
 
 
@@ -38,6 +39,25 @@ def test_a_wrong_option_is_refused_with_the_reason(
     with pytest.raises(SystemExit, match="2"):
         run.main(arguments)
     assert message in capsys.readouterr().err
+
+
+def test_a_password_in_the_address_of_the_store_is_refused_and_not_shown(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run.main(["--metadata", "postgresql://me:s3cret@db/mlmd"])
+    shown = capsys.readouterr().err
+    assert "--metadata: postgresql://me@db:5432/mlmd: expected an address without a pass" in shown
+    assert "s3cret" not in shown
+
+
+@pytest.mark.parametrize("kind", ["mysql", "postgresql"])
+def test_a_store_that_does_not_answer_ends_the_run_before_tfx_is_loaded(
+    kind: str, tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    url = f"{kind}://me@127.0.0.1:{free_port()}/mlmd"
+    assert run.main(["--output", str(tmp_path), "--metadata", url]) == 1
+    assert f"error: --metadata: {url}: expected a server at 127.0.0.1" in capsys.readouterr().err
 
 
 def test_a_missing_file_ends_the_run_before_tfx_is_loaded(

@@ -15,6 +15,7 @@ from tfx.orchestration import data_types
 from tfx.proto import example_gen_pb2
 from tfx.types import standard_artifacts
 
+from tfx_wine_ext.artifacts.properties import properties_of
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
@@ -310,3 +311,39 @@ def test_a_small_file_overwritten_in_place_while_it_is_read_is_what_it_was(data)
     exec_properties = drive(data)
     examples = execute(data, exec_properties, OverwritesAFileWhileItIsRead)
     assert read(examples) == list(range(9))
+
+
+@pytest.mark.parametrize(
+    ("pattern", "by_hook"),
+    [("span-{SPAN}/*", {}), ("span-2/*", {"span": 2.0, "input_fingerprint": "of file times"})],
+    ids=["nobody found the span", "the hook of Kubeflow found it"],
+)
+def test_where_no_driver_ran_the_executor_finds_and_records_what_a_driver_would(
+    tmp_path, pattern, by_hook
+):
+    for number in (1, 2):
+        parquet_file(tmp_path / "data" / f"span-{number}" / "a.parquet", [{"x": number}])
+    split = example_gen_pb2.Input.Split(name="all", pattern=pattern)
+    component = ParquetExampleGen(
+        str(tmp_path / "data"), input_config=example_gen_pb2.Input(splits=[split])
+    )
+    # Kubeflow omits what is None.
+    given = {key: value for key, value in component.exec_properties.items() if value is not None}
+    examples = execute(tmp_path / "data", {**given, **by_hook})
+    recorded = properties_of(examples)
+    assert (recorded["span"], recorded["rows"]) == (2, 1)
+    content = recorded["content_fingerprint"]
+    assert content.startswith("parquet-v1:")
+    assert recorded["input_fingerprint"] == by_hook.get("input_fingerprint", f"all:{content}")
+    assert [row["x"] for split in ("train", "eval") for row in read_examples(examples, split)] == [
+        [2]
+    ]
+
+
+def test_where_no_driver_ran_files_are_checked_before_anything_is_written(tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "a.parquet").write_bytes(b"PAR1 is not all")
+    component = ParquetExampleGen(str(tmp_path / "data"))
+    with pytest.raises(ParquetFileError, match=r"a\.parquet"):
+        execute(tmp_path / "data", dict(component.exec_properties))
+    assert not (tmp_path / "examples").exists()

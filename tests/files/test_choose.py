@@ -31,14 +31,23 @@ def test_a_scheme_is_told_from_a_folder(path, expected):
     assert has_scheme(path) is expected
 
 
-def test_files_here_and_on_s3_load_neither_tensorflow_nor_beam():
+@pytest.mark.parametrize(
+    "path", ["s3://key:wine-secret@wine/a", "gs://wine/a?X-Goog-Signature=wine-secret"]
+)
+def test_an_address_with_a_secret_is_refused_without_showing_it(path):
+    with pytest.raises(RemoteError, match=r"\*\*\*.*: expected an address without") as raised:
+        files_for(path)
+    assert "wine-secret" not in str(raised.value)
+
+
+def test_files_here_and_in_object_stores_load_neither_tensorflow_nor_beam():
     program = (
         "import sys; from tfx_wine_ext.files.choose import files_for;"
-        "names = [type(files_for(path)).__name__ for path in ('a', 's3://a/b')];"
+        "names = [type(files_for(path)).__name__ for path in ('a', 's3://a/b', 'gs://a/b')];"
         "print(names, {'tensorflow', 'apache_beam', 'boto3'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout == "['LocalFiles', 'ArrowFiles'] set()\n"
+    assert done.stdout == "['LocalFiles', 'ArrowFiles', 'ArrowFiles'] set()\n"
 
 
 @pytest.mark.e2e
@@ -54,8 +63,10 @@ def test_a_scheme_that_nobody_knows_is_refused_by_name():
 FILES = FilesByScheme()
 
 
-@pytest.fixture(params=["local", "s3", pytest.param("ram", marks=pytest.mark.e2e)])
+@pytest.fixture(params=["local", "s3", "gs", pytest.param("ram", marks=pytest.mark.e2e)])
 def root(request, tmp_path):
+    if request.param == "gs":  # Its server does not decode addresses as Google does.
+        return f"{request.getfixturevalue('gs')}/a [1]/b"
     if request.param == "s3":
         return f"{request.getfixturevalue('s3')}/a [1] #%20/b"
     return str(tmp_path) if request.param == "local" else f"ram://{uuid.uuid4().hex}/b"
@@ -76,6 +87,12 @@ def test_what_is_written_is_read_with_its_folders_made(root):
     assert read(f"{root}/a/b.bin") == b"content"
     write(f"{root}/a/b.bin", b"new")
     assert read(f"{root}/a/b.bin") == b"new"
+
+
+def test_a_file_to_which_nothing_is_written_is_there(root):
+    with FILES.create(f"{root}/empty"):
+        pass
+    assert (FILES.names(root), read(f"{root}/empty")) == (["empty"], b"")
 
 
 def test_a_file_is_read_from_any_place_in_it(root):

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import threading
 import time
+from urllib.parse import quote
 
 import ml_metadata.errors
 import pytest
@@ -21,6 +22,7 @@ from benchmarks.stores import TfxStore
 from tests.lineage.conftest import Five
 from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage import store as store_module
+from tfx_wine_ext.lineage.connection import connection_config
 from tfx_wine_ext.lineage.runs import runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import StoreError, open_store, store_name
@@ -152,8 +154,6 @@ def test_a_store_of_another_schema_version_is_not_migrated(copy, version):
     assert copy.read_bytes() == content
 
 
-# Where Debian puts PostgreSQL's programs.
-BINARIES = pathlib.Path("/usr/lib/postgresql")
 HOLD = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None)
@@ -243,59 +243,19 @@ def test_what_names_no_store_is_an_error_without_a_password(where, message):
     assert "\n" not in str(caught.value)
 
 
-@pytest.fixture(scope="module")
-def postgresql(tmp_path_factory):
-    """A PostgreSQL server of its own, on a free port; the user `wine` has the password `s3cret`."""
-    binaries = sorted(BINARIES.glob("*/bin/initdb"))
-    initdb = str(binaries[-1]) if binaries else shutil.which("initdb")
-    if initdb is None:
-        pytest.skip("PostgreSQL is not installed: no initdb in PATH or /usr/lib/postgresql")
-    folder = tmp_path_factory.mktemp("postgresql")
-    as_user: list[str] = []
-    if pathlib.Path.home().owner() == "root":  # PostgreSQL refuses to run as root.
-        as_user = ["setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"]
-        if shutil.which("setpriv") is None:
-            pytest.skip("PostgreSQL refuses to run as root, and setpriv is not installed")
-        for parent in (folder, folder.parent, folder.parent.parent):
-            parent.chmod(0o755)
-        shutil.chown(folder, "nobody")
-    password = folder / "password"
-    password.write_text("s3cret")
-    password.chmod(0o644)
-    port = free_port()
-
-    def run(*command):
-        subprocess.run(
-            [*as_user, *command], cwd=folder, check=True, capture_output=True, timeout=60
-        )
-
-    run(initdb, "-D", f"{folder}/data", "-U", "wine", "-A", "md5", f"--pwfile={password}")
-    pg_ctl = str(pathlib.Path(initdb).with_name("pg_ctl"))
-    options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1"
-    log = f"{folder}/log"
-    run(pg_ctl, "-D", f"{folder}/data", "-o", options, "-l", log, "-w", "start")
-    try:
-        yield port
-    finally:
-        run(pg_ctl, "-D", f"{folder}/data", "-m", "immediate", "stop")
-
-
-def postgresql_config(port: int, database: str) -> pb.ConnectionConfig:
-    config = pb.ConnectionConfig()
-    server = config.postgresql
-    server.host, server.port, server.dbname = "127.0.0.1", str(port), database
-    server.user, server.password = "wine", "s3cret"
-    return config
-
-
 @pytest.mark.e2e
-def test_a_store_on_postgresql_is_read_and_refuses_to_be_written(postgresql, tmp_path):
-    made = TfxStore(tmp_path, config=postgresql_config(postgresql, "mlmd"))
+def test_a_store_on_postgresql_is_read_and_refuses_to_be_written(postgresql, tmp_path, monkeypatch):
+    with monkeypatch.context() as environment:
+        environment.setenv("PGPASSWORD", postgresql.env("writer")["PGPASSWORD"])
+        made = TfxStore(tmp_path, config=connection_config(postgresql.url("writer")))
     made.run("monday")
     made.component("CsvExampleGen", "a.CsvExampleGen", outputs={"examples": ("Examples", {})})
     made.run("tuesday")
     made.component("CsvExampleGen", "a.CsvExampleGen", state="FAILED")
-    store = open_store(f"postgresql://wine:s3cret@127.0.0.1:{postgresql}/mlmd")
+    # A password with a quote and a space, in the URL.
+    password = quote(postgresql.env("reader")["PGPASSWORD"])
+    url = postgresql.url(f"reader:{password}")
+    store = open_store(url)
 
     found = runs(Snapshot.read(store, "wine"))
 
@@ -310,21 +270,33 @@ def test_a_store_on_postgresql_is_read_and_refuses_to_be_written(postgresql, tmp
 
 
 @pytest.mark.e2e
-def test_a_postgresql_database_without_a_store_gets_no_tables(postgresql):
-    url = f"postgresql://wine:s3cret@127.0.0.1:{postgresql}/postgres"
+def test_a_postgresql_database_without_a_store_gets_no_tables(postgresql, monkeypatch):
+    monkeypatch.setenv("PGPASSWORD", postgresql.env("writer")["PGPASSWORD"])
     with pytest.raises(StoreError, match="expected the tables of MLMD, found none"):
-        open_store(url)
-    [psql] = [shutil.which("psql") or sorted(BINARIES.glob("*/bin/psql"))[-1]]
+        open_store(postgresql.url("writer", "empty"))
     count = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
-    shown = subprocess.run([psql, url, "-Atc", count], check=True, capture_output=True, text=True)
-    assert shown.stdout == "0\n"
+    assert postgresql.sql("empty", count) == "0\n"
 
 
 @pytest.mark.e2e
-@pytest.mark.parametrize("what", ["wine:wrong@127.0.0.1:{}/mlmd", "wine:s3cret@127.0.0.1:{}/none"])
-def test_a_wrong_password_or_database_is_an_error_without_the_password(postgresql, what, capfd):
+@pytest.mark.parametrize(
+    ("user", "database", "found"),
+    [
+        ("writer:wr%20ong", "mlmd", 'FATAL: password authentication failed for user "writer"'),
+        ("writer:{}", "none", 'FATAL: database "none" does not exist'),
+        ("writer", "mlmd", "no password supplied"),
+    ],
+)
+def test_what_postgresql_refuses_is_said_without_the_password(
+    postgresql, user, database, found, capfd, monkeypatch
+):
+    monkeypatch.delenv("PGPASSWORD", raising=False)
+    password = postgresql.env("writer")["PGPASSWORD"]
+    url = postgresql.url(user.format(quote(password)), database)
     with pytest.raises(StoreError, match="expected a metadata store that opens") as caught:
-        open_store(f"postgresql://{what.format(postgresql)}")
-    for text in (str(caught.value), *capfd.readouterr()):
-        assert "s3cret" not in text
-        assert "wrong" not in text
+        open_store(url)
+    assert found in str(caught.value)
+    # MLMD's own words are in the error, and not on stderr.
+    assert capfd.readouterr() == ("", "")
+    assert password not in str(caught.value)
+    assert "ong" not in str(caught.value)

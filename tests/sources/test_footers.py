@@ -1,5 +1,6 @@
 import base64
 import inspect
+import os
 import pathlib
 import pickle
 import re
@@ -64,7 +65,7 @@ def test_files_are_found_in_the_order_of_their_names(tmp_path):
 def test_a_lost_file_of_a_numbered_set_is_missed(tmp_path):
     for number in (0, 2):
         (tmp_path / f"part-{number:05d}-of-00003.parquet").touch()
-    for pattern in ("*", "part-*.parquet", "**/*"):
+    for pattern in ("*", "part-*.parquet", "**"):
         with pytest.raises(LostRowsError, match=r"part-00001-of-00003\.parquet is missing"):
             find_files(f"{tmp_path}/{pattern}", FILES)
     assert len(find_files(f"{tmp_path}/part-0000[02]-of-*", FILES)) == 2
@@ -401,3 +402,21 @@ def test_a_row_group_with_fewer_rows_than_its_footer_says_is_an_error(wine_file,
     message = f"{re.escape(wine_file)}: row group 0: expected 8 rows, as .*, found 7 rows"
     with pytest.raises(ParquetFileError, match=message):
         batches(wine_file, wines(0).schema)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("**.pq", ["a.pq", "b/c.pq", "b/d/e.pq"]),
+        ("**/*.pq", ["b/c.pq", "b/d/e.pq"]),
+        ("b**", ["b/c.pq", "b/d/e.pq"]),
+        ("[!b]*", ["a.pq"]),
+        ("**/?.pq", ["b/c.pq", "b/d/e.pq"]),
+    ],
+)
+def test_two_stars_cross_folders_as_they_do_for_beam(tmp_path, pattern, names):
+    for name in ("a.pq", "b/c.pq", "b/d/e.pq", "b/.old/f.pq"):
+        (tmp_path / name).parent.mkdir(exist_ok=True, parents=True)
+        (tmp_path / name).touch()
+    found = find_files(f"{tmp_path}/{pattern}", FILES)
+    assert [os.path.relpath(path, tmp_path) for path in found] == names

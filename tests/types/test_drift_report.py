@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tfx_wine_ext.types import drift_report as keys
 
 
@@ -22,8 +24,10 @@ def test_no_key_was_renamed():
         "MODE_KEY": "mode",
         "DRIFT_CONFIG_KEY": "drift_config",
         "BASELINE_PINNED_KEY": "baseline_pinned",
+        "CHOOSE_BASELINE_KEY": "choose_baseline",
         "DECISION_KEY": "decision",
         "LOST_KEY": "lost_baseline",
+        "UNFIT_KEY": "unfit_baseline",
         "BLESSED_KEY": "blessed",
         "VERDICT_KEY": "verdict",
         "METHOD_KEY": "method",
@@ -48,10 +52,26 @@ def test_the_worst_features_have_keys_by_rank():
     assert [keys.of_worst(1), keys.of_worst(10, keys.WORST_SCORE)] == ["worst_1", "worst_10_score"]
 
 
-def test_the_artifact_types_have_their_names():
+def test_the_artifact_types_have_their_names_and_are_imported_by_them():
+    from tfx.utils import import_utils
+
     from tfx_wine_ext.types.artifacts import DriftBlessing, ExampleDriftReport
 
-    assert (ExampleDriftReport.TYPE_NAME, DriftBlessing.TYPE_NAME) == (
-        "ExampleDriftReport",
-        "DriftBlessing",
-    )
+    for cls, name in (
+        (ExampleDriftReport, "tfx_wine_ext.ExampleDriftReport"),
+        (DriftBlessing, "tfx_wine_ext.DriftBlessing"),
+    ):
+        assert (cls.TYPE_NAME, import_utils.import_class_by_path(name)) == (name, cls)
+
+
+@pytest.mark.parametrize(
+    ("stored", "today"),
+    [
+        ("ExampleDriftReport", "tfx_wine_ext.ExampleDriftReport"),
+        ("DriftBlessing", "tfx_wine_ext.DriftBlessing"),
+        ("tfx_wine_ext.DriftBlessing", "tfx_wine_ext.DriftBlessing"),
+        ("ModelBlessing", "ModelBlessing"),
+    ],
+)
+def test_types_of_older_stores_are_known_by_their_present_names(stored, today):
+    assert keys.current_type(stored) == today

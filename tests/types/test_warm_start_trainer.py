@@ -27,6 +27,7 @@ def test_no_key_was_renamed():
         "EVAL_ARGS_KEY": "eval_args",
         "CUSTOM_CONFIG_KEY": "custom_config",
         "WARM_START_CONFIG_KEY": "warm_start_config",
+        "BASE_BLESSED_KEY": "base_blessed",
         "DECISION_KEY": "decision",
         "BASE_ID_KEY": "base_id",
         "WARM_START_REQUEST_KEY": "warm_start_request",

@@ -50,9 +50,11 @@ def folder(tmp_path):
 
 def test_a_checkpoint_behind_a_scheme_is_written_checked_and_read():
     folder, files = "ram://checkpoint/warm_start", files_for("ram://checkpoint/warm_start")
-    write_checkpoint(folder, CHECKPOINT, files)
+    write_checkpoint(folder, CHECKPOINT)
+    check_checkpoint(folder)
     check_checkpoint(folder, files)
-    found = read_checkpoint(folder, files).weights["dense/kernel"]
+    found = read_checkpoint(folder).weights["dense/kernel"]
+    assert not os.path.exists("ram:")
     np.testing.assert_array_equal(found, CHECKPOINT.weights["dense/kernel"])
 
 

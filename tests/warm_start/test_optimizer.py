@@ -22,15 +22,15 @@ def raw(rows=64, seed=0):
     return {"pH": ph, "city": city}, (ph + (city == "Porto"))[:, None].astype(np.float32)
 
 
-def compiled(spec, optimizer, seed=1):
+def compiled(spec, optimizer, seed=1, eager=False):
     model = randomized(wide_and_deep(spec, dropout=0.0), seed)
-    model.compile(optimizer, loss="mse", jit_compile=False)
+    model.compile(optimizer, loss="mse", jit_compile=False, run_eagerly=eager)
     return model
 
 
-def trained(spec, optimizer, steps=5):
+def trained(spec, optimizer, steps=5, eager=False):
     values, label = raw()
-    model = compiled(spec, optimizer)
+    model = compiled(spec, optimizer, eager=eager)
     for _ in range(steps):
         model.train_on_batch(columns(spec, values), label)
     return model
@@ -51,8 +51,9 @@ OPTIMIZERS = {
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_training_goes_on_as_if_it_had_never_stopped(name):
     spec = spec_of(PH, CITY)
-    base = trained(spec, OPTIMIZERS[name]())
-    new = compiled(spec, OPTIMIZERS[name](), seed=2)
+    eager = name != "Adam"  # One of them shows that a traced step goes on likewise.
+    base = trained(spec, OPTIMIZERS[name](), eager=eager)
+    new = compiled(spec, OPTIMIZERS[name](), seed=2, eager=eager)
     report = transfer(checkpoint_of(base, spec), new, spec)
     assert report.optimizer.endswith("step 5.")
     values, label = raw(seed=3)

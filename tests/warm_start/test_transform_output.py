@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import pathlib
+
 import numpy as np
 import pytest
 
+from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.warm_start.inputs import Affine, Buckets, InputSpec, Unknown, Vocabulary
 from tfx_wine_ext.warm_start.transform_output import input_spec
 
@@ -101,6 +104,16 @@ def test_each_column_is_found_to_be_what_the_preprocessing_made(graph):
         np.testing.assert_allclose(found[name], values, rtol=1e-5, atol=1e-5, err_msg=name)
     assert spec.inputs["city"] == (Vocabulary("city", ("Porto", "Braga", "Évora"), 3),)
     assert spec.inputs["kind"] == (Vocabulary("kind_one_hot", ("a", "b", "c"), one_hot=True),)
+
+
+def test_a_graph_at_an_address_says_the_same(graph):
+    for path in pathlib.Path(graph).rglob("*"):
+        if path.is_file():
+            target = f"ram://transform/graph/{path.relative_to(graph)}"
+            with files_for(target).create(target) as file:
+                file.write(path.read_bytes())
+    names = {"x": ["far_z", "both"], "city": ["city"], "near": ["near_bucket"]}
+    assert input_spec("ram://transform/graph", names) == input_spec(graph, names)
 
 
 def test_a_vocabulary_without_buckets_has_its_default(graph):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # The command line shows its help without ML Metadata.
 # TFX stores a JSON property that is not an object as a struct with this single field.
 _JSON_VALUE_FIELD = "__value__"
 # More digits than an integer of MLMD or of a file has.
-_INTEGER = re.compile(r"[-+]?[0-9]{1,30}")
+_INTEGER = re.compile(r"([-+]?[0-9]{1,30})(\.0*)?")
 # Of Python's tracebacks. TFX raises errors of its own over those of a Resolver's strategy.
 _CHAINED = "The above exception was the direct cause of the following exception"
 
@@ -117,14 +117,17 @@ def span_date_of(properties: Mapping[str, Any]) -> str | None:
 
 
 def whole(value: Any) -> int | None:
-    """Returns an integer, which older versions of TFX store as text, and others as a double.
+    """Returns an integer, which older versions of TFX store as text, and Kubeflow as a double.
 
     Example:
-        >>> whole(3), whole("3"), whole(3.0), whole(True), whole(3.5), whole("x"), whole(None)
-        (3, 3, 3, 1, None, None, None)
+        >>> whole(3), whole("3"), whole(3.0), whole("3.0"), whole(True)
+        (3, 3, 3, 3, 1)
+        >>> whole(3.5), whole(float("nan")), whole("x"), whole(None)
+        (None, None, None, None)
     """
     if isinstance(value, str):
-        return int(value) if _INTEGER.fullmatch(value.strip()) else None
+        match = _INTEGER.fullmatch(value.strip())
+        return int(match[1]) if match else None
     if isinstance(value, float):
         return int(value) if value.is_integer() else None
     return int(value) if isinstance(value, int) else None

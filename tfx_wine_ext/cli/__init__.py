@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ from tfx_wine_ext.cli import diff, doctor, drift, history, ingest, lineage, runs
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.parser import Parser
 from tfx_wine_ext.cli.process import Ended, ended_by_signals, prepare_streams, printing, say
+from tfx_wine_ext.files.local import RemoteError
+from tfx_wine_ext.masking import masked_addresses
 from tfx_wine_ext.printable import printable
 
 PROGRAM = "tfx-wine-ext"
@@ -73,6 +76,8 @@ found nothing there; check the path
         2
     """
     prepare_streams()
+    # Some addresses are read by TensorFlow, which has much to say when it is loaded.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     arguments = sys.argv[1:] if argv is None else list(argv)
     try:
         with ended_by_signals():
@@ -91,8 +96,9 @@ found nothing there; check the path
     except Exception as error:  # Python itself would exit with 1, the status that means drift.
         # Looked up in the raw arguments, since parsing them may be what failed.
         if arguments[:1] == ["--traceback"]:
-            say("\n".join(map(printable, traceback.format_exc().splitlines())))
-        say(f"{PROGRAM}: error: {printable(_cut(_message(error)))}")
+            lines = masked_addresses(traceback.format_exc()).splitlines()
+            say("\n".join(map(printable, lines)))
+        say(f"{PROGRAM}: error: {printable(_cut(masked_addresses(_message(error))))}")
         return ERROR_STATUS
 
 
@@ -111,7 +117,7 @@ def _check_values(options: argparse.Namespace, arguments: Sequence[str]) -> None
 def _message(error: Exception) -> str:
     """Says in one line what happened, and what to do about it."""
     text = " ".join(str(error).split())
-    if isinstance(error, CommandError):
+    if isinstance(error, (CommandError, RemoteError)):
         return text
     if isinstance(error, MemoryError):
         return (

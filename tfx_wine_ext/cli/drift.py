@@ -7,7 +7,6 @@ import contextlib
 import dataclasses
 import datetime
 import itertools
-import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
@@ -56,6 +55,7 @@ Parquet, ORC, Arrow IPC or Feather, Avro, CSV or TSV (with a line of names),
 JSON lines, TFRecord files of tf.train.Example, or of a format that another
 package brings. CSV, JSON lines and TFRecord files may be packed by gzip or
 Zstandard.
+They may be on S3, s3://BUCKET/..., as the environment variables AWS_... say.
 
 NAMES are separated by commas. Put a name that contains a comma in double
 quotes: 'pH,"density, g/l"'.
@@ -66,6 +66,7 @@ examples:
   tfx-wine-ext drift examples/1 examples/2 --split eval --critical alcohol
   tfx-wine-ext drift train.parquet new.parquet --quiet --fail-on warn
   tfx-wine-ext drift white.csv red.csv --csv scores.csv
+  tfx-wine-ext drift s3://wine/2025/ 's3://wine/2026-*/*.parquet'
 
 exit status: 0 no drift, 1 drift, 2 error. WARN and INCONCLUSIVE are status 0,
 unless --fail-on says otherwise.
@@ -291,7 +292,8 @@ def _splits(paths: Iterable[str], split: str | None) -> list[str | None]:
     """Returns the split to read for each path, if the path is the folder of an artifact."""
     from tfx_wine_ext.sources.choose import DEFAULT_SPLIT, examples_splits
 
-    splits = [split or DEFAULT_SPLIT if examples_splits(path) else None for path in paths]
+    with _naming():
+        splits = [split or DEFAULT_SPLIT if examples_splits(path) else None for path in paths]
     if split is not None and not any(splits):
         raise CommandError(
             f"--split {split}: expected the folder of a TFX Examples artifact on either side, "
@@ -344,9 +346,10 @@ def _check_names(
 
 def _side(path: str, split: str | None, name: str | None, rows: int) -> DataSource:
     from tfx_wine_ext.drift.document import DataSource
+    from tfx_wine_ext.files.choose import absolute
 
     default = path if split is None else f"{path}, split {split}"
-    return DataSource(name=name or default, rows=rows, uri=os.path.abspath(path), split=split)
+    return DataSource(name=name or default, rows=rows, uri=absolute(path), split=split)
 
 
 @contextlib.contextmanager

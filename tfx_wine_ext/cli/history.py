@@ -107,10 +107,10 @@ def run(options: argparse.Namespace) -> int:
         written = [name for name in (options.html, options.json, options.csv) if name]
 
         def show() -> None:
+            print_unread(history.unread, beside=options.csv == STDOUT)
             if options.csv == STDOUT:
                 print_csv(history_csv(history.runs))
                 return
-            print_unread(history.unread)
             print_line(f"{' and '.join(written)}: {runs}")
 
         answer(history.to_dict(), show)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import glob
 import os
 import stat
 import types
 
 from tfx_wine_ext.cli.errors import CommandError
 from tfx_wine_ext.cli.staging import staged
-from tfx_wine_ext.files.choose import has_scheme
+from tfx_wine_ext.files.choose import files_for, has_scheme
 
 
 class OutputFile:
@@ -20,7 +21,8 @@ class OutputFile:
     written is refused before the work. `write` fills the file. Leaving renames it in one step, or
     removes it after an error. So if several files are open together, an error in one of them leaves
     all old files unchanged. A pipe or a terminal, such as ``/dev/stderr`` or the shell's
-    ``>(command)``, is opened on entering and written to directly.
+    ``>(command)``, is opened on entering and written to directly. A path with a scheme, such as
+    ``s3://``, is written on leaving.
 
     Args:
         path: Where to write; an existing file is replaced, links are followed.
@@ -45,18 +47,18 @@ class OutputFile:
         self._temporary: str | None = None
         self._stream: int | None = None
         self._written = False
+        self._text: str | None = None
 
     def __enter__(self) -> OutputFile:
         if has_scheme(self._path):
-            raise CommandError(
-                f"{self._path}: expected a path on this machine, found an address; write here, and "
-                "copy it"
-            )
+            files = files_for(self._path)
+            if files.is_dir(self._path):
+                raise self._is_folder()
+            files.glob(glob.escape(self._path))  # Is there a bucket, and may it be read?
+            return self
         folder = os.path.dirname(self._target)
         if os.path.isdir(self._target):
-            raise CommandError(
-                f"{self._path}: expected a file to write, found a folder; name one in it"
-            )
+            raise self._is_folder()
         try:
             # Checks the path itself: the shell's /dev/fd/63 resolves to a name that exists in no
             # folder.
@@ -86,6 +88,9 @@ class OutputFile:
         Raises:
             CommandError: It cannot be written, for instance because the disk is full.
         """
+        if has_scheme(self._path):
+            self._text = text
+            return
         try:
             where = self._temporary if self._stream is None else os.dup(self._stream)
             assert where is not None, "written once, between entering and leaving"
@@ -102,6 +107,9 @@ class OutputFile:
         trace: types.TracebackType | None,
     ) -> None:
         with self._stack:
+            if kind is None and self._text is not None:
+                with files_for(self._path).create(self._path) as stream:
+                    stream.write(self._text.encode("utf-8", "backslashreplace"))
             if kind is None and self._written and self._temporary:
                 try:
                     os.replace(self._temporary, self._target)
@@ -109,6 +117,11 @@ class OutputFile:
                     raise CommandError(
                         f"{self._path}: cannot be written ({failed.strerror})"
                     ) from failed
+
+    def _is_folder(self) -> CommandError:
+        return CommandError(
+            f"{self._path}: expected a file to write, found a folder; name one in it"
+        )
 
 
 def _is_stream(path: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.artifacts.process import ALIVE, ENDED
+from tfx_wine_ext.cli.process import say
 from tfx_wine_ext.cli.terminal import VERDICT_STYLES, Cell, print_line, print_table
 from tfx_wine_ext.documents import DocumentError, parse_json
 from tfx_wine_ext.files.tolerant import Unread
@@ -113,12 +114,17 @@ def print_section(
         print_line("")
 
 
-def print_unread(unread: Iterable[Unread]) -> None:
-    """Says which of the following could not be read; nothing if all could."""
+def print_unread(unread: Iterable[Unread], *, beside: bool = False) -> None:
+    """Says which of the following could not be read; nothing if all could.
+
+    Args:
+        unread: What could not be read.
+        beside: Whether to say it on stderr, as what follows on stdout is for programs.
+    """
     sentences = unread_sentences(unread)
     for sentence in sentences:
-        print_line(f"Note: {sentence}")
-    if sentences:
+        (say if beside else print_line)(f"Note: {sentence}")
+    if sentences and not beside:
         print_line("")
 
 

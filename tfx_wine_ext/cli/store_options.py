@@ -27,7 +27,8 @@ _DEPTHS = ("", "*/", "*/*/")
 STORE_HELP = """
 WHERE is one of
   the path of an SQLite file, or sqlite:///path
-  mysql://user:password@host:port/db, postgresql://user:password@host:port/db
+  mysql://user@host:port/db with the password in $MYSQL_PWD
+  postgresql://user@host:port/db with the password in $PGPASSWORD
   grpc://host:port
   a ConnectionConfig as JSON, or a file that contains one
 The store is only read, never written.

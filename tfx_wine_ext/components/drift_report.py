@@ -10,6 +10,7 @@ from tfx import types
 from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.dsl.components.common import resolver
+from tfx.dsl.input_resolution.strategies.latest_artifact_strategy import LatestArtifactStrategy
 from tfx.types import standard_artifacts
 from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionParameter
 
@@ -17,6 +18,7 @@ from tfx_wine_ext.components.visualizations import ExampleDriftReportVisualizati
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drivers.drift_report import DriftReportDriver
 from tfx_wine_ext.executors.drift_report import MODES, DriftReportExecutor
+from tfx_wine_ext.resolvers.channels import strategy_of
 from tfx_wine_ext.types import drift_report as keys
 from tfx_wine_ext.types.artifacts import DriftBlessing, ExampleDriftReport
 
@@ -33,6 +35,7 @@ class DriftReportSpec(ComponentSpec):
         keys.MODE_KEY: ExecutionParameter(type=str),
         keys.DRIFT_CONFIG_KEY: ExecutionParameter(type=str),
         keys.BASELINE_PINNED_KEY: ExecutionParameter(type=int),
+        keys.CHOOSE_BASELINE_KEY: ExecutionParameter(type=int),
     }
     INPUTS: ClassVar[Mapping[str, ChannelParameter]] = {
         keys.EXAMPLES_KEY: ChannelParameter(
@@ -174,6 +177,7 @@ class DriftReport(base_beam_component.BaseBeamComponent):
             mode=mode,
             drift_config=json.dumps(drift_config.to_dict(), sort_keys=True),
             baseline_pinned=int(_is_pinned(baseline or baseline_statistics)),
+            choose_baseline=int(_is_latest(baseline or baseline_statistics)),
             report=types.Channel(type=ExampleDriftReport),
             anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
             blessing=types.Channel(type=DriftBlessing),
@@ -183,11 +187,15 @@ class DriftReport(base_beam_component.BaseBeamComponent):
 
 def _is_pinned(baseline: types.BaseChannel | None) -> bool:
     """Tells whether the author chose the baseline, rather than a Resolver."""
-    producer = getattr(baseline, "producer_component", None)
-    if baseline is None or not isinstance(producer, resolver.Resolver):
+    if not isinstance(getattr(baseline, "producer_component", None), resolver.Resolver):
         return baseline is not None
-    strategy = producer.exec_properties.get(resolver.RESOLVER_STRATEGY_CLASS)
+    strategy = strategy_of(baseline)
     return bool(getattr(strategy, "PINS", strategy is None))
+
+
+def _is_latest(baseline: types.BaseChannel | None) -> bool:
+    """Tells whether a Resolver finds the newest artifact, of whichever component and span."""
+    return issubclass(strategy_of(baseline) or type, LatestArtifactStrategy)
 
 
 def _as_config(config: DriftConfig | Mapping[str, Any] | None) -> DriftConfig:

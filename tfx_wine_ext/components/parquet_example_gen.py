@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from tfx import types
 from tfx.components.example_gen import utils
+from tfx.components.example_gen.component import FileBasedExampleGen
 from tfx.dsl.components.base import base_beam_component
 from tfx.dsl.components.base.executor_spec import BeamExecutorSpec
 from tfx.orchestration import data_types
@@ -18,6 +19,7 @@ from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.plan import EncodeOptions
 from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
+from tfx_wine_ext.files.choose import check_address
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 # The file format in which each payload format is written.
@@ -45,7 +47,7 @@ class ParquetExampleGenSpec(ComponentSpec):
     }
 
 
-class ParquetExampleGen(base_beam_component.BaseBeamComponent):
+class ParquetExampleGen(FileBasedExampleGen):
     """Turns Parquet files into Examples, in Arrow batches from end to end.
 
     It replaces ``FileBasedExampleGen`` with TFX's ``parquet_executor``. It has the same arguments
@@ -55,6 +57,9 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
     conversion of every Arrow type is documented (docs/arrow-types.md). Files are checked before any
     worker starts, a cached result stays valid as long as their content does not change, and the
     number of rows of each split is recorded on the artifact (docs/examples-properties.md).
+
+    It is a FileBasedExampleGen, so that Kubeflow's compiler attaches its hook, which finds the span
+    and sees changed files.
 
     Outputs:
         examples: ``standard_artifacts.Examples``: a folder ``Split-<name>`` for each split with
@@ -134,6 +139,8 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
                 f"output_data_format: expected {names} of example_gen_pb2, "
                 f"found {output_data_format!r}"
             )
+        if isinstance(input_base, str):
+            check_address(input_base)
         _check_columns(columns, exclude_columns)
         options = IngestOptions(
             encode=EncodeOptions(
@@ -168,7 +175,10 @@ class ParquetExampleGen(base_beam_component.BaseBeamComponent):
             ingest_options=options.to_json(),
             examples=types.Channel(type=standard_artifacts.Examples),
         )
-        super().__init__(spec=spec, custom_executor_spec=custom_executor_spec)
+        # Not FileBasedExampleGen's, which builds a spec of its own.
+        base_beam_component.BaseBeamComponent.__init__(
+            self, spec=spec, custom_executor_spec=custom_executor_spec
+        )
 
 
 def _check_columns(columns: Sequence[str] | None, exclude_columns: Sequence[str]) -> None:

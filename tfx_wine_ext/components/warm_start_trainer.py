@@ -10,10 +10,9 @@ from tfx import types, version
 from tfx.components.util import udf_utils
 from tfx.dsl.components.base import base_component
 from tfx.dsl.components.base.executor_spec import ExecutorClassSpec
-from tfx.dsl.components.common.resolver import (
-    RESOLVER_CONFIG,
-    RESOLVER_STRATEGY_CLASS,
-    Resolver,
+from tfx.dsl.components.common.resolver import RESOLVER_CONFIG
+from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
+    LatestBlessedModelStrategy,
 )
 from tfx.orchestration import data_types
 from tfx.proto import trainer_pb2
@@ -25,6 +24,7 @@ from tfx_wine_ext.components.visualizations import WarmStartVisualization, regis
 from tfx_wine_ext.drivers.warm_start_trainer import WarmStartTrainerDriver
 from tfx_wine_ext.executors.warm_start_trainer import WarmStartTrainerExecutor
 from tfx_wine_ext.resolvers.base_model import BaseModelStrategy
+from tfx_wine_ext.resolvers.channels import strategy_of
 from tfx_wine_ext.types import warm_start_trainer as keys
 from tfx_wine_ext.types.artifacts import DriftBlessing
 from tfx_wine_ext.warm_start.config import WarmStartConfig
@@ -39,6 +39,7 @@ class WarmStartTrainerSpec(ComponentSpec):
     PARAMETERS: ClassVar[Mapping[str, ExecutionParameter]] = {
         **standard_component_specs.TrainerSpec.PARAMETERS,
         keys.WARM_START_CONFIG_KEY: ExecutionParameter(type=str),
+        keys.BASE_BLESSED_KEY: ExecutionParameter(type=int, optional=True),
     }
     INPUTS: ClassVar[Mapping[str, ChannelParameter]] = {
         **standard_component_specs.TrainerSpec.INPUTS,
@@ -77,7 +78,8 @@ class WarmStartTrainer(base_component.BaseComponent):
         schema: A channel of a Schema.
         base_model: A channel of the Model to continue from, as a Resolver with `BaseModelStrategy`
             finds it; it may be empty. Default: none, a cold start. Give `base` and `pinned` to the
-            strategy; the policy takes them from there.
+            strategy; the policy takes them from there. On Kubeflow the Resolver has TFX's
+            `LatestBlessedModelStrategy` (docs/how-to/kubeflow.md).
         hyperparameters: A channel of HyperParameters, as Tuner writes them.
         drift_blessing: A channel of a `DriftBlessing`, for the policy `cold_on_drift`.
         statistics: A channel of the ExampleStatistics of `examples`, from TFX 1.21 on: the run_fn
@@ -169,6 +171,8 @@ class WarmStartTrainer(base_component.BaseComponent):
             run_fn=run_fn,
             custom_config=json_utils.dumps(None if custom_config is None else dict(custom_config)),
             warm_start_config=config.to_json(),
+            # None is not recorded: a model that is trained already stays in the cache.
+            base_blessed=1 if _is_blessed(base_model) else None,
             model=types.Channel(type=standard_artifacts.Model),
             model_run=types.Channel(type=standard_artifacts.ModelRun),
         )
@@ -191,6 +195,11 @@ def _as_config(warm_start: WarmStartConfig | Mapping[str, Any] | None) -> WarmSt
         raise type(error)(f"warm_start: {error}") from error
 
 
+def _is_blessed(base_model: types.BaseChannel | None) -> bool:
+    """Tells whether the Resolver of the base model finds blessed ones only."""
+    return issubclass(strategy_of(base_model) or type, LatestBlessedModelStrategy)
+
+
 def _with_base_of_strategy(
     config: WarmStartConfig, base_model: types.BaseChannel | None
 ) -> WarmStartConfig:
@@ -198,14 +207,9 @@ def _with_base_of_strategy(
 
     Users give them to the strategy only; the driver applies and records the same values.
     """
-    resolver = getattr(base_model, "producer_component", None)
-    if not isinstance(resolver, Resolver):
+    if base_model is None or not issubclass(strategy_of(base_model) or type, BaseModelStrategy):
         return config
-    properties = resolver.exec_properties
-    strategy = properties.get(RESOLVER_STRATEGY_CLASS)
-    if not (isinstance(strategy, type) and issubclass(strategy, BaseModelStrategy)):
-        return config
-    given = properties.get(RESOLVER_CONFIG) or {}
+    given = base_model.producer_component.exec_properties.get(RESOLVER_CONFIG) or {}
     base, pinned = given.get("base", WarmStartConfig.base), given.get("pinned")
     default = (WarmStartConfig.base, WarmStartConfig.pinned)
     if (config.base, config.pinned) not in (default, (base, pinned)):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from absl import logging
@@ -20,41 +21,145 @@ from tfx_wine_ext.artifacts.presence import (
     missing_file,
     missing_files,
 )
-from tfx_wine_ext.artifacts.properties import properties_of, span_date_of, span_of
+from tfx_wine_ext.artifacts.properties import properties_of, span_date_of, span_of, text
+from tfx_wine_ext.artifacts.spans import before, latest, place_of
 from tfx_wine_ext.decisions import Inputs
+from tfx_wine_ext.documents import load
 from tfx_wine_ext.drift.document import LostSource
-from tfx_wine_ext.drift.reasons import BaselineLost
+from tfx_wine_ext.drift.reasons import BaselineLost, BaselineUnfit
 from tfx_wine_ext.report.words.drift import sentence
 from tfx_wine_ext.report.words.text import split_text
 from tfx_wine_ext.types import drift_report as keys
+from tfx_wine_ext.types import parquet_example_gen as example_gen_keys
 
 READABLE_PAYLOADS = (TF_EXAMPLE, PARQUET)
 
 
-def decision(inputs: Inputs, exec_properties: Mapping[str, Any]) -> dict[str, str]:
+@dataclass(frozen=True)
+class Decision:
+    """What is compared with what.
+
+    Attributes:
+        inputs: The inputs, of whose baselines the chosen one remains, or none.
+        said: The decision as a sentence.
+        lost: The baseline that a Resolver found and whose files are gone; None if there is none.
+        unfit: Why what was found as a baseline is none; None if there is no such thing.
+    """
+
+    inputs: Inputs
+    said: str
+    lost: LostSource | None = None
+    unfit: BaselineUnfit | None = None
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Properties of the execution, which `as_recorded` reads."""
+        found = {keys.LOST_KEY: self.lost, keys.UNFIT_KEY: self.unfit}
+        return {
+            keys.DECISION_KEY: self.said,
+            **{
+                key: json.dumps(fact.to_dict(), sort_keys=True)
+                for key, fact in found.items()
+                if fact is not None
+            },
+        }
+
+    def as_recorded(self, exec_properties: Mapping[str, Any]) -> Decision:
+        """Returns the driver's decision, if it has found no baseline.
+
+        A notebook's driver has removed what is no baseline from the inputs.
+        """
+        lost, unfit = (exec_properties.get(key) for key in (keys.LOST_KEY, keys.UNFIT_KEY))
+        if not (lost or unfit):
+            return self
+        return Decision(
+            {**self.inputs, sides_of(self.inputs, exec_properties)[1]: []},
+            exec_properties[keys.DECISION_KEY],
+            LostSource(**json.loads(lost)) if lost else None,
+            load(BaselineUnfit, json.loads(unfit), keys.UNFIT_KEY) if unfit else None,
+        )
+
+    def log(self) -> None:
+        """Logs the decision; a baseline that cannot be used is a warning."""
+        (logging.warning if self.lost or self.unfit else logging.info)("%s", self.said)
+
+
+def decision(inputs: Inputs, exec_properties: Mapping[str, Any], *, ids: bool = True) -> Decision:
     """Decides what is compared with what, before any data are read.
 
-    Returns:
-        Properties of the execution: the decision as a sentence, and the lost baseline, if any.
+    The driver records the decision, and the executor makes it again, as files may vanish meanwhile.
+    Where no driver runs, only the executor makes it.
+
+    Args:
+        inputs: The artifacts of each input.
+        exec_properties: The parameters of the component.
+        ids: Whether the artifacts have the ids of a metadata store, by which the newer of two is
+            known. Kubeflow gives them numbers that mean nothing.
 
     Raises:
         ArtifactGoneError: The files of the current data, of the schema, or of a baseline that the
             author chose are missing.
         ArtifactAccessError: Access is denied.
-        ValueError: An artifact lacks the split or has an unreadable payload, or an input has
-            several artifacts. The message names the input.
+        ValueError: An artifact lacks the split or has an unreadable payload, or there are several
+            current ones. The message names the input.
     """
-    decided = decide(inputs, exec_properties)
+    inputs, unfit = _chosen(inputs, exec_properties, ids)
+    said = decide(inputs, exec_properties)
     lost = lost_baseline(inputs, exec_properties)
-    if lost is None:
-        logging.info("%s", decided)
-        return {keys.DECISION_KEY: decided}
-    decided = f"No baseline for {_subject(inputs, exec_properties)}: {lost.reason}"
-    logging.warning("%s", decided)
-    return {
-        keys.DECISION_KEY: decided,
-        keys.LOST_KEY: json.dumps(lost.to_dict(), sort_keys=True),
-    }
+    reason = lost.reason if lost else sentence(unfit) if unfit else None
+    if reason is not None:
+        said = f"No baseline for {_subject(inputs, exec_properties)}: {reason}"
+        inputs = {**inputs, sides_of(inputs, exec_properties)[1]: []}
+    return Decision(inputs, said, lost, unfit)
+
+
+def _chosen(
+    inputs: Inputs, exec_properties: Mapping[str, Any], ids: bool
+) -> tuple[Inputs, BaselineUnfit | None]:
+    """Chooses one of the artifacts that were found as the baseline.
+
+    One that the author or a strategy of this library chose is the baseline, unless it is the
+    current data themselves. Of several, and of what `LatestArtifactStrategy` found, it is that of
+    the previous span, as `PreviousSpanStrategy` chooses.
+
+    Returns:
+        The inputs with the chosen baseline, and why there is none although something was found.
+    """
+    current_key, key = sides_of(inputs, exec_properties)
+    found = list(inputs.get(key) or ())
+    if key == current_key or not found or len(inputs.get(current_key) or ()) != 1:
+        return inputs, None
+    [current] = inputs[current_key]
+    chooses = len(found) > 1 or bool(exec_properties.get(keys.CHOOSE_BASELINE_KEY))
+    split, other = exec_properties[keys.SPLIT_KEY], exec_properties[keys.BASELINE_SPLIT_KEY]
+    fault, left = "current", found
+    if chooses or split == other:
+        left = [artifact for artifact in found if not _same(artifact, current)]
+    if left and chooses:
+        fault, left = _previous(left, current, ids)
+    if fault == "no_order" or not left:
+        about = (left or latest(found))[0]
+        return {**inputs, key: []}, BaselineUnfit(describe(about, other), about.uri, fault)
+    return {**inputs, key: left}, None
+
+
+def _previous(
+    found: list[types.Artifact], current: types.Artifact, ids: bool
+) -> tuple[str, list[types.Artifact]]:
+    """Returns the baseline among others than the current data, or why there is none."""
+    span = span_of(properties_of(current))
+    if span:
+        earlier = before(found, span)
+    else:  # Without spans each run reads all there is, and the newest is the previous one.
+        of_same_kind = [each for each in found if span_of(properties_of(each)) == span]
+        earlier = [each for each in of_same_kind if not _same_content(each, current)]
+        if of_same_kind and not earlier:
+            return "same_content", []
+    if not earlier:
+        without = all(span_of(properties_of(each)) is None for each in found)
+        return "no_span" if without else "not_earlier", []
+    newest = latest(earlier, place_of if ids else lambda each: place_of(each)._replace(id=0))
+    return ("", newest) if len(newest) == 1 else ("no_order", newest)
 
 
 def decide(inputs: Inputs, exec_properties: Mapping[str, Any]) -> str:
@@ -125,6 +230,20 @@ def describe(artifact: types.Artifact, split: str) -> str:
     """Returns a split's name for people, with its span if it has one."""
     properties = properties_of(artifact)
     return split_text(split, span_of(properties), span_date_of(properties))
+
+
+def _same(artifact: types.Artifact, other: types.Artifact) -> bool:
+    """Tells whether two artifacts are the same; ids are 0 where there are none."""
+    if artifact.id and artifact.id == other.id:
+        return True
+    return bool(artifact.uri.rstrip("/") == other.uri.rstrip("/"))
+
+
+def _same_content(artifact: types.Artifact, other: types.Artifact) -> bool:
+    """Tells whether ParquetExampleGen made both of the same content."""
+    key = example_gen_keys.CONTENT_FINGERPRINT_KEY
+    content = text(properties_of(artifact).get(key))
+    return content is not None and content == text(properties_of(other).get(key))
 
 
 def _subject(inputs: Inputs, exec_properties: Mapping[str, Any]) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import posixpath
 from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from absl import logging
@@ -25,14 +26,16 @@ from tfx_wine_ext.warm_start.run_fn import CHECKPOINT_FOLDER, WarmStartRequest
 
 
 def decision(
-    inputs: Inputs, exec_properties: Mapping[str, Any], blessed: Collection[int]
+    inputs: Inputs, exec_properties: Mapping[str, Any], blessed: Collection[int] | None
 ) -> dict[str, int | str]:
     """Decides by the base model, its checkpoint, the schema and the drift verdict.
 
     Args:
         inputs: Optionally models, a schema and drift blessings.
         exec_properties: The parameters of the component.
-        blessed: Ids of the models that an Evaluator blessed.
+        blessed: Ids of the models that an Evaluator blessed, as the metadata store knows; None
+            where there is no store: then the ids of models say nothing either, and only the
+            Resolver says whether they are blessed.
 
     Returns:
         Properties of the execution: the decision, the base, and the request for the run_fn.
@@ -41,8 +44,10 @@ def decision(
         UnusableBaseError: The base cannot be used, and the policy is `on_unusable_base="error"`.
         ValueError: The policy is `same_schema_only`, and there is no schema.
     """
-    config = WarmStartConfig.from_json(exec_properties[keys.WARM_START_CONFIG_KEY])
-    decided = _decided(inputs, config, blessed)
+    policy = exec_properties.get(keys.WARM_START_CONFIG_KEY)  # TFX's own Trainer has none.
+    config = WarmStartConfig.from_json(policy) if policy else WarmStartConfig()
+    known = _Known(blessed, bool(exec_properties.get(keys.BASE_BLESSED_KEY)))
+    decided = _decided(inputs, config, known)
     (logging.warning if decided.unusable else logging.info)("%s", decided.reason)
     base = decided.base
     request = WarmStartRequest(
@@ -58,11 +63,43 @@ def decision(
     }
 
 
-def _decided(inputs: Inputs, config: WarmStartConfig, blessed: Collection[int]) -> Decision:
-    if keys.BASE_MODEL_KEY not in inputs:
-        return Decision(Why.NO_INPUT, config)
+@dataclass(frozen=True)
+class _Known:
+    """What is known of models: the blessed ones of the store, and what the Resolver promises."""
+
+    blessed: Collection[int] | None
+    only_blessed: bool
+
+    def id_of(self, artifact: types.Artifact) -> int:
+        return 0 if self.blessed is None else int(artifact.id)
+
+    def is_blessed(self, artifact: types.Artifact) -> bool | None:
+        if self.only_blessed:
+            return True
+        return None if self.blessed is None else artifact.id in self.blessed
+
+
+def chosen_base(inputs: Inputs, base: str) -> types.Artifact | None:
+    """Returns the model that a decision chose.
+
+    Args:
+        inputs: The inputs of the component.
+        base: The folder of its checkpoint, as in a `WarmStartRequest`; "" for a cold start.
+    """
+    models = inputs.get(keys.BASE_MODEL_KEY) or ()
+    return next((model for model in models if _checkpoint_of(model) == base), None)
+
+
+def _checkpoint_of(model: types.Artifact) -> str:
+    return posixpath.join(model.uri, CHECKPOINT_FOLDER)
+
+
+def _decided(inputs: Inputs, config: WarmStartConfig, known: _Known) -> Decision:
+    if keys.BASE_MODEL_KEY not in inputs and not known.only_blessed:
+        # Kubeflow leaves out an input for which a Resolver found nothing.
+        return Decision(Why.NO_INPUT if known.blessed is not None else Why.NOTHING_FOUND, config)
     return decide(
-        [_base_model(artifact, artifact.id in blessed) for artifact in inputs[keys.BASE_MODEL_KEY]],
+        [_base_model(artifact, known) for artifact in inputs.get(keys.BASE_MODEL_KEY) or ()],
         config,
         schema=schema_fingerprint(inputs),
         drifted=any(
@@ -72,8 +109,8 @@ def _decided(inputs: Inputs, config: WarmStartConfig, blessed: Collection[int]) 
     )
 
 
-def _base_model(artifact: types.Artifact, blessed: bool) -> BaseModel:
-    folder = posixpath.join(artifact.uri, CHECKPOINT_FOLDER)
+def _base_model(artifact: types.Artifact, known: _Known) -> BaseModel:
+    folder = _checkpoint_of(artifact)
     problem = ""
     try:
         check_checkpoint(folder, files_for(folder))
@@ -84,10 +121,10 @@ def _base_model(artifact: types.Artifact, blessed: bool) -> BaseModel:
     if generation < 0:
         problem = f"its property {keys.GENERATION_KEY!r} is {generation}, which is negative"
     return BaseModel(
-        id=artifact.id,
+        id=known.id_of(artifact),
         uri=artifact.uri,
         created=int(artifact.mlmd_artifact.create_time_since_epoch),
-        blessed=blessed,
+        blessed=known.is_blessed(artifact),
         generation=generation,
         schema=text(properties.get(keys.SCHEMA_FINGERPRINT_KEY)),
         problem=problem,

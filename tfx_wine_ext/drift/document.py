@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from tfx_wine_ext.documents import COUNT, UnexpectedError, described, one_of
-from tfx_wine_ext.drift.reasons import BaselineLost
+from tfx_wine_ext.drift.reasons import BaselineLost, BaselineUnfit
 from tfx_wine_ext.drift.result import DriftResult, Findings, Words
 from tfx_wine_ext.moved import moved_names
 
@@ -166,8 +166,18 @@ class DriftDocument(Findings):
         method: str,
         created: str,
         lost: LostSource | None = None,
+        unfit: BaselineUnfit | None = None,
     ) -> DriftDocument:
         """Puts a result and the sources of its data together.
+
+        Args:
+            result: The comparison.
+            baseline: See `DriftDocument`, as for all that is not named here.
+            current: The same.
+            method: The same.
+            created: The same.
+            lost: The same.
+            unfit: Why what was found as a baseline is none.
 
         Raises:
             ValueError: `method` or `created` is not as above, or the result has a baseline but
@@ -183,6 +193,8 @@ class DriftDocument(Findings):
         findings: dict[str, Any] = {**vars(result), "config": result.config.to_dict()}
         if lost is not None:
             findings["reasons"] = (BaselineLost(lost.name, lost.uri, lost.path, lost.found),)
+        elif unfit is not None:
+            findings["reasons"] = (unfit,)
         return cls(
             **findings,
             baseline=baseline,

@@ -24,7 +24,8 @@ class Reason:
 
     Attributes:
         KIND: What the reason of a whole comparison is about: `critical`, `share`, `aggregate`,
-            `warned`, `classifier`, `no_baseline` or `lost_baseline`; "" for reasons of a feature.
+            `warned`, `classifier`, `no_baseline`, `lost_baseline` or `unfit_baseline`; "" for
+            reasons of a feature.
     """
 
     KIND: ClassVar[str] = ""
@@ -302,6 +303,28 @@ class BaselineLost(Reason):
     uri: str
     path: str
     found: str
+
+
+@dataclasses.dataclass(frozen=True)
+class BaselineUnfit(Reason):
+    """What was found as a baseline is none.
+
+    A Resolver with TFX's `LatestArtifactStrategy` finds the newest artifact of a type, whichever
+    component made it, and of whichever span.
+
+    Args:
+        name: What a person calls what was found.
+        uri: Where it is.
+        fault: `current`: it is the current data themselves. `same_content`: it was made of the same
+            content. `not_earlier`: its span is not before the current one. `no_span`: it has no
+            span, and the current data have one. `no_order`: there are several of its span, and
+            nothing tells which is newer.
+    """
+
+    KIND = "unfit_baseline"
+    name: str
+    uri: str
+    fault: str
 
 
 def reason_of(name: str, metric: Metric) -> Reason:

@@ -11,7 +11,6 @@ from tfx import types
 from tfx_wine_ext.decisions import Inputs
 from tfx_wine_ext.decisions.drift_report import decision, sides_of
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
-from tfx_wine_ext.types import drift_report as keys
 
 
 class DriftReportDriver(DecidingDriver):
@@ -28,12 +27,15 @@ class DriftReportDriver(DecidingDriver):
         store: metadata_store.MetadataStore,
     ) -> Mapping[str, str]:
         """Decides what is compared with what."""
-        return decision(inputs, exec_properties)
+        decided = decision(inputs, exec_properties)
+        decided.log()
+        return decided.properties
 
     def used(
         self, inputs: Inputs, exec_properties: Mapping[str, Any]
     ) -> Mapping[str, list[types.Artifact]]:
-        """Removes a baseline that is gone."""
-        if keys.LOST_KEY not in exec_properties:
+        """Removes all baselines but the chosen one."""
+        current_key, key = sides_of(inputs, exec_properties)
+        if key == current_key or key not in inputs:
             return {}
-        return {sides_of(inputs, exec_properties)[1]: []}
+        return {key: list(decision(inputs, exec_properties).inputs[key])}

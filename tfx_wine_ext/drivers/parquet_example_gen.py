@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from absl import logging
 from ml_metadata.proto import metadata_store_pb2
 from tfx import types
-from tfx.components.example_gen import driver, utils
+from tfx.components.example_gen import driver
 from tfx.orchestration import data_types
 from tfx.orchestration.portable import data_types as portable_data_types
 from tfx.proto.orchestration import driver_output_pb2
 
-from tfx_wine_ext.decisions.parquet_example_gen import Request
+from tfx_wine_ext.decisions.parquet_example_gen import decide
 from tfx_wine_ext.drivers.output_names import UniqueOutputNames
 from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.publishers.failure import records_failures
@@ -33,6 +32,7 @@ class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
     Raises:
         FileNotFoundError: No file matches the pattern of a split.
         ParquetFileError: A file is not a usable Parquet file.
+        RemoteError: The files are on S3, and TFX cannot read there; or the store cannot be used.
         PartitionError: The Hive partitions in the paths of files are inconsistent.
         ValueError: No span matches, a column cannot become a feature, or the filters or
             ``partition_feature_name`` do not fit the columns.
@@ -45,27 +45,13 @@ class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
         """Adds span, version, the content fingerprint and the digests of the files."""
-        request = Request.of(exec_properties)
-        # Before TFX replaces the placeholders in the patterns.
-        by_date = any(utils.YEAR_SPEC in split.pattern for split in request.input_config.splits)
-        try:
-            exec_properties = super().resolve_exec_properties(
-                exec_properties, pipeline_info, component_info
-            )
-        except ValueError as error:
-            raise ValueError(f"input_base {request.input_base}: {error}") from error
-        span = exec_properties[keys.SPAN_KEY]
-        self._span_date = (
-            datetime.date(*utils.span_number_to_date(span)).isoformat() if by_date else None
-        )
-        request = Request.of(exec_properties)
-        files = FilesByScheme()
-        tables = request.tables(files)
-        exec_properties.update(request.decision(tables, files))
-        for split, footers in zip(request.input_config.splits, tables):
+        decided = decide(exec_properties, FilesByScheme())
+        exec_properties.update(decided.exec_properties)
+        self._span_date = decided.span_date
+        for split, footers in zip(decided.request.input_config.splits, decided.tables):
             logging.info(
                 "%s: %d files, %d rows",
-                split_text(split.name, span, self._span_date),
+                split_text(split.name, decided.span, self._span_date),
                 len(footers),
                 sum(footer.rows for footer in footers),
             )

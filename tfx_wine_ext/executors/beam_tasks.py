@@ -5,14 +5,24 @@ from __future__ import annotations
 import contextlib
 import functools
 import json
+import operator
+import pickle
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import apache_beam as beam
 
+import tfx_wine_ext
 from tfx_wine_ext.errors import TfxWineExtError
-from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.executors.beam_engine import (
+    BeamEngineError,
+    check_job_server,
+    check_version,
+    explained,
+    warning_if_idle,
+)
+from tfx_wine_ext.files.choose import FilesByScheme, absolute
 
 # Subclasses defined in this package are raised as themselves, others as the requested type.
 _OUR_PACKAGE = "tfx_wine_ext."
@@ -38,7 +48,8 @@ def run_on_workers(
             task may run twice.
         tasks: Picklable, like `work`: Beam sends both to its workers.
         folder: Folder for the results, on a file system that all workers reach. It is emptied
-            first; the caller deletes it after consuming the results.
+            first; the caller deletes it after consuming the results. A relative path is one of this
+            process: workers run in other folders.
         errors: Types that are raised as they were on the worker; this includes subclasses that this
             package defines, with their fields (see `TfxWineExtError.to_json`). Of other errors only
             the text is kept.
@@ -48,18 +59,28 @@ def run_on_workers(
         finished when this returns.
 
     Raises:
+        BeamEngineError: The runner or its workers cannot be reached, or lack what they need.
         Exception: One of `errors`, as the worker raised it, or any other, as Beam raises it.
     """
-    files = FilesByScheme()
+    check_job_server(pipeline)
+    files, errors = FilesByScheme(), (*errors, BeamEngineError)
+    folder = absolute(folder)
     files.remove_tree(folder)
     unguessable = f"{folder}/{uuid.uuid4().hex}"
     paths = [f"{unguessable}/{number:05d}" for number in range(len(tasks))]
+    calls = [
+        functools.partial(_do, tfx_wine_ext.__version__, work, errors, path, task)
+        for path, task in zip(paths, tasks)
+    ]
     try:
-        with pipeline:
+        with warning_if_idle(unguessable), pipeline:
             _ = (
                 pipeline
-                | "Tasks" >> beam.Create(list(zip(paths, tasks)))
-                | "Work" >> beam.Map(functools.partial(_do, work, errors))
+                | "Tasks" >> beam.Create([pickle.dumps(call) for call in calls])
+                # Both functions are Python's own. A worker that cannot load a function of ours
+                # before it has opened its first connection leaves the job running for ever.
+                | "Load" >> beam.Map(pickle.loads)
+                | "Work" >> beam.Map(operator.methodcaller("__call__"))
             )
     except Exception as error:
         for path in paths:
@@ -67,19 +88,25 @@ def run_on_workers(
                 worker_error = _error_from(_read(f"{path}.error", files), errors)
                 if worker_error is not None:
                     raise worker_error from error
-        raise
+        cause = explained(error, pipeline)
+        if cause is error:
+            raise
+        raise cause from error
     # Not by glob: the folder's path may contain brackets.
     return (_read(path, files) if files.exists(path) else None for path in paths)
 
 
 def _do(
+    version: str,
     work: Callable[[Any], bytes],
     errors: tuple[type[Exception], ...],
-    numbered: tuple[str, Any],
+    path: str,
+    task: Any,
 ) -> None:
     """Runs one task and writes its result or its error."""
-    path, task = numbered
+    FilesByScheme().create(f"{path}.begun").close()
     try:
+        check_version(version)
         result = work(task)
     except errors as error:
         _write(f"{path}.error", _error_bytes(error, errors))

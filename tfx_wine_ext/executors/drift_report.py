@@ -22,11 +22,17 @@ from tfx.types import artifact_utils
 from tfx.utils import io_utils
 
 from tfx_wine_ext.artifacts.layout import STATISTICS_FILE, node_folder, split_folder, stopped_folder
-from tfx_wine_ext.artifacts.properties import properties_of, span_date_of, span_of, version_of
-from tfx_wine_ext.decisions.drift_report import describe, lost_baseline, sides_of
+from tfx_wine_ext.artifacts.properties import (
+    properties_of,
+    span_date_of,
+    span_of,
+    version_of,
+    whole,
+)
+from tfx_wine_ext.decisions.drift_report import Decision, decision, describe, sides_of
 from tfx_wine_ext.drift.compare import check_names
 from tfx_wine_ext.drift.config import DriftConfig
-from tfx_wine_ext.drift.document import DataSource, DriftDocument, LostSource
+from tfx_wine_ext.drift.document import DataSource, DriftDocument
 from tfx_wine_ext.drift.metric import Verdict
 from tfx_wine_ext.drift.read import (
     AS_IT_WAS_WRITTEN,
@@ -40,7 +46,7 @@ from tfx_wine_ext.drift.result import DriftResult
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.drift_tasks import FileTask, read_file
-from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.choose import FilesByScheme, absolute
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.drift_report import publish
 from tfx_wine_ext.publishers.failure import records_failures
@@ -108,16 +114,15 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             RuntimeError: The Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        lost = _lost_baseline(input_dict, exec_properties)
-        if lost is not None:
-            _, baseline_key = sides_of(input_dict, exec_properties)
-            input_dict = {**input_dict, baseline_key: []}
+        decided, exec_properties = _decided(input_dict, exec_properties)
         report, anomalies, blessing = (
             artifact_utils.get_single_instance(output_dict[key])
             for key in (keys.REPORT_KEY, keys.ANOMALIES_KEY, keys.BLESSING_KEY)
         )
-        splits = _splits(input_dict, exec_properties)
-        sides, result = self._compared(splits, input_dict, exec_properties, f"{report.uri}/.tasks")
+        splits = _splits(decided.inputs, exec_properties)
+        sides, result = self._compared(
+            splits, decided.inputs, exec_properties, f"{report.uri}/.tasks"
+        )
         current, baseline = (
             None if side is None or split is None else split.source(side.rows)
             for side, split in zip(sides, splits)
@@ -129,12 +134,20 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
             current=current,
             method=method_of(*sides),
             created=_iso(datetime.datetime.now(datetime.timezone.utc)),
-            lost=lost,
+            lost=decided.lost,
+            unfit=decided.unfit,
         )
         self._gate(document, exec_properties[keys.MODE_KEY], report.uri)
         split = exec_properties[keys.SPLIT_KEY]
         _write(document, split, report, anomalies, blessing)
-        publish(document, split=split, report=report, anomalies=anomalies, blessing=blessing)
+        publish(
+            document,
+            decision=decided.said,
+            split=split,
+            report=report,
+            anomalies=anomalies,
+            blessing=blessing,
+        )
         return executor_output(output_dict, exec_properties)
 
     def _compared(
@@ -167,7 +180,7 @@ class DriftReportExecutor(base_beam_executor.BaseBeamExecutor):
     ) -> list[Side | None]:
         """Reads the files of both sides on Beam's workers."""
         tasks = [
-            FileTask(number, path, split.payload)
+            FileTask(number, absolute(path), split.payload)
             for number, split in enumerate(splits)
             if split is not None
             for path in split.paths()
@@ -245,10 +258,8 @@ class _Split:
             LostRowsError: The files have fewer or more examples than when they were written.
         """
         key = example_gen_keys.of_split(example_gen_keys.ROWS_KEY, self.split)
-        if not self.artifact.has_custom_property(key):
-            return
-        expected = self.artifact.get_int_custom_property(key)
-        if rows != expected:
+        expected = whole(properties_of(self.artifact).get(key))
+        if expected is not None and rows != expected:
             raise LostRowsError(
                 self.uri,
                 f"{expected} examples in split {self.split}, as the artifact's property {key} says",
@@ -278,16 +289,17 @@ class _Split:
         )
 
 
-def _lost_baseline(
-    inputs: Mapping[str, Sequence[types.Artifact]], exec_properties: Mapping[str, Any]
-) -> LostSource | None:
-    """Returns the baseline whose files are missing, if that is so."""
-    # The driver checks this too, but some runners have no drivers, and files may vanish.
-    lost = lost_baseline(inputs, exec_properties)
-    if lost is None and exec_properties.get(keys.LOST_KEY):
-        # On the notebook path the driver has already removed the lost input.
-        lost = LostSource(**json.loads(exec_properties[keys.LOST_KEY]))
-    return lost
+def _decided(
+    inputs: dict[str, list[types.Artifact]], exec_properties: dict[str, Any]
+) -> tuple[Decision, dict[str, Any]]:
+    """Returns what is compared with what, and the properties of the execution that say so."""
+    by_driver = keys.DECISION_KEY in exec_properties
+    # Also if the driver has decided, as files may vanish meanwhile.
+    decided = decision(inputs, exec_properties, ids=by_driver)
+    if by_driver:
+        return decided.as_recorded(exec_properties), exec_properties
+    decided.log()
+    return decided, {**exec_properties, **decided.properties}
 
 
 def _splits(

@@ -12,6 +12,7 @@ import pyarrow as pa
 from absl import logging
 from tfx import types
 from tfx.components.example_gen import utils
+from tfx.components.example_gen.driver import update_output_artifact
 from tfx.components.util import examples_utils
 from tfx.dsl.components.base import base_beam_executor
 from tfx.proto import example_gen_pb2
@@ -19,18 +20,19 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 
 from tfx_wine_ext.artifacts.layout import FILE_FORMATS, PARQUET, TF_EXAMPLE
+from tfx_wine_ext.artifacts.properties import properties_of, span_of
 from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
 from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, TFRECORD_PAYLOAD, OutputSplit
 from tfx_wine_ext.columnar.tables import table_of
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
-from tfx_wine_ext.decisions.parquet_example_gen import Request
+from tfx_wine_ext.decisions.parquet_example_gen import Request, decide
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.on_workers import write_shard_task
-from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.choose import FilesByScheme, absolute
 from tfx_wine_ext.progress.launches import counting_rows
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.publishers.parquet_example_gen import Ingested, publish
-from tfx_wine_ext.publishers.properties import executor_output
+from tfx_wine_ext.publishers.properties import executor_output, set_custom_properties
 from tfx_wine_ext.sources.footers import (
     Footer,
     ParquetFileError,
@@ -73,23 +75,36 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
             RuntimeError: The Beam runner lost work.
         """
         self._log_startup(input_dict, output_dict, exec_properties)
-        request = Request.of(exec_properties)
-        payload_format = _payload_format(exec_properties)
-        splits = utils.generate_output_split_names(request.input_config, request.output_config)
         examples = artifact_utils.get_single_instance(output_dict[keys.EXAMPLES_KEY])
         files = FilesByScheme()
-        tables = request.tables(files)
+        if keys.INPUT_FILES_KEY in exec_properties:
+            request = Request.of(exec_properties)
+            tables = request.tables(files)
+        else:  # No driver of ours has run.
+            decided = decide(exec_properties, files)
+            request, tables = decided.request, decided.tables
+            # What TFX's driver or Kubeflow's hook has recorded stays as it is.
+            by_tfx = exec_properties.get(keys.INPUT_FINGERPRINT_KEY)
+            found = dict(decided.exec_properties)
+            found[keys.INPUT_FINGERPRINT_KEY] = by_tfx or found[keys.INPUT_FINGERPRINT_KEY]
+            if span_of(properties_of(examples)) is None:
+                update_output_artifact(found, examples.mlmd_artifact)
+            exec_properties = exec_properties if by_tfx else found
+            set_custom_properties(examples, {keys.SPAN_DATE_KEY: decided.span_date})
+        payload_format = _payload_format(exec_properties)
+        splits = utils.generate_output_split_names(request.input_config, request.output_config)
         footers = [footer for table in tables for footer in table]
         _check_unchanged(footers, request, exec_properties.get(keys.INPUT_FILES_KEY))
         sources = [table_of(table, request.options, files) for table in tables]
         tasks = _planned(request, sources, _PAYLOADS[payload_format])
 
-        clear(examples.uri, splits, files)
+        destination = absolute(examples.uri)  # Workers run in other folders.
+        clear(destination, splits, files)
         try:
-            results = self._run(tasks, examples.uri)
-            shard_files = commit(examples.uri, tasks, results, files)
+            results = self._run(tasks, destination)
+            shard_files = commit(destination, tasks, results, files)
         except BaseException:
-            clear(examples.uri, splits, files)
+            clear(destination, splits, files)
             raise
 
         examples.split_names = artifact_utils.encode_split_names(splits)

@@ -14,7 +14,7 @@ from tfx.proto.orchestration import execution_result_pb2
 from tfx.types import artifact_utils
 from tfx.utils import json_utils, path_utils
 
-from tfx_wine_ext.decisions.warm_start_trainer import schema_fingerprint
+from tfx_wine_ext.decisions.warm_start_trainer import chosen_base, decision, schema_fingerprint
 from tfx_wine_ext.documents import parse_json
 from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.publishers.failure import records_failures
@@ -32,7 +32,7 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
     """Runs the user's run_fn as TFX's Trainer does, and records whether the start was warm.
 
     `tfx_wine_ext.warm_start.restore` and `save` read the driver's decision from
-    ``fn_args.custom_config``.
+    ``fn_args.custom_config``. Where no driver has run, the executor decides.
     """
 
     def Do(  # noqa: N802 (the name is TFX's)
@@ -50,13 +50,16 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
                 run_fn reads a transform graph, and the component was given none.
             RuntimeError: The run_fn saved no model.
         """
-        request = json.loads(exec_properties.get(keys.WARM_START_REQUEST_KEY) or "{}")
-        request.setdefault("reason", words.NO_DRIVER)
+        by_driver = keys.WARM_START_REQUEST_KEY in exec_properties
+        if not by_driver:
+            exec_properties = {**exec_properties, **decision(input_dict, exec_properties, None)}
+        request = json.loads(exec_properties[keys.WARM_START_REQUEST_KEY])
+        base = chosen_base(input_dict, request["base"])
         config = json_utils.loads(exec_properties.get(keys.CUSTOM_CONFIG_KEY) or "null")
         config = json_utils.dumps({**(config or {}), REQUEST_KEY: request})
         try:
             super().Do(
-                _inputs_for_tfx(input_dict, request),
+                _inputs_for_tfx(input_dict, base),
                 output_dict,
                 {**exec_properties, keys.CUSTOM_CONFIG_KEY: config},
             )
@@ -75,8 +78,7 @@ class WarmStartTrainerExecutor(executor.GenericExecutor):
         with files_for(page).create(page) as stream:
             stream.write(render_warm_start_page(report).encode())
         model_run = artifact_utils.get_single_instance(output_dict[keys.MODEL_RUN_KEY])
-        base = (input_dict.get(keys.BASE_MODEL_KEY) or [None])[0]
-        publish(model, report, base, schema_fingerprint(input_dict), model_run)
+        publish(model, report, base, schema_fingerprint(input_dict), model_run, has_ids=by_driver)
         return executor_output(output_dict, exec_properties)
 
 
@@ -91,14 +93,13 @@ def _read_no_graph(error: Exception) -> bool:
 
 
 def _inputs_for_tfx(
-    inputs: dict[str, list[types.Artifact]], request: dict[str, Any]
+    inputs: dict[str, list[types.Artifact]], base: types.Artifact | None
 ) -> dict[str, list[types.Artifact]]:
-    """Omits a base that is not used: TFX would fail on a partly deleted one."""
-    if request.get("base"):
-        [base] = inputs[keys.BASE_MODEL_KEY]
+    """Omits the models that are not used: TFX takes one only, and fails on a partly deleted one."""
+    if base is not None:
         serving = path_utils.serving_model_dir(base.uri)
         if files_for(serving).exists(serving):
-            return inputs
+            return {**inputs, keys.BASE_MODEL_KEY: [base]}
     return {key: value for key, value in inputs.items() if key != keys.BASE_MODEL_KEY}
 
 

@@ -4,30 +4,36 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import Any, BinaryIO, cast
 
 import pyarrow.fs as pa_fs
 
 from tfx_wine_ext import safe_arrow as safe_arrow
-from tfx_wine_ext.files.local import RemoteError
+from tfx_wine_ext.files import gcs, s3
+from tfx_wine_ext.files.local import RemoteAccessError, RemoteError
 from tfx_wine_ext.files.patterns import fixed_parts, matches, unescaped
-from tfx_wine_ext.files.s3 import client_for, store_error
 
 # Threads that copy objects: latency dominates.
 _COPYING = 16
 # What is written is kept in memory up to this size, and then in a local file; it is sent in blocks
 # of this size.
 _BLOCK_BYTES = 8 * 1024 * 1024
+# Buckets that have been looked for and found.
+_BUCKETS: set[str] = set()
 # The largest object that S3 copies in one request.
 MOST_COPIED_BYTES = 5 * 1024**3
 
 
 class ArrowFiles:
-    """Implements `Files` for ``s3://``; see `tfx_wine_ext.files.s3` for the settings.
+    """Implements `Files` for ``s3://`` and ``gs://``.
+
+    `tfx_wine_ext.files.s3` and `tfx_wine_ext.files.gcs` have the settings.
 
     A folder exists if an object lies below it, or marks it: one whose name ends with a slash.
     Nothing half-written appears: a file is sent when it is closed, and appears when all of it has
@@ -65,11 +71,12 @@ class ArrowFiles:
             RemoteError: The store cannot be used.
         """
         with _explained(folder) as client:
-            selector = pa_fs.FileSelector(_divided(folder)[1])
-            try:
-                return sorted(info.base_name for info in client.get_file_info(selector))
-            except FileNotFoundError:
-                raise FileNotFoundError(errno.ENOENT, "there is no such folder", folder) from None
+            place = _divided(folder)[1]
+            listed = _listed(client, place)
+            if not listed and self._type(client, place) != pa_fs.FileType.Directory:
+                self._check_bucket(client, folder, place.partition("/")[0])
+                raise FileNotFoundError(errno.ENOENT, "there is no such folder", folder)
+            return sorted(path.rpartition("/")[2] for path in listed)
 
     def exists(self, path: str) -> bool:
         """Tells whether a file exists, or a folder with a file in it."""
@@ -110,18 +117,17 @@ class ArrowFiles:
         """Moves a folder: all of its files are copied, and then deleted."""
         with _explained(source) as client:
             old, new = _divided(source)[1], _divided(destination)[1]
-            infos = client.get_file_info(pa_fs.FileSelector(old, recursive=True))
-            paths = [info.path for info in infos if info.type == pa_fs.FileType.File]
-            with ThreadPoolExecutor(_COPYING) as pool:
-                for _ in pool.map(lambda p: _copy(client, p, new + p[len(old) :]), paths):
-                    pass
-            client.delete_dir(old)
+            paths = [
+                path for path, is_file in _listed(client, old, recursive=True).items() if is_file
+            ]
+            _for_each(paths, lambda path: _copy(client, path, new + path[len(old) :]))
+            _delete(client, old)
 
     def remove_tree(self, path: str) -> None:
         """Deletes a folder and its content, if it exists."""
         with _explained(path) as client:
             if self._type(client, _divided(path)[1]) == pa_fs.FileType.Directory:
-                client.delete_dir(_divided(path)[1])
+                _delete(client, _divided(path)[1])
 
     @staticmethod
     def _type(client: pa_fs.FileSystem, path: str) -> pa_fs.FileType:
@@ -129,8 +135,19 @@ class ArrowFiles:
 
     def _check_bucket(self, client: pa_fs.FileSystem, path: str, bucket: str) -> None:
         """Refuses a bucket that does not exist, which otherwise looks like one without files."""
-        if self._type(client, bucket) == pa_fs.FileType.NotFound:
-            raise store_error(path, OSError("NO_SUCH_BUCKET"))
+        place = f"{path.partition('://')[0]}://{bucket}"
+        if place in _BUCKETS:
+            return
+        # Who may read objects may not always ask for the bucket.
+        with contextlib.suppress(RemoteAccessError), _explained(path):
+            if self._type(client, bucket) == pa_fs.FileType.NotFound:
+                raise RemoteError(
+                    f"none on {_store(path).Settings.of(os.environ).server}",
+                    ("check its name", "make it", "check the address of the server"),
+                    path=path,
+                    expected=f"the bucket {bucket!r}",
+                )
+        _BUCKETS.add(place)
 
 
 class _Upload:
@@ -193,11 +210,16 @@ def _copy(client: pa_fs.FileSystem, source: str, destination: str) -> None:
 def _explained(path: str) -> Iterator[pa_fs.FileSystem]:
     """Yields the client for a path, and explains the errors of the store."""
     try:
-        yield client_for(path)
+        yield _store(path).client_for(path)
     except (FileNotFoundError, RemoteError):
         raise
     except OSError as error:
-        raise store_error(path, error) from error
+        raise _store(path).store_error(path, error) from error
+
+
+def _store(path: str) -> ModuleType:
+    """Returns the module that knows the store of a path."""
+    return gcs if path.startswith("gs://") else s3
 
 
 def _divided(path: str) -> tuple[str, str]:
@@ -210,21 +232,51 @@ def _expanded(client: pa_fs.FileSystem, folder: str, parts: Sequence[str]) -> It
     """Yields the files below a folder that match the parts of a pattern."""
     part, rest = parts[0], parts[1:]
     recursive = part == "**"
-    selector = pa_fs.FileSelector(folder, allow_not_found=True, recursive=recursive)
-    infos: Iterable[pa_fs.FileInfo] = client.get_file_info(selector)
-    for info in infos:
-        is_file = info.type == pa_fs.FileType.File
+    for path, is_file in _listed(client, folder, recursive).items():
         if recursive:
-            if is_file and matches(info.path[len(folder) + 1 :].split("/"), parts):
-                yield info.path
-        elif not matches([info.base_name], [part]):
+            if is_file and matches(path[len(folder) + 1 :].split("/"), parts):
+                yield path
+        elif not matches([path.rpartition("/")[2]], [part]):
             continue
         elif rest and not is_file:
             fixed = fixed_parts(rest)
-            below = "/".join([info.path, *map(unescaped, rest[:fixed])])
+            below = "/".join([path, *map(unescaped, rest[:fixed])])
             if fixed < len(rest):
                 yield from _expanded(client, below, rest[fixed:])
             elif client.get_file_info(below).type == pa_fs.FileType.File:
                 yield below
         elif not rest and is_file:
-            yield info.path
+            yield path
+
+
+def _listed(client: pa_fs.FileSystem, folder: str, recursive: bool = False) -> dict[str, bool]:
+    """Returns the paths of what is in a folder, and whether each is a file."""
+    # Arrow's client of Google Cloud Storage lists only folders that it has made itself.
+    flat = client.type_name == "gcs"
+    selector = pa_fs.FileSelector(folder, allow_not_found=True, recursive=recursive or flat)
+    found = {info.path: info.type == pa_fs.FileType.File for info in client.get_file_info(selector)}
+    if recursive or not flat:
+        return found
+    below = len(folder) + 1
+    listed: dict[str, bool] = {}
+    for path, is_file in found.items():
+        name, separator, _ = path[below:].partition("/")
+        listed[folder + "/" + name] = is_file and not separator
+    return listed
+
+
+def _delete(client: pa_fs.FileSystem, folder: str) -> None:
+    """Deletes a folder, and all that is in it."""
+    if client.type_name != "gcs":
+        client.delete_dir(folder)
+        return
+    # Arrow's client would delete the folder's mark, too, which only a folder of its own has.
+    paths = [path for path, is_file in _listed(client, folder, recursive=True).items() if is_file]
+    _for_each(paths, client.delete_file)
+
+
+def _for_each(paths: Iterable[str], work: Callable[[str], None]) -> None:
+    """Works on paths, several at a time."""
+    with ThreadPoolExecutor(_COPYING) as pool:
+        for _ in pool.map(work, paths):
+            pass

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import BinaryIO
 
-from tfx_wine_ext.files.local import Files, LocalFiles
+from tfx_wine_ext.files.local import Files, LocalFiles, RemoteError
+from tfx_wine_ext.masking import masked_addresses
 
 
 def has_scheme(path: str) -> bool:
@@ -17,18 +19,53 @@ def has_scheme(path: str) -> bool:
     return "://" in path or path.startswith("file:/")
 
 
+def check_address(path: str) -> None:
+    """Refuses an address with a password: paths are recorded, logged and shown.
+
+    Raises:
+        RemoteError: It holds one.
+
+    Example:
+        >>> check_address("s3://key:secret@wine/a")
+        Traceback (most recent call last):
+        ...
+        tfx_wine_ext.files.local.RemoteError: s3://key:***@wine/a: expected an address without a \
+password, which would be recorded, found one with it; set the password in the environment
+    """
+    if masked_addresses(path) != path:
+        raise RemoteError(
+            "one with it",
+            "set the password in the environment",
+            path=path,
+            expected="an address without a password, which would be recorded",
+        )
+
+
+def absolute(path: str) -> str:
+    """Returns a path that means the same to a process in another folder.
+
+    Links and ``..`` stay as they are.
+
+    Example:
+        >>> absolute("gs://wine/model"), absolute("/wine/../model")
+        ('gs://wine/model', '/wine/../model')
+    """
+    return path if has_scheme(path) else str(Path(path).absolute())
+
+
 def files_for(path: str) -> Files:
-    """Returns the file system of a path: pyarrow's for ``s3://``, TensorFlow's for other schemes.
+    """Returns the file system of a path: pyarrow's for ``s3://`` and ``gs://``, else TensorFlow's.
 
     Neither is imported before it is needed. All parts of this library choose by this function, or
     by `FilesByScheme`: drivers, executors, workers, trainers, and commands.
 
     Raises:
-        RemoteError: There is no file system for the scheme.
+        RemoteError: There is no file system for the scheme, or the path holds a password.
     """
     if not has_scheme(path):
         return LocalFiles()
-    if path.startswith("s3://"):
+    check_address(path)
+    if path.startswith(("s3://", "gs://")):
         from tfx_wine_ext.files.arrow import ArrowFiles
 
         return ArrowFiles()

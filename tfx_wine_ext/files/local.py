@@ -34,6 +34,10 @@ class RemoteAccessError(RemoteError, PermissionError):
     """A store denies access."""
 
 
+class UnreachableError(RemoteError, ConnectionError):
+    """The server of a store cannot be reached, whatever is asked of it."""
+
+
 def check_regular_file(path: str | os.PathLike[str]) -> None:
     """Refuses everything but regular files, which can be read repeatedly and from the end.
 

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pyarrow.fs as pa_fs
 
 from tfx_wine_ext import safe_arrow as safe_arrow
-from tfx_wine_ext.files.local import RemoteAccessError, RemoteError
+from tfx_wine_ext.files.local import RemoteAccessError, RemoteError, UnreachableError
 
 # Seconds in which a server has to accept a connection; it is tried three times.
 CONNECT_SECONDS = 3.0
@@ -135,7 +135,7 @@ def client_for(path: str) -> pa_fs.FileSystem:
 def store_error(path: str, error: OSError) -> RemoteError:
     """Says what an error of Arrow's client means, and what to do."""
     settings, says = Settings.of(os.environ), " ".join(str(error).split())
-    if "NO_SUCH_BUCKET" in says or "Bucket " in says:
+    if "NO_SUCH_BUCKET" in says or says.startswith("Bucket "):  # Not "HeadBucket operation".
         return RemoteError(
             f"none on {settings.server}",
             ("check its name", "make it", "name its server by AWS_ENDPOINT_URL"),
@@ -144,7 +144,7 @@ def store_error(path: str, error: OSError) -> RemoteError:
         )
     if "NETWORK_CONNECTION" in says:
         cause = _CURL.search(says)
-        return RemoteError(
+        return UnreachableError(
             f"{settings.server} cannot be reached ({cause[1] if cause else says})",
             "check AWS_ENDPOINT_URL, and that the server is running",
             path=path,

@@ -52,7 +52,7 @@ def _explained(method: _Method) -> _Method:
 
 
 class GFiles:
-    """Implements `Files` for paths with a scheme that TensorFlow supports: ``gs://``, ``hdfs://``."""
+    """Implements `Files` for paths with a scheme that TensorFlow supports: ``ram://``, ``hdfs://``."""
 
     @_explained
     def glob(self, pattern: str) -> list[str]:
@@ -110,7 +110,9 @@ class GFiles:
         tf.io.gfile.makedirs(posixpath.dirname(path))
         if path.startswith(_IN_MEMORY) and tf.io.gfile.exists(path):
             tf.io.gfile.remove(path)  # Else what is written is added to what is there.
-        return cast(BinaryIO, tf.io.gfile.GFile(path, "wb"))
+        stream = tf.io.gfile.GFile(path, "wb")
+        stream.write(b"")  # Without it, a file that stays empty is not made.
+        return cast(BinaryIO, stream)
 
     @_explained
     def rename(self, source: str, destination: str) -> None:

@@ -30,7 +30,7 @@ MISSING, UNREADABLE, AMBIGUOUS = "missing", "unreadable", "ambiguous"
 ANSWER_SECONDS = 10.0
 """How long a server may take for an answer, or for the next part of a file."""
 SLOW_SECONDS = 1.0
-"""A server that took so long to fail is not asked again: most of the time it does not answer."""
+"""A server or bucket that took so long to fail, but for denied access, is not asked again."""
 MOST_FAILURES = 3
 """After so many failures and no success a server or bucket is not asked again."""
 
@@ -74,9 +74,9 @@ class SoftFiles:
     current folder. The first of these that contains any of the store's paths is taken for the
     folder in which the pipeline ran, and all relative paths are read there. ``file://`` is local.
 
-    A server that does not answer must not cost time for each file: it is not asked again after one
-    failure that took `SLOW_SECONDS`, nor a server or bucket that failed `MOST_FAILURES` times and
-    never succeeded. Passwords in addresses are not used.
+    A server that does not answer must not cost time for each file: one that cannot be reached is
+    not asked again, nor a server or bucket that took `SLOW_SECONDS` to fail, or that failed
+    `MOST_FAILURES` times and never succeeded. Passwords in addresses are not used.
 
     Example:
         >>> files = SoftFiles()
@@ -323,9 +323,12 @@ class _Servers:
         except Exception as error:
             self._failures[place] += 1
             said = _said(error, path)
-            if time.monotonic() - started >= SLOW_SECONDS:
+            if isinstance(error, (ConnectionError, TimeoutError)):
                 self._silent[scheme if scheme in _ONE_SERVER else place] = said
-            elif self._failures[place] >= MOST_FAILURES and place not in self._answered:
+                raise
+            is_slow = time.monotonic() - started >= SLOW_SECONDS
+            fails = self._failures[place] >= MOST_FAILURES and place not in self._answered
+            if fails or (is_slow and not isinstance(error, PermissionError)):
                 self._silent[place] = said
             raise
         self._answered.add(place)
@@ -377,7 +380,8 @@ def _in_time(ask: Callable[[], Iterable[_T]]) -> Iterator[_T]:
         try:
             kind, value = answers.get(timeout=ANSWER_SECONDS)
         except queue.Empty:
-            raise TimeoutError(f"no answer within {ANSWER_SECONDS:g} s") from None
+            why = f"no answer within {ANSWER_SECONDS:g} s; check its address and the network"
+            raise TimeoutError(why) from None
         if kind == "error":
             raise value
         if kind == "end":

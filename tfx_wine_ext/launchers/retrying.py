@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from tfx import types
 from tfx.dsl.components.base import base_driver
+from tfx.dsl.components.common import resolver
+from tfx.orchestration import data_types
 from tfx.orchestration.launcher import in_process_component_launcher
+from tfx.types.channel import OutputChannel
 
 from tfx_wine_ext.drivers.output_names import UniqueOutputNames
 from tfx_wine_ext.publishers.failure import recording_of, records_failures
@@ -15,10 +19,12 @@ from tfx_wine_ext.publishers.failure import recording_of, records_failures
 class RetryingLauncher(in_process_component_launcher.InProcessComponentLauncher):
     """Launches a component so that a retried or cleared task of Airflow works, whoever wrote it.
 
-    This library's components need it not. With TFX's own launcher the second try of any other
-    component fails with ``AlreadyExistsError``, and a failed one stays RUNNING in the metadata
+    This library's components need it not. With TFX's own launcher the second try of most other
+    components fails with ``AlreadyExistsError``, and a failed one stays RUNNING in the metadata
     store. Here each try is an execution of its own, failures are recorded with their messages, and
-    outputs have names of their own.
+    outputs have names of their own. A Resolver that reads what a component of its run has made
+    gets that, as on LocalDagRunner; TFX's gets what the component has made in any run, which is
+    wrong when another run is newer.
 
     Example:
         >>> from tfx.orchestration.config.pipeline_config import PipelineConfig
@@ -44,16 +50,33 @@ class RetryingLauncher(in_process_component_launcher.InProcessComponentLauncher)
             super()._run_executor(execution_id, input_dict, output_dict, exec_properties)
 
 
+class _ResolverOfThisRun(resolver._ResolverDriver):
+    """The driver of a Resolver whose inputs are of this run where the pipeline says so."""
+
+    def _build_input_dict(
+        self,
+        pipeline_info: data_types.PipelineInfo,
+        input_channels: Mapping[str, types.BaseChannel],
+    ) -> dict[str, list[types.Artifact]]:
+        """Looks up each input; an output of a component is one of this run."""
+        found: dict[str, list[types.Artifact]] = super()._build_input_dict(
+            pipeline_info, input_channels
+        )
+        for key, channel in input_channels.items():
+            if isinstance(channel, OutputChannel):
+                found[key] = self._metadata_handle.search_artifacts(
+                    channel.output_key, pipeline_info, channel.producer_component_id
+                )
+        return found
+
+
 def _retrying(driver_class: type[base_driver.BaseDriver]) -> type[base_driver.BaseDriver]:
     """Returns a driver class that names outputs, records failures and sets earlier tries aside."""
     if issubclass(driver_class, UniqueOutputNames):
         return driver_class
-    bases = (
-        (UniqueOutputNames,)
-        if driver_class is base_driver.BaseDriver
-        else (
-            UniqueOutputNames,
-            driver_class,
-        )
-    )
-    return records_failures(type(driver_class.__name__, bases, {}))
+    if driver_class is resolver._ResolverDriver:
+        driver_class = _ResolverOfThisRun
+    named = [
+        base for base in (UniqueOutputNames, driver_class) if base is not base_driver.BaseDriver
+    ]
+    return records_failures(type(driver_class.__name__, tuple(named), {}))

@@ -33,6 +33,7 @@ from tfx_wine_ext.lineage.records import Run as Run
 from tfx_wine_ext.lineage.records import metrics_are_unknown as metrics_are_unknown
 from tfx_wine_ext.lineage.snapshot import UPSTREAM, Artifact, Execution, Link, RunContext, Snapshot
 from tfx_wine_ext.suggestions import hint
+from tfx_wine_ext.types.drift_report import REPORT_TYPE, current_type
 
 LATEST = "latest"
 """What `find_run` takes for the newest run."""
@@ -184,7 +185,7 @@ class _Reader:
             if not readings.is_resolver(execution):
                 for link in snapshot.outputs.get(execution.id, ()):
                     artifact = snapshot.artifacts[link.artifact]
-                    self._made[artifact.type].append((artifact, execution))
+                    self._made[current_type(artifact.type)].append((artifact, execution))
 
     def run(self) -> Run:
         self._note_broken()
@@ -368,7 +369,7 @@ class _Reader:
         """Reasons why executions were stopped, by id, and the report that counts."""
         reports = [
             (execution, readings.drift_of(artifact, self._files))
-            for artifact, execution in self._made["ExampleDriftReport"]
+            for artifact, execution in self._made[REPORT_TYPE]
         ]
         stopped: dict[int, str] = {}
         for execution in self._executions:
@@ -386,7 +387,8 @@ class _Reader:
         if not reports:
             return stopped, None
         execution, drift = reports[0]
-        if drift.lost_baseline is None:  # Else it is an input, but nothing was compared with it.
+        # A baseline that was lost or refused is an input, but nothing was compared with it.
+        if drift.verdict != "NO_BASELINE":
             drift = dataclasses.replace(drift, baseline_id=self._baseline(execution))
         return stopped, drift
 

@@ -74,8 +74,10 @@ def open_store(where: str | os.PathLike[str]) -> ReadOnlyStore:
     Args:
         where: Path of an SQLite file; or ``sqlite:///path``, ``mysql://user:password@host:port/db``
             (``mysql:///db?socket=/path`` for a socket), ``postgresql://user:password@host:port/db``,
-            ``grpc://host:port`` of an MLMD server; or MLMD's ``ConnectionConfig`` (or
-            ``MetadataStoreClientConfig``) as protobuf JSON, the text or the path of a file with it.
+            without ``:password`` if it is in the environment variable ``MYSQL_PWD`` or
+            ``PGPASSWORD``; ``grpc://host:port`` of an MLMD server; or MLMD's ``ConnectionConfig``
+            (or ``MetadataStoreClientConfig``) as protobuf JSON, the text or the path of a file with
+            it.
 
     Returns:
         MLMD's own client. Do not write with it: SQLite and PostgreSQL refuse; on MySQL and an MLMD

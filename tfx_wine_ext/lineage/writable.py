@@ -6,6 +6,7 @@ import contextlib
 import random
 import re
 import time
+from collections import Counter
 from collections.abc import Iterator
 
 from absl import logging
@@ -20,8 +21,8 @@ from tfx_wine_ext.lineage.sqlite_file import check_writable_file
 
 __all__ = ["check_writable"]
 
-# The type of the contexts that TFX makes first.
-_PIPELINE = "pipeline"
+# The types of the contexts that TFX makes first.
+_CONTEXT_TYPES = ("pipeline", "pipeline_run", "node", "execution_cache")
 # What databases say where two processes make the tables at the same time: the later one has to try
 # again, as TFX does.
 _CONCURRENT = re.compile("duplicate key|concurrent|already exists|deadlock", re.IGNORECASE)
@@ -33,7 +34,7 @@ def check_writable(config: metadata_store_pb2.ConnectionConfig) -> None:
 
     The server must answer, accept the login, have the database, in it MLMD's tables of this
     schema version, and let the account write. Like the pipeline itself, the check makes missing
-    tables and the context type ``pipeline``. It records nothing else.
+    tables and TFX's types of contexts. It records nothing else.
 
     Args:
         config: The pipeline's ``metadata_connection_config``, as `connection_config` makes it.
@@ -59,8 +60,11 @@ an SQLite file can be made, found no folder /no/such; make it, or give another p
         name = name_of(tried)
         check_reachable(*address(tried), name, str(tried.WhichOneof("config")))
     store = _opened(tried, name)
-    with overheard(), _quiet():
+    # As in `opened`: where MLMD ends the process over a file, its log must be seen.
+    log = contextlib.nullcontext() if tried.HasField("sqlite") else overheard()
+    with log, _quiet():
         try:
+            twice = _types_twice(store)
             _write_nothing(store)
         except errors.StatusError as error:
             raise StoreError(
@@ -69,6 +73,14 @@ an SQLite file can be made, found no folder /no/such; make it, or give another p
                 told(tried, str(error)),
                 "give it the rights to select, insert and update, or name another account",
             ) from None
+    if twice:
+        raise StoreError(
+            name,
+            "each type of contexts and artifacts once",
+            f"twice: {', '.join(twice)}, as if two processes had made them at the same time; "
+            "TFX does not find what was recorded under the second",
+            "use a new database, and let a first run end before others start on it",
+        )
 
 
 def _opened(config: metadata_store_pb2.ConnectionConfig, name: str) -> metadata_store.MetadataStore:
@@ -82,12 +94,19 @@ def _opened(config: metadata_store_pb2.ConnectionConfig, name: str) -> metadata_
     raise AssertionError
 
 
+def _types_twice(store: metadata_store.MetadataStore) -> list[str]:
+    """Returns the types that MLMD made twice: on PostgreSQL nothing keeps it from that."""
+    kinds = (store.get_context_types(), store.get_artifact_types())
+    counts = [Counter(type_.name for type_ in types if not type_.version) for types in kinds]
+    return [name for count in counts for name, times in count.items() if times > 1]
+
+
 def _write_nothing(store: metadata_store.MetadataStore) -> None:
     """Lets the database say whether it would take a row, by one that it has already."""
-    try:
-        store.get_context_type(_PIPELINE)
-    except errors.NotFoundError:
-        store.put_context_type(metadata_store_pb2.ContextType(name=_PIPELINE))
+    for name in _CONTEXT_TYPES:
+        store.put_context_type(
+            metadata_store_pb2.ContextType(name=name), can_add_fields=True, can_omit_fields=True
+        )
     for there in store.get_contexts(ListOptions(limit=1)):
         with contextlib.suppress(errors.AlreadyExistsError):
             store.put_contexts([metadata_store_pb2.Context(type_id=there.type_id, name=there.name)])

@@ -204,25 +204,26 @@ def _result(kind: str, properties: Mapping[str, Any]) -> Result | None:
     rows = rows_by_split(properties) if kind == "Examples" else None
     if rows is not None:
         return RowsWritten(rows)
-    if kind == "ExampleDriftReport":
+    if drift_report.current_type(kind) == drift_report.REPORT_TYPE:
         return DriftFound(
             verdict=str(properties[drift_report.VERDICT_KEY]),
             baseline_span=whole(properties.get(drift_report.BASELINE_SPAN_KEY)),
-            features=int(properties[drift_report.FEATURES_KEY]),
-            features_drifted=int(properties[drift_report.FEATURES_DRIFTED_KEY]),
+            features=whole(properties[drift_report.FEATURES_KEY]) or 0,
+            features_drifted=whole(properties[drift_report.FEATURES_DRIFTED_KEY]) or 0,
             # Reports of earlier releases, which may come from the cache, have no such number.
-            features_warned=int(properties.get(drift_report.FEATURES_WARNED_KEY, 0)),
+            features_warned=whole(properties.get(drift_report.FEATURES_WARNED_KEY)) or 0,
         )
     if kind == "Model" and warm_start_trainer.WARM_START_KEY in properties:
-        return ModelStart(bool(properties[warm_start_trainer.WARM_START_KEY]))
+        return ModelStart(whole(properties[warm_start_trainer.WARM_START_KEY]) == 1)
     blessed = properties.get("blessed")
     if kind == "ExampleAnomalies" and blessed is not None:
         # TFX's own property: 1 for a split without anomalies.
         return Anomalies(tuple(split for split, fine in blessed.items() if not fine))
     if kind in ("ModelBlessing", "InfraBlessing") and blessed is not None:
-        return Blessing(kind, bool(blessed))
+        return Blessing(kind, whole(blessed) == 1)
     if kind == "PushedModel" and "pushed" in properties:
-        return Pushed(properties.get("pushed_destination") if properties["pushed"] else None)
+        pushed = whole(properties["pushed"]) == 1
+        return Pushed(properties.get("pushed_destination") if pushed else None)
     return None
 
 

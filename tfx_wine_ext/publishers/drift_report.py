@@ -16,6 +16,7 @@ from tfx_wine_ext.types import drift_report as keys
 def publish(
     document: DriftDocument,
     *,
+    decision: str | None = None,
     split: str,
     report: Artifact,
     anomalies: Artifact,
@@ -29,6 +30,7 @@ def publish(
 
     Args:
         document: The report.
+        decision: What was compared with what, as a sentence.
         split: Name of the split that was checked.
         report: The output artifact; changed in place, where both launch paths read it.
         anomalies: The same.
@@ -38,6 +40,7 @@ def publish(
     set_custom_properties(
         report,
         {
+            keys.DECISION_KEY: decision,
             keys.METHOD_KEY: document.method,
             keys.SHARE_DRIFTED_KEY: float(document.share_drifted),
             keys.AGGREGATE_KEY: document.aggregate,

@@ -15,6 +15,8 @@ def publish(
     base: Artifact | None,
     schema_fingerprint: str | None,
     model_run: Artifact,
+    *,
+    has_ids: bool = True,
 ) -> None:
     """Sets typed custom properties of the model that describe its start.
 
@@ -24,11 +26,12 @@ def publish(
         base: The base model; ignored if the start was cold.
         schema_fingerprint: Fingerprint of the schema that the model was trained with, if any.
         model_run: The other output, whose folder holds the training logs.
+        has_ids: Whether artifacts have the ids of a metadata store; Kubeflow's numbers are none.
     """
     started_from: dict[str, str | int] = {}
     if report.warm and base is not None:
         started_from = {
-            keys.BASE_MODEL_ID_KEY: base.id,
+            **({keys.BASE_MODEL_ID_KEY: base.id} if has_ids else {}),
             keys.BASE_MODEL_URI_KEY: base.uri,
             keys.PRESERVES_FUNCTION_KEY: int(report.preserves_function),
             **{keys.of_action(action): count for action, count in report.counts().items()},

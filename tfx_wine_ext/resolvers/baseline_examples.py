@@ -17,7 +17,8 @@ from tfx import types
 from tfx.dsl.components.common.resolver import ResolverStrategy
 
 from tfx_wine_ext.artifacts.events import last_output, nearest_ancestors
-from tfx_wine_ext.artifacts.properties import properties_of, span_of, version_of
+from tfx_wine_ext.artifacts.properties import properties_of, span_of
+from tfx_wine_ext.artifacts.spans import before, latest, place_of
 from tfx_wine_ext.resolvers.channels import MODEL_KEY, latest_blessed, require
 
 BASELINE_KEY = "baseline"
@@ -75,10 +76,7 @@ class PreviousSpanStrategy(ResolverStrategy):
                     f"current: expected Examples with a span, found none on {current[0].uri}: "
                     "give the input a pattern with {SPAN}, or pin the baseline"
                 )
-            earlier = [
-                candidate for candidate in input_dict[BASELINE_KEY] if _place(candidate)[0] < span
-            ]
-            baseline = _latest_of_span(earlier)
+            baseline = latest(before(input_dict[BASELINE_KEY], span))
         return {**input_dict, CURRENT_KEY: current, BASELINE_KEY: baseline}
 
 
@@ -120,10 +118,10 @@ class PinnedSpanStrategy(ResolverStrategy):
         require(input_dict, BASELINE_KEY)
         pinned = []
         for candidate in input_dict[BASELINE_KEY]:
-            span, version, _ = _place(candidate)
+            span, version, _ = place_of(candidate)
             if span == self._span and self._version in (None, version):
                 pinned.append(candidate)
-        return {**input_dict, BASELINE_KEY: _latest_of_span(pinned)}
+        return {**input_dict, BASELINE_KEY: latest(pinned)}
 
 
 class BlessedModelExamplesStrategy(ResolverStrategy):
@@ -165,14 +163,3 @@ class BlessedModelExamplesStrategy(ResolverStrategy):
             for ancestor in nearest_ancestors(store, model.id, candidates)
         ]
         return {**input_dict, **blessed, BASELINE_KEY: trained_on[-1:]}
-
-
-def _place(artifact: types.Artifact) -> tuple[float, int, int]:
-    """Returns span, version and id; without a span infinity, which no span exceeds."""
-    properties = properties_of(artifact)
-    span = span_of(properties)
-    return float("inf") if span is None else span, version_of(properties) or 0, artifact.id
-
-
-def _latest_of_span(artifacts: list[types.Artifact]) -> list[types.Artifact]:
-    return sorted(artifacts, key=_place)[-1:]

@@ -7,6 +7,7 @@ from typing import Any
 
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
+from tfx.dsl.components.common import resolver
 from tfx.dsl.input_resolution.strategies.latest_blessed_model_strategy import (
     LatestBlessedModelStrategy,
 )
@@ -23,6 +24,15 @@ def require(input_dict: Mapping[str, Any], *names: str) -> None:
                 f"{name}: expected a channel of this name, found {', '.join(sorted(input_dict))}: "
                 f"Resolver(strategy_class=..., {name}=...)"
             )
+
+
+def strategy_of(channel: types.BaseChannel | None) -> type[resolver.ResolverStrategy] | None:
+    """Returns the strategy of the Resolver that a channel comes from, if it has one."""
+    producer = getattr(channel, "producer_component", None)
+    if not isinstance(producer, resolver.Resolver):
+        return None
+    strategy = producer.exec_properties.get(resolver.RESOLVER_STRATEGY_CLASS)
+    return strategy if isinstance(strategy, type) else None
 
 
 def latest_blessed(

@@ -375,11 +375,10 @@ def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
         pass
     native = pa.OSFile(path) if not has_scheme(path) else files_for(path).open(path)
     if not isinstance(native, pa.NativeFile):  # A Python file of TensorFlow's.
-        with native as stream:
-            native = pa.BufferReader(stream.read())
-    elif has_scheme(path):
-        native = pa.BufferedInputStream(native, BUFFER_BYTES)
-    return native, pa.CompressedInputStream(native, codec) if codec else native
+        with native:
+            native = pa.BufferReader(native.read())
+    stream = pa.BufferedInputStream(native, BUFFER_BYTES) if has_scheme(path) else native
+    return native, pa.CompressedInputStream(stream, codec) if codec else stream
 
 
 class _Header:

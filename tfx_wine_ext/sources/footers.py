@@ -142,7 +142,8 @@ def find_files(pattern: str, files: Files) -> list[str]:
     them so; see `visible`.
 
     Args:
-        pattern: A path with wildcards.
+        pattern: A path with wildcards, by Beam's rules: ``**`` stands for any text with slashes in
+            it, so that ``**.parquet`` matches in folders of folders, and ``**/*`` only there.
         files: The file system.
 
     Returns:
@@ -153,7 +154,7 @@ def find_files(pattern: str, files: Files) -> list[str]:
         IsADirectoryError: only a folder matches.
         LostRowsError: a file of a numbered set (``-00001-of-00003``) is missing, or sets are mixed.
     """
-    matching = files.glob(pattern)
+    matching = _matching(pattern, files)
     paths = visible(matching, pattern)
     if paths:
         check_shards_of_pattern(paths, pattern)
@@ -175,6 +176,21 @@ def find_files(pattern: str, files: Files) -> list[str]:
         path=pattern,
         expected="Parquet files",
     )
+
+
+def _matching(pattern: str, files: Files) -> list[str]:
+    matching = files.glob(pattern)
+    if "**" not in pattern:
+        return matching
+    parts = pattern.split("/")
+    first = next(i for i, part in enumerate(parts) if "**" in part)
+    below = files.glob("/".join([*parts[:first], "**"]))
+    by_rule = {"**": ".*", "*": "[^/]*", "?": "[^/]"}
+    expression = "".join(
+        by_rule.get(piece) or (piece.replace("[!", "[^") if piece[:1] == "[" else re.escape(piece))
+        for piece in re.split(r"(\*\*|\*|\?|\[[^]]+\])", pattern)
+    )
+    return sorted(path for path in {*matching, *below} if re.fullmatch(expression, path, re.DOTALL))
 
 
 def read_footer(path: str, files: Files) -> Footer:

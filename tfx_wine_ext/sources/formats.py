@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import importlib
 import importlib.metadata
 import re
 import types
@@ -140,6 +141,7 @@ def register_format(
             raise TableFormatError(name, expected, repr(extension))
 
     def register(opens: _Opens) -> _Opens:
+        _load_own()
         if name in _REGISTERED:
             taken = f"that of {_REGISTERED[name].label}"
             raise TableFormatError(name, "a name that is not taken", taken)
@@ -179,12 +181,17 @@ def registered_formats() -> Mapping[str, TableFormat]:
         TableFormatError: A package's entry point cannot be loaded.
 
     Example:
-        >>> from tfx_wine_ext.sources.choose import open_table
         >>> [*registered_formats()]
         ['parquet', 'csv', 'tfrecord', 'orc', 'arrow', 'json', 'avro']
     """
+    _load_own()
     _load_entry_points()
     return types.MappingProxyType(_REGISTERED)
+
+
+def _load_own() -> None:
+    """Registers the library's formats, which come first; does nothing while this goes on."""
+    importlib.import_module("tfx_wine_ext.sources.choose")
 
 
 @functools.lru_cache(maxsize=1)

@@ -36,13 +36,13 @@ from tfx_wine_ext.artifacts.layout import (
 )
 from tfx_wine_ext.artifacts.properties import properties_of
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
-from tfx_wine_ext.files.choose import files_for, has_scheme
+from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.sources.footers import OpenParquet
 from tfx_wine_ext.sources.layout import is_hidden
 from tfx_wine_ext.sources.shard_files import LostRowsError, check_shards
 from tfx_wine_ext.sources.source import opened
 from tfx_wine_ext.testing.metadata import ArtifactRecord
-from tfx_wine_ext.testing.tables import Rows, as_table, parquet_file
+from tfx_wine_ext.testing.tables import Rows, as_table, local_path, parquet_file
 from tfx_wine_ext.types import parquet_example_gen as keys
 
 if TYPE_CHECKING:
@@ -321,9 +321,7 @@ def _claim(
     artifact: Artifact, folder: str | os.PathLike[str], splits: Mapping[str, Rows] | None = None
 ) -> Path:
     """Creates the folder of an artifact and sets its URI, and its split names if it has splits."""
-    if has_scheme(os.fspath(folder)):
-        raise ValueError(f"expected a folder on this machine, found the address {folder}")
-    folder = Path(folder)
+    folder = local_path(folder)
     if splits is not None:
         if not splits:
             raise ValueError("splits: expected one or more splits with their rows, found none")

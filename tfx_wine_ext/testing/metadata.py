@@ -13,7 +13,6 @@ import os
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -21,6 +20,7 @@ import ml_metadata as mlmd
 from ml_metadata.proto import metadata_store_pb2
 
 from tfx_wine_ext.artifacts.properties import plain
+from tfx_wine_ext.testing.tables import local_path
 
 if TYPE_CHECKING:
     from tfx.types.artifact import Artifact
@@ -319,7 +319,7 @@ class SqliteMetadata(RecordedMetadata):
         Args:
             path: Path of the file.
         """
-        path = Path(path)
+        path = local_path(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         super().__init__(_sqlite(str(path)))
 

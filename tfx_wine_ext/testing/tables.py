@@ -11,6 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before a file is opened)
+from tfx_wine_ext.files.choose import has_scheme
+from tfx_wine_ext.masking import masked_addresses
 
 Rows = Union[pa.Table, Iterable[Mapping[str, Any]]]
 """What a table is made from: an Arrow table, or one mapping from column to value for each row."""
@@ -52,6 +54,24 @@ def as_table(rows: Rows) -> pa.Table:
     return pa.table(columns)
 
 
+def local_path(path: str | os.PathLike[str]) -> Path:
+    """Returns the path of a file or folder on this machine.
+
+    Raises:
+        ValueError: It is an address: as a path, ``s3://wine`` would be a folder called ``s3:``.
+
+    Example:
+        >>> local_path("s3://wine/a")
+        Traceback (most recent call last):
+        ...
+        ValueError: s3://wine/a: expected a path on this machine, found an address
+    """
+    if has_scheme(os.fspath(path)):
+        found = masked_addresses(os.fspath(path))
+        raise ValueError(f"{found}: expected a path on this machine, found an address")
+    return Path(path)
+
+
 def parquet_file(
     path: str | os.PathLike[str], rows: Rows, *, row_group_size: int | None = None
 ) -> Path:
@@ -75,7 +95,7 @@ def parquet_file(
         ...     pq.ParquetFile(path).num_row_groups
         2
     """
-    path = Path(path)
+    path = local_path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     pq.write_table(as_table(rows), path, row_group_size=row_group_size)
     return path

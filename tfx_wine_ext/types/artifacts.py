@@ -1,8 +1,14 @@
-"""Artifact types of this library. Users' metadata stores hold their names: never rename them."""
+"""Artifact types of this library. Users' metadata stores hold their names: never rename them.
+
+Each can be imported by its name: Kubeflow's compiler takes no other names, and its containers
+import the classes by them.
+"""
 
 from __future__ import annotations
 
 from tfx.types import artifact
+
+from tfx_wine_ext.types import drift_report as keys
 
 
 class ExampleDriftReport(artifact.Artifact):
@@ -16,7 +22,7 @@ class ExampleDriftReport(artifact.Artifact):
     Custom properties: docs/drift-report.md.
     """
 
-    TYPE_NAME = "ExampleDriftReport"
+    TYPE_NAME = keys.REPORT_TYPE
 
 
 class DriftBlessing(artifact.Artifact):
@@ -31,4 +37,4 @@ class DriftBlessing(artifact.Artifact):
     ``blessing.future()[0].custom_property("blessed") == 1``. `verdict` says why.
     """
 
-    TYPE_NAME = "DriftBlessing"
+    TYPE_NAME = keys.BLESSING_TYPE

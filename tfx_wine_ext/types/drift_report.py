@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+# Names of artifact types, and those that releases before 0.1.0 gave them
+REPORT_TYPE = "tfx_wine_ext.ExampleDriftReport"
+BLESSING_TYPE = "tfx_wine_ext.DriftBlessing"
+EARLIER_REPORT_TYPE = "ExampleDriftReport"
+EARLIER_BLESSING_TYPE = "DriftBlessing"
+
 # Inputs
 EXAMPLES_KEY = "examples"
 BASELINE_KEY = "baseline"
@@ -25,11 +31,17 @@ DRIFT_CONFIG_KEY = "drift_config"
 # 1: the author chose the baseline, and missing files are an error; 0: there is no baseline, or a
 # Resolver found it, and missing files mean that there is none
 BASELINE_PINNED_KEY = "baseline_pinned"
+# 1: what the Resolver found is the newest of its type (`LatestArtifactStrategy`), and the component
+# chooses the previous span of it; 0: what was found is the baseline
+CHOOSE_BASELINE_KEY = "choose_baseline"
 
-# Property of the execution, set by the driver: what is compared with what, as a sentence
+# Property of the execution, set by the driver, and custom property of the report: what is compared
+# with what, as a sentence
 DECISION_KEY = "decision"
 # ... and, only if the files of a baseline that a Resolver found are gone: which one, as JSON text
 LOST_KEY = "lost_baseline"
+# ... and, only if what was found as a baseline is none: why, as JSON text
+UNFIT_KEY = "unfit_baseline"
 
 # Custom properties of the report and of the blessing, set by the publisher
 BLESSED_KEY = "blessed"
@@ -65,6 +77,17 @@ REPORT_HTML = "drift_report.html"
 ANOMALIES_FILE = "SchemaDiff.pb"
 BLESSED_FILE = "BLESSED"
 NOT_BLESSED_FILE = "NOT_BLESSED"
+
+
+def current_type(name: str) -> str:
+    """Returns the present name of an artifact type, whichever release named it.
+
+    Example:
+        >>> current_type("DriftBlessing"), current_type("Examples")
+        ('tfx_wine_ext.DriftBlessing', 'Examples')
+    """
+    earlier = {EARLIER_REPORT_TYPE: REPORT_TYPE, EARLIER_BLESSING_TYPE: BLESSING_TYPE}
+    return earlier.get(name, name)
 
 
 def of_worst(rank: int, key: str | None = None) -> str:

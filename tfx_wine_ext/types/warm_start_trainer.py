@@ -26,6 +26,8 @@ EVAL_ARGS_KEY = "eval_args"
 CUSTOM_CONFIG_KEY = "custom_config"
 # `tfx_wine_ext.warm_start.WarmStartConfig` as JSON text with all defaults
 WARM_START_CONFIG_KEY = "warm_start_config"
+# 1: the Resolver of the base model finds blessed ones only; absent: the metadata store says whether
+BASE_BLESSED_KEY = "base_blessed"
 
 # Properties of the execution, set by the driver: the decision as a sentence, the id of the base
 # model (0 for a cold start), and `tfx_wine_ext.warm_start.WarmStartRequest` as JSON text

@@ -42,6 +42,7 @@ from tfx_wine_ext.documents import (
     read_bytes,
 )
 from tfx_wine_ext.errors import TfxWineExtError
+from tfx_wine_ext.files.choose import files_for
 from tfx_wine_ext.files.local import Files, LocalFiles
 from tfx_wine_ext.warm_start.inputs import InputSpec
 
@@ -137,7 +138,7 @@ def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = 
         folder: Where to write; created if missing.
         checkpoint: An empty `created` becomes the current time. Arrays of types that numpy does
             not support, such as bfloat16, are written as float32 without loss.
-        files: The file system. Default: the local one.
+        files: The file system. Default: by the scheme of the folder.
 
     Raises:
         TypeError: An array holds Python objects.
@@ -152,7 +153,7 @@ def write_checkpoint(folder: str, checkpoint: Checkpoint, files: Files | None = 
         ...     read_checkpoint(folder).step
         7
     """
-    files = files or LocalFiles()
+    files = files or files_for(str(folder))
     variables = _named(_WEIGHT, checkpoint.weights)
     for slot, arrays in checkpoint.slots.items():
         variables += _named(slot, arrays)
@@ -208,13 +209,13 @@ def read_checkpoint(folder: str, files: Files | None = None) -> Checkpoint:
 
     Args:
         folder: The checkpoint's folder.
-        files: The file system. Default: the local one.
+        files: The file system. Default: by the scheme of the folder.
 
     Raises:
         CheckpointError: There is no checkpoint, its layout is unknown, a file is missing,
             truncated, changed or invalid, or its weights are not finite.
     """
-    files = files or LocalFiles()
+    files = files or files_for(str(folder))
     index = _Index.read(folder, files)
     content = _read(files, index.arrays_file, index.bytes)
     _check_size(index.arrays_file, len(content), index.bytes)
@@ -249,14 +250,14 @@ def check_checkpoint(folder: str, files: Files | None = None) -> None:
 
     Args:
         folder: The checkpoint's folder.
-        files: The file system. Default: the local one.
+        files: The file system. Default: by the scheme of the folder.
 
     Raises:
         CheckpointError: There is no checkpoint, its layout is unknown, its arrays file is missing
             or has another size than recorded, or its weights were not finite when it was saved.
             Only `read_checkpoint` detects that the content of the arrays was changed.
     """
-    files = files or LocalFiles()
+    files = files or files_for(str(folder))
     index = _Index.read(folder, files)
     _check_size(index.arrays_file, _size(files, index.arrays_file), index.bytes)
 

@@ -27,11 +27,11 @@ class BaseModel:
     """A candidate base model of a warm start.
 
     Args:
-        id: Its artifact id.
+        id: Its artifact id; 0 where there is no metadata store that gives ids.
         uri: Its URI.
         created: When it was published, in milliseconds since the epoch. It decides nothing: the
             latest model is the one with the greatest id, as for TFX's resolvers.
-        blessed: Whether an Evaluator blessed it.
+        blessed: Whether an Evaluator blessed it; None: nobody can say here.
         generation: The number of successive warm starts that led to it; 0: it started cold.
         schema: Fingerprint of the schema it was trained with; None: unknown.
         problem: Why it cannot be used, such as "its folder is gone"; empty: no problem is known.
@@ -40,7 +40,7 @@ class BaseModel:
     id: int
     uri: str
     created: int
-    blessed: bool
+    blessed: bool | None
     generation: int = 0
     schema: str | None = None
     problem: str = ""
@@ -49,7 +49,7 @@ class BaseModel:
 Why = enum.Enum(
     "Why",
     "CHOSEN NO_INPUT NO_MODEL NO_BLESSED_MODEL NO_PINNED_MODEL UNUSABLE DRIFTED OTHER_SCHEMA "
-    "UNKNOWN_SCHEMA TOO_OLD",
+    "UNKNOWN_SCHEMA TOO_OLD UNKNOWN_BLESSING UNKNOWN_AGE NOTHING_FOUND",
 )
 """The reasons of decisions; all but ``CHOSEN`` are reasons for a cold start."""
 
@@ -86,7 +86,12 @@ class Decision:
     @property
     def unusable(self) -> bool:
         """Whether the start is cold because the base cannot be used, which deserves a warning."""
-        return self.why in (Why.NO_PINNED_MODEL, Why.UNUSABLE)
+        return self.why in (
+            Why.NO_PINNED_MODEL,
+            Why.UNUSABLE,
+            Why.UNKNOWN_BLESSING,
+            Why.UNKNOWN_AGE,
+        )
 
     @property
     def reason(self) -> str:
@@ -130,8 +135,15 @@ def decide(
     """
     if config.same_schema_only and schema is None:
         raise ValueError("same_schema_only needs the fingerprint of the new data's schema")
-    candidate = _chosen(list(candidates), config)
-    decision = Decision(_why(candidate, config, schema, drifted), config, candidate)
+    candidates = list(candidates)
+    allowed = _allowed(candidates, config)
+    candidate = max(allowed, key=lambda model: model.id, default=None)
+    if candidate is None and config.base == "latest_blessed" and _unsaid(candidates):
+        decision = Decision(Why.UNKNOWN_BLESSING, config, _unsaid(candidates)[0])
+    elif [model.id for model in allowed].count(candidate.id if candidate else 0) > 1:
+        decision = Decision(Why.UNKNOWN_AGE, config, candidate)
+    else:
+        decision = Decision(_why(candidate, config, schema, drifted), config, candidate)
     if decision.unusable and config.on_unusable_base == "error":
         raise UnusableBaseError(
             f"the warm start has no base: {words.reason(decision)}",
@@ -159,11 +171,17 @@ def _why(
     return Why.CHOSEN
 
 
-def _chosen(candidates: list[BaseModel], config: WarmStartConfig) -> BaseModel | None:
+def _allowed(candidates: list[BaseModel], config: WarmStartConfig) -> list[BaseModel]:
+    """Returns the models of which the policy takes the latest."""
     if config.base == "pinned":
-        candidates = [
+        return [
             model for model in candidates if config.pinned in (model.id, str(model.id), model.uri)
         ]
-    elif config.base == "latest_blessed":
-        candidates = [model for model in candidates if model.blessed]
-    return max(candidates, key=lambda model: model.id, default=None)
+    if config.base == "latest_blessed":
+        return [model for model in candidates if model.blessed]
+    return candidates
+
+
+def _unsaid(candidates: list[BaseModel]) -> list[BaseModel]:
+    """Returns the models of which nobody can say whether they are blessed."""
+    return [model for model in candidates if model.blessed is None]

@@ -93,6 +93,11 @@ SENTENCES = [
         "the files of the baseline, span 1, split train (/examples/1), are gone: "
         "/examples/1/Split-train: a link",
     ),
+    (
+        why.BaselineUnfit("span 2, split train", "/examples/2", "current"),
+        "span 2, split train (/examples/2), which was found as the baseline, is the current data "
+        "themselves",
+    ),
 ]
 
 

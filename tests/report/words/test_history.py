@@ -165,6 +165,10 @@ def test_a_pipeline_that_never_trains_is_not_stopped_by_drift():
     ("report", "words"),
     [
         (RUN_1["drift"], "the data were the first of their kind: there was no baseline"),
+        (
+            {**RUN_1["drift"], "reason_kinds": ["unfit_baseline"]},
+            "nothing was compared: what was found as the baseline was none",
+        ),
         (RUN_3["drift"], "compared with span 2, none of 4 features drifted"),
         (
             {**RUN_3["drift"], "verdict": "WARN", "features_warned": 2},

@@ -25,6 +25,14 @@ Side = Mapping[str, Any]
 
 GROWS = "only grows, as ids and dates do: its values are not judged"
 _BY_CHANCE = "nothing beyond chance"
+# By the fault of a `BaselineUnfit`.
+_FAULTS: Mapping[str, str] = {
+    "current": "is the current data themselves",
+    "same_content": "was made of the same content as the current data",
+    "not_earlier": "is not of an earlier span than the current data",
+    "no_span": "has no span, so that it is not known to be earlier data of the same kind",
+    "no_order": "is one of several of its span, and nothing tells which is the newest",
+}
 # How each reason reads: with its fields, or as a function says. No sentence has a full stop.
 _SENTENCES: Mapping[type[why.Reason], str | Callable[[Any], str]] = {
     why.Stated: "{sentence}",
@@ -58,6 +66,10 @@ _SENTENCES: Mapping[type[why.Reason], str | Callable[[Any], str]] = {
     why.NoBaseline: "there is no baseline",
     why.EmptyBaseline: "the baseline has no rows",
     why.BaselineLost: "the files of the baseline, {name} ({uri}), are gone: {path}: {found}",
+    why.BaselineUnfit: lambda reason: (
+        f"{reason.name} ({reason.uri}), which was found as the baseline, "
+        f"{_FAULTS.get(reason.fault, reason.fault)}"
+    ),
 }
 
 # The least changes worth a sentence, of a share and of the width of the middle half.
@@ -200,6 +212,8 @@ def headline(document: DriftDocument) -> str:
     verdict = document.verdict
     if document.lost:
         return "Not compared: the files of the baseline are gone."
+    if any(isinstance(reason, why.BaselineUnfit) for reason in document.reasons):
+        return "Not compared: what was found as the baseline is none."
     if verdict is Verdict.NO_BASELINE:
         return "First data seen: there is nothing to compare them with yet."
     if verdict is Verdict.INCONCLUSIVE:

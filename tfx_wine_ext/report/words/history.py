@@ -230,6 +230,8 @@ def drift_words(drift: Drift) -> str:
     """How many features drifted, from which data, and which feature drifted most."""
     if drift.lost_baseline:
         return "nothing was compared: the files of the baseline were gone"
+    if "unfit_baseline" in drift.reason_kinds:
+        return "nothing was compared: what was found as the baseline was none"
     if drift.verdict == "NO_BASELINE":
         return "the data were the first of their kind: there was no baseline"
     since = "the baseline"

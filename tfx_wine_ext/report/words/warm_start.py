@@ -67,22 +67,27 @@ SENTENCES: Mapping[str, str] = {
 }
 
 
-# By the name of a `Why`; the fields are those of a `Decision`.
+# By the name of a `Why`; the fields are those of a `Decision`; `model` and `brief` name its
+# candidate.
 DECISIONS: Mapping[str, str] = {
-    "CHOSEN": "Warm start from model {candidate.id} ({candidate.uri}), {which}: generation "
-    "{generation}.",
+    "CHOSEN": "Warm start from model {model}, {which}: generation {generation}.",
     "NO_INPUT": "no base_model was given",
+    "NOTHING_FOUND": "no base_model was given, or none was found",
     "NO_MODEL": "there is no model yet",
     "NO_BLESSED_MODEL": "there is no blessed model yet",
     "NO_PINNED_MODEL": "the pinned base model {config.pinned!r} does not exist",
-    "UNUSABLE": "base model {candidate.id} ({candidate.uri}) cannot be used: {candidate.problem}",
+    "UNUSABLE": "base model {model} cannot be used: {candidate.problem}",
     "DRIFTED": "the data drifted, and the policy is cold_on_drift",
-    "OTHER_SCHEMA": "base model {candidate.id} was trained with another schema, and the policy is "
+    "OTHER_SCHEMA": "base model {brief} was trained with another schema, and the policy is "
     "same_schema_only",
-    "UNKNOWN_SCHEMA": "base model {candidate.id} was trained with an unknown schema, and the "
+    "UNKNOWN_SCHEMA": "base model {brief} was trained with an unknown schema, and the "
     "policy is same_schema_only",
-    "TOO_OLD": "base model {candidate.id} has generation {candidate.generation}, and the policy "
+    "TOO_OLD": "base model {brief} has generation {candidate.generation}, and the policy "
     "is max_generations={config.max_generations}",
+    "UNKNOWN_BLESSING": "whether base model {model} is blessed is not known where no driver runs, "
+    "unless LatestBlessedModelStrategy finds it",
+    "UNKNOWN_AGE": "base model {model} is one of several, and which is the latest is not known "
+    "where no driver runs",
 }
 _WHICH = {
     "latest_blessed": "the latest blessed one",
@@ -108,7 +113,6 @@ OUTCOMES: Mapping[str, str] = {
 }
 
 NOT_ASKED = "Cold start: no warm start was asked for."
-NO_DRIVER = "Cold start: no driver has decided, as on runners without custom ones."
 NOT_CALLED = (
     "Cold start: the run_fn did not call tfx_wine_ext.warm_start.restore and save, although the "
     "decision was: {}"
@@ -137,8 +141,15 @@ def decided(decision: Decision) -> str:
 
 def reason(decision: Decision) -> str:
     """Words the reason of a decision, without the decision itself if it is a cold start."""
+    candidate = decision.candidate
+    brief = model = ""
+    if candidate is not None:  # Without a metadata store it has no id.
+        brief = str(candidate.id or candidate.uri)
+        model = f"{candidate.id} ({candidate.uri})" if candidate.id else candidate.uri
     return DECISIONS[decision.why.name].format(
-        candidate=decision.candidate,
+        candidate=candidate,
+        model=model,
+        brief=brief,
         config=decision.config,
         generation=decision.generation,
         which=_WHICH[decision.config.base],
