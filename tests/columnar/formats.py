@@ -89,7 +89,8 @@ def _is_held(
     if held is None:
         return True
     is_list = pa.types.is_list(field.type)
-    if (field.type.value_type if is_list else field.type) not in held:
+    of_value = field.type.value_type if is_list else field.type
+    if isinstance(of_value, pa.BaseExtensionType) or of_value not in held:
         return False
     if extension not in ("jsonl", "csv"):
         return True
