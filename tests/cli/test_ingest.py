@@ -194,7 +194,14 @@ def test_a_split_without_rows_can_be_read_by_tensorflows_readers_too(run, here):
     ("arguments", "message"),
     [
         ("none.parquet out", "none.parquet: expected a file, a folder or a pattern that matches"),
-        ("drinks.csv out", "drinks.csv: expected a Parquet file, which starts with"),
+        (
+            "drinks.csv out --format parquet",
+            "drinks.csv: expected a Parquet file, which starts w",
+        ),
+        (
+            "drinks.csv out --format xls",
+            "--format: expected one of the formats parquet, csv, tfre",
+        ),
         ("drinks.parquet full", "full: expected a path where nothing is, found a folder that is n"),
         ("drinks.parquet drinks.csv", "drinks.csv: expected a path where nothing is, found a file"),
         ("drinks.parquet no/out", "no/out: the folder"),

@@ -12,6 +12,7 @@ import pytest
 from tests.docs.blocks import CHECKOUT, Runner, commands, first_line, is_like
 from tests.docs.folders import FOLDERS, a_checkout, is_real, real_wine
 from tfx_wine_ext.drift.metrics import registered_metrics, unregister_metric
+from tfx_wine_ext.sources.formats import registered_formats, unregister_format
 
 DOCUMENTS = sorted(
     path.relative_to(CHECKOUT).as_posix()
@@ -243,7 +244,7 @@ def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypat
     if tolerance and is_real():
         monkeypatch.setenv("WINE_QUALITY_DATA", str(real_wine(tmp_path / "elsewhere")))
     before = set(sys.modules)
-    metrics = set(registered_metrics())
+    metrics, formats = set(registered_metrics()), set(registered_formats())
     try:
         for document in documents:
             if document in FOLDERS:
@@ -265,6 +266,8 @@ def test_the_blocks_of_a_document_do_what_it_says(documents, tmp_path, monkeypat
         # A metric of drift that a page registers would be measured by all tests that follow.
         for name in set(registered_metrics()) - metrics:
             unregister_metric(name)
+        for name in set(registered_formats()) - formats:
+            unregister_format(name)
         # Modules of the folder: the next document has others of these names.
         for name in set(sys.modules) - before:
             if str(getattr(sys.modules[name], "__file__", "")).startswith(str(tmp_path)):

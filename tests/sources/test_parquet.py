@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tfx_wine_ext.columnar import plan_features
-from tfx_wine_ext.sources import parquet
+from tfx_wine_ext.sources import file_table, parquet
 from tfx_wine_ext.sources import source as table_source
 from tfx_wine_ext.sources.parquet import ParquetTable
 from tfx_wine_ext.sources.source import TableFileError, batch_rows
@@ -62,7 +62,7 @@ def test_a_wide_table_comes_in_short_batches(write, monkeypatch):
 
 
 def test_a_wide_table_is_best_read_some_columns_at_a_time(write, monkeypatch):
-    monkeypatch.setattr(parquet, "COLUMNS_A_PASS", 2)
+    monkeypatch.setattr(file_table, "COLUMNS_A_PASS", 2)
     table = ParquetTable([write({"x": [1, 2], "y": [3, 4], "z": [5, 6]})], everything)
     assert [columns.names for columns in table.passes] == [["x", "y"], ["z"]]
     found = [[batch.to_pydict() for batch in table.batches(columns)] for columns in table.passes]
@@ -168,7 +168,7 @@ def test_a_field_and_a_column_of_one_name_are_refused(write):
 def test_fields_that_one_file_has_in_a_struct_and_another_lacks_are_null(
     write, monkeypatch, passes
 ):
-    monkeypatch.setattr(parquet, "COLUMNS_A_PASS", passes)
+    monkeypatch.setattr(file_table, "COLUMNS_A_PASS", passes)
     paths = [write({"a": [{"b": 1}]}, "1"), write({"x": ["u"]}, "2")]
     table = ParquetTable(paths, everything)
 

@@ -21,7 +21,7 @@ from tfx_wine_ext.columnar.ingest import write_shard
 from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.tasks import plan_shards
 from tfx_wine_ext.files.local import LocalFiles
-from tfx_wine_ext.sources import footers, parquet
+from tfx_wine_ext.sources import file_table, footers
 from tfx_wine_ext.sources.footers import OpenParquet, ParquetFileError, read_footer, read_footers
 from tfx_wine_ext.sources.parquet import ParquetSource, ParquetTable, iter_row_groups
 from tfx_wine_ext.sources.source import TableFileError
@@ -316,7 +316,7 @@ def test_a_file_that_was_only_touched_or_copied_between_driver_and_executor_is_t
 def test_a_table_of_several_passes_is_of_one_content(request, monkeypatch, tmp_path, other, size):
     if size == "large":
         request.getfixturevalue("large")
-    monkeypatch.setattr(parquet, "COLUMNS_A_PASS", 1)
+    monkeypatch.setattr(file_table, "COLUMNS_A_PASS", 1)
 
     def two_columns(path, values):
         write(str(path), pa.table({"x": values, "y": values}), **OPTIONS)

@@ -21,6 +21,7 @@ from tfx_wine_ext.cli.answer import (
     print_csv,
 )
 from tfx_wine_ext.cli.errors import CommandError, command_option
+from tfx_wine_ext.cli.formats import add_format_option
 from tfx_wine_ext.cli.names import names_in
 from tfx_wine_ext.cli.process import printing, say
 from tfx_wine_ext.errors import Front, Option, TfxWineExtError
@@ -50,7 +51,10 @@ FAILING = ("warn", "inconclusive", "drift")
 _EPILOG = """
 BASELINE and CURRENT are each a file, a folder of files, a quoted pattern
 ('data/2026-*.parquet'), or the folder of a TFX Examples artifact. Files are
-Parquet, CSV (with a line of names), or TFRecord files of tf.train.Example.
+Parquet, ORC, Arrow IPC or Feather, Avro, CSV or TSV (with a line of names),
+JSON lines, TFRecord files of tf.train.Example, or of a format that another
+package brings. CSV, JSON lines and TFRecord files may be packed by gzip or
+Zstandard.
 They may be on S3, s3://BUCKET/..., as the environment variables AWS_... say.
 
 NAMES are separated by commas. Put a name that contains a comma in double
@@ -131,13 +135,9 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     what.add_argument(
         "--no-hive-partitioning",
         action="store_true",
-        help="do not read folder names like 'region=north' as columns of Parquet files",
+        help="do not read folder names like 'region=north' as columns",
     )
-    what.add_argument(
-        "--format",
-        choices=["parquet", "csv", "tfrecord"],
-        help="the format of the files (default: told by their names or first bytes)",
-    )
+    add_format_option(what)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -1,4 +1,4 @@
-"""``tfx-wine-ext ingest``: writes Parquet files as examples, in splits, without a pipeline."""
+"""``tfx-wine-ext ingest``: writes files of tables as examples, in splits, without a pipeline."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tfx_wine_ext.cli.answer import add_json_option, answering, keep_inputs
 from tfx_wine_ext.cli.conditions import condition_in
 from tfx_wine_ext.cli.errors import CommandError, command_option
+from tfx_wine_ext.cli.formats import add_format_option
 from tfx_wine_ext.cli.names import names_in
 from tfx_wine_ext.cli.parser import whole_number
 from tfx_wine_ext.cli.staging import staged
@@ -36,19 +37,23 @@ FRONT = Front(
         Option.NULL_IN_LIST: "--drop-null-in-list",
         Option.ALLOW_FLOAT_OVERFLOW: "--allow-float-overflow",
         Option.PARTITION_FEATURE: "--partition-by",
+        Option.FORMAT: "--format",
     },
     command_option,
 )
 
 _EPILOG = """
-IN is a Parquet file, a folder of them, or a quoted pattern
-('data/2026-*.parquet'). OUT must not exist yet, or be an empty folder; it
-appears only when everything has been written. Both may be on S3,
-s3://BUCKET/..., as the environment variables AWS_... say; there, OUT appears
-file by file.
+IN is a file, a folder of files, or a quoted pattern ('data/2026-*.parquet').
+Files are Parquet, ORC, Arrow IPC or Feather, Avro, CSV or TSV (with a line of
+names), JSON lines, TFRecord files of tf.train.Example, or of a format that
+another package brings. CSV, JSON lines and TFRecord files may be packed by
+gzip or Zstandard. OUT must not exist yet, or be an empty folder; it appears
+only when everything has been written. Both may be on S3, s3://BUCKET/..., as the
+environment variables AWS_... say; there, OUT appears file by file.
 
 The result is the same as that of the component ParquetExampleGen for the same
-files and options, byte for byte. TFX is not needed.
+Parquet files and options, byte for byte. TFX is not needed, except to read
+TFRecord files.
 
 NAMES are separated by commas. Put a name that contains a comma in double
 quotes: 'pH,"density, g/l"'.
@@ -68,14 +73,15 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
     """Declares the arguments of the command."""
     parser = commands.add_parser(
         "ingest",
-        help="convert Parquet files to TFRecord examples in splits",
-        description="Writes the rows of Parquet files as gzipped TFRecord files of\n"
-        "tf.train.Example, in the folder layout of a TFX Examples artifact.",
+        help="convert files of a table to TFRecord examples in splits",
+        description="Writes the rows of files (Parquet, ORC, Arrow, Avro, CSV, JSON lines) as\n"
+        "gzipped TFRecord files of tf.train.Example, in the folder layout of a TFX\n"
+        "Examples artifact.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run)
-    parser.add_argument("input", metavar="IN", help="Parquet files")
+    parser.add_argument("input", metavar="IN", help="the files of a table")
     parser.add_argument("output", metavar="OUT", help="the folder to write")
     output = parser.add_argument_group("output")
     add_json_option(output)
@@ -98,8 +104,10 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         "--shards",
         metavar="N",
         type=whole_number(1, "at least 1"),
-        help="files per split, at most one per row group (default: one per 64 MiB of data)",
+        help="files per split, at most one per row group, or what the format "
+        "has (default: one per 64 MiB of data)",
     )
+    add_format_option(what)
     what = parser.add_argument_group("rows and columns")
     for name, meaning in [
         ("columns", "write only these columns (default: all)"),
@@ -293,7 +301,7 @@ def _ingested(
     from tfx_wine_ext.cli.terminal import reading
     from tfx_wine_ext.columnar.commit import commit
     from tfx_wine_ext.columnar.ingest import write_shard
-    from tfx_wine_ext.columnar.tables import read_tables, table_of
+    from tfx_wine_ext.columnar.tables import open_input
     from tfx_wine_ext.columnar.tasks import plan_shards
     from tfx_wine_ext.sources.choose import find_table_files, partition_root
     from tfx_wine_ext.sources.footers import schema_fingerprint
@@ -301,8 +309,7 @@ def _ingested(
     files = FilesByScheme()
     paths = find_table_files(options.input)
     keep_inputs(options, paths)
-    [footers] = read_tables([paths], partition_root(options.input), ingest_options, files)
-    source = table_of(footers, ingest_options, files)
+    source = open_input(paths, partition_root(options.input), ingest_options, files, options.format)
     tasks = plan_shards(source, splits, ingest_options, partition_feature=options.partition_by)
     results = []
     with reading(sum(task.rows or 0 for task in tasks), shown=not options.quiet) as show:
@@ -318,7 +325,9 @@ def _ingested(
     return {
         "output": absolute(options.output),
         "files": list(source.paths),
-        "rows_read": source.rows,
+        "rows_read": sum(result.rows_read for result in results)
+        if source.rows is None
+        else source.rows,
         "rows_written": sum(file.rows for file in written),
         "features": len(tasks[0].plan.features),
         "content_fingerprint": source.fingerprint(),

@@ -31,7 +31,6 @@ from tfx_wine_ext.columnar.writers import SPLIT_WRITERS, Chunk, gzip_member
 from tfx_wine_ext.errors import Option, Remedy, TfxWineExtError
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.moved import moved_names
-from tfx_wine_ext.sources.footers import ParquetFileError
 from tfx_wine_ext.sources.source import Part
 
 _logger = logging.getLogger(__name__)
@@ -50,7 +49,7 @@ def write_shard(
     files: Files,
     show: Callable[[int], None] = lambda rows: None,
 ) -> ShardResult:
-    """Runs one task: reads its row groups and writes its shard of every split to staging.
+    """Runs one task: reads its parts and writes its shard of every split to staging.
 
     Args:
         task: From `plan_shards`.
@@ -63,7 +62,7 @@ def write_shard(
         are equal, and the last file written remains.
 
     Raises:
-        ParquetFileError: the file changed, is corrupt, or holds a value that cannot be encoded.
+        TableFileError: a file changed, is corrupt, or holds a value that cannot be encoded.
         OSError: a shard cannot be written, or reads back differently.
     """
     started = time.monotonic()
@@ -138,7 +137,7 @@ def _split_batch(task: ShardTask, part: Part, batch: pa.RecordBatch) -> list[Chu
         elif known.column is None or known.column != task.partition_feature:
             remedies = (*remedies, Remedy(Option.EXCLUDE_COLUMNS, columns))
         # An EncodeError's row number is relative to the batch, which is useless for the file.
-        raise ParquetFileError.of(
+        raise task.source.error.of(
             known,
             path=part.path,
             row=part.index if part.unit else None,

@@ -1,4 +1,4 @@
-"""Opens Parquet files as the options of an ingestion say."""
+"""Opens files as the options of an ingestion say."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Sequence
 
 from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.files.local import Files
+from tfx_wine_ext.sources.choose import open_files
 from tfx_wine_ext.sources.footers import Footer, read_footers
+from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.parquet import ParquetSource
 from tfx_wine_ext.sources.schemas import with_partitions
+from tfx_wine_ext.sources.source import TableSource
 
 
 def read_tables(
@@ -41,3 +44,32 @@ def table_of(footers: Sequence[Footer], options: IngestOptions, files: Files) ->
         ParquetFileError, NoCommonTypeError: See `ParquetSource`.
     """
     return ParquetSource(footers, options.reads, unify=options.unify_schemas, files=files)
+
+
+def open_input(
+    paths: Sequence[str],
+    root: str,
+    options: IngestOptions,
+    files: Files,
+    kind: str | None = None,
+) -> TableSource:
+    """Opens files of any format for ingestion.
+
+    Args:
+        paths: The files in reading order, at least one.
+        root: The folder of the files; only folders below it may be Hive partitions.
+        options: How to read the files.
+        files: The file system.
+        kind: The name of their format. Default: None, detected; see `open_table`.
+
+    Raises:
+        TableFileError: A file cannot be used.
+    """
+    how = Reading(
+        options.reads,
+        unify=options.unify_schemas,
+        root=root if options.hive_partitioning else None,
+        cast=options.encode.cast,
+        files=files,
+    )
+    return open_files(paths, how, kind)

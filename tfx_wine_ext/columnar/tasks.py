@@ -91,6 +91,7 @@ def plan_table(source: TableSource, options: IngestOptions) -> FeaturePlan:
         TableFileError: No column is left, or the schemas of the files differ.
         FilterError: The filters do not fit the columns.
     """
+    source.settle()
     first = source.paths[0]
     try:
         plan = plan_features(source.whole, options.encode)

@@ -4,58 +4,108 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Callable, Sequence
-from typing import Literal, get_args
+from collections.abc import Callable, Iterable, Sequence
 
 from tfx_wine_ext.artifacts.layout import SPLIT, splits_of
-from tfx_wine_ext.columnar.tfrecord import CRC_BYTES, LENGTH_BYTES, is_front
+from tfx_wine_ext.columnar.tfrecord import is_front
 from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.files.choose import files_for, has_scheme
+from tfx_wine_ext.sources import avro
+from tfx_wine_ext.sources.arrow_ipc import ArrowTable, is_arrow
+from tfx_wine_ext.sources.avro import AvroTable
 from tfx_wine_ext.sources.csv import CsvTable
 from tfx_wine_ext.sources.examples import ExampleTable
 from tfx_wine_ext.sources.footers import MAGIC
+from tfx_wine_ext.sources.formats import (
+    Reading,
+    TableFormat,
+    every,
+    format_of_extension,
+    register_format,
+    registered_formats,
+)
+from tfx_wine_ext.sources.json_lines import JsonTable, is_json
 from tfx_wine_ext.sources.layout import fixed_folder, is_hidden, is_hidden_folder, visible
-from tfx_wine_ext.sources.parquet import ParquetTable
+from tfx_wine_ext.sources.orc import OrcTable
+from tfx_wine_ext.sources.orc_tail import MAGIC as ORC_MAGIC
+from tfx_wine_ext.sources.parquet import ParquetSource
+from tfx_wine_ext.sources.schemas import is_text
 from tfx_wine_ext.sources.shard_files import check_shards, check_shards_of_pattern
 from tfx_wine_ext.sources.source import (
     GZIP_ERRORS,
+    PACKED,
     TableFileError,
     TableSource,
     damaged,
     opened,
+    raw,
 )
 from tfx_wine_ext.suggestions import hint, path_hint
 
-Kind = Literal["parquet", "csv", "tfrecord"]
-KINDS: tuple[Kind, ...] = get_args(Kind)
-KIND_OF_EXTENSION: dict[str, Kind] = {
-    ".parquet": "parquet",
-    ".pq": "parquet",
-    ".csv": "csv",
-    ".tsv": "csv",
-    ".tfrecord": "tfrecord",
-    ".tfrecords": "tfrecord",
-}
 DEFAULT_SPLIT = "train"
+# The first bytes of a file, by which formats are told.
+HEAD_BYTES = 64
 _COMPRESSED = {
     b"PK\x03\x04": "a zip archive",
     b"BZh": "data compressed by bzip2",
-    b"\x28\xb5\x2f\xfd": "data compressed by Zstandard",
     b"\xfd7zX": "data compressed by xz",
 }
 
 
-def _every(*names: str) -> bool:
-    """Reads all columns; a function that can be pickled."""
-    return True
+register_format(
+    "parquet",
+    label="Parquet",
+    extensions=[".parquet", ".pq"],
+    holds=lambda head: head.startswith(MAGIC),
+)(ParquetSource.open)
+
+
+@register_format("csv", label="CSV", extensions=[".csv", ".tsv"], packed=True)
+def _open_csv(paths: Sequence[str], how: Reading) -> TableSource:
+    return CsvTable(paths, how.reads, lambda name: is_text(name, how.cast))
+
+
+@register_format(
+    "tfrecord",
+    label="TFRecord of tf.train.Example",
+    extensions=[".tfrecord", ".tfrecords"],
+    holds=is_front,
+    packed=True,
+)
+def _open_examples(paths: Sequence[str], how: Reading) -> TableSource:
+    return ExampleTable(paths, how.reads, how.files)
+
+
+register_format(
+    "orc", label="ORC", extensions=[".orc"], holds=lambda head: head.startswith(ORC_MAGIC)
+)(OrcTable.open)
+register_format(
+    "arrow",
+    label="Arrow IPC or Feather",
+    extensions=[".arrow", ".arrows", ".ipc", ".feather"],
+    holds=is_arrow,
+)(ArrowTable.open)
+register_format(
+    "json",
+    label="JSON lines",
+    extensions=[".jsonl", ".ndjson", ".json"],
+    holds=is_json,
+    packed=True,
+)(JsonTable.open)
+register_format(
+    "avro",
+    label="Avro",
+    extensions=[".avro"],
+    holds=lambda head: head.startswith(avro.MAGIC),
+)(AvroTable.open)
 
 
 def open_table(
     path: str,
     *,
-    kind: Kind | None = None,
+    kind: str | None = None,
     split: str | None = None,
-    reads: Callable[..., bool] = _every,
+    reads: Callable[..., bool] = every,
     hive_partitioning: bool = True,
 ) -> TableSource:
     """Opens a table of one or more files.
@@ -63,12 +113,12 @@ def open_table(
     Args:
         path: A file; a folder of files; a pattern with wildcards (``**`` crosses folders); or the
             folder of a TFX Examples artifact, with a ``Split-NAME`` folder for each split.
-        kind: The format of the files. Default: None, detected by their extensions (ignoring ``.gz``
-            after ``.csv`` or ``.tfrecord``), and otherwise by their first bytes.
+        kind: The name of the format of the files; see `registered_formats`. Default: None, detected
+            by their extensions (ignoring ``.gz`` and ``.zst``), and otherwise by their first bytes.
         split: The split of an Examples artifact. Default: None, ``train`` for an artifact.
-        reads: Whether a column is read; see `ParquetTable` for fields of structs. Default: all are.
-        hive_partitioning: Read folder names ``key=value`` below `partition_root` as columns, for
-            Parquet files. Default: True.
+        reads: Whether a column is read; see `FileTable` for fields of structs. Default: all are.
+        hive_partitioning: Read folder names ``key=value`` below `partition_root` as columns, in
+            formats whose files state their columns (not CSV and TFRecord). Default: True.
 
     Raises:
         TableFileError: There is no file, the files have different or unknown formats, a file cannot
@@ -85,15 +135,43 @@ def open_table(
     """
     folder = split_folder(path, split)
     paths = find_table_files(folder)
-    kind = kind or _common_kind(paths)
-    if kind == "parquet":
-        root = partition_root(folder) if hive_partitioning else None
-        source: TableSource = ParquetTable(paths, reads, root=root)
-    else:
-        source = (CsvTable if kind == "csv" else ExampleTable)(paths, reads)
+    root = partition_root(folder) if hive_partitioning else None
+    source = open_files(paths, Reading(reads, flat=True, root=root), kind)
     if source.rows == 0:
         raise TableFileError("none", path=path, expected="at least one row")
     return source
+
+
+def open_files(paths: Sequence[str], how: Reading, kind: str | None = None) -> TableSource:
+    """Opens files of one format as a table.
+
+    Args:
+        paths: The files in reading order, at least one.
+        how: How they are read.
+        kind: The name of their format. Default: None, detected; see `open_table`.
+
+    Raises:
+        TableFileError: See `open_table`.
+    """
+    formats = registered_formats()
+    kind = kind or _common_kind(paths)
+    if kind not in formats:
+        raise TableFileError(
+            repr(kind),
+            f"name one of these{hint(kind, formats)}",
+            argument=Option.FORMAT,
+            expected=f"one of the formats {', '.join(formats)}",
+        )
+    for path in paths if not formats[kind].packed else ():
+        with raw(path, how.files) as (_, codec):
+            if codec:
+                raise TableFileError(
+                    f"packed by {codec}",
+                    ("unpack it first", f"use the compression within {formats[kind].label} files"),
+                    path=path,
+                    expected=f"a file of {formats[kind].label} as it was written",
+                )
+    return formats[kind].opens(paths, how)
 
 
 def split_folder(path: str, split: str | None = None) -> str:
@@ -271,8 +349,8 @@ def _remote_files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
     return paths
 
 
-def _common_kind(paths: Sequence[str]) -> Kind:
-    kinds: dict[Kind, list[str]] = {}
+def _common_kind(paths: Sequence[str]) -> str:
+    kinds: dict[str, list[str]] = {}
     for path in paths:
         kind = _kind_of(path)
         if kind:
@@ -287,43 +365,55 @@ def _common_kind(paths: Sequence[str]) -> Kind:
     return next(iter(kinds))
 
 
-def _kind_of(path: str) -> Kind | None:
+def _kind_of(path: str) -> str | None:
     """Detects the format of a file by its extension and first bytes, which must agree.
 
     Returns:
         The format; None for an empty file without a known extension, such as a shard without rows.
     """
     stem, extension = os.path.splitext(path)
-    if extension == ".gz":
+    if extension in PACKED:
         extension = os.path.splitext(stem)[1]
-    named = KIND_OF_EXTENSION.get(extension.lower())
+    formats = registered_formats()
+    named = format_of_extension(extension)
     is_empty = False
     with opened(path) as (_, stream):
         try:
-            head = stream.read(LENGTH_BYTES + CRC_BYTES)
+            head = stream.read(HEAD_BYTES)
             is_empty = not head
         except GZIP_ERRORS as error:
             if named is None:
                 raise damaged(path, error) from error
             head = b""  # The reader reports the damage.
+    held = _held(head, formats.values(), named)
     for magic, what in _COMPRESSED.items():
-        if head.startswith(magic):
+        # A format of another package may be an archive by itself.
+        if head.startswith(magic) and not held and (named is None or named.packed):
             raise TableFileError(what, "unpack it first", path=path, expected="a table")
-    held: Kind | None = (
-        "parquet" if head.startswith(MAGIC) else "tfrecord" if is_front(head) else None
-    )
     if named and held and named != held:
-        remedies = ("rename it", Remedy(Option.FORMAT, held))
-        raise TableFileError(f"is named {extension} but holds {held}", remedies, path=path)
+        remedies = ("rename it", Remedy(Option.FORMAT, held.name))
+        raise TableFileError(f"is named {extension} but holds {held.name}", remedies, path=path)
     kind = named or held
     if kind is None and not is_empty:
         raise _unknown_kind(path)
-    return kind
+    return kind.name if kind else None
+
+
+def _held(
+    head: bytes, formats: Iterable[TableFormat], named: TableFormat | None
+) -> TableFormat | None:
+    """Returns the format that the first bytes have: that of the name, if this is possible."""
+    if named and named.holds(head):
+        return named
+    return next((each for each in formats if each.holds(head)), None)
 
 
 def _unknown_kind(path: str) -> TableFileError:
+    known = "; ".join(
+        f"{each.label} ({', '.join(each.extensions)})" for each in registered_formats().values()
+    )
     return TableFileError(
         "neither its name nor its first bytes tell its format",
-        (f"use one of the extensions {', '.join(KIND_OF_EXTENSION)}", Remedy(Option.FORMAT)),
+        (f"use an extension of what is read: {known}", Remedy(Option.FORMAT)),
         path=path,
     )

@@ -31,6 +31,7 @@ from tfx_wine_ext.sources.source import (
     limited,
     one_line,
     opened,
+    raw,
 )
 
 DELIMITERS = ",;\t|"
@@ -43,14 +44,16 @@ MOST_GUESSED_BYTES = 16 * 1024 * 1024
 # Longer values are text, even if they consist of digits.
 MOST_NUMBER_BYTES = 1000
 _CONTRADICTION = re.compile(r"In CSV column #(\d+): CSV conversion error to ([^:]+): (.*)", re.S)
+_TSV = re.compile(r"\.tsv(\.gz|\.zst)?$", re.I)
 # Arrow's messages for a row, or a header line, that is longer than a block.
 _STRADDLING, _NO_LINE = "straddling object", "cannot infer number of columns"
 
 
 class CsvTable(WholeFiles):
-    r"""CSV files with a header line, plain or gzipped, in UTF-8 (text cells may be any bytes).
+    r"""CSV files with a header line, plain or packed, in UTF-8 (text cells may be any bytes).
 
-    The separator is the most frequent of comma, semicolon, tab and bar in the header line. An
+    The separator is the most frequent of comma, semicolon, tab and bar in the header line; in a
+    file named ``.tsv`` it is the tab. An
     unquoted cell that is empty or holds ``NA``, ``NaN``, ``null`` or another of Arrow's null values
     is null. A quoted cell may contain line breaks and doubled quotes; see `QuoteCheck` for what is
     refused.
@@ -61,9 +64,12 @@ class CsvTable(WholeFiles):
     column has no value there, or a later value does not fit (`SchemaChangedError`), the type is
     inferred from all rows: float64 if every value is a number, else bytes.
 
+    `settle` infers the types from all rows, and has int64 for a column of integers that fit.
+
     Args:
         paths: The files.
         reads: Whether a column is read.
+        keeps_text: Whether a column is bytes, whatever its values look like. Default: none is.
 
     Raises:
         TableFileError: A file is not CSV, its header line is missing or ambiguous, or there are no
@@ -83,7 +89,12 @@ class CsvTable(WholeFiles):
     rows = None
     names_are_complete = True
 
-    def __init__(self, paths: Sequence[str], reads: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        paths: Sequence[str],
+        reads: Callable[[str], bool],
+        keeps_text: Callable[[str], bool] = lambda name: False,
+    ) -> None:
         self.paths = paths
         self._files = FilesByScheme()
         self._sizes = {path: file_size(path, self._files) for path in paths}
@@ -96,23 +107,54 @@ class CsvTable(WholeFiles):
         self._blocks = dict.fromkeys(paths, BLOCK_BYTES)
         self._checked: set[str] = set()
         self._without_rows: set[str] = set()
+        self._wanted = [name for name in self.names if reads(name)]
+        self._texts = {name for name in self._wanted if keeps_text(name)}
+        # Whether integers have a type of their own, and whether types are those of all values.
+        self._has_integers = self._is_settled = False
+        self._infer()
+
+    def _infer(self) -> None:
+        """Infers the types from the first block of each file."""
+        self._types.clear()
+        self._looked_at.clear()
+        self._without_rows.clear()
         any_rows = False
-        wanted = [name for name in self.names if reads(name)]
-        for path in paths:
+        for path in self.paths:
             types, has_rows = self._first_types(path)
             any_rows |= has_rows
             if not has_rows:
                 self._without_rows.add(path)
-            for name in wanted:
+            for name in self._wanted:
                 if name in types and has_rows:
                     known = self._types.get(name, types[name])
                     self._types[name] = _common_type(known, types[name])
         if not any_rows:
+            paths = self.paths
             few = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
             raise TableFileError("none", path=few, expected="rows of data after the header line")
-        for name in wanted:
+        for name in self._wanted:
             self._types.setdefault(name, pa.null())
-        self._look_at_all([name for name in wanted if pa.types.is_null(self._types[name])])
+        self._types.update(dict.fromkeys(self._texts, pa.binary()))
+        self._look_at_all([name for name in self._wanted if pa.types.is_null(self._types[name])])
+
+    def settle(self) -> None:
+        """Infers the types from all rows; a column of integers becomes int64.
+
+        Raises:
+            TableFileError: See `batches`.
+        """
+        if self._is_settled:
+            return
+        self._has_integers = True
+        self._infer()
+        while True:
+            try:
+                for _ in self._batches(dict(self._types)):
+                    pass
+                break
+            except SchemaChangedError:
+                continue
+        self._is_settled = True
 
     @property
     def schema(self) -> pa.Schema:
@@ -137,13 +179,19 @@ class CsvTable(WholeFiles):
             SchemaChangedError: A column did not have the type that its first values suggested; its
                 type has been corrected. Read again from the start.
             TableFileError: A row has too few or too many cells, a quote is not closed, or a file
-                cannot be unpacked.
+                cannot be unpacked; or the file changed after `settle`.
         """
         self.position = 0
-        if self._types:
+        try:
             for batch in self._batches(dict(self._types)):
                 yield from limited(batch, columns, rows)
                 del batch
+        except SchemaChangedError as error:
+            if not self._is_settled:
+                raise
+            path = self.part.path if self.part else self.paths[0]
+            found = "a value of another type: it changed after the run had begun"
+            raise TableFileError(found, "run again", path=path) from error
 
     def _batches(self, types: dict[str, pa.DataType]) -> Iterator[pa.RecordBatch]:
         names = [name for name in self.names if name in types]
@@ -235,25 +283,30 @@ class CsvTable(WholeFiles):
                 raise damaged(path, error) from error
         if batch is None or not guesses:
             return dict.fromkeys(names, pa.null()), batch is not None
-        return {field.name: _inferred(field.type) for field in batch.schema}, True
+        return {
+            field.name: _inferred(field.type, self._has_integers) for field in batch.schema
+        }, True
 
     def _look_at_all(self, names: Sequence[str]) -> None:
         """Infers the types of columns from all of their values."""
         if not names:
             return
+        integers = dict.fromkeys(names, self._has_integers)
         numbers = dict.fromkeys(names, True)
         empty = dict.fromkeys(names, True)
         for batch in self._batches(dict.fromkeys(names, pa.binary())):
             for name in names:
                 values = pc.drop_null(batch.column(batch.schema.get_field_index(name)))
                 empty[name] &= not len(values)
-                numbers[name] = numbers[name] and _are_numbers(values)
+                integers[name] = integers[name] and _are(values, pa.int64())
+                numbers[name] = numbers[name] and _are(values, pa.float64())
                 del values
             del batch  # Before the next one is read.
         self._looked_at.update(names)
         for name in names:
+            number = pa.int64() if integers[name] else pa.float64()
             self._types[name] = (
-                pa.null() if empty[name] else pa.float64() if numbers[name] else pa.binary()
+                pa.null() if empty[name] else number if numbers[name] else pa.binary()
             )
 
     def _explain(self, path: str, error: pa.ArrowInvalid) -> None:
@@ -313,19 +366,19 @@ def _cells_of_any_length() -> Iterator[None]:
 
 
 def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
-    """Opens a file, gzipped or not, for Arrow; returns the file and its content.
+    """Opens a file, packed or not, for Arrow; returns the file and its content.
 
     Arrow reads ahead in its own thread. Reading a Python file there would need the interpreter, and
     would abort or hang at exit if reading ends before the file does.
     """
-    with opened(path) as (file, content):
-        zipped = content is not file
+    with raw(path) as (_, codec):
+        pass
     native = pa.OSFile(path) if not has_scheme(path) else files_for(path).open(path)
     if not isinstance(native, pa.NativeFile):  # A Python file of TensorFlow's.
         with native:
             native = pa.BufferReader(native.read())
     stream = pa.BufferedInputStream(native, BUFFER_BYTES) if has_scheme(path) else native
-    return native, pa.CompressedInputStream(stream, "gzip") if zipped else stream
+    return native, pa.CompressedInputStream(stream, codec) if codec else stream
 
 
 class _Header:
@@ -346,6 +399,8 @@ def _header(path: str, reads: Callable[[str], bool]) -> _Header:
             line = re.split(rb"[\r\n]", start, maxsplit=1)[0]
             outside_quotes = re.sub(rb'"[^"]*"', b"", line)
             delimiter = max(DELIMITERS, key=lambda char: outside_quotes.count(char.encode()))
+            if _TSV.search(path):
+                delimiter = "\t"
             row = _first_row(path, start, stream, delimiter)
         except GZIP_ERRORS as error:
             raise damaged(path, error) from error
@@ -444,9 +499,9 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _inferred(type_: pa.DataType) -> pa.DataType:
+def _inferred(type_: pa.DataType, has_integers: bool) -> pa.DataType:
     if pa.types.is_integer(type_):
-        return pa.float64()
+        return pa.int64() if has_integers else pa.float64()
     if type_ == pa.timestamp("s"):
         return pa.timestamp("us")  # A later one may have fractions of a second.
     return pa.binary() if pa.types.is_string(type_) else type_
@@ -463,6 +518,8 @@ def _common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:
         return first
     if pa.types.is_null(first):
         return second
+    if {first, second} == {pa.int64(), pa.float64()}:
+        return pa.float64()
     # From the coarsest to the finest: each can hold the values of those before it.
     times = [pa.date32(), pa.timestamp("us"), pa.timestamp("ns")]
     if first in times and second in times:
@@ -470,11 +527,12 @@ def _common_type(first: pa.DataType, second: pa.DataType) -> pa.DataType:
     return pa.binary()
 
 
-def _are_numbers(values: pa.Array) -> bool:
+def _are(values: pa.Array, type_: pa.DataType) -> bool:
+    """Tells whether all values are numbers of a type."""
     if (pc.max(pc.binary_length(values)).as_py() or 0) > MOST_NUMBER_BYTES:
         return False
     try:
-        pc.utf8_trim_whitespace(values.cast(pa.string())).cast(pa.float64())
+        pc.utf8_trim_whitespace(values.cast(pa.string())).cast(type_)
     except pa.ArrowInvalid:
         return False
     return True

@@ -114,6 +114,16 @@ class ExampleTable(WholeFiles):
         self.position = done
         self.names_are_complete = True
 
+    def settle(self) -> None:
+        """Reads all records: each of them names its features.
+
+        Raises:
+            TableFileError: See `batches`.
+        """
+        if not self.names_are_complete:
+            for _ in self.batches(pa.schema([])):
+                pass
+
     def _first(self, path: str) -> pa.Schema | None:
         """Returns the features of the first records of a file; None if it has no records."""
         with contextlib.closing(self._decoded(path)) as batches:

@@ -57,7 +57,7 @@ _UNSUPPORTED = re.compile(
     re.IGNORECASE,
 )
 _ENCRYPTED = re.compile("decrypt", re.IGNORECASE)
-_ADD_FILES = "let writers add new files instead of changing old ones, then run again"
+ADD_FILES = "let writers add new files instead of changing old ones, then run again"
 
 
 class ParquetFileError(TableFileError):
@@ -86,22 +86,23 @@ class ParquetFileError(TableFileError):
 
 @dataclass(frozen=True)
 class RowGroup:
-    """One row group: its index in the file, its number of rows, and its uncompressed size."""
+    """One row group, or what other formats have: its index in the file, rows if known, and size."""
 
     index: int
-    rows: int
+    rows: int | None
     uncompressed_bytes: int
 
 
 @dataclass(frozen=True)
 class Footer:
-    """The footer of one file.
+    """The footer of one Parquet file, or what is known about a file of another format.
 
     Attributes:
         path: The file.
         size: Bytes in the file.
         digest: 32 hexadecimal digits, computed from the whole file up to
-            `WHOLE_FILE_FINGERPRINT_BYTES`, and from size and footer of a larger one.
+            `WHOLE_FILE_FINGERPRINT_BYTES`, and from size and footer of a larger one; "" for other
+            formats, of which all bytes are read for a fingerprint.
         schema: The Arrow schema of the file.
         row_groups: The row groups in file order.
         stamp: For a local file, its device, inode and modification time in nanoseconds, to detect
@@ -122,8 +123,8 @@ class Footer:
 
     @property
     def rows(self) -> int:
-        """The number of rows in the file."""
-        return sum(group.rows for group in self.row_groups)
+        """The number of rows in the file, as far as it is known."""
+        return sum(group.rows or 0 for group in self.row_groups)
 
 
 class NoFilesError(TfxWineExtError, FileNotFoundError):
@@ -244,7 +245,7 @@ class OpenParquet:
         self._files = files
         self._stream = _opened(path, files)
         try:
-            self._stamp = _stamp(self._stream)
+            self._stamp = stamp_of(self._stream)
             size, content = _whole_or_footer(path, self._stream)
             self._whole = content if len(content) == size else None
             if self._whole is None:
@@ -306,9 +307,9 @@ class OpenParquet:
         Raises:
             ParquetFileError: the file has changed.
         """
-        if self.footer.digest != digest or _rewritten(stamp, self._stamp):
+        if self.footer.digest != digest or rewritten(stamp, self._stamp):
             raise ParquetFileError(
-                self._path, "it changed after the run had begun", _ADD_FILES, "changed"
+                self._path, "it changed after the run had begun", ADD_FILES, "changed"
             )
 
     def verify(self) -> None:
@@ -335,11 +336,11 @@ class OpenParquet:
             footer = os.pread(descriptor, self._footer_bytes, max(size - self._footer_bytes, 0))
         if _digest(size, footer) != self.footer.digest:
             found = "it was overwritten while it was read"
-        elif _stamp(self._stream) != self._stamp:
+        elif stamp_of(self._stream) != self._stamp:
             found = "it was written to while it was read (its time of modification has changed)"
         else:
             return
-        raise ParquetFileError(self._path, found, _ADD_FILES, "changed")
+        raise ParquetFileError(self._path, found, ADD_FILES, "changed")
 
 
 def _opened(path: str, files: Files) -> BinaryIO:
@@ -353,7 +354,7 @@ def _opened(path: str, files: Files) -> BinaryIO:
         ) from error
 
 
-def _stamp(stream: BinaryIO) -> Stamp | None:
+def stamp_of(stream: BinaryIO) -> Stamp | None:
     """Returns device, inode and modification time of a local file; None for a remote one."""
     try:
         status = os.fstat(stream.fileno())
@@ -362,7 +363,7 @@ def _stamp(stream: BinaryIO) -> Stamp | None:
     return status.st_dev, status.st_ino, status.st_mtime_ns
 
 
-def _rewritten(before: Stamp | None, now: Stamp | None) -> bool:
+def rewritten(before: Stamp | None, now: Stamp | None) -> bool:
     """Tells whether two stamps belong to one file that was written in between."""
     return before is not None and now is not None and before[:2] == now[:2] and before != now
 

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import contextlib
-import copy
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import replace
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from tfx_wine_ext.columnar.arrow_types import temporal_unit
-from tfx_wine_ext.columnar.casts import parsed_value
-from tfx_wine_ext.columnar.plan import leaves
-from tfx_wine_ext.columnar.values import leaf_values, unwrap
-from tfx_wine_ext.columnar.widening import InexactValueError, widened
 from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.moved import moved_names
+from tfx_wine_ext.sources.file_table import FileTable, conform, partition_value
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.footers import (
     Footer,
@@ -36,35 +26,22 @@ from tfx_wine_ext.sources.footers import (
     read_footers,
 )
 from tfx_wine_ext.sources.int96 import Int96Error
-from tfx_wine_ext.sources.layout import NULL_PARTITION, Partitions
-from tfx_wine_ext.sources.schemas import (
-    schema_difference,
-    unified_schema,
-    with_partitions,
-)
-from tfx_wine_ext.sources.source import Part, batch_rows
+from tfx_wine_ext.sources.layout import Partitions
+from tfx_wine_ext.sources.schemas import with_partitions
+from tfx_wine_ext.sources.source import TableFileError
 
 # The size of a batch, estimated by the average row of its row group.
 BATCH_BYTES = 64 * 1024 * 1024
-# Each column that is read needs 1 MB and more for its pages and dictionary, for any batch size.
-COLUMNS_A_PASS = 64
 
 
-class ParquetSource:
+class ParquetSource(FileTable):
     """Parquet files of one table, of which selected columns are read one row group at a time.
 
     Args:
         footers: The files in reading order, at least one; see `read_footers` and `with_partitions`.
         reads: Whether a top-level column is read. Default: all are.
-        unify: Merge schemas that differ: a column that a file lacks is null there, and numbers are
-            widened. Default: False, which refuses them, because a missing column is more often an
-            accident than an intention.
+        unify: Merge schemas that differ; see `FileTable`. Default: False.
         files: The file system of the files. Default: by their schemes.
-
-    Attributes:
-        whole: All columns of the files, whether they are read or not.
-        schema: The columns that are read.
-        part: The part to which the last batch belongs; None before the first one.
 
     Raises:
         ParquetFileError: Two columns of a file that are read have the same name.
@@ -72,153 +49,35 @@ class ParquetSource:
     """
 
     kind = "parquet"
-    names_are_complete = True
-    structs: Mapping[str, Sequence[str]] = MappingProxyType({})
+    unit = "row group"
+    error = ParquetFileError
 
-    def __init__(
-        self,
-        footers: Sequence[Footer],
-        reads: Callable[[str], bool] = lambda name: True,
-        *,
-        unify: bool = False,
-        files: Files | None = None,
-    ) -> None:
-        for footer in footers:
-            _check_names(footer, reads)
-        self._files = files or FilesByScheme()
-        self._footers = footers
-        self._footer_of = {footer.path: footer for footer in footers}
-        self.whole: pa.Schema = (
-            unified_schema(footers, reads) if unify else footers[0].schema.remove_metadata()
-        )
-        self.schema: pa.Schema = pa.schema([field for field in self.whole if reads(field.name)])
-        self._reads, self._unify = reads, unify
-        self.position = 0
-        self.part: Part | None = None
-
-    @property
-    def names(self) -> Sequence[str]:
-        """All columns of the files, whether they are read or not."""
-        return list(self.whole.names)
-
-    @property
-    def paths(self) -> Sequence[str]:
-        """The files in reading order."""
-        return [footer.path for footer in self._footers]
-
-    @property
-    def rows(self) -> int:
-        """The number of rows of all files."""
-        return sum(footer.rows for footer in self._footers)
-
-    @property
-    def size(self) -> int:
-        """Total bytes of all files."""
-        return sum(footer.size for footer in self._footers)
-
-    def check(self) -> None:
-        """Checks that the schemas of the files agree in the columns that are read.
-
-        Raises:
-            ValueError: They differ, and `unify` is False.
-        """
-        for footer in self._footers[1:] if not self._unify else ():
-            _check_same(self._footers[0], footer, self._reads)
+    @classmethod
+    def inspected(cls, paths: Sequence[str], files: Files) -> Sequence[Footer]:
+        """Reads the footers of the files."""
+        return read_footers(paths, files)
 
     def fingerprint(self) -> str:
         """Returns the fingerprint of the content; see `content_fingerprint`."""
         return content_fingerprint(self._footers)
 
-    def parts(self, row_filter: RowFilter | None = None) -> Sequence[Part]:
-        """Returns the row groups, in reading order; see `TableSource`."""
-        return [
-            _part(footer, group)
-            for footer in self._kept_files(row_filter)
-            for group in self._kept_row_groups(footer, row_filter)
-        ]
+    def rows_of(
+        self, footer: Footer, columns: pa.Schema, rows: int
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Reads the row groups of a file; see `iter_row_groups`."""
+        return iter_row_groups(
+            footer.path,
+            footer.digest,
+            [group.index for group in footer.row_groups],
+            columns,
+            rows,
+            self._files,
+            footer.stamp,
+            footer.partitions,
+        )
 
-    def select(self, parts: Sequence[Part]) -> ParquetSource:
-        """Returns a source of these row groups only; see `TableSource`."""
-        row_groups: dict[str, list[RowGroup]] = {}
-        for part in parts:
-            group = RowGroup(part.index, cast(int, part.rows), part.size)
-            row_groups.setdefault(part.path, []).append(group)
-        selected = copy.copy(self)
-        selected._reads = bool  # Checks are done, and a function may not be picklable.
-        # One schema for all files, so that it is pickled once.
-        selected._footers = [
-            replace(self._footer_of[path], schema=self.schema, row_groups=tuple(groups))
-            for path, groups in row_groups.items()
-        ]
-        selected._footer_of = {footer.path: footer for footer in selected._footers}
-        return selected
-
-    @property
-    def passes(self) -> Sequence[pa.Schema]:
-        """Groups of columns that are read together, limited to bound memory."""
-        fields = list(self.schema)
-        starts = range(0, len(fields), COLUMNS_A_PASS)
-        return [pa.schema(fields[start : start + COLUMNS_A_PASS]) for start in starts]
-
-    def batches(
-        self, columns: pa.Schema | None = None, rows: int | None = None
-    ) -> Iterator[pa.RecordBatch]:
-        """Yields all rows in order; see `TableSource`.
-
-        Args:
-            columns: The columns to read. Default: all of `schema`.
-            rows: The most rows of a batch. Default: as many as `batch_rows` recommends.
-
-        Raises:
-            ParquetFileError: A row group cannot be decoded, or a file has changed meanwhile.
-        """
-        schema = self.schema if columns is None else columns
-        done, total, size = 0, self.rows, self.size
-        self.position = 0
-        for footer in self._footers:
-            parts = {group.index: _part(footer, group) for group in footer.row_groups}
-            reading = iter_row_groups(
-                footer.path,
-                footer.digest,
-                list(parts),
-                self._columns_of(footer, schema),
-                rows or batch_rows(len(schema)),
-                self._files,
-                footer.stamp,
-                footer.partitions,
-            )
-            # Closes the file even if reading ends early.
-            with contextlib.closing(reading):
-                for row_group, batch in reading:
-                    done += batch.num_rows
-                    self.position = size * done // total
-                    self.part = parts[row_group]
-                    yield self._conformed(footer.path, batch, schema)
-                    del batch
-
-    def _columns_of(self, footer: Footer, schema: pa.Schema) -> pa.Schema:
-        """Returns the columns of a file that a schema needs."""
-        return schema
-
-    def _conformed(self, path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-        """Converts a batch of `_columns_of` to a schema."""
-        return batch
-
-    def _kept_files(self, row_filter: RowFilter | None) -> Sequence[Footer]:
-        """Returns the files that a filter does not exclude by the partitions in their paths."""
-        if row_filter is None:
-            return self._footers
-        # If a column is also in a file, its values there are filtered instead.
-        in_path = (footer.in_path for footer in self._footers)
-        names = set(row_filter.columns).intersection(*in_path)
-        if not names:
-            return self._footers
-        columns = {}
-        for name in sorted(names):
-            texts = [dict(footer.partitions)[name] for footer in self._footers]
-            columns[name] = pa.array(texts, pa.string()).cast(self.whole.field(name).type)
-        kept = row_filter.may_hold(pa.table(columns))
-        return [footer for footer, is_kept in zip(self._footers, kept) if is_kept]
+    def _seed(self, footer: Footer) -> int:
+        return int(footer.digest[:8], 16)
 
     def _kept_row_groups(self, footer: Footer, row_filter: RowFilter | None) -> Sequence[RowGroup]:
         """Returns the row groups of a file that a filter does not exclude."""
@@ -242,40 +101,6 @@ class ParquetSource:
             opened.check(footer.digest, footer.stamp)
             kept = row_filter.row_groups(opened.footer_stream(), self.whole, constants)
         return [group for group in footer.row_groups if group.index in kept]
-
-
-def _part(footer: Footer, group: RowGroup) -> Part:
-    seed = int(footer.digest[:8], 16)
-    size = group.uncompressed_bytes
-    return Part(footer.path, group.index, "row group", seed, group.rows, size)
-
-
-def _check_names(footer: Footer, reads: Callable[[str], bool]) -> None:
-    counts = Counter(footer.schema.names)
-    repeated = [name for name in counts if counts[name] > 1 and reads(name)]
-    if repeated:
-        raise ParquetFileError(
-            footer.path,
-            f"{', '.join(map(repr, repeated))} more than once",
-            ("rename or drop one of them", Remedy(Option.EXCLUDE_COLUMNS, tuple(repeated))),
-            expected="every column once",
-        )
-
-
-def _check_same(first: Footer, other: Footer, reads: Callable[[str], bool]) -> None:
-    difference = schema_difference(first.schema, other.schema, reads)
-    if difference:
-        remedies = (
-            "bring the files to one schema",
-            Remedy(Option.EXCLUDE_COLUMNS),
-            Remedy(Option.UNIFY_SCHEMAS, True),
-        )
-        raise ParquetFileError(
-            other.path,
-            f"that {difference}",
-            remedies,
-            expected=f"the schema of the first file, {first.path}",
-        )
 
 
 class ParquetTable(ParquetSource):
@@ -316,78 +141,7 @@ class ParquetTable(ParquetSource):
         footers: Sequence[Footer] = read_footers(paths, files or FilesByScheme())
         if root is not None:
             [footers] = with_partitions([footers], root)
-        flat, around = _flattened(footers)
-        super().__init__(
-            flat, lambda name: reads(name, *around.get(name, ())), unify=True, files=files
-        )
-        self._nested = {footer.path: footer.schema for footer in footers}
-        structs: dict[str, list[str]] = {}
-        for name, names in around.items():
-            for struct in names:
-                structs.setdefault(struct, []).append(name)
-        self.structs = structs
-
-    @property
-    def names(self) -> Sequence[str]:
-        """All columns of the files, whether they are read or not, and the structs."""
-        return [*super().names, *self.structs]
-
-    def select(self, parts: Sequence[Part]) -> ParquetTable:
-        """Returns a table of these row groups only; see `TableSource`."""
-        selected = cast("ParquetTable", super().select(parts))
-        selected._nested = {path: self._nested[path] for path in selected.paths}
-        return selected
-
-    def _columns_of(self, footer: Footer, schema: pa.Schema) -> pa.Schema:
-        wanted = set(schema.names)
-        return pa.schema(
-            [
-                column
-                for column in self._nested[footer.path]
-                if not wanted.isdisjoint(".".join(path) for path, _ in _leaves(column))
-            ]
-        )
-
-    def _conformed(self, path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-        if any(pa.types.is_struct(column.type) for column in batch.schema):
-            batch = _flat_batch(batch)
-        return conform(path, batch, schema)
-
-
-def _leaves(column: pa.Field) -> Sequence[tuple[tuple[str, ...], pa.DataType]]:
-    """Returns the paths and types of a column's fields; its own if it is no struct."""
-    return list(leaves(column.type, (column.name,)))
-
-
-def _flattened(footers: Sequence[Footer]) -> tuple[list[Footer], dict[str, list[str]]]:
-    """Replaces structs by their fields.
-
-    Returns:
-        The footers with flat schemas, and for each field the names of the enclosing structs.
-    """
-    flat: list[Footer] = []
-    around: dict[str, list[str]] = {}
-    known: pa.Schema | None = None
-    for footer in footers:
-        if known is None or not footer.schema.equals(known):
-            known = footer.schema
-            fields = []
-            for path, type_ in (leaf for column in known for leaf in _leaves(column)):
-                fields.append((".".join(path), type_))
-                if len(path) > 1:
-                    around[".".join(path)] = [".".join(path[:n]) for n in range(1, len(path))]
-            schema = pa.schema(fields)
-        flat.append(replace(footer, schema=schema))
-    return flat, around
-
-
-def _flat_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
-    arrays, names = [], []
-    for column, array in zip(batch.schema, batch.columns):
-        for path, _ in _leaves(column):
-            arrays.append(leaf_values(array, path[1:]))
-            names.append(".".join(path))
-    return pa.RecordBatch.from_arrays(arrays, names=names)
+        super().__init__(footers, reads, unify=True, flat=True, files=files)
 
 
 def iter_row_groups(
@@ -446,9 +200,11 @@ def iter_row_groups(
                         unit="row group",
                         expected=f"{expected_rows} rows, as its footer says",
                     )
-            except ParquetFileError:
+            except TableFileError as error:
                 opened.verify()  # Reports an overwritten file as changed, not as corrupt.
-                raise
+                if isinstance(error, ParquetFileError):
+                    raise
+                raise ParquetFileError.of(error) from error
         opened.verify()
 
 
@@ -498,87 +254,6 @@ def _failing(
         except Exception:
             return name
     return None
-
-
-def conform(
-    path: str,
-    batch: pa.RecordBatch,
-    schema: pa.Schema,
-    constants: Mapping[str, str | None] = MappingProxyType({}),
-) -> pa.RecordBatch:
-    """Converts a batch to a schema: reorders columns, adds nulls, and widens types.
-
-    Args:
-        path: The file, for errors.
-        batch: A batch of the file.
-        schema: The target schema; its types are equal to the batch's or wider.
-        constants: Columns with one value in all rows, as text; see `iter_row_groups`.
-
-    Raises:
-        ParquetFileError: a value does not fit the type to which its column is cast, or differs
-            from the constant.
-    """
-    if (batch.schema.equals(schema) and not constants) or not schema.names:
-        return batch
-    arrays = []
-    for column in schema:
-        position = batch.schema.get_field_index(column.name)
-        if position >= 0:
-            array = batch.column(position)
-            try:
-                arrays.append(widened(array, column.type))
-                if column.name in constants:
-                    _check_partition(path, column.name, arrays[-1], constants[column.name])
-            except InexactValueError as error:
-                raise ParquetFileError(
-                    path,
-                    f"{error.value} of type {array.type}",
-                    ("convert the column", Remedy(Option.EXCLUDE_COLUMNS, (column.name,))),
-                    column=column.name,
-                    expected=f"a value of {column.type}, the common type of all files",
-                ) from error
-        else:
-            value = partition_value(constants.get(column.name), column.type)
-            arrays.append(value.take(pa.array(np.zeros(batch.num_rows, np.int8))))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
-
-
-def _check_partition(path: str, column: str, array: pa.Array, text: str | None) -> None:
-    """Checks that a column of a file agrees with the partition in the file's path."""
-    values = unwrap(array)
-    try:
-        wanted = partition_value(text, values.type)
-    except (pa.ArrowException, ArithmeticError, ValueError):
-        found = str(array.type)
-    else:
-        same = values.is_null() if text is None else pc.equal(values, wanted[0])
-        position = pc.index(pc.fill_null(same, False), False).as_py()
-        if position < 0:
-            return
-        found = str(values[position])
-    raise ParquetFileError(
-        path,
-        found,
-        (
-            "make them agree",
-            Remedy(Option.EXCLUDE_COLUMNS, (column,)),
-            Remedy(Option.HIVE_PARTITIONING, False),
-        ),
-        column=column,
-        expected=f"{NULL_PARTITION if text is None else text}, as the path says",
-    )
-
-
-def partition_value(text: str | None, type_: pa.DataType) -> pa.Array:
-    """Returns the value of a partition as an array of length 1, null for None.
-
-    Example:
-        >>> partition_value("01", pa.int32()).to_pylist()
-        [1]
-    """
-    if text is None:
-        return pa.nulls(1, type_)
-    return pa.array([parsed_value(text, type_)]).cast(type_)
 
 
 if not TYPE_CHECKING:

@@ -81,7 +81,7 @@ def with_partitions(
     if not values:
         return [list(footers) for footers in tables]
     types = {
-        name: pa.string() if _is_text(name, cast or {}) else _partition_type(list(texts))
+        name: pa.string() if is_text(name, cast or {}) else _partition_type(list(texts))
         for name, texts in values.items()
     }
 
@@ -122,7 +122,7 @@ def _columns(keys: Sequence[str]) -> str:
     return f"the partition {columns} {', '.join(map(repr, keys))}"
 
 
-def _is_text(name: str, cast: Mapping[str, str]) -> bool:
+def is_text(name: str, cast: Mapping[str, str]) -> bool:
     """Tells whether a column is cast to bytes, so its text must be kept."""
     target = cast.get(name)
     if target in (None, "int64", "float32"):

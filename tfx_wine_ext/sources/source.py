@@ -6,7 +6,8 @@ import contextlib
 import copy
 import hashlib
 import io
-from collections.abc import Iterator, Mapping, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Protocol, TypeVar, cast
 
@@ -32,7 +33,11 @@ BUFFER_BYTES = 8 * 1024 * 1024
 FAILED_REQUEST = "AWS Error"
 
 GZIP_MAGIC = b"\x1f\x8b"
-# The errors that reading a damaged gzip file raises.
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_CODECS = {GZIP_MAGIC: "gzip", ZSTD_MAGIC: "zstd"}
+# Extensions of packed files, which are ignored where names tell the format.
+PACKED = (".gz", ".zst")
+# The errors that reading a damaged packed file raises.
 _ISAL_ERROR = cast("type[Exception]", igzip_lib.IsalError)  # Its annotation is an instance.
 GZIP_ERRORS = (EOFError, OSError, _ISAL_ERROR)
 
@@ -83,7 +88,11 @@ class TableSource(Protocol):
 
     @property
     def kind(self) -> str:
-        """`parquet`, `csv` or `tfrecord`."""
+        """The name of the format, such as `parquet`."""
+
+    @property
+    def error(self) -> type[TableFileError]:
+        """The class of errors about the files."""
 
     @property
     def paths(self) -> Sequence[str]:
@@ -137,6 +146,17 @@ class TableSource(Protocol):
     def part(self) -> Part | None:
         """The part to which the last batch belongs; None before the first one."""
 
+    def settle(self) -> None:
+        """Makes sure of the schema, if need be by reading all rows.
+
+        Formats without a schema suggest types from their first rows, which is enough to compare
+        tables. Afterwards `schema` and `names` are final, and `batches` never raises
+        `SchemaChangedError`. Ingestion needs this: features are planned before rows are read.
+
+        Raises:
+            TableFileError: A file cannot be read.
+        """
+
     def check(self) -> None:
         """Refuses files that cannot be read as one table.
 
@@ -184,6 +204,7 @@ class WholeFiles:
 
     paths: Sequence[str]
     part: Part | None = None
+    error: type[TableFileError] = TableFileError
     # Sizes of the files on disk, by path, and the file system.
     _sizes: Mapping[str, int]
     _files: Files
@@ -199,19 +220,19 @@ class WholeFiles:
         """One pass: rows are decoded completely."""
         return [self.schema]
 
+    def settle(self) -> None:
+        """Does nothing: the schema is known."""
+
     def check(self) -> None:
         """Files may have different columns: a column is null in a file that lacks it."""
 
     def fingerprint(self) -> str:
         """Returns ``files-v1:`` and 32 hexadecimal digits, computed from all bytes of the files."""
-        digest = hashlib.sha256()
+        digest = ContentDigest()
         for path in self.paths:
-            of_file = hashlib.sha256()
-            with self._files.open(path) as stream:
-                while block := stream.read(BUFFER_BYTES):
-                    of_file.update(block)
-            digest.update(of_file.digest())
-        return f"files-v1:{digest.hexdigest()[:32]}"
+            with raw(path, self._files) as (stream, _):
+                digest.add(all_blocks(stream))
+        return digest.fingerprint()
 
     def parts(self, row_filter: RowFilter | None = None) -> Sequence[Part]:
         """Returns the files, in reading order; see `TableSource`."""
@@ -245,19 +266,52 @@ def limited(
         yield batch.slice(start, rows)
 
 
+class ContentDigest:
+    """The fingerprint of files in order, from all of their bytes."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def add(
+        self, blocks: Iterable[bytes], partitions: Iterable[tuple[str, str | None]] = ()
+    ) -> None:
+        """Adds a file.
+
+        Args:
+            blocks: Its content, in blocks of any size.
+            partitions: The Hive partitions in its path, which are content. Default: none.
+        """
+        of_file = hashlib.sha256()
+        for block in blocks:
+            of_file.update(block)
+        self._digest.update(of_file.digest())
+        if partitions:
+            self._digest.update(json.dumps(sorted(partitions)).encode())
+
+    def fingerprint(self) -> str:
+        """Returns ``files-v1:`` and 32 hexadecimal digits."""
+        return f"files-v1:{self._digest.hexdigest()[:32]}"
+
+
+def all_blocks(stream: BinaryIO) -> Iterator[bytes]:
+    """Yields all bytes of a file."""
+    while block := stream.read(BUFFER_BYTES):
+        yield block
+
+
 @contextlib.contextmanager
-def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, BinaryIO]]:
-    """Opens a file that may be gzipped, in one or more members, regardless of its name.
+def raw(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, str | None]]:
+    """Opens a file as it is.
 
     Args:
         path: The file.
         files: The file system of the file; None: by its scheme.
 
     Yields:
-        The file, whose `tell` shows the progress, and the stream of its content.
+        The file, and the compression of its content by its first bytes: `gzip`, `zstd` or None.
 
     Raises:
-        TableFileError: The file cannot be opened or read, or is an empty ``.gz`` file.
+        TableFileError: The file cannot be opened or read, or is an empty packed file by its name.
     """
     try:
         file = (files or FilesByScheme()).open(path)
@@ -273,28 +327,84 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
         ) from error
     with file:
         try:
-            head = file.read(len(GZIP_MAGIC))
+            head = file.read(len(ZSTD_MAGIC))
         except OSError as error:
             raise TableFileError(
                 f"cannot be read ({error.strerror or error})",
                 "check the disk, and that this is a file of data",
                 path=path,
             ) from error
-        if not head and path.endswith(".gz"):
+        if not head and path.endswith(PACKED):
+            zipped = path.endswith(".gz")
             raise TableFileError(
                 "0 bytes",
                 "its content is lost: write or copy it again",
                 path=path,
-                expected="a gzip file, which has 20 bytes even without content",
+                expected="a gzip file, which has 20 bytes even without content"
+                if zipped
+                else "a file packed by Zstandard, which has some bytes even without content",
             )
-        zipped = head == GZIP_MAGIC
         file.seek(0)
-        if zipped:
+        yield file, next((_CODECS[magic] for magic in _CODECS if head.startswith(magic)), None)
+
+
+@contextlib.contextmanager
+def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+    """Opens a file that may be packed by gzip or Zstandard, regardless of its name.
+
+    Args:
+        path: The file.
+        files: The file system of the file; None: the local one.
+
+    Yields:
+        The file, whose `tell` shows the progress, and the stream of its content.
+
+    Raises:
+        TableFileError: See `raw`.
+    """
+    with raw(path, files) as (file, codec):
+        if codec == "gzip":
             unzipped: Any = igzip.open  # It has no annotations.
             with unzipped(file, "rb") as stream:
                 yield file, stream
+        elif codec == "zstd":
+            with io.BufferedReader(_Zstandard(file), 1 << 20) as stream:
+                yield file, cast(BinaryIO, stream)
         else:
             yield file, file
+
+
+class _Zstandard(io.RawIOBase):
+    """The content of a file packed by Zstandard, in one or more frames; seeks forward only."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._stream = pa.CompressedInputStream(pa.PythonFile(file, "r"), "zstd")
+        self._position = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._stream.read(len(buffer))
+        buffer[: len(data)] = data
+        self._position += len(data)
+        return len(data)
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        target = offset + (self._position if whence == io.SEEK_CUR else 0)
+        if whence == io.SEEK_END or target < self._position:
+            raise io.UnsupportedOperation("a packed stream cannot go back")
+        while self._position < target and (
+            data := self._stream.read(min(target - self._position, 1 << 20))
+        ):
+            self._position += len(data)
+        return self._position
 
 
 def file_size(path: str, files: Files) -> int:
@@ -303,7 +413,7 @@ def file_size(path: str, files: Files) -> int:
     Raises:
         TableFileError: The file cannot be opened or read.
     """
-    with opened(path, files) as (file, _):
+    with raw(path, files) as (file, _):
         file.seek(0, io.SEEK_END)
         return file.tell()  # TensorFlow's files return nothing from `seek`.
 

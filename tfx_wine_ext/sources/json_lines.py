@@ -1,0 +1,237 @@
+"""JSON lines as a source of rows: types are inferred from all values, then blocks are parsed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.json
+
+from tfx_wine_ext.columnar.arrow_types import is_list
+from tfx_wine_ext.columnar.widening import wider_type
+from tfx_wine_ext.errors import Option, Remedy
+from tfx_wine_ext.files.local import Files
+from tfx_wine_ext.sources.csv_quotes import BYTE_ORDER_MARK
+from tfx_wine_ext.sources.file_table import FileTable, conform
+from tfx_wine_ext.sources.footers import Footer, RowGroup, stamp_of
+from tfx_wine_ext.sources.formats import Reading
+from tfx_wine_ext.sources.source import (
+    GZIP_ERRORS,
+    TableFileError,
+    damaged,
+    limited,
+    one_line,
+    opened,
+)
+
+# Bytes that are parsed at a time; a longer line makes its block longer.
+BLOCK_BYTES = 4 * 1024 * 1024
+MOST_LINE_BYTES = 2**31 - 4096
+_SHOWN = 80
+
+
+class JsonTable(FileTable):
+    """Files with one JSON object in each line, plain or packed; see `FileTable`.
+
+    The types are those of JSON, inferred from all rows of all files: a column is int64 if all of
+    its numbers are integers of 64 bits, else float64; text stays text, even if it looks like a
+    date; objects are structs and arrays lists. A column is null in a row or a file that lacks it.
+    Blank lines are skipped.
+
+    Raises:
+        TableFileError: See `FileTable`; or a line is no object, or has another type than earlier
+            ones: the error names the line.
+    """
+
+    kind = "json"
+
+    @classmethod
+    def open(cls, paths: Sequence[str], how: Reading) -> JsonTable:
+        """Opens files: the first pass over their rows finds the types."""
+        return super().open(paths, replace(how, unify=True))
+
+    @classmethod
+    def _inspected(cls, path: str, files: Files) -> Footer:
+        with opened(path, files) as (file, stream):
+            file.seek(0, 2)
+            size = file.tell()
+            file.seek(0)
+            stamp = stamp_of(file)
+            types: dict[str, pa.DataType] = {}
+            rows = 0
+            for line, block in _blocks(path, stream):
+                rows += _learn(path, line, block, types)
+        return Footer(path, size, "", pa.schema(types), (RowGroup(0, rows, size),), stamp)
+
+    def rows_of(
+        self, footer: Footer, columns: pa.Schema, rows: int
+    ) -> Iterator[tuple[int, pa.RecordBatch]]:
+        """Parses a file with the types that its values have."""
+        wanted = pa.schema([field for field in columns if field.name not in footer.in_path])
+        with self._opened(footer), opened(footer.path, self._files) as (_, stream):
+            for line, block in _blocks(footer.path, stream):
+                try:
+                    whole = _parsed(block, wanted)
+                except pa.ArrowInvalid as error:
+                    raise _unparsed(footer.path, line, block, error) from error
+                for batch in limited(whole, None, rows):
+                    yield 0, conform(footer.path, batch, columns, dict(footer.partitions))
+                    del batch
+
+
+def is_json(head: bytes) -> bool:
+    """Tells whether a file begins like an object in JSON."""
+    return head.removeprefix(BYTE_ORDER_MARK).lstrip().startswith(b"{")
+
+
+def _blocks(path: str, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """Yields blocks of whole lines that are not all blank, with the number of the first line."""
+    line, rest = 1, b""
+    is_first = True
+    while True:
+        try:
+            block = stream.read(BLOCK_BYTES)
+        except GZIP_ERRORS as error:
+            raise damaged(path, error, row=line, unit="from line") from error
+        if is_first:
+            rest = _checked_start(path, block)
+            is_first = False
+        else:
+            rest += block
+        end = len(rest) if not block else rest.rfind(b"\n") + 1
+        if end > MOST_LINE_BYTES or (not end and len(rest) > MOST_LINE_BYTES):
+            raise TableFileError(
+                f"more than {MOST_LINE_BYTES} bytes",
+                ("write one object in each line", "write the table as Parquet"),
+                path=path,
+                row=line,
+                unit="line",
+                expected="a line of at most 2 GiB",
+            )
+        whole, rest = rest[:end], rest[end:]
+        if whole.strip():
+            yield line, whole
+        line += whole.count(b"\n")
+        if not block:
+            return
+
+
+def _checked_start(path: str, block: bytes) -> bytes:
+    """Returns the first bytes without a byte order mark; refuses what is not JSON lines."""
+    start = block.removeprefix(BYTE_ORDER_MARK)
+    found = None
+    if not start.strip():
+        found = "nothing but blank lines" if block else "an empty file"
+    elif start.lstrip().startswith(b"["):
+        found = "an array (one document, not lines)"
+    elif start.startswith((b"\xff\xfe", b"\xfe\xff")) or b"\0" in start[:BLOCK_BYTES]:
+        found = "UTF-16 text or binary data"
+    if found:
+        raise TableFileError(
+            found,
+            ("write one object in each line, in UTF-8", Remedy(Option.FORMAT)),
+            path=path,
+            expected="JSON lines",
+        )
+    return start
+
+
+def _parsed(block: bytes, schema: pa.Schema | None = None) -> pa.RecordBatch:
+    """Parses lines, with the types of a schema, or such as their values have."""
+    table = pa.json.read_json(
+        pa.BufferReader(block),
+        pa.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
+        pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
+        if schema is not None
+        else None,
+    )
+    arrays = [column.combine_chunks() for column in table.columns]
+    arrays = [array.chunk(0) if isinstance(array, pa.ChunkedArray) else array for array in arrays]
+    # By way of a struct, which has its number of rows even without columns.
+    struct = pa.Array.from_buffers(
+        pa.struct(list(table.schema)), table.num_rows, [None], children=arrays
+    )
+    return pa.RecordBatch.from_struct_array(struct)
+
+
+def _learn(path: str, line: int, block: bytes, types: dict[str, pa.DataType]) -> int:
+    """Adds the types of lines to those of earlier ones; returns the number of rows."""
+    try:
+        block.decode()
+    except UnicodeDecodeError as error:
+        raise TableFileError(
+            f"the byte 0x{block[error.start]:02x}",
+            "save the file as UTF-8",
+            path=path,
+            row=line + block.count(b"\n", 0, error.start),
+            unit="line",
+            expected="text in UTF-8",
+        ) from error
+    try:
+        batch = _parsed(block)
+    except pa.ArrowInvalid as error:
+        raise _unparsed(path, line, block, error, types) from error
+    for field in batch.schema:
+        type_ = _of_json(field.type)
+        wider = wider_type(types.get(field.name, type_), type_)
+        if wider is None:
+            raise _unparsed(path, line, block, None, types)
+        types[field.name] = wider
+    return int(batch.num_rows)
+
+
+def _of_json(type_: pa.DataType) -> pa.DataType:
+    """Returns a type with text where Arrow took text for times."""
+    if pa.types.is_timestamp(type_):
+        return pa.string()
+    if is_list(type_):
+        return pa.list_(_of_json(type_.value_type))
+    if pa.types.is_struct(type_):
+        fields = [type_[index] for index in range(type_.num_fields)]
+        return pa.struct([(field.name, _of_json(field.type)) for field in fields])
+    return type_
+
+
+def _unparsed(
+    path: str,
+    first: int,
+    block: bytes,
+    error: pa.ArrowInvalid | None,
+    types: dict[str, pa.DataType] | None = None,
+) -> TableFileError:
+    """Returns the error of the first line that is no object, or contradicts earlier types."""
+    known = dict(types or {})
+    for number, text in enumerate(block.split(b"\n"), first):
+        if not text.strip():
+            continue
+        shown = text.strip().decode("utf-8", "replace")
+        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
+        try:
+            batch = _parsed(text)
+        except pa.ArrowInvalid as of_line:
+            return TableFileError(
+                f"{shown!r} ({one_line(of_line).removeprefix('JSON parse error: ')})",
+                ("correct the line, which may be truncated", "leave it out"),
+                path=path,
+                row=number,
+                unit="line",
+                expected="an object in JSON",
+            )
+        for field in batch.schema:
+            type_ = _of_json(field.type)
+            wider = wider_type(known.get(field.name, type_), type_)
+            if wider is None:
+                return TableFileError(
+                    f"{type_} in {shown!r}",
+                    ("correct the line", Remedy(Option.EXCLUDE_COLUMNS, (field.name,))),
+                    path=path,
+                    row=number,
+                    unit="line",
+                    column=field.name,
+                    expected=f"{known[field.name]}, as in earlier lines",
+                )
+            known[field.name] = wider
+    found = one_line(error) if error else "values of several types"
+    return TableFileError(found, path=path, row=first, unit="from line")
