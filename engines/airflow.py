@@ -52,7 +52,8 @@ def run(folder: Path, in_process: Result) -> Iterator[Check]:
         airflow.test({**settings, "span": span})
     store = output / "metadata.db"
     yield from compare(in_process, read(str(store), time.monotonic() - started))
-    airflow.test({**settings, "span": 3, "drift_mode": "fail"})
+    with contextlib.suppress(EngineError):  # The gate stops the run, and Airflow's command fails.
+        airflow.test({**settings, "span": 3, "drift_mode": "fail"})
     stopped = _runs(store)[-1]
     yield Check("red wines: state", "FAILED", stopped.state)
     yield Check("red wines: drift", "DRIFT", stopped.drift and stopped.drift.verdict)
