@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import shutil
@@ -51,14 +52,17 @@ def once(folder: Path, wanted: str, install: Callable[[], None]) -> Path:
         The folder.
     """
     stamp, digest = folder / "installed", hashlib.sha256(wanted.encode()).hexdigest()
-    if not stamp.is_file() or stamp.read_text() != digest:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        started = time.monotonic()
-        say(f"installing {folder.relative_to(CHECKOUT)} ...")
-        install()
-        stamp.write_text(digest)
-        say(f"installed in {time.monotonic() - started:.0f} s")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Another target may install the same.
+        if not stamp.is_file() or stamp.read_text() != digest:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            started = time.monotonic()
+            say(f"installing {folder.relative_to(CHECKOUT)} ...")
+            install()
+            stamp.write_text(digest)
+            say(f"installed in {time.monotonic() - started:.0f} s")
     return folder
 
 

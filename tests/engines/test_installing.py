@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pathlib
+import threading
+import time
 
 import pytest
 
@@ -55,3 +57,20 @@ def test_a_program_that_apt_cannot_install_is_named_with_its_package(
     monkeypatch.setenv("PATH", "/nonexistent")
     with pytest.raises(EngineError, match="mvn is needed, and apt cannot install it: install mav"):
         system("mvn", "maven")
+
+
+def test_two_targets_that_want_the_same_at_the_same_time_install_it_once(
+    folder: pathlib.Path,
+) -> None:
+    made = []
+
+    def install() -> None:
+        time.sleep(0.2)
+        made.append(1)
+
+    both = [threading.Thread(target=once, args=(folder, "a", install)) for _ in range(2)]
+    for thread in both:
+        thread.start()
+    for thread in both:
+        thread.join()
+    assert made == [1]
