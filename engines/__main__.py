@@ -19,6 +19,7 @@ from engines.checks import Check, EngineError, table
 from engines.installing import CHECKOUT, say
 from engines.wine import Result, two_spans
 from examples.wine_quality.output_lock import OutputFolderError, OutputLock
+from tfx_wine_ext.errors import TfxWineExtError
 
 
 def targets() -> dict[str, str]:
@@ -84,7 +85,7 @@ def _report(name: str, folder: Path, in_process: Result) -> int:
     try:
         for check in run_target(name, folder, in_process):
             checks.append(check)
-    except EngineError as error:
+    except (EngineError, TfxWineExtError) as error:  # The other one: a store that does not open.
         checks.append(Check("the target", "runs to its end", str(error)))
     title = f"{name} ({time.monotonic() - started:.0f} s)"
     Console(width=None if sys.stdout.isatty() else 120).print(table(title, checks))

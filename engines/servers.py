@@ -93,7 +93,7 @@ def server(
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stops a server and all of its group: asked first, then killed, at once if Ctrl-C comes again."""
+    """Stops a server and its group: asked first, then killed; at once if Ctrl-C comes again."""
     try:
         _send(process, signal.SIGTERM)
     finally:
