@@ -109,7 +109,9 @@ def system(command: str, *packages: str) -> str:
         >>> system("sh", "dash").endswith("/sh")
         True
     """
-    if not shutil.which(command):
+    # Of who is not root PATH has no folder for servers.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    if not shutil.which(command, path=path):
         install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
         say(f"{command} is missing: {' '.join(install)} ...")
         FOLDER.mkdir(exist_ok=True)
@@ -123,10 +125,10 @@ def system(command: str, *packages: str) -> str:
                 f"{command} is needed, and apt cannot install it: install {' '.join(packages)}, "
                 f"then run again\n{error}"
             ) from None
-    path = shutil.which(command)
-    if path is None:
+    found = shutil.which(command, path=path)
+    if found is None:
         raise EngineError(f"{command} is not in the packages {' '.join(packages)}")
-    return path
+    return found
 
 
 def java() -> str:

@@ -74,3 +74,8 @@ def test_two_targets_that_want_the_same_at_the_same_time_install_it_once(
     for thread in both:
         thread.join()
     assert made == [1]
+
+
+def test_a_server_is_found_where_only_root_has_it_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert system("chroot", "coreutils").endswith("sbin/chroot")
