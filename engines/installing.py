@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -189,9 +190,15 @@ def layer(name: str, packages: Sequence[str], *, with_dependencies: bool = False
         # Not as a plain line: the .pth files there, such as that of this checkout, must be read.
         (site / "below.pth").write_text(f"import site; site.addsitedir({below!r})\n")
         options = [] if with_dependencies else ["--no-deps"]
-        run([uv(), "pip", "install", "-q", "--python", python, *options, *packages], folder / "log")
+        command = [uv(), "pip", "install", "-q", "--python", str(python), *options, *packages]
+        # It finds the index that pip was told of, as where the checkout's environment is made.
+        bootstrap = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "bootstrap.py"))
+        environment = bootstrap["uv_environment"](uv())
+        run(command, folder / "log", env=environment)
 
-    once(folder, "\n".join([sys.executable, str(with_dependencies), *packages]), install)
+    # The same path may be another Python meanwhile: `.venv` is made anew for other versions.
+    wanted = [sys.executable, sys.version, str(with_dependencies), *packages]
+    once(folder, "\n".join(wanted), install)
     return python
 
 
