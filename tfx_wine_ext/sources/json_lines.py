@@ -169,10 +169,13 @@ def _learn(path: str, line: int, block: bytes, types: dict[str, pa.DataType]) ->
             unit="line",
             expected="text in UTF-8",
         ) from error
+    lines = _objects(path, line, block)
     try:
         batch = _parsed(block)
     except pa.ArrowInvalid as error:
         raise _unparsed(path, line, block, error, types) from error
+    if batch.num_rows != lines:
+        raise _unparsed(path, line, block, None, types)
     for field in batch.schema:
         type_ = _of_json(field.type)
         wider = wider_type(types.get(field.name, type_), type_)
@@ -180,6 +183,38 @@ def _learn(path: str, line: int, block: bytes, types: dict[str, pa.DataType]) ->
             raise _unparsed(path, line, block, None, types)
         types[field.name] = wider
     return int(batch.num_rows)
+
+
+def _objects(path: str, first: int, block: bytes) -> int:
+    """Returns the number of lines, without blank ones.
+
+    Raises:
+        TableFileError: A line does not begin an object: a null would end the process in Arrow.
+    """
+    lines = block.count(b"\n") + (not block.endswith(b"\n"))
+    if block.count(b"\n{") + block.startswith(b"{") == lines:
+        return lines
+    texts = [(number, text) for number, text in enumerate(block.split(b"\n"), first) if text.strip()]
+    for number, text in texts:
+        if not text.lstrip().startswith(b"{"):
+            raise _no_object(path, number, text)
+    return len(texts)
+
+
+def _no_object(path: str, number: int, text: bytes, why: str = "") -> TableFileError:
+    return TableFileError(
+        f"{_shown(text)!r}{why}",
+        ("correct the line, which may be truncated", "leave it out"),
+        path=path,
+        row=number,
+        unit="line",
+        expected="an object in JSON",
+    )
+
+
+def _shown(text: bytes) -> str:
+    shown = text.strip().decode("utf-8", "replace")
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 
 def _of_json(type_: pa.DataType) -> pa.DataType:
@@ -206,25 +241,19 @@ def _unparsed(
     for number, text in enumerate(block.split(b"\n"), first):
         if not text.strip():
             continue
-        shown = text.strip().decode("utf-8", "replace")
-        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
         try:
             batch = _parsed(text)
         except pa.ArrowInvalid as of_line:
-            return TableFileError(
-                f"{shown!r} ({one_line(of_line).removeprefix('JSON parse error: ')})",
-                ("correct the line, which may be truncated", "leave it out"),
-                path=path,
-                row=number,
-                unit="line",
-                expected="an object in JSON",
-            )
+            why = one_line(of_line).removeprefix("JSON parse error: ")
+            return _no_object(path, number, text, f" ({why})")
+        if batch.num_rows > 1:
+            return _no_object(path, number, text, f", which are {batch.num_rows} values")
         for field in batch.schema:
             type_ = _of_json(field.type)
             wider = wider_type(known.get(field.name, type_), type_)
             if wider is None:
                 return TableFileError(
-                    f"{type_} in {shown!r}",
+                    f"{type_} in {_shown(text)!r}",
                     ("correct the line", Remedy(Option.EXCLUDE_COLUMNS, (field.name,))),
                     path=path,
                     row=number,
