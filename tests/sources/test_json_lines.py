@@ -78,7 +78,7 @@ def test_a_line_that_is_wrong_is_named(tmp_path: pathlib.Path, line: str, messag
 def test_a_null_instead_of_an_object_does_not_end_the_process(tmp_path: pathlib.Path) -> None:
     for content in ("null\n", ' null\n{"n": 1}\n', '{"n": 1}\nnull\n{"n": "x"}\n'):
         (tmp_path / "a.jsonl").write_text(content)
-        with pytest.raises(TableFileError, match=r"line \d: expected an object in JSON, found 'null'"):
+        with pytest.raises(TableFileError, match=r"line \d: expected an object in JSON.* 'null'"):
             open_table(str(tmp_path / "a.jsonl"))
 
 

@@ -194,8 +194,8 @@ def _objects(path: str, first: int, block: bytes) -> int:
     lines = block.count(b"\n") + (not block.endswith(b"\n"))
     if block.count(b"\n{") + block.startswith(b"{") == lines:
         return lines
-    texts = [(number, text) for number, text in enumerate(block.split(b"\n"), first) if text.strip()]
-    for number, text in texts:
+    texts = {n: text for n, text in enumerate(block.split(b"\n"), first) if text.strip()}
+    for number, text in texts.items():
         if not text.lstrip().startswith(b"{"):
             raise _no_object(path, number, text)
     return len(texts)
