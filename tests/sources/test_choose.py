@@ -134,6 +134,12 @@ def test_the_format_is_told_by_the_name_or_else_by_the_first_bytes(folder, name,
     assert text == (["a", "b"] if kind == "parquet" else [b"a", b"b"])
 
 
+@pytest.mark.parametrize("name", ["ORCID", "PAR1", "FEA1", "ARROW1"])
+def test_a_column_named_like_the_first_bytes_of_a_format_does_not_make_it_one(folder, name):
+    (folder / "a.csv").write_text(f"{name},x\n1,2\n")
+    assert open_table(str(folder / "a.csv")).names == [name, "x"]
+
+
 def test_a_format_that_is_said_needs_no_name(folder):
     write(folder, table__txt=CSV)
     assert open_table(str(folder / "table.txt"), kind="csv").kind == "csv"

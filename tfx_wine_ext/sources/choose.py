@@ -52,11 +52,16 @@ _COMPRESSED = {
 }
 
 
+def _is_binary(head: bytes) -> bool:
+    """Tells first bytes from text: the first column of a CSV file may be named ORCID."""
+    return any(byte < ord(" ") and byte not in b"\t\r\n" for byte in head)
+
+
 register_format(
     "parquet",
     label="Parquet",
     extensions=[".parquet", ".pq"],
-    holds=lambda head: head.startswith(MAGIC),
+    holds=lambda head: head.startswith(MAGIC) and _is_binary(head),
 )(ParquetSource.open)
 
 
@@ -77,13 +82,16 @@ def _open_examples(paths: Sequence[str], how: Reading) -> TableSource:
 
 
 register_format(
-    "orc", label="ORC", extensions=[".orc"], holds=lambda head: head.startswith(ORC_MAGIC)
+    "orc",
+    label="ORC",
+    extensions=[".orc"],
+    holds=lambda head: head.startswith(ORC_MAGIC) and _is_binary(head),
 )(OrcTable.open)
 register_format(
     "arrow",
     label="Arrow IPC or Feather",
     extensions=[".arrow", ".arrows", ".ipc", ".feather"],
-    holds=is_arrow,
+    holds=lambda head: is_arrow(head) and _is_binary(head),
 )(ArrowTable.open)
 register_format(
     "json",
