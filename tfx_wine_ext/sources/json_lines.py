@@ -30,6 +30,9 @@ from tfx_wine_ext.sources.source import (
 BLOCK_BYTES = 4 * 1024 * 1024
 MOST_LINE_BYTES = 2**31 - 4096
 _SHOWN = 80
+# Some releases of Arrow end without an error at a comma or bracket after an object; this tells.
+_END_NAME = "\0end"
+_END = b'\n{"\\u0000end":0}'
 
 
 class JsonTable(FileTable):
@@ -139,7 +142,13 @@ def _checked_start(path: str, block: bytes) -> bytes:
 
 
 def _parsed(block: bytes, schema: pa.Schema | None = None) -> pa.RecordBatch:
-    """Parses lines, with the types of a schema, or such as their values have."""
+    """Parses lines, with the types of a schema, or such as their values have.
+
+    Raises:
+        pa.ArrowInvalid: A line is no JSON; without a schema, or something follows an object.
+    """
+    if schema is None:
+        block += _END
     table = pa.json.read_json(
         pa.BufferReader(block),
         pa.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
@@ -147,6 +156,10 @@ def _parsed(block: bytes, schema: pa.Schema | None = None) -> pa.RecordBatch:
         if schema is not None
         else None,
     )
+    if schema is None:
+        if _END_NAME not in table.schema.names:
+            raise pa.ArrowInvalid("something follows the object")
+        table = table.drop([_END_NAME]).slice(0, table.num_rows - 1)
     arrays = [column.combine_chunks() for column in table.columns]
     arrays = [array.chunk(0) if isinstance(array, pa.ChunkedArray) else array for array in arrays]
     # By way of a struct, which has its number of rows even without columns.
