@@ -1,18 +1,23 @@
 import gzip
+import io
 import os
 import re
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tfx_wine_ext.columnar import encode_examples, frame_records, plan_features
+from tfx_wine_ext.files.arrow import ArrowFiles
 from tfx_wine_ext.sources.choose import (
     examples_splits,
     find_table_files,
+    open_files,
     open_table,
     split_folder,
 )
+from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.source import TableFileError
 
 TABLE = pa.table({"x": [1.5, 2.5], "y": ["a", "b"]})
@@ -268,3 +273,19 @@ def test_what_beam_left_of_a_write_that_was_stopped_is_passed_over(folder):
     write(folder / "beam-temp-data_tfrecord-1f", x=TFRECORD)
     write(folder, **{"beam-temp-data_tfrecord-2f": TFRECORD})
     assert len(open_table(str(folder)).paths) == 3
+
+
+def test_opening_large_files_in_an_object_store_reads_little_of_them(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": np.random.default_rng(0).random(2_500_000)}), path)
+    read = []
+
+    class Counted(io.FileIO):
+        def read(self, size=-1):
+            content = super().read(size)
+            read.append(len(content))
+            return content
+
+    monkeypatch.setattr(ArrowFiles, "open", lambda self, _: pa.PythonFile(Counted(path), mode="r"))
+    assert open_files(["s3://wine/a.parquet"], Reading()).rows == 2_500_000
+    assert sum(read) < 1_000_000 < path.stat().st_size
