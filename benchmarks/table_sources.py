@@ -1,4 +1,4 @@
-"""Rows per second of `ingest` from each file format, beside TFX's Avro executor for Avro.
+"""Measures `ingest` from each file format in rows per second, beside TFX's Avro executor for Avro.
 
 Every measurement is a separate process that imports what it needs, then times the whole work: it
 reads a file from disk and writes splits to disk.

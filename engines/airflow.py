@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime
 import json
 import os
 import signal
@@ -151,11 +152,14 @@ def _killed(airflow: Airflow, folder: Path, white: pa.Table) -> Iterator[Check]:
     command = [airflow.command, "scheduler"]
     log = folder / "scheduler.log"
     with server(command, log, airflow.knows_dag, seconds=WAIT_SECONDS, env=environment):
+        # The task of this run only is cleared, and not that of the earlier ones.
+        since = datetime.datetime.now(datetime.timezone.utc).isoformat()
         airflow.run(settings, "dags", "trigger", "--run-id", KILLED, DAG)
         _await(f"{TASK} at work", lambda: _process_at_work(store) is not None)
         os.kill(_process_at_work(store) or 0, signal.SIGKILL)
         _await(f"Airflow to see that {TASK} failed", lambda: airflow.state() == "failed")
-        airflow.run(settings, "tasks", "clear", "--yes", "--task-regex", f"^{TASK}$", DAG)
+        only = ("--task-regex", f"^{TASK}$", "--start-date", since)
+        airflow.run(settings, "tasks", "clear", "--yes", *only, DAG)
         _await(f"the second try of {TASK}", lambda: airflow.state() in ("success", "failed"))
     killed = _runs(store)
     tries = [each for run in killed for each in run.components if each.id == TASK]

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from airflow.models import DAG
 
 VARIABLE = "wine_quality"
-# Of TFX: 12 s on an idle machine of which all files are cached, a minute on a busy or cold one.
+# Of TFX: 5 to 15 s on an idle machine of which all files are cached, a minute on a busy one.
 IMPORT_SECONDS = 120
 PLACES = ("output", "data_root", "pipeline_root", "serving_dir", "metadata")
 

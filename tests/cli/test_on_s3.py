@@ -121,7 +121,7 @@ def test_reports_are_written_there(s3, tmp_path, capsys):
         ("drift s3://nowhere/a.csv {csv}", "s3://nowhere/a.csv: expected the bucket 'nowhere'"),
         ("drift s3://nowhere/*.csv {csv}", "s3://nowhere/*.csv: expected the bucket 'nowhere'"),
         ("drift {csv} {csv} --html s3://nowhere/a", "s3://nowhere/a: expected the bucket"),
-        ("ingest {csv} s3://nowhere/out", "{csv}: "),
+        ("ingest {csv} s3://nowhere/out", "expected the bucket 'nowhere', found none on http"),
         ("ingest {parquet} s3://nowhere/out", "expected the bucket 'nowhere', found none on http"),
         ("ingest {s3}/no {s3}/out", "{s3}/no: expected a file, a folder or a pattern"),
         ("ingest {parquet} {s3}/there", "{s3}/there: expected a path where nothing is, found a f"),

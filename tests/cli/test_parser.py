@@ -32,7 +32,6 @@ from tfx_wine_ext.cli import main
             "runs --traceback",
             "--traceback: expected before the command; write tfx-wine-ext --traceback runs ...",
         ),
-        ("drift a b --format orc", "--format: found 'orc'; expected one of 'parquet', 'csv', 'tfr"),
         ("drift a b --fail-on wran", "--fail-on: found 'wran'; did you mean 'warn'?"),
         ("drift a b --fail-on=", "--fail-on: found ''; expected one of 'warn', 'inconclusive', 'd"),
         ("runs 3", "found 1 more argument than expected: '3'; see tfx-wine-ext runs --help"),

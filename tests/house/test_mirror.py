@@ -16,6 +16,7 @@ NO_MIRROR = {"benchmarks", "contract", "docs", "engines", "examples", "house", "
 # Tests of what only several modules do together.
 TOGETHER = {
     "cli/test_span_dates.py": "tables, pages and documents show the date of a span",
+    "cli/test_on_s3.py": "the commands drift and ingest on an object store",
     "cli/test_remote_artifacts.py": "all commands on a store say what is at an address",
     "cli/test_unread.py": "all commands on a store say what they could not read",
     "components/test_in_memory.py": "all components on a file system in memory",

@@ -48,8 +48,8 @@ Files are Parquet, ORC, Arrow IPC or Feather, Avro, CSV or TSV (with a line of
 names), JSON lines, TFRecord files of tf.train.Example, or of a format that
 another package brings. CSV, JSON lines and TFRecord files may be packed by
 gzip or Zstandard. OUT must not exist yet, or be an empty folder; it appears
-only when everything has been written. Both may be on S3, s3://BUCKET/..., as the
-environment variables AWS_... say; there, OUT appears file by file.
+only when everything has been written. Both may be on S3, s3://BUCKET/..., as
+the environment variables AWS_... say; there, OUT appears file by file.
 
 The result is the same as that of the component ParquetExampleGen for the same
 Parquet files and options, byte for byte. TFX is not needed, except to read

@@ -17,7 +17,7 @@ from tfx_wine_ext.artifacts.layout import split_folder
 from tfx_wine_ext.columnar.feature_batch import feature_schema
 from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, TFRECORD_PAYLOAD, OutputSplit
 from tfx_wine_ext.columnar.tasks import ShardFile, ShardTask
-from tfx_wine_ext.files.local import Files
+from tfx_wine_ext.files.local import Files, RemoteError
 
 _FILE_NAME = {
     TFRECORD_PAYLOAD: "data_tfrecord-{:05d}-of-{:05d}.gz",
@@ -79,6 +79,8 @@ class StagedFile:
         """Names the file that cannot be written, which the system's message does not."""
         try:
             yield
+        except RemoteError:
+            raise  # It names the file, and says what to do.
         except OSError as error:
             raise OSError(
                 f"{self._path}: cannot be written ({error}); free or repair the disk, then run "

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import importlib
-import importlib.metadata
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from tfx_wine_ext.entry_points import load_entry_points
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.files.local import Files
@@ -196,14 +196,4 @@ def _load_own() -> None:
 
 @functools.lru_cache(maxsize=1)
 def _load_entry_points() -> None:
-    for entry_point in sorted(importlib.metadata.entry_points(group=GROUP)):
-        before = set(_REGISTERED)
-        try:
-            entry_point.load()
-        except (Exception, SystemExit) as error:
-            # A second attempt must not report that the names are taken.
-            for name in _REGISTERED.keys() - before:
-                del _REGISTERED[name]
-            expected = f"to load {entry_point.value!r} of the entry points {GROUP!r}"
-            said = f"{type(error).__name__}: {error}"
-            raise TableFormatError(entry_point.name, expected, said) from error
+    load_entry_points(GROUP, _REGISTERED, TableFormatError)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import importlib.metadata
 import math
 import numbers
 import re
@@ -14,6 +13,7 @@ from typing import Any, TypeVar
 
 from tfx_wine_ext.drift.metric import Metric
 from tfx_wine_ext.drift.threshold import Threshold
+from tfx_wine_ext.entry_points import load_entry_points
 from tfx_wine_ext.errors import TfxWineExtError
 
 # The entry points by which a package adds metrics: each names a module that registers them.
@@ -261,14 +261,4 @@ def registered_metrics() -> Mapping[str, DriftMetric]:
 
 @functools.lru_cache(maxsize=1)
 def _load_entry_points() -> None:
-    for entry_point in sorted(importlib.metadata.entry_points(group=GROUP)):
-        before = set(_REGISTERED)
-        try:
-            entry_point.load()
-        except (Exception, SystemExit) as error:
-            # A second attempt must not report that the names are taken.
-            for name in _REGISTERED.keys() - before:
-                del _REGISTERED[name]
-            expected = f"to load {entry_point.value!r} of the entry points {GROUP!r}"
-            said = f"{type(error).__name__}: {error}"
-            raise DriftMetricError(entry_point.name, expected, said) from error
+    load_entry_points(GROUP, _REGISTERED, DriftMetricError)
