@@ -82,7 +82,7 @@ constraints: environment ## resolve constraints/*.txt anew
 
 clean: ## remove build/, caches and the like; .venv/ stays
 	rm -rf build dist .coverage .hypothesis .mypy_cache .pytest_cache .ruff_cache
-	find tfx_wine_ext examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
+	find tfx_wine_ext engines examples scripts tests -name __pycache__ -type d -prune -exec rm -rf {} +
 
 environment:
 	@$(PYTHON3) scripts/bootstrap.py

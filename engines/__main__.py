@@ -18,6 +18,8 @@ from rich.console import Console
 from engines.checks import Check, EngineError, table
 from engines.installing import CHECKOUT, say
 from engines.wine import Result, two_spans
+from examples.wine_quality.output_lock import OutputFolderError, OutputLock
+from tfx_wine_ext.errors import TfxWineExtError
 
 
 def targets() -> dict[str, str]:
@@ -64,10 +66,15 @@ def main(arguments: list[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _leave)
     output = options.output.absolute()
-    say("running the wine pipeline in one process ...")
-    in_process = two_spans(_fresh(output / "in-process"))
-    say(f"that took {in_process.seconds:.0f} s")
-    return max(_report(name, _fresh(output / name), in_process) for name in names)
+    try:
+        lock = OutputLock(output)
+    except OutputFolderError as error:
+        parser.error(str(error))
+    with lock:
+        say("running the wine pipeline in one process ...")
+        in_process = two_spans(_fresh(output / "in-process"))
+        say(f"that took {in_process.seconds:.0f} s")
+        return max(_report(name, _fresh(output / name), in_process) for name in names)
 
 
 def _report(name: str, folder: Path, in_process: Result) -> int:
@@ -78,7 +85,7 @@ def _report(name: str, folder: Path, in_process: Result) -> int:
     try:
         for check in run_target(name, folder, in_process):
             checks.append(check)
-    except EngineError as error:
+    except (EngineError, TfxWineExtError) as error:  # The other one: a store that does not open.
         checks.append(Check("the target", "runs to its end", str(error)))
     title = f"{name} ({time.monotonic() - started:.0f} s)"
     Console(width=None if sys.stdout.isatty() else 120).print(table(title, checks))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
+import runpy
 import shutil
 import subprocess
 import sys
@@ -51,14 +53,17 @@ def once(folder: Path, wanted: str, install: Callable[[], None]) -> Path:
         The folder.
     """
     stamp, digest = folder / "installed", hashlib.sha256(wanted.encode()).hexdigest()
-    if not stamp.is_file() or stamp.read_text() != digest:
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        started = time.monotonic()
-        say(f"installing {folder.relative_to(CHECKOUT)} ...")
-        install()
-        stamp.write_text(digest)
-        say(f"installed in {time.monotonic() - started:.0f} s")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder.with_name(f"{folder.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Another target may install the same.
+        if not stamp.is_file() or stamp.read_text() != digest:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir()
+            started = time.monotonic()
+            say(f"installing {folder.relative_to(CHECKOUT)} ...")
+            install()
+            stamp.write_text(digest)
+            say(f"installed in {time.monotonic() - started:.0f} s")
     return folder
 
 
@@ -105,7 +110,9 @@ def system(command: str, *packages: str) -> str:
         >>> system("sh", "dash").endswith("/sh")
         True
     """
-    if not shutil.which(command):
+    # Of who is not root PATH has no folder for servers.
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"])
+    if not shutil.which(command, path=path):
         install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", *packages]
         say(f"{command} is missing: {' '.join(install)} ...")
         FOLDER.mkdir(exist_ok=True)
@@ -119,10 +126,10 @@ def system(command: str, *packages: str) -> str:
                 f"{command} is needed, and apt cannot install it: install {' '.join(packages)}, "
                 f"then run again\n{error}"
             ) from None
-    path = shutil.which(command)
-    if path is None:
+    found = shutil.which(command, path=path)
+    if found is None:
         raise EngineError(f"{command} is not in the packages {' '.join(packages)}")
-    return path
+    return found
 
 
 def java() -> str:
@@ -183,9 +190,15 @@ def layer(name: str, packages: Sequence[str], *, with_dependencies: bool = False
         # Not as a plain line: the .pth files there, such as that of this checkout, must be read.
         (site / "below.pth").write_text(f"import site; site.addsitedir({below!r})\n")
         options = [] if with_dependencies else ["--no-deps"]
-        run([uv(), "pip", "install", "-q", "--python", python, *options, *packages], folder / "log")
+        command = [uv(), "pip", "install", "-q", "--python", str(python), *options, *packages]
+        # It finds the index that pip was told of, as where the checkout's environment is made.
+        bootstrap = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "bootstrap.py"))
+        environment = bootstrap["uv_environment"](uv())
+        run(command, folder / "log", env=environment)
 
-    once(folder, "\n".join([sys.executable, str(with_dependencies), *packages]), install)
+    # The same path may be another Python meanwhile: `.venv` is made anew for other versions.
+    wanted = [sys.executable, sys.version, str(with_dependencies), *packages]
+    once(folder, "\n".join(wanted), install)
     return python
 
 

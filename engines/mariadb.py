@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
 import subprocess
 import tempfile
@@ -19,11 +18,6 @@ from engines.wine import Result
 
 def run(folder: Path, in_process: Result) -> Iterator[Check]:
     """Runs the target."""
-    # The packages with the programs alone: they set up no server on the machine.
-    for program in ("mariadbd", "mariadb-install-db"):
-        system(program, "mariadb-server-core")
-    for program in ("mariadb", "mariadb-dump"):
-        system(program, "mariadb-client-core")
     # The path of a socket may have 107 characters only.
     with tempfile.TemporaryDirectory(prefix="mariadb-") as data:
         yield from stores.checks(MariaDB(Path(data), folder / "server.log"), folder, in_process)
@@ -37,11 +31,23 @@ class MariaDB(stores.Database):
     def __init__(self, folder: Path, log: Path) -> None:
         """Makes the data."""
         super().__init__(folder)
-        self._log, self._user = log, f"--user={getpass.getuser()}"
+        self._log = log
+        # As root it runs only if told to.
+        self._user = ["--user=root"] if os.geteuid() == 0 else []
+        # The packages with the programs alone: they set up no server on the machine.
+        self._programs = {
+            program: system(program, package)
+            for program, package in (
+                ("mariadbd", "mariadb-server-core"),
+                ("mariadb-install-db", "mariadb-server-core"),
+                ("mariadb", "mariadb-client-core"),
+                ("mariadb-dump", "mariadb-client-core"),
+            )
+        }
         self._run(
             "mariadb-install-db",
             "--no-defaults",
-            self._user,
+            *self._user,
             f"--datadir={folder}/data",
             "--auth-root-authentication-method=normal",
             "--skip-test-db",
@@ -51,9 +57,9 @@ class MariaDB(stores.Database):
     def running(self) -> Iterator[subprocess.Popen[bytes]]:
         """Runs the server."""
         command = [
-            "mariadbd",
+            self._programs["mariadbd"],
             "--no-defaults",
-            self._user,
+            *self._user,
             f"--datadir={self.folder}/data",
             f"--socket={self.folder}/socket",
             f"--pid-file={self.folder}/pid",
@@ -103,7 +109,7 @@ class MariaDB(stores.Database):
     def _run(self, program: str, *arguments: str) -> bytes:
         # The password of an account is not root's.
         env = {name: value for name, value in os.environ.items() if name != "MYSQL_PWD"}
-        done = subprocess.run([program, *arguments], capture_output=True, env=env)
+        done = subprocess.run([self._programs[program], *arguments], capture_output=True, env=env)
         if done.returncode:
             raise EngineError(f"{program}: {done.stderr.decode(errors='replace')}")
         return done.stdout

@@ -93,7 +93,9 @@ class PostgreSQL(stores.Database):
     def sql(self, database: str, *statements: str) -> str:
         """Runs statements with all rights, and returns what they print."""
         options = [option for statement in statements for option in ("-c", statement)]
-        return self._run("psql", *self._to, "-d", database, "-Atq", *options).decode()
+        return self._run(
+            "psql", "--no-psqlrc", *self._to, "-d", database, "-Atq", *options
+        ).decode()
 
     def dump(self) -> bytes:
         """Returns all that the databases hold, as SQL."""

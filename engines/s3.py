@@ -40,10 +40,12 @@ def run(folder: Path, in_process: Result) -> Iterator[Check]:
         "AWS_SECRET_ACCESS_KEY": "wine",
         "AWS_REGION": "us-east-1",
         "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": f"{folder}/none",
+        "AWS_SHARED_CREDENTIALS_FILE": f"{folder}/none",
     }
     command = [sys.executable, "-m", "moto.server", "-H", HOST, "-p", str(port)]
     with (
-        mock.patch.dict(os.environ, environment),
+        mock.patch.dict(os.environ, {**_without_aws(), **environment}, clear=True),
         server(command, folder / "moto.log", lambda: listens(port)),
     ):
         client = pyarrow.fs.S3FileSystem(
@@ -67,6 +69,11 @@ def run(folder: Path, in_process: Result) -> Iterator[Check]:
             yield _refused(folder, places)
         yield from _commands(folder, folder / "data")
         yield from _errors()
+
+
+def _without_aws() -> dict[str, str]:
+    """Returns the environment without what leads to the user's own server, profile or account."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
 
 
 def _stored(folder: Path) -> Iterator[Check]:

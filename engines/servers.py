@@ -93,12 +93,18 @@ def server(
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:
-    """Stops a server and all of its group: asked first, then killed."""
-    for number in (signal.SIGTERM, signal.SIGKILL):
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, number)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(STOP_SECONDS)
+    """Stops a server and its group: asked first, then killed; at once if Ctrl-C comes again."""
+    try:
+        _send(process, signal.SIGTERM)
+    finally:
+        _send(process, signal.SIGKILL)
+
+
+def _send(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, number)
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(STOP_SECONDS)
 
 
 def _await(

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 from engines.checks import Check, EngineError
 from engines.installing import CHECKOUT
-from engines.servers import HOST, free_port, tail
+from engines.servers import HOST, free_port, server, tail
 from engines.wine import Result, compare, read, two_spans
 from tfx_wine_ext.lineage.connection import PASSWORD_VARIABLES
 from tfx_wine_ext.lineage.runs import runs
@@ -167,11 +167,15 @@ def _bad_input(database: Database, folder: Path) -> Iterator[Check]:
 def _at_once(database: Database, folder: Path) -> Iterator[Check]:
     """Two pipelines that start together."""
     url, env = database.url(WRITER), database.env(WRITER)
-    started = [_start(folder / f"at-once-{n}", url, env, "--no-cache") for n in (1, 2)]
-    for number, process in enumerate(started, 1):
-        status = process.wait()
-        log = folder / f"at-once-{number}.printed"
-        yield Check(f"at once: pipeline {number}", 0, tail(log) if status else 0)
+    with contextlib.ExitStack() as stack:
+        started = [
+            stack.enter_context(_pipeline(folder / f"at-once-{n}", url, env, "--no-cache"))
+            for n in (1, 2)
+        ]
+        for number, process in enumerate(started, 1):
+            status = process.wait()
+            log = folder / f"at-once-{number}.printed"
+            yield Check(f"at once: pipeline {number}", 0, tail(log) if status else 0)
     with _environment(env):
         snapshot = Snapshot.read(open_store(url))
         both = read(url).spans[2:]
@@ -187,11 +191,10 @@ def _at_once(database: Database, folder: Path) -> Iterator[Check]:
 def _stopped(database: Database, folder: Path) -> Iterator[Check]:
     """A server that is killed while a component works, and that is there again for the next run."""
     url, env, place = database.url(WRITER, STOPPED), database.env(WRITER), folder / "stopped"
-    with database.running() as server:
-        pipeline = _start(place, url, env)
+    with database.running() as killed_server, _pipeline(place, url, env) as pipeline:
         _await_line(pipeline, folder / "stopped.printed", "] DriftReport")
         time.sleep(1)  # Transform is at work.
-        os.killpg(server.pid, signal.SIGKILL)
+        os.killpg(killed_server.pid, signal.SIGKILL)
         killed = time.monotonic()
         pipeline.wait()
     seconds = time.monotonic() - killed
@@ -220,8 +223,8 @@ def _stopped(database: Database, folder: Path) -> Iterator[Check]:
             unfinished,
             holds=set(unfinished) == {"Transform"},
         )
-        again = _start(place, url, env)
-        yield Check("server killed: next run", 0, again.wait())
+        with _pipeline(place, url, env) as again:
+            yield Check("server killed: next run", 0, again.wait())
         with _environment(env):
             states = [run.state for run in runs(Snapshot.read(open_store(url)))]
     yield Check("server killed: next run's state", "COMPLETE", states[-1])
@@ -248,18 +251,17 @@ def _command(*words: str, env: dict[str, str]) -> _Done:
     return _Done(done.returncode, done.stdout, " ".join(said), time.monotonic() - started)
 
 
-def _start(place: Path, url: str, env: dict[str, str], *options: str) -> subprocess.Popen[bytes]:
-    """Starts the pipeline on span 1, with all that it makes in a folder of its own."""
+def _pipeline(
+    place: Path, url: str, env: dict[str, str], *options: str
+) -> contextlib.AbstractContextManager[subprocess.Popen[bytes]]:
+    """Runs the pipeline on span 1, with all that it makes in a folder of its own.
+
+    The block waits for it; whatever ends the block before, such as Ctrl-C, ends the pipeline, too.
+    """
     options = ("--output", str(place), "--spans=2", "--span=1", f"--metadata={url}", *options)
-    with place.with_name(f"{place.name}.printed").open("wb") as log:
-        return subprocess.Popen(
-            [*_PIPELINE, *options],
-            cwd=CHECKOUT,
-            env={**os.environ, **env},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-        )
+    log = place.with_name(f"{place.name}.printed")
+    environment = {**os.environ, **env}
+    return server([*_PIPELINE, *options], log, lambda: True, cwd=CHECKOUT, env=environment)
 
 
 def _await_line(process: subprocess.Popen[bytes], log: Path, words: str) -> None:

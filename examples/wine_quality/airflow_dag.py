@@ -72,6 +72,8 @@ def wine_dag() -> DAG:
     """
     check_timeouts()
     settings = Variable.get(VARIABLE, default_var={}, deserialize_json=True)
+    if not isinstance(settings, dict):
+        settings = {}  # Which is refused below.
     from tfx.orchestration.airflow.airflow_dag_runner import (
         AirflowDagRunner,
         AirflowPipelineConfig,
@@ -84,8 +86,8 @@ def wine_dag() -> DAG:
     known = {*PLACES, *inspect.signature(create_pipeline).parameters}
     known.remove("metadata_connection_config")
     unknown = sorted(set(settings) - known)
-    output = settings.get("output", "")
-    if unknown or not os.path.isabs(output):
+    output = settings.get("output")
+    if unknown or not (isinstance(output, str) and os.path.isabs(output)):
         found = f"the unknown {', '.join(unknown)}" if unknown else f"{output!r} as output"
         raise AirflowConfigException(
             f"the Airflow Variable {VARIABLE}: expected a JSON object with output, an absolute "

@@ -924,3 +924,16 @@ def test_only_what_latest_artifact_strategy_finds_is_chosen_from(strategy, choos
     component = DriftReport(examples=current, baseline=resolver.outputs["baseline"])
     assert component.exec_properties["choose_baseline"] == chooses
     assert component.exec_properties["baseline_pinned"] == 0
+
+
+@pytest.mark.parametrize(("named", "chooses"), [(None, 1), ("Serving", 1), ("Training", 2)])
+def test_what_latest_artifact_strategy_finds_of_another_component_is_chosen_by_the_author(
+    tmp_path, named, chooses
+):
+    current = ParquetExampleGen(str(tmp_path)).with_id("Serving").outputs["examples"]
+    resolver = Resolver(
+        strategy_class=LatestArtifactStrategy,
+        baseline=Channel(type=standard_artifacts.Examples, producer_component_id=named),
+    )
+    component = DriftReport(examples=current, baseline=resolver.outputs["baseline"])
+    assert component.exec_properties["choose_baseline"] == chooses

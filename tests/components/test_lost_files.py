@@ -257,6 +257,24 @@ def test_in_a_notebook_a_found_baseline_that_is_gone_is_no_baseline(tmp_path):
     ]
 
 
+def test_a_component_that_runs_again_in_a_notebook_knows_nothing_of_the_loss_before(tmp_path):
+    current = examples_artifact(tmp_path / "2", {"train": pa.table(ROWS)}, span=2)
+    baseline = examples_artifact(tmp_path / "1", {"train": pa.table(ROWS)}, span=1)
+    drift = DriftReport(examples=as_channel(current), baseline=as_channel(baseline))
+    drift.exec_properties["baseline_pinned"] = 0  # As if a Resolver had found it.
+    verdicts = []
+    with FakeMetadata() as store:
+        for name in ("gone", "restored"):
+            (tmp_path / ("1" if name == "gone" else "away")).rename(
+                tmp_path / ("away" if name == "gone" else "1")
+            )
+            result = launch(drift, path="notebook", store=store, pipeline_root=tmp_path / name)
+            verdicts.append(result.outputs["report"][0].custom_properties["verdict"])
+            recorded = result.execution.properties | result.execution.custom_properties
+            assert ("lost_baseline" in recorded) == (name == "gone")
+    assert verdicts == ["NO_BASELINE", "OK"]
+
+
 @both_paths
 def test_a_schema_that_is_gone_stops_a_training_before_it_begins(tmp_path, path):
     from tfx_wine_ext import WarmStartTrainer

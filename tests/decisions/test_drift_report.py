@@ -173,12 +173,32 @@ def test_data_are_never_compared_with_themselves(tmp_path, properties, same):
     assert decided.unfit == BaselineUnfit("span 2, split train", other.uri, "current")
 
 
+def test_where_ids_say_nothing_data_of_one_id_may_be_others(tmp_path):
+    # TFX makes hashes of the names that Kubeflow gives, which may be empty.
+    current = examples(tmp_path, "current", span=2.0, id_=4)
+    earlier = examples(tmp_path, "earlier", span=1.0, id_=4)
+    decided = decision({"examples": [current], "baseline": [earlier]}, LATEST, ids=False)
+    assert decided.inputs["baseline"] == [earlier]
+
+
 def test_another_split_of_the_same_data_is_a_baseline_that_can_be_chosen(tmp_path):
     current = examples(tmp_path, "current", span=2.0)
     inputs = {"examples": [current], "baseline": [current]}
     pinned = {**SPLITS, "baseline_split": "eval", "baseline_pinned": 1}
     assert decision(inputs, pinned).inputs["baseline"] == [current]
     assert decision(inputs, {**pinned, "choose_baseline": 1}).inputs["baseline"] == []
+
+
+@pytest.mark.parametrize(("ids", "compared"), [(True, True), (False, False)])
+def test_what_another_component_made_is_the_baseline_where_a_query_can_name_it(
+    tmp_path, ids, compared
+):
+    inputs = {
+        "examples": [examples(tmp_path, "serving", span=2.0)],
+        "baseline": [examples(tmp_path, "training", span=3.0)],
+    }
+    decided = decision(inputs, {**LATEST, "choose_baseline": 2}, ids=ids)
+    assert decided.inputs["baseline"] == (inputs["baseline"] if compared else [])
 
 
 def test_what_a_strategy_of_this_library_found_is_the_baseline(tmp_path):

@@ -301,3 +301,18 @@ def test_files_of_different_schemas_are_read_as_one_on_demand(data, path):
         {"x": [2.0]},
         {"x": [2.5], "y": [b"new"]},
     ]
+
+
+def test_a_component_that_runs_again_in_a_notebook_looks_for_the_newest_span_again(tmp_path):
+    pattern = example_gen_pb2.Input.Split(name="train", pattern="span-{SPAN}/*")
+    component = ParquetExampleGen(
+        str(tmp_path / "data"), input_config=example_gen_pb2.Input(splits=[pattern])
+    )
+    spans = []
+    with FakeMetadata() as store:
+        for span in (1, 2):
+            parquet_file(tmp_path / "data" / f"span-{span}" / "a.parquet", [{"x": float(span)}])
+            root = tmp_path / "root"
+            result = launch(component, path="notebook", store=store, pipeline_root=root)
+            spans.append(result.outputs["examples"][0].custom_properties["span"])
+    assert spans == [1, 2]

@@ -90,3 +90,30 @@ def test_a_target_that_is_interrupted_stops_its_server(
     process.send_signal(number)
     process.wait(30)
     assert not listens(port)
+
+
+def test_a_second_interrupt_kills_a_server_that_takes_its_time_to_end(
+    tmp_path: pathlib.Path, checkout: pathlib.Path
+) -> None:
+    deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
+    script = (
+        "import pathlib, sys, time\n"
+        "from engines import servers\n"
+        f"log = pathlib.Path({str(tmp_path)!r}, 'log')\n"
+        f"command = [sys.executable, '-c', {deaf!r}]\n"
+        "with servers.server(command, log, lambda: True) as process:\n"
+        "    time.sleep(0.5); print(process.pid, flush=True); time.sleep(60)\n"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", script],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "PYTHONPATH": str(checkout)},
+    )
+    assert process.stdout is not None
+    pid = int(process.stdout.readline())
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+    assert process.wait(5) != 0
+    assert not pathlib.Path(f"/proc/{pid}").exists() or state(pid) == "Z"

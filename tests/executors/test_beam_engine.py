@@ -6,7 +6,10 @@ import functools
 import logging
 import operator
 import pathlib
+import threading
 import time
+from concurrent import futures
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import apache_beam as beam
 import grpc
@@ -20,7 +23,12 @@ from tfx_wine_ext.columnar.tasks import ShardResult
 from tfx_wine_ext.drift.config import DriftConfig
 from tfx_wine_ext.drift.read import Reading
 from tfx_wine_ext.executors import beam_engine
-from tfx_wine_ext.executors.beam_engine import BeamEngineError, explained, warning_if_idle
+from tfx_wine_ext.executors.beam_engine import (
+    BeamEngineError,
+    check_job_server,
+    explained,
+    warning_if_idle,
+)
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.drift_tasks import FileTask, read_file
 from tfx_wine_ext.executors.on_workers import write_shard_task
@@ -108,6 +116,7 @@ def test_workers_with_another_version_are_an_error(tmp_path, workers, monkeypatc
         ("127.0.0.1:1", r"^--job_endpoint=127\.0\.0\.1:1: expected a Beam job server, found Conn"),
         ("no.such.host.invalid:8099", "no.such.host.invalid:8099: expected a Beam job server"),
         ("127.0.0.1:99999", "127.0.0.1:99999: expected a Beam job server"),
+        ("a..b:8099", r"a\.\.b:8099: expected a Beam job server"),
     ],
 )
 def test_a_job_server_that_is_not_there_is_an_error_within_seconds(tmp_path, endpoint, match):
@@ -116,6 +125,33 @@ def test_a_job_server_that_is_not_there_is_an_error_within_seconds(tmp_path, end
         run([bytes], tmp_path / "results", NOWHERE, job_endpoint=endpoint)
     assert time.monotonic() - started < beam_engine.CONNECT_SECONDS + 5
     assert list(tmp_path.iterdir()) == []
+
+
+def test_another_server_at_the_address_is_an_error_within_seconds(monkeypatch):
+    monkeypatch.setattr(beam_engine, "ANSWER_SECONDS", 0.5)
+    handler = type("Quiet", (BaseHTTPRequestHandler,), {"log_message": lambda *_: None})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as web:
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        endpoint = f"127.0.0.1:{web.server_port}"
+        match = f"^--job_endpoint={endpoint}: expected a Beam job server, found nothing that speaks"
+        with pytest.raises(BeamEngineError, match=match):
+            check_job_server(on(NOWHERE, job_endpoint=endpoint))
+        web.shutdown()
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:{}", "localhost:{}", "dns:///localhost:{}"])
+def test_a_server_that_speaks_grpc_is_found_at_every_form_of_its_address(address):
+    server = grpc.server(futures.ThreadPoolExecutor(1))
+    port = server.add_insecure_port("127.0.0.1:0")
+    server.start()
+    check_job_server(on(NOWHERE, job_endpoint=address.format(port)))
+    server.stop(None)
+
+
+def test_the_address_may_be_an_argument_of_its_own():
+    given = [*beam_arguments("127.0.0.1:1", NOWHERE), "--job_endpoint", "127.0.0.1:2"]
+    with pytest.raises(BeamEngineError, match=r"^--job_endpoint=127\.0\.0\.1:2: "):
+        check_job_server(beam.Pipeline(options=PipelineOptions(given)))
 
 
 # As Spark 3.5 and Flink 1.19 gave them to Beam 2.62.

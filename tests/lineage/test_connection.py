@@ -123,6 +123,17 @@ def test_a_password_with_a_character_that_ends_the_host_is_not_shown(kind, passw
     assert "12" not in str(caught.value)
 
 
+@pytest.mark.parametrize("where", ["mysql:/me:sec@db/m", "postgres:me:sec@db/m", "GRPC:db:1"])
+@pytest.mark.parametrize("read", [store_name, connection_config])
+def test_a_url_without_its_slashes_is_no_path_and_is_not_shown(read, where):
+    with pytest.raises(
+        StoreError, match=r"^the (mysql|postgres|grpc) URL .* two slashes"
+    ) as caught:
+        read(where)
+    assert "sec" not in str(caught.value)
+    assert store_name(f"./{where}") == f"./{where}"
+
+
 @pytest.mark.parametrize(
     ("password", "given"),
     [
@@ -146,6 +157,7 @@ def test_postgresql_gets_a_password_quoted_where_it_must_be(password, given):
         ("mysql://me:pw@db:33/mlmd", "mysql://me@db:33/mlmd"),
         ("mysql:///mlmd?socket=/run/mysqld.sock", "mysql:///run/mysqld.sock/mlmd"),
         ("postgres://me:pw@db/mlmd?sslmode=require", "postgresql://me@db:5432/mlmd"),
+        ("postgresql://me:pw@[::1]/mlmd", "postgresql://me@[::1]:5432/mlmd"),
         ("grpc://db:8080", "grpc://db:8080"),
         ('{"host": "db", "port": 8080}', "grpc://db:8080"),
         ('{"mysql": {"host": "db", "database": "m", "password": "pw"}}', "mysql://db:3306/m"),

@@ -95,6 +95,8 @@ def test_passwords_of_the_configuration_and_the_environment_are_masked(
     config.postgresql.password = "in the configuration"
     said = 'missing "=" after "in the configuration", from the environment'
     assert told(config, said) == 'missing "=" after "***", ***'
+    monkeypatch.setenv("MYSQL_PWD", "two  spaces")
+    assert told(config, "found  two  spaces") == "found ***"
 
 
 @pytest.mark.parametrize(

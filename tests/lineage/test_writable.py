@@ -16,6 +16,7 @@ from tests.lineage.conftest import Five
 from tfx_wine_ext.lineage import sqlite_file
 from tfx_wine_ext.lineage.connection import connection_config
 from tfx_wine_ext.lineage.errors import StoreError
+from tfx_wine_ext.lineage.store import open_store
 from tfx_wine_ext.lineage.writable import check_writable
 
 
@@ -54,6 +55,46 @@ def test_a_file_of_another_kind_is_an_error(tmp_path: pathlib.Path) -> None:
     (tmp_path / "metadata.db").write_bytes(b"alcohol,pH\n" * 100)
     with pytest.raises(StoreError, match=r"metadata\.db: expected an SQLite database .*damaged"):
         check_writable(connection_config(tmp_path / "metadata.db"))
+
+
+def test_a_database_of_something_else_is_an_error_and_gets_no_tables(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = tmp_path / "bookmarks.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE places (url TEXT)")
+    before = dump(path)
+    with pytest.raises(StoreError, match="expected the tables of MLMD, found an SQLite database w"):
+        check_writable(connection_config(path))
+    assert dump(path) == before
+
+
+def test_an_empty_database_gets_tables(tmp_path: pathlib.Path) -> None:
+    path = tmp_path / "metadata.db"
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    check_writable(connection_config(path))
+    assert len(dump(path)) > 15
+
+
+@pytest.mark.parametrize(
+    ("change", "where"),
+    [
+        ("UPDATE Type SET type_kind = 'x'", "type_kind of the table Type"),
+        ("INSERT INTO TypeProperty VALUES (1, 'span', 'x')", "data_type of the table TypeProperty"),
+    ],
+)
+def test_a_value_over_which_mlmd_would_end_the_process_is_an_error(
+    tmp_path: pathlib.Path, change: str, where: str
+) -> None:
+    path = tmp_path / "metadata.db"
+    check_writable(connection_config(path))
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        connection.execute(change)
+        connection.commit()
+    for use in (lambda: check_writable(connection_config(path)), lambda: open_store(path)):
+        with pytest.raises(StoreError, match=f"values of the type .* in the column {where}"):
+            use()
 
 
 def test_a_store_that_is_opened_for_reading_only_is_an_error(

@@ -177,7 +177,7 @@ class DriftReport(base_beam_component.BaseBeamComponent):
             mode=mode,
             drift_config=json.dumps(drift_config.to_dict(), sort_keys=True),
             baseline_pinned=int(_is_pinned(baseline or baseline_statistics)),
-            choose_baseline=int(_is_latest(baseline or baseline_statistics)),
+            choose_baseline=_chooses(baseline or baseline_statistics, examples or statistics),
             report=types.Channel(type=ExampleDriftReport),
             anomalies=types.Channel(type=standard_artifacts.ExampleAnomalies),
             blessing=types.Channel(type=DriftBlessing),
@@ -193,9 +193,13 @@ def _is_pinned(baseline: types.BaseChannel | None) -> bool:
     return bool(getattr(strategy, "PINS", strategy is None))
 
 
-def _is_latest(baseline: types.BaseChannel | None) -> bool:
-    """Tells whether a Resolver finds the newest artifact, of whichever component and span."""
-    return issubclass(strategy_of(baseline) or type, LatestArtifactStrategy)
+def _chooses(baseline: types.BaseChannel | None, current: types.BaseChannel | None) -> int:
+    """Tells whether the component chooses, as a Resolver finds the newest artifact of any span."""
+    if baseline is None or not issubclass(strategy_of(baseline) or type, LatestArtifactStrategy):
+        return 0
+    asked = baseline.producer_component.raw_inputs[baseline.output_key]
+    named, own = (getattr(each, "producer_component_id", None) for each in (asked, current))
+    return 1 if own is None or named in (None, own) else keys.CHOOSE_WITHOUT_DRIVER
 
 
 def _as_config(config: DriftConfig | Mapping[str, Any] | None) -> DriftConfig:

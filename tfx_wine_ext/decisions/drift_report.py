@@ -120,7 +120,8 @@ def _chosen(
 
     One that the author or a strategy of this library chose is the baseline, unless it is the
     current data themselves. Of several, and of what `LatestArtifactStrategy` found, it is that of
-    the previous span, as `PreviousSpanStrategy` chooses.
+    the previous span, as `PreviousSpanStrategy` chooses, unless the Resolver names another
+    component than that of the current data.
 
     Returns:
         The inputs with the chosen baseline, and why there is none although something was found.
@@ -130,11 +131,12 @@ def _chosen(
     if key == current_key or not found or len(inputs.get(current_key) or ()) != 1:
         return inputs, None
     [current] = inputs[current_key]
-    chooses = len(found) > 1 or bool(exec_properties.get(keys.CHOOSE_BASELINE_KEY))
+    choose = exec_properties.get(keys.CHOOSE_BASELINE_KEY)
+    chooses = len(found) > 1 or bool(choose and not (ids and choose == keys.CHOOSE_WITHOUT_DRIVER))
     split, other = exec_properties[keys.SPLIT_KEY], exec_properties[keys.BASELINE_SPLIT_KEY]
     fault, left = "current", found
     if chooses or split == other:
-        left = [artifact for artifact in found if not _same(artifact, current)]
+        left = [artifact for artifact in found if not _same(artifact, current, ids)]
     if left and chooses:
         fault, left = _previous(left, current, ids)
     if fault == "no_order" or not left:
@@ -232,9 +234,9 @@ def describe(artifact: types.Artifact, split: str) -> str:
     return split_text(split, span_of(properties), span_date_of(properties))
 
 
-def _same(artifact: types.Artifact, other: types.Artifact) -> bool:
-    """Tells whether two artifacts are the same; ids are 0 where there are none."""
-    if artifact.id and artifact.id == other.id:
+def _same(artifact: types.Artifact, other: types.Artifact, ids: bool) -> bool:
+    """Tells whether two artifacts are the same, by their ids if these say something, not 0."""
+    if ids and artifact.id and artifact.id == other.id:
         return True
     return bool(artifact.uri.rstrip("/") == other.uri.rstrip("/"))
 

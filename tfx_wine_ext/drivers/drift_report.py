@@ -7,10 +7,12 @@ from typing import Any
 
 from ml_metadata.metadata_store import metadata_store
 from tfx import types
+from tfx.orchestration import data_types
 
 from tfx_wine_ext.decisions import Inputs
 from tfx_wine_ext.decisions.drift_report import decision, sides_of
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
+from tfx_wine_ext.types import drift_report as keys
 
 
 class DriftReportDriver(DecidingDriver):
@@ -19,6 +21,20 @@ class DriftReportDriver(DecidingDriver):
     A missing baseline is not an error. The decision is recorded with the execution, as the sentence
     `decision`, beside the thresholds in force.
     """
+
+    def resolve_exec_properties(
+        self,
+        exec_properties: dict[str, Any],
+        pipeline_info: data_types.PipelineInfo,
+        component_info: data_types.ComponentInfo,
+    ) -> dict[str, Any]:
+        """Forgets what was decided when the same component ran before, in a notebook.
+
+        TFX keeps the properties of that run in the component.
+        """
+        for key in (keys.LOST_KEY, keys.UNFIT_KEY):
+            exec_properties.pop(key, None)
+        return exec_properties
 
     def decide(
         self,

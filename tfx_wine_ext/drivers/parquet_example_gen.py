@@ -44,9 +44,12 @@ class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
         pipeline_info: data_types.PipelineInfo,
         component_info: data_types.ComponentInfo,
     ) -> dict[str, Any]:
-        """Adds span, version, the content fingerprint and the digests of the files."""
+        """Adds span, version, the content fingerprint and the digests of the files.
+
+        Not in place: in a notebook these are the component's, and when it runs again it shall look
+        for the newest span again.
+        """
         decided = decide(exec_properties, FilesByScheme())
-        exec_properties.update(decided.exec_properties)
         self._span_date = decided.span_date
         for split, footers in zip(decided.request.input_config.splits, decided.tables):
             logging.info(
@@ -55,7 +58,7 @@ class ParquetExampleGenDriver(UniqueOutputNames, driver.FileBasedDriver):
                 len(footers),
                 sum(footer.rows for footer in footers),
             )
-        return exec_properties
+        return decided.exec_properties
 
     def _prepare_output_artifacts(
         self, *arguments: Any, **options: Any

@@ -23,9 +23,12 @@ from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.choose import FilesByScheme
 
 CONNECT_SECONDS = 5.0
+# A busy job server, which has to answer itself, takes longer than its machine, which connects.
+ANSWER_SECONDS = 15.0
 IDLE_SECONDS = 30.0
 
 _logger = logging.getLogger(__name__)
+_HOST_AND_PORT = re.compile(r"(?P<host>\[[^\]]*\]|[^:/\[\]]+):(?P<port>[0-9]+)")
 
 # Of each known cause: how the text of the runner's error names it, what was expected, what was
 # found (with the groups of the pattern), and what to do.
@@ -79,17 +82,23 @@ def check_job_server(pipeline: beam.Pipeline) -> None:
     """Connects to the job server of a pipeline, if it has one.
 
     Raises:
-        BeamEngineError: Nothing answers within `CONNECT_SECONDS`.
+        BeamEngineError: Nothing answers within `CONNECT_SECONDS`, or what answers does not speak
+            gRPC within `ANSWER_SECONDS`.
     """
     endpoint = _endpoint(pipeline)
-    host, _, port = endpoint.rpartition(":")
-    if not port.isdigit():  # None, Beam's own in this process, or what gRPC understands.
+    if endpoint in ("", "embed"):  # None, or Beam's own in this process.
         return
     try:
-        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
-    except (OSError, OverflowError) as error:
+        # gRPC would try a closed port again and again; only it knows what else an address may be.
+        if plain := _HOST_AND_PORT.fullmatch(endpoint):
+            host, port = plain["host"].strip("[]"), int(plain["port"])
+            socket.create_connection((host, port), CONNECT_SECONDS).close()
+        with grpc.insecure_channel(endpoint) as channel:
+            grpc.channel_ready_future(channel).result(ANSWER_SECONDS)
+    except (OSError, OverflowError, UnicodeError, grpc.FutureTimeoutError) as error:
+        found = getattr(error, "strerror", None) or str(error)
         raise BeamEngineError(
-            getattr(error, "strerror", None) or str(error),
+            found or f"nothing that speaks gRPC within {ANSWER_SECONDS:g} s",
             "start it, or correct --job_endpoint",
             path=f"--job_endpoint={endpoint}",
             expected="a Beam job server",

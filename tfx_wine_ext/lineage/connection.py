@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import urllib.parse
 from typing import Any, NamedTuple
 
@@ -24,6 +25,7 @@ PASSWORD_VARIABLES = {"mysql": "MYSQL_PWD", "postgresql": "PGPASSWORD"}
 """Where the client libraries inside MLMD look for a password that a configuration lacks."""
 
 _PORTS = {"mysql": 3306, "postgresql": 5432}
+_WITHOUT_SLASHES = re.compile(r"(mysql|postgres(?:ql)?|grpc):", re.IGNORECASE)
 # A ConnectionConfig is some hundred bytes long.
 _CONFIG_BYTES = 2**20
 _EXPECTED = (
@@ -130,6 +132,14 @@ def parsed(where: str | os.PathLike[str]) -> Any:
     scheme, separator, _ = text.partition("://")
     if separator:
         return _from_url(text, scheme.lower())
+    if cut_short := _WITHOUT_SLASHES.match(text):
+        # Not quoted: what is no URL may have a password, too.
+        raise StoreError(
+            f"the {cut_short[1].lower()} URL of a metadata store",
+            _EXPECTED,
+            f"{cut_short[1]}: without two slashes",
+            f"write {cut_short[1].lower()}://; or ./ before a file of that name",
+        )
     try:
         with open_regular(text) as file:
             is_json = file.read(64).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"{")
@@ -300,9 +310,9 @@ def name_of(config: Any) -> str:
     database = server.database if kind == "mysql" else server.dbname
     host, port = address(config)
     user = f"{server.user}@" if server.user else ""
-    return (
-        f"{kind}://{user}{host}:{port}/{database}" if port else f"{kind}://{user}{host}/{database}"
-    )
+    if port:
+        host = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    return f"{kind}://{user}{host}/{database}"
 
 
 def address(config: Any) -> tuple[str, int | None]:

@@ -120,10 +120,10 @@ def told(config: Any, message: str) -> str:
         config: The configuration of the store.
         message: What it says.
     """
-    said = " ".join(message.split())
     variables = (os.environ.get(name) for name in PASSWORD_VARIABLES.values())
     for password in filter(None, (*passwords(config), *variables)):
-        said = said.replace(password, "***")
+        message = message.replace(password, "***")
+    said = " ".join(message.split())
     said = _TWICE.sub(lambda match: match["said"], _BEFORE.sub("", said, count=1).strip())
     return said[:_SAID_LENGTH]
 

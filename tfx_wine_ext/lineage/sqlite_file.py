@@ -37,7 +37,9 @@ _HEADER_BYTES = 100
 _FAULTS = (sqlite3.DatabaseError, UnicodeDecodeError)
 _TABLES = {"Type", "Artifact", "Execution", "Event", "Context", "Association", "MLMDEnv"}
 # Those of which MLMD reads what is asked for here.
-_READ_TABLES = _TABLES | {"ArtifactProperty", "ExecutionProperty", "ContextProperty", "EventPath"}
+_READ_TABLES = _TABLES | {
+    *("ArtifactProperty", "ContextProperty", "EventPath", "ExecutionProperty", "TypeProperty")
+}
 # What SQLite may hold in a column of a declared type. It lets anything be stored anywhere, and MLMD
 # aborts the process, without an exception, where it reads something else.
 _STORED = {
@@ -113,7 +115,7 @@ def check_writable_file(path: str) -> None:
 
     Raises:
         StoreError: There is no such folder, the rights are missing, the file is no SQLite database,
-            is damaged, or is locked for longer than `LOCK_SECONDS`.
+            has tables that are not MLMD's, is damaged, or is locked for longer than `LOCK_SECONDS`.
     """
     folder = os.path.dirname(os.path.abspath(path))
     expected = "a folder in which an SQLite file can be made"
@@ -137,6 +139,10 @@ def check_writable_file(path: str) -> None:
                 "check the rights of the file and of its folder",
             ) from None
         raise _unreadable(path, error) from None
+    # MLMD would make its tables beside those of others, and aborts the process over wrong values.
+    if query(path, "SELECT name FROM sqlite_master LIMIT 1"):
+        _check_tables(path, path)
+        _check_values(path, path)
 
 
 def delete(file: ReadableFile) -> None:
@@ -308,7 +314,8 @@ def _check_tables(path: str, name: str) -> None:
 def _check_values(path: str, name: str) -> None:
     """Checks, with one query per table, that all columns hold types that MLMD can read."""
     for table in sorted(_READ_TABLES):
-        columns = query(path, f"SELECT name, type FROM pragma_table_info({_quoted(table)})", name)
+        # A text: in double quotes, "Type" would be the column of that name.
+        columns = query(path, f"SELECT name, type FROM pragma_table_info('{table}')", name)
         wrong = {
             column: f"max(typeof({_quoted(column)}) NOT IN {(*stored, 'null')})"
             + (f" OR max({_quoted(column)} NOT IN (0, 1))" if column in _TRUE_OR_FALSE else "")

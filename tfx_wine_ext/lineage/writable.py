@@ -34,7 +34,8 @@ def check_writable(config: metadata_store_pb2.ConnectionConfig) -> None:
 
     The server must answer, accept the login, have the database, in it MLMD's tables of this
     schema version, and let the account write. Like the pipeline itself, the check makes missing
-    tables and TFX's types of contexts. It records nothing else.
+    tables and TFX's types of contexts, but not in an SQLite file with tables of something else. It
+    records nothing else.
 
     Args:
         config: The pipeline's ``metadata_connection_config``, as `connection_config` makes it.

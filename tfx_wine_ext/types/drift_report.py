@@ -34,6 +34,9 @@ BASELINE_PINNED_KEY = "baseline_pinned"
 # 1: what the Resolver found is the newest of its type (`LatestArtifactStrategy`), and the component
 # chooses the previous span of it; 0: what was found is the baseline
 CHOOSE_BASELINE_KEY = "choose_baseline"
+# ... 2: the Resolver names another component than that of the current data, whose spans are not
+# theirs: what was found is the baseline, but where no driver ran, as Kubeflow's query has no names
+CHOOSE_WITHOUT_DRIVER = 2
 
 # Property of the execution, set by the driver, and custom property of the report: what is compared
 # with what, as a sentence
