@@ -25,6 +25,7 @@ from tfx_wine_ext.masking import masked_addresses, masked_values, without_user
         ("https://h.blob.net/a?sv=2&sig=ab%3D", "https://h.blob.net/a?sv=2&sig=***"),
         ("s3://b?secret_key=a&access_key=b", "s3://b?secret_key=***&access_key=***"),
         ("https://h/a?token=a:b: not found", "https://h/a?token=***: not found"),
+        ("s3://key:it's\"so@wine/a: x@y", "s3://key:***@wine/a: x@y"),
         # Nothing secret.
         ("hdfs://node:8020/a@b", "hdfs://node:8020/a@b"),
         ("s3://wine/token=abc/signature=7", "s3://wine/token=abc/signature=7"),

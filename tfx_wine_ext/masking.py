@@ -14,6 +14,8 @@ SECRET_NAMES = (
 _IN_ADDRESSES = (
     # A bucket has no port: digits are a password, too, and the first @ ends it.
     (re.compile(r"(?i)(\b(?:s3[an]?|gc?s)://[^\s/:@\"']*):(?!\*\*\*@)[^\s@\"']*@"), r"\1:***@"),
+    # At the start of a text no quote is around it: one is a part of the password.
+    (re.compile(r"(?i)^((?:s3[an]?|gc?s)://[^\s/:@]*):(?!\*\*\*@)[^\s@]*@"), r"\1:***@"),
     # The password of a URL. It may hold an @ or an unescaped slash, which may be the error.
     # Messages say user:password@ themselves.
     (re.compile(r"(://[^\s/:@]*):(?!\d+/|\*\*\*@|password@)[^\s\"']*@"), r"\1:***@"),

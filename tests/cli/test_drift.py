@@ -265,6 +265,13 @@ def test_what_cannot_be_done_is_said_in_one_line(run, arguments, message):
     assert error(run, arguments).startswith(message)
 
 
+@pytest.mark.parametrize("arguments", ["none.arrows old.csv", "old.csv none.arrows"])
+def test_a_side_without_rows_is_named_though_its_file_does_not_count_them(run, here, arguments):
+    schema = pa.schema([("alcohol", pa.float64())])
+    pa.ipc.new_stream(here / "none.arrows", schema).close()
+    assert error(run, arguments) == "none.arrows: expected at least one row, found none"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

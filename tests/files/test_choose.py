@@ -32,7 +32,12 @@ def test_a_scheme_is_told_from_a_folder(path, expected):
 
 
 @pytest.mark.parametrize(
-    "path", ["s3://key:wine-secret@wine/a", "gs://wine/a?X-Goog-Signature=wine-secret"]
+    "path",
+    [
+        "s3://key:wine-secret@wine/a",
+        "s3://key:it's-wine-secret@wine/a",
+        "gs://wine/a?X-Goog-Signature=wine-secret",
+    ],
 )
 def test_an_address_with_a_secret_is_refused_without_showing_it(path):
     with pytest.raises(RemoteError, match=r"\*\*\*.*: expected an address without") as raised:

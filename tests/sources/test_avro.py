@@ -256,3 +256,11 @@ def test_files_of_other_schemas_are_refused_or_merged(tmp_path: pathlib.Path) ->
         plan_table(open_files(paths, Reading(unify=False)), IngestOptions())
     assert rows_of(open_files(paths, Reading())) == [{"n": 1.0, "m": None}, {"n": 2.5, "m": "x"}]
     assert avro_schema(n="int")["fields"] == [{"name": "n", "type": "int"}]
+
+
+def test_rows_of_nulls_which_take_no_bytes_are_read(tmp_path: pathlib.Path) -> None:
+    schema = {"type": "record", "name": "wine", "fields": [{"name": "x", "type": "null"}]}
+    with open(tmp_path / "a.avro", "wb") as file:
+        fastavro.writer(file, schema, [{"x": None}] * 3)
+    source = open_table(str(tmp_path / "a.avro"))
+    assert source.rows == sum(batch.num_rows for batch in source.batches()) == 3

@@ -1,18 +1,23 @@
 import gzip
+import io
 import os
 import re
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from tfx_wine_ext.columnar import encode_examples, frame_records, plan_features
+from tfx_wine_ext.files.arrow import ArrowFiles
 from tfx_wine_ext.sources.choose import (
     examples_splits,
     find_table_files,
+    open_files,
     open_table,
     split_folder,
 )
+from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.source import TableFileError
 
 TABLE = pa.table({"x": [1.5, 2.5], "y": ["a", "b"]})
@@ -132,6 +137,12 @@ def test_the_format_is_told_by_the_name_or_else_by_the_first_bytes(folder, name,
     text = [row["y"][0] if kind == "tfrecord" else row["y"] for row in rows]
     assert table.kind == kind
     assert text == (["a", "b"] if kind == "parquet" else [b"a", b"b"])
+
+
+@pytest.mark.parametrize("name", ["ORCID", "PAR1", "FEA1", "ARROW1"])
+def test_a_column_named_like_the_first_bytes_of_a_format_does_not_make_it_one(folder, name):
+    (folder / "a.csv").write_text(f"{name},x\n1,2\n")
+    assert open_table(str(folder / "a.csv")).names == [name, "x"]
 
 
 def test_a_format_that_is_said_needs_no_name(folder):
@@ -262,3 +273,19 @@ def test_what_beam_left_of_a_write_that_was_stopped_is_passed_over(folder):
     write(folder / "beam-temp-data_tfrecord-1f", x=TFRECORD)
     write(folder, **{"beam-temp-data_tfrecord-2f": TFRECORD})
     assert len(open_table(str(folder)).paths) == 3
+
+
+def test_opening_large_files_in_an_object_store_reads_little_of_them(tmp_path, monkeypatch):
+    path = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"x": np.random.default_rng(0).random(2_500_000)}), path)
+    read = []
+
+    class Counted(io.FileIO):
+        def read(self, size=-1):
+            content = super().read(size)
+            read.append(len(content))
+            return content
+
+    monkeypatch.setattr(ArrowFiles, "open", lambda self, _: pa.PythonFile(Counted(path), mode="r"))
+    assert open_files(["s3://wine/a.parquet"], Reading()).rows == 2_500_000
+    assert sum(read) < 1_000_000 < path.stat().st_size

@@ -62,6 +62,13 @@ def test_types_are_those_of_all_rows_whatever_the_first_block_has(tmp_path: path
         ('{"n": 1', r"line 4: expected an object in JSON, found '{\"n\": 1' "),
         ("[1]", "line 4: expected an object in JSON"),
         ("7", "line 4: expected an object in JSON"),
+        ("null", "line 4: expected an object in JSON, found 'null'; correct"),
+        ('{"n": 2} null', "line 4: expected an object in JSON, found .* null', which are 2 values"),
+        ('{"n": 2},', "line 4: expected an object in JSON, found '{\"n\": 2},' ."),
+        ('{"n": 2},{"n": 3}', "line 4: expected an object in JSON, found .*3}' ."),
+        ('{"n": 2}]', r"line 4: expected an object in JSON, found .*2}\]' ."),
+        ('{"n": 2}{"n": 3}', "line 4: expected an object in JSON, found .* which are 2 values"),
+        ('{"n":\n{"x": 3}}', "line 4: expected an object in JSON, found '{\"n\":' "),
         ('{"n": 1e999}', "line 4: expected an object in JSON, found .*too big"),
     ],
 )
@@ -69,6 +76,13 @@ def test_a_line_that_is_wrong_is_named(tmp_path: pathlib.Path, line: str, messag
     path = write_lines(tmp_path / "a.jsonl", {"n": 1}, "", {"m": 2}, line, {"n": 3})
     with pytest.raises(TableFileError, match=rf"a\.jsonl: {message}"):
         open_table(path)
+
+
+def test_a_null_instead_of_an_object_does_not_end_the_process(tmp_path: pathlib.Path) -> None:
+    for content in ("null\n", ' null\n{"n": 1}\n', '{"n": 1}\nnull\n{"n": "x"}\n'):
+        (tmp_path / "a.jsonl").write_text(content)
+        with pytest.raises(TableFileError, match=r"line \d: expected an object in JSON.* 'null'"):
+            open_table(str(tmp_path / "a.jsonl"))
 
 
 @pytest.mark.parametrize(

@@ -258,6 +258,9 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> DriftDocument
                 return read(table, config, lambda _, position: show(done + position)).side()
 
         before, after = side(0, 0), side(1, tables[0].size)
+    for path, read_side in zip(paths, (before, after)):
+        if not read_side.rows:
+            raise CommandError(f"{path}: expected at least one row, found none")
     _check_names(options, config, tables)
     try:
         result = compare_sides(before, after, config)

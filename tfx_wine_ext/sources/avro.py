@@ -274,9 +274,9 @@ def _bytes(stream: BinaryIO, most: int) -> bytes:
 
 def _of_group(footer: AvroFile, group: RowGroup) -> tuple[Block, ...]:
     """Returns the blocks of a part, which begins with the block of its number."""
-    last, length = group.index, 0
-    while last < len(footer.blocks) and length < group.uncompressed_bytes:
-        length += footer.blocks[last].size
+    last, records = group.index, 0
+    while last < len(footer.blocks) and records < (group.rows or 0):  # Nulls alone have no bytes.
+        records += footer.blocks[last].records
         last += 1
     return footer.blocks[group.index : last]
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from tfx_wine_ext.artifacts.layout import SPLIT, splits_of
 from tfx_wine_ext.columnar.tfrecord import is_front
 from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.files.choose import files_for, has_scheme
+from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources import avro
 from tfx_wine_ext.sources.arrow_ipc import ArrowTable, is_arrow
 from tfx_wine_ext.sources.avro import AvroTable
 from tfx_wine_ext.sources.csv import CsvTable
 from tfx_wine_ext.sources.examples import ExampleTable
-from tfx_wine_ext.sources.footers import MAGIC
+from tfx_wine_ext.sources.footers import FOOTER_READERS, MAGIC
 from tfx_wine_ext.sources.formats import (
     Reading,
     TableFormat,
@@ -45,6 +47,8 @@ from tfx_wine_ext.suggestions import hint, path_hint
 DEFAULT_SPLIT = "train"
 # The first bytes of a file, by which formats are told.
 HEAD_BYTES = 64
+# Bytes that are requested for them from an object store: a packed file needs more.
+_HEAD_BUFFER_BYTES = 64 * 1024
 _COMPRESSED = {
     b"PK\x03\x04": "a zip archive",
     b"BZh": "data compressed by bzip2",
@@ -52,11 +56,16 @@ _COMPRESSED = {
 }
 
 
+def _is_binary(head: bytes) -> bool:
+    """Tells first bytes from text: the first column of a CSV file may be named ORCID."""
+    return any(byte < ord(" ") and byte not in b"\t\r\n" for byte in head)
+
+
 register_format(
     "parquet",
     label="Parquet",
     extensions=[".parquet", ".pq"],
-    holds=lambda head: head.startswith(MAGIC),
+    holds=lambda head: head.startswith(MAGIC) and _is_binary(head),
 )(ParquetSource.open)
 
 
@@ -77,13 +86,16 @@ def _open_examples(paths: Sequence[str], how: Reading) -> TableSource:
 
 
 register_format(
-    "orc", label="ORC", extensions=[".orc"], holds=lambda head: head.startswith(ORC_MAGIC)
+    "orc",
+    label="ORC",
+    extensions=[".orc"],
+    holds=lambda head: head.startswith(ORC_MAGIC) and _is_binary(head),
 )(OrcTable.open)
 register_format(
     "arrow",
     label="Arrow IPC or Feather",
     extensions=[".arrow", ".arrows", ".ipc", ".feather"],
-    holds=is_arrow,
+    holds=lambda head: is_arrow(head) and _is_binary(head),
 )(ArrowTable.open)
 register_format(
     "json",
@@ -162,15 +174,17 @@ def open_files(paths: Sequence[str], how: Reading, kind: str | None = None) -> T
             argument=Option.FORMAT,
             expected=f"one of the formats {', '.join(formats)}",
         )
-    for path in paths if not formats[kind].packed else ():
-        with raw(path, how.files) as (_, codec):
-            if codec:
-                raise TableFileError(
-                    f"packed by {codec}",
-                    ("unpack it first", f"use the compression within {formats[kind].label} files"),
-                    path=path,
-                    expected=f"a file of {formats[kind].label} as it was written",
-                )
+    codecs = (
+        _of_each(paths, lambda path: _codec(path, how.files)) if not formats[kind].packed else ()
+    )
+    for path, codec in zip(paths, codecs):
+        if codec:
+            raise TableFileError(
+                f"packed by {codec}",
+                ("unpack it first", f"use the compression within {formats[kind].label} files"),
+                path=path,
+                expected=f"a file of {formats[kind].label} as it was written",
+            )
     return formats[kind].opens(paths, how)
 
 
@@ -349,10 +363,20 @@ def _remote_files_in(folder: str, enters: Callable[[str], bool]) -> list[str]:
     return paths
 
 
+def _of_each(paths: Sequence[str], of_one: Callable[[str], str | None]) -> list[str | None]:
+    """Asks about files in parallel: on object stores latency dominates."""
+    with ThreadPoolExecutor(FOOTER_READERS) as pool:
+        return list(pool.map(of_one, paths))
+
+
+def _codec(path: str, files: Files) -> str | None:
+    with raw(path, files, buffer_bytes=_HEAD_BUFFER_BYTES) as (_, codec):
+        return codec
+
+
 def _common_kind(paths: Sequence[str]) -> str:
     kinds: dict[str, list[str]] = {}
-    for path in paths:
-        kind = _kind_of(path)
+    for path, kind in zip(paths, _of_each(paths, _kind_of)):
         if kind:
             kinds.setdefault(kind, []).append(path)
     if not kinds:
@@ -377,7 +401,7 @@ def _kind_of(path: str) -> str | None:
     formats = registered_formats()
     named = format_of_extension(extension)
     is_empty = False
-    with opened(path) as (_, stream):
+    with opened(path, buffer_bytes=_HEAD_BUFFER_BYTES) as (_, stream):
         try:
             head = stream.read(HEAD_BYTES)
             is_empty = not head

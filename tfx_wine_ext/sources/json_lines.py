@@ -30,6 +30,9 @@ from tfx_wine_ext.sources.source import (
 BLOCK_BYTES = 4 * 1024 * 1024
 MOST_LINE_BYTES = 2**31 - 4096
 _SHOWN = 80
+# Some releases of Arrow end without an error at a comma or bracket after an object; this tells.
+_END_NAME = "\0end"
+_END = b'\n{"\\u0000end":0}'
 
 
 class JsonTable(FileTable):
@@ -139,7 +142,13 @@ def _checked_start(path: str, block: bytes) -> bytes:
 
 
 def _parsed(block: bytes, schema: pa.Schema | None = None) -> pa.RecordBatch:
-    """Parses lines, with the types of a schema, or such as their values have."""
+    """Parses lines, with the types of a schema, or such as their values have.
+
+    Raises:
+        pa.ArrowInvalid: A line is no JSON; without a schema, or something follows an object.
+    """
+    if schema is None:
+        block += _END
     table = pa.json.read_json(
         pa.BufferReader(block),
         pa.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
@@ -147,6 +156,10 @@ def _parsed(block: bytes, schema: pa.Schema | None = None) -> pa.RecordBatch:
         if schema is not None
         else None,
     )
+    if schema is None:
+        if _END_NAME not in table.schema.names:
+            raise pa.ArrowInvalid("something follows the object")
+        table = table.drop([_END_NAME]).slice(0, table.num_rows - 1)
     arrays = [column.combine_chunks() for column in table.columns]
     arrays = [array.chunk(0) if isinstance(array, pa.ChunkedArray) else array for array in arrays]
     # By way of a struct, which has its number of rows even without columns.
@@ -169,10 +182,13 @@ def _learn(path: str, line: int, block: bytes, types: dict[str, pa.DataType]) ->
             unit="line",
             expected="text in UTF-8",
         ) from error
+    lines = _objects(path, line, block)
     try:
         batch = _parsed(block)
     except pa.ArrowInvalid as error:
         raise _unparsed(path, line, block, error, types) from error
+    if batch.num_rows != lines:
+        raise _unparsed(path, line, block, None, types)
     for field in batch.schema:
         type_ = _of_json(field.type)
         wider = wider_type(types.get(field.name, type_), type_)
@@ -180,6 +196,38 @@ def _learn(path: str, line: int, block: bytes, types: dict[str, pa.DataType]) ->
             raise _unparsed(path, line, block, None, types)
         types[field.name] = wider
     return int(batch.num_rows)
+
+
+def _objects(path: str, first: int, block: bytes) -> int:
+    """Returns the number of lines, without blank ones.
+
+    Raises:
+        TableFileError: A line does not begin an object: a null would end the process in Arrow.
+    """
+    lines = block.count(b"\n") + (not block.endswith(b"\n"))
+    if block.count(b"\n{") + block.startswith(b"{") == lines:
+        return lines
+    texts = {n: text for n, text in enumerate(block.split(b"\n"), first) if text.strip()}
+    for number, text in texts.items():
+        if not text.lstrip().startswith(b"{"):
+            raise _no_object(path, number, text)
+    return len(texts)
+
+
+def _no_object(path: str, number: int, text: bytes, why: str = "") -> TableFileError:
+    return TableFileError(
+        f"{_shown(text)!r}{why}",
+        ("correct the line, which may be truncated", "leave it out"),
+        path=path,
+        row=number,
+        unit="line",
+        expected="an object in JSON",
+    )
+
+
+def _shown(text: bytes) -> str:
+    shown = text.strip().decode("utf-8", "replace")
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
 
 
 def _of_json(type_: pa.DataType) -> pa.DataType:
@@ -206,25 +254,19 @@ def _unparsed(
     for number, text in enumerate(block.split(b"\n"), first):
         if not text.strip():
             continue
-        shown = text.strip().decode("utf-8", "replace")
-        shown = shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}..."
         try:
             batch = _parsed(text)
         except pa.ArrowInvalid as of_line:
-            return TableFileError(
-                f"{shown!r} ({one_line(of_line).removeprefix('JSON parse error: ')})",
-                ("correct the line, which may be truncated", "leave it out"),
-                path=path,
-                row=number,
-                unit="line",
-                expected="an object in JSON",
-            )
+            why = one_line(of_line).removeprefix("JSON parse error: ")
+            return _no_object(path, number, text, f" ({why})")
+        if batch.num_rows > 1:
+            return _no_object(path, number, text, f", which are {batch.num_rows} values")
         for field in batch.schema:
             type_ = _of_json(field.type)
             wider = wider_type(known.get(field.name, type_), type_)
             if wider is None:
                 return TableFileError(
-                    f"{type_} in {shown!r}",
+                    f"{type_} in {_shown(text)!r}",
                     ("correct the line", Remedy(Option.EXCLUDE_COLUMNS, (field.name,))),
                     path=path,
                     row=number,

@@ -300,12 +300,15 @@ def all_blocks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def raw(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, str | None]]:
+def raw(
+    path: str, files: Files | None = None, *, buffer_bytes: int = BUFFER_BYTES
+) -> Iterator[tuple[BinaryIO, str | None]]:
     """Opens a file as it is.
 
     Args:
         path: The file.
         files: The file system of the file; None: by its scheme.
+        buffer_bytes: Bytes that are requested at a time from an object store. Default: 8 MiB.
 
     Yields:
         The file, and the compression of its content by its first bytes: `gzip`, `zstd` or None.
@@ -316,7 +319,7 @@ def raw(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, str |
     try:
         file = (files or FilesByScheme()).open(path)
         if isinstance(file, pa.NativeFile):  # Of an object store: each read would be a request.
-            file = io.BufferedReader(file, BUFFER_BYTES)
+            file = io.BufferedReader(file, buffer_bytes)
     except TfxWineExtError as error:
         raise TableFileError.of(error) from error
     except OSError as error:
@@ -349,12 +352,15 @@ def raw(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, str |
 
 
 @contextlib.contextmanager
-def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, BinaryIO]]:
+def opened(
+    path: str, files: Files | None = None, *, buffer_bytes: int = BUFFER_BYTES
+) -> Iterator[tuple[BinaryIO, BinaryIO]]:
     """Opens a file that may be packed by gzip or Zstandard, regardless of its name.
 
     Args:
         path: The file.
-        files: The file system of the file; None: the local one.
+        files: The file system of the file; None: by its scheme.
+        buffer_bytes: See `raw`.
 
     Yields:
         The file, whose `tell` shows the progress, and the stream of its content.
@@ -362,7 +368,7 @@ def opened(path: str, files: Files | None = None) -> Iterator[tuple[BinaryIO, Bi
     Raises:
         TableFileError: See `raw`.
     """
-    with raw(path, files) as (file, codec):
+    with raw(path, files, buffer_bytes=buffer_bytes) as (file, codec):
         if codec == "gzip":
             unzipped: Any = igzip.open  # It has no annotations.
             with unzipped(file, "rb") as stream:
