@@ -420,3 +420,18 @@ def test_two_stars_cross_folders_as_they_do_for_beam(tmp_path, pattern, names):
         (tmp_path / name).touch()
     found = find_files(f"{tmp_path}/{pattern}", FILES)
     assert [os.path.relpath(path, tmp_path) for path in found] == names
+
+
+@pytest.mark.parametrize("pattern", ["*/*.pq", "**.pq", "*/day=*/*.pq"])
+def test_a_linked_folder_is_not_entered_where_it_would_double_the_rows(tmp_path, pattern):
+    (tmp_path / "data/2026-01/day=1").mkdir(parents=True)
+    (tmp_path / "data/2026-01/day=1/a.pq").touch()
+    (tmp_path / "data/2026-01/b.pq").touch()
+    (tmp_path / "data/2026-01/linked.pq").symlink_to(tmp_path / "data/2026-01/b.pq")
+    (tmp_path / "data/latest").symlink_to(tmp_path / "data/2026-01")
+    (tmp_path / "here").symlink_to(tmp_path / "data")
+    for folder in ("data", "here"):
+        found = find_files(f"{tmp_path}/{folder}/{pattern}", FILES)
+        names = [os.path.relpath(path, tmp_path / folder) for path in found]
+        assert [name for name in names if "latest" in name] == []
+        assert names[-1] in ("2026-01/linked.pq", "2026-01/day=1/a.pq")

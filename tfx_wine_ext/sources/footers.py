@@ -5,6 +5,7 @@ Footers are read first, so that unusable files are refused before any worker sta
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import inspect
 import io
@@ -22,9 +23,10 @@ import pyarrow.parquet as pq
 
 from tfx_wine_ext import safe_arrow
 from tfx_wine_ext.errors import Advice, Option, Remedy, TfxWineExtError
+from tfx_wine_ext.files.choose import has_scheme
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timestamps
-from tfx_wine_ext.sources.layout import Partitions, visible
+from tfx_wine_ext.sources.layout import Partitions, fixed_folder, visible
 from tfx_wine_ext.sources.managed_tables import managed_table_of
 from tfx_wine_ext.sources.shard_files import check_shards_of_pattern
 from tfx_wine_ext.sources.source import FAILED_REQUEST, TableFileError, one_line
@@ -143,7 +145,8 @@ def find_files(pattern: str, files: Files) -> list[str]:
 
     Args:
         pattern: A path with wildcards, by Beam's rules: ``**`` stands for any text with slashes in
-            it, so that ``**.parquet`` matches in folders of folders, and ``**/*`` only there.
+            it, so that ``**.parquet`` matches in folders of folders, and ``**/*`` only there; a
+            linked folder below a wildcard, such as ``latest``, is not entered.
         files: The file system.
 
     Returns:
@@ -179,6 +182,20 @@ def find_files(pattern: str, files: Files) -> list[str]:
 
 
 def _matching(pattern: str, files: Files) -> list[str]:
+    """Finds files by Beam's rules, which enter no linked folder below the first wildcard."""
+    found = _matching_by_name(pattern, files)
+    if has_scheme(pattern):
+        return found
+    folder, is_linked = fixed_folder(pattern), functools.lru_cache(maxsize=None)(os.path.islink)
+
+    def is_below_link(path: str) -> bool:
+        parent = os.path.dirname(path)
+        return len(parent) > len(folder) and (is_linked(parent) or is_below_link(parent))
+
+    return [path for path in found if not is_below_link(path)]
+
+
+def _matching_by_name(pattern: str, files: Files) -> list[str]:
     matching = files.glob(pattern)
     if "**" not in pattern:
         return matching
