@@ -38,7 +38,7 @@ test: environment ## run all tests; the quick ones: ARGS='-m "not e2e"'
 	@$(PYTHON) -m pytest $(ARGS)
 
 # Each is a module of engines/, and installs what it needs into .engines/.
-ENGINES := $(shell grep -l '^def run.folder: Path' engines/*.py | sed 's:engines/\(.*\).py:\1:')
+ENGINES := $(shell grep -ls '^def run.folder: Path' engines/*.py | sed 's:engines/\(.*\).py:\1:')
 .PHONY: $(ENGINES) engines
 $(ENGINES): environment
 	@$(PYTHON) -m engines $@ $(ARGS)
