@@ -77,6 +77,7 @@ def cleared(text: str, checkout: Path) -> str:
     text = re.sub(r"(?<=serving/)\d+", CLEARED, text)  # seconds since 1970
     text = re.sub(r"\b\d+\.\d+\.\d+\b", CLEARED, text)  # a version
     text = re.sub(r"(?<=parquet-v1:)\w+", CLEARED, text)  # Arrow's releases write other bytes
+    text = re.sub(r"(?<=\.examples:)[\dT:.-]+", CLEARED, text)  # the time of a run
     text = re.sub(r"(?<=the largest difference is )[\d.e-]*\d", CLEARED, text)  # rounding errors
     return re.sub(r"-(0\.0+)(?!\d)", r"\1", text)  # the sign of a rounding error
 
