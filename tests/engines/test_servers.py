@@ -72,6 +72,8 @@ def test_a_target_that_is_interrupted_stops_its_server(
     port = free_port()
     script = (
         "import sys, time, signal, pathlib\n"
+        # A shell has the programs that it runs in the background ignore SIGINT.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         "from engines import __main__ as main, servers\n"
         "for n in (signal.SIGTERM, signal.SIGHUP): signal.signal(n, main._leave)\n"
         f"with servers.server({serve(port)!r}, pathlib.Path({str(tmp_path)!r}, 'log'),\n"
@@ -97,8 +99,9 @@ def test_a_second_interrupt_kills_a_server_that_takes_its_time_to_end(
 ) -> None:
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     script = (
-        "import pathlib, sys, time\n"
+        "import pathlib, signal, sys, time\n"
         "from engines import servers\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"log = pathlib.Path({str(tmp_path)!r}, 'log')\n"
         f"command = [sys.executable, '-c', {deaf!r}]\n"
         "with servers.server(command, log, lambda: True) as process:\n"

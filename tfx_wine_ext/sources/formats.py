@@ -57,7 +57,7 @@ class Reading:
     unify: bool = True
     flat: bool = False
     root: str | None = None
-    cast: Mapping[str, str] = types.MappingProxyType({})
+    cast: Mapping[str, str] = dataclasses.field(default_factory=dict)
     files: Files = dataclasses.field(default_factory=FilesByScheme)
 
 
