@@ -43,7 +43,7 @@ ENGINES := $(shell grep -ls '^def run.folder: Path' engines/*.py | sed 's:engine
 $(ENGINES): environment
 	@$(PYTHON) -m engines $@ $(ARGS)
 
-engines: environment ## the wine pipeline on all engines; or: make spark, s3 ...
+engines: environment ## the wine pipeline on real engines; one: make spark
 	@$(PYTHON) -m engines all $(ARGS)
 
 # For developers: each set of versions has a folder of its own beside .venv/. Where the machine's C

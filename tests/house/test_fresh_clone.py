@@ -68,6 +68,7 @@ def test_make_alone_lists_the_targets_and_installs_nothing(clone):
         "notebook",
         "notebook-outputs",
         "test",
+        "engines",
         "test-1.16",
         "test-1.21",
         "lint",
