@@ -33,7 +33,7 @@ def page(browser, address, site):
     """A page of the browser; fails the test if it complained or asked another address."""
     complaints = []
     page = browser.new_page()
-    page.set_default_timeout(10_000)
+    page.set_default_timeout(30_000)
     page.on("console", lambda message: complaints.append(message.text))
     page.on("pageerror", lambda error: complaints.append(str(error)))
     page.on(
