@@ -61,9 +61,12 @@ def check_formats(batch, expected) -> set[str]:
             own = [f"c{number}" for number in range(len(names))]
             # Made again: ORC's writer mixes up the values of slices, and of nulls with content.
             schema = pa.schema(zip(own, table.schema.types))
-            table = pa.table(
-                [pa.array(c.to_pylist(), c.type) for c in table.columns], schema=schema
-            )
+            try:
+                table = pa.table(
+                    [pa.array(c.to_pylist(), c.type) for c in table.columns], schema=schema
+                )
+            except OverflowError:  # Python has no such date, as of the year 0.
+                continue
             rows = [{new: row[name] for new, name in zip(own, names)} for row in rows]
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, f"a.{extension}")

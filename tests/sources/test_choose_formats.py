@@ -9,6 +9,10 @@ from tests.columnar.formats import HELD, check_formats
 from tests.columnar.tables import tables
 
 COMPARED: set[str] = set()
+YEAR_0 = (
+    pa.RecordBatch.from_arrays([pa.array([-719163], pa.int32()).cast(pa.date32())], names=["x"]),
+    [{"x": ("int64_list", [-719163 * 86_400_000_000])}],
+)
 # Every format holds it; what is drawn depends on the version of hypothesis.
 NUMBERS = (
     pa.RecordBatch.from_arrays([pa.array([1, -2, 3])], names=["x"]),
@@ -21,6 +25,7 @@ NUMBERS = (
 )
 @given(tables())
 @example(NUMBERS)
+@example(YEAR_0)
 def _check(table):
     COMPARED.update(check_formats(*table))
 
