@@ -103,7 +103,7 @@ def decision(inputs: Inputs, exec_properties: Mapping[str, Any], *, ids: bool = 
         ValueError: An artifact lacks the split or has an unreadable payload, or there are several
             current ones. The message names the input.
     """
-    inputs, unfit = _chosen(inputs, exec_properties, ids)
+    inputs, unfit = chosen(inputs, exec_properties, ids=ids)
     said = decide(inputs, exec_properties)
     lost = lost_baseline(inputs, exec_properties)
     reason = lost.reason if lost else sentence(unfit) if unfit else None
@@ -113,10 +113,10 @@ def decision(inputs: Inputs, exec_properties: Mapping[str, Any], *, ids: bool = 
     return Decision(inputs, said, lost, unfit)
 
 
-def _chosen(
-    inputs: Inputs, exec_properties: Mapping[str, Any], ids: bool
+def chosen(
+    inputs: Inputs, exec_properties: Mapping[str, Any], *, ids: bool = True
 ) -> tuple[Inputs, BaselineUnfit | None]:
-    """Chooses one of the artifacts that were found as the baseline.
+    """Chooses one of the artifacts that were found as the baseline, by the metadata only.
 
     One that the author or a strategy of this library chose is the baseline, unless it is the
     current data themselves. Of several, and of what `LatestArtifactStrategy` found, it is that of

@@ -10,7 +10,7 @@ from tfx import types
 from tfx.orchestration import data_types
 
 from tfx_wine_ext.decisions import Inputs
-from tfx_wine_ext.decisions.drift_report import decision, sides_of
+from tfx_wine_ext.decisions.drift_report import chosen, decision, sides_of
 from tfx_wine_ext.drivers.deciding_driver import DecidingDriver
 from tfx_wine_ext.types import drift_report as keys
 
@@ -54,4 +54,6 @@ class DriftReportDriver(DecidingDriver):
         current_key, key = sides_of(inputs, exec_properties)
         if key == current_key or key not in inputs:
             return {}
-        return {key: list(decision(inputs, exec_properties).inputs[key])}
+        if keys.LOST_KEY in exec_properties:
+            return {key: []}
+        return {key: list(chosen(inputs, exec_properties)[0][key])}
