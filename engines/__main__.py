@@ -6,17 +6,16 @@ import argparse
 import ast
 import importlib
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NoReturn
 
 from rich.console import Console
 
 from engines.checks import Check, EngineError, table
 from engines.installing import CHECKOUT, say
+from engines.servers import end_by_signals
 from engines.wine import Result, two_spans
 from examples.wine_quality.output_lock import OutputFolderError, OutputLock
 from tfx_wine_ext.errors import TfxWineExtError
@@ -62,9 +61,7 @@ def main(arguments: list[str]) -> int:
     )
     options = parser.parse_args(arguments)
     names = list(known) if "all" in options.names else options.names
-    # `kill` and a closed terminal unwind as Ctrl-C does, so that all servers are stopped.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _leave)
+    end_by_signals()
     output = options.output.absolute()
     try:
         lock = OutputLock(output)
@@ -96,10 +93,6 @@ def _fresh(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     return folder
-
-
-def _leave(number: int, frame: object) -> NoReturn:
-    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -169,13 +169,13 @@ def maven(name: str, dependencies: Sequence[str]) -> Path:
     return once(folder, pom, install)
 
 
-def layer(name: str, packages: Sequence[str], *, with_dependencies: bool = False) -> Path:
+def layer(name: str, packages: Sequence[str]) -> Path:
     """Returns the Python of an environment that has this one's packages, and others on top.
 
     Args:
         name: Name of the folder below ``.engines/``, such as ``s3/venv``.
-        packages: Requirements, installed from PyPI. They hide this environment's versions.
-        with_dependencies: Install what they need, too, again and on top; otherwise name all of it.
+        packages: Requirements, installed from PyPI without what they need. They hide this
+            environment's versions.
 
     Raises:
         EngineError: A package cannot be installed.
@@ -184,22 +184,37 @@ def layer(name: str, packages: Sequence[str], *, with_dependencies: bool = False
     python = folder / "bin" / "python"
 
     def install() -> None:
-        run([sys.executable, "-m", "venv", "--without-pip", folder], folder / "log")
-        site = next(folder.glob("lib/python*/site-packages"))
-        below = sysconfig.get_path("purelib")
-        # Not as a plain line: the .pth files there, such as that of this checkout, must be read.
-        (site / "below.pth").write_text(f"import site; site.addsitedir({below!r})\n")
-        options = [] if with_dependencies else ["--no-deps"]
-        command = [uv(), "pip", "install", "-q", "--python", str(python), *options, *packages]
+        environment_above(folder)
+        command = [uv(), "pip", "install", "-q", "--python", str(python), "--no-deps", *packages]
         # It finds the index that pip was told of, as where the checkout's environment is made.
         bootstrap = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "bootstrap.py"))
         environment = bootstrap["uv_environment"](uv())
         run(command, folder / "log", env=environment)
 
     # The same path may be another Python meanwhile: `.venv` is made anew for other versions.
-    wanted = [sys.executable, sys.version, str(with_dependencies), *packages]
+    wanted = [sys.executable, sys.version, *packages]
     once(folder, "\n".join(wanted), install)
     return python
+
+
+def environment_above(folder: Path, *, with_checkout: bool = True) -> Path:
+    """Makes an environment that has the packages of this one, and returns its Python.
+
+    Args:
+        folder: The folder; it is created.
+        with_checkout: It has this checkout's packages, too, which are installed by a .pth file.
+
+    Raises:
+        EngineError: It cannot be made.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    run([sys.executable, "-m", "venv", "--without-pip", folder], folder / "log")
+    [site] = folder.glob("lib/python*/site-packages")
+    below = sysconfig.get_path("purelib")
+    # Python reads the .pth files only of folders that are added as sites.
+    line = f"import site; site.addsitedir({below!r})" if with_checkout else below
+    (site / "below.pth").write_text(f"{line}\n")
+    return folder / "bin" / "python"
 
 
 def uv() -> str:

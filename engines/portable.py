@@ -9,13 +9,12 @@ import os
 import re
 import subprocess
 import sys
-import sysconfig
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from engines.checks import Check, EngineError
-from engines.installing import CHECKOUT, java
+from engines.installing import CHECKOUT, environment_above, java
 from engines.servers import HOST, free_port, listens, server, tail
 
 BEAM = importlib.metadata.version("apache-beam")
@@ -86,11 +85,7 @@ def worker_pool(
     folder.mkdir(parents=True)
     python = Path(sys.executable)
     if bare:
-        subprocess.run([python, "-m", "venv", "--without-pip", folder / "venv"], check=True)
-        site = next((folder / "venv").glob("lib/python*/site-packages"))
-        # A plain line: what the .pth files there add, such as this checkout, is left out.
-        (site / "below.pth").write_text(sysconfig.get_path("purelib"))
-        python = folder / "venv" / "bin" / "python"
+        python = environment_above(folder / "venv", with_checkout=False)
     port = free_port()
     module = "apache_beam.runners.worker.worker_pool_main"
     command = [str(python), "-m", module, f"--service_port={port}"]

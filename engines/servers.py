@@ -7,9 +7,11 @@ import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 from engines.checks import EngineError
 
@@ -90,6 +92,16 @@ def server(
         yield process
     finally:
         stop(process)
+
+
+def end_by_signals() -> None:
+    """Has `kill` and a closed terminal unwind this process as Ctrl-C does, which stops servers."""
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _leave)
+
+
+def _leave(number: int, frame: object) -> NoReturn:
+    sys.exit(128 + number)
 
 
 def stop(process: subprocess.Popen[bytes]) -> None:

@@ -15,6 +15,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+from unittest import mock
 
 from engines.checks import Check, EngineError
 from engines.installing import CHECKOUT
@@ -109,7 +110,7 @@ def checks(database: Database, folder: Path, in_process: Result) -> Iterator[Che
 
 def _two_spans(database: Database, folder: Path, in_process: Result) -> Iterator[Check]:
     url, env = database.url(WRITER), database.env(WRITER)
-    with _environment(env):
+    with mock.patch.dict(os.environ, env):
         on_server = two_spans(folder / "spans", f"--metadata={url}", env=env, store=url)
     yield from compare(in_process, on_server)
     yield Check("seconds", f"{in_process.seconds:.0f}", f"{on_server.seconds:.0f}", holds=True)
@@ -176,7 +177,7 @@ def _at_once(database: Database, folder: Path) -> Iterator[Check]:
             status = process.wait()
             log = folder / f"at-once-{number}.printed"
             yield Check(f"at once: pipeline {number}", 0, tail(log) if status else 0)
-    with _environment(env):
+    with mock.patch.dict(os.environ, env):
         snapshot = Snapshot.read(open_store(url))
         both = read(url).spans[2:]
     yield Check("at once: states", ["COMPLETE"] * 2, [span.state for span in both])
@@ -209,7 +210,7 @@ def _stopped(database: Database, folder: Path) -> Iterator[Check]:
     pushed = place / "serving"
     yield Check("server killed: pushed", [], list(pushed.glob("*")) if pushed.exists() else [])
     with database.running():
-        with _environment(env):
+        with mock.patch.dict(os.environ, env):
             [run] = runs(Snapshot.read(open_store(url)))
             unfinished = {
                 each.id: each.state for each in run.components if each.state != "COMPLETE"
@@ -225,7 +226,7 @@ def _stopped(database: Database, folder: Path) -> Iterator[Check]:
         )
         with _pipeline(place, url, env) as again:
             yield Check("server killed: next run", 0, again.wait())
-        with _environment(env):
+        with mock.patch.dict(os.environ, env):
             states = [run.state for run in runs(Snapshot.read(open_store(url)))]
     yield Check("server killed: next run's state", "COMPLETE", states[-1])
 
@@ -269,21 +270,6 @@ def _await_line(process: subprocess.Popen[bytes], log: Path, words: str) -> None
         if process.poll() is not None:
             raise EngineError(f"the pipeline ended before {words!r}:\n{tail(log)}")
         time.sleep(0.1)
-
-
-@contextlib.contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    """Sets environment variables of this process."""
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 @contextlib.contextmanager

@@ -28,6 +28,7 @@ from engines.checks import Check, table
 from engines.flink import flink
 from engines.installing import CHECKOUT, say
 from engines.portable import beam_arguments, result_of, two_components, worker_pool
+from engines.servers import end_by_signals
 from engines.spark import spark
 
 Processes = Mapping[str, Callable[[], int]]
@@ -125,8 +126,7 @@ def main() -> int:
     parser.add_argument("--output", type=Path, default=CHECKOUT / "build" / "kill")
     parser.add_argument("--only", nargs="*", default=[], help="such as 'gen worker'")
     options = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGHUP):  # Servers are stopped, as by Ctrl-C.
-        signal.signal(number, lambda number, frame: sys.exit(128 + number))
+    end_by_signals()
     output = options.output.absolute() / options.engine
     reference = output / "in-process"
     shutil.rmtree(output, ignore_errors=True)

@@ -74,8 +74,8 @@ def test_a_target_that_is_interrupted_stops_its_server(
         "import sys, time, signal, pathlib\n"
         # A shell has the programs that it runs in the background ignore SIGINT.
         "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
-        "from engines import __main__ as main, servers\n"
-        "for n in (signal.SIGTERM, signal.SIGHUP): signal.signal(n, main._leave)\n"
+        "from engines import servers\n"
+        "servers.end_by_signals()\n"
         f"with servers.server({serve(port)!r}, pathlib.Path({str(tmp_path)!r}, 'log'),\n"
         f"                    lambda: servers.listens({port})):\n"
         "    print('up', flush=True); time.sleep(60)\n"
