@@ -22,7 +22,7 @@ FILES = ArrowFiles()
 
 @pytest.fixture(autouse=True)
 def no_machine_of_google(monkeypatch):
-    monkeypatch.setattr(module, "_has_metadata_service", lambda: False)
+    monkeypatch.setattr(module, "has_metadata_service", lambda: False)
 
 
 def settings(tmp_path, **environment):
@@ -53,7 +53,7 @@ def test_a_server_for_tests_is_asked_without_credentials(tmp_path, given):
 
 
 def test_a_machine_of_google_has_an_account(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_has_metadata_service", lambda: True)
+    monkeypatch.setattr(module, "has_metadata_service", lambda: True)
     assert settings(tmp_path) == Settings(None, False)
 
 

@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from tfx_wine_ext.files import object_store
 from tfx_wine_ext.files import s3 as module
 from tfx_wine_ext.files.arrow import ArrowFiles
 from tfx_wine_ext.files.local import RemoteAccessError, RemoteError
@@ -75,13 +76,13 @@ def test_a_server_is_named_without_a_password():
 
 
 def test_a_machine_of_ec2_is_asked_for_its_role_and_another_is_not_waited_for(monkeypatch):
-    module._has_metadata_service.cache_clear()
+    module.has_metadata_service.cache_clear()
     with socket.create_server(("127.0.0.1", 0)) as server:
-        monkeypatch.setattr(module, "METADATA_SERVICE", server.getsockname())
+        monkeypatch.setattr(object_store, "METADATA_SERVICE", server.getsockname())
         assert settings(AWS_EC2_METADATA_DISABLED="false").is_anonymous is False
-    module._has_metadata_service.cache_clear()
+    module.has_metadata_service.cache_clear()
     assert settings(AWS_EC2_METADATA_DISABLED="").is_anonymous is True
-    module._has_metadata_service.cache_clear()
+    module.has_metadata_service.cache_clear()
 
 
 def test_a_closed_port_is_an_error_within_seconds(s3, monkeypatch):

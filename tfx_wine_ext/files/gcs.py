@@ -7,7 +7,6 @@ import datetime
 import functools
 import os
 import re
-import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
@@ -15,12 +14,10 @@ import pyarrow.fs as pa_fs
 
 from tfx_wine_ext import safe_arrow as safe_arrow
 from tfx_wine_ext.files.local import RemoteAccessError, RemoteError, UnreachableError
+from tfx_wine_ext.files.object_store import check_client, denied, has_metadata_service
 
 # Seconds for which a request is tried again. Google's default is a quarter of an hour.
 RETRY_SECONDS = 2.0
-# Seconds in which the metadata service of a machine of Google has to answer.
-METADATA_SECONDS = 1.0
-METADATA_SERVICE = ("169.254.169.254", 80)
 
 _SET_CREDENTIALS = (
     "set GOOGLE_APPLICATION_CREDENTIALS to a file with a key, or run `gcloud auth "
@@ -61,7 +58,7 @@ class Settings:
             )
         folder = environment.get("CLOUDSDK_CONFIG") or os.path.expanduser("~/.config/gcloud")
         login = os.path.join(folder, "application_default_credentials.json")
-        return cls(None, not (key or os.path.isfile(login) or _has_metadata_service()))
+        return cls(None, not (key or os.path.isfile(login) or has_metadata_service()))
 
     @property
     def server(self) -> str:
@@ -86,13 +83,7 @@ def client_for(path: str) -> pa_fs.FileSystem:
         RemoteError: There is no file with the credentials, or this pyarrow was built without Google
             Cloud Storage.
     """
-    if not hasattr(pa_fs, "GcsFileSystem"):
-        raise RemoteError(
-            "a pyarrow that was built without it",
-            "pip install --force-reinstall --only-binary=pyarrow pyarrow",
-            path=path,
-            expected="pyarrow's client of Google Cloud Storage",
-        )
+    check_client(path, "GcsFileSystem", "Google Cloud Storage")
     return _client(Settings.of(os.environ))
 
 
@@ -113,17 +104,7 @@ def store_error(path: str, error: OSError) -> RemoteError:
             path=path,
         )
     if _DENIED.search(says):
-        if settings.is_anonymous:
-            return RemoteAccessError(
-                f"{settings.server} denies access, and there are no credentials",
-                _SET_CREDENTIALS,
-                path=path,
-            )
-        return RemoteAccessError(
-            f"{settings.server} denies access",
-            "check the credentials, and what their account may do",
-            path=path,
-        )
+        return denied(path, settings, _SET_CREDENTIALS)
     status = _STATUS.search(says)
     return RemoteError(
         f"{settings.server} failed ({status[1] if status else says})", "run again", path=path
@@ -143,13 +124,3 @@ def _client(settings: Settings) -> pa_fs.FileSystem:
 
 # A client's connections belong to the process that made them.
 os.register_at_fork(after_in_child=_client.cache_clear)
-
-
-@functools.cache
-def _has_metadata_service() -> bool:
-    """Tells whether this is a machine of Google, which may have a service account."""
-    try:
-        socket.create_connection(METADATA_SERVICE, METADATA_SECONDS).close()
-    except OSError:
-        return False
-    return True

@@ -7,20 +7,17 @@ import dataclasses
 import functools
 import os
 import re
-import socket
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 import pyarrow.fs as pa_fs
 
 from tfx_wine_ext import safe_arrow as safe_arrow
-from tfx_wine_ext.files.local import RemoteAccessError, RemoteError, UnreachableError
+from tfx_wine_ext.files.local import RemoteError, UnreachableError
+from tfx_wine_ext.files.object_store import check_client, denied, has_metadata_service
 
 # Seconds in which a server has to accept a connection; it is tried three times.
 CONNECT_SECONDS = 3.0
-# Seconds in which the metadata service of an EC2 machine, which is on the machine, has to answer.
-METADATA_SECONDS = 1.0
-METADATA_SERVICE = ("169.254.169.254", 80)
 DEFAULT_REGION = "us-east-1"
 
 # Variables that give credentials, each with those that belong to it.
@@ -84,7 +81,7 @@ class Settings:
             or any(key in profile for key in _OF_PROFILE)
             or (
                 environment.get("AWS_EC2_METADATA_DISABLED", "").lower() != "true"
-                and _has_metadata_service()
+                and has_metadata_service()
             )
         )
         return cls(endpoint or None, region, not has_credentials)
@@ -119,13 +116,7 @@ def client_for(path: str) -> pa_fs.FileSystem:
         RemoteError: The endpoint is not a URL, or this pyarrow was built without S3.
         OSError: AWS does not know the bucket.
     """
-    if not hasattr(pa_fs, "S3FileSystem"):
-        raise RemoteError(
-            "a pyarrow that was built without it",
-            "pip install --force-reinstall --only-binary=pyarrow pyarrow",
-            path=path,
-            expected="pyarrow's client of S3",
-        )
+    check_client(path, "S3FileSystem", "S3")
     settings = Settings.of(os.environ)
     if settings.region is None:
         settings = dataclasses.replace(settings, region=_region_of(urlsplit(path).netloc))
@@ -151,17 +142,7 @@ def store_error(path: str, error: OSError) -> RemoteError:
         )
     code = _CODE.search(says)
     if code and _DENIED.search(says):
-        if settings.is_anonymous:
-            return RemoteAccessError(
-                f"{settings.server} denies access, and there are no credentials",
-                _SET_CREDENTIALS,
-                path=path,
-            )
-        return RemoteAccessError(
-            f"{settings.server} denies access ({code[1]})",
-            "check the credentials, and what their account may do",
-            path=path,
-        )
+        return denied(path, settings, _SET_CREDENTIALS, code[1])
     if "RESOURCE_NOT_FOUND" in says:
         return RemoteError(
             f"{settings.server} answers, but not as S3 does (404)",
@@ -192,19 +173,6 @@ os.register_at_fork(after_in_child=_client.cache_clear)
 @functools.lru_cache(maxsize=256)
 def _region_of(bucket: str) -> str:
     return str(pa_fs.resolve_s3_region(bucket))
-
-
-@functools.cache
-def _has_metadata_service() -> bool:
-    """Tells whether this is an EC2 machine, which may have a role.
-
-    Arrow's client would ask for a role too, but for many seconds where there is no such service.
-    """
-    try:
-        socket.create_connection(METADATA_SERVICE, METADATA_SECONDS).close()
-    except OSError:
-        return False
-    return True
 
 
 def _profile(environment: Mapping[str, str]) -> dict[str, str]:
