@@ -33,7 +33,7 @@ from tfx_wine_ext.sources.footers import (
     rewritten,
     stamp_of,
 )
-from tfx_wine_ext.sources.formats import Reading
+from tfx_wine_ext.sources.formats import Reading, every
 from tfx_wine_ext.sources.layout import NULL_PARTITION
 from tfx_wine_ext.sources.schemas import schema_difference, unified_schema, with_partitions
 from tfx_wine_ext.sources.source import (
@@ -97,7 +97,7 @@ class FileTable:
     def __init__(
         self,
         footers: Sequence[Footer],
-        reads: Callable[..., bool] = lambda *names: True,
+        reads: Callable[..., bool] = every,
         *,
         unify: bool = False,
         flat: bool = False,

@@ -189,13 +189,20 @@ def _learn(path: str, line: int, block: bytes, types: dict[str, pa.DataType]) ->
         raise _unparsed(path, line, block, error, types) from error
     if batch.num_rows != lines:
         raise _unparsed(path, line, block, None, types)
-    for field in batch.schema:
+    if _widen(types, batch.schema) is not None:
+        raise _unparsed(path, line, block, None, types)
+    return int(batch.num_rows)
+
+
+def _widen(types: dict[str, pa.DataType], schema: pa.Schema) -> pa.Field | None:
+    """Adds types to earlier ones, up to the first that contradicts them, which is returned."""
+    for field in schema:
         type_ = _of_json(field.type)
         wider = wider_type(types.get(field.name, type_), type_)
         if wider is None:
-            raise _unparsed(path, line, block, None, types)
+            return pa.field(field.name, type_)
         types[field.name] = wider
-    return int(batch.num_rows)
+    return None
 
 
 def _objects(path: str, first: int, block: bytes) -> int:
@@ -261,19 +268,16 @@ def _unparsed(
             return _no_object(path, number, text, f" ({why})")
         if batch.num_rows > 1:
             return _no_object(path, number, text, f", which are {batch.num_rows} values")
-        for field in batch.schema:
-            type_ = _of_json(field.type)
-            wider = wider_type(known.get(field.name, type_), type_)
-            if wider is None:
-                return TableFileError(
-                    f"{type_} in {_shown(text)!r}",
-                    ("correct the line", Remedy(Option.EXCLUDE_COLUMNS, (field.name,))),
-                    path=path,
-                    row=number,
-                    unit="line",
-                    column=field.name,
-                    expected=f"{known[field.name]}, as in earlier lines",
-                )
-            known[field.name] = wider
+        other = _widen(known, batch.schema)
+        if other is not None:
+            return TableFileError(
+                f"{other.type} in {_shown(text)!r}",
+                ("correct the line", Remedy(Option.EXCLUDE_COLUMNS, (other.name,))),
+                path=path,
+                row=number,
+                unit="line",
+                column=other.name,
+                expected=f"{known[other.name]}, as in earlier lines",
+            )
     found = one_line(error) if error else "values of several types"
     return TableFileError(found, path=path, row=first, unit="from line")

@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.orc
 
 from tfx_wine_ext.errors import Option, Remedy
-from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.file_table import FileTable, check_values, conform
 from tfx_wine_ext.sources.footers import Footer, RowGroup, Stamp
+from tfx_wine_ext.sources.formats import every
 from tfx_wine_ext.sources.orc_tail import MAGIC, Tail, check_stripe, read_tail
 from tfx_wine_ext.sources.source import DAMAGED, TableFileError, limited
 
@@ -39,15 +39,9 @@ class OrcTable(FileTable):
     unit = "stripe"
 
     def __init__(
-        self,
-        footers: Sequence[Footer],
-        reads: Callable[..., bool] = lambda *names: True,
-        *,
-        unify: bool = False,
-        flat: bool = False,
-        files: Files | None = None,
+        self, footers: Sequence[Footer], reads: Callable[..., bool] = every, **how: Any
     ) -> None:
-        super().__init__(footers, reads, unify=unify, flat=flat, files=files)
+        super().__init__(footers, reads, **how)
         for footer in footers:
             tail = footer.tail if isinstance(footer, OrcFile) else None
             for name, time in (tail.beyond if tail else {}).items():
