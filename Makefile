@@ -10,6 +10,10 @@ UV := .bootstrap/uv-venv/bin/uv
 # anew: 26 s of work instead of 10. What is written goes to .venv/ and __pycache__/ only.
 unexport PYTHONDONTWRITEBYTECODE
 
+# ARGS are those of one target: a make that a test starts does not inherit them.
+unexport ARGS SET
+MAKEOVERRIDES :=
+
 .DEFAULT_GOAL := help
 .PHONY: help wine story notebook notebook-outputs test test-1.16 test-1.21 test-set lint docs release-check constraints clean environment
 

@@ -1,6 +1,34 @@
-"""Where rows come from: the schema, fingerprint, parts and record batches of tables in files.
+"""Where rows come from: tables in files, lakehouses and databases.
 
-This package depends on Arrow and numpy, but not on TFX or TensorFlow.
+The public names are descriptions of tables, such as `Files`, for `TableExampleGen`; each is
+imported from its module on first use. This package depends on Arrow and numpy, but not on TFX or
+TensorFlow.
+
+Example:
+    >>> from tfx_wine_ext import sources
+    >>> sources.Files("wines", "*.avro").to_json()
+    '{"path": "wines", "pattern": "*.avro", "source": "files"}'
 """
 
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module opens a file)
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.sources.files import Files
+
+# The library's own kinds of sources: names and modules.
+OWN = {
+    "Files": "files",
+}
+__all__ = ["Files"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports the module of a public name, and returns the object."""
+    if name not in OWN:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{OWN[name]}"), name)

@@ -39,6 +39,7 @@ from tfx_wine_ext.sources.schemas import schema_difference, unified_schema, with
 from tfx_wine_ext.sources.source import (
     DAMAGED,
     ContentDigest,
+    NothingToHold,
     Part,
     TableFileError,
     all_blocks,
@@ -58,7 +59,7 @@ _STRANGE_VALUE = re.compile(
 _Table = TypeVar("_Table", bound="FileTable")
 
 
-class FileTable:
+class FileTable(NothingToHold):
     """Files of one table, each of which states its columns; the base of sources of such formats.
 
     A format is a subclass with two methods: `inspect` finds out what is known about a file before

@@ -16,8 +16,9 @@ from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.source import TableSource
 
-# The entry points by which a package adds formats: each names a module that registers them.
 GROUP = "tfx_wine_ext.table_sources"
+"""The entry points by which a package adds formats and kinds of sources: each names a module that
+registers them."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 _EXTENSION = re.compile(r"\.[a-z0-9][a-z0-9_]*")
 
@@ -47,7 +48,8 @@ class Reading:
         reads: Whether a column is read; see `FileTable`. Default: all are.
         unify: Merge schemas that differ; see `FileTable`. Default: True.
         flat: Replace structs by their fields; see `FileTable`. Default: False.
-        root: The folder below which folder names are Hive partitions. Default: None, no folder.
+        root: The folder below which folder names are Hive partitions. Default: None, no folder. A
+            `SourceConfig` that has a folder takes its own unless this is None.
         cast: The types to which columns are cast later (`EncodeOptions`), for formats without types
             of their own: a column that is cast to bytes keeps its text. Default: none.
         files: The file system of the files. Default: by their schemes.
@@ -62,6 +64,7 @@ class Reading:
 
 
 Opens = Callable[[Sequence[str], Reading], TableSource]
+"""A function that opens files of one format, of which there is at least one, as a source."""
 _Opens = TypeVar("_Opens", bound=Opens)
 
 

@@ -49,6 +49,9 @@ class TableFileError(TfxWineExtError, ValueError):
 DAMAGED = "it is truncated or corrupt: write or copy it again"
 
 
+_Itself = TypeVar("_Itself")
+
+
 class SchemaChangedError(Exception):
     """A column does not have the type that its first values suggested.
 
@@ -168,6 +171,23 @@ class TableSource(Protocol):
         """Fingerprints the content: it changes if rows, columns or their order change, and only so.
 
         The names, folders and times of the files do not matter.
+
+        Returns:
+            Text; "" if the source cannot tell whether the content has changed.
+        """
+
+    def snapshot(self) -> contextlib.AbstractContextManager[TableSource]:
+        """Holds one state of the table while its parts are read, by this and other processes.
+
+        A database needs a transaction that stays open. Files need nothing: each is checked when it
+        is read.
+
+        Returns:
+            A context, which yields the source whose parts have this state. Its schema and
+            fingerprint are those of the state.
+
+        Raises:
+            TableFileError: The table cannot be used.
         """
 
     def parts(self, row_filter: RowFilter | None = None) -> Sequence[Part]:
@@ -199,7 +219,16 @@ class TableSource(Protocol):
         """
 
 
-class WholeFiles:
+class NothingToHold:
+    """The part of a `TableSource` that sources share whose parts are checked when they are read."""
+
+    @contextlib.contextmanager
+    def snapshot(self: _Itself) -> Iterator[_Itself]:
+        """Yields this source; see `TableSource`."""
+        yield self
+
+
+class WholeFiles(NothingToHold):
     """The part of a `TableSource` that formats share whose smallest pieces are files."""
 
     paths: Sequence[str]
