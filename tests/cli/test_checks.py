@@ -5,7 +5,7 @@ import pytest
 from tfx_wine_ext.cli.checks import BROKEN, OK, WARNING, Finding, check, repair
 from tfx_wine_ext.cli.environment import Environment, Package
 
-SPECS = ("DriftReport", "ParquetExampleGen", "WarmStartTrainer")
+SPECS = ("DriftReport", "ParquetExampleGen", "TableExampleGen", "WarmStartTrainer")
 
 
 def environment(*packages, **changes):

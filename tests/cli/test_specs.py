@@ -178,7 +178,7 @@ def test_on_a_terminal_it_says_that_it_is_loading_and_this_package_has_three(tmp
         for spec in json.loads(done.stdout)["specs"]
         if spec["package"] == "tfx-wine-ext"
     }
-    assert sorted(found) == ["DriftReport", "ParquetExampleGen", "WarmStartTrainer"]
+    assert sorted(found) == ["DriftReport", "ParquetExampleGen", "TableExampleGen", "WarmStartTrainer"]
     assert [spec["error"] for spec in found.values()] == [None, None, None]
     assert found["ParquetExampleGen"]["inputs"] == []
     assert found["ParquetExampleGen"]["outputs"] == [
