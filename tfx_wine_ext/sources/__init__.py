@@ -32,3 +32,8 @@ def __getattr__(name: str) -> Any:
     if name not in OWN:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{OWN[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not."""
+    return list(__all__)
