@@ -19,12 +19,14 @@ from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module opens a fil
 
 if TYPE_CHECKING:
     from tfx_wine_ext.sources.files import Files
+    from tfx_wine_ext.sources.sql import Sql
 
 # The library's own kinds of sources: names and modules.
 OWN = {
     "Files": "files",
+    "Sql": "sql",
 }
-__all__ = ["Files"]
+__all__ = ["Files", "Sql"]
 
 
 def __getattr__(name: str) -> Any:
