@@ -117,10 +117,20 @@ def client_for(path: str) -> pa_fs.FileSystem:
         OSError: AWS does not know the bucket.
     """
     check_client(path, "S3FileSystem", "S3")
+    return _client(settings_for(path))
+
+
+def settings_for(path: str) -> Settings:
+    """Returns the settings for a path, with the region of its bucket.
+
+    Raises:
+        RemoteError: The endpoint is not a URL.
+        OSError: AWS does not know the bucket.
+    """
     settings = Settings.of(os.environ)
     if settings.region is None:
         settings = dataclasses.replace(settings, region=_region_of(urlsplit(path).netloc))
-    return _client(settings)
+    return settings
 
 
 def store_error(path: str, error: OSError) -> RemoteError:

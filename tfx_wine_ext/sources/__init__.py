@@ -18,13 +18,15 @@ from typing import TYPE_CHECKING, Any
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module opens a file)
 
 if TYPE_CHECKING:
+    from tfx_wine_ext.sources.delta import Delta
     from tfx_wine_ext.sources.files import Files
 
 # The library's own kinds of sources: names and modules.
 OWN = {
+    "Delta": "delta",
     "Files": "files",
 }
-__all__ = ["Files"]
+__all__ = ["Delta", "Files"]
 
 
 def __getattr__(name: str) -> Any:
