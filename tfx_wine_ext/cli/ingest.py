@@ -23,6 +23,7 @@ from tfx_wine_ext.files.choose import FilesByScheme, absolute, files_for, has_sc
 if TYPE_CHECKING:
     from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
     from tfx_wine_ext.columnar.tasks import ShardFile
+    from tfx_wine_ext.sources.source import TableSource
 
 DEFAULT_SPLITS = "train:2,eval:1"
 
@@ -304,12 +305,21 @@ def _ingested(
     from tfx_wine_ext.columnar.tables import open_input
     from tfx_wine_ext.columnar.tasks import plan_shards
     from tfx_wine_ext.sources.choose import find_table_files, partition_root
+    from tfx_wine_ext.sources.delta import Delta
     from tfx_wine_ext.sources.footers import schema_fingerprint
+    from tfx_wine_ext.sources.formats import Reading
+    from tfx_wine_ext.sources.managed_tables import is_delta_table
 
     files = FilesByScheme()
-    paths = find_table_files(options.input)
-    keep_inputs(options, paths)
-    source = open_input(paths, partition_root(options.input), ingest_options, files, options.format)
+    source: TableSource
+    if options.format is None and is_delta_table(options.input, files):
+        source = Delta(options.input).open(Reading(ingest_options.reads))
+        keep_inputs(options, source.paths)
+    else:
+        paths = find_table_files(options.input)
+        keep_inputs(options, paths)
+        root = partition_root(options.input)
+        source = open_input(paths, root, ingest_options, files, options.format)
     tasks = plan_shards(source, splits, ingest_options, partition_feature=options.partition_by)
     results = []
     with reading(sum(task.rows or 0 for task in tasks), shown=not options.quiet) as show:

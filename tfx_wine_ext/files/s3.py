@@ -133,6 +133,35 @@ def settings_for(path: str) -> Settings:
     return settings
 
 
+def keys_of_profile(path: str, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns the keys of the user's profile, for a client that reads the environment only.
+
+    Args:
+        path: The path that is about to be used, for errors.
+        environment: The environment of the process.
+
+    Returns:
+        ``aws_access_key_id`` and what belongs to it; nothing if the environment has keys or names
+        another way to them, or if there is no profile.
+
+    Raises:
+        RemoteError: The profile names a program or a login instead.
+    """
+    if any(all(map(environment.get, names)) for names in _CREDENTIALS):
+        return {}
+    profile = _profile(environment)
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    keys = {name: profile[name] for name in names if profile.get(name)}
+    if not keys and any(key in profile for key in _OF_PROFILE):
+        raise RemoteError(
+            "a profile that has another way to them",
+            "set them by `aws configure export-credentials --format env`",
+            path=path,
+            expected="keys in the environment or in the profile",
+        )
+    return keys
+
+
 def store_error(path: str, error: OSError) -> RemoteError:
     """Says what an error of Arrow's client means, and what to do."""
     settings, says = Settings.of(os.environ), " ".join(str(error).split())

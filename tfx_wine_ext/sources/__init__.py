@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # The library's own kinds of sources: names and modules.
 OWN = {
-    "Delta": "delta",
     "Files": "files",
+    "Delta": "delta",
 }
 __all__ = ["Delta", "Files"]
 

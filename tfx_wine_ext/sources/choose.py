@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tfx_wine_ext.artifacts.layout import SPLIT, splits_of
 from tfx_wine_ext.columnar.tfrecord import is_front
 from tfx_wine_ext.errors import Option, Remedy
-from tfx_wine_ext.files.choose import files_for, has_scheme
+from tfx_wine_ext.files.choose import FilesByScheme, files_for, has_scheme
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources import avro
 from tfx_wine_ext.sources.arrow_ipc import ArrowTable, is_arrow
@@ -28,6 +28,7 @@ from tfx_wine_ext.sources.formats import (
 )
 from tfx_wine_ext.sources.json_lines import JsonTable, is_json
 from tfx_wine_ext.sources.layout import fixed_folder, is_hidden, is_hidden_folder, visible
+from tfx_wine_ext.sources.managed_tables import is_delta_table
 from tfx_wine_ext.sources.orc import OrcTable
 from tfx_wine_ext.sources.orc_tail import MAGIC as ORC_MAGIC
 from tfx_wine_ext.sources.parquet import ParquetSource
@@ -123,8 +124,9 @@ def open_table(
     """Opens a table of one or more files.
 
     Args:
-        path: A file; a folder of files; a pattern with wildcards (``**`` crosses folders); or the
-            folder of a TFX Examples artifact, with a ``Split-NAME`` folder for each split.
+        path: A file; a folder of files; a pattern with wildcards (``**`` crosses folders); the
+            folder of a TFX Examples artifact, with a ``Split-NAME`` folder for each split; or that
+            of a Delta Lake table, of which the latest version is read.
         kind: The name of the format of the files; see `registered_formats`. Default: None, detected
             by their extensions (ignoring ``.gz`` and ``.zst``), and otherwise by their first bytes.
         split: The split of an Examples artifact. Default: None, ``train`` for an artifact.
@@ -145,6 +147,10 @@ def open_table(
         ...     table.kind, table.rows, table.names
         ('parquet', 2, ['x'])
     """
+    if kind is None and split is None and is_delta_table(path, FilesByScheme()):
+        from tfx_wine_ext.sources.delta import Delta
+
+        return Delta(path).open(Reading(reads, flat=True))
     folder = split_folder(path, split)
     paths = find_table_files(folder)
     root = partition_root(folder) if hive_partitioning else None

@@ -48,15 +48,16 @@ from tfx_wine_ext.sources.footers import (
     schema_fingerprint,
 )
 from tfx_wine_ext.sources.formats import Reading
+from tfx_wine_ext.sources.managed_tables import DELTA_LOG as LOG
 from tfx_wine_ext.sources.parquet import ParquetSource, iter_row_groups
 from tfx_wine_ext.sources.source import Part, TableFileError, one_line
 from tfx_wine_ext.suggestions import path_hint
 
-LOG = "_delta_log"
 # Seconds after which the store is given up; our own client has reached it before.
 _STORE_SECONDS = "20s"
 _MOST_OF_A_MESSAGE = 300
 
+_MISTAKEN = re.compile(r"\\|%[0-9a-fA-F]{2}")
 _COMMIT = re.compile(r"(\d{20})\.json")
 # Of one file, of several, and of version 2.
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\..*(?:parquet|json)")
@@ -135,6 +136,14 @@ class Delta(SourceConfig):
             raise SourceConfigError(
                 repr(self.path), path="path", expected="a local folder, s3:// or gs://"
             )
+        if _MISTAKEN.search(self.path):
+            raise SourceConfigError(
+                repr(self.path),
+                "name it by a link without them",
+                path="path",
+                expected="a folder without backslashes, and without % before two hexadecimal "
+                "digits, which deltalake decodes",
+            )
         if self.version is not None and self.timestamp is not None:
             raise SourceConfigError(
                 "both", path=self.path, expected="a version, or a timestamp, or neither"
@@ -176,11 +185,6 @@ class Delta(SourceConfig):
         """
         folder = absolute(self.path)
         return DeltaSource(folder, _Log(folder).load(self), how)
-
-
-def is_delta_table(path: str, files: Files | None = None) -> bool:
-    """Tells whether a path is the folder of a Delta Lake table, by the folder of its log."""
-    return (files or FilesByScheme()).is_dir(f"{path.rstrip('/')}/{LOG}")
 
 
 class DeltaSource(ParquetSource):
@@ -829,22 +833,27 @@ def _reading_log(of: str) -> Iterator[None]:
     except (TfxWineExtError, KeyboardInterrupt, SystemExit):
         raise
     except BaseException as error:  # A panic of Rust is no Exception.
-        says = str(error).splitlines()[0][:_MOST_OF_A_MESSAGE] if str(error) else repr(error)
+        # Without colours, and what calls led to it.
+        says = re.sub(r"\x1b\[\d+m|↳|\n +0: .*", "", str(error), flags=re.DOTALL)
+        says = " ".join(says.split())[:_MOST_OF_A_MESSAGE] or repr(error)
         if re.search("[Uu]nsupported|not supported|atalog-managed", says):
             raise TableFileError(
                 f"it needs what deltalake cannot do ({says})",
                 ("update deltalake", "write it without the feature"),
                 path=of,
             ) from error
+        remedies = (f"restore the files of {LOG}", "read another version")
         raise TableFileError(
             f"its log cannot be read ({says})",
-            (f"restore the files of {LOG}", "read another version"),
+            ("run again", "check the store") if isinstance(error, OSError) else remedies,
             path=of,
         ) from error
 
 
 def _storage_options(path: str) -> dict[str, str]:
     """Returns what deltalake does not find in the environment by itself."""
+    if not has_scheme(path):
+        return {}
     options = {"timeout": _STORE_SECONDS, "retry_timeout": _STORE_SECONDS, "max_retries": "3"}
     if path.startswith("s3://"):
         of_s3 = s3.settings_for(path)
@@ -854,7 +863,8 @@ def _storage_options(path: str) -> dict[str, str]:
             options["aws_allow_http"] = "true"
         if of_s3.is_anonymous:
             options["aws_skip_signature"] = "true"
-    elif path.startswith("gs://"):
+        options.update(s3.keys_of_profile(path, os.environ))
+    else:
         of_gcs = gcs.Settings.of(os.environ)
         if of_gcs.endpoint:
             account = {"gcs_base_url": of_gcs.endpoint, "disable_oauth": True}
@@ -863,8 +873,6 @@ def _storage_options(path: str) -> dict[str, str]:
             options["allow_http"] = "true"
         elif of_gcs.is_anonymous:
             options["google_skip_signature"] = "true"
-    else:
-        return {}
     return options
 
 
