@@ -33,8 +33,8 @@ AVRO = {
 }
 # The types that each format holds, alone and in lists; None: every type, and structs.
 # ORC has no unsigned numbers, times of day, durations, halves, decimals of 256 bits; Avro no
-# unsigned numbers and halves; JSON and CSV no types but those of their values; Delta Lake what Spark
-# has.
+# unsigned numbers and halves; Delta Lake what Spark has; JSON and CSV no types but those of their
+# values.
 HELD = {
     "feather": None,
     "arrows": None,

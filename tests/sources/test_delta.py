@@ -367,6 +367,7 @@ def five(tmp_path):
         ("2026-01-03T00:00:00+01:00", 1),
         ("2026-01-02T23:59:59.999999", 1),
         ("20260104", 3),
+        ("'20260104'", 3),
         (str(int(datetime.datetime(2026, 1, 5, tzinfo=UTC).timestamp())), 4),
         ("2026-06-01", 4),
     ],
@@ -455,7 +456,8 @@ def test_the_version_that_is_pinned_is_read_whatever_is_written_meanwhile(tmp_pa
 
 
 def test_the_fingerprint_changes_with_the_rows_and_only_then(tmp_path):
-    path = write(tmp_path / "t", pa.table({"x": [1, 2, 3]}))
+    path = write(tmp_path / "t", pa.table({"x": [0]}))
+    write(path, pa.table({"x": [1, 2, 3]}), mode="overwrite")
 
     def fingerprint(at=path):
         return opened(at).fingerprint()
@@ -466,8 +468,10 @@ def test_the_fingerprint_changes_with_the_rows_and_only_then(tmp_path):
     table.alter.set_table_properties({"delta.appendOnly": "false"})
     table.vacuum(0, dry_run=False, enforce_retention_duration=False)
     table.create_checkpoint()
-    assert table.version() > 0
+    assert table.version() == 4
     assert fingerprint() == first
+    assert Delta(path).pinned().version == 2  # The new property; VACUUM's versions change nothing.
+    assert Delta(path, version=3).pinned().version == 3
     shutil.copytree(path, tmp_path / "copy")
     assert fingerprint(tmp_path / "copy") == first
 
@@ -481,7 +485,7 @@ def test_the_fingerprint_changes_with_the_rows_and_only_then(tmp_path):
     write(path, pa.table({"x": [5], "y": [1]}), schema_mode="merge")
     seen.append(fingerprint())
     assert len({*seen}) == 5
-    assert opened(path, version=0).fingerprint() == first
+    assert opened(path, version=1).fingerprint() == first
 
 
 # --- What is damaged or gone

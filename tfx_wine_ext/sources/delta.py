@@ -167,12 +167,18 @@ class Delta(SourceConfig):
         return self.path if self.timestamp is None else f"{self.path}@{self.timestamp}"
 
     def pinned(self) -> Delta:
-        """Returns this description with the number of the version in place of the time.
+        """Returns this description with the number of the version in place of the time, or of none.
+
+        It is the last version that changed the table: VACUUM writes versions that do not, which are
+        no reason to run a pipeline again.
 
         Raises:
             TableFileError: There is no table, no such version, or its log cannot be read.
         """
-        version = _Log(absolute(self.path)).load(self).version()
+        log = _Log(absolute(self.path))
+        version = int(log.load(self).version())
+        if self.version is None:
+            version = log.changed_until(version)
         return dataclasses.replace(self, version=version, timestamp=None)
 
     def open(self, how: Reading) -> DeltaSource:
@@ -781,11 +787,22 @@ class _Log:
 
     def _noted(self, version: int) -> int | None:
         """Returns the time that a commit notes in its first line, in milliseconds."""
-        path = f"{self._folder.rstrip('/')}/{LOG}/{version:020}.json"
-        with _reading_log(f"{self._folder}@v{version}"), FilesByScheme().open(path) as file:
-            first = json.loads(file.read().partition(b"\n")[0])
+        first = next(iter(self._actions(version)), {})
         noted = first.get("commitInfo", {}).get("inCommitTimestamp")
         return None if noted is None else int(noted)
+
+    def changed_until(self, version: int) -> int:
+        """Returns the last version up to one that has other files, columns or rules than before."""
+        while version > self._first and version in self._commits:
+            if any(not action.keys() <= {"commitInfo", "txn"} for action in self._actions(version)):
+                break
+            version -= 1
+        return version
+
+    def _actions(self, version: int) -> list[dict[str, Any]]:
+        path = f"{self._folder.rstrip('/')}/{LOG}/{version:020}.json"
+        with _reading_log(f"{self._folder}@v{version}"), FilesByScheme().open(path) as file:
+            return [json.loads(line) for line in file.read().splitlines()]
 
 
 def _features(table: Any) -> set[str]:
@@ -830,7 +847,7 @@ def _reading_log(of: str) -> Iterator[None]:
     """Explains the errors of deltalake."""
     try:
         yield
-    except (TfxWineExtError, KeyboardInterrupt, SystemExit):
+    except (TfxWineExtError, KeyboardInterrupt, SystemExit, GeneratorExit):
         raise
     except BaseException as error:  # A panic of Rust is no Exception.
         # Without colours, and what calls led to it.
@@ -888,6 +905,7 @@ def _moment(text: str) -> datetime.datetime:
         >>> str(_moment("1795651200"))
         '2026-11-26 00:00:00+00:00'
     """
+    text = text.strip("'")  # As TFX quotes the date of a span.
     try:
         if re.fullmatch(r"\d{8}", text):
             moment = datetime.datetime.strptime(text, "%Y%m%d")
