@@ -18,15 +18,17 @@ from typing import TYPE_CHECKING, Any
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module opens a file)
 
 if TYPE_CHECKING:
+    from tfx_wine_ext.sources.delta import Delta
     from tfx_wine_ext.sources.files import Files
     from tfx_wine_ext.sources.sql import Sql
 
 # The library's own kinds of sources: names and modules.
 OWN = {
+    "Delta": "delta",
     "Files": "files",
     "Sql": "sql",
 }
-__all__ = ["Files", "Sql"]
+__all__ = ["Delta", "Files", "Sql"]
 
 
 def __getattr__(name: str) -> Any:
