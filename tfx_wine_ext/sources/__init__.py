@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from tfx_wine_ext.sources.delta import Delta
     from tfx_wine_ext.sources.files import Files
     from tfx_wine_ext.sources.sql import Sql
+    from tfx_wine_ext.sources.trino import Trino
 
 # The library's own kinds of sources: names and modules.
 OWN = {
     "Delta": "delta",
     "Files": "files",
     "Sql": "sql",
+    "Trino": "trino",
 }
-__all__ = ["Delta", "Files", "Sql"]
+__all__ = ["Delta", "Files", "Sql", "Trino"]
 
 
 def __getattr__(name: str) -> Any:
