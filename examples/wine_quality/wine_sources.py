@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import arro3.core as arro3
@@ -103,7 +104,7 @@ def _delta(tables: Sequence[pa.Table], folder: Path) -> Iterator[SourceConfig]:
     def write_all() -> None:
         for number, table in enumerate(tables, start=1):
             # Not the table itself: pyarrow gives its data to other libraries from 14 on only.
-            arrays = {name: _array(table[name]) for name in COLUMNS}
+            arrays: dict[str, Any] = {name: _array(table[name]) for name in COLUMNS}
             deltalake.write_deltalake(
                 str(folder / f"span-{number}"), arro3.Table.from_pydict(arrays)
             )
