@@ -19,12 +19,14 @@ from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module opens a fil
 
 if TYPE_CHECKING:
     from tfx_wine_ext.sources.files import Files
+    from tfx_wine_ext.sources.iceberg import Iceberg
 
 # The library's own kinds of sources: names and modules.
 OWN = {
     "Files": "files",
+    "Iceberg": "iceberg",
 }
-__all__ = ["Files"]
+__all__ = ["Files", "Iceberg"]
 
 
 def __getattr__(name: str) -> Any:
