@@ -59,7 +59,10 @@ def test_a_set_that_fits_is_found_well():
     assert found == {
         "Python": (OK, "3.10.13"),
         "C library": (OK, "glibc 2.36"),
-        "tfx-wine-ext": (OK, "0.1, specs DriftReport, ParquetExampleGen, WarmStartTrainer"),
+        "tfx-wine-ext": (
+            OK,
+            "0.1, specs DriftReport, ParquetExampleGen, TableExampleGen, WarmStartTrainer",
+        ),
         "TFX": (OK, "1.16.0"),
         "dill": (OK, "0.3.1.1"),
         "setuptools": (OK, "80.10.2"),

@@ -166,6 +166,7 @@ def test_a_cached_result_is_used_until_the_content_changes(tmp_path):
                 TableExampleGen(Files(str(tmp_path / "avro"))),
                 store=metadata,
                 pipeline_root=tmp_path / "root",
+                enable_cache=True,
             )
 
         assert not run().cached
