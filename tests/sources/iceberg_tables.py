@@ -85,6 +85,29 @@ def catalog_in(folder: pathlib.Path, name: str = "default") -> Catalog:
     return catalog
 
 
+def write(folder: str, rows: pa.Table) -> None:
+    """Writes a table that is read by its folder, without a catalog."""
+    # Iceberg has timestamps with and without the zone UTC only, which does not change values.
+    utc = pa.timestamp("us", "UTC")
+    types = {field.name: utc if _is_zoned(field.type) else field.type for field in rows.schema}
+    lists = {name: pa.list_(utc) for name in types if _is_zoned_list(types[name])}
+    rows = rows.cast(pa.schema({**types, **lists}))
+    with contextlib.closing(load_catalog("memory", type="in-memory")) as catalog, writing():
+        catalog.create_namespace("db")
+        table = catalog.create_table("db.t", schema=rows.schema, location=f"file://{folder}")
+        table.append(rows)
+        name = table.metadata_location.rpartition("/")[2]
+    pathlib.Path(folder, "metadata", "version-hint.text").write_text(name, encoding="utf-8")
+
+
+def _is_zoned(type_: pa.DataType) -> bool:
+    return pa.types.is_timestamp(type_) and type_.tz is not None
+
+
+def _is_zoned_list(type_: pa.DataType) -> bool:
+    return pa.types.is_list(type_) and _is_zoned(type_.value_type)
+
+
 def add_deletes(
     table: Table,
     deleted: Mapping[str, Sequence[int]] | bytes,

@@ -150,6 +150,9 @@ def test_earlier_states_are_read_by_snapshot_time_branch_and_tag(wines):
     assert read(Iceberg("db.wines", timestamp=instant)) == old
     assert read(Iceberg("db.wines", timestamp=f"{instant}Z")) == old
     assert read(Iceberg("db.wines", timestamp=f"{second.timestamp_ms // 1000 + 1}"))[0]["x"] == 1
+    assert Iceberg("db.wines", timestamp="{YYYY}-{MM}-{DD}").timestamp == "{YYYY}-{MM}-{DD}"
+    later = datetime.date(2999, 1, 1)  # As YAML reads it.
+    assert Iceberg("db.wines", timestamp=later).pinned().snapshot_id == second.snapshot_id
     assert read(Iceberg("db.wines", ref="audited")) == old
     # A branch has the schema of the table.
     assert read(Iceberg("db.wines", ref="trial")) == current
@@ -436,10 +439,6 @@ def test_tables_and_snapshots_that_are_not_there_are_named(wines, catalog):
             if config.schema_id is None or use != config.pinned:
                 with pytest.raises(TableFileError, match=message):
                     use()
-    with pytest.raises(
-        SourceConfigError, match="timestamp: expected a time of ISO 8601 or seconds"
-    ):
-        Iceberg("db.wines", timestamp="yesterday").pinned()
     catalog.create_table("db.empty", schema=RED.schema)
     with pytest.raises(TableFileError, match=r"db.empty: expected at least one row, found none"):
         Iceberg("db.empty").pinned()
@@ -462,6 +461,10 @@ def test_tables_and_snapshots_that_are_not_there_are_named(wines, catalog):
         ({"properties": {"header.Authorization": "hunter2"}}, "a secret"),
         ({"properties": {"uri": "postgresql://me:hunter2@db/x"}}, r"'postgresql://me:\*\*\*@db/x'"),
         ({"table": "s3://me:hunter2@lake/wines"}, "address without a password"),
+        (
+            {"timestamp": "yesterday"},
+            "timestamp: expected a time of ISO 8601 or seconds since 1970",
+        ),
         ({"properties": {"uri": 1}}, "column 'uri': expected text, found int"),
         (
             {"snapshot_id": 1, "ref": "main"},

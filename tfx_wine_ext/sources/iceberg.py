@@ -117,7 +117,8 @@ class Iceberg(SourceConfig):
         snapshot_id: The snapshot to read. Default: None, the current one.
         ref: The branch or tag to read, instead of a snapshot.
         timestamp: The time whose state is read, instead of a snapshot: ISO 8601, UTC unless it has
-            another offset; or whole seconds since 1970.
+            another offset; or whole seconds since 1970. It may hold placeholders of a span, as in
+            ``{YYYY}-{MM}-{DD}``.
         schema_id: The schema by which columns are named and typed. Default: None, that of the
             snapshot if one, a tag or a time is named, and the current one of the table otherwise.
 
@@ -157,6 +158,12 @@ class Iceberg(SourceConfig):
             raise SourceConfigError(
                 " and ".join(named), path=self.name, expected=f"one of {', '.join(states)}"
             )
+
+        if self.timestamp is not None:
+            text = str(self.timestamp)  # YAML makes dates and times of such text.
+            object.__setattr__(self, "timestamp", text)
+            if not re.search("[{@]", text):
+                _milliseconds(text)
 
     @property
     def name(self) -> str:
