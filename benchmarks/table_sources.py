@@ -93,9 +93,7 @@ def write(path: pathlib.Path, rows: int) -> None:
         fields = [{"name": f.name.replace(" ", "_"), "type": types[f.type]} for f in schema]
         names = [field["name"] for field in fields]
         record = {"type": "record", "name": "wine", "fields": fields}
-        records = (
-            row for table in wines(rows) for row in table.rename_columns(names).to_pylist()
-        )
+        records = (row for table in wines(rows) for row in table.rename_columns(names).to_pylist())
         with path.open("wb") as stream:
             fastavro.writer(stream, record, records, codec="deflate")
 

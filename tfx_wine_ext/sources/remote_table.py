@@ -80,9 +80,7 @@ class RemoteTable(NothingToHold):
         self.schema = pa.schema([self.whole.field(each) for each in self._paths])
         self._parts: Sequence[Part] | None = None
 
-    def _check_columns(
-        self, table: str, read: Sequence[str], refused: Mapping[str, str]
-    ) -> None:
+    def _check_columns(self, table: str, read: Sequence[str], refused: Mapping[str, str]) -> None:
         counts = Counter(read)
         repeated = [name for name in counts if counts[name] > 1]
         if repeated:

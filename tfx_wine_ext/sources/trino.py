@@ -482,9 +482,7 @@ def _telling(where: str, hidden: str) -> Iterator[None]:
         if not kind and (inner := _CAUSES.findall(says)):
             says = f"no answer ({inner[-1]})"
         # The query began in the second line.
-        says = re.sub(
-            r"^line (\d+):", lambda line: f"line {max(1, int(line.group(1)) - 1)}:", says
-        )
+        says = re.sub(r"^line (\d+):", lambda line: f"line {max(1, int(line.group(1)) - 1)}:", says)
         if hidden:
             says = says.replace(hidden, "***")
         raise TableFileError(
