@@ -25,10 +25,7 @@ from tfx_wine_ext.sources.configs import SourceConfig, SourceConfigError, source
 from tfx_wine_ext.sources.files import Files
 from tfx_wine_ext.sources.source import TableFileError, TableSource
 from tfx_wine_ext.types import parquet_example_gen as keys
-
-UNKNOWN = "unknown-"
-"""The beginning of the fingerprint of a split whose source cannot tell whether it has changed; a
-random number follows, so that the cache is never used."""
+from tfx_wine_ext.types.table_example_gen import UNKNOWN_FINGERPRINT
 
 _SPAN: re.Pattern[str] = re.compile(utils.SPAN_FULL_REGEX)
 _VERSION: re.Pattern[str] = re.compile(utils.VERSION_FULL_REGEX)
@@ -98,7 +95,7 @@ class TableRequest:
     def fingerprint(self, sources: Sequence[TableSource]) -> str:
         """Returns the fingerprint of the sources of all input splits, ``name:fingerprint``."""
         return ",".join(
-            f"{split.name}:{source.fingerprint() or UNKNOWN + uuid.uuid4().hex}"
+            f"{split.name}:{source.fingerprint() or UNKNOWN_FINGERPRINT + uuid.uuid4().hex}"
             for split, source in zip(self.input_config.splits, sources)
         )
 
@@ -108,7 +105,9 @@ class TableRequest:
             part.removeprefix(f"{split.name}:")
             for split, part in zip(self.input_config.splits, fingerprint.split(","))
         ]
-        return "" if any(part.startswith(UNKNOWN) for part in parts) else ",".join(parts)
+        return (
+            "" if any(part.startswith(UNKNOWN_FINGERPRINT) for part in parts) else ",".join(parts)
+        )
 
 
 @dataclass(frozen=True)
@@ -192,7 +191,7 @@ def check_unchanged(recorded: str, request: TableRequest, sources: Sequence[Tabl
     before, now = recorded.split(","), request.fingerprint(sources).split(",")
     for split, fingerprint, found in zip(request.sources.items(), before, now):
         name, source = split
-        if fingerprint != found and not fingerprint.startswith(f"{name}:{UNKNOWN}"):
+        if fingerprint != found and not fingerprint.startswith(f"{name}:{UNKNOWN_FINGERPRINT}"):
             raise TableFileError(
                 "it changed after the driver had read it",
                 "run again",

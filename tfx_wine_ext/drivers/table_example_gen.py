@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tfx_wine_ext.decisions.table_example_gen import UNKNOWN, decide
+from tfx_wine_ext.decisions.table_example_gen import decide
 from tfx_wine_ext.drivers.example_gen import ExampleGenDriver, Found
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.types import parquet_example_gen as keys
+from tfx_wine_ext.types.table_example_gen import UNKNOWN_FINGERPRINT
 
 
 @records_failures
@@ -35,6 +36,6 @@ class TableExampleGenDriver(ExampleGenDriver):
         for (name, source), fingerprint in zip(decided.request.sources.items(), fingerprints):
             rows = decided.rows[name]
             inputs[name] = f"{source.name}, {'?' if rows is None else rows} rows"
-            if fingerprint.startswith(f"{name}:{UNKNOWN}"):
+            if fingerprint.startswith(f"{name}:{UNKNOWN_FINGERPRINT}"):
                 inputs[name] += "; it cannot be told whether they changed, so they are read again"
         return Found(decided.exec_properties, decided.span_date, inputs)
