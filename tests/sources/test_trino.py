@@ -17,7 +17,7 @@ from tfx_wine_ext import sources
 from tfx_wine_ext.sources.configs import SourceConfigError, source_from_json
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.source import TableFileError
-from tfx_wine_ext.sources.trino import _prepared, as_text, quoted
+from tfx_wine_ext.sources.trino import _prepared, as_text
 
 ID = {"name": "id", "type": "bigint", "typeSignature": {"rawType": "bigint", "arguments": []}}
 NAME = {"name": "name", "type": "varchar", "typeSignature": {"rawType": "varchar", "arguments": []}}
@@ -96,7 +96,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     with Server() as running:
-        threading.Thread(target=running.serve_forever, daemon=True).start()
+        threading.Thread(target=running.serve_forever, args=[0.01], daemon=True).start()
         yield running
         running.shutdown()
 
@@ -111,7 +111,7 @@ def rows_of(source):
 
 
 def test_the_rows_of_all_pages_are_read_by_the_query_as_it_is(server):
-    query = "/* wines */ WITH w AS (TABLE wines)\nSELECT ';', \"--\" FROM w -- all\n ; -- no more"
+    query = "/* wines */ WITH w AS (TABLE wines)\nSELECT ';', \"--\" FROM w -- all\n; -- no more"
     source = opened(server, query, catalog="lake", schema="wine", session={"a": True, "b": "x y"})
     assert source.schema == pa.schema([("id", pa.int64()), ("name", pa.string())])
     assert rows_of(source) == [
@@ -119,7 +119,7 @@ def test_the_rows_of_all_pages_are_read_by_the_query_as_it_is(server):
         {"id": 2, "name": None},
         {"id": 3, "name": "c"},
     ]
-    alone = "/* wines */ WITH w AS (TABLE wines)\nSELECT ';', \"--\" FROM w"
+    alone = "/* wines */ WITH w AS (TABLE wines)\nSELECT ';', \"--\" FROM w -- all\n"
     of_types = f"WITH the_query AS (\n{alone}\n) SELECT * FROM the_query LIMIT 0"
     assert server.statements == [of_types, alone]
     sent = server.headers[1]
@@ -306,8 +306,10 @@ def test_a_description_has_no_password_and_the_password_goes_over_https_only(mon
         ({"query": None}, "expected a query or a table, found none"),
         ({"table": "t"}, "expected a query or a table, found both"),
         ({"query": None, "table": "t"}, "expected catalog and schema"),
-        ({"query": " -- nothing"}, "expected a query, found none"),
-        ({"query": "SELECT 1; DROP TABLE wines"}, "expected one query, found another one after"),
+        ({"query": " -- nothing"}, "query: expected one query, .* found none"),
+        ({"query": "SELECT 1; DROP TABLE wines"}, "expected one query, found 'DROP' after"),
+        ({"query": "INSERT INTO wines VALUES (1)"}, "begins with SELECT, .* found 'INSERT'"),
+        ({"fingerprint": "DROP TABLE wines"}, "fingerprint: expected one query, .* found 'DROP'"),
         ({"credentials": "hunter2"}, "found other text, which is not shown"),
         ({"credentials": "env:P", "address": "http://host"}, "expected an address with https"),
         ({"authentication": "kerberos"}, "expected password or jwt, found 'kerberos'"),
@@ -338,4 +340,3 @@ def test_the_text_of_a_value_is_an_expression_of_its_type():
     assert as_text("c", {"rawType": "row", "arguments": fields}) == (
         "IF(c IS NULL, NULL, json_format(CAST(ARRAY[CAST(c[1] AS varchar), to_hex(c[2])] AS json)))"
     )
-    assert quoted('a"b') == '"a""b"'

@@ -25,6 +25,7 @@ from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.remote_table import RemoteTable
 from tfx_wine_ext.sources.secrets import check_reference, secret
 from tfx_wine_ext.sources.source import Part, TableFileError, batch_rows, one_line
+from tfx_wine_ext.sources.sql_text import quoted, single_query
 from tfx_wine_ext.sources.trino_types import (
     Signature,
     TrinoTypeError,
@@ -48,11 +49,6 @@ _MOST_MESSAGE, _MOST_QUERY = 600, 100
 _MOST_ELEMENTS = 200  # Of an array that is written in a query, 254.
 _INTEGERS = ("tinyint", "smallint", "integer", "bigint")
 _CAUSES = re.compile(r"""(?<=: )[^:"']*(?=["')]+$)""")
-# What may stand around statements: text in quotes, comments, and the end of a statement.
-_TOKENS = re.compile(
-    r"""(?P<quoted>'[^']*'|"[^"]*")|(?P<blank>--[^\n]*|/\*.*?\*/|\s+)|(?P<end>;)|(?P<other>.)""",
-    re.DOTALL,
-)
 
 
 @register_source("trino")
@@ -140,8 +136,12 @@ class Trino(SourceConfig):
             self._refuse("split_by", "a version of a table, which all ranges see", "none")
         if not isinstance(self.parts, int) or not 1 <= self.parts <= 10_000:
             self._refuse("parts", "a number from 1 to 10000", repr(self.parts))
-        if self.query is not None:
-            _one_statement(self.query, self.name)
+        for name in ("query", "fingerprint"):
+            text = getattr(self, name)
+            try:
+                single_query("SELECT 1" if text in (None, NO_FINGERPRINT) else text)
+            except ValueError as error:
+                raise SourceConfigError(str(error), path=f"{self.address}: {name}") from None
 
     def _refuse(self, field: str, expected: str, found: str) -> None:
         path = "" if field == "address" else f"{self.address}: "
@@ -162,7 +162,7 @@ class Trino(SourceConfig):
     def statement(self) -> str:
         """The query that selects all rows."""
         if self.query is not None:
-            return _one_statement(self.query, self.name)
+            return single_query(self.query)
         names = map(quoted, (self.catalog or "", self.schema or "", self.table or ""))
         if self.version is None:
             return f"SELECT * FROM {'.'.join(names)}"
@@ -231,10 +231,9 @@ class TrinoTable(RemoteTable):
         if config.fingerprint is None and isinstance(config.version, int):
             digest.update(config.statement.encode())  # A snapshot never changes.
         else:
-            where = f"{self.paths[0]}: fingerprint"
             own = config.fingerprint
-            asked = self._checksum if own is None else _only_query(_one_statement(own, where))
-            _, rows = ask(config, asked, where)
+            asked = self._checksum if own is None else _only_query(single_query(own))
+            _, rows = ask(config, asked, f"{self.paths[0]}: fingerprint")
             for row in rows:
                 digest.update(json.dumps(row).encode())
         self._seen = f"trino-v1:{digest.hexdigest()[:32]}"
@@ -333,16 +332,6 @@ class TrinoTable(RemoteTable):
                 yield batch
 
 
-def quoted(name: str) -> str:
-    """Quotes a name by Trino's rules.
-
-    Example:
-        >>> quoted('a"b')
-        '"a""b"'
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _only_query(statement: str) -> str:
     """Returns a query for the rows of a statement; the server refuses it if that is no query."""
     return f"WITH the_query AS (\n{statement}\n) SELECT * FROM the_query"
@@ -400,25 +389,6 @@ def _joined(texts: Sequence[str]) -> str:
 
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _one_statement(text: str, where: str) -> str:
-    """Returns a statement without blanks, comments and semicolons that follow it.
-
-    Raises:
-        TableFileError: Another one follows, or it is none.
-    """
-    end, ended = 0, False
-    for token in _TOKENS.finditer(text):
-        if token.lastgroup == "end":
-            ended = True
-        elif token.lastgroup != "blank":
-            if ended:
-                raise TableFileError("another one after ';'", path=where, expected="one query")
-            end = token.end()
-    if not end:
-        raise TableFileError("none", path=where, expected="a query")
-    return text[:end]
 
 
 def ask(
