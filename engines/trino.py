@@ -218,7 +218,7 @@ def trino(folder: Path, *, lake: bool = False) -> Iterator[tuple[str, subprocess
     ]
     address = f"http://{HOST}:{port}"
     answers = functools.partial(_answers, address)
-    with server(command, folder / "log", answers, seconds=120) as process:
+    with server(command, folder / "log", answers, seconds=120, cwd=folder) as process:
         tell(address, "CREATE SCHEMA memory.wine")
         yield address, process
 

@@ -203,21 +203,8 @@ class TrinoTable(RemoteTable):
         super().__init__(config.name, pa.schema(columns), how, refused)
         self._refused = refused
         self._ranges: Sequence[tuple[int, int]] = ()
-        self._seen: str | None = None
 
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[TrinoTable]:
-        """Compares the fingerprints before and after the reading: each query sees its own state.
-
-        Raises:
-            TableFileError: The content has changed meanwhile, as far as the fingerprint shows it.
-        """
-        yield self
-        # Only if it was asked for, and rows were.
-        if self._seen and self._parts is not None and self._seen != self.fingerprint():
-            raise TableFileError("it changed while it was read", "run again", path=self.paths[0])
-
-    def fingerprint(self) -> str:
+    def state(self) -> str:
         """Returns ``trino-v1:`` and 32 hexadecimal digits, or "".
 
         Raises:
@@ -236,8 +223,7 @@ class TrinoTable(RemoteTable):
             _, rows = ask(config, asked, f"{self.paths[0]}: fingerprint")
             for row in rows:
                 digest.update(json.dumps(row).encode())
-        self._seen = f"trino-v1:{digest.hexdigest()[:32]}"
-        return self._seen
+        return f"trino-v1:{digest.hexdigest()[:32]}"
 
     @property
     def _checksum(self) -> str:
