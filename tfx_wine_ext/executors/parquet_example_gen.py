@@ -23,6 +23,7 @@ from tfx_wine_ext.artifacts.layout import FILE_FORMATS, PARQUET, TF_EXAMPLE
 from tfx_wine_ext.artifacts.properties import properties_of, span_of
 from tfx_wine_ext.columnar.commit import STAGING_FOLDER, clear, commit
 from tfx_wine_ext.columnar.options import PARQUET_PAYLOAD, TFRECORD_PAYLOAD, OutputSplit
+from tfx_wine_ext.columnar.ragged_schema import ragged_schema
 from tfx_wine_ext.columnar.tables import table_of
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.decisions.parquet_example_gen import Request, decide
@@ -97,6 +98,7 @@ class ParquetExecutor(base_beam_executor.BaseBeamExecutor):
         _check_unchanged(footers, request, exec_properties.get(keys.INPUT_FILES_KEY))
         sources = [table_of(table, request.options, files) for table in tables]
         tasks = _planned(request, sources, _PAYLOADS[payload_format])
+        ragged_schema(task.plan for task in tasks)  # Refuses splits that are nested otherwise.
 
         destination = absolute(examples.uri)  # Workers run in other folders.
         clear(destination, splits, files)
