@@ -27,6 +27,10 @@ if TYPE_CHECKING:
         RaggedSchemaGen,
         RaggedSchemaGenSpec,
     )
+    from tfx_wine_ext.components.table_example_gen import (
+        TableExampleGen,
+        TableExampleGenSpec,
+    )
     from tfx_wine_ext.components.warm_start_trainer import (
         WarmStartTrainer,
         WarmStartTrainerSpec,
@@ -61,6 +65,8 @@ _MODULE_OF = {
     "PreviousSpanStrategy": "tfx_wine_ext.resolvers.baseline_examples",
     "RaggedSchemaGen": "tfx_wine_ext.components.ragged_schema_gen",
     "RaggedSchemaGenSpec": "tfx_wine_ext.components.ragged_schema_gen",
+    "TableExampleGen": "tfx_wine_ext.components.table_example_gen",
+    "TableExampleGenSpec": "tfx_wine_ext.components.table_example_gen",
     "WarmStartConfig": "tfx_wine_ext.warm_start.config",
     "WarmStartTrainer": "tfx_wine_ext.components.warm_start_trainer",
     "WarmStartTrainerSpec": "tfx_wine_ext.components.warm_start_trainer",
@@ -82,6 +88,8 @@ __all__ = [  # literal, as type checkers read it
     "PreviousSpanStrategy",
     "RaggedSchemaGen",
     "RaggedSchemaGenSpec",
+    "TableExampleGen",
+    "TableExampleGenSpec",
     "WarmStartConfig",
     "WarmStartTrainer",
     "WarmStartTrainerSpec",

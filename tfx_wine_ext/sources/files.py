@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from collections.abc import Sequence
+from typing import ClassVar
 
 from tfx_wine_ext.files.choose import absolute, check_address
 from tfx_wine_ext.sources.choose import find_table_files, open_files
@@ -30,6 +32,8 @@ class Files(SourceConfig):
         >>> Files("wines", "{YYYY}-{MM}-{DD}/*.avro").name
         'wines/{YYYY}-{MM}-{DD}/*.avro'
     """
+
+    spanned: ClassVar[Sequence[str]] = ("pattern",)
 
     path: str
     pattern: str = "*"
