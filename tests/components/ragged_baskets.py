@@ -14,10 +14,14 @@ def preprocessing_fn(inputs):
     assert isinstance(inputs["basket.tags"], tf.RaggedTensor)
     return {
         "price": tft.scale_to_z_score(inputs["basket.price"]),
-        "kind": tft.compute_and_apply_vocabulary(inputs["basket.kind"]),
+        "kind": tf.ragged.map_flat_values(_is_red, inputs["basket.kind"]),
         "tags": tft.compute_and_apply_vocabulary(inputs["basket.tags"]),
         "spent": inputs["spent"],
     }
+
+
+def _is_red(kinds):
+    return tf.cast(kinds == "red", tf.int64)
 
 
 def network() -> keras.Model:

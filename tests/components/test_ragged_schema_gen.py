@@ -16,7 +16,8 @@ from tfx.orchestration.local.local_dag_runner import LocalDagRunner
 from tfx.orchestration.pipeline import Pipeline
 
 from tfx_wine_ext import ParquetExampleGen, RaggedSchemaGen
-from tfx_wine_ext.testing import LaunchError, as_channel, examples_artifact, launch, schema_artifact
+from tfx_wine_ext.executors.ragged_schema_gen import RaggedSchemaError
+from tfx_wine_ext.testing import as_channel, examples_artifact, launch, schema_artifact
 
 pytestmark = pytest.mark.e2e
 
@@ -96,9 +97,11 @@ def test_examples_without_ragged_features_and_damaged_files_are_refused(tmp_path
         r"_ragged_schema/schema.pbtxt: expected the schema of ragged features, .* found no such "
         r"file; write nested columns as ragged features \(nested='ragged'\)"
     )
-    with pytest.raises(LaunchError, match=missing):
+    with pytest.raises(RaggedSchemaError, match=missing):
         launch(component, pipeline_root=tmp_path / "root")
     (tmp_path / "examples" / "_ragged_schema").mkdir()
     (tmp_path / "examples" / "_ragged_schema" / "schema.pbtxt").write_text("feature {")
-    with pytest.raises(LaunchError, match=r"_ragged_schema/schema.pbtxt: expected a schema of TFX"):
+    with pytest.raises(
+        RaggedSchemaError, match=r"_ragged_schema/schema.pbtxt: expected a schema of TFX"
+    ):
         launch(component, pipeline_root=tmp_path / "again")

@@ -19,6 +19,7 @@ from tfx_wine_ext.columnar.arrow_types import (
     MAP_FIELDS,
     MICROSECONDS,
     NANOSECONDS_PER_MICROSECOND,
+    bare,
     is_list,
     is_list_view,
     is_run_end_encoded,
@@ -323,6 +324,34 @@ def _elements(array: pa.Array, starts: Ints, counts: Ints) -> tuple[pa.Array, In
     if not moves.any():
         return elements, None
     return elements, np.asarray(np.repeat(moves, taken) + np.arange(taken.sum()), np.int64)
+
+
+def without_offsets(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Copies columns of fixed-size lists of fixed-size lists that are slices.
+
+    Of these slices, Arrow's `take` and `filter` return other values (pyarrow 18.1; not 10).
+    """
+    columns = [
+        pa.concat_arrays([column, column.slice(0, 0)])
+        if column.offset and _has_fixed_size_lists_of_lists(column.type)
+        else column
+        for column in batch.columns
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema) if columns else batch
+
+
+def _has_fixed_size_lists_of_lists(type_: pa.DataType, inside: bool = False) -> bool:
+    type_ = bare(type_)
+    fixed = pa.types.is_fixed_size_list(type_)
+    if fixed and inside:
+        return True
+    if is_list(type_):
+        return _has_fixed_size_lists_of_lists(type_.value_type, fixed)
+    if pa.types.is_map(type_):
+        return _has_fixed_size_lists_of_lists(type_.item_type)
+    return pa.types.is_struct(type_) and any(
+        _has_fixed_size_lists_of_lists(type_[index].type) for index in range(type_.num_fields)
+    )
 
 
 Fail = Callable[..., EncodeError]
