@@ -183,7 +183,7 @@ def test_tensorflow_reads_nested_columns_back_by_the_schema_and_tfx_bsl_from_bot
 
     read = 0
 
-    @settings(max_examples=25, suppress_health_check=list(HealthCheck), deadline=None)
+    @settings(max_examples=20, suppress_health_check=list(HealthCheck), deadline=None)
     @given(nested_tables())
     def check(table):
         nonlocal read

@@ -14,14 +14,14 @@ def preprocessing_fn(inputs):
     assert isinstance(inputs["basket.tags"], tf.RaggedTensor)
     return {
         "price": tft.scale_to_z_score(inputs["basket.price"]),
-        "kind": tf.ragged.map_flat_values(_is_red, inputs["basket.kind"]),
-        "tags": tft.compute_and_apply_vocabulary(inputs["basket.tags"]),
+        "kind": tf.ragged.map_flat_values(_is("red"), inputs["basket.kind"]),
+        "tags": tf.ragged.map_flat_values(_is("oak"), inputs["basket.tags"]),
         "spent": inputs["spent"],
     }
 
 
-def _is_red(kinds):
-    return tf.cast(kinds == "red", tf.int64)
+def _is(text):
+    return lambda values: tf.cast(values == text, tf.int64)  # A vocabulary would take seconds.
 
 
 def network() -> keras.Model:
@@ -65,7 +65,7 @@ def run_fn(fn_args):
     keras.utils.set_random_seed(1)
     model = network()
     model.compile(keras.optimizers.Adam(0.03), "mse", jit_compile=False)
-    history = model.fit(rows, epochs=40, verbose=0)
+    history = model.fit(rows, epochs=30, verbose=0)
     tf.saved_model.save(tf.Module(), fn_args.serving_model_dir)
     with tf.io.gfile.GFile(f"{fn_args.serving_model_dir}/loss.txt", "w") as file:
         file.write(f"{history.history['loss'][0]} {history.history['loss'][-1]}")

@@ -46,7 +46,7 @@ def baskets(rows: int) -> pa.Table:
 
 def test_a_keras_model_trains_on_a_list_of_structs(tmp_path):
     (tmp_path / "data").mkdir()
-    pq.write_table(baskets(600), tmp_path / "data" / "baskets.parquet")
+    pq.write_table(baskets(400), tmp_path / "data" / "baskets.parquet")
     example_gen = ParquetExampleGen(str(tmp_path / "data"), nested="ragged")
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)

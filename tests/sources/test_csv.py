@@ -1,6 +1,11 @@
+import contextlib
 import csv
 import gzip
+import os
 import re
+import sys
+import threading
+import time
 
 import pyarrow as pa
 import pytest
@@ -307,3 +312,60 @@ def test_pythons_own_limit_is_left_as_it_was(write):
     limit = csv.field_size_limit()
     read(write("x,y\n1,2\n"))
     assert csv.field_size_limit() == limit
+
+
+def test_one_thread_that_lifts_the_limit_does_not_lower_it_for_another(write):
+    limit = csv.field_size_limit()
+    inside, left = threading.Event(), threading.Event()
+    seen = []
+
+    def other():
+        with csv_table._cells_of_any_length():
+            inside.set()
+            left.wait(5)
+            seen.append(csv.field_size_limit())
+
+    thread = threading.Thread(target=other)
+    with csv_table._cells_of_any_length():
+        thread.start()
+        inside.wait(0.2)
+    left.set()
+    thread.join()
+    assert (seen, csv.field_size_limit()) == ([sys.maxsize], limit)
+
+
+@pytest.mark.parametrize(("last", "end"), [("1,2", None), ("3", "line 300002")])
+def test_a_file_is_not_closed_while_arrow_may_read_ahead(write, monkeypatch, last, end):
+    # The next file that is opened would get its number, and lose what Arrow reads from it.
+    path = write("x,y\n" + "1,2\n" * 300_000 + f"{last}\n")
+    opened, arrow_stream = [], csv_table._arrow_stream
+
+    def noted(path):
+        opened.append(arrow_stream(path))
+        return opened[-1]
+
+    monkeypatch.setattr(csv_table, "_arrow_stream", noted)
+    table = CsvTable([path], everything)
+    with pytest.raises(TableFileError, match=end) if end else contextlib.nullcontext():
+        assert next(table.batches()).num_rows
+        list(table.batches())
+    assert len(opened) == 3
+    assert not [file for pair in opened for file in pair if file.closed]
+
+
+def test_every_file_is_closed_in_the_end(write):
+    path = write("x,y\n" + "1,2\n" * 300_000 + "3\n")
+    with pytest.raises(TableFileError, match="line 300002: expected 2 cells"):
+        list(CsvTable([path], everything).batches())
+    until = time.monotonic() + 10
+    while path in open_files_of_this_process() and time.monotonic() < until:
+        time.sleep(0.01)
+    assert path not in open_files_of_this_process()
+
+
+def open_files_of_this_process():
+    paths = []
+    for number in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):  # That of the listing.
+            paths.append(os.readlink(f"/proc/self/fd/{number}"))
+    return paths

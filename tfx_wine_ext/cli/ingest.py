@@ -345,12 +345,20 @@ def _source(
 ) -> TableSource:
     """Opens the files of a table, or the table that a file describes."""
     from tfx_wine_ext.columnar.tables import open_input, reading_of
-    from tfx_wine_ext.sources.choose import find_table_files, open_description, partition_root
+    from tfx_wine_ext.sources.choose import (
+        find_table_files,
+        open_delta,
+        open_description,
+        partition_root,
+    )
     from tfx_wine_ext.sources.description_files import is_description
+    from tfx_wine_ext.sources.managed_tables import is_delta_table
 
     if is_description(options.input):
         keep_inputs(options, [options.input])
         return open_description(options.input, reading_of(ingest_options, files), options.format)
+    if options.format is None and is_delta_table(options.input, files):
+        return open_delta(options.input, reading_of(ingest_options, files))
     paths = find_table_files(options.input)
     return open_input(paths, partition_root(options.input), ingest_options, files, options.format)
 

@@ -290,7 +290,7 @@ def list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Array
     if present is not None:
         counts[~present] = 0
     elements, index = _elements(array, starts, counts)
-    return counts, elements if index is None else elements.take(pa.array(index))
+    return counts, elements if index is None else _without_offset(elements).take(pa.array(index))
 
 
 def list_ranges(array: pa.Array) -> tuple[Ints, Ints]:
@@ -331,13 +331,14 @@ def without_offsets(batch: pa.RecordBatch) -> pa.RecordBatch:
 
     Of these slices, Arrow's `take` and `filter` return other values (pyarrow 18.1; not 10).
     """
-    columns = [
-        pa.concat_arrays([column, column.slice(0, 0)])
-        if column.offset and _has_fixed_size_lists_of_lists(column.type)
-        else column
-        for column in batch.columns
-    ]
+    columns = [_without_offset(column) for column in batch.columns]
     return pa.RecordBatch.from_arrays(columns, schema=batch.schema) if columns else batch
+
+
+def _without_offset(array: pa.Array) -> pa.Array:
+    if array.offset and _has_fixed_size_lists_of_lists(array.type):
+        return pa.concat_arrays([array, array.slice(0, 0)])
+    return array
 
 
 def _has_fixed_size_lists_of_lists(type_: pa.DataType, inside: bool = False) -> bool:

@@ -8,6 +8,7 @@ import csv
 import io
 import re
 import sys
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -246,18 +247,17 @@ class CsvTable(WholeFiles):
         self, path: str, options: pa_csv.ConvertOptions
     ) -> Iterator[tuple[pa.NativeFile, Iterator[pa.RecordBatch]]]:
         """Opens a file with Arrow; yields the file, for its position, and its batches."""
+        # Nothing is closed here. Arrow's threads may be reading ahead, also after an error, and what
+        # they read from a closed file is read from the next one that is opened: it gets the same
+        # number. The file is closed when nobody uses it any more.
         file, stream = _arrow_stream(path)
-        with file, stream:
-            reader = pa_csv.open_csv(
-                stream,
-                pa_csv.ReadOptions(block_size=self._blocks[path]),
-                pa_csv.ParseOptions(
-                    delimiter=self._headers[path].delimiter, newlines_in_values=True
-                ),
-                options,
-            )
-            with reader:
-                yield file, (batch for batch in reader if batch.num_rows)
+        reader = pa_csv.open_csv(
+            stream,
+            pa_csv.ReadOptions(block_size=self._blocks[path]),
+            pa_csv.ParseOptions(delimiter=self._headers[path].delimiter, newlines_in_values=True),
+            options,
+        )
+        yield file, (batch for batch in reader if batch.num_rows)
 
     def _first_types(self, path: str) -> tuple[dict[str, pa.DataType], bool]:
         """Returns the types that the first block of a file suggests, and whether it has rows."""
@@ -355,14 +355,19 @@ class CsvTable(WholeFiles):
         ) from error
 
 
+# The limit of Python's csv module for a cell is one of the process.
+_CELL_LIMIT = threading.Lock()
+
+
 @contextlib.contextmanager
 def _cells_of_any_length() -> Iterator[None]:
-    """Lifts the limit of Python's csv module for a cell, 131,072 characters."""
-    limit = csv.field_size_limit(sys.maxsize)
-    try:
-        yield
-    finally:
-        csv.field_size_limit(limit)
+    """Lifts the limit of Python's csv module for a cell, 131,072 characters, in one thread."""
+    with _CELL_LIMIT:
+        limit = csv.field_size_limit(sys.maxsize)
+        try:
+            yield
+        finally:
+            csv.field_size_limit(limit)
 
 
 def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
