@@ -23,6 +23,9 @@ import fastavro
 import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
+from pyiceberg.catalog import load_catalog
+from pyiceberg.schema import Schema
+from pyiceberg.types import DoubleType, LongType, NestedField
 
 from examples.wine_quality.constants import COLUMNS, FEATURES
 from tfx_wine_ext import sources
@@ -119,6 +122,32 @@ def _array(column: pa.ChunkedArray) -> arro3.Array:
 
 
 @contextlib.contextmanager
+def _iceberg(tables: Sequence[pa.Table], folder: Path) -> Iterator[SourceConfig]:
+    """Makes a table of Iceberg of the Parquet file of each span, in a catalog of its own."""
+    properties = {
+        "type": "sql",
+        "uri": f"sqlite:///{folder}/catalog.db",
+        "warehouse": f"file://{folder}/warehouse",
+    }
+
+    def write_all() -> None:
+        catalog = load_catalog("wine", **properties)
+        catalog.create_namespace("wine")
+        columns = [
+            NestedField(number, name, DoubleType() if name in FEATURES else LongType())
+            for number, name in enumerate(COLUMNS, start=1)
+        ]
+        for number, table in enumerate(tables, start=1):
+            path = folder / f"span-{number}.parquet"
+            pq.write_table(table, path)
+            of_span = catalog.create_table(f"wine.span_{number}", Schema(*columns))
+            of_span.add_files([f"file://{path}"])
+
+    _once(folder, write_all)
+    yield sources.Iceberg("wine.span_{SPAN}", "wine", properties)
+
+
+@contextlib.contextmanager
 def _postgres(tables: Sequence[pa.Table], folder: Path) -> Iterator[SourceConfig]:
     """Runs a server with one table of all spans."""
     # Not in the wheel, and not needed for files.
@@ -154,6 +183,7 @@ KINDS: Mapping[str, Serve] = {
     "csv": _files(".csv", _write_csv),
     "orc": _files(".orc", _write_orc),
     "delta": _delta,
+    "iceberg": _iceberg,
     "postgres": _postgres,
 }
 """What writes and serves each kind of source: from the spans and a folder."""
