@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -38,6 +39,7 @@ class NullInsideError(Exception):
     """A null that must be refused."""
 
 
+@functools.lru_cache(None)
 def nodes(depth: int, flat: bool = True) -> st.SearchStrategy[Node]:
     """Types, nested at most so deep; those that are not nested only if `flat`."""
     leaf = st.sampled_from(LEAVES)

@@ -24,7 +24,7 @@ def encoded(column, options=RAGGED):
     return [parsed(record) for record in encode_examples(batch, plan).records]
 
 
-@settings(max_examples=200, suppress_health_check=list(HealthCheck))
+@settings(max_examples=60, suppress_health_check=list(HealthCheck))
 @given(nested_tables())
 def test_every_nested_column_becomes_what_the_rules_say_row_by_row(table):
     check_nested(*table)
@@ -183,7 +183,7 @@ def test_tensorflow_reads_nested_columns_back_by_the_schema_and_tfx_bsl_from_bot
 
     read = 0
 
-    @settings(max_examples=20, suppress_health_check=list(HealthCheck), deadline=None)
+    @settings(max_examples=15, suppress_health_check=list(HealthCheck), deadline=None)
     @given(nested_tables())
     def check(table):
         nonlocal read
