@@ -262,6 +262,16 @@ def test_a_file_that_changes_after_it_was_fingerprinted_is_not_read(sqlite):
             rows(held)
 
 
+def test_a_relative_path_means_the_same_to_a_worker_in_another_folder(
+    sqlite, tmp_path, monkeypatch
+):
+    name = sqlite("CREATE TABLE a (n)", "INSERT INTO a VALUES (1)").rpartition("/")[2]
+    monkeypatch.chdir(tmp_path)
+    source = Sql(f"sqlite:///{name}", "SELECT n FROM a").open(Reading())
+    monkeypatch.chdir("/")
+    assert rows(other_process(source.select(source.parts()))) == [{"n": 1}]
+
+
 def test_an_empty_result_has_columns_and_no_rows(cellar, sqlite, duckdb):
     cellar.run("CREATE TABLE vacant (n INT)")
     made = "CREATE TABLE vacant (n INT)"

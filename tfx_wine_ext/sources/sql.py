@@ -146,7 +146,7 @@ class Sql(SourceConfig):
                 the query.
             UnsupportedColumnsError: Columns that are read cannot become features.
         """
-        return SqlTable(self, self._database(), how)
+        return SqlTable(self, self._database().absolute(), how)
 
     def _database(self) -> Database:
         if self.driver is not None:

@@ -96,6 +96,10 @@ class Database:
         """The address without parameters."""
         return self.uri.partition("?")[0]
 
+    def absolute(self) -> Database:
+        """Returns a database whose address means the same to a process in another folder."""
+        return self
+
     def repeated(self, names: Sequence[str]) -> list[str]:
         """Returns the names that the database cannot tell from others."""
         same = Counter(name.lower() if self.folds_case else name for name in names)
@@ -434,6 +438,11 @@ class File(Named):
         """The path of the file, absolute."""
         after = unquote(self.uri.partition("://")[2]).removeprefix("/")
         return os.path.abspath(after)
+
+    def absolute(self) -> Database:
+        """Returns the database with an absolute path."""
+        scheme = self.uri.partition(":")[0]
+        return dataclasses.replace(self, uri=f"{scheme}:///{quote(self.path)}")
 
     def _connected(self, password: str | None) -> Session:
         if not os.path.isfile(self.path):
