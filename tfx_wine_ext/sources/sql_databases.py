@@ -572,10 +572,10 @@ class DuckDB(File):
         columns = []
         for field in raw:
             column = Column(field.name, field.type)
-            if types[field.name] == "BIT":
+            if types.get(field.name) == "BIT":
                 sql = f"{inner(field.name)}::VARCHAR"
                 column = Column(field.name, pa.string(), sql)
-            elif types[field.name] == "TIME WITH TIME ZONE":
+            elif types.get(field.name) == "TIME WITH TIME ZONE":
                 problem = _write(field.name, "a time with a zone", "{}::TIME")
                 column = dataclasses.replace(column, problem=problem)
             columns.append(_known(column, field))
@@ -625,7 +625,9 @@ def check_finite(name: str, column: str, values: Any, limits: Sequence[tuple[int
     """
     if is_list(values.type):
         check_finite(name, column, values.flatten(), limits)
-        return
+    if pa.types.is_struct(values.type):
+        for each in values.flatten():
+            check_finite(name, column, each, limits)
     is_date = pa.types.is_date32(values.type)
     if not is_date and not pa.types.is_timestamp(values.type):
         return
