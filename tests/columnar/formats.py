@@ -13,9 +13,9 @@ import pyarrow.feather
 import pyarrow.ipc
 import pyarrow.orc
 
-from tests.sources import delta_tables
+from tests.sources import delta_tables, iceberg_tables
 from tfx_wine_ext.columnar import EncodeOptions, encode_examples, plan_features
-from tfx_wine_ext.sources import Delta
+from tfx_wine_ext.sources import Delta, Iceberg
 from tfx_wine_ext.sources.choose import open_files
 from tfx_wine_ext.sources.formats import Reading
 
@@ -31,24 +31,26 @@ AVRO = {
     pa.string(): "string",
     pa.binary(): "bytes",
 }
+IN_LAKES = {
+    *AVRO,
+    pa.date32(),
+    pa.decimal128(38, 10),
+    pa.decimal128(12, 2),
+    pa.decimal128(18, 0),
+    pa.timestamp("us"),
+    pa.timestamp("us", "Europe/Paris"),
+}
 # The types that each format holds, alone and in lists; None: every type, and structs.
 # ORC has no unsigned numbers, times of day, durations, halves, decimals of 256 bits; Avro no
-# unsigned numbers and halves; Delta Lake what Spark has; JSON and CSV no types but those of their
-# values.
+# unsigned numbers and halves; Delta Lake and Iceberg what Spark has; JSON and CSV no types but
+# those of their values.
 HELD = {
     "feather": None,
     "arrows": None,
     "orc": {*AVRO, pa.date32(), pa.decimal128(38, 10), pa.decimal128(12, 2), pa.decimal128(18, 0)},
     "avro": {*AVRO},
-    "delta": {
-        *AVRO,
-        pa.date32(),
-        pa.decimal128(38, 10),
-        pa.decimal128(12, 2),
-        pa.decimal128(18, 0),
-        pa.timestamp("us"),
-        pa.timestamp("us", "Europe/Paris"),
-    },
+    "delta": IN_LAKES,
+    "iceberg": IN_LAKES,
     "jsonl": {*SIGNED, pa.bool_(), pa.string()},
     "csv": SIGNED,
 }
@@ -88,7 +90,8 @@ def check_formats(batch, expected) -> set[str]:
                 assert held is None
                 continue
             how = Reading(lambda name: name != "row", unify=False)
-            source = Delta(path).open(how) if extension == "delta" else open_files([path], how)
+            lake = {"delta": Delta, "iceberg": Iceberg}.get(extension)
+            source = lake(path).open(how) if lake else open_files([path], how)
             source.settle()
             encoded = []
             plan = plan_features(source.schema, EncodeOptions(key_order=KEY_ORDER))
@@ -134,6 +137,8 @@ def _write(table: pa.Table, path: str, extension: str) -> None:
             )
     elif extension == "delta":
         delta_tables.write(path, table)
+    elif extension == "iceberg":
+        iceberg_tables.write(path, table)
     elif extension == "jsonl":
         with open(path, "w", encoding="utf-8") as stream:
             stream.writelines(f"{json.dumps(row)}\n" for row in table.to_pylist())

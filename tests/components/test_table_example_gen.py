@@ -318,3 +318,18 @@ def test_arguments_that_contradict_each_other_are_refused():
     ):
         with pytest.raises(ValueError, match=message):
             TableExampleGen(**{"source": Files("x"), **arguments})
+
+
+def test_examples_are_split_again_and_filtered(tmp_path):
+    parquet_file(tmp_path / "wines" / "a.parquet", WINES)
+    with FakeMetadata() as metadata:
+        where = {"store": metadata, "pipeline_root": tmp_path / "root"}
+        example_gen = ParquetExampleGen(str(tmp_path / "wines"), output_config=ALL)
+        [before] = launch(example_gen, **where).outputs["examples"]
+        example_gen = TableExampleGen(
+            Files(before.uri, "Split-all/*"), filters=[("quality", ">", 0)], output_config=ALL
+        )
+        [after] = launch(example_gen, **where).outputs["examples"]
+    copied = [row for row in read_examples(before, "all") if row.get("quality", [0]) > [0]]
+    assert read_examples(after, "all") == copied
+    assert [row["quality"] for row in copied] == [[5], [2**40]]

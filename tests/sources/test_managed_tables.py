@@ -69,6 +69,11 @@ def test_files_of_a_managed_table_are_refused_from_wherever_the_pattern_looks(
         remedy = (
             rf"read the table by TableExampleGen\(source={source}\) or name its folder, .*/table"
         )
+    if name == "Iceberg":
+        remedy = (
+            r"read the table by TableExampleGen\(source=sources.Iceberg\('NAMESPACE.TABLE'\)\), by "
+            r"the name that its catalog knows or describe it so in a file NAME.source.yaml for "
+        )
     message = (
         rf"^{re.escape(path)}: belongs to an? {name} table "
         rf"\({re.escape(str(tmp_path))}/table\), whose folder also holds rows that were deleted or "

@@ -20,6 +20,7 @@ from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module opens a fil
 if TYPE_CHECKING:
     from tfx_wine_ext.sources.delta import Delta
     from tfx_wine_ext.sources.files import Files
+    from tfx_wine_ext.sources.iceberg import Iceberg
     from tfx_wine_ext.sources.sql import Sql
     from tfx_wine_ext.sources.trino import Trino
 
@@ -27,10 +28,11 @@ if TYPE_CHECKING:
 OWN = {
     "Delta": "delta",
     "Files": "files",
+    "Iceberg": "iceberg",
     "Sql": "sql",
     "Trino": "trino",
 }
-__all__ = ["Delta", "Files", "Sql", "Trino"]
+__all__ = ["Delta", "Files", "Iceberg", "Sql", "Trino"]
 
 
 def __getattr__(name: str) -> Any:

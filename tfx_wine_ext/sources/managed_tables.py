@@ -69,6 +69,13 @@ class ManagedTable:
                 f"read the table by TableExampleGen(source=sources.Delta({self.folder!r}))",
                 f"name its folder, {self.folder}, to `tfx-wine-ext drift` or `tfx-wine-ext ingest`",
             )
+        if self.format == "Iceberg":
+            return (
+                "read the table by TableExampleGen(source=sources.Iceberg('NAMESPACE.TABLE')), by "
+                "the name that its catalog knows",
+                "describe it so in a file NAME.source.yaml for `tfx-wine-ext drift` or `tfx-wine-"
+                "ext ingest`",
+            )
         return (
             f"read it with a reader of {self.format} tables (Spark, Trino, DuckDB, its own "
             "library), write the required rows to plain Parquet files outside of the table's "
