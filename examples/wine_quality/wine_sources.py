@@ -22,6 +22,7 @@ import fastavro
 import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
+from pyiceberg.catalog import load_catalog
 
 from examples.wine_quality.constants import COLUMNS, FEATURES
 from tfx_wine_ext import sources
@@ -118,6 +119,30 @@ def _array(column: pa.ChunkedArray) -> arro3.Array:
 
 
 @contextlib.contextmanager
+def _iceberg(tables: Sequence[pa.Table], folder: Path) -> Iterator[SourceConfig]:
+    """Writes a table of Iceberg for each span, in a catalog of its own."""
+    catalog_of = {
+        "type": "sql",
+        "uri": f"sqlite:///{folder / 'catalog.db'}",
+        "warehouse": f"file://{folder / 'warehouse'}",
+    }
+
+    def write_all() -> None:
+        (folder / "warehouse").mkdir()
+        with contextlib.closing(load_catalog("wine", **catalog_of)) as catalog:
+            catalog.create_namespace("wine")
+            for number, table in enumerate(tables, start=1):
+                # Not by pyiceberg, which writes rows with pyarrow from 17 on only.
+                path = folder / f"span-{number}.parquet"
+                pq.write_table(table, path)
+                made = catalog.create_table(f"wine.span_{number}", schema=table.schema)
+                made.add_files([str(path)])
+
+    _once(folder, write_all)
+    yield sources.Iceberg("wine.span_{SPAN}", "wine", catalog_of)
+
+
+@contextlib.contextmanager
 def _postgres(tables: Sequence[pa.Table], folder: Path) -> Iterator[SourceConfig]:
     """Runs a server with one table of all spans."""
     # Not in the wheel, and not needed for files.
@@ -153,6 +178,7 @@ KINDS: Mapping[str, Serve] = {
     "csv": _files(".csv", _write_csv),
     "orc": _files(".orc", _write_orc),
     "delta": _delta,
+    "iceberg": _iceberg,
     "postgres": _postgres,
 }
 """What writes and serves each kind of source: from the spans and a folder."""

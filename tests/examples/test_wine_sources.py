@@ -21,7 +21,7 @@ from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources import Files
 from tfx_wine_ext.sources.configs import SourceConfig
 
-WITHOUT_SERVER = ("avro", "csv", "orc", "delta")
+WITHOUT_SERVER = ("avro", "csv", "orc", "delta", "iceberg")
 
 
 @pytest.fixture(scope="module")
