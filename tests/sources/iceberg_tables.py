@@ -126,6 +126,7 @@ def add_deletes(
     """
     address = f"{table.location()}/data/deletes-{len(table.snapshots())}"
     path = address.removeprefix("file://")
+    pathlib.Path(path).parent.mkdir(exist_ok=True)
     if isinstance(deleted, bytes):
         pathlib.Path(path).write_bytes(deleted)
     else:
