@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import itertools
 import pathlib
@@ -13,6 +14,7 @@ import traceback
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from pyiceberg.catalog import load_catalog
 from pyiceberg.manifest import DataFileContent
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
@@ -27,6 +29,7 @@ from pyiceberg.types import (
     StructType,
     TimestampType,
 )
+from pyiceberg.utils.config import Config
 
 from tests.sources.iceberg_tables import (
     add_deletes,
@@ -495,6 +498,36 @@ def test_errors_of_catalogs_show_no_secret(monkeypatch, configured):
     ) as caught:
         Iceberg("db.wines", "shop").open(Reading())
     assert "hunter2" not in "".join(traceback.format_exception(caught.type, caught.value, None))
+
+
+def test_a_table_on_an_object_store_is_read_with_the_rights_of_its_catalog(
+    tmp_path, s3, s3_server, monkeypatch
+):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    configure(monkeypatch, tmp_path)
+    for name, value in {
+        "WAREHOUSE": f"{s3}/warehouse",
+        "S3__ENDPOINT": s3_server.url,
+        "S3__ACCESS_KEY_ID": "me",
+        "S3__SECRET_ACCESS_KEY": "hunter2",
+        "S3__REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(f"PYICEBERG_CATALOG__DEFAULT__{name}", value)
+    with writing():
+        conf = Config().get_catalog_config("default")
+        with contextlib.closing(load_catalog("default", **conf)) as catalog:
+            catalog.create_namespace("db")
+            table = catalog.create_table("db.wines", schema=RED.schema)
+            table.append(RED)
+    source = Iceberg("db.wines").open(Reading())
+    assert source.paths[0].startswith(f"{s3}/warehouse/db/wines/data/")
+    assert b"hunter2" not in pickle.dumps(source.select(source.parts()))
+    assert rows_of(source) == sorted_rows(RED.to_pylist())
+    monkeypatch.setenv("PYICEBERG_CATALOG__DEFAULT__S3__ENDPOINT", "http://127.0.0.1:1")
+    with pytest.raises(TableFileError) as caught:
+        Iceberg("db.wines").pinned()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
