@@ -125,10 +125,11 @@ def _add_data_options(data: argparse._ArgumentGroup) -> None:
     )
     data.add_argument(
         "--source",
+        metavar="KIND",
         choices=SOURCES,
         default="parquet",
-        help="read the spans as files of another format, as lakehouse tables, or from a database, "
-        "whose server is started and stopped (%(default)s)",
+        help=f"read the spans from {', '.join(SOURCES[:-1])} or {SOURCES[-1]}: files, lakehouse "
+        "tables, and databases, whose servers are started and stopped (%(default)s)",
     )
     data.add_argument(
         "--schema",

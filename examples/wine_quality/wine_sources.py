@@ -14,6 +14,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 from unittest import mock
 
 import arro3.core as arro3
@@ -23,6 +24,8 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
 from pyiceberg.catalog import load_catalog
+from pyiceberg.schema import Schema
+from pyiceberg.types import DoubleType, LongType, NestedField
 
 from examples.wine_quality.constants import COLUMNS, FEATURES
 from tfx_wine_ext import sources
@@ -104,7 +107,7 @@ def _delta(tables: Sequence[pa.Table], folder: Path) -> Iterator[SourceConfig]:
     def write_all() -> None:
         for number, table in enumerate(tables, start=1):
             # Not the table itself: pyarrow gives its data to other libraries from 14 on only.
-            arrays = {name: _array(table[name]) for name in COLUMNS}
+            arrays: dict[str, Any] = {name: _array(table[name]) for name in COLUMNS}
             deltalake.write_deltalake(
                 str(folder / f"span-{number}"), arro3.Table.from_pydict(arrays)
             )
@@ -120,26 +123,28 @@ def _array(column: pa.ChunkedArray) -> arro3.Array:
 
 @contextlib.contextmanager
 def _iceberg(tables: Sequence[pa.Table], folder: Path) -> Iterator[SourceConfig]:
-    """Writes a table of Iceberg for each span, in a catalog of its own."""
-    catalog_of = {
+    """Makes a table of Iceberg of the Parquet file of each span, in a catalog of its own."""
+    properties = {
         "type": "sql",
-        "uri": f"sqlite:///{folder / 'catalog.db'}",
-        "warehouse": f"file://{folder / 'warehouse'}",
+        "uri": f"sqlite:///{folder}/catalog.db",
+        "warehouse": f"file://{folder}/warehouse",
     }
 
     def write_all() -> None:
-        (folder / "warehouse").mkdir()
-        with contextlib.closing(load_catalog("wine", **catalog_of)) as catalog:
-            catalog.create_namespace("wine")
-            for number, table in enumerate(tables, start=1):
-                # Not by pyiceberg, which writes rows with pyarrow from 17 on only.
-                path = folder / f"span-{number}.parquet"
-                pq.write_table(table, path)
-                made = catalog.create_table(f"wine.span_{number}", schema=table.schema)
-                made.add_files([str(path)])
+        catalog = load_catalog("wine", **properties)
+        catalog.create_namespace("wine")
+        columns = [
+            NestedField(number, name, DoubleType() if name in FEATURES else LongType())
+            for number, name in enumerate(COLUMNS, start=1)
+        ]
+        for number, table in enumerate(tables, start=1):
+            path = folder / f"span-{number}.parquet"
+            pq.write_table(table, path)
+            of_span = catalog.create_table(f"wine.span_{number}", Schema(*columns))
+            of_span.add_files([f"file://{path}"])
 
     _once(folder, write_all)
-    yield sources.Iceberg("wine.span_{SPAN}", "wine", catalog_of)
+    yield sources.Iceberg("wine.span_{SPAN}", "wine", properties)
 
 
 @contextlib.contextmanager

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pytest
 from tfx.proto import example_gen_pb2, range_config_pb2
 
+from tests.sources.delta_tables import ByHand, column
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.components.table_example_gen import TableExampleGen
-from tfx_wine_ext.sources import Files
+from tfx_wine_ext.sources import Delta, Files
 from tfx_wine_ext.sources.configs import (
     SourceConfig,
     register_source,
@@ -176,6 +177,37 @@ def test_a_cached_result_is_used_until_the_content_changes(tmp_path):
         assert not run().cached
 
 
+@both_paths
+def test_the_version_of_a_delta_table_that_the_driver_has_seen_is_read(tmp_path, path, monkeypatch):
+    lake = ByHand(tmp_path / "lake", [column("x", "long")], ["deletionVectors"])
+    deleted = lake.deletion_vector([1])
+    lake.add("a.parquet", pa.table({"x": [1, 2, 3]}), None, deleted, row_group_size=2)
+    pinned = Delta.pinned
+
+    def written_to(config):
+        seen = pinned(config)
+        lake.add(f"{lake.version}.parquet", pa.table({"x": [4]}))
+        return seen
+
+    monkeypatch.setattr(Delta, "pinned", written_to)
+    with FakeMetadata() as metadata:
+
+        def run(**how):
+            source = Delta(str(lake), **how)
+            example_gen = TableExampleGen(source, output_config=ALL)
+            where = {"path": path, "store": metadata, "pipeline_root": tmp_path / "root"}
+            result = launch(example_gen, enable_cache=True, **where)
+            [examples] = result.outputs["examples"]
+            found = json.loads(examples.custom_properties["source"])["single_split"]
+            rows = sorted(row["x"][0] for row in read_examples(examples, "all"))
+            return result.cached, found["version"], rows
+
+        assert run() == (False, 1, [1, 3])
+        lake.commit({"commitInfo": {"operation": "VACUUM END"}})  # Version 3.
+        assert run() == (False, 2, [1, 3, 4])
+        assert run(version=2) == (True, 2, [1, 3, 4])
+
+
 def test_splits_of_the_input_are_tables_of_their_own(tmp_path, memory):
     avro_file(tmp_path / "avro" / "a.avro", WINES[:2])
     memory["tables"]["select"] = [{"x": 1}, {"x": 2}, {"x": 3}]
@@ -286,3 +318,18 @@ def test_arguments_that_contradict_each_other_are_refused():
     ):
         with pytest.raises(ValueError, match=message):
             TableExampleGen(**{"source": Files("x"), **arguments})
+
+
+def test_examples_are_split_again_and_filtered(tmp_path):
+    parquet_file(tmp_path / "wines" / "a.parquet", WINES)
+    with FakeMetadata() as metadata:
+        where = {"store": metadata, "pipeline_root": tmp_path / "root"}
+        example_gen = ParquetExampleGen(str(tmp_path / "wines"), output_config=ALL)
+        [before] = launch(example_gen, **where).outputs["examples"]
+        example_gen = TableExampleGen(
+            Files(before.uri, "Split-all/*"), filters=[("quality", ">", 0)], output_config=ALL
+        )
+        [after] = launch(example_gen, **where).outputs["examples"]
+    copied = [row for row in read_examples(before, "all") if row.get("quality", [0]) > [0]]
+    assert read_examples(after, "all") == copied
+    assert [row["quality"] for row in copied] == [[5], [2**40]]

@@ -346,7 +346,8 @@ class PostgreSQL(Named):
             # The driver would make one list of all dimensions. The error is of the text, which is
             # no array.
             array, element = f"q.{quoted(name)}", quoted((casts or [type_])[-1])
-            text = f"array_dims({array}) || ' are several dimensions, which have no form here'"
+            of_column = f"several dimensions of column {name}".replace("'", "''")
+            text = f"array_dims({array}) || ' are {of_column}'"
             nothing = f"({text})::text[]::pg_catalog.{element}[]"
             sql = f"CASE WHEN array_ndims({array}) > 1 THEN {nothing} ELSE {sql} END"
         return Column(name, pa.null(), sql, problem)
@@ -402,8 +403,8 @@ class PostgreSQL(Named):
 
     @staticmethod
     def _set(session: Session, settings: Mapping[str, str]) -> None:
-        for name, value in settings.items():
-            session.rows(f"SET LOCAL {name} = '{value}'")
+        calls = (f"set_config('{name}', '{value}', true)" for name, value in settings.items())
+        session.rows(f"SELECT {', '.join(calls)}")
 
 
 RANGE_BYTES = 64 * 1024 * 1024

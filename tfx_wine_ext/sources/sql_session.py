@@ -139,7 +139,7 @@ _REMEDIES = {
     "Could not load": "install the driver, such as pip install adbc-driver-flightsql",
     "password|authentication|role .* does not exist": "correct the user of the address, or the "
     "password, which `credentials` names",
-    "read-only|read.?write mode|readonly": "write a query that only reads",
+    "read-only|read.?write mode|readonly|data-modifying": "write a query that only reads",
     "closed the connection|terminating|no connection|conflict with recovery": "run again when the "
     "database can be reached",
 }
