@@ -22,8 +22,6 @@ _DEBIAN = Path("/usr/lib/postgresql")
 
 def run(folder: Path, in_process: Result) -> Iterator[Check]:
     """Runs the target."""
-    if not programs():
-        system("pg_ctlcluster", "postgresql")
     with postgresql(folder / "server.log") as database:
         yield from stores.checks(database, folder, in_process)
 
@@ -43,8 +41,10 @@ def postgresql(log: Path) -> Iterator[PostgreSQL]:
         log: What the server says.
 
     Raises:
-        EngineError: PostgreSQL is not installed, or does not work.
+        EngineError: PostgreSQL is not installed and cannot be, or does not work.
     """
+    if not programs():
+        system("pg_ctlcluster", "postgresql")
     # Not in the checkout: PostgreSQL refuses to run as root, and others may not enter it. The path
     # of the socket may have 107 characters only.
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:

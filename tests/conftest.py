@@ -174,6 +174,22 @@ def gs(gcs_server, monkeypatch, tmp_path) -> str:
 
 
 @pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """A PostgreSQL server with the accounts and databases of `engines.stores`."""
+    from engines import postgres
+
+    if postgres.programs() is None:
+        found = "PostgreSQL is not installed: no postgres in PATH or /usr/lib/postgresql"
+        if os.environ.get("TFX_WINE_EXT_REQUIRE_POSTGRESQL"):
+            pytest.fail(found)
+        pytest.skip(found)
+    log = tmp_path_factory.mktemp("postgresql") / "log"
+    with postgres.postgresql(log) as server, server.running():
+        server.make()
+        yield server
+
+
+@pytest.fixture(scope="session")
 def distributions(tmp_path_factory, checkout) -> pathlib.Path:
     """A folder with the sdist and the wheel: ``$TFX_WINE_EXT_DIST``, or both are built here.
 

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
         ParquetExampleGen,
         ParquetExampleGenSpec,
     )
+    from tfx_wine_ext.components.table_example_gen import (
+        TableExampleGen,
+        TableExampleGenSpec,
+    )
     from tfx_wine_ext.components.warm_start_trainer import (
         WarmStartTrainer,
         WarmStartTrainerSpec,
@@ -55,6 +59,8 @@ _MODULE_OF = {
     "ParquetExecutor": "tfx_wine_ext.executors.parquet_example_gen",
     "PinnedSpanStrategy": "tfx_wine_ext.resolvers.baseline_examples",
     "PreviousSpanStrategy": "tfx_wine_ext.resolvers.baseline_examples",
+    "TableExampleGen": "tfx_wine_ext.components.table_example_gen",
+    "TableExampleGenSpec": "tfx_wine_ext.components.table_example_gen",
     "WarmStartConfig": "tfx_wine_ext.warm_start.config",
     "WarmStartTrainer": "tfx_wine_ext.components.warm_start_trainer",
     "WarmStartTrainerSpec": "tfx_wine_ext.components.warm_start_trainer",
@@ -74,6 +80,8 @@ __all__ = [  # literal, as type checkers read it
     "ParquetExecutor",
     "PinnedSpanStrategy",
     "PreviousSpanStrategy",
+    "TableExampleGen",
+    "TableExampleGenSpec",
     "WarmStartConfig",
     "WarmStartTrainer",
     "WarmStartTrainerSpec",

@@ -43,6 +43,7 @@ MOVED = {
     "lineage.comparison": "lineage.records",
     "lineage.process": "artifacts.process",
     "drift.anomalies": "report.anomalies",
+    "drift.config_file": "settings",
     "drift.words": "report.words.features",
     "report.explain": "report.words.drift",
     "report.history_explain": "report.words.history",

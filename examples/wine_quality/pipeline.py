@@ -39,9 +39,11 @@ from tfx_wine_ext import (
     DriftReport,
     ParquetExampleGen,
     PreviousSpanStrategy,
+    TableExampleGen,
     WarmStartConfig,
     WarmStartTrainer,
 )
+from tfx_wine_ext.sources.configs import SourceConfig
 
 PIPELINE_NAME = "wine_quality"
 
@@ -69,6 +71,7 @@ def create_pipeline(
     tune: bool = False,
     schema_file: str | None = None,
     span: int | None = None,
+    source: SourceConfig | None = None,
     drift_mode: Literal["report", "warn", "fail"] = "warn",
     warm_start: bool = False,
     infra_validator: bool = False,
@@ -90,7 +93,8 @@ def create_pipeline(
         model: Kind of model, a key of `MODELS`: the Keras network or the boosted trees.
         tune: Search for better hyperparameters first.
         schema_file: A curated schema (text format) instead of one inferred from the data.
-        span: The span to read; default the latest.
+        span: The span to read; default the latest, which a query cannot find out.
+        source: Where the spans are, if not in `data_root`; ``{SPAN}`` in it is the number.
         drift_mode: What happens if it drifted from the previous span: see `DriftReport`.
         warm_start: Continue training from the latest blessed model of the same kind.
         infra_validator: Try the model in a TensorFlow Serving container before it is pushed.
@@ -111,7 +115,7 @@ def create_pipeline(
     """
     if model not in MODELS:
         raise ValueError(f"model: expected one of {', '.join(MODELS)}, found {model!r}")
-    example_gen = _example_gen(data_root, span)
+    example_gen = _example_gen(data_root, span, source)
     examples = example_gen.outputs["examples"]
     statistics_gen = StatisticsGen(examples=examples)
     statistics = statistics_gen.outputs["statistics"]
@@ -123,7 +127,7 @@ def create_pipeline(
     schema = schema_gen.outputs["schema"]
     example_validator = ExampleValidator(statistics=statistics, schema=schema)
     if kubeflow:
-        before = _example_gen(data_root, baseline_span).with_id("PreviousSpan")
+        before = _example_gen(data_root, baseline_span, source).with_id("PreviousSpan")
         previous_span = [] if baseline_span is None else [before]
         baseline = before.outputs["examples"] if previous_span else None
     else:
@@ -184,21 +188,28 @@ def create_pipeline(
     )
 
 
-def _example_gen(data_root: str, span: int | None) -> ParquetExampleGen:
+def _example_gen(
+    data_root: str, span: int | None, source: SourceConfig | None
+) -> ParquetExampleGen | TableExampleGen:
     """Returns what reads one span, and puts two thirds of its rows into the train split."""
+    output_config = example_gen_pb2.Output(
+        split_config=example_gen_pb2.SplitConfig(
+            splits=[
+                example_gen_pb2.SplitConfig.Split(name="train", hash_buckets=2),
+                example_gen_pb2.SplitConfig.Split(name="eval", hash_buckets=1),
+            ]
+        )
+    )
+    if source is not None:
+        return TableExampleGen(
+            {"wine": source}, output_config=output_config, range_config=_only(span)
+        )
     return ParquetExampleGen(
         data_root,
         input_config=example_gen_pb2.Input(
             splits=[example_gen_pb2.Input.Split(name="wine", pattern="span-{SPAN}/*.parquet")]
         ),
-        output_config=example_gen_pb2.Output(
-            split_config=example_gen_pb2.SplitConfig(
-                splits=[
-                    example_gen_pb2.SplitConfig.Split(name="train", hash_buckets=2),
-                    example_gen_pb2.SplitConfig.Split(name="eval", hash_buckets=1),
-                ]
-            )
-        ),
+        output_config=output_config,
         range_config=_only(span),
     )
 
@@ -212,7 +223,7 @@ def _only(span: int | None) -> range_config_pb2.RangeConfig | None:
     )
 
 
-def _previous_span(example_gen: ParquetExampleGen) -> Resolver:
+def _previous_span(example_gen: ParquetExampleGen | TableExampleGen) -> Resolver:
     """Returns what finds the Examples of the previous span in the metadata store."""
     return Resolver(
         strategy_class=PreviousSpanStrategy,

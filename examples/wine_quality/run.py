@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import posixpath
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -46,6 +47,10 @@ from tfx_wine_ext.progress.live_line import ticking
 
 if TYPE_CHECKING:
     from tfx_wine_ext.lineage.runs import Drift, Run
+    from tfx_wine_ext.sources.configs import SourceConfig
+
+SOURCES = ("parquet", "avro", "csv", "orc", "delta", "iceberg", "postgres")
+"""What the spans can be read from."""
 
 _DESCRIPTION = """\
 Trains, evaluates and pushes a model of wine quality with TensorFlow Extended: Parquet files ->
@@ -87,6 +92,8 @@ def parse_arguments(arguments: Sequence[str] | None = None) -> argparse.Namespac
         parser.error(f"--span {options.span}: there are only {options.spans} spans (--spans)")
     if options.schema and not options.schema.is_file():
         parser.error(f"--schema {options.schema}: there is no such file")
+    if options.source != "parquet" and options.data_root:
+        parser.error(f"--source {options.source}: it has a place of its own; leave --data-root out")
     if options.metadata:
         # Not at the top: `--help` needs no protobuf.
         from tfx_wine_ext.lineage.connection import connection_config
@@ -115,6 +122,14 @@ def _add_data_options(data: argparse._ArgumentGroup) -> None:
     )
     data.add_argument(
         "--span", type=_positive, metavar="K", help="run on span K of these (default: the last one)"
+    )
+    data.add_argument(
+        "--source",
+        metavar="KIND",
+        choices=SOURCES,
+        default="parquet",
+        help=f"read the spans from {', '.join(SOURCES[:-1])} or {SOURCES[-1]}: files, lakehouse "
+        "tables, and databases, whose servers are started and stopped (%(default)s)",
     )
     data.add_argument(
         "--schema",
@@ -252,7 +267,8 @@ def _main(options: argparse.Namespace, started: float) -> int:
     with noise_to_file(log) as terminal:
         _say_what_runs(terminal, options, data, log)
         try:
-            summary = _run(terminal, options, data, log, started)
+            with _source(options, spans) as source:
+                summary = _run(terminal, options, data, source, log, started)
         except (StoreError, _UnavailableError) as error:
             say(terminal, str(error), "bold red")
             summary = None
@@ -266,8 +282,29 @@ def _main(options: argparse.Namespace, started: float) -> int:
     return 0
 
 
+@contextlib.contextmanager
+def _source(options: argparse.Namespace, spans: Sequence[Path]) -> Iterator[SourceConfig | None]:
+    """Writes the spans to the source that is asked for; yields None for the Parquet files."""
+    if options.source == "parquet":
+        yield None
+        return
+    from engines.checks import EngineError
+    from examples.wine_quality.wine_sources import wine_source
+
+    try:
+        with wine_source(options.source, spans, options.output / "source") as source:
+            yield source
+    except EngineError as error:
+        raise _UnavailableError(f"--source {options.source}: {error}") from None
+
+
 def _run(
-    terminal: Console, options: argparse.Namespace, data: WineData, log: Path, started: float
+    terminal: Console,
+    options: argparse.Namespace,
+    data: WineData,
+    source: SourceConfig | None,
+    log: Path,
+    started: float,
 ) -> dict[str, Any] | None:
     """Runs the pipeline and returns its summary, or None when a component failed."""
     with loading(terminal):
@@ -293,7 +330,9 @@ def _run(
             model=options.model,
             tune=options.tune,
             schema_file=str(options.schema.absolute()) if options.schema else None,
-            span=options.span,
+            # A query does not know which span is the latest.
+            span=options.span if source is None else options.span or options.spans,
+            source=source,
             drift_mode=options.drift,
             warm_start=options.warm_start,
             infra_validator=options.infra_validator,

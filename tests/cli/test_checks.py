@@ -5,7 +5,7 @@ import pytest
 from tfx_wine_ext.cli.checks import BROKEN, OK, WARNING, Finding, check, repair
 from tfx_wine_ext.cli.environment import Environment, Package
 
-SPECS = ("DriftReport", "ParquetExampleGen", "WarmStartTrainer")
+SPECS = ("DriftReport", "ParquetExampleGen", "TableExampleGen", "WarmStartTrainer")
 
 
 def environment(*packages, **changes):
@@ -59,7 +59,10 @@ def test_a_set_that_fits_is_found_well():
     assert found == {
         "Python": (OK, "3.10.13"),
         "C library": (OK, "glibc 2.36"),
-        "tfx-wine-ext": (OK, "0.1, specs DriftReport, ParquetExampleGen, WarmStartTrainer"),
+        "tfx-wine-ext": (
+            OK,
+            "0.1, specs DriftReport, ParquetExampleGen, TableExampleGen, WarmStartTrainer",
+        ),
         "TFX": (OK, "1.16.0"),
         "dill": (OK, "0.3.1.1"),
         "setuptools": (OK, "80.10.2"),

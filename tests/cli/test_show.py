@@ -2,6 +2,8 @@ import re
 
 import pytest
 
+from tfx_wine_ext.cli import show
+
 SHOWN = """\
 Run 2 of wine: COMPLETE
   2026-01-02T00:00:00, TIME to TIME (UTC)
@@ -104,3 +106,21 @@ def test_what_cannot_be_done_is_said_in_one_line(on_store, arguments, message):
     status, out, err = on_store(arguments)
     assert (status, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"tfx-wine-ext: error: {message}")
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (None, None),
+        (
+            {"single_split": {"source": "delta", "version": 3}},
+            '{"source": "delta", "version": 3}',
+        ),
+        (
+            {"train": {"source": "a"}, "eval": {"source": "b"}},
+            'train: {"source": "a"}; eval: {"source": "b"}',
+        ),
+    ],
+)
+def test_the_source_of_the_data_is_shown_as_it_was_described(source, shown):
+    assert show._source(source) == shown

@@ -159,7 +159,7 @@ def test_without_any_spec_that_is_said(tmp_path, monkeypatch, capsys):
 
 
 @pytest.mark.e2e
-def test_on_a_terminal_it_says_that_it_is_loading_and_this_package_has_three(tmp_path):
+def test_on_a_terminal_it_says_that_it_is_loading_and_this_package_has_four(tmp_path):
     env = {**os.environ, "PYTHONPATH": str(pathlib.Path(__file__).parents[2])}
     outer, inner = pty.openpty()
     done = subprocess.run(
@@ -178,8 +178,13 @@ def test_on_a_terminal_it_says_that_it_is_loading_and_this_package_has_three(tmp
         for spec in json.loads(done.stdout)["specs"]
         if spec["package"] == "tfx-wine-ext"
     }
-    assert sorted(found) == ["DriftReport", "ParquetExampleGen", "WarmStartTrainer"]
-    assert [spec["error"] for spec in found.values()] == [None, None, None]
+    assert sorted(found) == [
+        "DriftReport",
+        "ParquetExampleGen",
+        "TableExampleGen",
+        "WarmStartTrainer",
+    ]
+    assert [spec["error"] for spec in found.values()] == [None] * 4
     assert found["ParquetExampleGen"]["inputs"] == []
     assert found["ParquetExampleGen"]["outputs"] == [
         {"name": "examples", "type": "Examples", "required": True}

@@ -15,7 +15,9 @@ import pyarrow.ipc
 import pyarrow.orc
 import pyarrow.parquet as pq
 
+from tests.sources import delta_tables, iceberg_tables
 from tfx_wine_ext.columnar import EncodeOptions, encode_examples, frame_records, plan_features
+from tfx_wine_ext.sources import Delta, Iceberg
 from tfx_wine_ext.sources.choose import open_files
 from tfx_wine_ext.sources.formats import Reading
 
@@ -31,10 +33,20 @@ AVRO = {
     pa.string(): "string",
     pa.binary(): "bytes",
 }
+IN_LAKES = {
+    *AVRO,
+    pa.date32(),
+    pa.decimal128(38, 10),
+    pa.decimal128(12, 2),
+    pa.decimal128(18, 0),
+    pa.timestamp("us"),
+    pa.timestamp("us", "Europe/Paris"),
+}
 # The types that each format holds, alone and in lists; None: every type, and structs.
 # ORC has no unsigned numbers, times of day, durations, halves, decimals of 256 bits; Avro no
-# unsigned numbers and halves; JSON and CSV no types but those of their values. What Parquet turns
-# into other types (times of day in seconds, as milliseconds) becomes the same features.
+# unsigned numbers and halves; Delta Lake and Iceberg what Spark has; JSON and CSV no types but
+# those of their values. What Parquet turns into other types (times of day in seconds, as
+# milliseconds) becomes the same features.
 _OF_JSON = {*SIGNED, pa.bool_(), pa.string(), pa.float64()}
 _OF_CSV = {*SIGNED, pa.string(), pa.float64()}
 HELD = {
@@ -45,6 +57,8 @@ HELD = {
     "tfrecord.gz": None,
     "orc": {*AVRO, pa.date32(), pa.decimal128(38, 10), pa.decimal128(12, 2), pa.decimal128(18, 0)},
     "avro": {*AVRO},
+    "delta": IN_LAKES,
+    "iceberg": IN_LAKES,
     "jsonl": _OF_JSON,
     "jsonl.gz": _OF_JSON,
     "jsonl.zst": _OF_JSON,
@@ -89,7 +103,9 @@ def check_formats(batch, expected) -> set[str]:
             except NotImplementedError:  # This version of Arrow cannot write a type.
                 assert held is None
                 continue
-            source = open_files([path], Reading(lambda name: name != "row", unify=False))
+            how = Reading(lambda name: name != "row", unify=False)
+            lake = {"delta": Delta, "iceberg": Iceberg}.get(extension)
+            source = lake(path).open(how) if lake else open_files([path], how)
             source.settle()
             encoded = []
             plan = plan_features(source.schema, EncodeOptions(key_order=KEY_ORDER))
@@ -161,6 +177,10 @@ def _write(table: pa.Table, path: str, extension: str) -> None:
             fastavro.writer(
                 stream, {"type": "record", "name": "r", "fields": fields}, table.to_pylist()
             )
+    elif extension == "delta":
+        delta_tables.write(path, table)
+    elif extension == "iceberg":
+        iceberg_tables.write(path, table)
     elif extension == "jsonl":
         with open(path, "w", encoding="utf-8") as stream:
             stream.writelines(f"{json.dumps(row)}\n" for row in table.to_pylist())

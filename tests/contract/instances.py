@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tfx_wine_ext.sources import Files
 from tfx_wine_ext.testing import as_channel, examples_artifact, parquet_file
 
 
@@ -33,6 +34,12 @@ class Instance:
 def _parquet_example_gen(folder: Path) -> Mapping[str, Any]:
     parquet_file(folder / "data" / "a.parquet", [{"x": 0}, {"x": 1}, {"x": None}])
     return {"input_base": str(folder / "data")}
+
+
+def _table_example_gen(folder: Path) -> Mapping[str, Any]:
+    (folder / "data").mkdir(parents=True, exist_ok=True)
+    (folder / "data" / "a.csv").write_text("x\n0\n1\n\n")
+    return {"source": Files(str(folder / "data"))}
 
 
 def _drift_report(folder: Path) -> Mapping[str, Any]:
@@ -68,6 +75,15 @@ INSTANCES: Mapping[str, Instance] = {
             ({"columns": "x"}, "columns: expected a sequence"),
             ({"num_shards": 0}, "num_shards: expected .*found 0"),
             ({"filters": "x > 1"}, "filters: expected a list"),
+        ],
+    ),
+    "TableExampleGen": Instance(
+        make=_table_example_gen,
+        refused=[
+            ({"source": "data"}, "source: expected a description"),
+            ({"output_data_format": 99}, "output_data_format: expected .*found 99"),
+            ({"exclude_columns": "x"}, "exclude_columns: expected a sequence"),
+            ({"shuffle_seed": -1}, "shuffle_seed: expected .*found -1"),
         ],
     ),
     "WarmStartTrainer": Instance(

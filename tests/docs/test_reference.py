@@ -115,12 +115,14 @@ def test_what_is_lost_would_be_found():
 
 
 def test_every_public_object_of_the_reference_has_a_description(objects):
-    """Its own, or for an attribute, an entry in the docstring of its class."""
+    """Its own, or for an attribute, an entry in the docstring of its class or of a base class."""
 
     def named(class_):
         return {
             entry.name
-            for section in class_.docstring.parse("google")
+            for documented in [class_, *class_.mro()]
+            if documented.docstring
+            for section in documented.docstring.parse("google")
             if section.kind.value in ("attributes", "parameters")
             for entry in section.value
         }

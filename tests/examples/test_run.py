@@ -17,7 +17,7 @@ def test_help_explains_every_option_without_loading_tfx(shown_help: Callable[[st
     shown = shown_help("run")
     options = "--output --data --spans --span --schema --model --tune --warm-start --drift --min-r2"
     places = "--runner --beam-arg --metadata --pipeline-root --data-root --serving"
-    others = ("--r2-margin", "--infra-validator", "--no-cache", *places.split())
+    others = ("--source", "--r2-margin", "--infra-validator", "--no-cache", *places.split())
     for option in (*options.split(), *others):
         assert f"  {option}" in shown
     assert shown.endswith("[]\n")
@@ -30,6 +30,8 @@ def test_help_explains_every_option_without_loading_tfx(shown_help: Callable[[st
         (["--spans", "0"], "argument --spans: expected 1 or more, found 0"),
         (["--spans", "2", "--span", "3"], "--span 3: there are only 2 spans"),
         (["--schema", "absent.pbtxt"], "--schema absent.pbtxt: there is no such file"),
+        (["--source", "xls"], "argument --source: invalid choice: 'xls'"),
+        (["--source", "avro", "--data-root", "x"], "--source avro: it has a place of its own; lea"),
         (["--model", "forest"], "argument --model: invalid choice: 'forest'"),
     ],
 )

@@ -269,7 +269,7 @@ def test_driver_and_executor_refuse_the_files_of_a_delta_lake_table(data):
     (data / "_delta_log").mkdir()
     (data / "_delta_log" / "00000000000000000000.json").write_text("{}")
 
-    message = r"data/a\.parquet: belongs to a Delta Lake table .*; read it with a reader of Delta"
+    message = r"data/a\.parquet: belongs to a Delta Lake table .*; read the table by Table"
     with pytest.raises(ParquetFileError, match=message):
         drive(data)
     with pytest.raises(ParquetFileError, match=message):

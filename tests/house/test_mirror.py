@@ -27,6 +27,9 @@ TOGETHER = {
 # Modules whose tests have other names.
 TESTED_ELSEWHERE = {
     "components/*visualization*.py": "the tests of the components, which show pages in notebooks",
+    "components/ingest_arguments.py": "the tests of both ExampleGens",
+    "drivers/example_gen.py": "the tests of both ExampleGens",
+    "executors/example_gen.py": "the tests of both ExampleGens",
 }
 # Drivers and executors of components may do without a test file of their own:
 # tests/components/test_NAME.py runs them on both launch paths.

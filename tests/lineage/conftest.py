@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from benchmarks.stores import TfxStore, drift_document, wine_run
-from engines import postgres
 from tfx_wine_ext.lineage.runs import Run, runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
 from tfx_wine_ext.lineage.store import open_store
@@ -65,14 +63,3 @@ def five_runs(folder: pathlib.Path, root: str | None = None) -> Five:
         ids.append(wine_run(store, f"2026-01-0{number}T00:00:00", before=before, **plan))
     snapshot = Snapshot.read(open_store(store.path))
     return Five(store, ids, snapshot, runs(snapshot))
-
-
-@pytest.fixture(scope="session")
-def postgresql(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.PostgreSQL]:
-    """A PostgreSQL server with the accounts and databases of `engines.stores`."""
-    if postgres.programs() is None:
-        pytest.skip("PostgreSQL is not installed: no postgres in PATH or /usr/lib/postgresql")
-    log = tmp_path_factory.mktemp("postgresql") / "log"
-    with postgres.postgresql(log) as server, server.running():
-        server.make()
-        yield server

@@ -7,7 +7,7 @@ import pytest
 from benchmarks.stores import write, write_anomalies, write_statistics
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage import readings
-from tfx_wine_ext.lineage.snapshot import Execution
+from tfx_wine_ext.lineage.snapshot import Artifact, Execution
 
 
 def execution(type_="a.b.Trainer", state="COMPLETE", component="Trainer", **properties):
@@ -89,3 +89,22 @@ def test_the_code_that_trained_is_the_first_that_is_named():
     assert readings.kind_of(execution(run_fn="a.run_fn", module_file="b.py")) == "a.run_fn"
     assert readings.kind_of(execution(run_fn="None", module_file="b.py")) == "b.py"
     assert readings.kind_of(execution()) is None
+
+
+def examples(**properties):
+    return Artifact(1, "Examples", "u", "LIVE", 0, properties)
+
+
+def test_the_source_of_examples_is_read_and_damaged_text_is_none():
+    described = {"single_split": {"source": "delta", "path": "wines", "version": 3}}
+    assert readings.source(examples(source=json.dumps(described))) == described
+    for stored in ("no JSON", "[]", None, 3):
+        assert readings.source(examples(source=stored)) is None
+    assert readings.source(examples()) is None
+
+
+def test_a_random_number_is_no_fingerprint_of_content():
+    unknown = {"input_fingerprint": "single_split:unknown-0f", "source": "{}"}
+    assert readings.content_fingerprint(examples(**unknown)) is None
+    assert readings.content_fingerprint(examples(content_fingerprint="x", **unknown)) == "x"
+    assert readings.content_fingerprint(examples(input_fingerprint="split:a")) == "split:a"

@@ -84,6 +84,7 @@ def test_a_whole_run_is_read(five: Five):
             "schema_fingerprint": "schema-1",
             "anomalies": 1,
             "span_date": None,
+            "source": None,
         },
         "statistics": {
             "id": ids["statistics"],

@@ -45,7 +45,10 @@ def test_a_description_is_json_of_what_differs_from_the_defaults(queue):
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({}, "^a.yaml: expected 'source', one of files.*, found the keys none; name one of these"),
+        (
+            {},
+            "^a.yaml: expected 'source', one of .*files.*, found the keys none; name one of these",
+        ),
         ({"path": "x"}, "^a.yaml: expected 'source', one of .*, found the keys 'path'"),
         ({"source": "fils", "path": "x"}, "found 'fils'; name one of these.*did you mean 'files'"),
         ({"source": ["files"]}, r"found \['files'\]"),

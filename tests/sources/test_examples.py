@@ -237,3 +237,37 @@ def test_whoever_stops_early_or_reads_to_the_end_leaves_nothing_open(write, monk
     del batch, batches, table
     gc.collect()
     assert faults == []
+
+
+@pytest.mark.usefixtures("tiny_batches")
+def test_features_of_one_value_are_values_once_all_records_have_been_read(write):
+    columns = {
+        "one": [1, None, 3],
+        "some": pa.array([[1], [2, 3], None]),
+        "empty": pa.array([["a"], [], ["b"]]),
+        "none": pa.array([None, None, None], pa.int64()),
+        "text": ["x", "y", "z"],
+    }
+    table = ExampleTable([write(framed(columns))], everything)
+    table.settle()
+    types = {field.name: str(field.type) for field in table.schema}
+    assert (types["one"], types["text"]) == ("int64", "large_binary")
+    assert "list" in types["some"]
+    assert "list" in types["empty"]
+    read = pa.Table.from_batches(table.batches(), table.schema)
+    assert read.select(["one", "some", "empty", "text"]).to_pydict() == {
+        "one": [1, None, 3],
+        "some": [[1], [2, 3], None],
+        "empty": [[b"a"], [], [b"b"]],
+        "text": [b"x", b"y", b"z"],
+    }
+    assert [batch.num_rows for batch in table.batches(pa.schema([]))] == [2, 1]
+
+
+def test_a_file_whose_features_get_more_values_after_they_were_settled_is_an_error(write):
+    path = write(framed({"x": pa.array([[1], [2]])}))
+    table = ExampleTable([path], everything)
+    table.settle()
+    write(framed({"x": pa.array([[1, 1], [2]])}))
+    with pytest.raises(TableFileError, match=r"a.tfrecord: .*changed"):
+        list(table.batches())

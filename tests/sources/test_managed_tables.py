@@ -63,10 +63,21 @@ def test_files_of_a_managed_table_are_refused_from_wherever_the_pattern_looks(
     found = [p for p in find_files(f"{tmp_path}/{pattern}", FILES) if p.endswith("part-0.parquet")]
     assert found == [path]
     name = next(name for name in MARKERS if MARKERS[name] == marker).partition(",")[0]
+    remedy = rf"read it with a reader of {name} tables .* write the required rows to plain"
+    if name == "Delta Lake":
+        source = re.escape(f"sources.Delta('{tmp_path}/table')")
+        remedy = (
+            rf"read the table by TableExampleGen\(source={source}\) or name its folder, .*/table"
+        )
+    if name == "Iceberg":
+        remedy = (
+            r"read the table by TableExampleGen\(source=sources.Iceberg\('NAMESPACE.TABLE'\)\), by "
+            r"the name that its catalog knows or describe it so in a file NAME.source.yaml for "
+        )
     message = (
         rf"^{re.escape(path)}: belongs to an? {name} table "
         rf"\({re.escape(str(tmp_path))}/table\), whose folder also holds rows that were deleted or "
-        rf"replaced; read it with a reader of {name} tables .* write the required rows to plain"
+        rf"replaced; {remedy}"
     )
     with pytest.raises(ParquetFileError, match=message) as caught:
         read_footers(found, FILES)
@@ -197,9 +208,9 @@ def test_the_commands_refuse_it_and_ingest_writes_nothing(tmp_path, capsys):
     plain = rows(tmp_path / "plain.parquet")
     mark(tmp_path / "table", MARKERS["Delta Lake"])
     for arguments in (
-        ["ingest", str(tmp_path / "table"), str(tmp_path / "out")],
         ["ingest", f"{tmp_path}/table/*.parquet", str(tmp_path / "out")],
-        ["drift", plain, str(tmp_path / "table")],
+        ["ingest", str(tmp_path / "table"), str(tmp_path / "out"), "--format", "parquet"],
+        ["drift", plain, f"{tmp_path}/table/*"],
         ["drift", path, plain, "--json", "-"],
     ):
         assert main(arguments) == 2

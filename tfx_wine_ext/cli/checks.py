@@ -17,7 +17,7 @@ from tfx_wine_ext.cli.environment import Environment, release
 
 OK, WARNING, BROKEN = "ok", "warning", "broken"
 THIS_PACKAGE = "tfx-wine-ext"
-SPECS = ("DriftReport", "ParquetExampleGen", "WarmStartTrainer")
+SPECS = ("DriftReport", "ParquetExampleGen", "TableExampleGen", "WarmStartTrainer")
 NOT_INSTALLED = "not installed"
 
 

@@ -22,7 +22,8 @@ from tfx_wine_ext.files.choose import FilesByScheme, absolute, files_for, has_sc
 
 if TYPE_CHECKING:
     from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
-    from tfx_wine_ext.columnar.tasks import ShardFile
+    from tfx_wine_ext.columnar.tasks import ShardFile, ShardResult, ShardTask
+    from tfx_wine_ext.sources.source import TableSource
 
 DEFAULT_SPLITS = "train:2,eval:1"
 
@@ -43,7 +44,8 @@ FRONT = Front(
 )
 
 _EPILOG = """
-IN is a file, a folder of files, or a quoted pattern ('data/2026-*.parquet').
+IN is a file, a folder of files, or a quoted pattern ('data/2026-*.parquet'), or
+a file NAME.source.yaml that describes a table in a database or a lakehouse.
 Files are Parquet, ORC, Arrow IPC or Feather, Avro, CSV or TSV (with a line of
 names), JSON lines, TFRecord files of tf.train.Example, or of a format that
 another package brings. CSV, JSON lines and TFRecord files may be packed by
@@ -298,19 +300,61 @@ def _ingested(
     folder: str,
 ) -> dict[str, Any]:
     """Writes everything to the folder, and returns what was read and written."""
-    from tfx_wine_ext.cli.terminal import reading
     from tfx_wine_ext.columnar.commit import commit
-    from tfx_wine_ext.columnar.ingest import write_shard
-    from tfx_wine_ext.columnar.tables import open_input
     from tfx_wine_ext.columnar.tasks import plan_shards
-    from tfx_wine_ext.sources.choose import find_table_files, partition_root
     from tfx_wine_ext.sources.footers import schema_fingerprint
 
     files = FilesByScheme()
+    with _source(options, ingest_options, files).snapshot() as source:
+        keep_inputs(options, source.paths)
+        tasks = plan_shards(source, splits, ingest_options, partition_feature=options.partition_by)
+        results = _results(options, tasks, folder, files)
+        content_fingerprint = source.fingerprint()
+    written = commit(folder, tasks, results, files)
+    return {
+        "output": absolute(options.output),
+        "files": list(source.paths),
+        "rows_read": sum(result.rows_read for result in results)
+        if source.rows is None
+        else source.rows,
+        "rows_written": sum(file.rows for file in written),
+        "features": len(tasks[0].plan.features),
+        "content_fingerprint": content_fingerprint or None,
+        "schema_fingerprint": schema_fingerprint(source.whole),
+        "splits": [_split(split, written) for split in splits],
+    }
+
+
+def _source(
+    options: argparse.Namespace, ingest_options: IngestOptions, files: FilesByScheme
+) -> TableSource:
+    """Opens the files of a table, or the table that a file describes."""
+    from tfx_wine_ext.columnar.tables import open_input, reading_of
+    from tfx_wine_ext.sources.choose import (
+        find_table_files,
+        open_delta,
+        open_description,
+        partition_root,
+    )
+    from tfx_wine_ext.sources.description_files import is_description
+    from tfx_wine_ext.sources.managed_tables import is_delta_table
+
+    if is_description(options.input):
+        keep_inputs(options, [options.input])
+        return open_description(options.input, reading_of(ingest_options, files), options.format)
+    if options.format is None and is_delta_table(options.input, files):
+        return open_delta(options.input, reading_of(ingest_options, files))
     paths = find_table_files(options.input)
-    keep_inputs(options, paths)
-    source = open_input(paths, partition_root(options.input), ingest_options, files, options.format)
-    tasks = plan_shards(source, splits, ingest_options, partition_feature=options.partition_by)
+    return open_input(paths, partition_root(options.input), ingest_options, files, options.format)
+
+
+def _results(
+    options: argparse.Namespace, tasks: Sequence[ShardTask], folder: str, files: FilesByScheme
+) -> list[ShardResult]:
+    """Writes the shards, and shows the progress."""
+    from tfx_wine_ext.cli.terminal import reading
+    from tfx_wine_ext.columnar.ingest import write_shard
+
     results = []
     with reading(sum(task.rows or 0 for task in tasks), shown=not options.quiet) as show:
         before = 0
@@ -321,19 +365,7 @@ def _ingested(
 
             results.append(write_shard(task, folder, files, show_all))
             before += task.rows or 0
-    written = commit(folder, tasks, results, files)
-    return {
-        "output": absolute(options.output),
-        "files": list(source.paths),
-        "rows_read": sum(result.rows_read for result in results)
-        if source.rows is None
-        else source.rows,
-        "rows_written": sum(file.rows for file in written),
-        "features": len(tasks[0].plan.features),
-        "content_fingerprint": source.fingerprint(),
-        "schema_fingerprint": schema_fingerprint(source.whole),
-        "splits": [_split(split, written) for split in splits],
-    }
+    return results
 
 
 def _split(split: OutputSplit, written: Sequence[ShardFile]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -115,12 +116,23 @@ def _print_data(examples: Examples | None) -> None:
             ("examples", f"artifact {examples.id}, {examples.uri}"),
             ("span", _span(examples.span, examples.span_date)),
             ("version", examples.version),
+            ("source", _source(examples.source)),
             ("rows", rows_text(examples.rows)),
             ("content", examples.content_fingerprint),
             ("schema", examples.schema_fingerprint),
             ("features with an anomaly", examples.anomalies),
         ],
     )
+
+
+def _source(source: Mapping[str, Any] | None) -> str | None:
+    """Words the sources of the input splits, of which there is one as a rule."""
+    if source is None:
+        return None
+    described = {name: json.dumps(each) for name, each in source.items()}
+    if len(described) == 1:
+        return next(iter(described.values()))
+    return "; ".join(f"{name}: {each}" for name, each in described.items())
 
 
 def _span(span: int | None, date: str | None) -> str | None:

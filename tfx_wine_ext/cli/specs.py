@@ -94,7 +94,7 @@ def entry_points(
 
     Example:
         >>> [entry.name for entry, package, _ in entry_points() if package == "tfx-wine-ext"]
-        ['DriftReport', 'ParquetExampleGen', 'WarmStartTrainer']
+        ['DriftReport', 'ParquetExampleGen', 'TableExampleGen', 'WarmStartTrainer']
     """
     specs: dict[tuple[str, str], tuple[importlib.metadata.EntryPoint, str, str]] = {}
     for package in importlib.metadata.distributions(path=list(sys.path if path is None else path)):

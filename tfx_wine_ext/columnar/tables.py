@@ -65,11 +65,21 @@ def open_input(
     Raises:
         TableFileError: A file cannot be used.
     """
-    how = Reading(
+    return open_files(paths, reading_of(options, files, root), kind)
+
+
+def reading_of(options: IngestOptions, files: Files, root: str = "") -> Reading:
+    """Returns how the options say that a table is read.
+
+    Args:
+        options: How to read the files.
+        files: The file system.
+        root: The folder of the files; see `Reading`.
+    """
+    return Reading(
         options.reads,
         unify=options.unify_schemas,
         root=root if options.hive_partitioning else None,
         cast=options.encode.cast,
         files=files,
     )
-    return open_files(paths, how, kind)

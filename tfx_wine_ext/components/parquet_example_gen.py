@@ -17,16 +17,15 @@ from tfx.types.component_spec import ChannelParameter, ComponentSpec, ExecutionP
 
 from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.plan import EncodeOptions
+from tfx_wine_ext.components.ingest_arguments import (
+    check_columns,
+    check_output_splits,
+    file_format_of,
+)
 from tfx_wine_ext.drivers.parquet_example_gen import ParquetExampleGenDriver
 from tfx_wine_ext.executors.parquet_example_gen import ParquetExecutor
 from tfx_wine_ext.files.choose import check_address
 from tfx_wine_ext.types import parquet_example_gen as keys
-
-# The file format in which each payload format is written.
-_FILE_FORMATS = {
-    example_gen_pb2.FORMAT_TF_EXAMPLE: example_gen_pb2.FORMAT_TFRECORDS_GZIP,
-    example_gen_pb2.FORMAT_PARQUET: example_gen_pb2.FILE_FORMAT_PARQUET,
-}
 
 
 class ParquetExampleGenSpec(ComponentSpec):
@@ -133,15 +132,10 @@ class ParquetExampleGen(FileBasedExampleGen):
         custom_executor_spec: BeamExecutorSpec | None = None,
     ) -> None:
         """Checks the arguments and builds the spec; reads no file."""
-        if output_data_format not in _FILE_FORMATS:
-            names = " or ".join(map(example_gen_pb2.PayloadFormat.Name, _FILE_FORMATS))
-            raise ValueError(
-                f"output_data_format: expected {names} of example_gen_pb2, "
-                f"found {output_data_format!r}"
-            )
+        file_format = file_format_of(output_data_format)
         if isinstance(input_base, str):
             check_address(input_base)
-        _check_columns(columns, exclude_columns)
+        check_columns(columns, exclude_columns)
         options = IngestOptions(
             encode=EncodeOptions(
                 columns=None if columns is None else tuple(columns),
@@ -171,7 +165,7 @@ class ParquetExampleGen(FileBasedExampleGen):
             output_config=output_config,
             range_config=range_config,
             output_data_format=output_data_format,
-            output_file_format=_FILE_FORMATS[output_data_format],
+            output_file_format=file_format,
             ingest_options=options.to_json(),
             examples=types.Channel(type=standard_artifacts.Examples),
         )
@@ -179,19 +173,6 @@ class ParquetExampleGen(FileBasedExampleGen):
         base_beam_component.BaseBeamComponent.__init__(
             self, spec=spec, custom_executor_spec=custom_executor_spec
         )
-
-
-def _check_columns(columns: Sequence[str] | None, exclude_columns: Sequence[str]) -> None:
-    """Refuses a string instead of a sequence, and a column that is both included and excluded."""
-    for argument, value in (("columns", columns), ("exclude_columns", exclude_columns)):
-        if isinstance(value, (str, bytes)):
-            raise ValueError(
-                f"{argument}: expected a sequence of column names, found the text {value!r}; "
-                f"for one column write [{value!r}]"
-            )
-    both = sorted({*(columns or ())} & {*exclude_columns})
-    if both:
-        raise ValueError(f"columns and exclude_columns: both name {', '.join(map(repr, both))}")
 
 
 def _check_splits(
@@ -206,7 +187,4 @@ def _check_splits(
             except ValueError as error:
                 raise ValueError(f"input_config, split {split.name!r}: {error}") from error
         if isinstance(output_config, example_gen_pb2.Output):
-            try:
-                utils.generate_output_split_names(input_config, output_config)
-            except RuntimeError as error:
-                raise ValueError(f"input_config and output_config: {error}") from error
+            check_output_splits(input_config, output_config, "input_config")

@@ -7,9 +7,9 @@ import pathlib
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tfx_wine_ext.drift.config_file import read_settings
 from tfx_wine_ext.drift.metrics import registered_metrics
 from tfx_wine_ext.drift.threshold import Threshold, check_number, shown
+from tfx_wine_ext.settings import read_settings
 from tfx_wine_ext.suggestions import hint
 
 # `Threshold` remains importable from here, where it was defined at first.

@@ -78,6 +78,25 @@ class ArrowFiles:
                 raise FileNotFoundError(errno.ENOENT, "there is no such folder", folder)
             return sorted(path.rpartition("/")[2] for path in listed)
 
+    def infos(self, folder: str) -> list[pa_fs.FileInfo]:
+        """Returns what the store knows of each file in a folder; none if there is no folder.
+
+        Raises:
+            RemoteError: The bucket does not exist, or the store cannot be used.
+        """
+        with _explained(folder) as client:
+            place = _divided(folder)[1]
+            flat = client.type_name == "gcs"  # See `_listed`.
+            selector = pa_fs.FileSelector(place, allow_not_found=True, recursive=flat)
+            found = [
+                info
+                for info in client.get_file_info(selector)
+                if info.is_file and info.path == f"{place}/{info.base_name}"
+            ]
+            if not found:
+                self._check_bucket(client, folder, place.partition("/")[0])
+            return found
+
     def exists(self, path: str) -> bool:
         """Tells whether a file exists, or a folder with a file in it."""
         with _explained(path) as client:

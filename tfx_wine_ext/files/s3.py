@@ -117,10 +117,49 @@ def client_for(path: str) -> pa_fs.FileSystem:
         OSError: AWS does not know the bucket.
     """
     check_client(path, "S3FileSystem", "S3")
+    return _client(settings_for(path))
+
+
+def settings_for(path: str) -> Settings:
+    """Returns the settings for a path, with the region of its bucket.
+
+    Raises:
+        RemoteError: The endpoint is not a URL.
+        OSError: AWS does not know the bucket.
+    """
     settings = Settings.of(os.environ)
     if settings.region is None:
         settings = dataclasses.replace(settings, region=_region_of(urlsplit(path).netloc))
-    return _client(settings)
+    return settings
+
+
+def keys_of_profile(path: str, environment: Mapping[str, str]) -> Mapping[str, str]:
+    """Returns the keys of the user's profile, for a client that reads the environment only.
+
+    Args:
+        path: The path that is about to be used, for errors.
+        environment: The environment of the process.
+
+    Returns:
+        ``aws_access_key_id`` and what belongs to it; nothing if the environment has keys or names
+        another way to them, or if there is no profile.
+
+    Raises:
+        RemoteError: The profile names a program or a login instead.
+    """
+    if any(all(map(environment.get, names)) for names in _CREDENTIALS):
+        return {}
+    profile = _profile(environment)
+    names = ("aws_access_key_id", "aws_secret_access_key", "aws_session_token")
+    keys = {name: profile[name] for name in names if profile.get(name)}
+    if not keys and any(key in profile for key in _OF_PROFILE):
+        raise RemoteError(
+            "a profile that has another way to them",
+            "set them by `aws configure export-credentials --format env`",
+            path=path,
+            expected="keys in the environment or in the profile",
+        )
+    return keys
 
 
 def store_error(path: str, error: OSError) -> RemoteError:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import posixpath
 from collections.abc import Sequence
 from typing import Any
@@ -25,6 +26,7 @@ from tfx_wine_ext.types import drift_report as drift_keys
 from tfx_wine_ext.types import execution as execution_keys
 from tfx_wine_ext.types import parquet_example_gen as example_keys
 from tfx_wine_ext.types import warm_start_trainer as model_keys
+from tfx_wine_ext.types.table_example_gen import SOURCE_KEY
 
 RUNNING_STATES = ("NEW", "RUNNING", "UNKNOWN")
 
@@ -114,7 +116,18 @@ def content_fingerprint(examples: Artifact) -> str | None:
     """Returns the fingerprint of the content read, or of the input files of a plain ExampleGen."""
     known = examples.properties
     content = text(known.get(example_keys.CONTENT_FINGERPRINT_KEY))
+    if content is None and SOURCE_KEY in known:
+        return None  # The source could not tell, and what the driver recorded is a random number.
     return content or text(known.get(example_keys.INPUT_FINGERPRINT_KEY))
+
+
+def source(examples: Artifact) -> dict[str, Any] | None:
+    """Returns the source of each input split that TableExampleGen read; None for others."""
+    try:
+        read = json.loads(text(examples.properties.get(SOURCE_KEY)) or "")
+    except ValueError:
+        return None
+    return read if isinstance(read, dict) else None
 
 
 def schema_fingerprint(examples: Artifact) -> str | None:

@@ -149,6 +149,8 @@ class Examples:
         anomalies: Number of features with an anomaly; None if they were not checked, or the files
             are gone.
         span_date: The span's date, if it was found by a date.
+        source: The source of each input split that TableExampleGen read, as it was described; None
+            for others.
     """
 
     id: int
@@ -160,6 +162,7 @@ class Examples:
     schema_fingerprint: str | None
     anomalies: int | None
     span_date: str | None = None
+    source: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -325,6 +325,7 @@ class _Reader:
             schema_fingerprint=readings.schema_fingerprint(artifact),
             anomalies=self._anomalies(),
             span_date=span_date_of(known),
+            source=readings.source(artifact),
         )
 
     def _statistics(self, examples: Artifact | None) -> ArtifactRef | None:

@@ -1,4 +1,4 @@
-"""The publisher of ParquetExampleGen: records the examples in the metadata store."""
+"""The publisher of both ExampleGens: records the examples in the metadata store."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from tfx.types.artifact import Artifact
 
 from tfx_wine_ext.columnar.tasks import ShardFile
 from tfx_wine_ext.types import parquet_example_gen as keys
+from tfx_wine_ext.types.table_example_gen import SOURCE_KEY
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Ingested:
         columns: Top-level columns read.
         features: Number of features in an example.
         schema_fingerprint: Fingerprint of the schema read.
-        content_fingerprint: Fingerprint of the files read.
+        content_fingerprint: Fingerprint of the content read; "" if it is unknown.
+        source: What was read, as JSON; None if the execution says it.
     """
 
     files: Sequence[ShardFile]
@@ -31,6 +33,7 @@ class Ingested:
     features: int
     schema_fingerprint: str
     content_fingerprint: str
+    source: str | None = None
 
 
 def publish(examples: Artifact, ingested: Ingested) -> None:
@@ -57,4 +60,9 @@ def publish(examples: Artifact, ingested: Ingested) -> None:
     examples.set_int_custom_property(keys.FEATURES_KEY, ingested.features)
     examples.set_string_custom_property(keys.COLUMNS_KEY, json.dumps(list(ingested.columns)))
     examples.set_string_custom_property(keys.SCHEMA_FINGERPRINT_KEY, ingested.schema_fingerprint)
-    examples.set_string_custom_property(keys.CONTENT_FINGERPRINT_KEY, ingested.content_fingerprint)
+    if ingested.content_fingerprint:
+        examples.set_string_custom_property(
+            keys.CONTENT_FINGERPRINT_KEY, ingested.content_fingerprint
+        )
+    if ingested.source is not None:
+        examples.set_string_custom_property(SOURCE_KEY, ingested.source)

@@ -18,13 +18,21 @@ from typing import TYPE_CHECKING, Any
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module opens a file)
 
 if TYPE_CHECKING:
+    from tfx_wine_ext.sources.delta import Delta
     from tfx_wine_ext.sources.files import Files
+    from tfx_wine_ext.sources.iceberg import Iceberg
+    from tfx_wine_ext.sources.sql import Sql
+    from tfx_wine_ext.sources.trino import Trino
 
 # The library's own kinds of sources: names and modules.
 OWN = {
+    "Delta": "delta",
     "Files": "files",
+    "Iceberg": "iceberg",
+    "Sql": "sql",
+    "Trino": "trino",
 }
-__all__ = ["Files"]
+__all__ = ["Delta", "Files", "Iceberg", "Sql", "Trino"]
 
 
 def __getattr__(name: str) -> Any:
@@ -32,3 +40,8 @@ def __getattr__(name: str) -> Any:
     if name not in OWN:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(importlib.import_module(f"{__name__}.{OWN[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """Lists the public names, loaded or not."""
+    return list(__all__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 import os
 from collections.abc import Callable, Iterable, Sequence
@@ -10,12 +11,13 @@ from concurrent.futures import ThreadPoolExecutor
 from tfx_wine_ext.artifacts.layout import SPLIT, splits_of
 from tfx_wine_ext.columnar.tfrecord import is_front
 from tfx_wine_ext.errors import Option, Remedy
-from tfx_wine_ext.files.choose import files_for, has_scheme
+from tfx_wine_ext.files.choose import FilesByScheme, files_for, has_scheme
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources import avro
 from tfx_wine_ext.sources.arrow_ipc import ArrowTable, is_arrow
 from tfx_wine_ext.sources.avro import AvroTable
 from tfx_wine_ext.sources.csv import CsvTable
+from tfx_wine_ext.sources.description_files import is_description, read_description
 from tfx_wine_ext.sources.examples import ExampleTable
 from tfx_wine_ext.sources.footers import FOOTER_READERS, MAGIC
 from tfx_wine_ext.sources.formats import (
@@ -28,6 +30,7 @@ from tfx_wine_ext.sources.formats import (
 )
 from tfx_wine_ext.sources.json_lines import JsonTable, is_json
 from tfx_wine_ext.sources.layout import fixed_folder, is_hidden, is_hidden_folder, visible
+from tfx_wine_ext.sources.managed_tables import is_delta_table
 from tfx_wine_ext.sources.orc import OrcTable
 from tfx_wine_ext.sources.orc_tail import MAGIC as ORC_MAGIC
 from tfx_wine_ext.sources.parquet import ParquetSource
@@ -124,7 +127,9 @@ def open_table(
 
     Args:
         path: A file; a folder of files; a pattern with wildcards (``**`` crosses folders); or the
-            folder of a TFX Examples artifact, with a ``Split-NAME`` folder for each split.
+            folder of a TFX Examples artifact, with a ``Split-NAME`` folder for each split. Or the
+            folder of a Delta Lake table, of which the latest version is read; or a file
+            ``NAME.source.yaml`` that describes a table, see `read_description`.
         kind: The name of the format of the files; see `registered_formats`. Default: None, detected
             by their extensions (ignoring ``.gz`` and ``.zst``), and otherwise by their first bytes.
         split: The split of an Examples artifact. Default: None, ``train`` for an artifact.
@@ -145,13 +150,53 @@ def open_table(
         ...     table.kind, table.rows, table.names
         ('parquet', 2, ['x'])
     """
+    how = Reading(reads, flat=True, root="" if hive_partitioning else None)
     folder = split_folder(path, split)
-    paths = find_table_files(folder)
-    root = partition_root(folder) if hive_partitioning else None
-    source = open_files(paths, Reading(reads, flat=True, root=root), kind)
+    if is_description(path):
+        source = open_description(path, how, kind)
+    elif kind is None and is_delta_table(path, FilesByScheme()):
+        source = open_delta(path, how)
+    else:
+        paths = find_table_files(folder)
+        if hive_partitioning:
+            how = dataclasses.replace(how, root=partition_root(folder))
+        source = open_files(paths, how, kind)
     if source.rows == 0:
         raise TableFileError("none", path=path, expected="at least one row")
     return source
+
+
+def open_description(path: str, how: Reading, kind: str | None = None) -> TableSource:
+    """Opens the table that a file describes.
+
+    Args:
+        path: The file; see `read_description`.
+        how: How the table is read.
+        kind: The name of a format, which is refused.
+
+    Raises:
+        TableFileError: The table cannot be used, or a format is named.
+    """
+    if kind is not None:
+        raise TableFileError(
+            repr(kind),
+            "name the format in the description",
+            path=path,
+            argument=Option.FORMAT,
+            expected="no format, as this file describes the table",
+        )
+    return read_description(path).open(how)
+
+
+def open_delta(path: str, how: Reading) -> TableSource:
+    """Opens the latest version of a Delta Lake table; see `is_delta_table`.
+
+    Raises:
+        TableFileError: It cannot be used.
+    """
+    from tfx_wine_ext.sources.delta import Delta
+
+    return Delta(path).open(how)
 
 
 def open_files(paths: Sequence[str], how: Reading, kind: str | None = None) -> TableSource:

@@ -9,7 +9,9 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from tfx_wine_ext.columnar.tfrecord import TFRecordError, iter_records
 from tfx_wine_ext.errors import Option, Remedy
@@ -42,6 +44,9 @@ class ExampleTable(WholeFiles):
     or whose feature has no kind of value set. The schema grows while the files are read: a batch
     has the features of all records so far.
 
+    After `settle`, a feature that has exactly one value in every record that has it is no list, but
+    the value, so that rows can be filtered by it and it can be cast.
+
     Args:
         paths: The files.
         reads: Whether a feature is read.
@@ -67,6 +72,8 @@ class ExampleTable(WholeFiles):
         self.position = 0
         self._reads = reads
         self._types: dict[str, pa.DataType] = {}
+        # After `settle`, the features that are values.
+        self._single: frozenset[str] = frozenset()
         firsts = (schema for schema in map(self._first, paths) if schema is not None)
         seen = list(itertools.islice(firsts, SAMPLED_FILES))
         self.rows = None if seen else 0
@@ -82,12 +89,15 @@ class ExampleTable(WholeFiles):
     @property
     def schema(self) -> pa.Schema:
         """The features that are read, of those seen so far, sorted."""
-        return pa.schema([(name, self._types[name]) for name in self.names if self._reads(name)])
+        return pa.schema([field for field in self.whole if self._reads(field.name)])
 
     @property
     def whole(self) -> pa.Schema:
         """All features seen so far, sorted."""
-        return pa.schema(sorted(self._types.items()))
+        return pa.schema(
+            (name, type_.value_type if name in self._single else type_)
+            for name, type_ in sorted(self._types.items())
+        )
 
     def batches(
         self, columns: pa.Schema | None = None, rows: int | None = None
@@ -109,8 +119,9 @@ class ExampleTable(WholeFiles):
                 for batch in decoded:
                     self._learn(batch.schema)
                     self.part = self._part(path)
-                    yield from limited(_conformed(batch, self.schema), columns, rows)
-                    del batch
+                    conformed = self._conformed(batch)
+                    yield from limited(conformed, columns, rows)
+                    del batch, conformed
             done += self._states[path].size
         self.position = done
         self.names_are_complete = True
@@ -126,9 +137,45 @@ class ExampleTable(WholeFiles):
             few = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
             expected = "records, which name the features"
             raise TableFileError("none", "leave it out", path=few, expected=expected)
-        if not self.names_are_complete:
-            for _ in self.batches(pa.schema([])):
-                pass
+        if self.names_are_complete:
+            return
+        several: set[str] = set()
+        for path in self.paths:
+            with contextlib.closing(self._decoded(path)) as decoded:
+                for batch in decoded:
+                    self._learn(batch.schema)
+                    several.update(
+                        field.name
+                        for field, column in zip(batch.schema, batch.columns)
+                        if not _has_single_values(column)
+                    )
+                    del batch
+        kinds = {name for name, type_ in self._types.items() if not _is_null(type_)}
+        self._single = frozenset(kinds - several)
+        self.names_are_complete = True
+
+    def _conformed(self, batch: pa.RecordBatch) -> pa.RecordBatch:
+        """Returns a batch with the columns that are read, as `schema` says."""
+        arrays = []
+        for field in self.schema:
+            index = batch.schema.get_field_index(field.name)
+            absent = index < 0 or _is_null(batch.schema.field(index).type)
+            column = pa.nulls(batch.num_rows, field.type) if absent else batch.column(index)
+            if field.name in self._single and not absent:
+                if not _has_single_values(column):
+                    assert self.part is not None
+                    raise TableFileError(
+                        "another number of values: it changed after the run had begun",
+                        "run again",
+                        path=self.part.path,
+                        column=field.name,
+                    )
+                column = _values_of(column)
+            arrays.append(column)
+        if not arrays:  # Keeps the number of rows.
+            rows = pa.Array.from_buffers(pa.struct([]), batch.num_rows, [None])
+            return pa.RecordBatch.from_struct_array(rows)
+        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
 
     def _first(self, path: str) -> pa.Schema | None:
         """Returns the features of the first records of a file; None if it has no records."""
@@ -236,18 +283,21 @@ def _next_records(records: Iterator[bytes]) -> list[bytes | None]:
     return taken
 
 
-def _conformed(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    if batch.schema.equals(schema):
-        return batch
-    if not len(schema):  # Keeps the number of rows.
-        rows = pa.Array.from_buffers(pa.struct([]), batch.num_rows, [None])
-        return pa.RecordBatch.from_struct_array(rows)
-    arrays = []
-    for field in schema:
-        index = batch.schema.get_field_index(field.name)
-        absent = index < 0 or pa.types.is_null(batch.schema.field(index).type)
-        arrays.append(pa.nulls(batch.num_rows, field.type) if absent else batch.column(index))
-    return pa.RecordBatch.from_arrays(arrays, schema=schema)
+def _has_single_values(column: pa.Array) -> bool:
+    """Tells whether each row of a column has one value or is null."""
+    if _is_null(column.type):
+        return True
+    lengths = pc.drop_null(pc.unique(pc.list_value_length(column)))
+    return set(lengths.to_pylist()) <= {1}
+
+
+def _values_of(column: pa.Array) -> pa.Array:
+    """Returns the values of lists of one value; null for a null list."""
+    if not column.null_count:
+        return column.flatten()
+    is_valid = column.is_valid().to_numpy(zero_copy_only=False)
+    places = np.cumsum(is_valid) - 1
+    return column.flatten().take(pa.array(places, mask=~is_valid))
 
 
 def _is_null(kind: Any) -> bool:

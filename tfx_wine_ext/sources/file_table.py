@@ -382,10 +382,15 @@ class FileTable(NothingToHold):
             return self._footers
         columns = {}
         for name in sorted(names):
-            texts = [dict(footer.partitions)[name] for footer in self._footers]
-            columns[name] = pa.array(texts, pa.string()).cast(self.whole.field(name).type)
+            columns[name] = pa.concat_arrays(
+                [self._constant(footer, name) for footer in self._footers]
+            )
         kept = row_filter.may_hold(pa.table(columns))
         return [footer for footer, is_kept in zip(self._footers, kept) if is_kept]
+
+    def _constant(self, footer: Footer, name: str) -> pa.Array:
+        """Returns the value of a partition column that a file lacks, as an array of length 1."""
+        return partition_value(dict(footer.partitions)[name], self.whole.field(name).type)
 
     def _kept_row_groups(self, footer: Footer, row_filter: RowFilter | None) -> Sequence[RowGroup]:
         """Returns the row groups of a file that a filter does not exclude."""

@@ -569,9 +569,7 @@ def read_footers(paths: Sequence[str], files: Files) -> list[Footer]:
             table.path,
             f"belongs to {article} {table.format} table ({table.folder}), whose folder also holds "
             "rows that were deleted or replaced",
-            f"read it with a reader of {table.format} tables (Spark, Trino, DuckDB, its own "
-            "library), write the required rows to plain Parquet files outside of the table's "
-            "folder, and use those",
+            table.remedies,
             "unsupported",
         )
     with ThreadPoolExecutor(FOOTER_READERS) as pool:

@@ -35,8 +35,9 @@ class _Format:
         return self.marker == "*"
 
 
+DELTA_LOG = "_delta_log"
 _FORMATS = (
-    _Format("Delta Lake", "_delta_log", "*"),
+    _Format("Delta Lake", DELTA_LOG, "*"),
     _Format("Hudi", ".hoodie", "*"),
     _Format("Iceberg", "metadata", "*.metadata.json*"),
     _Format("Iceberg", "metadata", "version-hint.text"),
@@ -59,6 +60,42 @@ class ManagedTable:
     format: str
     folder: str
     path: str
+
+    @property
+    def remedies(self) -> Sequence[str]:
+        """What reads the table."""
+        if self.format == "Delta Lake":
+            return (
+                f"read the table by TableExampleGen(source=sources.Delta({self.folder!r}))",
+                f"name its folder, {self.folder}, to `tfx-wine-ext drift` or `tfx-wine-ext ingest`",
+            )
+        if self.format == "Iceberg":
+            return (
+                "read the table by TableExampleGen(source=sources.Iceberg('NAMESPACE.TABLE')), by "
+                "the name that its catalog knows",
+                "describe it so in a file NAME.source.yaml for `tfx-wine-ext drift` or `tfx-wine-"
+                "ext ingest`",
+            )
+        return (
+            f"read it with a reader of {self.format} tables (Spark, Trino, DuckDB, its own "
+            "library), write the required rows to plain Parquet files outside of the table's "
+            "folder, and use those",
+        )
+
+
+def is_delta_table(path: str, files: Files) -> bool:
+    """Tells whether a path is the folder of a Delta Lake table, by the folder of its log.
+
+    Args:
+        path: Any path.
+        files: Its file system.
+
+    Example:
+        >>> from tfx_wine_ext.files.local import LocalFiles
+        >>> is_delta_table("no-such-folder", LocalFiles())
+        False
+    """
+    return files.is_dir(f"{path.rstrip('/')}/{DELTA_LOG}")
 
 
 def managed_table_of(paths: Sequence[str], files: Files) -> ManagedTable | None:

@@ -13,7 +13,7 @@ from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.moved import moved_names
-from tfx_wine_ext.sources.file_table import FileTable, conform, partition_value
+from tfx_wine_ext.sources.file_table import FileTable, conform
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.footers import (
     Footer,
@@ -92,11 +92,7 @@ class ParquetSource(FileTable):
                 return footer.row_groups  # Arrow's cast of the statistics may wrap.
         if set(row_filter.columns) <= set(footer.in_path):
             return footer.row_groups  # `_kept_files` has checked all conditions.
-        partitions = dict(footer.partitions)
-        constants = {
-            name: partition_value(partitions[name], self.whole.field(name).type)[0]
-            for name in footer.in_path
-        }
+        constants = {name: self._constant(footer, name)[0] for name in footer.in_path}
         with OpenParquet(footer.path, self._files) as opened:
             opened.check(footer.digest, footer.stamp)
             kept = row_filter.row_groups(opened.footer_stream(), self.whole, constants)

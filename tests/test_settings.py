@@ -10,8 +10,8 @@ import pytest
 
 from tfx_wine_ext.documents import DocumentError
 from tfx_wine_ext.drift import DriftConfig
-from tfx_wine_ext.drift.config_file import read_settings
 from tfx_wine_ext.files.choose import files_for
+from tfx_wine_ext.settings import read_settings
 
 LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 10)

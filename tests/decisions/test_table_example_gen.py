@@ -1,0 +1,102 @@
+import dataclasses
+
+import pytest
+from tfx.proto import example_gen_pb2, range_config_pb2
+
+from tfx_wine_ext.columnar.options import IngestOptions
+from tfx_wine_ext.decisions.table_example_gen import TableRequest, _at_span, _filled
+from tfx_wine_ext.sources import Files
+from tfx_wine_ext.sources.configs import SourceConfig, SourceConfigError
+
+
+@dataclasses.dataclass(frozen=True)
+class Query(SourceConfig):
+    query: str
+    limit: int = 3
+    kind = "query"
+    spanned = ("query", "limit")
+    name = "db"
+
+    def open(self, how):
+        raise NotImplementedError
+
+
+def spans(first, last=None):
+    return range_config_pb2.RangeConfig(
+        static_range=range_config_pb2.StaticRange(
+            start_span_number=first, end_span_number=last or first
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("span = {SPAN} or span = {SPAN:4}", "span = 5 or span = 0005"),
+        ("day = '{YYYY}-{MM}-{DD}' and {YYYY} > 1", "day = '1970-01-06' and 1970 > 1"),
+        (
+            "t >= @span_begin_timestamp and t < @span_end_timestamp",
+            "t >= 432000 and t < 518400",
+        ),
+        ("d = @span_yyyymmdd_utc", "d = '19700106'"),
+        ("select '{not one}'", "select '{not one}'"),
+    ],
+)
+def test_placeholders_are_replaced_as_tfx_replaces_them(text, filled):
+    assert _filled(text, 5) == filled
+
+
+def test_all_sources_have_the_span_that_files_have(tmp_path):
+    for span in (3, 12):
+        (tmp_path / str(span)).mkdir()
+        (tmp_path / str(span) / "a.csv").write_text("x\n1\n")
+    files = Files(str(tmp_path), "{SPAN}/*")
+    query = Query("span = {SPAN}")
+    assert _at_span({"a": files}, None) == ({"a": Files(str(tmp_path), "12/*")}, 12, None, False)
+    assert _at_span({"a": files, "b": query}, spans(3)) == (
+        {"a": Files(str(tmp_path), "3/*"), "b": Query("span = 3")},
+        3,
+        None,
+        False,
+    )
+    assert _at_span({"a": Files("x")}, None) == ({"a": Files("x")}, 0, None, False)
+
+
+@pytest.mark.parametrize(
+    ("source", "range_config", "message"),
+    [
+        (Query("{SPAN}"), None, "^db: expected the span .* found none; set range_config to a st"),
+        (
+            Query("{SPAN}"),
+            range_config_pb2.RangeConfig(rolling_range=range_config_pb2.RollingRange(num_spans=1)),
+            "^db: expected the span that its placeholders stand for, .* found a rolling range",
+        ),
+        (Query("{SPAN}"), spans(1, 2), "start and end span numbers .* must be equal"),
+        (Query("x"), spans(1), "^db: expected {SPAN} or a date, as range_config names a span"),
+        (Files("nowhere", "{SPAN}/*"), None, "^nowhere: .*"),
+    ],
+)
+def test_a_span_that_cannot_be_found_is_an_error(source, range_config, message):
+    with pytest.raises(ValueError, match=message):
+        _at_span({"a": source}, range_config)
+
+
+def test_the_fingerprint_of_the_content_has_no_names_of_splits():
+    splits = [example_gen_pb2.Input.Split(name=name) for name in ("a", "b")]
+    request = TableRequest(
+        example_gen_pb2.Input(splits=splits), example_gen_pb2.Output(), None, IngestOptions()
+    )
+    assert request.content_fingerprint("a:x:1,b:y:2") == "x:1,y:2"
+    assert request.content_fingerprint("a:x:1,b:unknown-0f") == ""
+
+
+def test_a_recorded_source_that_is_not_installed_is_named():
+    pattern = '{"source": "query", "query": "select"}'
+    request = TableRequest(
+        example_gen_pb2.Input(splits=[example_gen_pb2.Input.Split(name="a", pattern=pattern)]),
+        example_gen_pb2.Output(),
+        None,
+        IngestOptions(),
+    )
+    with pytest.raises(SourceConfigError, match=r"expected 'source', one of .*, found 'query'"):
+        _ = request.sources

@@ -1,0 +1,55 @@
+import pytest
+
+from tfx_wine_ext.documents import DocumentError
+from tfx_wine_ext.errors import TfxWineExtError
+from tfx_wine_ext.sources import Files
+from tfx_wine_ext.sources.choose import open_table
+from tfx_wine_ext.sources.configs import SourceConfigError
+from tfx_wine_ext.sources.description_files import is_description, read_description
+from tfx_wine_ext.sources.source import TableFileError
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.source.yaml", "source: files\npath: wines\npattern: '*.avro'\n"),
+        ("a.source.yml", "{source: files, path: wines, pattern: '*.avro'}"),
+        ("A.Source.JSON", '{"source": "files", "path": "wines", "pattern": "*.avro"}'),
+    ],
+)
+def test_a_description_is_yaml_or_json(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    assert is_description(str(tmp_path / name))
+    assert read_description(str(tmp_path / name)) == Files("wines", "*.avro")
+
+
+def test_a_date_of_yaml_is_text(tmp_path):
+    (tmp_path / "a.source.yaml").write_text("source: files\npath: wines\npattern: 2026-01-02\n")
+    assert read_description(str(tmp_path / "a.source.yaml")).pattern == "2026-01-02"
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "message"),
+    [
+        ("", SourceConfigError, "a.source.yaml: expected 'source', one of .*files"),
+        ("- files", SourceConfigError, "a.source.yaml: expected the fields of a source.*list"),
+        ("source: [", DocumentError, "a.source.yaml: expected YAML, found"),
+        ("!!python/object:os.system {}", DocumentError, "a.source.yaml: expected YAML, found"),
+    ],
+)
+def test_what_is_no_description_is_refused_by_its_file(tmp_path, content, error, message):
+    (tmp_path / "a.source.yaml").write_text(content)
+    with pytest.raises(error, match=message):
+        read_description(str(tmp_path / "a.source.yaml"))
+
+
+def test_a_described_table_is_opened_with_flat_structs_and_without_a_format(tmp_path):
+    (tmp_path / "a.jsonl").write_text('{"x": 1, "s": {"y": 2.5}}\n')
+    description = tmp_path / "a.source.yaml"
+    description.write_text(f"source: files\npath: {tmp_path}\npattern: '*.jsonl'\n")
+    table = open_table(str(description))
+    assert [batch.to_pydict() for batch in table.batches()] == [{"x": [1], "s.y": [2.5]}]
+    with pytest.raises(TableFileError, match=r"a.source.yaml: .*expected no format, as this"):
+        open_table(str(description), kind="json")
+    with pytest.raises(TfxWineExtError, match=r"a.source.yaml: expected a folder of TFX Examples"):
+        open_table(str(description), split="eval")
