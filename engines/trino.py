@@ -381,7 +381,7 @@ def _versions(address: str) -> Iterator[Check]:
     [version] = tell(address, snapshots)[0]
     tell(address, "INSERT INTO iceberg.wine.big SELECT * FROM iceberg.wine.big")
     of_big = functools.partial(_asked, address, None, catalog="iceberg", table="big")
-    source = of_big(version=version, split_by="id", parts=6)
+    source = of_big(version=version, partition_column="id", partitions=6)
     ids = [row["id"] for row in _rows(source)]
     yield Check("ranges of a version", 6, len(source.parts()))
     yield Check("rows of a version", (20_001, 20_001), (len(ids), len(set(ids))))

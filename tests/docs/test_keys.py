@@ -12,7 +12,7 @@ import tfx_wine_ext.types
 
 # Keys that others begin with, and numbers: no names of anything by themselves.
 NO_KEYS = {"WORST_KEY", "WORST_VERDICT", "WORST_METRIC", "WORST_SCORE", "WORST_THRESHOLD"}
-NO_KEYS |= {"VARIABLES_KEY", "MOST_WORST_FEATURES", "CHOOSE_WITHOUT_DRIVER"}
+NO_KEYS |= {"VARIABLES_KEY", "MOST_WORST_FEATURES", "CHOOSE_WITHOUT_DRIVER", "UNKNOWN_FINGERPRINT"}
 
 
 @pytest.fixture(scope="module")

@@ -153,7 +153,14 @@ def test_a_table_is_named_by_trinos_rules(server):
 
 def test_ranges_of_a_column_are_parts_of_a_version(server):
     source = opened(
-        server, None, catalog="c", schema="s", table="t", version=7, split_by="id", parts=2
+        server,
+        None,
+        catalog="c",
+        schema="s",
+        table="t",
+        version=7,
+        partition_column="id",
+        partitions=2,
     )
     assert [part.index for part in source.parts()] == [0, 1]
     server.pages = [[[1, "a"]]]
@@ -163,7 +170,9 @@ def test_ranges_of_a_column_are_parts_of_a_version(server):
         '"id" BETWEEN 2 AND 6',
     ]
     with pytest.raises(TableFileError, match="column 'name': expected a column of integers, found"):
-        opened(server, None, catalog="c", schema="s", table="t", version=7, split_by="name").parts()
+        opened(
+            server, None, catalog="c", schema="s", table="t", version=7, partition_column="name"
+        ).parts()
 
 
 @pytest.mark.parametrize(
@@ -299,9 +308,9 @@ def test_a_description_has_no_password_and_the_password_goes_over_https_only(mon
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"address": "127.0.0.1:8080"}, "address: expected https://HOST"),
-        ({"address": "https://me:hunter2@host"}, r"expected an address without a password"),
-        ({"address": "https://me@host"}, "expected no user"),
+        ({"uri": "127.0.0.1:8080"}, "uri: expected https://HOST"),
+        ({"uri": "https://me:hunter2@host"}, r"expected an address without a password"),
+        ({"uri": "https://me@host"}, "expected no user"),
         ({"user": ""}, "user: expected the name"),
         ({"query": None}, "expected a query or a table, found none"),
         ({"table": "t"}, "expected a query or a table, found both"),
@@ -311,16 +320,16 @@ def test_a_description_has_no_password_and_the_password_goes_over_https_only(mon
         ({"query": "INSERT INTO wines VALUES (1)"}, "begins with SELECT, .* found 'INSERT'"),
         ({"fingerprint": "DROP TABLE wines"}, "fingerprint: expected one query, .* found 'DROP'"),
         ({"credentials": "hunter2"}, "found other text, which is not shown"),
-        ({"credentials": "env:P", "address": "http://host"}, "expected an address with https"),
+        ({"credentials": "env:P", "uri": "http://host"}, "expected an address with https"),
         ({"authentication": "kerberos"}, "expected password or jwt, found 'kerberos'"),
         ({"protocol": "hive"}, "expected trino or presto, found 'hive'"),
         ({"version": 3}, "expected a table, found a query"),
-        ({"split_by": "id"}, "expected a version of a table"),
-        ({"parts": 0}, "expected a number from 1 to 10000, found 0"),
+        ({"partition_column": "id"}, "expected a version of a table"),
+        ({"partitions": 0}, "expected a number from 1 to 10000, found 0"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused_by_the_constructor(arguments, message):
-    known = {"address": "https://host", "query": "SELECT 1", "user": "me"}
+    known = {"uri": "https://host", "query": "SELECT 1", "user": "me"}
     with pytest.raises((SourceConfigError, TableFileError), match=message) as raised:
         sources.Trino(**{**known, **arguments})
     assert "hunter2" not in str(raised.value)

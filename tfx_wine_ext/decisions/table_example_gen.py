@@ -177,26 +177,28 @@ def decide(exec_properties: Mapping[str, Any]) -> DecidedTable:
     return DecidedTable(request, rows, decided, date)
 
 
-def check_unchanged(recorded: str, request: TableRequest, sources: Sequence[TableSource]) -> None:
-    """Compares the tables with what the driver recorded.
+@contextlib.contextmanager
+def opened_unchanged(recorded: str, request: TableRequest) -> Iterator[list[TableSource]]:
+    """Opens the sources of the input splits, and compares them with what the driver recorded.
 
     Args:
         recorded: The fingerprint of all input splits; see `TableRequest.fingerprint`.
         request: The parameters.
-        sources: The opened sources.
 
     Raises:
-        TableFileError: A table is another one than the driver saw.
+        TableFileError: A table is another one than the driver saw, or cannot be used.
     """
-    before, now = recorded.split(","), request.fingerprint(sources).split(",")
-    for split, fingerprint, found in zip(request.sources.items(), before, now):
-        name, source = split
-        if fingerprint != found and not fingerprint.startswith(f"{name}:{UNKNOWN_FINGERPRINT}"):
-            raise TableFileError(
-                "it changed after the driver had read it",
-                "run again",
-                path=source.name,
-            )
+    with request.opened() as sources:
+        before, now = recorded.split(","), request.fingerprint(sources).split(",")
+        for split, fingerprint, found in zip(request.sources.items(), before, now):
+            name, source = split
+            if fingerprint != found and not fingerprint.startswith(f"{name}:{UNKNOWN_FINGERPRINT}"):
+                raise TableFileError(
+                    "it changed after the driver had read it",
+                    "run again",
+                    path=source.name,
+                )
+        yield sources
 
 
 def check_placeholders(sources: Mapping[str, SourceConfig]) -> None:

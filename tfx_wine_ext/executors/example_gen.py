@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 import pyarrow as pa
@@ -43,7 +44,7 @@ class ExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
     def _write(
         self,
         examples: types.Artifact,
-        sources: Sequence[TableSource],
+        opened: AbstractContextManager[Sequence[TableSource]],
         input_config: example_gen_pb2.Input,
         output_config: example_gen_pb2.Output,
         options: IngestOptions,
@@ -56,7 +57,8 @@ class ExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
 
         Args:
             examples: The output.
-            sources: The table of each input split.
+            opened: Holds the state of the table of each input split, and may find at its end that
+                it has changed. Nothing is committed before.
             input_config: The input splits.
             output_config: The output splits.
             options: How rows are read.
@@ -70,13 +72,14 @@ class ExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
             RuntimeError: The Beam runner lost work.
         """
         splits = utils.generate_output_split_names(input_config, output_config)
-        tasks = _planned(sources, input_config, output_config, options, _PAYLOADS[payload_format])
-        ragged_schema(task.plan for task in tasks)  # Refuses splits that are nested otherwise.
-        files = FilesByScheme()
+        payload, files = _PAYLOADS[payload_format], FilesByScheme()
         destination = absolute(examples.uri)  # Workers run in other folders.
         clear(destination, splits, files)
         try:
-            results = self._run(tasks, destination)
+            with opened as sources:
+                tasks = _planned(sources, input_config, output_config, options, payload)
+                ragged_schema(task.plan for task in tasks)  # Refuses splits of other nesting.
+                results = self._run(tasks, destination)
             shard_files = commit(destination, tasks, results, files)
         except BaseException:
             clear(destination, splits, files)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 from collections.abc import Sequence
@@ -74,7 +75,7 @@ class ParquetExecutor(ExampleGenExecutor):
         _check_unchanged(footers, request, exec_properties.get(keys.INPUT_FILES_KEY))
         self._write(
             examples,
-            [table_of(table, request.options, files) for table in tables],
+            contextlib.nullcontext([table_of(table, request.options, files) for table in tables]),
             request.input_config,
             request.output_config,
             request.options,

@@ -12,8 +12,8 @@ from tfx.types import artifact_utils
 
 from tfx_wine_ext.decisions.table_example_gen import (
     TableRequest,
-    check_unchanged,
     decide,
+    opened_unchanged,
 )
 from tfx_wine_ext.executors.example_gen import ExampleGenExecutor, payload_format_of
 from tfx_wine_ext.publishers.failure import records_failures
@@ -51,19 +51,17 @@ class TableExecutor(ExampleGenExecutor):
             set_custom_properties(examples, {keys.SPAN_DATE_KEY: decided.span_date})
         request = TableRequest.of(exec_properties)
         fingerprint = exec_properties[keys.INPUT_FINGERPRINT_KEY]
-        with request.opened() as sources:
-            check_unchanged(fingerprint, request, sources)
-            self._write(
-                examples,
-                sources,
-                request.input_config,
-                request.output_config,
-                request.options,
-                payload_format,
-                content_fingerprint=request.content_fingerprint(fingerprint),
-                source=json.dumps(
-                    {name: source.to_dict() for name, source in request.sources.items()},
-                    sort_keys=True,
-                ),
-            )
+        self._write(
+            examples,
+            opened_unchanged(fingerprint, request),
+            request.input_config,
+            request.output_config,
+            request.options,
+            payload_format,
+            content_fingerprint=request.content_fingerprint(fingerprint),
+            source=json.dumps(
+                {name: source.to_dict() for name, source in request.sources.items()},
+                sort_keys=True,
+            ),
+        )
         return executor_output(output_dict, exec_properties)

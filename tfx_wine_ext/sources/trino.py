@@ -58,7 +58,7 @@ class Trino(SourceConfig):
     """The rows of a query, or of a table, of a Trino server.
 
     Args:
-        address: The server: ``https://trino.example`` or ``http://localhost:8080``, without user
+        uri: The server: ``https://trino.example`` or ``http://localhost:8080``, without user
             and password.
         query: A SELECT, which may begin with WITH, or VALUES, or TABLE; it is asked as it is.
             Nothing else is run.
@@ -75,9 +75,9 @@ class Trino(SourceConfig):
             the component runs every time.
         version: Of `table`, if its connector keeps earlier states (Iceberg, Delta): the id of a
             snapshot, or the name of a tag or branch. Default: the current state.
-        split_by: A column of integers by whose ranges workers read `table` at the same time; this
+        partition_column: A column of integers by whose ranges workers read `table` at the same time; this
             needs `version`, without which they would not see one state. Default: one part.
-        parts: How many ranges. Default: 8.
+        partitions: How many ranges. Default: 8.
         session: Session properties, such as ``{"query_max_run_time": "10m"}``.
         protocol: ``trino``, or ``presto`` for a server that expects the headers ``X-Presto-...``.
 
@@ -90,7 +90,7 @@ class Trino(SourceConfig):
         'https://trino.example, lake.wine: SELECT * FROM wines'
     """
 
-    address: str
+    uri: str
     query: str | None = None
     user: str = ""
     table: str | None = None
@@ -100,20 +100,20 @@ class Trino(SourceConfig):
     authentication: str = "password"
     fingerprint: str | None = None
     version: int | str | None = None
-    split_by: str | None = None
-    parts: int = 8
+    partition_column: str | None = None
+    partitions: int = 8
     session: Mapping[str, str | int | bool] = dataclasses.field(default_factory=dict)
     protocol: str = "trino"
 
     spanned: ClassVar[Sequence[str]] = ("query", "table", "fingerprint")
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.address)
-        check_no_password("address", self.address)
+        url = urlsplit(self.uri)
+        check_no_password("uri", self.uri)
         if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/"):
-            self._refuse("address", "https://HOST[:PORT] or http://HOST[:PORT]", self.address)
+            self._refuse("uri", "https://HOST[:PORT] or http://HOST[:PORT]", self.uri)
         if "@" in url.netloc:
-            self._refuse("address", "no user; give it by `user`", self.address)
+            self._refuse("uri", "no user; give it by `user`", self.uri)
         if not self.user:
             self._refuse("user", "the name of the user", repr(self.user))
         if (self.query is None) == (self.table is None):
@@ -125,7 +125,7 @@ class Trino(SourceConfig):
             try:
                 check_reference("credentials", self.credentials)
             except ValueError as error:
-                raise SourceConfigError(str(error), path=self.address) from None
+                raise SourceConfigError(str(error), path=self.uri) from None
             if url.scheme != "https":
                 self._refuse("credentials", "an address with https, which hides them", "http")
         for name, known in (("authentication", ("password", "jwt")), ("protocol", _PROTOCOLS)):
@@ -133,19 +133,19 @@ class Trino(SourceConfig):
                 self._refuse(name, " or ".join(known), repr(getattr(self, name)))
         if self.version is not None and self.table is None:
             self._refuse("version", "a table", "a query, which can say FOR VERSION AS OF itself")
-        if self.split_by is not None and self.version is None:
-            self._refuse("split_by", "a version of a table, which all ranges see", "none")
-        if not isinstance(self.parts, int) or not 1 <= self.parts <= 10_000:
-            self._refuse("parts", "a number from 1 to 10000", repr(self.parts))
+        if self.partition_column is not None and self.version is None:
+            self._refuse("partition_column", "a version of a table, which all ranges see", "none")
+        if not isinstance(self.partitions, int) or not 1 <= self.partitions <= 10_000:
+            self._refuse("partitions", "a number from 1 to 10000", repr(self.partitions))
         for name in ("query", "fingerprint"):
             text = getattr(self, name)
             try:
                 single_query("SELECT 1" if text in (None, NO_FINGERPRINT) else text)
             except ValueError as error:
-                raise SourceConfigError(str(error), path=f"{self.address}: {name}") from None
+                raise SourceConfigError(str(error), path=f"{self.uri}: {name}") from None
 
     def _refuse(self, field: str, expected: str, found: str) -> None:
-        path = "" if field == "address" else f"{self.address}: "
+        path = "" if field == "uri" else f"{self.uri}: "
         raise SourceConfigError(found, path=f"{path}{field}", expected=expected)
 
     @property
@@ -157,7 +157,7 @@ class Trino(SourceConfig):
             text = f"{text[:_MOST_QUERY]} ..."
         if self.version is not None:
             text = f"{text}, version {self.version}"
-        return f"{self.address}{place and f', {place}'}: {text}"
+        return f"{self.uri}{place and f', {place}'}: {text}"
 
     @property
     def statement(self) -> str:
@@ -243,22 +243,22 @@ class TrinoTable(RemoteTable):
     def cut(self) -> Sequence[Part]:
         """Returns one part, or ranges of a column of a version of a table."""
         config = self._config
-        if config.split_by is None:
+        if config.partition_column is None:
             return [self.a_part(self.paths[0], 0, "", config.statement, 1)]
-        type_ = dict(self._signatures).get(config.split_by)
+        type_ = dict(self._signatures).get(config.partition_column)
         if type_ is None or type_["rawType"] not in _INTEGERS:
             raise TableFileError(
                 "none" if type_ is None else type_name(type_),
-                path=f"{self.paths[0]}: split_by",
-                column=config.split_by,
+                path=f"{self.paths[0]}: partition_column",
+                column=config.partition_column,
                 expected="a column of integers",
             )
-        column = quoted(config.split_by)
+        column = quoted(config.partition_column)
         _, rows = ask(config, f"SELECT min({column}), max({column}) FROM ({config.statement})")
         [[low, high]] = rows
         if low is None:
             low = high = 0
-        width = -(-(high - low + 1) // config.parts)
+        width = -(-(high - low + 1) // config.partitions)
         self._ranges = [
             (start, min(start + width - 1, high)) for start in range(low, high + 1, width)
         ]
@@ -271,8 +271,8 @@ class TrinoTable(RemoteTable):
         """Yields the rows of a part, in batches of about 32 MiB at most; see `RemoteTable`."""
         config = self._config
         statement = config.statement
-        if config.split_by is not None:
-            column, (low, high) = quoted(config.split_by), self._ranges[part.index]
+        if config.partition_column is not None:
+            column, (low, high) = quoted(config.partition_column), self._ranges[part.index]
             without = f" OR {column} IS NULL" if part.index == 0 else ""
             statement = (
                 f"SELECT * FROM ({statement}) WHERE {column} BETWEEN {low} AND {high}{without}"
@@ -443,7 +443,7 @@ def _prepared(config: Trino, statement: str) -> tuple[TrinoQuery, str]:
                     headers[name.replace("Trino", "Presto")] = headers.pop(name)
             return headers
 
-    url = urlsplit(config.address)
+    url = urlsplit(config.uri)
     session = requests.Session()
     hidden, login = "", None
     if config.credentials is not None:

@@ -18,6 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from tfx_wine_ext.errors import TfxWineExtError
+
 Signature = Mapping[str, Any]
 """The ``typeSignature`` of a column as the server sends it."""
 _Ints = npt.NDArray[np.int64]
@@ -62,7 +64,7 @@ _INTERVAL = re.compile(r"(-?)(\d+) (\d+):(\d+):(\d+)\.(\d{3})")
 _OFFSET = re.compile(r"([+-])(\d\d):(\d\d)")
 
 
-class TrinoTypeError(ValueError):
+class TrinoTypeError(TfxWineExtError, ValueError):
     """A type of Trino's has no exact form in Arrow; the message says what to do."""
 
 
