@@ -291,6 +291,29 @@ def test_a_table_that_changed_after_the_driver_had_read_it_is_an_error(
     assert [path for path in (tmp_path / "root").rglob("*.gz")] == []
 
 
+def test_a_table_that_is_found_to_have_changed_at_the_end_leaves_nothing(
+    tmp_path, memory, monkeypatch
+):
+    @contextlib.contextmanager
+    def snapshot(self):
+        yield self
+        if written():  # Not in the driver.
+            raise TableFileError("it changed while it was read", "run again", path="memory")
+
+    def written():
+        return list((tmp_path / "root").rglob("*.gz"))
+
+    memory["tables"]["select"] = [{"x": 1}, {"x": 2}]
+    monkeypatch.setattr(MemorySource, "snapshot", snapshot)
+    with FakeMetadata() as metadata:
+        with pytest.raises(Exception, match="memory: it changed while it was read; run again"):
+            launch(
+                TableExampleGen(Memory("select")), store=metadata, pipeline_root=tmp_path / "root"
+            )
+        assert [execution.state for execution in metadata.executions()] == ["FAILED"]
+    assert written() == []
+
+
 @pytest.mark.parametrize(
     ("source", "range_config", "message"),
     [

@@ -75,8 +75,9 @@ class Trino(SourceConfig):
             the component runs every time.
         version: Of `table`, if its connector keeps earlier states (Iceberg, Delta): the id of a
             snapshot, or the name of a tag or branch. Default: the current state.
-        partition_column: A column of integers by whose ranges workers read `table` at the same time; this
-            needs `version`, without which they would not see one state. Default: one part.
+        partition_column: A column of integers by whose ranges workers read `table` at the same
+            time; this needs `version`, without which they would not see one state. Default: one
+            part.
         partitions: How many ranges. Default: 8.
         session: Session properties, such as ``{"query_max_run_time": "10m"}``.
         protocol: ``trino``, or ``presto`` for a server that expects the headers ``X-Presto-...``.
