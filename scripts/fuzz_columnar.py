@@ -3,9 +3,9 @@
 Usage: python scripts/fuzz_columnar.py --tables 10000 --seed 1
 
 Draws tables of every supported Arrow type and compares the encoder with a slow, simple one; then
-writes them to files of each format, as far as it holds them, and compares what is read. Prints the
-first failing table, shrunk to a minimum, and exits with status 1; the same seed draws the same
-tables.
+writes them to files of each format, as far as it holds them, and compares what is read. Does the
+same with as many nested columns, as ragged features. Prints the first failing table, shrunk to a
+minimum, and exits with status 1; the same seed draws the same tables.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import argparse
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from hypothesis import HealthCheck, given, seed, settings
 
@@ -21,6 +22,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(CHECKOUT)]
 
 from tests.columnar.formats import check_formats  # noqa: E402
+from tests.columnar.nested import check_nested, nested_tables  # noqa: E402
 from tests.columnar.properties import check  # noqa: E402
 from tests.columnar.tables import tables  # noqa: E402
 
@@ -32,14 +34,15 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     arguments = parser.parse_args()
     checked = 0
-
-    @seed(arguments.seed)
-    @settings(
+    drawn = settings(
         max_examples=arguments.tables,
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
     )
+
+    @seed(arguments.seed)
+    @drawn
     @given(tables())
     def check_all(table: tuple[object, object]) -> None:
         nonlocal checked
@@ -47,8 +50,17 @@ def main() -> None:
         check(*table)
         check_formats(*table)
 
+    @seed(arguments.seed)
+    @drawn
+    @given(nested_tables())
+    def check_all_nested(table: tuple[Any, ...]) -> None:
+        nonlocal checked
+        checked += 1
+        check_nested(*table)
+
     begin = time.monotonic()
     check_all()
+    check_all_nested()
     print(f"{checked} tables, seed {arguments.seed}, {time.monotonic() - begin:.0f} s: all right")
 
 

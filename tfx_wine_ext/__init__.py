@@ -23,6 +23,10 @@ if TYPE_CHECKING:
         ParquetExampleGen,
         ParquetExampleGenSpec,
     )
+    from tfx_wine_ext.components.ragged_schema_gen import (
+        RaggedSchemaGen,
+        RaggedSchemaGenSpec,
+    )
     from tfx_wine_ext.components.table_example_gen import (
         TableExampleGen,
         TableExampleGenSpec,
@@ -59,6 +63,8 @@ _MODULE_OF = {
     "ParquetExecutor": "tfx_wine_ext.executors.parquet_example_gen",
     "PinnedSpanStrategy": "tfx_wine_ext.resolvers.baseline_examples",
     "PreviousSpanStrategy": "tfx_wine_ext.resolvers.baseline_examples",
+    "RaggedSchemaGen": "tfx_wine_ext.components.ragged_schema_gen",
+    "RaggedSchemaGenSpec": "tfx_wine_ext.components.ragged_schema_gen",
     "TableExampleGen": "tfx_wine_ext.components.table_example_gen",
     "TableExampleGenSpec": "tfx_wine_ext.components.table_example_gen",
     "WarmStartConfig": "tfx_wine_ext.warm_start.config",
@@ -80,6 +86,8 @@ __all__ = [  # literal, as type checkers read it
     "ParquetExecutor",
     "PinnedSpanStrategy",
     "PreviousSpanStrategy",
+    "RaggedSchemaGen",
+    "RaggedSchemaGenSpec",
     "TableExampleGen",
     "TableExampleGenSpec",
     "WarmStartConfig",

@@ -30,6 +30,7 @@ class Option(enum.Enum):
     FILTERS = "filters", "filter rows out"
     UNIFY_SCHEMAS = "unify_schemas", "allow schemas that differ"
     HIVE_PARTITIONING = "hive_partitioning", "read no folder names as columns"
+    NESTED = "nested", "write nested columns as ragged features"
     NULL_IN_LIST = "null_in_list", "drop nulls inside lists"
     ALLOW_FLOAT_OVERFLOW = "allow_float_overflow", "allow infinities in its place"
     PARTITION_FEATURE = "partition_feature_name", "partition by another feature"

@@ -449,3 +449,25 @@ def test_partitions_are_columns_unless_they_are_switched_off(run, here):
         status, _, err = run(f"{options} out{number} --splits all --quiet")
         assert (status, err) == (0, "")
         assert rows_of(here / f"out{number}", "all") == expected
+
+
+def test_nested_columns_are_written_as_ragged_features_if_asked_for(run, here):
+    items = [[{"x": 1, "ys": [1, 2]}, {"x": 0, "ys": []}], [], None]
+    pq.write_table(pa.table({"c": items, "id": [1, 2, 3]}), here / "nested.parquet")
+    status, _, err = run("nested.parquet out")
+    assert status == 2
+    assert "or write nested columns as ragged features (--nested ragged)" in err
+    status, out, err = run(
+        "nested.parquet out --nested ragged --filter 'id < 3' --splits all --json"
+    )
+    assert (status, err) == (0, "")
+    schema = json.loads(out)["ragged_schema"]
+    assert schema == str(here / "out" / "_ragged_schema" / "schema.pbtxt")
+    assert "row_length" in pathlib.Path(schema).read_text()
+    table = pa.Table.from_batches(open_table(str(here / "out" / "Split-all")).batches())
+    assert table.to_pydict() == {
+        "c.x": [[1, 0], []],
+        "c.ys": [[1, 2], []],
+        "c.ys$row_lengths_1": [[2, 0], []],
+        "id": [[1], [2]],
+    }

@@ -181,10 +181,11 @@ def test_on_a_terminal_it_says_that_it_is_loading_and_this_package_has_four(tmp_
     assert sorted(found) == [
         "DriftReport",
         "ParquetExampleGen",
+        "RaggedSchemaGen",
         "TableExampleGen",
         "WarmStartTrainer",
     ]
-    assert [spec["error"] for spec in found.values()] == [None] * 4
+    assert [spec["error"] for spec in found.values()] == [None] * 5
     assert found["ParquetExampleGen"]["inputs"] == []
     assert found["ParquetExampleGen"]["outputs"] == [
         {"name": "examples", "type": "Examples", "required": True}

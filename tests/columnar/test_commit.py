@@ -3,8 +3,11 @@
 import os
 from dataclasses import replace
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from tfx_wine_ext.columnar import EncodeOptions
 from tfx_wine_ext.columnar.commit import clear, commit
 from tfx_wine_ext.columnar.ingest import write_shard
 from tfx_wine_ext.files.local import LocalFiles
@@ -103,3 +106,17 @@ def test_clear_removes_what_an_interrupted_run_left_and_nothing_else(tmp_path, s
     assert os.listdir(out(tmp_path)) == ["Split-mine"]
     clear(out(tmp_path), ["train", "eval"], FILES)
     clear(out(tmp_path, "never made"), ["train"], FILES)
+
+
+def test_the_schema_of_ragged_features_is_written_with_them_and_cleared_with_them(tmp_path):
+    pq.write_table(pa.table({"m": [[[1], []], None]}), tmp_path / "a.parquet")
+    options = {"encode": EncodeOptions(nested="ragged")}
+    tasks = plan(tmp_path / "a.parquet", THIRDS, **options)
+    results = [write_shard(task, out(tmp_path), FILES) for task in tasks]
+    commit(out(tmp_path), tasks, results, FILES)
+    written = ["Split-eval", "Split-train", "_ragged_schema"]
+    assert sorted(os.listdir(out(tmp_path))) == written
+    text = (tmp_path / "out" / "_ragged_schema" / "schema.pbtxt").read_text()
+    assert 'row_length: "m$row_lengths_1"' in text
+    clear(out(tmp_path), ["eval", "train"], FILES)
+    assert os.listdir(out(tmp_path)) == []

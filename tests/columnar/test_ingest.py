@@ -247,3 +247,42 @@ def test_filters_that_do_not_fit_the_files_are_refused_when_planning(source, con
     for unify in (False, True):
         with pytest.raises(ValueError, match=message):
             plan(source, filters=[condition], unify_schemas=unify)
+
+
+def test_nested_columns_are_filtered_shuffled_and_split_like_others(tmp_path, monkeypatch):
+    monkeypatch.setattr(ingest, "BATCH_ROWS", 7)
+    matrix, item = pa.list_(pa.list_(pa.int32(), 2), 2), pa.struct([("x", pa.list_(pa.int64()))])
+    table = pa.table(
+        {
+            "id": range(60),
+            "matrix": pa.array([[[i, 0], [1, 2]] for i in range(60)], matrix),
+            "items": pa.array(
+                [[{"x": [i] * (i % 3)}] * (i % 4) for i in range(60)], pa.list_(item)
+            ),
+        }
+    )
+    path = write(f"{tmp_path}/in", table, row_group_size=30)
+    options = {"encode": EncodeOptions(nested="ragged"), "filters": [("id", ">", 4)]}
+    run(path, out(tmp_path), THIRDS, shuffle_seed=1, **options)
+    run(path, out(tmp_path, "parquet"), THIRDS, shuffle_seed=1, payload=PARQUET_PAYLOAD, **options)
+    found = {
+        row["id"][1][0]: row for split in THIRDS for row in examples(out(tmp_path), split.name)
+    }
+    assert list(found) != sorted(found)
+    assert found == {
+        i: {
+            "id": ("int64_list", [i]),
+            "matrix": ("int64_list", [i, 0, 1, 2]),
+            "matrix$row_lengths_1": ("int64_list", [2, 2]),
+            "items.x": ("int64_list", [i] * (i % 3) * (i % 4)),
+            "items.x$row_lengths_1": ("int64_list", [i % 3] * (i % 4)),
+        }
+        for i in range(5, 60)
+    }
+    for split in THIRDS:
+        folder = pathlib.Path(out(tmp_path, "parquet"), f"Split-{split.name}")
+        rows = pq.read_table(folder).to_pylist()
+        assert rows == [
+            {name: values for name, (_, values) in row.items()}
+            for row in examples(out(tmp_path), split.name)
+        ]

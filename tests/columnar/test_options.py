@@ -45,3 +45,18 @@ def test_a_seed_below_zero_is_refused(value):
 def test_an_unknown_option_is_refused():
     with pytest.raises(TypeError, match="speed"):
         IngestOptions.from_json('{"encode": {}, "speed": 1}')
+
+
+def test_the_text_of_options_is_that_of_releases_without_nested_unless_it_is_given():
+    assert EncodeOptions().to_json() == (
+        '{"allow_float_overflow": false, "cast": {}, "columns": null, "exclude_columns": [], '
+        '"key_order": "bytewise", "null_in_list": "error"}'
+    )
+    options = IngestOptions(encode=EncodeOptions(nested="ragged"))
+    assert '"nested": "ragged"' in options.to_json()
+    assert IngestOptions.from_json(options.to_json()) == options
+
+
+def test_another_word_for_nested_is_refused():
+    with pytest.raises(ValueError, match=r"nested must be one of .*; got 'raggd'"):
+        EncodeOptions(nested="raggd")

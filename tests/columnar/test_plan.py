@@ -1,4 +1,5 @@
 import pickle
+import re
 import time
 
 import pyarrow as pa
@@ -182,3 +183,64 @@ def test_many_columns_are_planned_in_time_by_their_number():
     plan = plan_features(schema, options)
     assert len(plan.features) == 5000
     assert time.process_time() - started < 60
+
+
+def test_nested_columns_are_refused_with_the_option_that_writes_them():
+    schema = pa.schema({"m": pa.list_(pa.list_(pa.int64())), "d": pa.map_("string", pa.int64())})
+    message = (
+        r"a list of lists has no form as one feature;\n  'd': .*;\nleave columns out "
+        r"\(exclude_columns=\('m', 'd'\)\), name the columns to keep \(columns\), or write nested "
+        r"columns as ragged features \(nested='ragged'\)$"
+    )
+    with pytest.raises(UnsupportedColumnsError, match=message):
+        plan_features(schema)
+
+
+@pytest.mark.parametrize("nested", ["error", "ragged"])
+@pytest.mark.parametrize(
+    "value",
+    [pa.struct([]), pa.month_day_nano_interval(), pa.struct([("u", pa.dense_union([]))])],
+    ids=str,
+)
+def test_what_would_not_be_written_as_ragged_features_either_is_not_advised_to_be(value, nested):
+    schema = pa.schema({"m": pa.list_(pa.list_(value))})
+    with pytest.raises(UnsupportedColumnsError, match=r"columns=\('m.*or name the columns to keep"):
+        plan_features(schema, EncodeOptions(nested=nested))
+
+
+CLASHES = {
+    "a column": (
+        {"m": pa.list_(pa.list_(pa.int64())), "m$row_lengths_1": pa.int64()},
+        "'m$row_lengths_1'",
+        "column 'm$row_lengths_1', the row lengths (level 1) of column 'm'",
+    ),
+    "a field": (
+        {"m": pa.list_(pa.struct([("x", pa.int64())])), "m.x": pa.int64()},
+        "'m.x'",
+        "field 'x' of column 'm', column 'm.x'",
+    ),
+    "lengths of another column": (
+        {
+            "a.b": pa.list_(pa.list_(pa.int64())),
+            "a": pa.list_(pa.struct([("b", pa.list_(pa.struct([("c", pa.int64())])))])),
+        },
+        "'a.b$row_lengths_1'",
+        "the row lengths (level 1) of column 'a.b', the row lengths (level 1) of field 'b' of "
+        "column 'a'",
+    ),
+}
+
+
+@pytest.mark.parametrize(("columns", "name", "sources"), CLASHES.values(), ids=list(CLASHES))
+def test_names_of_ragged_features_that_are_taken_are_refused(columns, name, sources):
+    message = f"{name}: 2 columns would give a feature of this name: {sources};"
+    with pytest.raises(UnsupportedColumnsError, match=re.escape(message)):
+        plan_features(pa.schema(columns), EncodeOptions(nested="ragged"))
+
+
+def test_row_lengths_cannot_be_cast_and_fields_inside_lists_have_names_only_if_ragged():
+    schema = pa.schema({"m": pa.list_(pa.struct([("x", pa.list_(pa.int64()))]))})
+    with pytest.raises(UnknownColumnsError, match=r"cast: .* found '?\('m.x\$row_lengths_1',\)"):
+        plan_features(schema, EncodeOptions(nested="ragged", cast={"m.x$row_lengths_1": "float32"}))
+    with pytest.raises(UnknownColumnsError, match=r"exclude_columns: .* found \('m.x',\)"):
+        plan_features(schema, EncodeOptions(exclude_columns=("m.x",)))

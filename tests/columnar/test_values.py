@@ -3,7 +3,13 @@ import pyarrow as pa
 import pytest
 
 from tfx_wine_ext.columnar.plan import EncodeOptions, plan_features
-from tfx_wine_ext.columnar.values import ByteStrings, EncodeError, list_elements, read_values
+from tfx_wine_ext.columnar.values import (
+    ByteStrings,
+    EncodeError,
+    list_elements,
+    read_values,
+    without_offsets,
+)
 
 
 def values_of(array, first_row=0, **options):
@@ -80,3 +86,15 @@ def test_an_error_has_the_column_and_the_row_of_the_whole_table():
 def test_a_null_in_a_list_may_be_left_out():
     read = values_of(pa.array([[1], [None, 2], [None]]), null_in_list="drop")
     assert (read.counts.tolist(), read.values.tolist()) == ([1, 1, 0], [1, 2])
+
+
+def test_of_slices_of_fixed_size_lists_of_lists_arrow_takes_what_they_hold():
+    rows = [[[i, 0], [1, 2]] for i in range(20)]
+    matrix = pa.array(rows, pa.list_(pa.list_(pa.int64(), 2), 2))
+    struct = pa.array([{"m": row} for row in rows], pa.struct([("m", matrix.type)]))
+    batch = pa.RecordBatch.from_arrays([matrix, struct, pa.array(range(20))], names=["m", "s", "i"])
+    copy = without_offsets(batch.slice(5))
+    assert copy.equals(batch.slice(5))
+    taken = [copy.column(index).take(pa.array([1, 14])).to_pylist() for index in range(3)]
+    assert taken == [[rows[6], rows[19]], [{"m": rows[6]}, {"m": rows[19]}], [6, 19]]
+    assert without_offsets(pa.RecordBatch.from_pydict({})).num_columns == 0

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tfx_wine_ext.sources import Files
-from tfx_wine_ext.testing import as_channel, examples_artifact, parquet_file
+from tfx_wine_ext.testing import as_channel, examples_artifact, parquet_file, schema_artifact
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,16 @@ def _drift_report(folder: Path) -> Mapping[str, Any]:
     return {"examples": as_channel(current), "baseline": as_channel(baseline)}
 
 
+def _ragged_schema_gen(folder: Path) -> Mapping[str, Any]:
+    schema = 'feature { name: "m" type: INT }'
+    examples = examples_artifact(folder / "examples", {"train": [{"m": 1}]})
+    schema_artifact(folder / "examples" / "_ragged_schema", schema)
+    return {
+        "examples": as_channel(examples),
+        "schema": as_channel(schema_artifact(folder / "schema", schema)),
+    }
+
+
 def _warm_start_trainer(folder: Path) -> Mapping[str, Any]:
     splits = {"train": [{"x": 1.0}], "eval": [{"x": 2.0}]}
     examples = examples_artifact(folder / "examples", splits)
@@ -75,6 +85,13 @@ INSTANCES: Mapping[str, Instance] = {
             ({"columns": "x"}, "columns: expected a sequence"),
             ({"num_shards": 0}, "num_shards: expected .*found 0"),
             ({"filters": "x > 1"}, "filters: expected a list"),
+        ],
+    ),
+    "RaggedSchemaGen": Instance(
+        make=_ragged_schema_gen,
+        refused=[
+            ({"examples": None}, "examples: expected a channel.* found None"),
+            ({"schema": "schema.pbtxt"}, "schema: expected a channel.* found 'schema.pbtxt'"),
         ],
     ),
     "TableExampleGen": Instance(

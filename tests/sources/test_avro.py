@@ -264,3 +264,29 @@ def test_rows_of_nulls_which_take_no_bytes_are_read(tmp_path: pathlib.Path) -> N
         fastavro.writer(file, schema, [{"x": None}] * 3)
     source = open_table(str(tmp_path / "a.avro"))
     assert source.rows == sum(batch.num_rows for batch in source.batches()) == 3
+
+
+def test_maps_are_read_with_their_nulls_and_what_is_in_them(tmp_path: pathlib.Path) -> None:
+    inner = {"type": "map", "values": ["null", {"type": "array", "items": "long"}]}
+    schema = {
+        "type": "record",
+        "name": "r",
+        "fields": [
+            {"name": "m", "type": ["null", {"type": "map", "values": "long"}]},
+            {"name": "l", "type": {"type": "array", "items": inner}},
+        ],
+    }
+    rows = [
+        {"m": {"a": 1, "é": 0}, "l": [{"k": [1, 2]}, {}]},
+        {"m": None, "l": []},
+        {"m": {}, "l": [{"x": None, "y": []}]},
+    ]
+    path = tmp_path / "a.avro"
+    with path.open("wb") as stream:
+        fastavro.writer(stream, schema, rows)
+    [batch] = open_files([str(path)], Reading(lambda name: True, unify=False)).batches()
+    assert batch.to_pydict() == {
+        "m": [[("a", 1), ("é", 0)], None, []],
+        "l": [[[("k", [1, 2])], []], [], [[("x", None), ("y", [])]]],
+    }
+    batch.validate(full=True)

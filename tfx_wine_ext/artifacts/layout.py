@@ -12,6 +12,8 @@ STATISTICS_FILE = "FeatureStats.pb"
 """The file of StatisticsGen in the folder of a split."""
 SCHEMA_FILE = "schema.pbtxt"
 """The file of SchemaGen."""
+RAGGED_SCHEMA_FOLDER = "_ragged_schema"
+"""The folder in Examples with the schema of their ragged features, as `SCHEMA_FILE`."""
 SPLIT = "Split-"
 """The beginning of the name of a split's folder."""
 

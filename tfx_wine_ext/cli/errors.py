@@ -30,7 +30,7 @@ def command_option(name: str, remedy: Remedy) -> str:
         values = [f"{column}={target}" for target in targets]
     elif isinstance(remedy.value, tuple):
         values = [joined_names(remedy.value)]
-    elif remedy.option is Option.FORMAT:
+    elif remedy.option in (Option.FORMAT, Option.NESTED):
         values = [remedy.value]
     else:
         return name

@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from tfx_wine_ext.sources.source import TableSource
 
 DEFAULT_SPLITS = "train:2,eval:1"
+# Those of `EncodeOptions`, which is not loaded for a list of options.
+NESTED_POLICIES = ("error", "ragged")
 
 FRONT = Front(
     {
@@ -35,6 +37,7 @@ FRONT = Front(
         Option.FILTERS: "--filter",
         Option.UNIFY_SCHEMAS: "--unify-schemas",
         Option.HIVE_PARTITIONING: "--no-hive-partitioning",
+        Option.NESTED: "--nested",
         Option.NULL_IN_LIST: "--drop-null-in-list",
         Option.ALLOW_FLOAT_OVERFLOW: "--allow-float-overflow",
         Option.PARTITION_FEATURE: "--partition-by",
@@ -137,6 +140,13 @@ def add_parser(commands: argparse._SubParsersAction[Any]) -> None:
         help="write a column as int64, float32, bytes or another Arrow type; can be repeated",
     )
     what.add_argument(
+        "--nested",
+        choices=NESTED_POLICIES,
+        default="error",
+        help="write lists of lists, lists of structs, and maps as ragged features: values and row "
+        "lengths (default: an error)",
+    )
+    what.add_argument(
         "--drop-null-in-list",
         action="store_true",
         help="drop nulls inside lists, which makes the lists shorter (default: an error)",
@@ -228,6 +238,7 @@ def _ingest_options(options: argparse.Namespace) -> IngestOptions:
             cast=casts,
             null_in_list="drop" if options.drop_null_in_list else "error",
             allow_float_overflow=options.allow_float_overflow,
+            nested=options.nested,
         ),
         filters=[condition_in(text) for text in options.filter] if options.filter else None,
         unify_schemas=options.unify_schemas,
@@ -300,6 +311,7 @@ def _ingested(
     folder: str,
 ) -> dict[str, Any]:
     """Writes everything to the folder, and returns what was read and written."""
+    from tfx_wine_ext.artifacts.layout import RAGGED_SCHEMA_FOLDER, SCHEMA_FILE
     from tfx_wine_ext.columnar.commit import commit
     from tfx_wine_ext.columnar.tasks import plan_shards
     from tfx_wine_ext.sources.footers import schema_fingerprint
@@ -311,8 +323,11 @@ def _ingested(
         results = _results(options, tasks, folder, files)
         content_fingerprint = source.fingerprint()
     written = commit(folder, tasks, results, files)
+    output = absolute(options.output)
+    schema = f"{output}/{RAGGED_SCHEMA_FOLDER}/{SCHEMA_FILE}"
     return {
-        "output": absolute(options.output),
+        "output": output,
+        **({"ragged_schema": schema} if options.nested == "ragged" else {}),
         "files": list(source.paths),
         "rows_read": sum(result.rows_read for result in results)
         if source.rows is None
@@ -401,3 +416,5 @@ def _print(document: Mapping[str, Any]) -> None:
         f"{document['output']}: {total:,} of {document['rows_read']:,} rows, "
         f"{document['features']:,} features, in {document['seconds']:.1f} s"
     )
+    if "ragged_schema" in document:
+        print_line(f"{document['ragged_schema']}: the schema of the ragged features")

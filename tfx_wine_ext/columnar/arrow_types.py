@@ -13,6 +13,8 @@ Kind = Literal["bytes_list", "float_list", "int64_list"]
 # Microseconds per tick of a temporal type: the unit of every date, time and duration.
 MICROSECONDS = {"D": 86_400_000_000, "s": 1_000_000, "ms": 1_000, "us": 1}
 NANOSECONDS_PER_MICROSECOND = 1_000
+# How the keys and values of a map are named, whatever its writer named them.
+MAP_FIELDS = ("key", "value")
 
 # In pyarrow 10, types for times of day have no unit attribute.
 _TIME_UNITS = {
@@ -73,6 +75,8 @@ def _why_not(type_: pa.DataType) -> str:
         return "a map has no form as a feature"
     if is_list(type_):
         return "a list of lists has no form as one feature"
+    if pa.types.is_struct(type_) and not type_.num_fields:
+        return "a list of structs without fields has no values"
     if pa.types.is_struct(type_):
         return "a list of structs has no form as one feature"
     if pa.types.is_union(type_):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterable, Sequence
 
-from tfx_wine_ext.artifacts.layout import split_folder
+from tfx_wine_ext.artifacts.layout import RAGGED_SCHEMA_FOLDER, SCHEMA_FILE, split_folder
+from tfx_wine_ext.columnar.ragged_schema import ragged_schema
 from tfx_wine_ext.columnar.tasks import ShardFile, ShardResult, ShardTask
-from tfx_wine_ext.columnar.writers import file_name
+from tfx_wine_ext.columnar.writers import StagedFile, file_name
 from tfx_wine_ext.files.local import Files
 
 STAGING_FOLDER = ".staging"
@@ -17,6 +18,7 @@ def clear(destination: str, splits: Iterable[str], files: Files) -> None:
     """Deletes leftovers of an interrupted run from an artifact's folder."""
     staging = f"{destination}/{STAGING_FOLDER}"
     files.remove_tree(staging)
+    files.remove_tree(f"{destination}/{RAGGED_SCHEMA_FOLDER}")
     for path in (split_folder(destination, split) for split in splits):
         if files.is_dir(path):
             # Moved first: a partly deleted split must not look like a complete one.
@@ -29,6 +31,8 @@ def commit(
     destination: str, tasks: Sequence[ShardTask], results: Sequence[ShardResult], files: Files
 ) -> list[ShardFile]:
     """Moves the staged splits into place, once every row is accounted for.
+
+    With ``nested="ragged"``, the schema of the ragged features is written first.
 
     Args:
         destination: Folder of the artifact.
@@ -68,6 +72,13 @@ def commit(
     for path in staged - wanted:
         # Left by an interrupted attempt; readers would read every file in the folder.
         files.rename(path, f"{staging}/{path.rpartition('/')[2]}")
+    if tasks[0].options.encode.nested == "ragged":
+        schema = StagedFile(f"{staging}/{RAGGED_SCHEMA_FOLDER}/{SCHEMA_FILE}", files)
+        schema.write(str(ragged_schema(task.plan for task in tasks)).encode())
+        schema.finish()
+        files.move_tree(
+            f"{staging}/{RAGGED_SCHEMA_FOLDER}", f"{destination}/{RAGGED_SCHEMA_FOLDER}"
+        )
     for split in splits:
         files.move_tree(split_folder(staging, split), split_folder(destination, split))
     files.remove_tree(staging)

@@ -27,6 +27,7 @@ from tfx_wine_ext.columnar.options import TFRECORD_PAYLOAD
 from tfx_wine_ext.columnar.partition import example_buckets, feature_buckets
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask
 from tfx_wine_ext.columnar.tfrecord import frame_records
+from tfx_wine_ext.columnar.values import without_offsets
 from tfx_wine_ext.columnar.writers import SPLIT_WRITERS, Chunk, gzip_member
 from tfx_wine_ext.errors import Option, Remedy, TfxWineExtError
 from tfx_wine_ext.files.local import Files
@@ -109,7 +110,7 @@ def _batches(task: ShardTask) -> Iterator[tuple[Part, pa.RecordBatch]]:
     def located() -> Iterator[tuple[Part, pa.RecordBatch]]:
         for batch in source.batches(columns, BATCH_ROWS):
             assert source.part is not None
-            yield source.part, batch
+            yield source.part, without_offsets(batch)
 
     if seed is None or not len(columns):  # Rows without columns are identical.
         yield from located()
@@ -118,7 +119,7 @@ def _batches(task: ShardTask) -> Iterator[tuple[Part, pa.RecordBatch]]:
         table = pa.Table.from_batches([batch for _, batch in batches])
         order = np.random.default_rng((seed, part.seed, part.index)).permutation(table.num_rows)
         for batch in table.take(pa.array(order)).combine_chunks().to_batches(BATCH_ROWS):
-            yield part, batch
+            yield part, without_offsets(batch)
 
 
 def _split_batch(task: ShardTask, part: Part, batch: pa.RecordBatch) -> list[Chunk]:

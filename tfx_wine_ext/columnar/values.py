@@ -16,8 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tfx_wine_ext.columnar.arrow_types import (
+    MAP_FIELDS,
     MICROSECONDS,
     NANOSECONDS_PER_MICROSECOND,
+    bare,
+    is_list,
     is_list_view,
     is_run_end_encoded,
     is_view,
@@ -112,6 +115,8 @@ def read_values(
         EncodeError: a value does not fit its feature; names the column and the row.
     """
     column = batch.column(batch.schema.get_field_index(feature.path[0]))
+    if feature.partitions is not None or feature.level is not None:
+        return _read_nested(column, feature, options, first_row)
     array = unwrap(leaf_values(column, feature.path[1:]))
     rows = np.arange(first_row, first_row + len(array))
 
@@ -143,6 +148,90 @@ def read_values(
         rows = rows[filled]
         elements = elements.filter(pa.array(filled))
     return ColumnValues(present, counts, _convert(elements, None, feature, options, fail))
+
+
+def _read_nested(
+    column: pa.Array, feature: Feature, options: EncodeOptions, first_row: int
+) -> ColumnValues:
+    """Reads the values of a nested column, or the lengths of its lists at one level.
+
+    It walks inwards through structs and lists. The elements of all rows are not copied on the way:
+    `index` says which slots of the array they are, in order, and only values are taken.
+    """
+    array, names, level = column, list(feature.path[1:]), 0
+    present: Mask | None = None
+    index: Ints | None = None  # None: all slots.
+    rows = np.arange(len(column))  # The row of each element.
+    in_map = False
+
+    def fail(
+        at: int, expected: str, found: str, *remedies: Advice, casts: Sequence[str] = ()
+    ) -> EncodeError:
+        if casts:
+            remedies += (Remedy(Option.CAST, (feature.name, *casts)),)
+        # Row lengths have no name by which a user knows them.
+        name = ".".join(feature.path)
+        return EncodeError(name, first_row + int(rows[at]), found, remedies, expected)
+
+    def check_fields(valid: Mask | None) -> None:
+        if valid is not None and not valid.all():
+            raise fail(
+                int(np.argmin(valid)),
+                "a value in each field of the structs inside a list",
+                "a null, without which the fields would have different lengths",
+                "fill it",
+            )
+
+    while True:
+        array = unwrap(array)
+        if pa.types.is_struct(array.type):
+            name = names.pop(0)
+            position = MAP_FIELDS.index(name) if in_map else array.type.get_field_index(name)
+            array, in_map = struct_field(array, position), False
+            continue
+        valid = _selected(present_mask(array), index)
+        in_map = pa.types.is_map(array.type)
+        if not in_map and not is_list(array.type):
+            break
+        starts, sizes = list_ranges(array)
+        if index is not None:
+            starts, sizes = starts[index], sizes[index]
+        if level == 0:
+            present = valid
+            if valid is not None:
+                sizes = np.where(valid, sizes, 0)
+        else:
+            check_fields(valid)
+        array, index = _elements(array, starts, sizes)
+        list_of = np.repeat(np.arange(len(sizes)), sizes)
+        rows_of_lists, rows = rows, rows[list_of]
+        filled = _selected(present_mask(array), index)
+        if filled is not None and not filled.all():
+            if options.null_in_list == "error":
+                raise fail(
+                    int(np.argmin(filled)),
+                    "values inside a list",
+                    "a null",
+                    "fill it",
+                    Remedy(Option.NULL_IN_LIST, "drop"),
+                )
+            kept = np.flatnonzero(filled)
+            index = kept if index is None else index[kept]
+            sizes = np.bincount(list_of[kept], minlength=len(sizes)).astype(np.int64)
+            rows = rows[kept]
+        if level == feature.level:
+            counts = np.bincount(rows_of_lists, minlength=len(column)).astype(np.int64)
+            return ColumnValues(present, counts, sizes)
+        level += 1
+    check_fields(valid)
+    if index is not None:
+        array = array.take(pa.array(index))
+    counts = np.bincount(rows, minlength=len(column)).astype(np.int64)
+    return ColumnValues(present, counts, _convert(array, None, feature, options, fail))
+
+
+def _selected(valid: Mask | None, index: Ints | None) -> Mask | None:
+    return valid if valid is None or index is None else valid[index]
 
 
 def unwrap(array: pa.Array) -> pa.Array:
@@ -197,31 +286,73 @@ def list_elements(array: pa.Array, present: Mask | None) -> tuple[Ints, pa.Array
     Arrow's own flatten() is not used: version 10 fails for all-null arrays and for nulls among
     lists of an extension type, version 18 for slices of list views.
     """
+    starts, counts = list_ranges(array)
+    if present is not None:
+        counts[~present] = 0
+    elements, index = _elements(array, starts, counts)
+    return counts, elements if index is None else _without_offset(elements).take(pa.array(index))
+
+
+def list_ranges(array: pa.Array) -> tuple[Ints, Ints]:
+    """Returns where in ``array.values`` each list begins, and how many elements it has.
+
+    Both are arbitrary for null lists.
+    """
     if pa.types.is_fixed_size_list(array.type):
         size = array.type.list_size
         starts = (array.offset + np.arange(len(array))) * size
-        counts = np.full(len(array), size, np.int64)
-    else:
-        starts = array.offsets.to_numpy().astype(np.int64)
-        if is_list_view(array.type):
-            counts = array.sizes.to_numpy().astype(np.int64)
-        else:
-            counts = np.diff(starts)
-            starts = starts[:-1]
-    if present is not None:
-        counts[~present] = 0
+        return starts, np.full(len(array), size, np.int64)
+    starts = array.offsets.to_numpy().astype(np.int64)
+    if is_list_view(array.type):
+        return starts, array.sizes.to_numpy().astype(np.int64)
+    return starts[:-1], np.diff(starts)
+
+
+def _elements(array: pa.Array, starts: Ints, counts: Ints) -> tuple[pa.Array, Ints | None]:
+    """Returns an array that holds the elements of some lists, and the slots that they are in order.
+
+    The slots are None if they are all, in the array's order.
+    """
     filled = np.flatnonzero(counts)
     if not len(filled):
-        return counts, unwrap(array.values.slice(0, 0))
+        return unwrap(array.values.slice(0, 0)), None
     starts, taken = starts[filled], counts[filled]
     first = starts.min()
     elements = unwrap(array.values.slice(first, (starts + taken).max() - first))
     # The offset by which each list's elements must move to follow those of the previous list.
     moves = starts - first - (np.cumsum(taken) - taken)
     if not moves.any():
-        return counts, elements
-    index = np.repeat(moves, taken) + np.arange(taken.sum())
-    return counts, elements.take(pa.array(index))
+        return elements, None
+    return elements, np.asarray(np.repeat(moves, taken) + np.arange(taken.sum()), np.int64)
+
+
+def without_offsets(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Copies columns of fixed-size lists of fixed-size lists that are slices.
+
+    Of these slices, Arrow's `take` and `filter` return other values (pyarrow 18.1; not 10).
+    """
+    columns = [_without_offset(column) for column in batch.columns]
+    return pa.RecordBatch.from_arrays(columns, schema=batch.schema) if columns else batch
+
+
+def _without_offset(array: pa.Array) -> pa.Array:
+    if array.offset and _has_fixed_size_lists_of_lists(array.type):
+        return pa.concat_arrays([array, array.slice(0, 0)])
+    return array
+
+
+def _has_fixed_size_lists_of_lists(type_: pa.DataType, inside: bool = False) -> bool:
+    type_ = bare(type_)
+    fixed = pa.types.is_fixed_size_list(type_)
+    if fixed and inside:
+        return True
+    if is_list(type_):
+        return _has_fixed_size_lists_of_lists(type_.value_type, fixed)
+    if pa.types.is_map(type_):
+        return _has_fixed_size_lists_of_lists(type_.item_type)
+    return pa.types.is_struct(type_) and any(
+        _has_fixed_size_lists_of_lists(type_[index].type) for index in range(type_.num_fields)
+    )
 
 
 Fail = Callable[..., EncodeError]

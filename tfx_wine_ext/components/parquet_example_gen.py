@@ -94,6 +94,9 @@ class ParquetExampleGen(FileBasedExampleGen):
         key_order: Order in which the features are hashed for the splits; see `EncodeOptions`.
             Default: ``"bytewise"``. ``"upb"`` gives TFX's own splits where its protobuf is 4 or
             later (TFX 1.21) and one name begins with another (``id``, ``id_type``).
+        nested: What to do with lists of lists, lists of structs, and maps: ``"error"`` (default),
+            or ``"ragged"``, which writes them as ragged features; `RaggedSchemaGen` then describes
+            them to TFX (docs/how-to/nested.md).
         custom_executor_spec: Another executor, for tests and experiments.
 
     Raises:
@@ -129,6 +132,7 @@ class ParquetExampleGen(FileBasedExampleGen):
         num_shards: int | None = None,
         hive_partitioning: bool = True,
         key_order: Literal["bytewise", "upb"] = "bytewise",
+        nested: Literal["error", "ragged"] = "error",
         custom_executor_spec: BeamExecutorSpec | None = None,
     ) -> None:
         """Checks the arguments and builds the spec; reads no file."""
@@ -144,6 +148,7 @@ class ParquetExampleGen(FileBasedExampleGen):
                 null_in_list=null_in_list,
                 allow_float_overflow=allow_float_overflow,
                 key_order=key_order,
+                nested=nested,
             ),
             filters=filters,
             unify_schemas=unify_schemas,

@@ -87,6 +87,7 @@ class TableExampleGen(BaseBeamComponent):
         hive_partitioning: Read folder names like ``region=north`` as columns, in sources of files.
             Default: True.
         key_order: Order in which the features are hashed for the splits; see `EncodeOptions`.
+        nested: What to do with lists of lists, lists of structs, and maps; see `ParquetExampleGen`.
         custom_executor_spec: Another executor, for tests and experiments.
 
     Raises:
@@ -123,6 +124,7 @@ class TableExampleGen(BaseBeamComponent):
         num_shards: int | None = None,
         hive_partitioning: bool = True,
         key_order: Literal["bytewise", "upb"] = "bytewise",
+        nested: Literal["error", "ragged"] = "error",
         custom_executor_spec: BeamExecutorSpec | None = None,
     ) -> None:
         """Checks the arguments and builds the spec; opens no table."""
@@ -136,6 +138,7 @@ class TableExampleGen(BaseBeamComponent):
                 null_in_list=null_in_list,
                 allow_float_overflow=allow_float_overflow,
                 key_order=key_order,
+                nested=nested,
             ),
             filters=filters,
             unify_schemas=unify_schemas,

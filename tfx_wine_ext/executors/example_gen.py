@@ -23,6 +23,7 @@ from tfx_wine_ext.columnar.options import (
     IngestOptions,
     OutputSplit,
 )
+from tfx_wine_ext.columnar.ragged_schema import ragged_schema
 from tfx_wine_ext.columnar.tasks import ShardResult, ShardTask, plan_shards
 from tfx_wine_ext.executors.beam_tasks import run_on_workers
 from tfx_wine_ext.executors.on_workers import write_shard_task
@@ -70,6 +71,7 @@ class ExampleGenExecutor(base_beam_executor.BaseBeamExecutor):
         """
         splits = utils.generate_output_split_names(input_config, output_config)
         tasks = _planned(sources, input_config, output_config, options, _PAYLOADS[payload_format])
+        ragged_schema(task.plan for task in tasks)  # Refuses splits that are nested otherwise.
         files = FilesByScheme()
         destination = absolute(examples.uri)  # Workers run in other folders.
         clear(destination, splits, files)

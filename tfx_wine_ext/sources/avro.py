@@ -21,8 +21,9 @@ import pyarrow as pa
 
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.sources.file_table import FileTable, conform
-from tfx_wine_ext.sources.footers import Footer, RowGroup, Stamp
+from tfx_wine_ext.sources.footers import Footer, RowGroup
 from tfx_wine_ext.sources.source import DAMAGED, TableFileError, one_line
+from tfx_wine_ext.sources.stamps import Stamp
 
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16
@@ -449,11 +450,18 @@ def _array(values: list[Any], type_: pa.DataType) -> pa.Array:
             of_child = [None if value is None else value[child.name] for value in values]
             children.append(_array(of_child, child.type))
         return pa.Array.from_buffers(type_, len(values), [validity], children=children)
-    if pa.types.is_list(type_):
+    if pa.types.is_list(type_) or pa.types.is_map(type_):
         ends = itertools.accumulate((len(value or ()) for value in values), initial=0)
         offsets = pa.array(list(ends), pa.int32()).buffers()[1]
-        elements = [each for value in values for each in value or ()]
-        children = [_array(elements, type_.value_type)]
+        if pa.types.is_map(type_):
+            pairs = [pair for value in values for pair in (value or {}).items()]
+            keys = pa.array([key for key, _ in pairs], type_.key_type)
+            items = _array([item for _, item in pairs], type_.item_type)
+            names = pa.field("key", keys.type, False), pa.field("value", items.type)
+            children = [pa.StructArray.from_arrays([keys, items], fields=names)]
+        else:
+            elements = [each for value in values for each in value or ()]
+            children = [_array(elements, type_.value_type)]
         return pa.Array.from_buffers(type_, len(values), [validity, offsets], children=children)
     # No feature has this type: it is a field of a struct, of which other fields are read.
     return pa.nulls(len(values), type_)
