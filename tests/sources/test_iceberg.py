@@ -385,6 +385,20 @@ def test_damaged_deletes_are_an_error(wines):
         Iceberg("db.wines").open(Reading())
 
 
+def test_missing_and_damaged_metadata_are_an_error(wines):
+    config = Iceberg("db.wines")
+    [manifest] = wines.current_snapshot().manifests(wines.io)[:1]
+    local(manifest.manifest_path).write_bytes(local(manifest.manifest_path).read_bytes()[:99])
+    with pytest.raises(TableFileError, match=r"default.db.wines: cannot be used \("):
+        config.open(Reading())
+    local(manifest.manifest_path).unlink()
+    with pytest.raises(TableFileError, match=r"cannot be used \(FileNotFound.*m0.avro.*; restore"):
+        config.open(Reading())
+    local(wines.metadata_location).write_text("{")
+    with pytest.raises(TableFileError, match=r"default.db.wines: cannot be used \("):
+        config.pinned()
+
+
 def test_missing_and_damaged_data_files_are_an_error(wines):
     path = local(data_files(wines)[0])
     content = path.read_bytes()
@@ -580,6 +594,16 @@ def test_errors_of_catalogs_show_no_secret(monkeypatch, configured):
         TableFileError, match=r"^shop.db.wines: cannot be used .*; configure the"
     ) as caught:
         Iceberg("db.wines", "shop").open(Reading())
+    assert "hunter2" not in "".join(traceback.format_exception(caught.type, caught.value, None))
+
+
+def test_a_configuration_that_cannot_be_read_is_not_shown(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYICEBERG_HOME", str(tmp_path))
+    (tmp_path / ".pyiceberg.yaml").write_text("catalog:\n  shop: {token: hunter2}\n")
+    with pytest.raises(
+        TableFileError, match="expected a valid configuration of pyiceberg, found one that is not"
+    ) as caught:
+        Iceberg("db.wines", "shop").pinned()
     assert "hunter2" not in "".join(traceback.format_exception(caught.type, caught.value, None))
 
 

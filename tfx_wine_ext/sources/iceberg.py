@@ -243,12 +243,20 @@ class Iceberg(SourceConfig):
             from pyiceberg.catalog import load_catalog
             from pyiceberg.table import StaticTable
             from pyiceberg.utils.config import Config
+
+            # pyiceberg itself reads its configuration once, when it is imported.
+            configured = Config().get_catalog_config(self.catalog)
         except ImportError as error:
             raise TableFileError(
                 f"no module {error.name}", INSTALL, path=self.name, expected="pyiceberg"
             ) from error
-        # pyiceberg itself reads its configuration once, when it is imported.
-        configured = Config().get_catalog_config(self.catalog)
+        except Exception as error:
+            raise TableFileError(
+                f"one that is not ({type(error).__name__})",  # Its message repeats secrets.
+                "correct .pyiceberg.yaml, or the environment variables PYICEBERG_...",
+                path=self.name,
+                expected="a valid configuration of pyiceberg",
+            ) from None
         if configured is None and not self.properties and not self._has_address:
             raise TableFileError(
                 "none",
@@ -262,7 +270,7 @@ class Iceberg(SourceConfig):
         with contextlib.ExitStack() as stack:
             try:
                 if self._has_address:
-                    table: Table = StaticTable.from_metadata(self.table, cast(Any, conf))
+                    table: Table = StaticTable.from_metadata(absolute(self.table), cast(Any, conf))
                 else:
                     catalog = load_catalog(self.catalog, **cast(Any, conf))
                     stack.callback(catalog.close)
@@ -289,7 +297,11 @@ class Iceberg(SourceConfig):
                 path=self.name,
                 expected=f"a table {self.table!r} in the catalog",
             )
-        remedy = "check its address" if self._has_address else _CONFIGURED
+        remedy = _CONFIGURED
+        if self._has_address:
+            remedy = "check its address"
+        elif isinstance(error, FileNotFoundError):
+            remedy = "restore the file from a copy"
         return TableFileError(f"cannot be used ({kind}: {says})", remedy, path=self.name)
 
     def _snapshot(self, table: Table) -> Snapshot:
