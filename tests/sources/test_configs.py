@@ -58,6 +58,12 @@ def test_a_description_is_json_of_what_differs_from_the_defaults(queue):
             "found 'patern'; correct it.*did you mean 'pattern'",
         ),
         ({"source": "files"}, "^a.yaml: expected a source files, found .*argument: 'path'"),
+        ({"source": "files", "path": 20}, "^a.yaml: column 'path': expected text, found int; put"),
+        ({"source": "files", "path": "x", "pattern": None}, "'pattern': expected text, found noth"),
+        ({"source": "files", "path": "x", "format": True}, "expected text or nothing, found bool"),
+        ({"source": "files", "path": ["x"]}, "'path': expected text, found list$"),
+        ({"source": "iceberg", "table": "a.b", "properties": None}, "names with values, found no"),
+        ({"source": "iceberg", "table": "a.b", "snapshot_id": "5"}, "expected a whole number or n"),
     ],
 )
 def test_what_describes_no_source_is_refused_by_key_and_remedy(values, message):

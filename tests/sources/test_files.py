@@ -32,6 +32,25 @@ def test_files_are_opened_with_their_partitions_or_without(folder):
     assert rows_of(config.open(Reading())) == {"x": [1.0, 2.0, 3.0]}
 
 
+def test_all_files_of_a_folder_are_read_with_those_below_partitions(folder):
+    assert rows_of(Files(str(folder / "wines")).open(Reading(root=""))) == {
+        "x": [1.0, 2.0, 3.0],
+        "colour": ["red", "white", "white"],
+    }
+
+
+@pytest.mark.parametrize("pattern", ["*", "*.feather", "a.feather"])
+def test_brackets_in_the_name_of_a_folder_match_no_other_folder(tmp_path, pattern):
+    for name, value in (("run[1]", 1.0), ("run1", 2.0)):
+        (tmp_path / name).mkdir()
+        pyarrow.feather.write_feather(pa.table({"x": [value]}), str(tmp_path / name / "a.feather"))
+    source = Files(str(tmp_path / "run[1]"), pattern)
+    assert rows_of(source.open(Reading(root=""))) == {"x": [1.0]}
+    (tmp_path / "run[1]" / "a.feather").unlink()
+    with pytest.raises(TableFileError, match="found no"):
+        source.open(Reading(root=""))
+
+
 def test_a_relative_path_is_read_from_anywhere(folder, monkeypatch):
     monkeypatch.chdir(folder)
     source = Files("wines", "**/*").open(Reading(root=""))

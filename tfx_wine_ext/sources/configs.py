@@ -14,7 +14,7 @@ import json
 import re
 import types
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from tfx_wine_ext.entry_points import load_entry_points
 from tfx_wine_ext.errors import TfxWineExtError
@@ -26,6 +26,14 @@ from tfx_wine_ext.sources.source import TableSource
 from tfx_wine_ext.suggestions import hint
 
 _KIND = "source"
+# The types of fields that are checked, and how errors call them.
+_TYPES: Mapping[Any, str] = {
+    str: "text",
+    int: "a whole number",
+    bool: "true or false",
+    type(None): "nothing",
+    Mapping: "names with values",
+}
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -216,9 +224,39 @@ def source_from_dict(values: Mapping[str, Any], where: str = "source") -> Source
                 expected=f"fields of a source of kind {kind}: {', '.join(fields)}",
             )
     try:
-        return config(**arguments)
-    except TypeError as error:  # A field without a default is missing.
+        made = config(**arguments)
+    except (TypeError, AttributeError) as error:
+        _check_types(config, arguments, where)
+        # Else a field without a default is missing.
         raise SourceConfigError(str(error), path=where, expected=f"a source {kind}") from error
+    _check_types(config, vars(made), where)  # Of a number or a date, some make text.
+    return made
+
+
+def _check_types(config: type[SourceConfig], values: Mapping[str, Any], where: str) -> None:
+    """Refuses values of fields that have another type than the class says."""
+    try:
+        hints = get_type_hints(config)
+    except (NameError, TypeError):  # Another package's names, which only its type checker knows.
+        return
+    for name, value in values.items():
+        hint = hints.get(name)
+        is_one_type = get_origin(hint) not in (Union, getattr(types, "UnionType", Union))
+        allowed = [get_origin(each) or each for each in ([hint] if is_one_type else get_args(hint))]
+        if not all(each in _TYPES for each in allowed):
+            continue
+        if isinstance(value, bool):
+            is_allowed = bool in allowed  # To Python it is a number, too.
+        else:
+            is_allowed = isinstance(value, tuple(allowed))
+        if not is_allowed:
+            raise SourceConfigError(
+                "nothing" if value is None else type(value).__name__,
+                "put text in quotes" if str in allowed and isinstance(value, (int, float)) else (),
+                path=where,
+                column=name,
+                expected=" or ".join(_TYPES[each] for each in allowed),
+            )
 
 
 def source_from_json(text: str) -> SourceConfig:

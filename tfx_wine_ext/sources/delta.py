@@ -131,6 +131,7 @@ class Delta(SourceConfig):
     spanned = ("path", "timestamp")
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "path", os.fspath(self.path))  # Of pathlib's, too.
         check_no_password("path", self.path)
         if has_scheme(self.path) and not self.path.startswith(("s3://", "gs://")):
             raise SourceConfigError(

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import glob
 import os
 from collections.abc import Sequence
 from typing import ClassVar
 
 from tfx_wine_ext.files.choose import absolute, check_address
+from tfx_wine_ext.files.local import Files as FileSystem
 from tfx_wine_ext.sources.choose import find_table_files, open_files
 from tfx_wine_ext.sources.configs import SourceConfig, register_source
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.managed_tables import is_delta_table
 from tfx_wine_ext.sources.source import TableFileError, TableSource
+
+_ALL = "*"
 
 
 @register_source("files")
@@ -23,7 +27,8 @@ class Files(SourceConfig):
     Args:
         path: A folder, on any file system (docs/file-systems.md).
         pattern: The files below it: a glob pattern, with ``{SPAN}``, ``{VERSION}`` or ``{YYYY}``,
-            ``{MM}``, ``{DD}`` where TFX allows them. Default: all files.
+            ``{MM}``, ``{DD}`` where TFX allows them. Default: all files in the folder, and those
+            below its Hive partitions, such as ``year=2026``.
         format: The name of their format; see `registered_formats`. Default: None, detected.
 
     Raises:
@@ -37,10 +42,11 @@ class Files(SourceConfig):
     spanned: ClassVar[Sequence[str]] = ("pattern",)
 
     path: str
-    pattern: str = "*"
+    pattern: str = _ALL
     format: str | None = None
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "path", os.fspath(self.path))  # Of pathlib's, too.
         check_address(self.path)
 
     @property
@@ -63,6 +69,16 @@ class Files(SourceConfig):
                 path=folder,
                 expected="a folder of files",
             )
-        paths = find_table_files(os.path.join(folder, self.pattern))
         root = None if how.root is None else folder
+        paths = find_table_files(self._place(folder, how.files))
         return open_files(paths, dataclasses.replace(how, root=root), self.format)
+
+    def _place(self, folder: str, files: FileSystem) -> str:
+        """Returns what names the files: the folder itself, a file, or a pattern."""
+        if self.pattern == _ALL and files.is_dir(folder):
+            return folder  # With its Hive partitions.
+        place = os.path.join(folder, self.pattern)
+        escaped = glob.escape(folder)  # In a pattern, brackets in its name would match others.
+        if escaped != folder and files.is_dir(folder) and not files.exists(place):
+            return os.path.join(escaped, self.pattern)
+        return place
