@@ -7,6 +7,7 @@ from tfx_wine_ext.sources.configs import (
     SourceConfig,
     SourceConfigError,
     check_no_password,
+    moment_of,
     register_source,
     registered_sources,
     source_from_dict,
@@ -85,3 +86,13 @@ def test_an_address_with_a_password_is_refused_without_repeating_it():
     with pytest.raises(SourceConfigError, match=r"^uri: expected an address without") as caught:
         check_no_password("uri", "postgresql://me:hunter2@host/wine")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["delta", "iceberg"])
+def test_the_time_of_a_lakehouse_table_is_written_in_the_same_ways(kind):
+    address = {"delta": {"path": "a"}, "iceberg": {"table": "a.b"}}[kind]
+    for text in ("'20261126'", "20261126", 20261126, "1795651200", "2026-11-26T00:00Z"):
+        described = source_from_dict({"source": kind, "timestamp": text, **address})
+        assert str(moment_of(described.timestamp)) == "2026-11-26 00:00:00+00:00"
+    with pytest.raises(SourceConfigError, match="timestamp: expected a time like 2026-11-26"):
+        source_from_dict({"source": kind, "timestamp": "20261399", **address})

@@ -563,7 +563,7 @@ def test_tables_and_snapshots_that_are_not_there_are_named(wines, catalog):
         ({"table": "s3://me:hunter2@lake/wines"}, "address without a password"),
         (
             {"timestamp": "yesterday"},
-            "timestamp: expected a time of ISO 8601 or seconds since 1970",
+            "timestamp: expected a time like 2026-11-26 or 2026-11-26T12:00:00Z, found 'yesterday'",
         ),
         ({"properties": {"uri": 1}}, "column 'uri': expected text, found int"),
         (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import datetime
 import functools
 import importlib
 import json
@@ -241,8 +242,9 @@ def _check_types(config: type[SourceConfig], values: Mapping[str, Any], where: s
         return
     for name, value in values.items():
         hint = hints.get(name)
-        is_one_type = get_origin(hint) not in (Union, getattr(types, "UnionType", Union))
-        allowed = [get_origin(each) or each for each in ([hint] if is_one_type else get_args(hint))]
+        is_union = get_origin(hint) in (Union, getattr(types, "UnionType", Union))
+        each_hint = get_args(hint) if is_union else (hint,)
+        allowed: list[Any] = [get_origin(each) or each for each in each_hint]
         if not all(each in _TYPES for each in allowed):
             continue
         if isinstance(value, bool):
@@ -285,6 +287,37 @@ def check_no_password(where: str, address: str) -> None:
             path=where,
             expected="an address without a password, which would be recorded",
         )
+
+
+def moment_of(text: str) -> datetime.datetime:
+    """Returns the time that the field ``timestamp`` of a description names.
+
+    Args:
+        text: A date (midnight), as ``2026-11-26``, ``20261126`` or in quotes as TFX writes that of
+            a span; a time of ISO 8601; or seconds since 1970. UTC unless it has another offset.
+
+    Raises:
+        SourceConfigError: It names none.
+
+    Example:
+        >>> [str(moment_of(text)) for text in ("2026-11-26", "2026-11-26T12:00+01:00", "20261126")]
+        ['2026-11-26 00:00:00+00:00', '2026-11-26 12:00:00+01:00', '2026-11-26 00:00:00+00:00']
+        >>> str(moment_of("1795651200"))
+        '2026-11-26 00:00:00+00:00'
+    """
+    text = text.strip("'")  # As TFX quotes the date of a span.
+    try:
+        if re.fullmatch(r"\d{8}", text):
+            moment = datetime.datetime.strptime(text, "%Y%m%d")
+        elif re.fullmatch(r"\d+", text):
+            moment = datetime.datetime.fromtimestamp(int(text), datetime.timezone.utc)
+        else:
+            moment = datetime.datetime.fromisoformat(re.sub("[Zz]$", "+00:00", text))
+    except (ValueError, OverflowError) as error:
+        raise SourceConfigError(
+            repr(text), path="timestamp", expected="a time like 2026-11-26 or 2026-11-26T12:00:00Z"
+        ) from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
 
 
 @functools.lru_cache(maxsize=1)

@@ -36,6 +36,7 @@ from tfx_wine_ext.sources.configs import (
     SourceConfig,
     SourceConfigError,
     check_no_password,
+    moment_of,
     register_source,
 )
 from tfx_wine_ext.sources.filters import RowFilter
@@ -158,7 +159,7 @@ class Delta(SourceConfig):
             text = str(self.timestamp)  # YAML makes dates, times and numbers of such text.
             object.__setattr__(self, "timestamp", text)
             if not re.search("[{@]", text):
-                _moment(text)
+                moment_of(text)
 
     @property
     def name(self) -> str:
@@ -760,7 +761,7 @@ class _Log:
         A version's time is that in its commit, if writers note it (``inCommitTimestamp``), else
         that of the file, as Delta Lake defines it.
         """
-        moment = _moment(text)
+        moment = moment_of(text)
         versions = sorted(number for number in self._commits if number >= self._first)
         written = [self._commits[number].mtime_ns // 1_000_000 for number in versions]
         # A version is not older than the one before it, whatever clocks say.
@@ -892,33 +893,6 @@ def _storage_options(path: str) -> dict[str, str]:
         elif of_gcs.is_anonymous:
             options["google_skip_signature"] = "true"
     return options
-
-
-def _moment(text: str) -> datetime.datetime:
-    """Returns the time that text names.
-
-    Raises:
-        SourceConfigError: It names none.
-
-    Example:
-        >>> [str(_moment(text)) for text in ("2026-11-26", "2026-11-26T12:00+01:00", "20261126")]
-        ['2026-11-26 00:00:00+00:00', '2026-11-26 12:00:00+01:00', '2026-11-26 00:00:00+00:00']
-        >>> str(_moment("1795651200"))
-        '2026-11-26 00:00:00+00:00'
-    """
-    text = text.strip("'")  # As TFX quotes the date of a span.
-    try:
-        if re.fullmatch(r"\d{8}", text):
-            moment = datetime.datetime.strptime(text, "%Y%m%d")
-        elif re.fullmatch(r"\d+", text):
-            moment = datetime.datetime.fromtimestamp(int(text), datetime.timezone.utc)
-        else:
-            moment = datetime.datetime.fromisoformat(re.sub("[Zz]$", "+00:00", text))
-    except (ValueError, OverflowError) as error:
-        raise SourceConfigError(
-            repr(text), path="timestamp", expected="a time like 2026-11-26 or 2026-11-26T12:00:00Z"
-        ) from error
-    return moment if moment.tzinfo else moment.replace(tzinfo=datetime.timezone.utc)
 
 
 def _utc(milliseconds: int) -> str:

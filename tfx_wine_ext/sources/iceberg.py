@@ -30,6 +30,7 @@ from tfx_wine_ext.sources.configs import (
     SourceConfig,
     SourceConfigError,
     check_no_password,
+    moment_of,
     register_source,
 )
 from tfx_wine_ext.sources.field_ids import (
@@ -116,8 +117,9 @@ class Iceberg(SourceConfig):
             Default: none.
         snapshot_id: The snapshot to read. Default: None, the current one.
         ref: The branch or tag to read, instead of a snapshot.
-        timestamp: The time whose state is read, instead of a snapshot: ISO 8601, UTC unless it has
-            another offset; or whole seconds since 1970. It may hold placeholders of a span, as in
+        timestamp: The time whose state is read, instead of a snapshot: a date, as ``2026-11-26`` or
+            ``20261126``; a time of ISO 8601, UTC unless it has another offset; or whole seconds
+            since 1970. It may hold placeholders of a span, as in
             ``{YYYY}-{MM}-{DD}``.
         schema_id: The schema by which columns are named and typed. Default: None, that of the
             snapshot if one, a tag or a time is named, and the current one of the table otherwise.
@@ -163,7 +165,7 @@ class Iceberg(SourceConfig):
             text = str(self.timestamp)  # YAML makes dates and times of such text.
             object.__setattr__(self, "timestamp", text)
             if not re.search("[{@]", text):
-                _milliseconds(text)
+                moment_of(text)
 
     @property
     def name(self) -> str:
@@ -312,7 +314,8 @@ class Iceberg(SourceConfig):
             what, found = f"a branch or tag {self.ref!r}", table.snapshot_by_name(self.ref)
         elif self.timestamp is not None:
             what = f"a snapshot of {self.timestamp} or before"
-            found = table.snapshot_as_of_timestamp(_milliseconds(self.timestamp))
+            moment = moment_of(self.timestamp)
+            found = table.snapshot_as_of_timestamp(int(moment.timestamp() * 1000))
         else:
             what, found = "at least one row", table.current_snapshot()
         if found is not None:
@@ -577,20 +580,6 @@ def _secrets(properties: Mapping[str, Any], is_secret: bool = False) -> Iterator
             yield from _secrets(value, secret)
         elif secret and len(str(value)) > 2:  # Not true or 1, which are in any message.
             yield str(value)
-
-
-def _milliseconds(text: str) -> int:
-    if text.isdigit():
-        return int(text) * 1000
-    try:
-        # Python reads the zone "Z" from version 3.11 on.
-        time = datetime.datetime.fromisoformat(re.sub("[zZ]$", "+00:00", text))
-    except ValueError as error:
-        raise SourceConfigError(
-            repr(text), path="timestamp", expected="a time of ISO 8601 or seconds since 1970"
-        ) from error
-    time = time if time.tzinfo else time.replace(tzinfo=datetime.timezone.utc)
-    return int(time.timestamp() * 1000)
 
 
 def _time(milliseconds: int) -> str:
