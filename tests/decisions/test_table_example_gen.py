@@ -74,6 +74,11 @@ def test_all_sources_have_the_span_that_files_have(tmp_path):
         (Query("{SPAN}"), spans(1, 2), "start and end span numbers .* must be equal"),
         (Query("x"), spans(1), "^db: expected {SPAN} or a date, as range_config names a span"),
         (Files("nowhere", "{SPAN}/*"), None, "^nowhere: .*"),
+        (
+            Files("spans/{SPAN}", "*"),
+            None,
+            "column 'path': expected placeholders of a span in pattern, found 'spans/{SPAN}'",
+        ),
     ],
 )
 def test_a_span_that_cannot_be_found_is_an_error(source, range_config, message):
@@ -88,6 +93,33 @@ def test_the_fingerprint_of_the_content_has_no_names_of_splits():
     )
     assert request.content_fingerprint("a:x:1,b:y:2") == "x:1,y:2"
     assert request.content_fingerprint("a:x:1,b:unknown-0f") == ""
+
+
+class Stated:
+    """A source with a fingerprint of another package."""
+
+    def __init__(self, fingerprint):
+        self.fingerprint = lambda: fingerprint
+
+
+def test_a_fingerprint_with_commas_is_compared_as_a_whole():
+    splits = [example_gen_pb2.Input.Split(name=name) for name in ("a", "b")]
+    request = TableRequest(
+        example_gen_pb2.Input(splits=splits), example_gen_pb2.Output(), None, IngestOptions()
+    )
+    found = request.fingerprint([Stated("1,x"), Stated("2,y,z")])
+    assert found.split(",") == ["a:1;x", "b:2;y;z"]
+    assert request.content_fingerprint(found) == "1;x,2;y;z"
+
+
+def test_one_folder_of_spans_may_be_spelled_in_different_ways(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "wines" / "7").mkdir(parents=True)
+    (tmp_path / "wines" / "7" / "a.csv").touch()
+    sources = {name: Files(name, "{SPAN}/*") for name in ("wines", "./wines", f"{tmp_path}/wines/")}
+    at_span, *found = _at_span(sources, None)
+    assert {source.pattern for source in at_span.values()} == {"7/*"}
+    assert found == [7, None, False]
 
 
 def test_a_recorded_source_that_is_not_installed_is_named():

@@ -19,7 +19,7 @@ from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.partition import check_partition_feature
 from tfx_wine_ext.columnar.tables import reading_of
 from tfx_wine_ext.columnar.tasks import plan_table
-from tfx_wine_ext.files.choose import FilesByScheme
+from tfx_wine_ext.files.choose import FilesByScheme, absolute
 from tfx_wine_ext.files.for_tensorflow import let_tensorflow_read
 from tfx_wine_ext.sources.configs import SourceConfig, SourceConfigError, source_from_json
 from tfx_wine_ext.sources.files import Files
@@ -94,9 +94,10 @@ class TableRequest:
 
     def fingerprint(self, sources: Sequence[TableSource]) -> str:
         """Returns the fingerprint of the sources of all input splits, ``name:fingerprint``."""
+        found = (source.fingerprint().replace(",", ";") for source in sources)
         return ",".join(
-            f"{split.name}:{source.fingerprint() or UNKNOWN_FINGERPRINT + uuid.uuid4().hex}"
-            for split, source in zip(self.input_config.splits, sources)
+            f"{split.name}:{fingerprint or UNKNOWN_FINGERPRINT + uuid.uuid4().hex}"
+            for split, fingerprint in zip(self.input_config.splits, found)
         )
 
     def content_fingerprint(self, fingerprint: str) -> str:
@@ -208,6 +209,15 @@ def check_placeholders(sources: Mapping[str, SourceConfig]) -> None:
         SourceConfigError: The placeholders are not those of TFX, or do not fit each other.
     """
     for source in sources.values():
+        for field in dataclasses.fields(source):
+            value = getattr(source, field.name)
+            if field.name not in source.spanned and isinstance(value, str) and _has_place(value):
+                raise SourceConfigError(
+                    repr(value),
+                    path=source.name,
+                    column=field.name,
+                    expected=f"placeholders of a span in {' or '.join(source.spanned) or 'none'}",
+                )
         if isinstance(source, Files):
             split = example_gen_pb2.Input.Split(name="split", pattern=source.pattern)
             try:
@@ -221,10 +231,11 @@ def check_placeholders(sources: Mapping[str, SourceConfig]) -> None:
                 path=source.name,
                 expected="no version in a query, since the latest one cannot be found out",
             )
-    folders = {s.path for s in sources.values() if isinstance(s, Files) and _has_place(s.pattern)}
+    of_spans = [s for s in sources.values() if isinstance(s, Files) and _has_place(s.pattern)]
+    folders = {absolute(source.path): source.path for source in of_spans}
     if len(folders) > 1:
         raise SourceConfigError(
-            " and ".join(sorted(folders)),
+            " and ".join(sorted(folders.values())),
             "name a folder above both, and patterns below it",
             path="source",
             expected="one folder in which to look for the span",
