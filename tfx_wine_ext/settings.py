@@ -61,12 +61,21 @@ def read_settings(path: str | os.PathLike[str]) -> Any:
         _check_size(yaml.parse(text, Loader=yaml.SafeLoader), name)
         settings = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise DocumentError(name, "", "YAML", " ".join(str(error).split())) from None
+        raise DocumentError(name, "", "YAML", _without_content(error)) from None
     except (ValueError, OverflowError) as error:  # A bad date or a long number.
         if isinstance(error, DocumentError):
             raise
         raise DocumentError(name, "", "YAML", f"a value that is none ({error})") from None
     return {} if settings is None else settings
+
+
+def _without_content(error: yaml.YAMLError) -> str:
+    """Words what PyYAML found, and where; not the line itself, which may hold a password."""
+    mark = getattr(error, "problem_mark", None)
+    if mark is None:
+        return " ".join(str(error).split())
+    words = ", ".join(filter(None, (error.context, error.problem)))
+    return f"{words} in line {mark.line + 1}, column {mark.column + 1}"
 
 
 def _content(address: str) -> bytes:

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 
-from tfx_wine_ext.sources import Files
+from tfx_wine_ext.sources import Files, Iceberg
 from tfx_wine_ext.sources.configs import (
     SourceConfig,
     SourceConfigError,
@@ -85,6 +85,20 @@ def test_an_address_with_a_password_is_refused_without_repeating_it():
     check_no_password("uri", "postgresql://me@host/wine")
     with pytest.raises(SourceConfigError, match=r"^uri: expected an address without") as caught:
         check_no_password("uri", "postgresql://me:hunter2@host/wine")
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        Files("x", "s3://me:hunter2@wine/*"),
+        Iceberg("db.wines", catalog="https://me:hunter2@host"),
+        Iceberg("db.wines", ref="https://host/?token=hunter2"),
+    ],
+)
+def test_no_field_with_a_password_is_recorded(described):
+    with pytest.raises(SourceConfigError, match=r"^source .*: .*: expected an address") as caught:
+        described.to_json()
     assert "hunter2" not in str(caught.value)
 
 

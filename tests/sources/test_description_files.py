@@ -53,3 +53,11 @@ def test_a_described_table_is_opened_with_flat_structs_and_without_a_format(tmp_
         open_table(str(description), kind="json")
     with pytest.raises(TfxWineExtError, match=r"a.source.yaml: expected a folder of TFX Examples"):
         open_table(str(description), split="eval")
+
+
+def test_a_line_that_is_no_yaml_is_named_but_not_shown(tmp_path):
+    path = tmp_path / "a.source.yaml"
+    path.write_text("source: sql\ncredentials: hunter2: x\n")
+    expected = r"found mapping values are not allowed here in line 2, column 21$"
+    with pytest.raises(DocumentError, match=expected):
+        read_description(str(path))

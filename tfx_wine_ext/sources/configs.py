@@ -87,7 +87,11 @@ class SourceConfig(abc.ABC):
         return self
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns the description as JSON values: its kind, and the fields without defaults."""
+        """Returns the description as JSON values: its kind, and the fields without defaults.
+
+        Raises:
+            SourceConfigError: A field holds an address with a password.
+        """
         values: dict[str, Any] = {_KIND: self.kind}
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
@@ -96,6 +100,8 @@ class SourceConfig(abc.ABC):
                 if field.default_factory is not dataclasses.MISSING
                 else field.default
             )
+            if isinstance(value, str):
+                check_no_password(f"source {self.kind}: {field.name}", value)
             if value != default:
                 values[field.name] = value
         return values
