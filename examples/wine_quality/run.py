@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from tfx_wine_ext.lineage.runs import Drift, Run
     from tfx_wine_ext.sources.configs import SourceConfig
 
-SOURCES = ("parquet", "avro", "csv", "orc", "delta", "iceberg", "postgres")
+SOURCES = ("parquet", "avro", "csv", "orc", "delta", "iceberg", "postgres", "trino")
 """What the spans can be read from."""
 
 _DESCRIPTION = """\

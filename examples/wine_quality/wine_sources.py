@@ -168,6 +168,18 @@ def _postgres(tables: Sequence[pa.Table], folder: Path) -> Iterator[SourceConfig
             yield sources.Sql(uri, f"SELECT {columns} FROM wine WHERE span = {{SPAN}} ORDER BY row")
 
 
+@contextlib.contextmanager
+def _trino(tables: Sequence[pa.Table], folder: Path) -> Iterator[SourceConfig]:
+    """Runs a server that holds one table of all spans in memory."""
+    from engines.trino import load, selected, trino
+
+    folder.mkdir(parents=True, exist_ok=True)
+    with trino(folder) as (address, _):
+        load(address, "wine", _numbered(tables))
+        query = f"SELECT {selected(COLUMNS)} FROM wine WHERE span = {{SPAN}} ORDER BY row"
+        yield sources.Trino(address, query, user="wine", catalog="memory", schema="wine")
+
+
 def _numbered(tables: Sequence[pa.Table]) -> pa.Table:
     """Returns all spans as one table, with the numbers of span and row: databases know no order."""
     return pa.concat_tables(
@@ -185,5 +197,6 @@ KINDS: Mapping[str, Serve] = {
     "delta": _delta,
     "iceberg": _iceberg,
     "postgres": _postgres,
+    "trino": _trino,
 }
 """What writes and serves each kind of source: from the spans and a folder."""

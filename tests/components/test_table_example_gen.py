@@ -12,11 +12,15 @@ from typing import ClassVar
 import fastavro
 import pyarrow as pa
 import pytest
+from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
 from tfx.proto import example_gen_pb2, range_config_pb2
+from tfx.types import standard_artifacts
 
 from tests.sources.delta_tables import ByHand, column
+from tfx_wine_ext.artifacts.properties import properties_of
 from tfx_wine_ext.components.parquet_example_gen import ParquetExampleGen
 from tfx_wine_ext.components.table_example_gen import TableExampleGen
+from tfx_wine_ext.executors.table_example_gen import TableExecutor
 from tfx_wine_ext.sources import Delta, Files
 from tfx_wine_ext.sources.configs import (
     SourceConfig,
@@ -333,3 +337,23 @@ def test_examples_are_split_again_and_filtered(tmp_path):
     copied = [row for row in read_examples(before, "all") if row.get("quality", [0]) > [0]]
     assert read_examples(after, "all") == copied
     assert [row["quality"] for row in copied] == [[5], [2**40]]
+
+
+def test_without_a_driver_the_executor_resolves_the_span_and_looks_at_the_table(tmp_path):
+    """As on Kubeflow, where no driver of ours runs."""
+    for span, rows in ((1, WINES), (2, WINES[:2])):
+        avro_file(tmp_path / "avro" / str(span) / "a.avro", rows)
+    source = Files(str(tmp_path / "avro"), "{SPAN}/*")
+    example_gen = TableExampleGen(source, output_config=ALL)
+    examples = standard_artifacts.Examples()
+    examples.uri = str(tmp_path / "examples")
+    context = BaseBeamExecutor.Context(
+        beam_pipeline_args=[], tmp_dir=str(tmp_path / "tmp"), unique_id="1"
+    )
+    properties = dict(example_gen.exec_properties)
+    TableExecutor(context).Do({}, {"examples": [examples]}, properties)
+    known = properties_of(examples)
+    assert (known["span"], known["rows_all"]) == (2, 2)
+    assert known["input_fingerprint"] == f"single_split:{known['content_fingerprint']}"
+    assert json.loads(known["source"])["single_split"]["pattern"] == "2/*"
+    assert len(read_examples(examples, "all")) == 2

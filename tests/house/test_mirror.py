@@ -21,6 +21,7 @@ TOGETHER = {
     "cli/test_unread.py": "all commands on a store say what they could not read",
     "components/test_in_memory.py": "all components on a file system in memory",
     "components/test_lost_files.py": "drivers, executors and resolvers of all components",
+    "sources/test_bad_files.py": "every file format against every damage",
     "lineage/test_fuzz.py": "stores, documents and pages of damaged files",
 }
 # Modules whose tests have other names.

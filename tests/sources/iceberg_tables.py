@@ -112,6 +112,7 @@ def add_deletes(
     table: Table,
     deleted: Mapping[str, Sequence[int]] | bytes,
     content: DataFileContent = DataFileContent.POSITION_DELETES,
+    file_format: FileFormat = FileFormat.PARQUET,
 ) -> str:
     """Commits a file of deletes as engines write it; pyiceberg has no way of its own.
 
@@ -120,12 +121,14 @@ def add_deletes(
         deleted: The positions of deleted rows by data file, for a file of Parquet; or the content
             of a file of Puffin.
         content: What the file is said to hold.
+        file_format: The format that a file of positions is said to have.
 
     Returns:
         The path of the file.
     """
     address = f"{table.location()}/data/deletes-{len(table.snapshots())}"
     path = address.removeprefix("file://")
+    pathlib.Path(path).parent.mkdir(exist_ok=True)
     if isinstance(deleted, bytes):
         pathlib.Path(path).write_bytes(deleted)
     else:
@@ -140,7 +143,7 @@ def add_deletes(
             table,
             content=content,
             file_path=address,
-            file_format=FileFormat.PUFFIN if isinstance(deleted, bytes) else FileFormat.PARQUET,
+            file_format=FileFormat.PUFFIN if isinstance(deleted, bytes) else file_format,
             equality_ids=[1],
         )
     return path

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, example, given, settings
 
 from tests.columnar.formats import HELD, check_formats
 from tests.columnar.tables import tables
+from tfx_wine_ext.sources.formats import registered_formats
 
 COMPARED: set[str] = set()
 YEAR_0 = (
@@ -20,9 +21,7 @@ NUMBERS = (
 )
 
 
-@settings(
-    max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True
-)
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 @given(tables())
 @example(NUMBERS)
 @example(YEAR_0)
@@ -33,3 +32,9 @@ def _check(table):
 def test_any_table_is_read_from_each_format_as_it_was_written() -> None:
     _check()
     assert set(HELD) == COMPARED
+
+
+def test_the_files_of_every_registered_format_are_among_them() -> None:
+    for name in ("parquet", "csv", "tfrecord", "orc", "arrow", "json", "avro"):
+        extensions = {f".{extension.partition('.')[0]}" for extension in HELD}
+        assert extensions & {*registered_formats()[name].extensions}, name

@@ -338,19 +338,19 @@ def test_one_thread_that_lifts_the_limit_does_not_lower_it_for_another(write):
 def test_a_file_is_not_closed_while_arrow_may_read_ahead(write, monkeypatch, last, end):
     # The next file that is opened would get its number, and lose what Arrow reads from it.
     path = write("x,y\n" + "1,2\n" * 300_000 + f"{last}\n")
-    opened, arrow_stream = [], csv_table._arrow_stream
+    opened, arrow_file = [], csv_table._arrow_file
 
     def noted(path):
-        opened.append(arrow_stream(path))
+        opened.append(arrow_file(path))
         return opened[-1]
 
-    monkeypatch.setattr(csv_table, "_arrow_stream", noted)
+    monkeypatch.setattr(csv_table, "_arrow_file", noted)
     table = CsvTable([path], everything)
     with pytest.raises(TableFileError, match=end) if end else contextlib.nullcontext():
         assert next(table.batches()).num_rows
         list(table.batches())
     assert len(opened) == 3
-    assert not [file for pair in opened for file in pair if file.closed]
+    assert [file.closed for file in opened] == [False] * 3
 
 
 def test_every_file_is_closed_in_the_end(write):

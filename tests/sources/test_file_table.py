@@ -13,9 +13,10 @@ import pytest
 from tests.sources.written import rows_of
 from tfx_wine_ext.sources.file_table import FileTable, conform
 from tfx_wine_ext.sources.filters import RowFilter
-from tfx_wine_ext.sources.footers import Footer, RowGroup, Stamp
+from tfx_wine_ext.sources.footers import Footer, RowGroup
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.source import TableFileError
+from tfx_wine_ext.sources.stamps import Stamp
 
 
 class Numbers(FileTable):

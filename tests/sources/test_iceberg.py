@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
+import decimal
 import itertools
+import json
 import pathlib
 import pickle
 import re
@@ -13,20 +16,32 @@ import traceback
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from pyiceberg.manifest import DataFileContent
+from pyiceberg.catalog import load_catalog
+from pyiceberg.manifest import DataFileContent, FileFormat
 from pyiceberg.partitioning import PartitionField, PartitionSpec
 from pyiceberg.schema import Schema
 from pyiceberg.transforms import BucketTransform, DayTransform, IdentityTransform
 from pyiceberg.types import (
+    BinaryType,
+    BooleanType,
+    DateType,
+    DecimalType,
     DoubleType,
+    FixedType,
     FloatType,
     IntegerType,
+    ListType,
     LongType,
+    MapType,
     NestedField,
     StringType,
     StructType,
     TimestampType,
+    TimestamptzType,
+    TimeType,
+    UUIDType,
 )
+from pyiceberg.utils.config import Config
 
 from tests.sources.iceberg_tables import (
     add_deletes,
@@ -63,6 +78,10 @@ def wines(catalog):
     table.append(RED)
     table.append(WHITE)
     return table
+
+
+def with_id(name, type_, id_):
+    return pa.field(name, type_, metadata={"PARQUET:field_id": str(id_)})
 
 
 def read(config):
@@ -116,6 +135,17 @@ def test_what_was_pinned_is_read_though_the_table_moved_on(wines):
     assert rows_of(held) == sorted_rows([*RED.to_pylist(), *WHITE.to_pylist()])
     wines.overwrite(WHITE.rename_columns(["x", "shade"]))
     assert read(Iceberg("db.wines")) == [{"x": 4, "shade": "white"}, {"x": 5, "shade": "white"}]
+
+
+def test_a_snapshot_that_expired_is_an_error(wines):
+    pinned = Iceberg("db.wines").pinned()
+    wines.append(WHITE)
+    wines.maintenance.expire_snapshots().by_id(pinned.snapshot_id).commit()
+    with pytest.raises(
+        TableFileError,
+        match=rf"expected the snapshot {pinned.snapshot_id}, found 2 others, .*expired",
+    ):
+        pinned.open(Reading())
 
 
 def test_the_fingerprint_changes_with_rows_and_with_names_only(wines):
@@ -219,6 +249,52 @@ def test_columns_are_read_by_the_ids_of_their_fields(catalog):
     assert [batch.to_pydict() for batch in only.batches()] == [{"first": [1, None]}]
 
 
+@pytest.mark.parametrize("version", ["1", "2"])
+def test_values_of_all_types_are_read(catalog, version):
+    types = {
+        "boolean": (BooleanType(), pa.bool_(), True),
+        "date": (DateType(), pa.date32(), datetime.date(1960, 1, 2)),
+        "time": (TimeType(), pa.time64("us"), datetime.time(1, 2, 3, 4)),
+        "timestamptz": (TimestamptzType(), pa.timestamp("us", "UTC"), None),
+        "decimal": (DecimalType(12, 2), pa.decimal128(12, 2), decimal.Decimal("-1.50")),
+        "uuid": (UUIDType(), pa.binary(16), b"0123456789abcdef"),
+        "fixed": (FixedType(3), pa.binary(3), b"abc"),
+        "binary": (BinaryType(), pa.binary(), b""),
+        "list": (ListType(20, StringType()), pa.list_(pa.string()), ["a", None]),
+        "map": (MapType(21, StringType(), 22, LongType()), pa.map_(pa.string(), pa.int64()), None),
+    }
+    fields = [NestedField(i, name, types[name][0]) for i, name in enumerate(types, start=1)]
+    table = catalog.create_table(
+        "db.types", schema=Schema(*fields), properties={"format-version": version}
+    )
+    schema = pa.schema([(name, type_) for name, (_, type_, _) in types.items()])
+    row = {name: value for name, (_, _, value) in types.items()}
+    written = pa.schema(
+        [("list", pa.list_(with_id("element", pa.string(), 20)))]
+        + [field for field in schema if field.name not in ("list", "map")]
+    )
+    columns = [pa.array([row[field.name]], field.type) for field in written]
+    add_rows(table, pa.Table.from_arrays(columns, schema=written))
+    source = Iceberg("db.types").open(Reading())
+    assert source.schema == schema
+    assert rows_of(source) == [row]
+
+
+def test_files_older_than_a_column_have_its_initial_default(wines):
+    with wines.update_schema() as update:
+        update.add_column("origin", StringType())
+        update.add_column("since", DateType())
+    path = pathlib.Path(wines.metadata_location.removeprefix("file://"))
+    metadata = json.loads(path.read_text())
+    [origin, since] = metadata["schemas"][-1]["fields"][2:]
+    origin["initial-default"], since["initial-default"] = "Douro", "2026-01-02"
+    metadata |= {"format-version": 3, "next-row-id": 0}
+    copy = path.with_name("00099-0.metadata.json")
+    copy.write_text(json.dumps(metadata))
+    rows = read(Iceberg(str(copy)))
+    assert {(row["origin"], row["since"]) for row in rows} == {("Douro", datetime.date(2026, 1, 2))}
+
+
 def test_files_of_other_software_are_read_by_the_names_that_the_table_gives_them(catalog, tmp_path):
     table = catalog.create_table("db.wines", schema=RED.schema)
     pq.write_table(RED, tmp_path / "a.parquet")
@@ -276,6 +352,16 @@ def test_deleted_rows_are_left_out(catalog, form):
     batches = [batch["x"].to_pylist() for batch in source.batches(rows=2)]
     assert max(map(len, batches)) <= 2
     assert sorted(itertools.chain(*batches)) == [1, 2, 3, 4, 6, 8, 30]
+
+
+@pytest.mark.parametrize("name", ["AVRO", "ORC"])
+def test_position_deletes_in_other_formats_are_refused(wines, name):
+    add_deletes(wines, {data_files(wines)[0]: [1]}, file_format=FileFormat[name])
+    with pytest.raises(
+        TableFileError,
+        match=rf"expected position deletes in Parquet.*, found .* in {name}; rewrite",
+    ):
+        Iceberg("db.wines").open(Reading())
 
 
 def test_equality_deletes_are_refused(wines):
@@ -495,6 +581,36 @@ def test_errors_of_catalogs_show_no_secret(monkeypatch, configured):
     ) as caught:
         Iceberg("db.wines", "shop").open(Reading())
     assert "hunter2" not in "".join(traceback.format_exception(caught.type, caught.value, None))
+
+
+def test_a_table_on_an_object_store_is_read_with_the_rights_of_its_catalog(
+    tmp_path, s3, s3_server, monkeypatch
+):
+    for name in ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    configure(monkeypatch, tmp_path)
+    for name, value in {
+        "WAREHOUSE": f"{s3}/warehouse",
+        "S3__ENDPOINT": s3_server.url,
+        "S3__ACCESS_KEY_ID": "me",
+        "S3__SECRET_ACCESS_KEY": "hunter2",
+        "S3__REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(f"PYICEBERG_CATALOG__DEFAULT__{name}", value)
+    with writing():
+        conf = Config().get_catalog_config("default")
+        with contextlib.closing(load_catalog("default", **conf)) as catalog:
+            catalog.create_namespace("db")
+            table = catalog.create_table("db.wines", schema=RED.schema)
+            table.append(RED)
+    source = Iceberg("db.wines").open(Reading())
+    assert source.paths[0].startswith(f"{s3}/warehouse/db/wines/data/")
+    assert b"hunter2" not in pickle.dumps(source.select(source.parts()))
+    assert rows_of(source) == sorted_rows(RED.to_pylist())
+    monkeypatch.setenv("PYICEBERG_CATALOG__DEFAULT__S3__ENDPOINT", "http://127.0.0.1:1")
+    with pytest.raises(TableFileError) as caught:
+        Iceberg("db.wines").pinned()
+    assert "hunter2" not in str(caught.value)
 
 
 def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):

@@ -148,3 +148,17 @@ def test_folders_are_columns(tmp_path: pathlib.Path) -> None:
 
 def test_the_first_bytes_tell_an_object() -> None:
     assert [is_json(head) for head in (b'\xef\xbb\xbf {"n"', b"[1]", b"")] == [True, False, False]
+
+
+def test_values_within_each_other_are_refused_before_they_end_the_process(
+    tmp_path: pathlib.Path,
+) -> None:
+    path = tmp_path / "a.jsonl"
+    for opening, closing in [("[", "]"), ('{"a":', "}")]:
+        for depth, found in [(101, 102), (20_000, 20_001), (300_000, 300_001)]:
+            write_lines(path, {"n": 1}, f'{{"n":{opening * depth}1{closing * depth}}}', {"n": 2})
+            with pytest.raises(TableFileError, match=rf"line 2: expected .* {found} levels of va"):
+                open_table(str(path))
+    brackets = {"text": "[{" * 500 + '"[', "many": [{"x": i} for i in range(500)]}
+    write_lines(path, *[brackets] * 3)
+    assert rows_of(open_files([str(path)], Reading())) == [brackets] * 3

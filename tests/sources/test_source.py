@@ -142,11 +142,11 @@ def test_a_fingerprint_depends_on_content_and_order_but_not_on_places(
     first, second = here.parts()
     assert here.select([first]).fingerprint() != fingerprint
     shutil.copy(first.path, second.path)
-    if kind.startswith("Parquet"):  # The footers have been read.
-        here = ParquetSource(read_footers(here.paths, FILES))
-    if kind in FORMATS:
-        here = open_files(here.paths, Reading())
-    assert here.fingerprint() != fingerprint
+    if not kind.startswith("Parquet"):  # Of which the footers have been read.
+        with pytest.raises(TableFileError, match=r"/b.*: it changed after the run had begun"):
+            here.fingerprint()
+    again = open_files(here.paths, Reading())
+    assert again.fingerprint() != fingerprint
 
 
 @pytest.mark.parametrize("kind", SOURCES)
@@ -231,7 +231,7 @@ def test_a_csv_file_that_changes_after_the_plan_is_an_error(tmp_path: pathlib.Pa
     path.write_text("n\n1\n", encoding="utf-8")
     [task] = plan_shards(open_files([str(path)], Reading()), ALL, IngestOptions())
     path.write_text("n\nx\n", encoding="utf-8")
-    with pytest.raises(TableFileError, match=r"a.csv: a value of another type: it changed after"):
+    with pytest.raises(TableFileError, match=r"a.csv: (a value of another .*)?it changed"):
         write_shard(task, str(tmp_path / "out"), FILES)
     assert not (tmp_path / "out" / "Split-all").exists()
 

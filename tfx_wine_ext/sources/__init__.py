@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tfx_wine_ext import safe_arrow  # noqa: F401 (before any module opens a file)
 
 if TYPE_CHECKING:
+    from tfx_wine_ext.sources.bigquery import BigQuery
     from tfx_wine_ext.sources.delta import Delta
     from tfx_wine_ext.sources.files import Files
     from tfx_wine_ext.sources.iceberg import Iceberg
@@ -26,13 +27,14 @@ if TYPE_CHECKING:
 
 # The library's own kinds of sources: names and modules.
 OWN = {
+    "BigQuery": "bigquery",
     "Delta": "delta",
     "Files": "files",
     "Iceberg": "iceberg",
     "Sql": "sql",
     "Trino": "trino",
 }
-__all__ = ["Delta", "Files", "Iceberg", "Sql", "Trino"]
+__all__ = ["BigQuery", "Delta", "Files", "Iceberg", "Sql", "Trino"]
 
 
 def __getattr__(name: str) -> Any:

@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.ipc
 
 from tfx_wine_ext.sources.file_table import FileTable, check_values, conform
-from tfx_wine_ext.sources.footers import Footer, RowGroup, Stamp
+from tfx_wine_ext.sources.footers import Footer, RowGroup
 from tfx_wine_ext.sources.source import DAMAGED, TableFileError, limited
+from tfx_wine_ext.sources.stamps import Stamp
 
 FILE_MAGIC = b"ARROW1"
 FEATHER_V1_MAGIC = b"FEA1"

@@ -21,8 +21,9 @@ import pyarrow as pa
 
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.sources.file_table import FileTable, conform
-from tfx_wine_ext.sources.footers import Footer, RowGroup, Stamp
+from tfx_wine_ext.sources.footers import Footer, RowGroup
 from tfx_wine_ext.sources.source import DAMAGED, TableFileError, one_line
+from tfx_wine_ext.sources.stamps import Stamp
 
 MAGIC = b"Obj\x01"
 SYNC_BYTES = 16

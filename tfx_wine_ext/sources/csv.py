@@ -28,11 +28,13 @@ from tfx_wine_ext.sources.source import (
     TableFileError,
     WholeFiles,
     damaged,
-    file_size,
+    file_state,
     limited,
     one_line,
     opened,
+    opening,
     raw,
+    unchanged,
 )
 
 DELIMITERS = ",;\t|"
@@ -98,7 +100,7 @@ class CsvTable(WholeFiles):
     ) -> None:
         self.paths = paths
         self._files = FilesByScheme()
-        self._sizes = {path: file_size(path, self._files) for path in paths}
+        self._states = {path: file_state(path, self._files) for path in paths}
         self.position = 0
         self._headers = {path: _header(path, reads) for path in paths}
         names = dict.fromkeys(name for header in self._headers.values() for name in header.names)
@@ -206,7 +208,7 @@ class CsvTable(WholeFiles):
         done = 0
         for path in self.paths:
             if path in self._without_rows:
-                done += self._sizes[path]
+                done += self._states[path].size
                 continue
             try:
                 with contextlib.ExitStack() as stack:
@@ -239,7 +241,7 @@ class CsvTable(WholeFiles):
                 raise SchemaChangedError from error
             except GZIP_ERRORS as error:
                 raise damaged(path, error) from error
-            done += self._sizes[path]
+            done += self._states[path].size
             self.position = done
 
     @contextlib.contextmanager
@@ -247,17 +249,21 @@ class CsvTable(WholeFiles):
         self, path: str, options: pa_csv.ConvertOptions
     ) -> Iterator[tuple[pa.NativeFile, Iterator[pa.RecordBatch]]]:
         """Opens a file with Arrow; yields the file, for its position, and its batches."""
-        # Nothing is closed here. Arrow's threads may be reading ahead, also after an error, and what
-        # they read from a closed file is read from the next one that is opened: it gets the same
-        # number. The file is closed when nobody uses it any more.
-        file, stream = _arrow_stream(path)
-        reader = pa_csv.open_csv(
-            stream,
-            pa_csv.ReadOptions(block_size=self._blocks[path]),
-            pa_csv.ParseOptions(delimiter=self._headers[path].delimiter, newlines_in_values=True),
-            options,
-        )
-        yield file, (batch for batch in reader if batch.num_rows)
+        # Arrow's file is not closed here. Its threads may be reading ahead, also after an error:
+        # what they read from a closed file is read from the next one that is opened, which gets its
+        # number. It is closed when nobody uses it any more.
+        file = _arrow_file(path)
+        # Opened after Arrow's, so that a file that was replaced before is noticed.
+        with raw(path) as (seen, codec), unchanged(path, self._states[path], seen):
+            reader = pa_csv.open_csv(
+                _content(path, file, codec),
+                pa_csv.ReadOptions(block_size=self._blocks[path]),
+                pa_csv.ParseOptions(
+                    delimiter=self._headers[path].delimiter, newlines_in_values=True
+                ),
+                options,
+            )
+            yield file, (batch for batch in reader if batch.num_rows)
 
     def _first_types(self, path: str) -> tuple[dict[str, pa.DataType], bool]:
         """Returns the types that the first block of a file suggests, and whether it has rows."""
@@ -370,20 +376,26 @@ def _cells_of_any_length() -> Iterator[None]:
             csv.field_size_limit(limit)
 
 
-def _arrow_stream(path: str) -> tuple[pa.NativeFile, pa.NativeFile]:
-    """Opens a file, packed or not, for Arrow; returns the file and its content.
+def _arrow_file(path: str) -> pa.NativeFile:
+    """Opens a file for Arrow.
 
     Arrow reads ahead in its own thread. Reading a Python file there would need the interpreter, and
     would abort or hang at exit if reading ends before the file does.
     """
-    with raw(path) as (_, codec):
-        pass
-    native = pa.OSFile(path) if not has_scheme(path) else files_for(path).open(path)
-    if not isinstance(native, pa.NativeFile):  # A Python file of TensorFlow's.
-        with native:
-            native = pa.BufferReader(native.read())
-    stream = pa.BufferedInputStream(native, BUFFER_BYTES) if has_scheme(path) else native
-    return native, pa.CompressedInputStream(stream, codec) if codec else stream
+    with opening(path):
+        if not has_scheme(path):
+            return pa.OSFile(path)
+        file = files_for(path).open(path)
+        if isinstance(file, pa.NativeFile):
+            return file
+        with file:  # A Python file of TensorFlow's.
+            return pa.BufferReader(file.read())
+
+
+def _content(path: str, file: pa.NativeFile, codec: str | None) -> pa.NativeFile:
+    """Returns the content of a file that may be packed."""
+    stream = pa.BufferedInputStream(file, BUFFER_BYTES) if has_scheme(path) else file
+    return pa.CompressedInputStream(stream, codec) if codec else stream
 
 
 class _Header:

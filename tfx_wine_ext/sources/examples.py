@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import io
 import itertools
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -23,10 +22,11 @@ from tfx_wine_ext.sources.source import (
     TableFileError,
     WholeFiles,
     damaged,
-    file_size,
+    file_state,
     limited,
     one_line,
     opened,
+    unchanged,
 )
 
 # In batches of 10,000, decoding takes twice as long per record.
@@ -68,13 +68,14 @@ class ExampleTable(WholeFiles):
         """Decodes the first records, whose features are the initial schema."""
         self.paths = paths
         self._files = files or FilesByScheme()
-        self._sizes = {path: file_size(path, self._files) for path in paths}
+        self._states = {path: file_state(path, self._files) for path in paths}
         self.position = 0
         self._reads = reads
         self._types: dict[str, pa.DataType] = {}
         # After `settle`, the features that are values.
         self._single: frozenset[str] = frozenset()
-        seen = list(itertools.islice(filter(None, map(self._first, paths)), SAMPLED_FILES))
+        firsts = (schema for schema in map(self._first, paths) if schema is not None)
+        seen = list(itertools.islice(firsts, SAMPLED_FILES))
         self.rows = None if seen else 0
         self.names_are_complete = False
         for schema in seen:
@@ -121,7 +122,7 @@ class ExampleTable(WholeFiles):
                     conformed = self._conformed(batch)
                     yield from limited(conformed, columns, rows)
                     del batch, conformed
-            done += self._sizes[path]
+            done += self._states[path].size
         self.position = done
         self.names_are_complete = True
 
@@ -129,8 +130,13 @@ class ExampleTable(WholeFiles):
         """Reads all records: each of them names its features.
 
         Raises:
-            TableFileError: See `batches`.
+            TableFileError: There is no record; or see `batches`.
         """
+        if self.rows == 0:
+            paths = self.paths
+            few = paths[0] if len(paths) == 1 else f"{paths[0]} and {len(paths) - 1} more"
+            expected = "records, which name the features"
+            raise TableFileError("none", "leave it out", path=few, expected=expected)
         if self.names_are_complete:
             return
         several: set[str] = set()
@@ -188,11 +194,8 @@ class ExampleTable(WholeFiles):
         first = 1
         with contextlib.ExitStack() as stack:
             file, stream = stack.enter_context(opened(path, self._files))
-            size = None
-            if stream is file:
-                file.seek(0, io.SEEK_END)
-                size = file.tell()
-                file.seek(0)
+            stack.enter_context(unchanged(path, self._states[path], file))
+            size = self._states[path].size if stream is file else None
             # Closed before the stream, even if reading ends early.
             records = stack.enter_context(contextlib.closing(iter_records(stream, size)))
             while True:

@@ -25,13 +25,10 @@ from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.footers import (
-    ADD_FILES,
     FOOTER_READERS,
     Footer,
     RowGroup,
     decoding_error,
-    rewritten,
-    stamp_of,
 )
 from tfx_wine_ext.sources.formats import Reading, every
 from tfx_wine_ext.sources.layout import NULL_PARTITION
@@ -46,7 +43,9 @@ from tfx_wine_ext.sources.source import (
     batch_rows,
     limited,
     raw,
+    unchanged,
 )
+from tfx_wine_ext.sources.stamps import FileState, Stamp, stamp_of
 
 # Each column that is read needs 1 MB and more for its pages and dictionary, for any batch size.
 COLUMNS_A_PASS = 64
@@ -167,9 +166,7 @@ class FileTable(NothingToHold):
             return footer
 
     @classmethod
-    def inspect(
-        cls, path: str, stream: BinaryIO, size: int, stamp: tuple[int, int, int] | None
-    ) -> Footer:
+    def inspect(cls, path: str, stream: BinaryIO, size: int, stamp: Stamp | None) -> Footer:
         """Returns what is known about a file before its rows are read.
 
         Args:
@@ -324,19 +321,12 @@ class FileTable(NothingToHold):
     @contextlib.contextmanager
     def _opened(self, footer: Footer) -> Iterator[BinaryIO]:
         """Opens a file that was inspected, and makes sure that it does not change meanwhile."""
-        with raw(footer.path, self._files) as (stream, _):
-            self._check_unchanged(footer, stream)
+        with raw(footer.path, self._files) as (stream, _), self._unchanged(footer, stream):
             yield stream
-            self._check_unchanged(footer, stream)
 
-    def _check_unchanged(self, footer: Footer, stream: BinaryIO) -> None:
-        place = stream.tell()
-        stream.seek(0, 2)
-        size = stream.tell()
-        stream.seek(place)
-        if size != footer.size or rewritten(footer.stamp, stamp_of(stream)):
-            changed = "it changed after the run had begun"
-            raise TableFileError(changed, ADD_FILES, path=footer.path)
+    @staticmethod
+    def _unchanged(footer: Footer, stream: BinaryIO) -> contextlib.AbstractContextManager[None]:
+        return unchanged(footer.path, FileState(footer.size, footer.stamp), stream)
 
     @staticmethod
     @contextlib.contextmanager

@@ -29,12 +29,11 @@ from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timesta
 from tfx_wine_ext.sources.layout import Partitions, fixed_folder, visible
 from tfx_wine_ext.sources.managed_tables import managed_table_of
 from tfx_wine_ext.sources.shard_files import check_shards_of_pattern
-from tfx_wine_ext.sources.source import FAILED_REQUEST, TableFileError, one_line
+from tfx_wine_ext.sources.source import ADD_FILES, FAILED_REQUEST, TableFileError, one_line
+from tfx_wine_ext.sources.stamps import Stamp, rewritten, stamp_of
 
 # See `ParquetFileError`.
 ErrorKind = Literal["damaged", "unsupported", "memory", "changed", "unreadable", "unusable"]
-# See `Footer`.
-Stamp = tuple[int, int, int]
 
 MAGIC = b"PAR1"
 ENCRYPTED_MAGIC = b"PARE"
@@ -55,11 +54,10 @@ READER_OPTIONS: dict[str, Any] = {"coerce_int96_timestamp_unit": "us"}
 # pyarrow's messages, in a plain OSError, for valid files that it does not support.
 _UNSUPPORTED = re.compile(
     "not (yet |currently )?(implemented|supported)|only supports|unsupported|not recognized"
-    "|unknown encoding",
+    "|unknown encoding|expected all lists to be of size",
     re.IGNORECASE,
 )
 _ENCRYPTED = re.compile("decrypt", re.IGNORECASE)
-ADD_FILES = "let writers add new files instead of changing old ones, then run again"
 
 
 class ParquetFileError(TableFileError):
@@ -107,8 +105,7 @@ class Footer:
             formats, of which all bytes are read for a fingerprint.
         schema: The Arrow schema of the file.
         row_groups: The row groups in file order.
-        stamp: For a local file, its device, inode and modification time in nanoseconds, to detect
-            later writes.
+        stamp: Of a local file, to detect later writes.
         partitions: Hive partitions in the file's path; `with_partitions` adds their columns to
             `schema`. Default: none.
         in_path: The partition columns that the file itself lacks. Default: none.
@@ -369,20 +366,6 @@ def _opened(path: str, files: Files) -> BinaryIO:
         raise ParquetFileError(
             path, f"cannot be opened ({error})", "check that it exists and is readable"
         ) from error
-
-
-def stamp_of(stream: BinaryIO) -> Stamp | None:
-    """Returns device, inode and modification time of a local file; None for a remote one."""
-    try:
-        status = os.fstat(stream.fileno())
-    except (AttributeError, OSError):
-        return None
-    return status.st_dev, status.st_ino, status.st_mtime_ns
-
-
-def rewritten(before: Stamp | None, now: Stamp | None) -> bool:
-    """Tells whether two stamps belong to one file that was written in between."""
-    return before is not None and now is not None and before[:2] == now[:2] and before != now
 
 
 def _digest(size: int, content: bytes) -> str:

@@ -23,7 +23,7 @@ import pyarrow.parquet as pq
 
 from tfx_wine_ext.columnar.widening import InexactValueError
 from tfx_wine_ext.errors import Option, Remedy, TfxWineExtError
-from tfx_wine_ext.files.choose import FilesByScheme, has_scheme
+from tfx_wine_ext.files.choose import FilesByScheme, absolute, has_scheme
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.masking import SECRET_NAMES
 from tfx_wine_ext.sources.configs import (
@@ -588,7 +588,7 @@ def _time(milliseconds: int) -> str:
 
 def _local(path: str) -> str:
     """Returns the path of a local file without its scheme, of which tables have three forms."""
-    return re.sub("^file:(//)?(?=/)", "", path)
+    return absolute(re.sub("^file:(//)?(?=/)", "", path))
 
 
 def _field(field: NestedField) -> Field:

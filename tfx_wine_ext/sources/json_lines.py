@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.json
 
@@ -15,7 +17,7 @@ from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources.csv_quotes import BYTE_ORDER_MARK
 from tfx_wine_ext.sources.file_table import FileTable, conform
-from tfx_wine_ext.sources.footers import Footer, RowGroup, stamp_of
+from tfx_wine_ext.sources.footers import Footer, RowGroup
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.source import (
     GZIP_ERRORS,
@@ -25,11 +27,15 @@ from tfx_wine_ext.sources.source import (
     one_line,
     opened,
 )
+from tfx_wine_ext.sources.stamps import state_of
 
 # Bytes that are parsed at a time; a longer line makes its block longer.
 BLOCK_BYTES = 4 * 1024 * 1024
 MOST_LINE_BYTES = 2**31 - 4096
+# Arrow, which goes into arrays and objects by calls, ends the process at some ten thousand.
+MOST_DEPTH = 100
 _SHOWN = 80
+_TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
 # Some releases of Arrow end without an error at a comma or bracket after an object; this tells.
 _END_NAME = "\0end"
 _END = b'\n{"\\u0000end":0}'
@@ -58,22 +64,20 @@ class JsonTable(FileTable):
     @classmethod
     def _inspected(cls, path: str, files: Files) -> Footer:
         with opened(path, files) as (file, stream):
-            file.seek(0, 2)
-            size = file.tell()
-            file.seek(0)
-            stamp = stamp_of(file)
+            state = state_of(file)
             types: dict[str, pa.DataType] = {}
             rows = 0
             for line, block in _blocks(path, stream):
                 rows += _learn(path, line, block, types)
-        return Footer(path, size, "", pa.schema(types), (RowGroup(0, rows, size),), stamp)
+        group = RowGroup(0, rows, state.size)
+        return Footer(path, state.size, "", pa.schema(types), (group,), state.stamp)
 
     def rows_of(
         self, footer: Footer, columns: pa.Schema, rows: int
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Parses a file with the types that its values have."""
         wanted = pa.schema([field for field in columns if field.name not in footer.in_path])
-        with self._opened(footer), opened(footer.path, self._files) as (_, stream):
+        with opened(footer.path, self._files) as (file, stream), self._unchanged(footer, file):
             for line, block in _blocks(footer.path, stream):
                 try:
                     whole = _parsed(block, wanted)
@@ -183,6 +187,7 @@ def _learn(path: str, line: int, block: bytes, types: dict[str, pa.DataType]) ->
             expected="text in UTF-8",
         ) from error
     lines = _objects(path, line, block)
+    _check_depth(path, line, block)
     try:
         batch = _parsed(block)
     except pa.ArrowInvalid as error:
@@ -219,6 +224,30 @@ def _objects(path: str, first: int, block: bytes) -> int:
         if not text.lstrip().startswith(b"{"):
             raise _no_object(path, number, text)
     return len(texts)
+
+
+def _check_depth(path: str, first: int, block: bytes) -> None:
+    """Refuses arrays and objects within each other that are more than Arrow can take."""
+    content = np.frombuffer(block, np.uint8)
+    opening = np.flatnonzero((content == ord("{")) | (content == ord("[")))
+    if len(opening) <= MOST_DEPTH:
+        return
+    ends = np.flatnonzero(content == ord("\n"))
+    line = np.searchsorted(ends, opening)
+    many = np.unique(line[MOST_DEPTH:][line[MOST_DEPTH:] == line[:-MOST_DEPTH]])
+    for number in many.tolist():
+        text = block[ends[number - 1] + 1 if number else 0 :].partition(b"\n")[0]
+        outside = np.frombuffer(_TEXT.sub(b"", text), np.uint8)
+        down = (outside == ord("{")) | (outside == ord("["))
+        up = (outside == ord("}")) | (outside == ord("]"))
+        depth = int(np.cumsum(down.astype(np.int64) - up).max())
+        if depth > MOST_DEPTH:
+            raise _no_object(
+                path,
+                first + number,
+                text,
+                f", {depth} levels of values within values, of which {MOST_DEPTH} are read",
+            )
 
 
 def _no_object(path: str, number: int, text: bytes, why: str = "") -> TableFileError:

@@ -11,10 +11,11 @@ import pyarrow.orc
 
 from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.sources.file_table import FileTable, check_values, conform
-from tfx_wine_ext.sources.footers import Footer, RowGroup, Stamp
+from tfx_wine_ext.sources.footers import Footer, RowGroup
 from tfx_wine_ext.sources.formats import every
 from tfx_wine_ext.sources.orc_tail import MAGIC, Tail, check_stripe, read_tail
 from tfx_wine_ext.sources.source import DAMAGED, TableFileError, limited
+from tfx_wine_ext.sources.stamps import Stamp
 
 
 @dataclass(frozen=True)

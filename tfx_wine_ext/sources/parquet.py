@@ -20,7 +20,6 @@ from tfx_wine_ext.sources.footers import (
     OpenParquet,
     ParquetFileError,
     RowGroup,
-    Stamp,
     content_fingerprint,
     decoding_error,
     read_footers,
@@ -29,6 +28,7 @@ from tfx_wine_ext.sources.int96 import Int96Error
 from tfx_wine_ext.sources.layout import Partitions
 from tfx_wine_ext.sources.schemas import with_partitions
 from tfx_wine_ext.sources.source import TableFileError
+from tfx_wine_ext.sources.stamps import Stamp
 
 # The size of a batch, estimated by the average row of its row group.
 BATCH_BYTES = 64 * 1024 * 1024

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import zlib
 from collections import Counter
@@ -16,7 +17,6 @@ from tfx_wine_ext.errors import Option, Remedy
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.source import (
-    NothingToHold,
     Part,
     TableFileError,
     batch_rows,
@@ -26,11 +26,11 @@ from tfx_wine_ext.sources.source import (
 _Table = TypeVar("_Table", bound="RemoteTable")
 
 
-class RemoteTable(NothingToHold):
+class RemoteTable:
     """Rows of a server; the base of sources that know their columns before rows are read.
 
-    A source is a subclass that reads parts, by `received`, and knows its fingerprint. It holds no
-    connection, so that it can be pickled.
+    A source is a subclass that knows its parts, by `cut`, reads them, by `received`, and knows its
+    fingerprint, by `state`. It holds no connection, so that it can be pickled.
 
     Args:
         name: What errors call the table.
@@ -79,6 +79,7 @@ class RemoteTable(NothingToHold):
         self._paths = {".".join(path): path for path in read}
         self.schema = pa.schema([self.whole.field(each) for each in self._paths])
         self._parts: Sequence[Part] | None = None
+        self._seen = ""
 
     def _check_columns(self, table: str, read: Sequence[str], refused: Mapping[str, str]) -> None:
         counts = Counter(read)
@@ -121,8 +122,29 @@ class RemoteTable(NothingToHold):
     def check(self) -> None:
         """Does nothing: a table of a server has one schema."""
 
+    @contextlib.contextmanager
+    def snapshot(self: _Table) -> Iterator[_Table]:
+        """Compares the fingerprints before and after the reading: each query sees its own state.
+
+        Raises:
+            TableFileError: The content has changed meanwhile, as far as the fingerprint shows it.
+        """
+        yield self
+        # Only if it was asked for, and rows were.
+        if self._seen and self._parts is not None and self._seen != self.state():
+            raise TableFileError("it changed while it was read", "run again", path=self.paths[0])
+
     def fingerprint(self) -> str:
-        """Returns a fingerprint of the content, or ""; see `TableSource`."""
+        """Returns a fingerprint of the content, or ""; see `TableSource`.
+
+        Raises:
+            TableFileError: The server is not there, or refuses.
+        """
+        self._seen = self.state()
+        return self._seen
+
+    def state(self) -> str:
+        """Returns the fingerprint of the content that the table has now; "" if it has none."""
         raise NotImplementedError
 
     def cut(self) -> Sequence[Part]:

@@ -17,6 +17,7 @@ from isal import igzip, igzip_lib
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.files.choose import FilesByScheme
 from tfx_wine_ext.files.local import Files
+from tfx_wine_ext.sources.stamps import FileState, state_of
 
 if TYPE_CHECKING:
     from tfx_wine_ext.sources.filters import RowFilter
@@ -47,6 +48,7 @@ class TableFileError(TfxWineExtError, ValueError):
 
 
 DAMAGED = "it is truncated or corrupt: write or copy it again"
+ADD_FILES = "let writers add new files instead of changing old ones, then run again"
 
 
 _Itself = TypeVar("_Itself")
@@ -234,15 +236,15 @@ class WholeFiles(NothingToHold):
     paths: Sequence[str]
     part: Part | None = None
     error: type[TableFileError] = TableFileError
-    # Sizes of the files on disk, by path, and the file system.
-    _sizes: Mapping[str, int]
+    # The files as they were found, by path, and the file system.
+    _states: Mapping[str, FileState]
     _files: Files
     schema: pa.Schema
 
     @property
     def size(self) -> int:
         """Total bytes of all files."""
-        return sum(self._sizes[path] for path in self.paths)
+        return sum(self._states[path].size for path in self.paths)
 
     @property
     def passes(self) -> Sequence[pa.Schema]:
@@ -256,10 +258,14 @@ class WholeFiles(NothingToHold):
         """Files may have different columns: a column is null in a file that lacks it."""
 
     def fingerprint(self) -> str:
-        """Returns ``files-v1:`` and 32 hexadecimal digits, computed from all bytes of the files."""
+        """Returns ``files-v1:`` and 32 hexadecimal digits, computed from all bytes of the files.
+
+        Raises:
+            TableFileError: A file has changed since it was opened first.
+        """
         digest = ContentDigest()
         for path in self.paths:
-            with raw(path, self._files) as (stream, _):
+            with raw(path, self._files) as (stream, _), unchanged(path, self._states[path], stream):
                 digest.add(all_blocks(stream))
         return digest.fingerprint()
 
@@ -274,7 +280,8 @@ class WholeFiles(NothingToHold):
         return selected
 
     def _part(self, path: str) -> Part:
-        return Part(path, 0, "", self._sizes[path], None, self._sizes[path])
+        size = self._states[path].size
+        return Part(path, 0, "", size, None, size)
 
 
 _Source = TypeVar("_Source", bound=WholeFiles)
@@ -329,6 +336,21 @@ def all_blocks(stream: BinaryIO) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
+def opening(path: str) -> Iterator[None]:
+    """Raises the errors of opening a file as a `TableFileError`."""
+    try:
+        yield
+    except TfxWineExtError as error:
+        raise TableFileError.of(error) from error
+    except OSError as error:
+        raise TableFileError(
+            f"cannot be opened ({error.strerror or error})",
+            "check that it exists and is readable",
+            path=path,
+        ) from error
+
+
+@contextlib.contextmanager
 def raw(
     path: str, files: Files | None = None, *, buffer_bytes: int = BUFFER_BYTES
 ) -> Iterator[tuple[BinaryIO, str | None]]:
@@ -345,18 +367,10 @@ def raw(
     Raises:
         TableFileError: The file cannot be opened or read, or is an empty packed file by its name.
     """
-    try:
+    with opening(path):
         file = (files or FilesByScheme()).open(path)
         if isinstance(file, pa.NativeFile):  # Of an object store: each read would be a request.
             file = io.BufferedReader(file, buffer_bytes)
-    except TfxWineExtError as error:
-        raise TableFileError.of(error) from error
-    except OSError as error:
-        raise TableFileError(
-            f"cannot be opened ({error.strerror or error})",
-            "check that it exists and is readable",
-            path=path,
-        ) from error
     with file:
         try:
             head = file.read(len(ZSTD_MAGIC))
@@ -442,15 +456,42 @@ class _Zstandard(io.RawIOBase):
         return self._position
 
 
-def file_size(path: str, files: Files) -> int:
-    """Returns the size of a file in bytes.
+def file_state(path: str, files: Files) -> FileState:
+    """Returns a file as it is now.
 
     Raises:
         TableFileError: The file cannot be opened or read.
     """
     with raw(path, files) as (file, _):
-        file.seek(0, io.SEEK_END)
-        return file.tell()  # TensorFlow's files return nothing from `seek`.
+        return state_of(file)
+
+
+@contextlib.contextmanager
+def unchanged(path: str, before: FileState, stream: BinaryIO) -> Iterator[None]:
+    """Makes sure that a file is what it was, now and after it has been read.
+
+    Args:
+        path: The file, for errors.
+        before: The file as it was found first.
+        stream: The open file, without a codec between.
+
+    Raises:
+        TableFileError: It was written or replaced. This is also said where reading it failed, since
+            this is then the cause.
+    """
+
+    def check() -> None:
+        if before.is_other(state_of(stream)):
+            found = "it changed after the run had begun"
+            raise TableFileError(found, ADD_FILES, path=path)
+
+    check()
+    try:
+        yield
+    except Exception:
+        check()
+        raise
+    check()
 
 
 def damaged(path: str, error: BaseException, **place: Any) -> TableFileError:

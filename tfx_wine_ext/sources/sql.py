@@ -8,7 +8,6 @@ import dataclasses
 import hashlib
 import json
 import re
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -32,6 +31,8 @@ from tfx_wine_ext.sources.sql_session import Session
 from tfx_wine_ext.sources.sql_text import single_query, within
 
 NO_FINGERPRINT = "none"
+# Rows of several kilobytes: fewer of them are encoded at a time.
+BATCH_BYTES = 64 * 1024 * 1024
 
 
 @register_source("sql")
@@ -145,7 +146,7 @@ class Sql(SourceConfig):
                 the query.
             UnsupportedColumnsError: Columns that are read cannot become features.
         """
-        return SqlTable(self, self._database(), how)
+        return SqlTable(self, self._database().absolute(), how)
 
     def _database(self) -> Database:
         if self.driver is not None:
@@ -209,14 +210,15 @@ class SqlTable:
         self._check_types()
 
     def _check_names(self) -> None:
-        for name, count in Counter(each.name for each in self._columns).items():
-            if count > 1 or name in ("", "?column?"):
-                raise TableFileError(
-                    f"{count} of the name {name!r}" if count > 1 else "one without a name",
-                    "name each by AS in the query",
-                    path=self._config.name,
-                    expected="columns of which each has a name of its own",
-                )
+        names = [each.name for each in self._columns]
+        repeated = self._database.repeated(names)
+        if repeated or not {"", "?column?"}.isdisjoint(names):
+            raise TableFileError(
+                ", ".join(map(repr, repeated)) or "one without a name",
+                "name each by AS in the query",
+                path=self._config.name,
+                expected="columns of which each has a name of its own",
+            )
 
     def _check_types(self) -> None:
         """Refuses columns that arrive in a form of the driver's own, or with mixed types."""
@@ -423,12 +425,15 @@ class SqlTable:
                 yield session
 
 
-def rebatched(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.RecordBatch]:
+def rebatched(
+    batches: Iterator[pa.RecordBatch], rows: int, most_bytes: int = BATCH_BYTES
+) -> Iterator[pa.RecordBatch]:
     """Yields the same rows in batches of so many, but for the last one.
 
     Args:
         batches: Batches of any size with one schema.
         rows: The rows of a batch.
+        most_bytes: When that many have come together, fewer rows will do. Default: `BATCH_BYTES`.
 
     Example:
         >>> two = [pa.record_batch([pa.array(each)], names=["a"]) for each in ([1, 2], [3, 4, 5])]
@@ -436,16 +441,17 @@ def rebatched(batches: Iterator[pa.RecordBatch], rows: int) -> Iterator[pa.Recor
         [[1, 2, 3], [4, 5]]
     """
     pieces: list[pa.RecordBatch] = []
-    missing = rows
+    missing, size = rows, 0
     for batch in batches:
         start = 0
         while start < batch.num_rows:
             pieces.append(batch.slice(start, missing))
             start += pieces[-1].num_rows
             missing -= pieces[-1].num_rows
-            if not missing:
+            size += pieces[-1].nbytes
+            if not missing or size > most_bytes:
                 yield from _joined(pieces)
-                pieces, missing = [], rows
+                pieces, missing, size = [], rows, 0
         del batch
     if pieces:
         yield from _joined(pieces)

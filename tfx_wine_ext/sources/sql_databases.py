@@ -9,6 +9,7 @@ import importlib.util
 import json
 import os
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 from urllib.parse import quote, unquote
@@ -18,9 +19,9 @@ import pyarrow.compute as pc
 
 from tfx_wine_ext.columnar.arrow_types import is_list
 from tfx_wine_ext.sources.secrets import secret
-from tfx_wine_ext.sources.source import TableFileError, batch_rows
+from tfx_wine_ext.sources.source import TableFileError
 from tfx_wine_ext.sources.sql_session import Session, library_of, needed
-from tfx_wine_ext.sources.sql_text import quoted, within
+from tfx_wine_ext.sources.sql_text import INNER, inner, quoted, within
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Column:
     Attributes:
         name: Its name.
         type: The Arrow type of its values as they are read.
-        sql: How it is selected from the query ``q``; "" by the name alone.
+        sql: How it is selected from the inner query; "" by the name alone.
         problem: Why it cannot become a feature, and what to write in the query; "" if it can.
     """
 
@@ -86,6 +87,7 @@ class Database:
     options: Mapping[str, str] = dataclasses.field(default_factory=dict)
     secret_option: str = "password"
     has_ranges: ClassVar[bool] = False
+    folds_case: ClassVar[bool] = False
     # Beyond them, dates in days and timestamps in their unit are infinite.
     limits: ClassVar[Sequence[tuple[int, int]]] = ((-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1))
 
@@ -93,6 +95,15 @@ class Database:
     def name(self) -> str:
         """The address without parameters."""
         return self.uri.partition("?")[0]
+
+    def absolute(self) -> Database:
+        """Returns a database whose address means the same to a process in another folder."""
+        return self
+
+    def repeated(self, names: Sequence[str]) -> list[str]:
+        """Returns the names that the database cannot tell from others."""
+        same = Counter(name.lower() if self.folds_case else name for name in names)
+        return [name for name in names if same[name.lower() if self.folds_case else name] > 1]
 
     @contextlib.contextmanager
     def session(self, snapshot: str | None = None) -> Iterator[Session]:
@@ -180,9 +191,7 @@ class Named(Database):
 
     @staticmethod
     def _selected(columns: Sequence[Column]) -> list[str]:
-        return [
-            f"{each.sql or f'q.{quoted(each.name)}'} AS {quoted(each.name)}" for each in columns
-        ]
+        return [f"{each.sql or inner(each.name)} AS {quoted(each.name)}" for each in columns]
 
 
 # What PostgreSQL's driver returns as bytes that mean nothing here, or with an unknown type.
@@ -199,6 +208,8 @@ _POSTGRES_AS_IT_IS = (
 )
 _POSTGRES_ADVICE = {"interval": "extract(epoch FROM {})::float8", "timetz": "{}::time"}
 _POSTGRES_SETTINGS = {
+    # A scan begins at the beginning.
+    "synchronize_seqscans": "off",
     # The connection waits while workers read.
     "idle_in_transaction_session_timeout": "0",
     # Values have one form as text, in bounds of ranges and in the fingerprint.
@@ -209,7 +220,7 @@ _POSTGRES_SETTINGS = {
     "TimeZone": "UTC",
 }
 # Rows come in the order of the query, in each run.
-_POSTGRES_ORDER = {"synchronize_seqscans": "off", "max_parallel_workers_per_gather": "0"}
+_POSTGRES_ORDER = {"max_parallel_workers_per_gather": "0"}
 _POSTGRES_PARAMETERS = {
     "connect_timeout": "10",
     # A server that is gone without a word is missed after 30 s.
@@ -236,7 +247,7 @@ class PostgreSQL(Named):
     def columns(self, session: Session, query: str) -> list[Column]:
         """Returns the columns; those of types that the driver does not explain are cast."""
         schema = session.schema(within(query, "*", "WHERE false"))
-        if len(set(schema.names)) < len(schema) or not len(schema):
+        if self.repeated(schema.names) or not schema.names:
             return [Column(each.name, each.type) for each in schema]
         found = self._types_of(session, query, schema.names)
         known: dict[int, tuple[str, bool]] = {}
@@ -250,7 +261,7 @@ class PostgreSQL(Named):
 
     def fingerprint(self, session: Session, query: str, columns: Sequence[Column]) -> str:
         """Returns the number of rows and the sum of 64-bit hashes of their text."""
-        hashed = 'sum(hashtextextended(q::text COLLATE "C", 0))::text'
+        hashed = f'sum(hashtextextended({INNER}::text COLLATE "C", 0))::text'
         [(rows, total)] = session.rows(within(query, f"count(*), {hashed}"))
         return f"{rows} {total}"
 
@@ -271,12 +282,12 @@ class PostgreSQL(Named):
             parts: How many ranges. Default: None, as many as have `RANGE_BYTES` each.
         """
         sample = within(query, "*", "LIMIT 1000")
-        [(width,)] = session.rows(within(sample, "avg(octet_length(q::text))::float8"))
+        [(width,)] = session.rows(within(sample, f"avg(octet_length({INNER}::text))::float8"))
         width = width or 1.0
         if parts is None:
             [(rows,)] = session.rows(within(query, "count(*)"))
             parts = max(1, min(MOST_RANGES, round(rows * width / RANGE_BYTES)))
-        name = f"q.{quoted(column)}"
+        name = inner(column)
         [oid] = self._types_of(session, query, [column])
         [(type_,)] = session.rows(
             "SELECT quote_ident(nspname) || '.' || quote_ident(typname) FROM pg_catalog.pg_type t "
@@ -303,7 +314,7 @@ class PostgreSQL(Named):
 
     def in_range(self, session: Session, ranges: Ranges, index: int) -> str:
         """Returns the condition of a range, whose bounds become settings of the session."""
-        name, bounds = f"q.{quoted(ranges.column)}", ranges.bounds
+        name, bounds = inner(ranges.column), ranges.bounds
         if index == ranges.nulls:
             return f"WHERE {name} IS NULL"
         low = bounds[index - 1] if index else ""
@@ -329,9 +340,10 @@ class PostgreSQL(Named):
     @staticmethod
     def _types_of(session: Session, query: str, names: Sequence[str]) -> tuple[int, ...]:
         """Returns the numbers of the types of columns, whether there are rows or not."""
-        oids = ", ".join(f"pg_typeof(q.{quoted(name)})::oid::int8" for name in names)
+        oids = ", ".join(f"pg_typeof({inner(name)})::oid::int8" for name in names)
         nothing = within(query, "*", "LIMIT 0")
-        [found] = session.rows(f"SELECT {oids} FROM (SELECT 1) one LEFT JOIN ({nothing}) q ON true")
+        one = f"(SELECT 1) one LEFT JOIN ({nothing}) {INNER} ON true"
+        [found] = session.rows(f"SELECT {oids} FROM {one}")
         return found
 
     @staticmethod
@@ -341,11 +353,11 @@ class PostgreSQL(Named):
         if not casts and type_ not in _POSTGRES_AS_IT_IS:
             advice = "{}::text[]" if is_array else _POSTGRES_ADVICE.get(type_, "{}::text")
             problem = _write(name, type_ + "[]" * is_array, advice)
-        sql = f"q.{quoted(name)}" + "".join(f"::{each}{'[]' * is_array}" for each in casts)
+        sql = inner(name) + "".join(f"::{each}{'[]' * is_array}" for each in casts)
         if is_array and not problem:
             # The driver would make one list of all dimensions. The error is of the text, which is
             # no array.
-            array, element = f"q.{quoted(name)}", quoted((casts or [type_])[-1])
+            array, element = inner(name), quoted((casts or [type_])[-1])
             of_column = f"several dimensions of column {name}".replace("'", "''")
             text = f"array_dims({array}) || ' are {of_column}'"
             nothing = f"({text})::text[]::pg_catalog.{element}[]"
@@ -419,11 +431,18 @@ def json_array(texts: Sequence[str]) -> str:
 class File(Named):
     """A database in a file on this machine's disks; the path follows ``scheme:///``."""
 
+    folds_case = True
+
     @property
     def path(self) -> str:
         """The path of the file, absolute."""
         after = unquote(self.uri.partition("://")[2]).removeprefix("/")
         return os.path.abspath(after)
+
+    def absolute(self) -> Database:
+        """Returns the database with an absolute path."""
+        scheme = self.uri.partition(":")[0]
+        return dataclasses.replace(self, uri=f"{scheme}:///{quote(self.path)}")
 
     def _connected(self, password: str | None) -> Session:
         if not os.path.isfile(self.path):
@@ -454,15 +473,15 @@ class SQLite(File):
         """Returns the columns with the types of all their values."""
         session.schema(within(query, "*", "WHERE 0"))  # Refuses what is no query.
         names = session.schema(query).names  # Within another, they would be made unique.
-        if len(set(names)) < len(names):
+        if self.repeated(names):
             return [Column(name, pa.null()) for name in names]
         columns: list[Column] = []
         for start in range(0, len(names), _SQLITE_COLUMNS):
             some = names[start : start + _SQLITE_COLUMNS]
             asked = [
-                f"group_concat(DISTINCT typeof(q.{quoted(name)})), "
-                f"sum(typeof(q.{quoted(name)}) = 'integer' AND "
-                f"q.{quoted(name)} NOT BETWEEN -9007199254740992 AND 9007199254740992)"
+                f"group_concat(DISTINCT typeof({inner(name)})), "
+                f"sum(typeof({inner(name)}) = 'integer' AND "
+                f"{inner(name)} NOT BETWEEN -9007199254740992 AND 9007199254740992)"
                 for name in some
             ]
             [found] = session.rows(within(query, ", ".join(asked)))
@@ -489,9 +508,7 @@ class SQLite(File):
             f"{zeros[type_]} AS {quoted(each.name)}" for each, type_ in zip(columns, types)
         )
         all_ = f"SELECT {first or '0'} UNION ALL {self.select(query, columns, condition)}"
-        stream = session.batches(
-            all_, **{"adbc.sqlite.query.batch_rows": str(batch_rows(len(columns)))}
-        )
+        stream = session.batches(all_)
         skipped = False
         for batch in stream:
             if batch.num_rows and not skipped:
@@ -513,13 +530,13 @@ class SQLite(File):
         if not present:
             return Column(name, pa.null())
         if present == {"integer", "real"} and not large:
-            return Column(name, pa.float64(), f"CAST(q.{quoted(name)} AS REAL)")
+            return Column(name, pa.float64(), f"CAST({inner(name)} AS REAL)")
         if len(present) == 1:
             [one] = present
             return Column(name, _SQLITE_TYPES[one][1])
-        numbered = within(query, f"row_number() OVER () AS n, q.{quoted(name)} AS c")
+        numbered = within(query, f"row_number() OVER () AS n, {inner(name)} AS c")
         types = session.rows(
-            within(numbered, "typeof(q.c), count(*), min(q.n)", "WHERE c IS NOT NULL GROUP BY 1")
+            within(numbered, "typeof(c), count(*), min(n)", "WHERE c IS NOT NULL GROUP BY 1")
         )
         types.sort(key=lambda each: -each[1])
         (most, *_), (other, _, row) = types[:2]
@@ -528,7 +545,7 @@ class SQLite(File):
             "another type in the query"
         )
         # For the fingerprint: text that tells the types apart.
-        return Column(name, pa.string(), f"quote(q.{quoted(name)})", problem)
+        return Column(name, pa.string(), f"quote({inner(name)})", problem)
 
     def _opened(self) -> Session:
         options = {"uri": f"file:{quote(self.path)}?mode=ro"}
@@ -550,15 +567,15 @@ class DuckDB(File):
         types = dict(session.rows(f"SELECT column_name, column_type FROM (DESCRIBE {whole})"))
         # Names of a query within another are made unique.
         raw = session.schema(query)
-        if len(set(raw.names)) < len(raw):
+        if self.repeated(raw.names):
             return [Column(each.name, each.type) for each in raw]
         columns = []
         for field in raw:
             column = Column(field.name, field.type)
-            if types[field.name] == "BIT":
-                sql = f"q.{quoted(field.name)}::VARCHAR"
+            if types.get(field.name) == "BIT":
+                sql = f"{inner(field.name)}::VARCHAR"
                 column = Column(field.name, pa.string(), sql)
-            elif types[field.name] == "TIME WITH TIME ZONE":
+            elif types.get(field.name) == "TIME WITH TIME ZONE":
                 problem = _write(field.name, "a time with a zone", "{}::TIME")
                 column = dataclasses.replace(column, problem=problem)
             columns.append(_known(column, field))
@@ -566,7 +583,7 @@ class DuckDB(File):
 
     def fingerprint(self, session: Session, query: str, columns: Sequence[Column]) -> str:
         """Returns the number of rows and the sum of 64-bit hashes."""
-        [(rows, total)] = session.rows(within(query, "count(*), sum(hash(q))::VARCHAR"))
+        [(rows, total)] = session.rows(within(query, f"count(*), sum(hash({INNER}))::VARCHAR"))
         return f"{rows} {total}"
 
     def _opened(self) -> Session:
@@ -608,7 +625,9 @@ def check_finite(name: str, column: str, values: Any, limits: Sequence[tuple[int
     """
     if is_list(values.type):
         check_finite(name, column, values.flatten(), limits)
-        return
+    if pa.types.is_struct(values.type):
+        for each in values.flatten():
+            check_finite(name, column, each, limits)
     is_date = pa.types.is_date32(values.type)
     if not is_date and not pa.types.is_timestamp(values.type):
         return

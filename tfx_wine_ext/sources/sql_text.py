@@ -14,6 +14,8 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+INNER = "tfx_wine_ext"
+"""What queries on another call that one: a name that no column has, since it would hide it."""
 _BEGINS = ("SELECT", "WITH", "VALUES", "TABLE", "FROM", "(")
 
 
@@ -68,7 +70,7 @@ def quoted(name: str) -> str:
 
 
 def within(query: str, select: str, rest: str = "") -> str:
-    """Returns a query on the result of another, which it calls ``q``.
+    """Returns a query on the result of another, which it calls `INNER`.
 
     No statement but a query can stand there. The line breaks end comments.
 
@@ -76,6 +78,16 @@ def within(query: str, select: str, rest: str = "") -> str:
         >>> print(within("SELECT 1 -- one", "count(*)"))
         SELECT count(*) FROM (
         SELECT 1 -- one
-        ) q
+        ) tfx_wine_ext
     """
-    return f"SELECT {select} FROM (\n{query}\n) q {rest}".rstrip()
+    return f"SELECT {select} FROM (\n{query}\n) {INNER} {rest}".rstrip()
+
+
+def inner(name: str) -> str:
+    """Returns a column of the inner query as SQL.
+
+    Example:
+        >>> inner("fixed acidity")
+        'tfx_wine_ext."fixed acidity"'
+    """
+    return f"{INNER}.{quoted(name)}"

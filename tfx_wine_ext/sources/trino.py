@@ -25,11 +25,14 @@ from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.remote_table import RemoteTable
 from tfx_wine_ext.sources.secrets import check_reference, secret
 from tfx_wine_ext.sources.source import Part, TableFileError, batch_rows, one_line
+from tfx_wine_ext.sources.sql_text import quoted, single_query
 from tfx_wine_ext.sources.trino_types import (
     Signature,
     TrinoTypeError,
+    arguments_of,
     array_of,
     arrow_type,
+    fields_of,
     type_name,
 )
 
@@ -43,13 +46,10 @@ _ATTEMPTS = 3
 _BATCH_BYTES = 32 * 1024 * 1024
 _FIRST_ROWS = 1024
 _MOST_MESSAGE, _MOST_QUERY = 600, 100
+_MOST_ELEMENTS = 200  # Of an array that is written in a query, 254.
 _INTEGERS = ("tinyint", "smallint", "integer", "bigint")
-_CAUSES = re.compile(r"""(?<=: )[^:"']*(?=["')]+$)""")
-# What may stand around statements: text in quotes, comments, and the end of a statement.
-_TOKENS = re.compile(
-    r"""(?P<quoted>'[^']*'|"[^"]*")|(?P<blank>--[^\n]*|/\*.*?\*/|\s+)|(?P<end>;)|(?P<other>.)""",
-    re.DOTALL,
-)
+# Of the errors within each other that the clients make of one of the system, the innermost.
+_OF_SYSTEM = re.compile(r"""\[(?:Errno|SSL)[^"']*(?=["'])""")
 
 
 @register_source("trino")
@@ -60,8 +60,8 @@ class Trino(SourceConfig):
     Args:
         address: The server: ``https://trino.example`` or ``http://localhost:8080``, without user
             and password.
-        query: A SELECT, which may begin with WITH, or VALUES, or TABLE; it is asked as it is. Nothing
-            else is run.
+        query: A SELECT, which may begin with WITH, or VALUES, or TABLE; it is asked as it is.
+            Nothing else is run.
         user: The name of the user.
         table: A table of `catalog` and `schema`, in place of a query.
         catalog: Where the query looks for tables. Default: what the query says.
@@ -137,8 +137,12 @@ class Trino(SourceConfig):
             self._refuse("split_by", "a version of a table, which all ranges see", "none")
         if not isinstance(self.parts, int) or not 1 <= self.parts <= 10_000:
             self._refuse("parts", "a number from 1 to 10000", repr(self.parts))
-        if self.query is not None:
-            _one_statement(self.query, self.name)
+        for name in ("query", "fingerprint"):
+            text = getattr(self, name)
+            try:
+                single_query("SELECT 1" if text in (None, NO_FINGERPRINT) else text)
+            except ValueError as error:
+                raise SourceConfigError(str(error), path=f"{self.address}: {name}") from None
 
     def _refuse(self, field: str, expected: str, found: str) -> None:
         path = "" if field == "address" else f"{self.address}: "
@@ -159,11 +163,12 @@ class Trino(SourceConfig):
     def statement(self) -> str:
         """The query that selects all rows."""
         if self.query is not None:
-            return _one_statement(self.query, self.name)
+            return single_query(self.query)
         names = map(quoted, (self.catalog or "", self.schema or "", self.table or ""))
         if self.version is None:
             return f"SELECT * FROM {'.'.join(names)}"
-        version = self.version if isinstance(self.version, int) else _literal(self.version)
+        is_id = isinstance(self.version, int)
+        version = f"BIGINT '{self.version}'" if is_id else _literal(str(self.version))
         return f"SELECT * FROM {'.'.join(names)} FOR VERSION AS OF {version}"
 
     def open(self, how: Reading) -> TrinoTable:
@@ -199,21 +204,8 @@ class TrinoTable(RemoteTable):
         super().__init__(config.name, pa.schema(columns), how, refused)
         self._refused = refused
         self._ranges: Sequence[tuple[int, int]] = ()
-        self._seen: str | None = None
 
-    @contextlib.contextmanager
-    def snapshot(self) -> Iterator[TrinoTable]:
-        """Compares the fingerprints before and after rows were read, as each query sees its own state.
-
-        Raises:
-            TableFileError: The content has changed meanwhile, as far as the fingerprint shows it.
-        """
-        yield self
-        # Only if it was asked for, and rows were.
-        if self._seen and self._parts is not None and self._seen != self.fingerprint():
-            raise TableFileError("it changed while it was read", "run again", path=self.paths[0])
-
-    def fingerprint(self) -> str:
+    def state(self) -> str:
         """Returns ``trino-v1:`` and 32 hexadecimal digits, or "".
 
         Raises:
@@ -227,27 +219,24 @@ class TrinoTable(RemoteTable):
         if config.fingerprint is None and isinstance(config.version, int):
             digest.update(config.statement.encode())  # A snapshot never changes.
         else:
-            where = f"{self.paths[0]}: fingerprint"
             own = config.fingerprint
-            asked = self._checksum if own is None else _only_query(_one_statement(own, where))
-            _, rows = ask(config, asked, where)
+            asked = self._checksum if own is None else _only_query(single_query(own))
+            _, rows = ask(config, asked, f"{self.paths[0]}: fingerprint")
             for row in rows:
                 digest.update(json.dumps(row).encode())
-        self._seen = f"trino-v1:{digest.hexdigest()[:32]}"
-        return self._seen
+        return f"trino-v1:{digest.hexdigest()[:32]}"
 
     @property
     def _checksum(self) -> str:
         """A query for the number of rows and a checksum of all rows, whatever their order."""
         names = [f"c{place}" for place in range(len(self._signatures))]
-        compared = [
-            name
-            for name, (column, _) in zip(names, self._signatures)
+        texts = [
+            as_text(name, signature)
+            for name, (column, signature) in zip(names, self._signatures)
             if column not in self._refused
         ]
-        checksum = f", checksum(ROW({', '.join(compared)}))" if compared else ""
         return (
-            f"SELECT count(*) AS n{checksum and f'{checksum} AS c'} FROM "
+            f"SELECT count(*) AS n, checksum(xxhash64(to_utf8({_joined(texts)}))) AS c FROM "
             f"(\n{self._config.statement}\n) AS t ({', '.join(names)})"
         )
 
@@ -303,7 +292,7 @@ class TrinoTable(RemoteTable):
         ]
         most = batch_rows(len(found))
         take = min(_FIRST_ROWS, most)
-        with contextlib.closing(rows):
+        with contextlib.closing(rows):  # type: ignore[type-var]
             while page := list(itertools.islice(rows, take)):
                 arrays = []
                 for place, name, type_ in wanted:
@@ -330,42 +319,63 @@ class TrinoTable(RemoteTable):
                 yield batch
 
 
-def quoted(name: str) -> str:
-    """Quotes a name by Trino's rules.
-
-    Example:
-        >>> quoted('a"b')
-        '"a""b"'
-    """
-    return '"' + name.replace('"', '""') + '"'
-
-
 def _only_query(statement: str) -> str:
     """Returns a query for the rows of a statement; the server refuses it if that is no query."""
     return f"WITH the_query AS (\n{statement}\n) SELECT * FROM the_query"
 
 
+def as_text(value: str, signature: Signature, depth: int = 0) -> str:
+    """Returns an expression for the text of a value, which is another one for another value.
+
+    Trino's checksum of rows would not do: the hash of a row is a sum of those of its fields, so
+    values that change places between rows are not noticed.
+
+    Args:
+        value: An expression.
+        signature: Its type.
+        depth: How many lambda expressions there are around it.
+
+    Example:
+        >>> as_text("c", {"rawType": "varbinary", "arguments": []})
+        'to_hex(c)'
+    """
+    name, each = signature["rawType"], f"e{depth}"
+    if name == "varbinary":
+        return f"to_hex({value})"
+    if name == "json":
+        return f"json_format({value})"
+    if name == "array":
+        [element] = arguments_of(signature)
+        text = as_text(each, element, depth + 1)
+        return f"json_format(CAST(transform({value}, {each} -> {text}) AS json))"
+    if name == "map":
+        # A map has its entries in any order.
+        pair = [
+            as_text(f"{each}[{n}]", type_, depth + 1)
+            for n, type_ in enumerate(arguments_of(signature), start=1)
+        ]
+        entries = f"transform(map_entries({value}), {each} -> {_joined(pair)})"
+        return f"json_format(CAST(array_sort({entries}) AS json))"
+    if name == "row":
+        texts = [
+            as_text(f"{value}[{n}]", type_, depth)
+            for n, (_, type_) in enumerate(fields_of(signature), start=1)
+        ]
+        return f"IF({value} IS NULL, NULL, {_joined(texts)})"
+    return f"CAST({value} AS varchar)"
+
+
+def _joined(texts: Sequence[str]) -> str:
+    """Returns an expression for texts as one, from which they could be told again."""
+    arrays = [
+        f"ARRAY[{', '.join(texts[start : start + _MOST_ELEMENTS])}]"
+        for start in range(0, len(texts), _MOST_ELEMENTS)
+    ]
+    return f"json_format(CAST({' || '.join(arrays) or 'ARRAY[0]'} AS json))"
+
+
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
-
-
-def _one_statement(text: str, where: str) -> str:
-    """Returns a statement without blanks, comments and semicolons that follow it.
-
-    Raises:
-        TableFileError: Another one follows, or it is none.
-    """
-    end, ended = 0, False
-    for token in _TOKENS.finditer(text):
-        if token.lastgroup == "end":
-            ended = True
-        elif token.lastgroup != "blank":
-            if ended:
-                raise TableFileError("another one after ';'", path=where, expected="one query")
-            end = token.end()
-    if not end:
-        raise TableFileError("none", path=where, expected="a query")
-    return text[:end]
 
 
 def ask(
@@ -399,10 +409,10 @@ def ask(
                 yield from rows
                 if query.stats.get("state") != "FINISHED":
                     raise ValueError(f"the end of a query that is {query.stats.get('state')}")
-        finally:
-            if not query.finished:
-                with contextlib.suppress(Exception):
-                    query.cancel()
+        except GeneratorExit:  # Not after an error of the server, which would not answer.
+            with contextlib.suppress(Exception):
+                query.cancel()
+            raise
 
     return columns, read()
 
@@ -478,9 +488,10 @@ def _telling(where: str, hidden: str) -> Iterator[None]:
     except Exception as error:
         kind = getattr(error, "error_type", None)
         says = one_line(ValueError(getattr(error, "message", None) or str(error)))
-        # Of the errors within each other that the clients make of it, the innermost says it all.
-        if not kind and (inner := _CAUSES.findall(says)):
-            says = f"no answer ({inner[-1]})"
+        if isinstance(error, json.JSONDecodeError):
+            says = f"an answer that is no JSON ({says})"
+        elif not kind and (inner := _OF_SYSTEM.search(says)):
+            says = f"no answer ({inner.group()})"
         # The query began in the second line.
         says = re.sub(r"^line (\d+):", lambda line: f"line {max(1, int(line.group(1)) - 1)}:", says)
         if hidden:

@@ -53,6 +53,7 @@ _KEYS: dict[str, Callable[[str], Any]] = {
 _WITH_ZONE = "timestamp with time zone"
 _IN_UTC = "select it AT TIME ZONE 'UTC'"
 _UNITS = {0: "s", 3: "ms", 6: "us", 9: "ns"}
+_PER_SECOND = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}
 _DEFAULT_PRECISION = 3
 _SECONDS = 19  # YYYY-MM-DD hh:mm:ss
 # In seconds, less than a day from what int64 holds, so that a time zone does not matter.
@@ -79,7 +80,7 @@ def arrow_type(signature: Signature) -> pa.DataType:
         ...     {"kind": "TYPE", "value": {"rawType": "real", "arguments": []}}]})
         ListType(list<item: float>)
     """
-    name, arguments = signature["rawType"], _arguments(signature)
+    name, arguments = signature["rawType"], arguments_of(signature)
     if name in _SIMPLE:
         return _SIMPLE[name]
     if name == "decimal":
@@ -103,7 +104,7 @@ def arrow_type(signature: Signature) -> pa.DataType:
             raise TrinoTypeError(f"{type_name(signature)}, whose keys are no single values")
         return pa.map_(arrow_type(key), arrow_type(value))
     if name == "row":
-        return pa.struct([(field, arrow_type(type_)) for field, type_ in _fields(signature)])
+        return pa.struct([(field, arrow_type(type_)) for field, type_ in fields_of(signature)])
     raise TrinoTypeError(
         f"{type_name(signature)}, which has no equal in Arrow; convert it in the query"
     )
@@ -116,9 +117,9 @@ def type_name(signature: Signature) -> str:
         >>> type_name({"rawType": "timestamp with time zone", "arguments": [{"value": 12}]})
         'timestamp(12) with time zone'
     """
-    name, arguments = signature["rawType"], _arguments(signature)
+    name, arguments = signature["rawType"], arguments_of(signature)
     if name == "row":
-        texts = [f"{field} {type_name(type_)}" for field, type_ in _fields(signature)]
+        texts = [f"{field} {type_name(type_)}" for field, type_ in fields_of(signature)]
     else:
         texts = [
             type_name(each) if isinstance(each, Mapping) else str(each)
@@ -147,12 +148,12 @@ def array_of(values: Sequence[Any], signature: Signature) -> pa.Array:
     if name in ("timestamp", _WITH_ZONE):
         return _timestamps(values, type_)
     if name == "array":
-        [element] = _arguments(signature)
+        [element] = arguments_of(signature)
         offsets = _offsets(values)
         elements = [each for value in values if value is not None for each in value]
         return pa.ListArray.from_arrays(offsets, array_of(elements, element))
     if name == "map":
-        key, item = _arguments(signature)
+        key, item = arguments_of(signature)
         pairs = [pair for value in values if value is not None for pair in value.items()]
         parse = _KEYS.get(key["rawType"], str)
         keys = array_of([parse(text) for text, _ in pairs], key)
@@ -161,7 +162,7 @@ def array_of(values: Sequence[Any], signature: Signature) -> pa.Array:
     if name == "row":
         columns = [
             array_of([None if value is None else value[place] for value in values], field)
-            for place, (_, field) in enumerate(_fields(signature))
+            for place, (_, field) in enumerate(fields_of(signature))
         ]
         missing = pa.array([value is None for value in values], pa.bool_())
         return pa.StructArray.from_arrays(columns, fields=list(type_), mask=missing)
@@ -175,15 +176,16 @@ def array_of(values: Sequence[Any], signature: Signature) -> pa.Array:
     return pa.array([None if value is None else convert(value) for value in values], type_)
 
 
-def _arguments(signature: Signature) -> list[Any]:
+def arguments_of(signature: Signature) -> list[Any]:
+    """Returns the arguments of a type: numbers, and types."""
     return [each["value"] for each in signature["arguments"]]
 
 
-def _fields(signature: Signature) -> list[tuple[str, Signature]]:
+def fields_of(signature: Signature) -> list[tuple[str, Signature]]:
     """Returns the names and types of a row's fields; those without a name are numbered."""
     return [
         ((each.get("fieldName") or {}).get("name", f"field{place}"), each["typeSignature"])
-        for place, each in enumerate(_arguments(signature))
+        for place, each in enumerate(arguments_of(signature))
     ]
 
 
@@ -219,11 +221,11 @@ def _ticks(texts: Sequence[str], unit: str) -> _Ints:
     if unit == "ns" and np.abs(ticks).max() > _NANOSECONDS_TO:
         far = texts[int(np.abs(ticks).argmax())]
         raise ValueError(f"{far}, too far from 1970 for nanoseconds; cast it to timestamp(6)")
-    ticks = ticks * _per_second(unit)
+    ticks = ticks * _PER_SECOND[unit]
     digits = len(texts[0]) - _SECONDS - 1
     if digits > 0:
         fraction = pc.utf8_slice_codeunits(array, _SECONDS + 1, _SECONDS + 10).cast(pa.int64())
-        ticks += fraction.to_numpy(zero_copy_only=False) * (_per_second(unit) // 10**digits)
+        ticks += fraction.to_numpy(zero_copy_only=False) * (_PER_SECOND[unit] // 10**digits)
     return ticks
 
 
@@ -234,7 +236,7 @@ def _to_utc(ticks: _Ints, zones: Sequence[str], unit: str) -> None:
         offset = _OFFSET.fullmatch(zone)
         if offset:
             seconds = (int(offset.group(2)) * 60 + int(offset.group(3))) * 60
-            ticks[there] -= int(f"{offset.group(1)}{seconds}") * _per_second(unit)
+            ticks[there] -= int(f"{offset.group(1)}{seconds}") * _PER_SECOND[unit]
             continue
         local = pa.array(ticks[there]).cast(pa.timestamp(unit))
         try:
@@ -242,10 +244,6 @@ def _to_utc(ticks: _Ints, zones: Sequence[str], unit: str) -> None:
         except pa.ArrowInvalid as error:
             raise ValueError(f"{str(error).splitlines()[0]}; {_IN_UTC}") from error
         ticks[there] = known.cast(pa.int64()).to_numpy(zero_copy_only=False)
-
-
-def _per_second(unit: str) -> int:
-    return int(10 ** next(digits for digits, each in _UNITS.items() if each == unit))
 
 
 def _milliseconds(text: str) -> int:
@@ -264,8 +262,8 @@ def _time(text: str) -> int:
     whole, _, fraction = seconds.partition(".")
     # As many digits as Arrow's unit has, which may be more than the type's.
     digits = next(each for each in _UNITS if each >= len(fraction))
-    ticks = (int(hours) * 60 + int(minutes)) * 60 + int(whole)
-    return ticks * 10**digits + int(fraction.ljust(digits, "0") or 0)
+    seconds_of_day = (int(hours) * 60 + int(minutes)) * 60 + int(whole)
+    return seconds_of_day * _PER_SECOND[_UNITS[digits]] + int(fraction.ljust(digits, "0") or 0)
 
 
 _CONVERTERS: dict[str, Callable[[Any], Any]] = {
