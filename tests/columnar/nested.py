@@ -139,7 +139,7 @@ def kinds(node: Node, name: str, level: int = 0) -> dict[str, str]:
 
 def ragged_row(node: Node, value: Any, name: str, drop: bool) -> dict[str, Any]:
     """The features of one row: written as slowly and obviously as the rules are said."""
-    out = {key: (kind, []) for key, kind in kinds(node, name).items()}
+    out: dict[str, Any] = {key: (kind, []) for key, kind in kinds(node, name).items()}
 
     def walk(node: Node, value: Any, name: str, level: int) -> None:
         if isinstance(node, Mapping):
