@@ -48,7 +48,8 @@ _FIRST_ROWS = 1024
 _MOST_MESSAGE, _MOST_QUERY = 600, 100
 _MOST_ELEMENTS = 200  # Of an array that is written in a query, 254.
 _INTEGERS = ("tinyint", "smallint", "integer", "bigint")
-_CAUSES = re.compile(r"""(?<=: )[^:"']*(?=["')]+$)""")
+# Of the errors within each other that the clients make of one of the system, the innermost.
+_OF_SYSTEM = re.compile(r"""\[(?:Errno|SSL)[^"']*(?=["'])""")
 
 
 @register_source("trino")
@@ -408,10 +409,10 @@ def ask(
                 yield from rows
                 if query.stats.get("state") != "FINISHED":
                     raise ValueError(f"the end of a query that is {query.stats.get('state')}")
-        finally:
-            if not query.finished:
-                with contextlib.suppress(Exception):
-                    query.cancel()
+        except GeneratorExit:  # Not after an error of the server, which would not answer.
+            with contextlib.suppress(Exception):
+                query.cancel()
+            raise
 
     return columns, read()
 
@@ -487,11 +488,10 @@ def _telling(where: str, hidden: str) -> Iterator[None]:
     except Exception as error:
         kind = getattr(error, "error_type", None)
         says = one_line(ValueError(getattr(error, "message", None) or str(error)))
-        # Of the errors within each other that the clients make of it, the innermost says it all.
         if isinstance(error, json.JSONDecodeError):
             says = f"an answer that is no JSON ({says})"
-        elif not kind and (inner := _CAUSES.findall(says)):
-            says = f"no answer ({inner[-1]})"
+        elif not kind and (inner := _OF_SYSTEM.search(says)):
+            says = f"no answer ({inner.group()})"
         # The query began in the second line.
         says = re.sub(r"^line (\d+):", lambda line: f"line {max(1, int(line.group(1)) - 1)}:", says)
         if hidden:
