@@ -24,6 +24,7 @@ from tfx_wine_ext.sources.configs import (
 )
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.formats import Reading, every
+from tfx_wine_ext.sources.remote_table import around
 from tfx_wine_ext.sources.secrets import check_reference
 from tfx_wine_ext.sources.source import Part, TableFileError, TableSource, batch_rows, limited
 from tfx_wine_ext.sources.sql_databases import DATABASES, Database, Ranges, check_finite
@@ -191,26 +192,27 @@ class SqlTable:
         self.position = 0
         with self._connected() as connection:
             self._columns = database.columns(connection, self._query)
-        self._check_names()
-        # The column, and the names of the enclosing structs, of each feature.
-        self._around: dict[str, Sequence[str]] = {}
-        fields = []
-        for column in self._columns:
-            inside = leaves(column.type, (column.name,)) if how.flat else ()
-            for path, type_ in inside or [((column.name,), column.type)]:
-                fields.append((".".join(path), type_))
-                self._around[".".join(path)] = [".".join(path[:n]) for n in range(1, len(path))]
+        self._check_names([each.name for each in self._columns])
+        paths = [
+            (path, type_)
+            for each in self._columns
+            for path, type_ in (
+                leaves(each.type, (each.name,)) if how.flat else [((each.name,), each.type)]
+            )
+        ]
         self.structs: dict[str, list[str]] = {}
-        for name, around in self._around.items():
-            for struct in around:
-                self.structs.setdefault(struct, []).append(name)
-        self.whole = pa.schema(fields)
-        read = [each for each in self.whole if how.reads(each.name, *self._around[each.name])]
-        self.schema = pa.schema(read)
+        for path, _ in paths:
+            for struct in around(path):
+                self.structs.setdefault(struct, []).append(".".join(path))
+        self.whole = pa.schema([(".".join(path), type_) for path, type_ in paths])
+        read = [(path, type_) for path, type_ in paths if how.reads(".".join(path), *around(path))]
+        self._check_names([".".join(path) for path, _ in read])
+        # Where each feature is: its column, and the fields of structs.
+        self._paths = {".".join(path): path for path, _ in read}
+        self.schema = pa.schema([(".".join(path), type_) for path, type_ in read])
         self._check_types()
 
-    def _check_names(self) -> None:
-        names = [each.name for each in self._columns]
+    def _check_names(self, names: Sequence[str]) -> None:
         repeated = self._database.repeated(names)
         if repeated or not {"", "?column?"}.isdisjoint(names):
             raise TableFileError(
@@ -222,7 +224,7 @@ class SqlTable:
 
     def _check_types(self) -> None:
         """Refuses columns that arrive in a form of the driver's own, or with mixed types."""
-        read = {self._column_of(name) for name in self.schema.names}
+        read = {path[0] for path in self._paths.values()}
         problems = [
             (each.name, each.problem)
             for each in self._columns
@@ -232,10 +234,6 @@ class SqlTable:
             error = UnsupportedColumnsError(problems)
             error.path = self._config.name
             raise error
-
-    def _column_of(self, feature: str) -> str:
-        around = self._around[feature]
-        return around[0] if around else feature
 
     @property
     def paths(self) -> Sequence[str]:
@@ -376,7 +374,7 @@ class SqlTable:
         if part.unit:
             assert self._ranges is not None
             condition = self._database.in_range(session, self._ranges, part.index)
-        wanted = {self._column_of(name) for name in schema.names}
+        wanted = {self._paths[name][0] for name in schema.names}
         # At least one, since a result without columns has no rows.
         columns = [each for each in self._columns if each.name in wanted] or self._columns[:1]
         stream = self._database.batches(session, self._query, columns, condition)
@@ -398,10 +396,8 @@ class SqlTable:
             return next(limited(batch, schema, None), batch)
         arrays = []
         for name in schema.names:
-            column = self._column_of(name)
-            values = batch.column(batch.schema.get_field_index(column))
-            path = name[len(column) + 1 :].split(".") if name != column else []
-            values = leaf_values(values, path)
+            column, *fields = self._paths[name]
+            values = leaf_values(batch.column(batch.schema.get_field_index(column)), fields)
             check_finite(self._config.name, name, values, self._database.limits)
             arrays.append(values)
         return pa.RecordBatch.from_arrays(arrays, schema=schema)
