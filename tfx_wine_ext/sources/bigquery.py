@@ -16,7 +16,6 @@ from tfx_wine_ext.sources.configs import SourceConfig, SourceConfigError, regist
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.remote_table import RemoteTable
 from tfx_wine_ext.sources.source import Part, TableFileError, one_line
-from tfx_wine_ext.sources.sql_text import single_query
 
 if TYPE_CHECKING:
     from google.cloud import bigquery, bigquery_storage
@@ -96,10 +95,7 @@ class BigQuery(SourceConfig):
         if (self.query is None) == (self.table is None):
             self._refuse("a table or a query", "none" if self.query is None else "both")
         if self.query is not None:
-            try:
-                single_query(self.query)
-            except ValueError as error:
-                raise SourceConfigError(str(error), path="bigquery: query") from None
+            # BigQuery says whether it is one: GoogleSQL has its own comments and quotes.
             if self.row_restriction is not None or self.snapshot_millis is not None:
                 found = "a query, which can say WHERE and FOR SYSTEM_TIME AS OF itself"
                 self._refuse("row_restriction and snapshot_millis with a table only", found)
