@@ -233,6 +233,9 @@ def test_the_fingerprint_is_a_checksum_of_all_rows_or_of_a_query_or_none(server)
     assert source.fingerprint() != before
     assert opened(server, fingerprint="SELECT max(id) FROM wines;").fingerprint() != own
     assert opened(server, fingerprint="none").fingerprint() == ""
+    server.pages = [[]]
+    with pytest.raises(TableFileError, match="fingerprint, found none; correct the query"):
+        opened(server, fingerprint="SELECT id FROM wines").fingerprint()
 
 
 def test_a_table_that_changes_while_it_is_read_is_an_error(server):

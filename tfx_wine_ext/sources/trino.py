@@ -223,7 +223,15 @@ class TrinoTable(RemoteTable):
             own = config.fingerprint
             asked = self._checksum if own is None else _only_query(single_query(own))
             _, rows = ask(config, asked, f"{self.paths[0]}: fingerprint")
-            for row in rows:
+            content = list(rows)
+            if not content:
+                raise TableFileError(
+                    "none",
+                    "correct the query `fingerprint`",
+                    path=self.paths[0],
+                    expected="a row, whose values are the fingerprint",
+                )
+            for row in content:
                 digest.update(json.dumps(row).encode())
         return f"trino-v1:{digest.hexdigest()[:32]}"
 
@@ -488,15 +496,14 @@ def _telling(where: str, hidden: str) -> Iterator[None]:
         raise
     except Exception as error:
         kind = getattr(error, "error_type", None)
-        says = one_line(ValueError(getattr(error, "message", None) or str(error)))
+        says = getattr(error, "message", None) or str(error)
+        says = one_line(ValueError(says.replace(hidden, "***") if hidden else says))
         if isinstance(error, json.JSONDecodeError):
             says = f"an answer that is no JSON ({says})"
         elif not kind and (inner := _OF_SYSTEM.search(says)):
             says = f"no answer ({inner.group()})"
         # The query began in the second line.
         says = re.sub(r"^line (\d+):", lambda line: f"line {max(1, int(line.group(1)) - 1)}:", says)
-        if hidden:
-            says = says.replace(hidden, "***")
         raise TableFileError(
             says[:_MOST_MESSAGE],
             {
