@@ -50,6 +50,12 @@ def test_types_of_postgresql_are_those_of_files_or_cast(cellar):
     assert (rows["empty"], rows["ds"]) == ([[]], [None])
 
 
+def test_text_is_utf_8_whatever_encoding_the_address_asks_for(cellar):
+    query = "SELECT 'é'::text AS a, length('é') AS b"
+    source = Sql(f"{cellar.uri}?client_encoding=latin1", query).open(Reading())
+    assert read(source)[0] == {"a": ["é"], "b": [1]}
+
+
 def test_types_of_postgresql_without_a_form_are_refused_together_with_the_cast(cellar):
     query = (
         "SELECT 1 AS x, interval '1 s' AS span, timetz '12:00+1' AS tz, point '(1,2)' AS p, "

@@ -228,7 +228,6 @@ _POSTGRES_PARAMETERS = {
     "keepalives_interval": "5",
     "keepalives_count": "4",
     "application_name": "tfx_wine_ext",
-    "client_encoding": "UTF8",
 }
 
 
@@ -389,6 +388,7 @@ class PostgreSQL(Named):
     def _connected(self, password: str | None) -> Session:
         names = re.findall(r"[?&]([^=&]+)=", self.uri)
         parameters = {k: v for k, v in _POSTGRES_PARAMETERS.items() if k not in names}
+        parameters["client_encoding"] = "UTF8"  # Of two, the last one holds.
         secrets = [each for each in (password, os.environ.get("PGPASSWORD")) if each]
         if password is not None:
             parameters["password"] = password

@@ -18,6 +18,7 @@ from tfx_wine_ext.sources.source import TableFileError
 _INSTALL = "pip install 'tfx-wine-ext[sql]'"
 # What drivers add to a database's message: the text of the query, which is ours.
 _QUERY = re.compile(r"\n(Query was:|query: ).*", re.DOTALL)
+_MOST_MESSAGE = 600
 
 
 class Session:
@@ -123,9 +124,12 @@ class Session:
         try:
             yield
         except self._errors as error:
-            says = " ".join(_QUERY.sub("", str(error)).split())
+            says = _QUERY.sub("", str(error))
             for each in self._secrets:
                 says = says.replace(each, "***")
+            says = " ".join(says.split())
+            if len(says) > _MOST_MESSAGE:  # It may repeat a value; what is wrong is at its end.
+                says = f"{says[: _MOST_MESSAGE // 2]} ... {says[-_MOST_MESSAGE // 2 :]}"
             for pattern, other in _REMEDIES.items():
                 if re.search(pattern, says):
                     remedy = other
