@@ -26,6 +26,7 @@ from tfx_wine_ext.sources.source import TableSource
 from tfx_wine_ext.suggestions import hint
 
 _KIND = "source"
+_PASSWORD = re.compile(r"^([\w+.-]+://[^/:@]*):[^/]*@")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -240,9 +241,13 @@ def check_no_password(where: str, address: str) -> None:
     Raises:
         SourceConfigError: It holds one.
     """
-    if has_scheme(address) and masked_addresses(address) != address:
+    if not has_scheme(address):
+        return
+    # All of it is an address: unlike in other text, quotes and spaces are a part of the password.
+    masked = masked_addresses(_PASSWORD.sub(r"\1:***@", address))
+    if masked != address:
         raise SourceConfigError(
-            f"{masked_addresses(address)!r}",
+            repr(masked),
             "set the password in the environment, or name it by `credentials`",
             path=where,
             expected="an address without a password, which would be recorded",

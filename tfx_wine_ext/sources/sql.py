@@ -10,9 +10,11 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
+from tfx_wine_ext.columnar.arrow_types import is_list
 from tfx_wine_ext.columnar.plan import UnsupportedColumnsError, leaves
 from tfx_wine_ext.columnar.values import leaf_values
 from tfx_wine_ext.masking import SECRET_NAMES, masked_addresses
@@ -34,6 +36,7 @@ from tfx_wine_ext.sources.sql_text import single_query, within
 NO_FINGERPRINT = "none"
 # Rows of several kilobytes: fewer of them are encoded at a time.
 BATCH_BYTES = 64 * 1024 * 1024
+_SECRET_PART = re.compile(rf"(?:{SECRET_NAMES})\s*=", re.IGNORECASE)
 
 
 @register_source("sql")
@@ -122,10 +125,26 @@ class Sql(SourceConfig):
                 "uri", "an address such as postgresql://user@host/database", "other text"
             )
         check_no_password("sources.Sql: uri", self.uri)
+        # Drivers have forms of their own: user:password@host, key=value;password=value.
+        if _SECRET_PART.search(unquote(self.uri)) or (
+            "://" not in self.uri and re.search(r":[^/]*@", self.uri)
+        ):
+            raise SourceConfigError(
+                "other text, which is not shown",
+                "name the password by `credentials`",
+                path="sources.Sql: uri",
+                expected="an address without a password, which would be recorded",
+            )
         if self.driver is None and scheme not in DATABASES:
             raise _invalid("uri", f"one of {', '.join(DATABASES)}, or a driver", f"{scheme}://")
         for name, value in self.options.items():
-            if re.search(SECRET_NAMES, name, re.IGNORECASE) or masked_addresses(value) != value:
+            if not isinstance(value, str):
+                raise _invalid(f"options: {name}", "text", repr(value))
+            if (
+                re.search(SECRET_NAMES, name, re.IGNORECASE)
+                or _SECRET_PART.search(value)
+                or masked_addresses(value) != value
+            ):
                 raise SourceConfigError(
                     repr(name),
                     "name the secret by `credentials`, and the option by `secret_option`",
@@ -322,6 +341,16 @@ class SqlTable:
                     f"the columns are {', '.join(each.name for each in self._columns)}",
                     path=config.name,
                     expected="a partition_column of the query's result",
+                )
+            if any(
+                is_list(each.type) for each in self._columns if each.name == config.partition_column
+            ):
+                raise TableFileError(
+                    "arrays",
+                    "name another column",
+                    path=config.name,
+                    column=config.partition_column,
+                    expected="a partition_column of single values",
                 )
             with self._connected() as session:
                 self._ranges = ranges = self._database.ranges(
