@@ -57,6 +57,11 @@ def test_a_description_is_json_of_what_differs_from_the_defaults(queue):
             "^a.yaml: expected fields of a source of kind files: path, pattern, format, "
             "found 'patern'; correct it.*did you mean 'pattern'",
         ),
+        ({"source": "files", "path": None}, "^a.yaml: path: expected text, found nothing"),
+        (
+            {"source": "delta", "path": "x", "version": True},
+            "^a.yaml: version: expected a whole number or nothing, found True",
+        ),
         ({"source": "files"}, "^a.yaml: expected a source files, found .*argument: 'path'"),
     ],
 )

@@ -216,10 +216,26 @@ def source_from_dict(values: Mapping[str, Any], where: str = "source") -> Source
                 path=where,
                 expected=f"fields of a source of kind {kind}: {', '.join(fields)}",
             )
+        _check_type(name, fields[name].type, arguments[name], where)
     try:
         return config(**arguments)
     except TypeError as error:  # A field without a default is missing.
         raise SourceConfigError(str(error), path=where, expected=f"a source {kind}") from error
+
+
+_TYPES = {"str": str, "int": int, "bool": bool, "None": type(None)}
+_CALLED = {"str": "text", "int": "a whole number", "bool": "true or false", "None": "nothing"}
+
+
+def _check_type(name: str, annotation: Any, value: Any, where: str) -> None:
+    """Refuses a value of another type than its field, if that is one of JSON's simple ones."""
+    allowed = str(getattr(annotation, "__name__", annotation)).split(" | ")
+    if set(allowed) <= _TYPES.keys() and type(value) not in [_TYPES[each] for each in allowed]:
+        raise SourceConfigError(
+            "nothing" if value is None else f"{value!r}",
+            path=f"{where}: {name}",
+            expected=" or ".join(_CALLED[each] for each in allowed),
+        )
 
 
 def source_from_json(text: str) -> SourceConfig:
