@@ -204,7 +204,7 @@ def test_types_of_duckdb_are_its_own(duckdb):
     assert rows["e"] == ["x"]
     assert source.structs == {"s": ["s.a", "s.b.c"], "s.b": ["s.b.c"]}
     assert (rows["s.a"], rows["s.b.c"]) == ([1], ["x"])
-    for value in ("date '-infinity'", "{'a': [date 'infinity']}"):
+    for value in ("date '-infinity'", "{'a': [date 'infinity']}", "MAP {'a': date 'infinity'}"):
         with pytest.raises(TableFileError, match="column 'x': expected a date, found infinity"):
             list(Sql(uri, f"SELECT {value} AS x").open(Reading()).batches())
     with pytest.raises(UnsupportedColumnsError, match=r"'x': TIME WITH TIME ZONE .*\"x\"::TIME in"):

@@ -321,6 +321,7 @@ def test_a_description_has_no_password_and_the_password_goes_over_https_only(mon
         ({"query": " -- nothing"}, "query: expected one query, .* found none"),
         ({"query": "SELECT 1; DROP TABLE wines"}, "expected one query, found 'DROP' after"),
         ({"query": "INSERT INTO wines VALUES (1)"}, "begins with SELECT, .* found 'INSERT'"),
+        ({"session": {"lake.api_key": "hunter2"}}, "session: expected no secrets.*'lake.api_key'$"),
         ({"fingerprint": "DROP TABLE wines"}, "fingerprint: expected one query, .* found 'DROP'"),
         ({"credentials": "hunter2"}, "found other text, which is not shown"),
         ({"credentials": "env:P", "uri": "http://host"}, "expected an address with https"),

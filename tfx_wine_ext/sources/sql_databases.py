@@ -636,6 +636,9 @@ def check_finite(name: str, column: str, values: Any, limits: Sequence[tuple[int
     """
     if is_list(values.type):
         check_finite(name, column, values.flatten(), limits)
+    if pa.types.is_map(values.type):
+        for each in (values.keys, values.items):
+            check_finite(name, column, each, limits)
     if pa.types.is_struct(values.type):
         for each in values.flatten():
             check_finite(name, column, each, limits)

@@ -144,6 +144,7 @@ _REMEDIES = {
     "password|authentication|role .* does not exist": "correct the user of the address, or the "
     "password, which `credentials` names",
     "read-only|read.?write mode|readonly|data-modifying": "write a query that only reads",
+    "is locked|lock on file": "run again when no other process writes to it",
     "permission denied": "grant SELECT to the user",
     "due to statement timeout": "raise the statement_timeout of the user, or of the address",
     "closed the connection|terminating|no connection|conflict with recovery": "run again when the "

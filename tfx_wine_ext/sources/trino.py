@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from tfx_wine_ext.masking import SECRET_NAMES
 from tfx_wine_ext.sources.configs import (
     SourceConfig,
     SourceConfigError,
@@ -79,7 +80,7 @@ class Trino(SourceConfig):
             time; this needs `version`, without which they would not see one state. Default: one
             part.
         partitions: How many ranges. Default: 8.
-        session: Session properties, such as ``{"query_max_run_time": "10m"}``.
+        session: Session properties, such as ``{"query_max_run_time": "10m"}``; no secrets.
         protocol: ``trino``, or ``presto`` for a server that expects the headers ``X-Presto-...``.
 
     Raises:
@@ -138,6 +139,9 @@ class Trino(SourceConfig):
             self._refuse("partition_column", "a version of a table, which all ranges see", "none")
         if not isinstance(self.partitions, int) or not 1 <= self.partitions <= 10_000:
             self._refuse("partitions", "a number from 1 to 10000", repr(self.partitions))
+        for name in self.session:
+            if re.search(SECRET_NAMES, name, re.IGNORECASE):
+                self._refuse("session", "no secrets, which would be recorded", repr(name))
         for name in ("query", "fingerprint"):
             text = getattr(self, name)
             try:
