@@ -330,6 +330,8 @@ def test_columns_may_have_the_names_that_our_own_sql_uses(cellar, sqlite, duckdb
             for value in (1, 2)
         )
         assert one != two
+        with pytest.raises(TableFileError, match="found 'tfx_wine_ext'; name each by AS"):
+            Sql(uri, "SELECT 1 AS tfx_wine_ext, 2 AS z").open(Reading())
 
 
 def test_batches_have_as_many_rows_as_asked_for_or_enough_bytes():

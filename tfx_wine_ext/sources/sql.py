@@ -31,7 +31,7 @@ from tfx_wine_ext.sources.secrets import check_reference
 from tfx_wine_ext.sources.source import Part, TableFileError, TableSource, batch_rows, limited
 from tfx_wine_ext.sources.sql_databases import DATABASES, Database, Ranges, check_finite
 from tfx_wine_ext.sources.sql_session import Session
-from tfx_wine_ext.sources.sql_text import single_query, within
+from tfx_wine_ext.sources.sql_text import INNER, single_query, within
 
 NO_FINGERPRINT = "none"
 # Rows of several kilobytes: fewer of them are encoded at a time.
@@ -233,6 +233,8 @@ class SqlTable:
 
     def _check_names(self, names: Sequence[str]) -> None:
         repeated = self._database.repeated(names)
+        # What we call the query would be that column, in the fingerprint for one.
+        repeated += [name for name in names if name.lower() == INNER]
         if repeated or not {"", "?column?"}.isdisjoint(names):
             raise TableFileError(
                 ", ".join(map(repr, repeated)) or "one without a name",
