@@ -327,6 +327,7 @@ def test_types_that_cannot_become_features_are_refused_by_name(service, type_):
         ({"table": TABLE, "query": "SELECT 1"}, "found both"),
         ({"table": "bottles"}, "expected a table as 'project.dataset.table', found 'bottles'"),
         ({"query": "SELECT 1", "row_restriction": "a > 1"}, "with a table only"),
+        ({"table": TABLE, "max_streams": -1}, "max_streams: a number from 0 on, found -1"),
         ({"table": TABLE, "fingerprint": "SELECT 1"}, "fingerprint: 'none' or nothing"),
     ],
 )

@@ -57,6 +57,10 @@ def test_a_description_is_json_of_what_differs_from_the_defaults(queue):
             "^a.yaml: expected fields of a source of kind files: path, pattern, format, "
             "found 'patern'; correct it.*did you mean 'pattern'",
         ),
+        (
+            {"source": "trino", "uri": "http://db", "session": [1]},
+            r"^a.yaml: session: expected names with values, 'name: value', found \[1\]",
+        ),
         ({"source": "files", "path": None}, "^a.yaml: path: expected text, found nothing"),
         (
             {"source": "delta", "path": "x", "version": True},

@@ -312,6 +312,9 @@ def test_a_description_has_no_password_and_the_password_goes_over_https_only(mon
     ("arguments", "message"),
     [
         ({"uri": "127.0.0.1:8080"}, "uri: expected https://HOST"),
+        ({"uri": "http://host:port"}, r"uri: expected https://HOST.*, found http://host:port"),
+        ({"uri": "http://[::1"}, r"uri: expected https://HOST.*, found http://\[::1"),
+        ({"uri": "https://me:hunter'2@host"}, r"expected an address without a password"),
         ({"uri": "https://me:hunter2@host"}, r"expected an address without a password"),
         ({"uri": "https://me@host"}, "expected no user"),
         ({"user": ""}, "user: expected the name"),

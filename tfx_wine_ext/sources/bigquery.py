@@ -101,6 +101,8 @@ class BigQuery(SourceConfig):
                 self._refuse("row_restriction and snapshot_millis with a table only", found)
         elif self.table is not None and self.table.count(".") < 2:
             self._refuse("a table as 'project.dataset.table'", repr(self.table))
+        if self.max_streams < 0:
+            self._refuse("max_streams: a number from 0 on", repr(self.max_streams))
         if self.fingerprint not in (None, NO_FINGERPRINT):
             self._refuse(f"fingerprint: {NO_FINGERPRINT!r} or nothing", repr(self.fingerprint))
 

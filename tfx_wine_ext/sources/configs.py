@@ -229,7 +229,12 @@ _CALLED = {"str": "text", "int": "a whole number", "bool": "true or false", "Non
 
 def _check_type(name: str, annotation: Any, value: Any, where: str) -> None:
     """Refuses a value of another type than its field, if that is one of JSON's simple ones."""
-    allowed = str(getattr(annotation, "__name__", annotation)).split(" | ")
+    text = str(getattr(annotation, "__name__", annotation))
+    if re.match(r"Mapping\b|dict\b", text) and not isinstance(value, Mapping):
+        raise SourceConfigError(
+            repr(value), path=f"{where}: {name}", expected="names with values, 'name: value'"
+        )
+    allowed = text.split(" | ")
     if set(allowed) <= _TYPES.keys() and type(value) not in [_TYPES[each] for each in allowed]:
         raise SourceConfigError(
             "nothing" if value is None else f"{value!r}",

@@ -110,9 +110,13 @@ class Trino(SourceConfig):
     spanned: ClassVar[Sequence[str]] = ("query", "table", "fingerprint")
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.uri)
         check_no_password("uri", self.uri)
-        if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/"):
+        try:
+            url = urlsplit(self.uri)
+            is_server = bool(url.hostname and url.port != 0 and not url.path.strip("/"))
+        except ValueError:  # No port, or brackets that do not close.
+            is_server = False
+        if not is_server or url.scheme not in ("http", "https"):
             self._refuse("uri", "https://HOST[:PORT] or http://HOST[:PORT]", self.uri)
         if "@" in url.netloc:
             self._refuse("uri", "no user; give it by `user`", self.uri)
