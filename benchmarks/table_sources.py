@@ -170,7 +170,7 @@ def main() -> None:
         child(who, pathlib.Path(path), pathlib.Path(output))
         return
     print(f"\n{options.rows:,} rows x 12 columns\n")
-    more = f"peak with {options.times} times the rows"
+    more = f"peak with {options.times} times the rows" if options.times > 1 else ""
     print(f"| | file (MB) | seconds | rows per second | peak memory (MB) | {more} |")
     print("|---|---|---|---|---|---|", flush=True)
 

@@ -77,7 +77,7 @@ def arrays(draw: Any, node: Node, count: int, nulls: bool, inside: bool = False)
         type_ = pa.struct([pa.field(name, array.type) for name, (array, _) in fields.items()])
         children = [array for array, _ in fields.values()]
         array = pa.Array.from_buffers(type_, count, [validity], -1, children=children)
-        rows = [
+        rows: list[Any] = [
             {name: values[row] for name, (_, values) in fields.items()} if there else None
             for row, there in enumerate(valid)
         ]
@@ -139,7 +139,7 @@ def kinds(node: Node, name: str, level: int = 0) -> dict[str, str]:
 
 def ragged_row(node: Node, value: Any, name: str, drop: bool) -> dict[str, Any]:
     """The features of one row: written as slowly and obviously as the rules are said."""
-    out = {key: (kind, []) for key, kind in kinds(node, name).items()}
+    out: dict[str, Any] = {key: (kind, []) for key, kind in kinds(node, name).items()}
 
     def walk(node: Node, value: Any, name: str, level: int) -> None:
         if isinstance(node, Mapping):
