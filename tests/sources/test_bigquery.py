@@ -326,14 +326,19 @@ def test_types_that_cannot_become_features_are_refused_by_name(service, type_):
         ({}, "expected a table or a query, found none"),
         ({"table": TABLE, "query": "SELECT 1"}, "found both"),
         ({"table": "bottles"}, "expected a table as 'project.dataset.table', found 'bottles'"),
-        ({"query": "DROP TABLE wine.bottles"}, "query: expected one query, .* found 'DROP'"),
         ({"query": "SELECT 1", "row_restriction": "a > 1"}, "with a table only"),
+        ({"table": TABLE, "max_streams": -1}, "max_streams: a number from 0 on, found -1"),
         ({"table": TABLE, "fingerprint": "SELECT 1"}, "fingerprint: 'none' or nothing"),
     ],
 )
 def test_arguments_that_do_not_fit_are_refused_by_the_constructor(arguments, message):
     with pytest.raises(SourceConfigError, match=message):
         sources.BigQuery(**arguments)
+
+
+def test_a_query_may_have_the_comments_and_quotes_of_googlesql():
+    query = "#standardSQL; it's\nSELECT 'it\\'s; ' AS a;"
+    assert sources.BigQuery(query=query).name == "bigquery: " + " ".join(query.split())
 
 
 def test_a_description_survives_json_and_a_missing_package_is_named(monkeypatch):

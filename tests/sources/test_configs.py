@@ -58,6 +58,14 @@ def test_a_description_is_json_of_what_differs_from_the_defaults(queue):
             "^a.yaml: expected fields of a source of kind files: path, pattern, format, "
             "found 'patern'; correct it.*did you mean 'pattern'",
         ),
+        (
+            {"source": "trino", "uri": "http://db", "user": "me", "session": [1]},
+            "^a.yaml: column 'session': expected names with values, found list",
+        ),
+        (
+            {"source": "delta", "path": "x", "version": True},
+            "^a.yaml: version: expected the number of a version, from 0, found True",
+        ),
         ({"source": "files"}, "^a.yaml: expected a source files, found .*argument: 'path'"),
         ({"source": "files", "path": 20}, "^a.yaml: column 'path': expected text, found int; put"),
         ({"source": "files", "path": "x", "pattern": None}, "'pattern': expected text, found noth"),
@@ -110,3 +118,8 @@ def test_the_time_of_a_lakehouse_table_is_written_in_the_same_ways(kind):
         assert str(moment_of(described.timestamp)) == "2026-11-26 00:00:00+00:00"
     with pytest.raises(SourceConfigError, match="timestamp: expected a time like 2026-11-26"):
         source_from_dict({"source": kind, "timestamp": "20261399", **address})
+    check_no_password("uri", "hdfs://host:8020/me@wine")
+    for password in ("hunter2", "it's hunter2", '"hunter2', "hunter2/"):
+        with pytest.raises(SourceConfigError, match=r"^uri: expected an address without") as caught:
+            check_no_password("uri", f"postgresql://me:{password}@host/wine")
+        assert "hunter2" not in str(caught.value)

@@ -57,6 +57,13 @@ def test_a_description_is_json_without_secrets():
     [
         ({"uri": "postgresql://me:hunter2@db/a"}, r"uri: .* without a password, .*me:\*\*\*@db"),
         ({"uri": f"{URI}?password=hunter2"}, r"uri: .* without a password"),
+        (
+            {"uri": "postgresql://me:it's hunter2@db/a"},
+            r"uri: .* without a password, .*me:\*\*\*@db",
+        ),
+        ({"uri": f"{URI}?user=me&pass%77ord=hunter2"}, r"uri: .* without a password.*not shown"),
+        ({"uri": "me:hunter2@account/a", "driver": "x"}, r"uri: .* without a password.*not shown"),
+        ({"uri": "odbc:db;Pwd = hunter2", "driver": "x"}, r"uri: .* without a password.*not shown"),
         ({"uri": "host=db password=hunter2"}, r"uri: expected an address .*found other text$"),
         (
             {"uri": "oracle://db"},
@@ -74,6 +81,8 @@ def test_a_description_is_json_without_secrets():
         ({"options": {"a": "b"}}, r"options: expected a driver"),
         ({"driver": "x", "options": {"api_key": "hunter2"}}, r"options: .* found 'api_key'; name"),
         ({"driver": "x", "options": {"a": "x://a:hunter2@b"}}, r"options: .* found 'a'; name"),
+        ({"driver": "x", "options": {"a": "b; Pwd=hunter2"}}, r"options: .* found 'a'; name"),
+        ({"driver": "x", "options": {"a": 1}}, r"options: a: expected text, found 1"),
     ],
 )
 def test_a_description_that_cannot_be_used_is_refused_without_its_secrets(fields, message):
@@ -321,6 +330,8 @@ def test_columns_may_have_the_names_that_our_own_sql_uses(cellar, sqlite, duckdb
             for value in (1, 2)
         )
         assert one != two
+        with pytest.raises(TableFileError, match="found 'tfx_wine_ext'; name each by AS"):
+            Sql(uri, "SELECT 1 AS tfx_wine_ext, 2 AS z").open(Reading())
 
 
 def test_batches_have_as_many_rows_as_asked_for_or_enough_bytes():

@@ -50,6 +50,12 @@ def test_types_of_postgresql_are_those_of_files_or_cast(cellar):
     assert (rows["empty"], rows["ds"]) == ([[]], [None])
 
 
+def test_text_is_utf_8_whatever_encoding_the_address_asks_for(cellar):
+    query = "SELECT 'é'::text AS a, length('é') AS b"
+    source = Sql(f"{cellar.uri}?client_encoding=latin1", query).open(Reading())
+    assert read(source)[0] == {"a": ["é"], "b": [1]}
+
+
 def test_types_of_postgresql_without_a_form_are_refused_together_with_the_cast(cellar):
     query = (
         "SELECT 1 AS x, interval '1 s' AS span, timetz '12:00+1' AS tz, point '(1,2)' AS p, "
@@ -198,11 +204,42 @@ def test_types_of_duckdb_are_its_own(duckdb):
     assert rows["e"] == ["x"]
     assert source.structs == {"s": ["s.a", "s.b.c"], "s.b": ["s.b.c"]}
     assert (rows["s.a"], rows["s.b.c"]) == ([1], ["x"])
-    for value in ("date '-infinity'", "{'a': [date 'infinity']}"):
+    for value in ("date '-infinity'", "{'a': [date 'infinity']}", "MAP {'a': date 'infinity'}"):
         with pytest.raises(TableFileError, match="column 'x': expected a date, found infinity"):
             list(Sql(uri, f"SELECT {value} AS x").open(Reading()).batches())
-    with pytest.raises(UnsupportedColumnsError, match=r"'x': a time with a zone.*\"x\"::TIME in"):
+    with pytest.raises(UnsupportedColumnsError, match=r"'x': TIME WITH TIME ZONE .*\"x\"::TIME in"):
         Sql(uri, "SELECT TIMETZ '12:00:00+02' AS x").open(Reading())
+    # They would arrive as other values.
+    for value in ("1::UHUGEINT", "['1'::BIT]", "{'a': [TIMETZ '12:00:00+02']}"):
+        with pytest.raises(
+            UnsupportedColumnsError, match=r"'x': .* has no form as a feature; write"
+        ):
+            Sql(uri, f"SELECT {value} AS x").open(Reading())
+    named = Sql(uri, "SELECT {'BIT': 1} AS x, 'BIT'::ENUM('BIT', ' BIT') AS y").open(Reading())
+    assert read(named)[0] == {"x": [{"BIT": 1}], "y": ["BIT"]}
+
+
+def test_the_fingerprint_of_duckdb_tells_values_apart_that_have_the_same_hash(duckdb):
+    uri = duckdb()
+    for type_, values in {
+        "double": ("0.0", "'-0'", "NULL"),
+        "int[]": ("NULL", "[]", "[NULL]"),
+        "STRUCT(a int)": ("NULL", "{'a': NULL}"),
+    }.items():
+        queries = [f"SELECT ({value})::{type_} AS x" for value in values]
+        found = {Sql(uri, query).open(Reading()).fingerprint() for query in queries}
+        assert len(found) == len(values), type_
+
+
+def test_fields_of_structs_are_found_whatever_their_names(duckdb):
+    uri = duckdb()
+    query = "SELECT {'a.b': 1, 'c': {'d.e': 'x'}} AS s"
+    rows, _ = read(Sql(uri, query).open(Reading(flat=True)))
+    assert rows == {"s.a.b": [1], "s.c.d.e": ["x"]}
+    same = Sql(uri, "SELECT {'a': 1} AS s, 2 AS \"s.a\"")
+    with pytest.raises(TableFileError, match=r"each has a name of its own, found 's\.a', 's\.a'"):
+        same.open(Reading(flat=True))
+    assert read(same.open(Reading()))[0] == {"s": [{"a": 1}], "s.a": [2]}
 
 
 def test_a_type_that_a_driver_does_not_explain_is_refused_by_name(cellar, monkeypatch):

@@ -34,6 +34,17 @@ def test_an_error_has_the_message_of_the_database_without_secrets(session):
             session.rows(f"SELECT [{secret}]")
 
 
+def test_a_long_message_is_cut_in_its_middle_and_secrets_with_many_spaces_are_masked():
+    library = library_of("adbc_driver_sqlite", "memory")
+    session = Session("memory", library, {}, ["a  \n b"])
+    with pytest.raises(TableFileError, match=r"no such column: \*\*\*"):
+        session.rows("SELECT [a  \n b]")
+    with pytest.raises(TableFileError, match=r"no such column: xxx.* \.\.\. x.*xx") as caught:
+        session.rows(f"SELECT [{'x' * 10_000}]")
+    assert len(str(caught.value)) < 700
+    session.close()
+
+
 def test_a_lost_connection_closes_without_an_error(session):
     session._connection.close()
     session.close()

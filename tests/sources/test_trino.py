@@ -233,6 +233,9 @@ def test_the_fingerprint_is_a_checksum_of_all_rows_or_of_a_query_or_none(server)
     assert source.fingerprint() != before
     assert opened(server, fingerprint="SELECT max(id) FROM wines;").fingerprint() != own
     assert opened(server, fingerprint="none").fingerprint() == ""
+    server.pages = [[]]
+    with pytest.raises(TableFileError, match="fingerprint, found none; correct the query"):
+        opened(server, fingerprint="SELECT id FROM wines").fingerprint()
 
 
 def test_a_table_that_changes_while_it_is_read_is_an_error(server):
@@ -309,6 +312,9 @@ def test_a_description_has_no_password_and_the_password_goes_over_https_only(mon
     ("arguments", "message"),
     [
         ({"uri": "127.0.0.1:8080"}, "uri: expected https://HOST"),
+        ({"uri": "http://host:port"}, r"uri: expected https://HOST.*, found http://host:port"),
+        ({"uri": "http://[::1"}, r"uri: expected https://HOST.*, found http://\[::1"),
+        ({"uri": "https://me:hunter'2@host"}, r"expected an address without a password"),
         ({"uri": "https://me:hunter2@host"}, r"expected an address without a password"),
         ({"uri": "https://me@host"}, "expected no user"),
         ({"user": ""}, "user: expected the name"),
@@ -318,6 +324,7 @@ def test_a_description_has_no_password_and_the_password_goes_over_https_only(mon
         ({"query": " -- nothing"}, "query: expected one query, .* found none"),
         ({"query": "SELECT 1; DROP TABLE wines"}, "expected one query, found 'DROP' after"),
         ({"query": "INSERT INTO wines VALUES (1)"}, "begins with SELECT, .* found 'INSERT'"),
+        ({"session": {"lake.api_key": "hunter2"}}, "session: expected no secrets.*'lake.api_key'$"),
         ({"fingerprint": "DROP TABLE wines"}, "fingerprint: expected one query, .* found 'DROP'"),
         ({"credentials": "hunter2"}, "found other text, which is not shown"),
         ({"credentials": "env:P", "uri": "http://host"}, "expected an address with https"),

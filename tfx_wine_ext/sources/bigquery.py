@@ -16,7 +16,6 @@ from tfx_wine_ext.sources.configs import SourceConfig, SourceConfigError, regist
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.remote_table import RemoteTable
 from tfx_wine_ext.sources.source import Part, TableFileError, one_line
-from tfx_wine_ext.sources.sql_text import single_query
 
 if TYPE_CHECKING:
     from google.cloud import bigquery, bigquery_storage
@@ -96,15 +95,14 @@ class BigQuery(SourceConfig):
         if (self.query is None) == (self.table is None):
             self._refuse("a table or a query", "none" if self.query is None else "both")
         if self.query is not None:
-            try:
-                single_query(self.query)
-            except ValueError as error:
-                raise SourceConfigError(str(error), path="bigquery: query") from None
+            # BigQuery says whether it is one: GoogleSQL has its own comments and quotes.
             if self.row_restriction is not None or self.snapshot_millis is not None:
                 found = "a query, which can say WHERE and FOR SYSTEM_TIME AS OF itself"
                 self._refuse("row_restriction and snapshot_millis with a table only", found)
         elif self.table is not None and self.table.count(".") < 2:
             self._refuse("a table as 'project.dataset.table'", repr(self.table))
+        if self.max_streams < 0:
+            self._refuse("max_streams: a number from 0 on", repr(self.max_streams))
         if self.fingerprint not in (None, NO_FINGERPRINT):
             self._refuse(f"fingerprint: {NO_FINGERPRINT!r} or nothing", repr(self.fingerprint))
 

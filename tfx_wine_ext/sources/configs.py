@@ -36,6 +36,7 @@ _TYPES: Mapping[Any, str] = {
     type(None): "nothing",
     Mapping: "names with values",
 }
+_PASSWORD = re.compile(r"^([\w+.-]+://[^/:@]*):[^/]*@")
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -244,6 +245,10 @@ def source_from_dict(values: Mapping[str, Any], where: str = "source") -> Source
             )
     try:
         made = config(**arguments)
+    except SourceConfigError as error:
+        raise SourceConfigError.of(
+            error, path=f"{where}: {error.path}".removesuffix(": ")
+        ) from None
     except (TypeError, AttributeError) as error:
         _check_types(config, arguments, where)
         # Else a field without a default is missing.
@@ -298,9 +303,13 @@ def check_no_password(where: str, address: str) -> None:
     Raises:
         SourceConfigError: It holds one.
     """
-    if has_scheme(address) and masked_addresses(address) != address:
+    if not has_scheme(address):
+        return
+    # All of it is an address: unlike in other text, quotes and spaces are a part of the password.
+    masked = masked_addresses(_PASSWORD.sub(r"\1:***@", address))
+    if masked != address:
         raise SourceConfigError(
-            f"{masked_addresses(address)!r}",
+            repr(masked),
             "set the password in the environment, or name it by `credentials`",
             path=where,
             expected="an address without a password, which would be recorded",

@@ -70,11 +70,11 @@ class RemoteTable:
         ]
         structs: dict[str, list[str]] = {}
         for path, _ in flat:
-            for struct in _around(path):
+            for struct in around(path):
                 structs.setdefault(struct, []).append(".".join(path))
         self.structs: Mapping[str, Sequence[str]] = structs
         self.whole = pa.schema([(".".join(path), type_) for path, type_ in flat])
-        read = [path for path, _ in flat if how.reads(".".join(path), *_around(path))]
+        read = [path for path, _ in flat if how.reads(".".join(path), *around(path))]
         self._check_columns(name, [".".join(path) for path in read], refused)
         self._paths = {".".join(path): path for path in read}
         self.schema = pa.schema([self.whole.field(each) for each in self._paths])
@@ -232,6 +232,6 @@ class RemoteTable:
         self.position = before
 
 
-def _around(path: Sequence[str]) -> list[str]:
+def around(path: Sequence[str]) -> list[str]:
     """Returns the names of the structs that enclose a field."""
     return [".".join(path[:depth]) for depth in range(1, len(path))]

@@ -10,9 +10,11 @@ import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import pyarrow as pa
 
+from tfx_wine_ext.columnar.arrow_types import is_list
 from tfx_wine_ext.columnar.plan import UnsupportedColumnsError, leaves
 from tfx_wine_ext.columnar.values import leaf_values
 from tfx_wine_ext.masking import SECRET_NAMES, masked_addresses
@@ -24,15 +26,17 @@ from tfx_wine_ext.sources.configs import (
 )
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.formats import Reading, every
+from tfx_wine_ext.sources.remote_table import around
 from tfx_wine_ext.sources.secrets import check_reference
 from tfx_wine_ext.sources.source import Part, TableFileError, TableSource, batch_rows, limited
 from tfx_wine_ext.sources.sql_databases import DATABASES, Database, Ranges, check_finite
 from tfx_wine_ext.sources.sql_session import Session
-from tfx_wine_ext.sources.sql_text import single_query, within
+from tfx_wine_ext.sources.sql_text import INNER, single_query, within
 
 NO_FINGERPRINT = "none"
 # Rows of several kilobytes: fewer of them are encoded at a time.
 BATCH_BYTES = 64 * 1024 * 1024
+_SECRET_PART = re.compile(rf"(?:{SECRET_NAMES})\s*=", re.IGNORECASE)
 
 
 @register_source("sql")
@@ -121,10 +125,26 @@ class Sql(SourceConfig):
                 "uri", "an address such as postgresql://user@host/database", "other text"
             )
         check_no_password("sources.Sql: uri", self.uri)
+        # Drivers have forms of their own: user:password@host, key=value;password=value.
+        if _SECRET_PART.search(unquote(self.uri)) or (
+            "://" not in self.uri and re.search(r":[^/]*@", self.uri)
+        ):
+            raise SourceConfigError(
+                "other text, which is not shown",
+                "name the password by `credentials`",
+                path="sources.Sql: uri",
+                expected="an address without a password, which would be recorded",
+            )
         if self.driver is None and scheme not in DATABASES:
             raise _invalid("uri", f"one of {', '.join(DATABASES)}, or a driver", f"{scheme}://")
         for name, value in self.options.items():
-            if re.search(SECRET_NAMES, name, re.IGNORECASE) or masked_addresses(value) != value:
+            if not isinstance(value, str):
+                raise _invalid(f"options: {name}", "text", repr(value))
+            if (
+                re.search(SECRET_NAMES, name, re.IGNORECASE)
+                or _SECRET_PART.search(value)
+                or masked_addresses(value) != value
+            ):
                 raise SourceConfigError(
                     repr(name),
                     "name the secret by `credentials`, and the option by `secret_option`",
@@ -196,27 +216,30 @@ class SqlTable:
         self.position = 0
         with self._connected() as connection:
             self._columns = database.columns(connection, self._query)
-        self._check_names()
-        # The column, and the names of the enclosing structs, of each feature.
-        self._around: dict[str, Sequence[str]] = {}
-        fields = []
-        for column in self._columns:
-            inside = leaves(column.type, (column.name,)) if how.flat else ()
-            for path, type_ in inside or [((column.name,), column.type)]:
-                fields.append((".".join(path), type_))
-                self._around[".".join(path)] = [".".join(path[:n]) for n in range(1, len(path))]
+        self._check_names([each.name for each in self._columns])
+        paths = [
+            (path, type_)
+            for each in self._columns
+            for path, type_ in (
+                leaves(each.type, (each.name,)) if how.flat else [((each.name,), each.type)]
+            )
+        ]
         self.structs: dict[str, list[str]] = {}
-        for name, around in self._around.items():
-            for struct in around:
-                self.structs.setdefault(struct, []).append(name)
-        self.whole = pa.schema(fields)
-        read = [each for each in self.whole if how.reads(each.name, *self._around[each.name])]
-        self.schema = pa.schema(read)
+        for path, _ in paths:
+            for struct in around(path):
+                self.structs.setdefault(struct, []).append(".".join(path))
+        self.whole = pa.schema([(".".join(path), type_) for path, type_ in paths])
+        read = [(path, type_) for path, type_ in paths if how.reads(".".join(path), *around(path))]
+        self._check_names([".".join(path) for path, _ in read])
+        # Where each feature is: its column, and the fields of structs.
+        self._paths = {".".join(path): path for path, _ in read}
+        self.schema = pa.schema([(".".join(path), type_) for path, type_ in read])
         self._check_types()
 
-    def _check_names(self) -> None:
-        names = [each.name for each in self._columns]
+    def _check_names(self, names: Sequence[str]) -> None:
         repeated = self._database.repeated(names)
+        # What we call the query would be that column, in the fingerprint for one.
+        repeated += [name for name in names if name.lower() == INNER]
         if repeated or not {"", "?column?"}.isdisjoint(names):
             raise TableFileError(
                 ", ".join(map(repr, repeated)) or "one without a name",
@@ -227,7 +250,7 @@ class SqlTable:
 
     def _check_types(self) -> None:
         """Refuses columns that arrive in a form of the driver's own, or with mixed types."""
-        read = {self._column_of(name) for name in self.schema.names}
+        read = {path[0] for path in self._paths.values()}
         problems = [
             (each.name, each.problem)
             for each in self._columns
@@ -237,10 +260,6 @@ class SqlTable:
             error = UnsupportedColumnsError(problems)
             error.path = self._config.name
             raise error
-
-    def _column_of(self, feature: str) -> str:
-        around = self._around[feature]
-        return around[0] if around else feature
 
     @property
     def paths(self) -> Sequence[str]:
@@ -330,6 +349,16 @@ class SqlTable:
                     path=config.name,
                     expected="a partition_column of the query's result",
                 )
+            if any(
+                is_list(each.type) for each in self._columns if each.name == config.partition_column
+            ):
+                raise TableFileError(
+                    "arrays",
+                    "name another column",
+                    path=config.name,
+                    column=config.partition_column,
+                    expected="a partition_column of single values",
+                )
             with self._connected() as session:
                 self._ranges = ranges = self._database.ranges(
                     session, self._query, config.partition_column, config.partitions
@@ -381,7 +410,7 @@ class SqlTable:
         if part.unit:
             assert self._ranges is not None
             condition = self._database.in_range(session, self._ranges, part.index)
-        wanted = {self._column_of(name) for name in schema.names}
+        wanted = {self._paths[name][0] for name in schema.names}
         # At least one, since a result without columns has no rows.
         columns = [each for each in self._columns if each.name in wanted] or self._columns[:1]
         stream = self._database.batches(session, self._query, columns, condition)
@@ -403,10 +432,8 @@ class SqlTable:
             return next(limited(batch, schema, None), batch)
         arrays = []
         for name in schema.names:
-            column = self._column_of(name)
-            values = batch.column(batch.schema.get_field_index(column))
-            path = name[len(column) + 1 :].split(".") if name != column else []
-            values = leaf_values(values, path)
+            column, *fields = self._paths[name]
+            values = leaf_values(batch.column(batch.schema.get_field_index(column)), fields)
             check_finite(self._config.name, name, values, self._database.limits)
             arrays.append(values)
         return pa.RecordBatch.from_arrays(arrays, schema=schema)

@@ -228,7 +228,6 @@ _POSTGRES_PARAMETERS = {
     "keepalives_interval": "5",
     "keepalives_count": "4",
     "application_name": "tfx_wine_ext",
-    "client_encoding": "UTF8",
 }
 
 
@@ -389,6 +388,7 @@ class PostgreSQL(Named):
     def _connected(self, password: str | None) -> Session:
         names = re.findall(r"[?&]([^=&]+)=", self.uri)
         parameters = {k: v for k, v in _POSTGRES_PARAMETERS.items() if k not in names}
+        parameters["client_encoding"] = "UTF8"  # Of two, the last one holds.
         secrets = [each for each in (password, os.environ.get("PGPASSWORD")) if each]
         if password is not None:
             parameters["password"] = password
@@ -555,6 +555,13 @@ class SQLite(File):
         """Nothing: the driver has begun a transaction, and the file is opened to be read only."""
 
 
+# Types that arrive as bytes, as other numbers, or without their zone, also within another type,
+# where the name of a field is followed by a space.
+_DUCKDB_ADVICE = {"BIT": "VARCHAR", "UHUGEINT": "DOUBLE", "TIME WITH TIME ZONE": "TIME"}
+_DUCKDB_REFUSED = re.compile(rf"\b(?:{'|'.join(_DUCKDB_ADVICE)})(?=$|[\[\],)])")
+_IN_QUOTES = re.compile(r"\"(?:[^\"]|\"\")*\"|'(?:[^']|'')*'")
+
+
 class DuckDB(File):
     """DuckDB, whose library is its own driver."""
 
@@ -572,18 +579,22 @@ class DuckDB(File):
         columns = []
         for field in raw:
             column = Column(field.name, field.type)
-            if types.get(field.name) == "BIT":
+            type_ = types.get(field.name, "")
+            refused = _DUCKDB_REFUSED.search(_IN_QUOTES.sub("", type_))
+            if type_ == "BIT":
                 sql = f"{inner(field.name)}::VARCHAR"
                 column = Column(field.name, pa.string(), sql)
-            elif types.get(field.name) == "TIME WITH TIME ZONE":
-                problem = _write(field.name, "a time with a zone", "{}::TIME")
-                column = dataclasses.replace(column, problem=problem)
+            elif refused:
+                cast = f"{{}}::{_DUCKDB_ADVICE[type_]}" if type_ in _DUCKDB_ADVICE else "a cast"
+                column = dataclasses.replace(column, problem=_write(field.name, type_, cast))
             columns.append(_known(column, field))
         return columns
 
     def fingerprint(self, session: Session, query: str, columns: Sequence[Column]) -> str:
         """Returns the number of rows and the sum of 64-bit hashes."""
-        [(rows, total)] = session.rows(within(query, f"count(*), sum(hash({INNER}))::VARCHAR"))
+        # 0.0 and -0.0 have the same hash, as null and an empty list have, but not the same text.
+        hashed = f"sum(hash({INNER}, {INNER}::VARCHAR))::VARCHAR"
+        [(rows, total)] = session.rows(within(query, f"count(*), {hashed}"))
         return f"{rows} {total}"
 
     def _opened(self) -> Session:
@@ -625,6 +636,9 @@ def check_finite(name: str, column: str, values: Any, limits: Sequence[tuple[int
     """
     if is_list(values.type):
         check_finite(name, column, values.flatten(), limits)
+    if pa.types.is_map(values.type):
+        for each in (values.keys, values.items):
+            check_finite(name, column, each, limits)
     if pa.types.is_struct(values.type):
         for each in values.flatten():
             check_finite(name, column, each, limits)

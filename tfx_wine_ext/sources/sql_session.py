@@ -18,6 +18,7 @@ from tfx_wine_ext.sources.source import TableFileError
 _INSTALL = "pip install 'tfx-wine-ext[sql]'"
 # What drivers add to a database's message: the text of the query, which is ours.
 _QUERY = re.compile(r"\n(Query was:|query: ).*", re.DOTALL)
+_MOST_MESSAGE = 600
 
 
 class Session:
@@ -123,9 +124,12 @@ class Session:
         try:
             yield
         except self._errors as error:
-            says = " ".join(_QUERY.sub("", str(error)).split())
+            says = _QUERY.sub("", str(error))
             for each in self._secrets:
                 says = says.replace(each, "***")
+            says = " ".join(says.split())
+            if len(says) > _MOST_MESSAGE:  # It may repeat a value; what is wrong is at its end.
+                says = f"{says[: _MOST_MESSAGE // 2]} ... {says[-_MOST_MESSAGE // 2 :]}"
             for pattern, other in _REMEDIES.items():
                 if re.search(pattern, says):
                     remedy = other
@@ -140,6 +144,9 @@ _REMEDIES = {
     "password|authentication|role .* does not exist": "correct the user of the address, or the "
     "password, which `credentials` names",
     "read-only|read.?write mode|readonly|data-modifying": "write a query that only reads",
+    "is locked|lock on file": "run again when no other process writes to it",
+    "permission denied": "grant SELECT to the user",
+    "due to statement timeout": "raise the statement_timeout of the user, or of the address",
     "closed the connection|terminating|no connection|conflict with recovery": "run again when the "
     "database can be reached",
 }

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 
+from tfx_wine_ext.masking import SECRET_NAMES
 from tfx_wine_ext.sources.configs import (
     SourceConfig,
     SourceConfigError,
@@ -79,7 +80,7 @@ class Trino(SourceConfig):
             time; this needs `version`, without which they would not see one state. Default: one
             part.
         partitions: How many ranges. Default: 8.
-        session: Session properties, such as ``{"query_max_run_time": "10m"}``.
+        session: Session properties, such as ``{"query_max_run_time": "10m"}``; no secrets.
         protocol: ``trino``, or ``presto`` for a server that expects the headers ``X-Presto-...``.
 
     Raises:
@@ -109,9 +110,13 @@ class Trino(SourceConfig):
     spanned: ClassVar[Sequence[str]] = ("query", "table", "fingerprint")
 
     def __post_init__(self) -> None:
-        url = urlsplit(self.uri)
         check_no_password("uri", self.uri)
-        if url.scheme not in ("http", "https") or not url.hostname or url.path.strip("/"):
+        try:
+            url = urlsplit(self.uri)
+            is_server = bool(url.hostname and url.port != 0 and not url.path.strip("/"))
+        except ValueError:  # No port, or brackets that do not close.
+            is_server = False
+        if not is_server or url.scheme not in ("http", "https"):
             self._refuse("uri", "https://HOST[:PORT] or http://HOST[:PORT]", self.uri)
         if "@" in url.netloc:
             self._refuse("uri", "no user; give it by `user`", self.uri)
@@ -138,6 +143,9 @@ class Trino(SourceConfig):
             self._refuse("partition_column", "a version of a table, which all ranges see", "none")
         if not isinstance(self.partitions, int) or not 1 <= self.partitions <= 10_000:
             self._refuse("partitions", "a number from 1 to 10000", repr(self.partitions))
+        for name in self.session:
+            if re.search(SECRET_NAMES, name, re.IGNORECASE):
+                self._refuse("session", "no secrets, which would be recorded", repr(name))
         for name in ("query", "fingerprint"):
             text = getattr(self, name)
             try:
@@ -223,7 +231,15 @@ class TrinoTable(RemoteTable):
             own = config.fingerprint
             asked = self._checksum if own is None else _only_query(single_query(own))
             _, rows = ask(config, asked, f"{self.paths[0]}: fingerprint")
-            for row in rows:
+            content = list(rows)
+            if not content:
+                raise TableFileError(
+                    "none",
+                    "correct the query `fingerprint`",
+                    path=self.paths[0],
+                    expected="a row, whose values are the fingerprint",
+                )
+            for row in content:
                 digest.update(json.dumps(row).encode())
         return f"trino-v1:{digest.hexdigest()[:32]}"
 
@@ -488,15 +504,14 @@ def _telling(where: str, hidden: str) -> Iterator[None]:
         raise
     except Exception as error:
         kind = getattr(error, "error_type", None)
-        says = one_line(ValueError(getattr(error, "message", None) or str(error)))
+        says = getattr(error, "message", None) or str(error)
+        says = one_line(ValueError(says.replace(hidden, "***") if hidden else says))
         if isinstance(error, json.JSONDecodeError):
             says = f"an answer that is no JSON ({says})"
         elif not kind and (inner := _OF_SYSTEM.search(says)):
             says = f"no answer ({inner.group()})"
         # The query began in the second line.
         says = re.sub(r"^line (\d+):", lambda line: f"line {max(1, int(line.group(1)) - 1)}:", says)
-        if hidden:
-            says = says.replace(hidden, "***")
         raise TableFileError(
             says[:_MOST_MESSAGE],
             {
