@@ -289,6 +289,27 @@ def test_a_cell_far_down_may_be_longer_than_a_block(write):
     assert (len(rows["x"]), rows["x"][-2:], len(rows["y"][-2])) == (3002, [2.0, 3.0], 70_000)
 
 
+@pytest.mark.usefixtures("small_blocks")
+def test_a_cell_may_be_longer_than_a_block_where_a_column_begins_empty(write):
+    rows, types, _ = read(write("x,y\n" + "a,\n" * 3000 + "b" * 70_000 + ",1\n"))
+    assert (len(rows["x"]), rows["y"][-1], types["y"]) == (3001, 1.0, "double")
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_line_ends_in_quotes_are_kept_where_a_block_ends_within_them(write, name, mark):
+    for size in range(40, 72):
+        content = f'{mark}x,y\r\n"{"5" * size}\r\n",5" nail\r\n"\r\n",b\r\n'.encode()
+        content = gzip.compress(content) if name.endswith(".gz") else content
+        table = CsvTable([write(content, name)], everything)
+        table.settle()
+        assert [row for batch in table.batches() for row in batch["x"].to_pylist()] == [
+            b"5" * size + b"\r\n",
+            b"\r\n",
+        ]
+
+
 def test_the_line_of_names_may_be_longer_than_a_block_and_takes_time_by_its_length(write):
     names = [f"one of the fifty thousand long names of this file: {i}" for i in range(50_000)]
     path = write(",".join(names) + "\n" + "1," * 49_999 + "1\n")

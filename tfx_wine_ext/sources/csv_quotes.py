@@ -35,6 +35,11 @@ class QuoteCheck:
     Args:
         path: The file, plain or gzipped.
         delimiter: The separator of cells, one ASCII character.
+        blocks: The bytes that the reader reads at a time. Default: they are not known.
+
+    Attributes:
+        cuts_line_end: Whether a block of the reader has ended within a line end ``\r\n`` in quotes.
+        finished: Whether the whole file has been checked.
 
     Example:
         >>> import tempfile
@@ -49,8 +54,10 @@ class QuoteCheck:
         /a.csv: line 2: expected a quote that closes the cell '"a'
     """
 
-    def __init__(self, path: str, delimiter: str) -> None:
+    def __init__(self, path: str, delimiter: str, blocks: int = 1 << 62) -> None:
         self.path = path
+        self._blocks = blocks
+        self.cuts_line_end = False
         self._separators = delimiter.encode() + b"\r\n"
         self._is_separator = np.zeros(256, np.bool_)
         self._is_separator[list(self._separators)] = True
@@ -91,7 +98,8 @@ class QuoteCheck:
 
     def _next_block(self) -> None:
         try:
-            block = self._stream.read(max(BLOCK_BYTES, len(BYTE_ORDER_MARK)))
+            left = self._blocks - self._offset % self._blocks
+            block = self._stream.read(max(min(BLOCK_BYTES, left), len(BYTE_ORDER_MARK)))
         except GZIP_ERRORS as error:
             raise damaged(self.path, error) from error
         if not block:
@@ -106,6 +114,8 @@ class QuoteCheck:
         if not self._offset and block.startswith(BYTE_ORDER_MARK):
             self._tail, block = b"\n", block[len(BYTE_ORDER_MARK) :]
             self._offset = len(BYTE_ORDER_MARK)
+        if self._inside and self._tail[-1:] == b"\r" and block[:1] == b"\n":
+            self.cuts_line_end |= self._offset % self._blocks == 0
         self._look_for_marks(block)
         if self._inside or self._pending or b'"' in block:
             self._look_at_quotes(block)
