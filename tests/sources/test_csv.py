@@ -252,6 +252,14 @@ def test_a_file_that_is_cut_far_down_is_an_error(write):
         list(table.batches())
 
 
+@pytest.mark.parametrize("last", ["1", "text"])
+def test_a_file_that_ends_after_a_quoted_cell_and_a_separator_is_an_error(write, last):
+    with pytest.raises(TableFileError, match=r"a.csv: line 3: expected a line end, found the end"):
+        read(write(f'x,y\n"a",{last}\n"b",'))
+    assert read(write(f'x,y\n"a",{last}\n"b",\n'))[0]["y"][1] is None
+    assert read(write(f"x,y\na,{last}\nb,"))[0]["y"][1] is None
+
+
 def test_an_index_without_a_name_may_be_left_out(write):
     assert read(write(",x\n0,2\n"), lambda name: name != "")[0] == {"x": [2.0]}
 

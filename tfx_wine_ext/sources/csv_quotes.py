@@ -30,7 +30,8 @@ class QuoteCheck:
     r"""Reads a file in parallel to its reader, and refuses it if a quote is not closed.
 
     It needs the memory of one block, and hardly any time if no cell is quoted. It also refuses
-    bytes of 0, and a byte order mark at the beginning of a later line.
+    bytes of 0, a byte order mark at the beginning of a later line, and an end after a quoted cell
+    and a separator.
 
     Args:
         path: The file, plain or gzipped.
@@ -106,6 +107,14 @@ class QuoteCheck:
             self.finished = True
             if self._inside:
                 raise self._not_closed("none up to the end of the file")
+            if self._tail.endswith(b'"' + self._separators[:1]):
+                # Arrow would take the empty cell behind it for one in quotes: text, and no null.
+                raise self._error(
+                    self._offset,
+                    "the end of the file after a quoted cell and a separator",
+                    ("add a line end", "write the file again, if it was truncated"),
+                    "a line end",
+                )
             return
         if b"\0" in block:
             at = self._offset + block.index(b"\0")
@@ -213,10 +222,12 @@ class QuoteCheck:
         expected = f"a quote that closes the cell {shown!r}"
         return self._error(self._opened_at, found, remedy, expected)
 
-    def _error(self, offset: int, found: str, remedy: str, expected: str) -> TableFileError:
+    def _error(
+        self, offset: int, found: str, remedies: str | tuple[str, ...], expected: str
+    ) -> TableFileError:
         line = self._line(offset)
         return TableFileError(
-            found, remedy, path=self.path, row=line, unit="line", expected=expected
+            found, remedies, path=self.path, row=line, unit="line", expected=expected
         )
 
     def _line(self, offset: int) -> int:
