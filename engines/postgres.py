@@ -26,6 +26,16 @@ def run(folder: Path, in_process: Result) -> Iterator[Check]:
         yield from stores.checks(database, folder, in_process)
 
 
+def install() -> None:
+    """Installs PostgreSQL by apt, if it is missing.
+
+    Raises:
+        EngineError: It cannot be installed.
+    """
+    if not programs():
+        system("pg_ctlcluster", "postgresql")
+
+
 def programs() -> Path | None:
     """Returns the folder of PostgreSQL's programs, None if it is not installed."""
     found = sorted(_DEBIAN.glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
@@ -43,8 +53,7 @@ def postgresql(log: Path) -> Iterator[PostgreSQL]:
     Raises:
         EngineError: PostgreSQL is not installed and cannot be, or does not work.
     """
-    if not programs():
-        system("pg_ctlcluster", "postgresql")
+    install()
     # Not in the checkout: PostgreSQL refuses to run as root, and others may not enter it. The path
     # of the socket may have 107 characters only.
     with tempfile.TemporaryDirectory(prefix="postgresql-") as folder:

@@ -258,7 +258,7 @@ def test_the_packages_that_use_arrow_make_it_safe_before_anything_else_of_theirs
     first = next(
         node
         for node in tree.body
-        if isinstance(node, ast.Import)
+        if (isinstance(node, ast.Import) and node.names[0].name not in sys.stdlib_module_names)
         or (isinstance(node, ast.ImportFrom) and node.module not in sys.stdlib_module_names)
     )
     assert ast.unparse(first) == "from tfx_wine_ext import safe_arrow"

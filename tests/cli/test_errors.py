@@ -21,6 +21,7 @@ VALUES = {
     Option.NULL_IN_LIST: ("drop", "drop_null_in_list", True),
     Option.ALLOW_FLOAT_OVERFLOW: (True, "allow_float_overflow", True),
     Option.FORMAT: ("csv", "format", "csv"),
+    Option.NESTED: ("ragged", "nested", "ragged"),
 }
 # Options of which only the user knows the value, so they are named alone.
 NAMED = {

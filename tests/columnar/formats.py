@@ -163,7 +163,7 @@ def _write(table: pa.Table, path: str, extension: str) -> None:
         plan = plan_features(table.schema, EncodeOptions(key_order=KEY_ORDER))
         with open(path, "wb") as stream:
             for batch in table.to_batches():
-                stream.write(frame_records(encode_examples(batch, plan)))
+                stream.write(frame_records(encode_examples(batch, plan)).tobytes())
     elif extension == "feather":
         pyarrow.feather.write_feather(table, path)
     elif extension == "arrows":

@@ -77,7 +77,7 @@ def arrays(draw: Any, node: Node, count: int, nulls: bool, inside: bool = False)
         type_ = pa.struct([pa.field(name, array.type) for name, (array, _) in fields.items()])
         children = [array for array, _ in fields.values()]
         array = pa.Array.from_buffers(type_, count, [validity], -1, children=children)
-        rows = [
+        rows: list[Any] = [
             {name: values[row] for name, (_, values) in fields.items()} if there else None
             for row, there in enumerate(valid)
         ]

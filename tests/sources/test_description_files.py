@@ -43,6 +43,30 @@ def test_what_is_no_description_is_refused_by_its_file(tmp_path, content, error,
         read_description(str(tmp_path / "a.source.yaml"))
 
 
+@pytest.mark.parametrize(
+    ("fields", "named"),
+    [
+        ("source: sql\nuri: postgresql://me@db/x\ncredentials: os:getcwd", "credentials"),
+        ("source: sql\nuri: evil:x\ndriver: /tmp/evil.so", "driver"),
+        ("source: sql\nuri: x://y\ndriver: evil\ncredentials: env:P", "driver"),
+        ("source: iceberg\ntable: a.b\nproperties: {py-io-impl: evil.FileIO}", "properties: py-io"),
+        ("source: trino\nuri: https://h\nuser: me\ncredentials: evil:f", "credentials"),
+    ],
+)
+def test_a_file_that_names_code_is_refused(tmp_path, fields, named):
+    query = "" if "iceberg" in fields else "\nquery: SELECT 1 AS x"
+    (tmp_path / "a.source.yaml").write_text(fields + query)
+    with pytest.raises(SourceConfigError, match=rf"a.source.yaml: {named}.*: expected nothing tha"):
+        read_description(str(tmp_path / "a.source.yaml"))
+
+
+def test_a_file_may_name_an_environment_variable(tmp_path):
+    (tmp_path / "a.source.yaml").write_text(
+        "source: sql\nuri: postgresql://me@db/x\nquery: SELECT 1 AS x\ncredentials: env:P"
+    )
+    assert read_description(str(tmp_path / "a.source.yaml")).credentials == "env:P"
+
+
 def test_a_described_table_is_opened_with_flat_structs_and_without_a_format(tmp_path):
     (tmp_path / "a.jsonl").write_text('{"x": 1, "s": {"y": 2.5}}\n')
     description = tmp_path / "a.source.yaml"

@@ -22,6 +22,7 @@ from tfx_wine_ext.files.choose import has_scheme
 from tfx_wine_ext.masking import masked_addresses
 from tfx_wine_ext.sources import OWN
 from tfx_wine_ext.sources.formats import GROUP, Reading
+from tfx_wine_ext.sources.secrets import ENVIRONMENT
 from tfx_wine_ext.sources.source import TableSource
 from tfx_wine_ext.suggestions import hint
 
@@ -76,6 +77,17 @@ class SourceConfig(abc.ABC):
             TableFileError: The table cannot be used.
         """
         return self
+
+    def named_code(self) -> Mapping[str, str]:
+        """Returns the fields that name code which opening the table would run, and what they name.
+
+        A pipeline is code; a file is not, so what `read_description` reads must have none. Default:
+        a function that `credentials` names.
+        """
+        credentials = getattr(self, "credentials", None)
+        if credentials is None or credentials.startswith(ENVIRONMENT):
+            return {}
+        return {"credentials": credentials}
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the description as JSON values: its kind, and the fields without defaults."""

@@ -32,7 +32,8 @@ def read_description(path: str) -> SourceConfig:
     Raises:
         OSError: The file cannot be read.
         DocumentError: It is not YAML or JSON; see `read_settings`.
-        SourceConfigError: It describes no source.
+        SourceConfigError: It describes no source, or one that names code; see
+            `SourceConfig.named_code`.
 
     Example:
         >>> import pathlib, tempfile
@@ -47,7 +48,15 @@ def read_description(path: str) -> SourceConfig:
         raise SourceConfigError(
             type(settings).__name__, path=path, expected="the fields of a source, 'name: value'"
         )
-    return source_from_dict(settings, path)
+    source = source_from_dict(settings, path)
+    for field, code in source.named_code().items():
+        raise SourceConfigError(
+            repr(code),
+            "describe this table in a pipeline",
+            path=f"{path}: {field}",
+            expected="nothing that names code, as a file is not trusted to run any",
+        )
+    return source
 
 
 def _as_json(value: Any) -> Any:

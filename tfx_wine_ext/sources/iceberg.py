@@ -140,6 +140,14 @@ class Iceberg(SourceConfig):
     timestamp: str | None = None
     schema_id: int | None = None
 
+    def named_code(self) -> Mapping[str, str]:
+        """Classes of pyiceberg's catalogs and file systems, which properties may name."""
+        return {
+            f"properties: {name}": value
+            for name, value in self.properties.items()
+            if name.endswith("-impl") or name.startswith("auth")
+        }
+
     def __post_init__(self) -> None:
         check_no_password("table", self.table)
         for name, value in self.properties.items():

@@ -133,6 +133,11 @@ class Sql(SourceConfig):
                 )
         return scheme
 
+    def named_code(self) -> Mapping[str, str]:
+        """A driver, which is a library, and whose options may name others."""
+        driver = {} if self.driver is None else {"driver": self.driver}
+        return {**super().named_code(), **driver}
+
     @property
     def name(self) -> str:
         """The address, without parameters."""
