@@ -252,6 +252,14 @@ def test_a_file_that_is_cut_far_down_is_an_error(write):
         list(table.batches())
 
 
+@pytest.mark.parametrize("last", ["1", "text"])
+def test_a_file_that_ends_after_a_quoted_cell_and_a_separator_is_an_error(write, last):
+    with pytest.raises(TableFileError, match=r"a.csv: line 3: expected a line end, found the end"):
+        read(write(f'x,y\n"a",{last}\n"b",'))
+    assert read(write(f'x,y\n"a",{last}\n"b",\n'))[0]["y"][1] is None
+    assert read(write(f"x,y\na,{last}\nb,"))[0]["y"][1] is None
+
+
 def test_an_index_without_a_name_may_be_left_out(write):
     assert read(write(",x\n0,2\n"), lambda name: name != "")[0] == {"x": [2.0]}
 
@@ -287,6 +295,27 @@ def test_a_cell_far_down_may_be_longer_than_a_block(write):
     cell = "a" * 70_000
     rows, _, _ = read(write("x,y\n" + "1,b\n" * 3000 + f"2,{cell}\n3,c\n"))
     assert (len(rows["x"]), rows["x"][-2:], len(rows["y"][-2])) == (3002, [2.0, 3.0], 70_000)
+
+
+@pytest.mark.usefixtures("small_blocks")
+def test_a_cell_may_be_longer_than_a_block_where_a_column_begins_empty(write):
+    rows, types, _ = read(write("x,y\n" + "a,\n" * 3000 + "b" * 70_000 + ",1\n"))
+    assert (len(rows["x"]), rows["y"][-1], types["y"]) == (3001, 1.0, "double")
+
+
+@pytest.mark.usefixtures("small_blocks")
+@pytest.mark.parametrize("name", ["a.csv", "a.csv.gz"])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_line_ends_in_quotes_are_kept_where_a_block_ends_within_them(write, name, mark):
+    for size in range(40, 72):
+        content = f'{mark}x,y\r\n"{"5" * size}\r\n",5" nail\r\n"\r\n",b\r\n'.encode()
+        content = gzip.compress(content) if name.endswith(".gz") else content
+        table = CsvTable([write(content, name)], everything)
+        table.settle()
+        assert [row for batch in table.batches() for row in batch["x"].to_pylist()] == [
+            b"5" * size + b"\r\n",
+            b"\r\n",
+        ]
 
 
 def test_the_line_of_names_may_be_longer_than_a_block_and_takes_time_by_its_length(write):

@@ -215,18 +215,20 @@ class CsvTable(WholeFiles):
                     file, batches = stack.enter_context(self._reader(path, options))
                     check = None
                     if path not in self._checked:
-                        delimiter = self._headers[path].delimiter
-                        check = stack.enter_context(QuoteCheck(path, delimiter))
+                        delimiter, blocks = self._headers[path].delimiter, self._blocks[path]
+                        check = stack.enter_context(QuoteCheck(path, delimiter, blocks))
                     for batch in batches:
                         position = file.tell()
                         if check:
                             check.upto(position)
+                            self._avoid_cuts(path, check)
                         self.position = done + position
                         self.part = self._part(path)
                         yield batch
                         del batch
                     if check:
                         check.finish()
+                        self._avoid_cuts(path, check)
                         self._checked.add(path)
             except pa.ArrowInvalid as error:
                 contradiction = _CONTRADICTION.match(str(error))
@@ -243,6 +245,21 @@ class CsvTable(WholeFiles):
                 raise damaged(path, error) from error
             done += self._states[path].size
             self.position = done
+
+    def _avoid_cuts(self, path: str, check: QuoteCheck) -> None:
+        r"""Makes blocks larger if one ends within ``\r\n`` in quotes: Arrow loses such a ``\n``."""
+        if not check.cuts_line_end:
+            return
+        if self._blocks[path] * 2 > MOST_BLOCK_BYTES:
+            raise TableFileError(
+                r"cells with \r\n, one of which Arrow would cut",
+                (r"write \n in its place", "split the file", "write the table as Parquet"),
+                path=path,
+            )
+        self._blocks[path] *= (
+            2  # Blocks twice as large end where some of these do, and nowhere else.
+        )
+        raise SchemaChangedError
 
     @contextlib.contextmanager
     def _reader(
@@ -297,17 +314,22 @@ class CsvTable(WholeFiles):
         """Infers the types of columns from all of their values."""
         if not names:
             return
-        integers = dict.fromkeys(names, self._has_integers)
-        numbers = dict.fromkeys(names, True)
-        empty = dict.fromkeys(names, True)
-        for batch in self._batches(dict.fromkeys(names, pa.binary())):
-            for name in names:
-                values = pc.drop_null(batch.column(batch.schema.get_field_index(name)))
-                empty[name] &= not len(values)
-                integers[name] = integers[name] and _are(values, pa.int64())
-                numbers[name] = numbers[name] and _are(values, pa.float64())
-                del values
-            del batch  # Before the next one is read.
+        while True:
+            integers = dict.fromkeys(names, self._has_integers)
+            numbers = dict.fromkeys(names, True)
+            empty = dict.fromkeys(names, True)
+            try:
+                for batch in self._batches(dict.fromkeys(names, pa.binary())):
+                    for name in names:
+                        values = pc.drop_null(batch.column(batch.schema.get_field_index(name)))
+                        empty[name] &= not len(values)
+                        integers[name] = integers[name] and _are(values, pa.int64())
+                        numbers[name] = numbers[name] and _are(values, pa.float64())
+                        del values
+                    del batch  # Before the next one is read.
+                break
+            except SchemaChangedError:  # Not the types, which any value has: blocks are larger now.
+                continue
         self._looked_at.update(names)
         for name in names:
             number = pa.int64() if integers[name] else pa.float64()

@@ -30,11 +30,17 @@ class QuoteCheck:
     r"""Reads a file in parallel to its reader, and refuses it if a quote is not closed.
 
     It needs the memory of one block, and hardly any time if no cell is quoted. It also refuses
-    bytes of 0, and a byte order mark at the beginning of a later line.
+    bytes of 0, a byte order mark at the beginning of a later line, and an end after a quoted cell
+    and a separator.
 
     Args:
         path: The file, plain or gzipped.
         delimiter: The separator of cells, one ASCII character.
+        blocks: The bytes that the reader reads at a time. Default: they are not known.
+
+    Attributes:
+        cuts_line_end: Whether a block of the reader has ended within a line end ``\r\n`` in quotes.
+        finished: Whether the whole file has been checked.
 
     Example:
         >>> import tempfile
@@ -49,8 +55,10 @@ class QuoteCheck:
         /a.csv: line 2: expected a quote that closes the cell '"a'
     """
 
-    def __init__(self, path: str, delimiter: str) -> None:
+    def __init__(self, path: str, delimiter: str, blocks: int = 1 << 62) -> None:
         self.path = path
+        self._blocks = blocks
+        self.cuts_line_end = False
         self._separators = delimiter.encode() + b"\r\n"
         self._is_separator = np.zeros(256, np.bool_)
         self._is_separator[list(self._separators)] = True
@@ -91,13 +99,22 @@ class QuoteCheck:
 
     def _next_block(self) -> None:
         try:
-            block = self._stream.read(max(BLOCK_BYTES, len(BYTE_ORDER_MARK)))
+            left = self._blocks - self._offset % self._blocks
+            block = self._stream.read(max(min(BLOCK_BYTES, left), len(BYTE_ORDER_MARK)))
         except GZIP_ERRORS as error:
             raise damaged(self.path, error) from error
         if not block:
             self.finished = True
             if self._inside:
                 raise self._not_closed("none up to the end of the file")
+            if self._tail.endswith(b'"' + self._separators[:1]):
+                # Arrow would take the empty cell behind it for one in quotes: text, and no null.
+                raise self._error(
+                    self._offset,
+                    "the end of the file after a quoted cell and a separator",
+                    ("add a line end", "write the file again, if it was truncated"),
+                    "a line end",
+                )
             return
         if b"\0" in block:
             at = self._offset + block.index(b"\0")
@@ -106,6 +123,8 @@ class QuoteCheck:
         if not self._offset and block.startswith(BYTE_ORDER_MARK):
             self._tail, block = b"\n", block[len(BYTE_ORDER_MARK) :]
             self._offset = len(BYTE_ORDER_MARK)
+        if self._inside and self._tail[-1:] == b"\r" and block[:1] == b"\n":
+            self.cuts_line_end |= self._offset % self._blocks == 0
         self._look_for_marks(block)
         if self._inside or self._pending or b'"' in block:
             self._look_at_quotes(block)
@@ -203,10 +222,12 @@ class QuoteCheck:
         expected = f"a quote that closes the cell {shown!r}"
         return self._error(self._opened_at, found, remedy, expected)
 
-    def _error(self, offset: int, found: str, remedy: str, expected: str) -> TableFileError:
+    def _error(
+        self, offset: int, found: str, remedies: str | tuple[str, ...], expected: str
+    ) -> TableFileError:
         line = self._line(offset)
         return TableFileError(
-            found, remedy, path=self.path, row=line, unit="line", expected=expected
+            found, remedies, path=self.path, row=line, unit="line", expected=expected
         )
 
     def _line(self, offset: int) -> int:
