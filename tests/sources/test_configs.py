@@ -59,7 +59,13 @@ def test_a_description_is_json_of_what_differs_from_the_defaults(queue):
             "found 'patern'; correct it.*did you mean 'pattern'",
         ),
         (
-            {"source": "trino", "uri": "http://db", "user": "me", "session": [1]},
+            {
+                "source": "trino",
+                "uri": "http://db",
+                "user": "me",
+                "query": "SELECT 1",
+                "session": [1],
+            },
             "^a.yaml: column 'session': expected names with values, found list",
         ),
         (
