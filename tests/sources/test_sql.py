@@ -81,6 +81,7 @@ def test_a_description_is_json_without_secrets():
         ({"options": {"a": "b"}}, r"options: expected a driver"),
         ({"driver": "x", "options": {"api_key": "hunter2"}}, r"options: .* found 'api_key'; name"),
         ({"driver": "x", "options": {"a": "x://a:hunter2@b"}}, r"options: .* found 'a'; name"),
+        ({"driver": "x", "options": {"x.authorization_header": "hunter2"}}, r"options: .*_header'"),
         ({"driver": "x", "options": {"a": "b; Pwd=hunter2"}}, r"options: .* found 'a'; name"),
         ({"driver": "x", "options": {"a": 1}}, r"options: a: expected text, found 1"),
     ],

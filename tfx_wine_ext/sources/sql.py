@@ -141,7 +141,7 @@ class Sql(SourceConfig):
             if not isinstance(value, str):
                 raise _invalid(f"options: {name}", "text", repr(value))
             if (
-                re.search(SECRET_NAMES, name, re.IGNORECASE)
+                re.search(f"{SECRET_NAMES}|authorization", name, re.IGNORECASE)
                 or _SECRET_PART.search(value)
                 or masked_addresses(value) != value
             ):
