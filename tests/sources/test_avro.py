@@ -241,6 +241,12 @@ def test_a_schema_of_no_records_and_a_codec_that_is_not_known_are_refused(
         fastavro.writer(stream, {"type": "array", "items": "long"}, [[1]])
     with pytest.raises(TableFileError, match=r"expected a schema of records, found .*'array'"):
         open_table(str(path))
+    with open(tmp_path / "b.avro", "wb") as stream:
+        fastavro.writer(stream, "int", [1])
+    with pytest.raises(
+        TableFileError, match=r"records, found values of the type 'int'; write each"
+    ):
+        open_table(str(tmp_path / "b.avro"))
     write_avro(path, {"n": "long"}, [{"n": 1}])
     path.write_bytes(path.read_bytes().replace(b"\x08null", b"\x08nulk"))
     with pytest.raises(TableFileError, match=r"expected one of null, deflate, .* codec 'nulk'"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import datetime
 import pathlib
 
 import pyarrow as pa
@@ -13,6 +15,13 @@ from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.orc import OrcTable
 from tfx_wine_ext.sources.source import TableFileError
 
+# One TIMESTAMP WITH LOCAL TIME ZONE, 2020-06-01 12:00 UTC, as ORC's own library writes it.
+LOCAL_TIME = base64.b64decode(
+    b"T1JDEQAACgYSBAgBUAA4AADjUuBiYwADITEORi8BiYYbrX/OxihAKAPGAAYADQAAdgAUYL+ABwAAQAAAbAAA42LjYB"
+    b"NgkODmAtGMEvJAmhFIcwJpViDNJsTCwSDAACSZBBikBBxzU4sykxP1/VLL4yPzi7IBOgAA45LjYuFgDGDgEuNg9BKQ"
+    b"aLjR+udsjAKEMgCKAwCcAADjYBYokuLiYBbQkuBXsNRgVOLj4BFiZJRiTFRg0GAwYFDi4BCCsAwYrVg4GAMYrMQ4GL"
+    b"0EJBputP45G6MAoQyA4g4T/DwYk1iN9Az1TAAIURABGICABCICAAwoIDAGgvQDA09SQxc="
+)
 NUMBERS = pa.table({"n": range(300_000), "text": [f"wine {i * 7919}" for i in range(300_000)]})
 
 
@@ -80,3 +89,17 @@ def test_files_of_other_schemas_are_refused_or_merged(folder: pathlib.Path) -> N
     with pytest.raises(TableFileError, match=r"b.orc: expected the schema of the first .*a.orc"):
         open_files(paths, Reading(unify=False)).check()
     assert rows_of(open_files(paths, Reading())) == [{"n": 1.0, "m": None}, {"n": 2.5, "m": "x"}]
+
+
+def test_a_type_that_this_pyarrow_does_not_know_is_not_called_corrupt(folder: pathlib.Path) -> None:
+    path = folder / "a.orc"
+    path.write_bytes(LOCAL_TIME)
+    if int(pa.__version__.partition(".")[0]) >= 18:
+        noon = datetime.datetime(2020, 6, 1, 12)
+        [row] = rows_of(open_table(str(path)))
+        assert row["a"].replace(tzinfo=None) == noon
+        return
+    with pytest.raises(
+        TableFileError, match=r"a.orc: cannot be read by pyarrow .*Unknown Orc type"
+    ):
+        open_table(str(path))

@@ -351,8 +351,14 @@ def _arrow_schema(path: str, text: str) -> pa.Schema:
     """Returns the columns of a schema in JSON."""
     try:
         _, record, names = _plain(text)
-        if record.get("type") not in ("record", "error"):
-            raise ValueError(f"found {record.get('type')!r}, expected a record")
+        kind = record.get("type") if isinstance(record, dict) else record
+        if kind not in ("record", "error"):
+            raise TableFileError(
+                f"values of the type {kind!r}",
+                ("write each value as the field of a record", "leave the file out"),
+                path=path,
+                expected="a schema of records",
+            )
         return pa.schema(_columns(record, names))
     except (TfxWineExtError, RecursionError):
         raise

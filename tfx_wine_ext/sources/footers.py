@@ -54,7 +54,7 @@ READER_OPTIONS: dict[str, Any] = {"coerce_int96_timestamp_unit": "us"}
 # pyarrow's messages, in a plain OSError, for valid files that it does not support.
 _UNSUPPORTED = re.compile(
     "not (yet |currently )?(implemented|supported)|only supports|unsupported|not recognized"
-    "|unknown encoding|expected all lists to be of size",
+    "|unknown (encoding|orc type kind)|expected all lists to be of size",
     re.IGNORECASE,
 )
 _ENCRYPTED = re.compile("decrypt", re.IGNORECASE)
