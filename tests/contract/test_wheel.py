@@ -167,6 +167,8 @@ def test_the_wheel_holds_the_package_whole_and_nothing_else(wheel, checkout):
             "tfx_wine_ext.components.drift_report:DriftReportSpec",
             *("ParquetExampleGen", "="),
             "tfx_wine_ext.components.parquet_example_gen:ParquetExampleGenSpec",
+            *("RaggedSchemaGen", "="),
+            "tfx_wine_ext.components.ragged_schema_gen:RaggedSchemaGenSpec",
             *("TableExampleGen", "="),
             "tfx_wine_ext.components.table_example_gen:TableExampleGenSpec",
             *("WarmStartTrainer", "="),
