@@ -60,19 +60,21 @@ def test_all_sources_have_the_span_that_files_have(tmp_path):
         False,
     )
     assert _at_span({"a": Files("x")}, None) == ({"a": Files("x")}, 0, None, False)
+    # As in TFX, a query without placeholders is of the span that is named.
+    assert _at_span({"a": Query("x")}, spans(7)) == ({"a": Query("x")}, 7, None, False)
 
 
 @pytest.mark.parametrize(
     ("source", "range_config", "message"),
     [
-        (Query("{SPAN}"), None, "^db: expected the span .* found none; set range_config to a st"),
+        (Query("{SPAN}"), None, "^db: expected the number of the span.* found none; set range_"),
         (
             Query("{SPAN}"),
             range_config_pb2.RangeConfig(rolling_range=range_config_pb2.RollingRange(num_spans=1)),
-            "^db: expected the span that its placeholders stand for, .* found a rolling range",
+            "^db: expected the number of the span, since the latest .* found a rolling range",
         ),
         (Query("{SPAN}"), spans(1, 2), "start and end span numbers .* must be equal"),
-        (Query("x"), spans(1), "^db: expected {SPAN} or a date, as range_config names a span"),
+        (Files("x"), spans(1), "^x/.*: expected {SPAN} or a date, as range_config names a span"),
         (Files("nowhere", "{SPAN}/*"), None, "^nowhere: .*"),
         (
             Files("spans/{SPAN}", "*"),

@@ -277,23 +277,24 @@ def _at_span(
         if not isinstance(source, Files) and any(map(_has_place, _texts(source).values()))
     }
     at_span = dict(sources)
-    if not by_files and not by_text:
-        if range_config is not None:
-            raise SourceConfigError(
-                "none",
-                "write one, or leave range_config out",
-                path=next(iter(sources.values())).name,
-                expected="{SPAN} or a date, as range_config names a span",
-            )
+    if not by_files and not by_text and range_config is None:
         return at_span, 0, None, False
+    others = [source for source in sources.values() if not isinstance(source, Files)]
+    if not by_files and not others:
+        raise SourceConfigError(
+            "none",
+            "write one, or leave range_config out",
+            path=next(iter(sources.values())).name,
+            expected="{SPAN} or a date, as range_config names a span",
+        )
+    # Without placeholders it is the number of the span, as in TFX's query-based ExampleGens.
     static = range_config is not None and range_config.HasField("static_range")
-    if by_text and not static:
+    if (by_text or not by_files) and not static:
         raise SourceConfigError(
             "none" if range_config is None else "a rolling range",
             "set range_config to a static range",
-            path=next(iter(by_text.values())).name,
-            expected="the span that its placeholders stand for, since the latest one cannot be "
-            "found out by a query",
+            path=others[0].name,
+            expected="the number of the span, since the latest one cannot be found out by a query",
         )
     version = None
     if by_files:
