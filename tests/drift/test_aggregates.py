@@ -101,6 +101,14 @@ def test_one_number_in_five_may_be_less_round_than_the_others():
     assert len(histogram(numbers(*rounded, *between), None)["edges"]) == 41
 
 
+def test_the_last_bin_of_rounded_numbers_ends_at_the_largest_float():
+    with np.errstate(over="raise"):
+        found = histogram(numbers(*[0.0] * 19, 1.75e308), None)
+    assert found["edges"] == sorted(set(found["edges"]))
+    assert found["edges"][-1] == np.finfo(float).max
+    assert (found["baseline"][0], sum(found["baseline"])) == (19, 20)
+
+
 def test_what_is_outside_the_outer_half_percents_is_counted_beside_the_bins():
     before = numbers(*range(1000), -1e9, -INF, 1e9, INF)
     drawn = histogram(before, numbers(500.5))

@@ -203,20 +203,24 @@ def _equal_bins(filled: list[Steps]) -> Floats:
     if low == high:
         half = max(0.5, abs(low) * 2.0**-20)
         with np.errstate(over="ignore"):
-            around = np.array([low - half, low + half])
-        edges: Floats = np.clip(around, -np.finfo(float).max, np.finfo(float).max)
-        return edges
+            return _finite(np.array([low - half, low + half]))
     step = _step(filled, low, high)
     if step is not None:
         first, steps = round(low / step), round(high / step) - round(low / step) + 1
         wide = math.ceil(steps / MOST_BINS)
         lows: Floats = first - 0.5 + wide * np.arange(math.ceil(steps / wide) + 1, dtype=float)
-        return lows * step
+        with np.errstate(over="ignore"):  # The last bin may end beyond the largest float.
+            return _finite(lows * step)
     # Quarters, because the difference of two floats may be too large for a float.
-    edges = np.linspace(low / 4, high / 4, MOST_BINS + 1) * 4
+    edges: Floats = np.linspace(low / 4, high / 4, MOST_BINS + 1) * 4
     edges[[0, -1]] = low, high
     # Between floats that are close together, fewer than 40 bins fit.
     return np.unique(np.clip(edges, low, high))
+
+
+def _finite(edges: Floats) -> Floats:
+    clipped: Floats = np.clip(edges, -np.finfo(float).max, np.finfo(float).max)
+    return clipped
 
 
 def _step(filled: list[Steps], low: float, high: float) -> float | None:
