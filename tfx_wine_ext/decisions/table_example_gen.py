@@ -100,15 +100,20 @@ class TableRequest:
             for split, fingerprint in zip(self.input_config.splits, found)
         )
 
+    def of_splits(self, fingerprint: str) -> dict[str, str | None]:
+        """Returns the fingerprint of each input split from that of all; None if it is unknown."""
+        parts = (
+            (split.name, part.removeprefix(f"{split.name}:"))
+            for split, part in zip(self.input_config.splits, fingerprint.split(","))
+        )
+        return {
+            name: None if part.startswith(UNKNOWN_FINGERPRINT) else part for name, part in parts
+        }
+
     def content_fingerprint(self, fingerprint: str) -> str:
         """Returns a fingerprint without the names of the splits; "" if a part of it is unknown."""
-        parts = [
-            part.removeprefix(f"{split.name}:")
-            for split, part in zip(self.input_config.splits, fingerprint.split(","))
-        ]
-        return (
-            "" if any(part.startswith(UNKNOWN_FINGERPRINT) for part in parts) else ",".join(parts)
-        )
+        known = [part for part in self.of_splits(fingerprint).values() if part is not None]
+        return ",".join(known) if len(known) == len(self.input_config.splits) else ""
 
 
 @dataclass(frozen=True)
@@ -190,10 +195,10 @@ def opened_unchanged(recorded: str, request: TableRequest) -> Iterator[list[Tabl
         TableFileError: A table is another one than the driver saw, or cannot be used.
     """
     with request.opened() as sources:
-        before, now = recorded.split(","), request.fingerprint(sources).split(",")
-        for split, fingerprint, found in zip(request.sources.items(), before, now):
-            name, source = split
-            if fingerprint != found and not fingerprint.startswith(f"{name}:{UNKNOWN_FINGERPRINT}"):
+        before = request.of_splits(recorded)
+        now = request.of_splits(request.fingerprint(sources))
+        for name, source in request.sources.items():
+            if before[name] is not None and before[name] != now[name]:
                 raise TableFileError(
                     "it changed after the driver had read it",
                     "run again",

@@ -9,7 +9,6 @@ from tfx_wine_ext.decisions.table_example_gen import decide
 from tfx_wine_ext.drivers.example_gen import ExampleGenDriver, Found
 from tfx_wine_ext.publishers.failure import records_failures
 from tfx_wine_ext.types import parquet_example_gen as keys
-from tfx_wine_ext.types.table_example_gen import UNKNOWN_FINGERPRINT
 
 
 @records_failures
@@ -31,11 +30,12 @@ class TableExampleGenDriver(ExampleGenDriver):
     def find(self, exec_properties: Mapping[str, Any]) -> Found:
         """Looks at the table of each input split."""
         decided = decide(exec_properties)
-        fingerprints = decided.exec_properties[keys.INPUT_FINGERPRINT_KEY].split(",")
+        recorded = decided.exec_properties[keys.INPUT_FINGERPRINT_KEY]
+        fingerprints = decided.request.of_splits(recorded)
         inputs = {}
-        for (name, source), fingerprint in zip(decided.request.sources.items(), fingerprints):
+        for name, source in decided.request.sources.items():
             rows = decided.rows[name]
             inputs[name] = f"{source.name}, {'?' if rows is None else rows} rows"
-            if fingerprint.startswith(f"{name}:{UNKNOWN_FINGERPRINT}"):
+            if fingerprints[name] is None:
                 inputs[name] += "; it cannot be told whether they changed, so they are read again"
         return Found(decided.exec_properties, decided.span_date, inputs)

@@ -50,7 +50,7 @@ from tfx_wine_ext.sources.footers import (
 )
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.managed_tables import DELTA_LOG as LOG
-from tfx_wine_ext.sources.parquet import ParquetSource, iter_row_groups
+from tfx_wine_ext.sources.parquet import ParquetSource
 from tfx_wine_ext.sources.source import Part, TableFileError, one_line
 from tfx_wine_ext.suggestions import path_hint
 
@@ -257,15 +257,7 @@ class DeltaSource(ParquetSource):
         """Reads the row groups of a file, without its deleted rows."""
         data = self._data[footer.path]
         in_file = [data.columns[name] for name in columns.names if name in data.columns]
-        reading = iter_row_groups(
-            footer.path,
-            footer.digest,
-            [group.index for group in footer.row_groups],
-            pa.schema(in_file),
-            rows,
-            self._files,
-            footer.stamp,
-        )
+        reading = self._read(footer, pa.schema(in_file), rows)
         before: dict[int, int] = {}
         with self._there(footer.path), contextlib.closing(reading):
             for row_group, batch in reading:

@@ -53,7 +53,7 @@ from tfx_wine_ext.sources.footers import (
     read_footer,
 )
 from tfx_wine_ext.sources.formats import Reading
-from tfx_wine_ext.sources.parquet import ParquetSource, iter_row_groups
+from tfx_wine_ext.sources.parquet import ParquetSource
 from tfx_wine_ext.sources.source import DAMAGED, Part, TableFileError, one_line
 
 if TYPE_CHECKING:
@@ -542,15 +542,7 @@ class IcebergTable(ParquetSource):
         """Reads row groups of a file, without the deleted rows."""
         file, fields = self._data_files[footer.path], self._fields_of(columns.names)
         in_file = [file.schema.field(at) for at in file.places(fields) if at is not None]
-        reading = iter_row_groups(
-            footer.path,
-            footer.digest,
-            [group.index for group in footer.row_groups],
-            pa.schema(in_file),
-            rows,
-            self._files,
-            footer.stamp,
-        )
+        reading = self._read(footer, pa.schema(in_file), rows)
         current, done = -1, 0
         with contextlib.closing(reading):
             for index, batch in reading:

@@ -65,6 +65,12 @@ class ParquetSource(FileTable):
         self, footer: Footer, columns: pa.Schema, rows: int
     ) -> Iterator[tuple[int, pa.RecordBatch]]:
         """Reads the row groups of a file; see `iter_row_groups`."""
+        return self._read(footer, columns, rows, footer.partitions)
+
+    def _read(
+        self, footer: Footer, columns: pa.Schema, rows: int, partitions: Partitions = ()
+    ) -> Generator[tuple[int, pa.RecordBatch], None, None]:
+        """Reads columns of a file by their names in it, and adds its partitions."""
         return iter_row_groups(
             footer.path,
             footer.digest,
@@ -73,7 +79,7 @@ class ParquetSource(FileTable):
             rows,
             self._files,
             footer.stamp,
-            footer.partitions,
+            partitions,
         )
 
     def _seed(self, footer: Footer) -> int:
