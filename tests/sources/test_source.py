@@ -17,7 +17,7 @@ from tfx_wine_ext.columnar.commit import commit
 from tfx_wine_ext.columnar.ingest import write_shard
 from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.columnar.plan import EncodeOptions
-from tfx_wine_ext.columnar.tables import open_input
+from tfx_wine_ext.columnar.tables import reading_of
 from tfx_wine_ext.columnar.tasks import plan_shards
 from tfx_wine_ext.sources import csv, examples
 from tfx_wine_ext.sources.choose import open_files, open_table
@@ -218,7 +218,7 @@ def test_a_csv_column_that_is_cast_to_bytes_keeps_its_text(tmp_path: pathlib.Pat
     path = tmp_path / "a.csv"
     path.write_text("zip,n\n00501,1\n10001,2\n", encoding="utf-8")
     options = IngestOptions(EncodeOptions(cast={"zip": "bytes"}))
-    source = open_input([str(path)], str(tmp_path), options, FILES)
+    source = open_files([str(path)], reading_of(options, FILES, str(tmp_path)))
     [task] = plan_shards(source, ALL, options)
     out = str(tmp_path / "out")
     [file] = commit(out, [task], [write_shard(task, out, FILES)], FILES)

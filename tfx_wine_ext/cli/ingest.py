@@ -23,7 +23,6 @@ from tfx_wine_ext.files.choose import FilesByScheme, absolute, files_for, has_sc
 if TYPE_CHECKING:
     from tfx_wine_ext.columnar.options import IngestOptions, OutputSplit
     from tfx_wine_ext.columnar.tasks import ShardFile, ShardResult, ShardTask
-    from tfx_wine_ext.sources.source import TableSource
 
 DEFAULT_SPLITS = "train:2,eval:1"
 # Those of `EncodeOptions`, which is not loaded for a list of options.
@@ -313,11 +312,15 @@ def _ingested(
     """Writes everything to the folder, and returns what was read and written."""
     from tfx_wine_ext.artifacts.layout import RAGGED_SCHEMA_FOLDER, SCHEMA_FILE
     from tfx_wine_ext.columnar.commit import commit
+    from tfx_wine_ext.columnar.tables import reading_of
     from tfx_wine_ext.columnar.tasks import plan_shards
+    from tfx_wine_ext.sources.choose import open_path
     from tfx_wine_ext.sources.footers import schema_fingerprint
 
     files = FilesByScheme()
-    with _source(options, ingest_options, files).snapshot() as source:
+    keep_inputs(options, [options.input])
+    how = reading_of(ingest_options, files)
+    with open_path(options.input, how, options.format).snapshot() as source:
         keep_inputs(options, source.paths)
         tasks = plan_shards(source, splits, ingest_options, partition_feature=options.partition_by)
         results = _results(options, tasks, folder, files)
@@ -338,29 +341,6 @@ def _ingested(
         "schema_fingerprint": schema_fingerprint(source.whole),
         "splits": [_split(split, written) for split in splits],
     }
-
-
-def _source(
-    options: argparse.Namespace, ingest_options: IngestOptions, files: FilesByScheme
-) -> TableSource:
-    """Opens the files of a table, or the table that a file describes."""
-    from tfx_wine_ext.columnar.tables import open_input, reading_of
-    from tfx_wine_ext.sources.choose import (
-        find_table_files,
-        open_delta,
-        open_description,
-        partition_root,
-    )
-    from tfx_wine_ext.sources.description_files import is_description
-    from tfx_wine_ext.sources.managed_tables import is_delta_table
-
-    if is_description(options.input):
-        keep_inputs(options, [options.input])
-        return open_description(options.input, reading_of(ingest_options, files), options.format)
-    if options.format is None and is_delta_table(options.input, files):
-        return open_delta(options.input, reading_of(ingest_options, files))
-    paths = find_table_files(options.input)
-    return open_input(paths, partition_root(options.input), ingest_options, files, options.format)
 
 
 def _results(

@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from tfx_wine_ext.columnar.options import IngestOptions
 from tfx_wine_ext.files.local import Files
-from tfx_wine_ext.sources.choose import open_files
 from tfx_wine_ext.sources.footers import Footer, read_footers
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.parquet import ParquetSource
 from tfx_wine_ext.sources.schemas import with_partitions
-from tfx_wine_ext.sources.source import TableSource
 
 
 def read_tables(
@@ -44,28 +42,6 @@ def table_of(footers: Sequence[Footer], options: IngestOptions, files: Files) ->
         ParquetFileError, NoCommonTypeError: See `ParquetSource`.
     """
     return ParquetSource(footers, options.reads, unify=options.unify_schemas, files=files)
-
-
-def open_input(
-    paths: Sequence[str],
-    root: str,
-    options: IngestOptions,
-    files: Files,
-    kind: str | None = None,
-) -> TableSource:
-    """Opens files of any format for ingestion.
-
-    Args:
-        paths: The files in reading order, at least one.
-        root: The folder of the files; only folders below it may be Hive partitions.
-        options: How to read the files.
-        files: The file system.
-        kind: The name of their format. Default: None, detected; see `open_table`.
-
-    Raises:
-        TableFileError: A file cannot be used.
-    """
-    return open_files(paths, reading_of(options, files, root), kind)
 
 
 def reading_of(options: IngestOptions, files: Files, root: str = "") -> Reading:

@@ -136,18 +136,18 @@ def read_values(
     filled = present_mask(elements)
     if filled is not None:
         if options.null_in_list == "error":
-            raise fail(
-                int(np.argmin(filled)),
-                "values inside a list",
-                "a null",
-                "fill it",
-                Remedy(Option.NULL_IN_LIST, "drop"),
-            )
+            raise _null_in_list(filled, fail)
         row_of = np.repeat(np.arange(len(counts)), counts)
         counts = np.bincount(row_of[filled], minlength=len(counts)).astype(np.int64)
         rows = rows[filled]
         elements = elements.filter(pa.array(filled))
     return ColumnValues(present, counts, _convert(elements, None, feature, options, fail))
+
+
+def _null_in_list(filled: Mask, fail: Callable[..., EncodeError]) -> EncodeError:
+    """Returns the error of the first null among the elements of lists."""
+    remedies = "fill it", Remedy(Option.NULL_IN_LIST, "drop")
+    return fail(int(np.argmin(filled)), "values inside a list", "a null", *remedies)
 
 
 def _read_nested(
@@ -208,13 +208,7 @@ def _read_nested(
         filled = _selected(present_mask(array), index)
         if filled is not None and not filled.all():
             if options.null_in_list == "error":
-                raise fail(
-                    int(np.argmin(filled)),
-                    "values inside a list",
-                    "a null",
-                    "fill it",
-                    Remedy(Option.NULL_IN_LIST, "drop"),
-                )
+                raise _null_in_list(filled, fail)
             kept = np.flatnonzero(filled)
             index = kept if index is None else index[kept]
             sizes = np.bincount(list_of[kept], minlength=len(sizes)).astype(np.int64)

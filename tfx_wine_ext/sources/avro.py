@@ -22,7 +22,7 @@ import pyarrow as pa
 from tfx_wine_ext.errors import TfxWineExtError
 from tfx_wine_ext.sources.file_table import FileTable, conform
 from tfx_wine_ext.sources.footers import Footer, RowGroup
-from tfx_wine_ext.sources.source import DAMAGED, TableFileError, one_line
+from tfx_wine_ext.sources.source import DAMAGED, TableFileError, batch_of, one_line
 from tfx_wine_ext.sources.stamps import Stamp
 
 MAGIC = b"Obj\x01"
@@ -168,11 +168,8 @@ class AvroTable(FileTable):
                         with self._decoding(footer.path, "cannot be decoded", **place):
                             arrays.append(_array(values, fields[name]))
                     done, left = done + count, left - count
-                    # By way of a struct, which has its number of rows even without columns.
-                    of_batch = pa.struct([(name, fields[name]) for name in wanted])
-                    batch = pa.RecordBatch.from_struct_array(
-                        pa.Array.from_buffers(of_batch, count, [None], children=arrays)
-                    )
+                    found = [pa.field(name, fields[name]) for name in wanted]
+                    batch = batch_of(found, arrays, count)
                     yield (
                         group.index,
                         conform(footer.path, batch, columns, dict(footer.partitions)),

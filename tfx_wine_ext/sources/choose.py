@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from tfx_wine_ext.artifacts.layout import SPLIT, splits_of
 from tfx_wine_ext.columnar.tfrecord import is_front
 from tfx_wine_ext.errors import Option, Remedy
-from tfx_wine_ext.files.choose import FilesByScheme, files_for, has_scheme
+from tfx_wine_ext.files.choose import files_for, has_scheme
 from tfx_wine_ext.files.local import Files
 from tfx_wine_ext.sources import avro
 from tfx_wine_ext.sources.arrow_ipc import ArrowTable, is_arrow
@@ -151,32 +151,37 @@ def open_table(
         ('parquet', 2, ['x'])
     """
     how = Reading(reads, flat=True, root="" if hive_partitioning else None)
-    folder = split_folder(path, split)
-    if is_description(path):
-        source = open_description(path, how, kind)
-    elif kind is None and is_delta_table(path, FilesByScheme()):
-        source = open_delta(path, how)
-    else:
-        paths = find_table_files(folder)
-        if hive_partitioning:
-            how = dataclasses.replace(how, root=partition_root(folder))
-        source = open_files(paths, how, kind)
+    source = open_path(split_folder(path, split), how, kind)
     if source.rows == 0:
         raise TableFileError("none", path=path, expected="at least one row")
     return source
 
 
-def open_description(path: str, how: Reading, kind: str | None = None) -> TableSource:
-    """Opens the table that a file describes.
+def open_path(path: str, how: Reading, kind: str | None = None) -> TableSource:
+    """Opens what a path names: files, a Delta Lake table, or what a file describes.
 
     Args:
-        path: The file; see `read_description`.
-        how: How the table is read.
-        kind: The name of a format, which is refused.
+        path: See `open_table`; of an artifact the folder of a split.
+        how: How the table is read; unless ``root`` is None, it is the `partition_root` of the path.
+        kind: The name of the format of the files. Default: None, detected.
 
     Raises:
-        TableFileError: The table cannot be used, or a format is named.
+        TableFileError: See `open_table`.
     """
+    if is_description(path):
+        return _open_description(path, how, kind)
+    if kind is None and is_delta_table(path, how.files):
+        from tfx_wine_ext.sources.delta import Delta
+
+        return Delta(path).open(how)
+    paths = find_table_files(path)
+    if how.root is not None:
+        how = dataclasses.replace(how, root=partition_root(path))
+    return open_files(paths, how, kind)
+
+
+def _open_description(path: str, how: Reading, kind: str | None) -> TableSource:
+    """Opens the table that a file describes, which says what format its files have."""
     if kind is not None:
         raise TableFileError(
             repr(kind),
@@ -186,17 +191,6 @@ def open_description(path: str, how: Reading, kind: str | None = None) -> TableS
             expected="no format, as this file describes the table",
         )
     return read_description(path).open(how)
-
-
-def open_delta(path: str, how: Reading) -> TableSource:
-    """Opens the latest version of a Delta Lake table; see `is_delta_table`.
-
-    Raises:
-        TableFileError: It cannot be used.
-    """
-    from tfx_wine_ext.sources.delta import Delta
-
-    return Delta(path).open(how)
 
 
 def open_files(paths: Sequence[str], how: Reading, kind: str | None = None) -> TableSource:

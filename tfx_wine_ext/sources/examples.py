@@ -21,6 +21,7 @@ from tfx_wine_ext.sources.source import (
     GZIP_ERRORS,
     TableFileError,
     WholeFiles,
+    batch_of,
     damaged,
     file_state,
     limited,
@@ -172,10 +173,7 @@ class ExampleTable(WholeFiles):
                     )
                 column = _values_of(column)
             arrays.append(column)
-        if not arrays:  # Keeps the number of rows.
-            rows = pa.Array.from_buffers(pa.struct([]), batch.num_rows, [None])
-            return pa.RecordBatch.from_struct_array(rows)
-        return pa.RecordBatch.from_arrays(arrays, schema=self.schema)
+        return batch_of(self.schema, arrays, batch.num_rows)
 
     def _first(self, path: str) -> pa.Schema | None:
         """Returns the features of the first records of a file; None if it has no records."""

@@ -22,6 +22,7 @@ from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.source import (
     GZIP_ERRORS,
     TableFileError,
+    batch_of,
     damaged,
     limited,
     one_line,
@@ -166,11 +167,7 @@ def _parsed(block: bytes, schema: pa.Schema | None = None) -> pa.RecordBatch:
         table = table.drop([_END_NAME]).slice(0, table.num_rows - 1)
     arrays = [column.combine_chunks() for column in table.columns]
     arrays = [array.chunk(0) if isinstance(array, pa.ChunkedArray) else array for array in arrays]
-    # By way of a struct, which has its number of rows even without columns.
-    struct = pa.Array.from_buffers(
-        pa.struct(list(table.schema)), table.num_rows, [None], children=arrays
-    )
-    return pa.RecordBatch.from_struct_array(struct)
+    return batch_of(table.schema, arrays, table.num_rows)
 
 
 def _learn(path: str, line: int, block: bytes, types: dict[str, pa.DataType]) -> int:

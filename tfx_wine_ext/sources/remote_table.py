@@ -6,8 +6,8 @@ import contextlib
 import copy
 import zlib
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple, TypeVar
 
 import pyarrow as pa
 
@@ -19,6 +19,7 @@ from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.source import (
     Part,
     TableFileError,
+    batch_of,
     batch_rows,
     limited,
 )
@@ -61,23 +62,10 @@ class RemoteTable:
     ) -> None:
         self.paths: Sequence[str] = [name]
         self._columns = columns
-        flat = [
-            (path, type_)
-            for column in columns
-            for path, type_ in (
-                leaves(column.type, (column.name,)) if how.flat else [((column.name,), column.type)]
-            )
-        ]
-        structs: dict[str, list[str]] = {}
-        for path, _ in flat:
-            for struct in around(path):
-                structs.setdefault(struct, []).append(".".join(path))
-        self.structs: Mapping[str, Sequence[str]] = structs
-        self.whole = pa.schema([(".".join(path), type_) for path, type_ in flat])
-        read = [path for path, _ in flat if how.reads(".".join(path), *around(path))]
-        self._check_columns(name, [".".join(path) for path in read], refused)
-        self._paths = {".".join(path): path for path in read}
-        self.schema = pa.schema([self.whole.field(each) for each in self._paths])
+        chosen = ChosenColumns.of(columns, how)
+        self.structs, self.whole, self.schema = chosen.structs, chosen.whole, chosen.schema
+        self._check_columns(name, self.schema.names, refused)
+        self._paths = chosen.paths
         self._parts: Sequence[Part] | None = None
         self._seen = ""
 
@@ -221,17 +209,51 @@ class RemoteTable:
                             column=field.name,
                             expected=f"{field.type}, as before",
                         )
-                # By way of a struct, which has its number of rows even without columns.
-                struct = pa.Array.from_buffers(
-                    pa.struct(list(schema)), batch.num_rows, [None], children=arrays
-                )
-                found = pa.RecordBatch.from_struct_array(struct)
+                found = batch_of(schema, arrays, batch.num_rows)
                 yield from limited(found, None, rows or batch_rows(len(schema)))
-                del batch, found, struct, arrays  # Before the next one is received.
+                del batch, found, arrays  # Before the next one is received.
             before += part.size
         self.position = before
 
 
-def around(path: Sequence[str]) -> list[str]:
+class ChosenColumns(NamedTuple):
+    """The columns of a table of a server, and which of them are read.
+
+    Attributes:
+        whole: All columns; with `Reading.flat`, the fields of structs in place of these.
+        structs: The columns that are structs, and the fields of each.
+        schema: The columns that are read. A name may stand in it twice, which is to be refused.
+        paths: Where each of these is: its column, and the fields of structs.
+    """
+
+    whole: pa.Schema
+    structs: Mapping[str, Sequence[str]]
+    schema: pa.Schema
+    paths: Mapping[str, tuple[str, ...]]
+
+    @classmethod
+    def of(cls, columns: Iterable[pa.Field], how: Reading) -> ChosenColumns:
+        """Chooses columns as `how` says."""
+        flat = [
+            (path, type_)
+            for column in columns
+            for path, type_ in (
+                leaves(column.type, (column.name,)) if how.flat else [((column.name,), column.type)]
+            )
+        ]
+        structs: dict[str, list[str]] = {}
+        for path, _ in flat:
+            for struct in _around(path):
+                structs.setdefault(struct, []).append(".".join(path))
+        read = [each for each in flat if how.reads(".".join(each[0]), *_around(each[0]))]
+        return cls(
+            pa.schema([(".".join(path), type_) for path, type_ in flat]),
+            structs,
+            pa.schema([(".".join(path), type_) for path, type_ in read]),
+            {".".join(path): path for path, _ in read},
+        )
+
+
+def _around(path: Sequence[str]) -> list[str]:
     """Returns the names of the structs that enclose a field."""
     return [".".join(path[:depth]) for depth in range(1, len(path))]

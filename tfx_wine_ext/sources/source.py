@@ -294,12 +294,22 @@ def limited(
     if columns is not None and batch.schema.names != columns.names:
         fields = [batch.schema.field(name) for name in columns.names]
         arrays = [batch.column(batch.schema.get_field_index(name)) for name in columns.names]
-        # By way of a struct, which has its number of rows even without columns.
-        struct = pa.Array.from_buffers(pa.struct(fields), batch.num_rows, [None], children=arrays)
-        batch = pa.RecordBatch.from_struct_array(struct)
+        batch = batch_of(fields, arrays, batch.num_rows)
     rows = rows or max(batch.num_rows, 1)
     for start in range(0, batch.num_rows, rows):
         yield batch.slice(start, rows)
+
+
+def batch_of(fields: Iterable[pa.Field], arrays: Sequence[pa.Array], rows: int) -> pa.RecordBatch:
+    """Returns a batch of columns, of which there may be none: it keeps the number of rows.
+
+    Example:
+        >>> batch_of([], [], 3).num_rows
+        3
+    """
+    # By way of a struct, which has its number of rows even without columns.
+    struct = pa.Array.from_buffers(pa.struct(list(fields)), rows, [None], children=list(arrays))
+    return pa.RecordBatch.from_struct_array(struct)
 
 
 class ContentDigest:

@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.arrow_types import is_list
-from tfx_wine_ext.columnar.plan import UnsupportedColumnsError, leaves
+from tfx_wine_ext.columnar.plan import UnsupportedColumnsError
 from tfx_wine_ext.columnar.values import leaf_values
 from tfx_wine_ext.masking import SECRET_NAMES, masked_addresses
 from tfx_wine_ext.sources.configs import (
@@ -26,7 +26,7 @@ from tfx_wine_ext.sources.configs import (
 )
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.formats import Reading, every
-from tfx_wine_ext.sources.remote_table import around
+from tfx_wine_ext.sources.remote_table import ChosenColumns
 from tfx_wine_ext.sources.secrets import check_reference
 from tfx_wine_ext.sources.source import Part, TableFileError, TableSource, batch_rows, limited
 from tfx_wine_ext.sources.sql_databases import DATABASES, Database, Ranges, check_finite
@@ -217,23 +217,11 @@ class SqlTable:
         with self._connected() as connection:
             self._columns = database.columns(connection, self._query)
         self._check_names([each.name for each in self._columns])
-        paths = [
-            (path, type_)
-            for each in self._columns
-            for path, type_ in (
-                leaves(each.type, (each.name,)) if how.flat else [((each.name,), each.type)]
-            )
-        ]
-        self.structs: dict[str, list[str]] = {}
-        for path, _ in paths:
-            for struct in around(path):
-                self.structs.setdefault(struct, []).append(".".join(path))
-        self.whole = pa.schema([(".".join(path), type_) for path, type_ in paths])
-        read = [(path, type_) for path, type_ in paths if how.reads(".".join(path), *around(path))]
-        self._check_names([".".join(path) for path, _ in read])
-        # Where each feature is: its column, and the fields of structs.
-        self._paths = {".".join(path): path for path, _ in read}
-        self.schema = pa.schema([(".".join(path), type_) for path, type_ in read])
+        fields = [pa.field(each.name, each.type) for each in self._columns]
+        chosen = ChosenColumns.of(fields, how)
+        self.structs, self.whole, self.schema = chosen.structs, chosen.whole, chosen.schema
+        self._check_names(self.schema.names)
+        self._paths = chosen.paths
         self._check_types()
 
     def _check_names(self, names: Sequence[str]) -> None:

@@ -25,7 +25,7 @@ from tfx_wine_ext.sources.configs import (
 from tfx_wine_ext.sources.formats import Reading
 from tfx_wine_ext.sources.remote_table import RemoteTable
 from tfx_wine_ext.sources.secrets import check_reference, secret
-from tfx_wine_ext.sources.source import Part, TableFileError, batch_rows, one_line
+from tfx_wine_ext.sources.source import Part, TableFileError, batch_of, batch_rows, one_line
 from tfx_wine_ext.sources.sql_text import quoted, single_query
 from tfx_wine_ext.sources.trino_types import (
     Signature,
@@ -323,13 +323,8 @@ class TrinoTable(RemoteTable):
                             column=name,
                             expected=f"values of {type_name(type_)} that Arrow can hold",
                         ) from error
-                # By way of a struct, which has its number of rows even without columns.
-                type_of_rows = pa.struct(
-                    [(name, array.type) for (_, name, _), array in zip(wanted, arrays)]
-                )
-                batch = pa.RecordBatch.from_struct_array(
-                    pa.Array.from_buffers(type_of_rows, len(page), [None], children=arrays)
-                )
+                fields = [pa.field(name, array.type) for (_, name, _), array in zip(wanted, arrays)]
+                batch = batch_of(fields, arrays, len(page))
                 # Python's objects take several times as much.
                 take = max(1, min(most, _BATCH_BYTES * len(page) // max(batch.nbytes, 1)))
                 del page
