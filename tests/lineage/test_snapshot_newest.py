@@ -6,7 +6,6 @@ import pytest
 
 from benchmarks.stores import CSV, STATISTICS, TfxStore
 from tests.lineage.conftest import Five
-from tfx_wine_ext.cli.store_options import newest_of
 from tfx_wine_ext.history import what_moved
 from tfx_wine_ext.lineage.runs import runs
 from tfx_wine_ext.lineage.snapshot import Snapshot
@@ -19,7 +18,6 @@ def test_they_are_the_last_of_all(five: Five, last):
     found = runs(snapshot)
     assert found == five.runs[-last:]
     assert runs(snapshot, "wine") == found  # Again, with what has been asked for meanwhile.
-    assert snapshot.earlier == max(0, 5 - last)
     moved = [what_moved(*two) for two in zip(found, found[1:])]
     assert (
         moved
@@ -80,20 +78,3 @@ def test_the_runs_of_notebooks_are_put_together_of_many_and_so_all_are_read(tmp_
 def test_a_store_without_runs_has_no_newest(tmp_path):
     store = TfxStore(tmp_path)
     assert runs(Snapshot.read(open_store(store.path), last=1)) == []
-
-
-@pytest.mark.parametrize(
-    ("which", "last"),
-    [
-        (("latest",), 1),
-        (("-1",), 1),
-        (("-12", "latest"), 12),
-        (("1",), None),
-        (("latest", "2026"), None),
-        (("-0",), None),
-        (("--1",), None),
-        (("-1.5",), None),
-    ],
-)
-def test_how_many_are_needed_is_known_from_what_names_them(which, last):
-    assert newest_of(*which) == last
