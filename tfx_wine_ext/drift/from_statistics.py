@@ -127,11 +127,14 @@ def _numbers(name: str, feature: statistics_pb2.FeatureNameStatistics) -> Sketch
             f"feature {name!r} has no histogram in the statistics: expected those of StatisticsGen"
         )
     histograms = [_buckets(histogram) for histogram in stats.histograms]
-    infinite = [max((_at(end, x) for x in histograms), default=0) for end in (-np.inf, np.inf)]
+    ends = np.concatenate([np.zeros(0), *(x for pair in histograms for x in pair[:2])])
+    are_finite = np.isfinite(ends)
+    infinite = [0, 0]
+    if not are_finite.all():
+        infinite = [max(_at(end, x) for x in histograms) for end in (-np.inf, np.inf)]
     finite = total - nan - sum(infinite)
     rest = (missing, nan, infinite[0], infinite[1])
-    ends = np.concatenate([np.zeros(0), *(x for pair in histograms for x in pair[:2])])
-    ends = np.sort(ends[np.isfinite(ends)])
+    ends = np.sort(ends[are_finite])
     if finite <= 0 or not len(ends):
         return SketchedNumbers(Steps(np.zeros(0), np.zeros(0, np.int64)), *rest)
     low, high = float(ends.min()), float(ends.max())
