@@ -4,7 +4,8 @@ Comparison: each tool gets two tables in memory, in its own format (Arrow, panda
 process, and is timed from there to an HTML page on disk. The first run installs Evidently into a
 separate environment below the user's cache folder. Growth: the command line reads Parquet files on
 disk and writes the page. Component: DriftReport's executor reads Examples on disk, on Beam's
-default runner, and writes all its outputs.
+default runner, and writes all its outputs. Decoding: the Examples of one table by this library and
+by tfx_bsl, which must agree, and beside it TFX's StatisticsGen, which reads them, too.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +34,7 @@ EVIDENTLY = "0.7.23"
 PEER_REQUIREMENTS = [f"evidently=={EVIDENTLY}", "pandas<2.3"]
 ROW_GROUP_ROWS = 100_000
 SHIFT = 0.2
+PARTS = ["evidently", "rows", "columns", "component", "decoding"]
 
 
 def table(seed: int, rows: int, columns: int, shift: float) -> pa.Table:
@@ -89,36 +92,44 @@ def from_files(baseline: str, current: str, page: str) -> None:
     print("END", time.perf_counter() - started, flush=True)
 
 
-def from_examples(baseline: str, current: str, output: str) -> None:
-    """Makes Examples of two Parquet files, then times DriftReport's executor on them."""
-    import json
-    import logging
-
+def examples_of(path: str, uri: str) -> Any:
+    """Makes Examples of a Parquet file, two thirds of them in the split `train`."""
     from tfx.components.example_gen import utils
     from tfx.proto import example_gen_pb2
     from tfx.types import standard_artifacts
     from tfx.utils import proto_utils
 
-    from tfx_wine_ext import DriftConfig, ParquetExecutor
+    from tfx_wine_ext import ParquetExecutor
+
+    examples = standard_artifacts.Examples()
+    examples.uri = uri
+    input_config = utils.make_default_input_config(os.path.basename(path))
+    output_config = utils.make_default_output_config(input_config)
+    properties = {
+        "input_base": os.path.dirname(path),
+        "input_config": proto_utils.proto_to_json(input_config),
+        "output_config": proto_utils.proto_to_json(output_config),
+        "output_data_format": example_gen_pb2.FORMAT_TF_EXAMPLE,
+    }
+    ParquetExecutor().Do({}, {"examples": [examples]}, properties)
+    return examples
+
+
+def from_examples(baseline: str, current: str, output: str) -> None:
+    """Makes Examples of two Parquet files, then times DriftReport's executor on them."""
+    import json
+    import logging
+
+    from tfx.types import standard_artifacts
+
+    from tfx_wine_ext import DriftConfig
     from tfx_wine_ext.executors.drift_report import DriftReportExecutor
     from tfx_wine_ext.types import artifacts
 
     logging.disable(logging.WARNING)
     inputs = {}
     for key, path in (("baseline", baseline), ("examples", current)):
-        examples = standard_artifacts.Examples()
-        examples.uri = f"{output}/{key}"
-        input_config = utils.make_default_input_config(os.path.basename(path))
-        properties = {
-            "input_base": os.path.dirname(path),
-            "input_config": proto_utils.proto_to_json(input_config),
-            "output_config": proto_utils.proto_to_json(
-                utils.make_default_output_config(input_config)
-            ),
-            "output_data_format": example_gen_pb2.FORMAT_TF_EXAMPLE,
-        }
-        ParquetExecutor().Do({}, {"examples": [examples]}, properties)
-        inputs[key] = [examples]
+        inputs[key] = [examples_of(path, f"{output}/{key}")]
     outputs = {
         "report": [artifacts.ExampleDriftReport()],
         "anomalies": [standard_artifacts.ExampleAnomalies()],
@@ -137,6 +148,48 @@ def from_examples(baseline: str, current: str, output: str) -> None:
     started = time.perf_counter()
     DriftReportExecutor().Do(inputs, outputs, properties)
     print("END", time.perf_counter() - started, flush=True)
+
+
+def decoding(path: str, output: str) -> None:
+    """Makes Examples of a Parquet file, then times what reads them; prints seconds by name."""
+    import logging
+
+    from isal import igzip
+    from tfx.components.statistics_gen.executor import Executor
+    from tfx.types import standard_artifacts
+    from tfx_bsl.coders.example_coder import ExamplesToRecordBatchDecoder
+
+    from tfx_wine_ext.columnar.decode import decode_examples
+    from tfx_wine_ext.columnar.tfrecord import read_batches
+    from tfx_wine_ext.sources.examples import DECODED_BYTES, DECODED_RECORDS, TFX_BSL_RECORDS
+
+    logging.disable(logging.WARNING)
+    examples = examples_of(path, f"{output}/examples")
+    decoder, seconds, rows = ExamplesToRecordBatchDecoder(), {"ours": 0.0, "tfx_bsl": 0.0}, 0
+    for shard in sorted(pathlib.Path(examples.uri, "Split-train").iterdir()):
+        with igzip.open(shard) as stream:
+            for records in read_batches(stream, DECODED_RECORDS, DECODED_BYTES):
+                started = time.perf_counter()
+                batch = decode_examples(records.data, records.starts, records.lengths)
+                seconds["ours"] += time.perf_counter() - started
+                if batch is None:
+                    raise RuntimeError(f"{shard}: was not decoded in bulk")
+                singly, first = list(records), 0
+                for first in range(0, len(singly), TFX_BSL_RECORDS):
+                    some = singly[first : first + TFX_BSL_RECORDS]
+                    started = time.perf_counter()
+                    theirs = decoder.DecodeBatch(some)
+                    seconds["tfx_bsl"] += time.perf_counter() - started
+                    if not batch.slice(first, len(some)).equals(theirs):
+                        raise RuntimeError(f"{shard}: was decoded in another way by tfx_bsl")
+                rows += len(singly)
+    statistics = standard_artifacts.ExampleStatistics()
+    statistics.uri = f"{output}/statistics"
+    started = time.perf_counter()
+    # Of both splits: all rows of the table.
+    Executor().Do({"examples": [examples]}, {"statistics": [statistics]}, {"exclude_splits": "[]"})
+    seconds["StatisticsGen"] = time.perf_counter() - started
+    print("RESULT", rows, *seconds.values(), flush=True)
 
 
 def peer_python() -> str:
@@ -236,6 +289,27 @@ def grow_component(sizes: list[int], folder: pathlib.Path) -> None:
         )
 
 
+def compare_decoders(rows: int, folder: pathlib.Path) -> None:
+    """Measures both decoders of Examples of 12 features, and StatisticsGen; prints a table."""
+    path = folder / "examples.parquet"
+    write_table(path, 1, rows, 12, 0.0)
+    with tempfile.TemporaryDirectory(dir=folder) as output:
+        command = [*_child("decoding"), str(path), "", output]
+        done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    [line] = [line for line in done.stdout.splitlines() if line.startswith("RESULT ")]
+    decoded, ours, theirs, statistics = map(float, line.split()[1:])
+    print(f"\nDecoding the same Examples, {decoded:,.0f} of 12 features; and StatisticsGen\n")
+    print("| | seconds | ns per Example |\n|---|---|---|")
+    print(f"| ours | {ours:.2f} | {ours / decoded * 1e9:.0f} |")
+    print(f"| tfx_bsl | {theirs:.2f} | {theirs / decoded * 1e9:.0f} |")
+    print(f"| ratio | {theirs / ours:.1f} | |")
+    print(
+        f"| StatisticsGen, of all {rows:,} Examples | {statistics:.2f} | "
+        f"{statistics / rows * 1e9:.0f} |",
+        flush=True,
+    )
+
+
 def write_table(path: pathlib.Path, seed: int, rows: int, columns: int, shift: float) -> None:
     """Writes a Parquet file in row groups, to bound the memory of this process."""
     with contextlib.ExitStack() as stack:
@@ -258,12 +332,15 @@ def main() -> None:
     parser.add_argument(
         "--parts",
         nargs="*",
-        choices=["evidently", "rows", "columns", "component"],
-        default=["evidently", "rows", "columns", "component"],
+        choices=PARTS,
+        default=PARTS,
         help="what to measure (all)",
     )
     parser.add_argument(
-        "--rows", type=int, default=1_000_000, help="rows of the comparison (%(default)s)"
+        "--rows",
+        type=int,
+        help="rows of `evidently` (1,000,000) and `decoding` (300,000); of `component`, instead of "
+        "its growth",
     )
     parser.add_argument(
         "--row-growth",
@@ -287,19 +364,23 @@ def main() -> None:
             in_memory(int(one), int(other), page)
         elif what == "examples":
             from_examples(one, other, page)
+        elif what == "decoding":
+            decoding(one, page)
         else:
             from_files(one, other, page)
         return
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         if "evidently" in options.parts:
-            compare_with_evidently(options.rows, 12, folder)
+            compare_with_evidently(options.rows or 1_000_000, 12, folder)
         if "rows" in options.parts:
             grow("rows", [(rows, 12) for rows in options.row_growth], folder)
         if "columns" in options.parts:
             grow("columns", [(100_000, columns) for columns in options.column_growth], folder)
         if "component" in options.parts:
-            grow_component(options.row_growth, folder)
+            grow_component([options.rows] if options.rows else options.row_growth, folder)
+        if "decoding" in options.parts:
+            compare_decoders(options.rows or 300_000, folder)
 
 
 if __name__ == "__main__":
