@@ -7,7 +7,7 @@ import functools
 import itertools
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -187,7 +187,7 @@ class ExampleTable(WholeFiles):
         with self._reading(path) as (_, stream, size):
             for records in read_batches(stream, few, DECODED_BYTES, size):
                 _raise_error(path, len(records), records)
-                return next(self._batches(path, 1, records)).schema
+                return next(self._batches(path, 1, [_Read.of(records, 0)])).schema
         return None
 
     def _learn(self, schema: pa.Schema) -> None:
@@ -199,16 +199,18 @@ class ExampleTable(WholeFiles):
     def _decoded(self, path: str, done: int = 0) -> Generator[pa.RecordBatch, None, None]:
         """Yields the non-empty batches of one file, with their own features."""
         with self._reading(path) as (file, stream, size):
-            batches = _located(read_batches(stream, DECODED_RECORDS, DECODED_BYTES, size), file)
-            ahead = read_ahead(batches, lambda batch: batch[0].data.nbytes, AHEAD_BYTES)
+            batches = _decoded_ahead(stream, size, file)
+            ahead = read_ahead(batches, lambda read: read.size, AHEAD_BYTES)
             first = 1
             # Closed before the stream, even if reading ends early.
             with contextlib.closing(ahead):
-                for records, position in ahead:
-                    self.position = done + position
-                    count = len(records)
-                    _raise_error(path, first - 1 + count, records)
-                    yield from self._batches(path, first, records)
+                for read in ahead:
+                    self.position = done + read.position
+                    count = len(read.records)
+                    _raise_error(path, first - 1 + count, read.records)
+                    only = [read]
+                    del read
+                    yield from self._batches(path, first, only)
                     first += count
 
     @contextlib.contextmanager
@@ -219,9 +221,17 @@ class ExampleTable(WholeFiles):
             stack.enter_context(unchanged(path, self._states[path], file))
             yield file, stream, self._states[path].size if stream is file else None
 
-    def _batches(self, path: str, first: int, records: Records) -> Iterator[pa.RecordBatch]:
-        """Decodes records: in bulk, or by tfx_bsl, which also tells which of them is to blame."""
-        batch = decode_examples(records.data, records.starts, records.lengths)
+    def _batches(self, path: str, first: int, only: list[_Read]) -> Iterator[pa.RecordBatch]:
+        """Yields what was decoded in bulk; or has tfx_bsl decode it or say which record is bad.
+
+        Args:
+            path: The file.
+            first: The number of the first record.
+            only: What was read; it is taken from the list, so that it can be freed.
+        """
+        read = only.pop()
+        records, batch = read.records, read.batch
+        del read
         if batch is not None and not any(map(self._is_other_kind, batch.schema)):
             del records
             yield batch
@@ -296,14 +306,33 @@ def _decoder() -> Any:
     return ExamplesToRecordBatchDecoder()
 
 
-def _located(
-    batches: Generator[Records, None, None], file: BinaryIO
-) -> Generator[tuple[Records, int], None, None]:
-    """Adds the position up to which the file was read to make each batch."""
-    for records in batches:
-        only = [records]
+class _Read(NamedTuple):
+    """Records, what they were decoded to in bulk (None: nothing), and where reading ended."""
+
+    records: Records
+    batch: pa.RecordBatch | None
+    position: int
+
+    @classmethod
+    def of(cls, records: Records, position: int) -> _Read:
+        batch = decode_examples(records.data, records.starts, records.lengths)
+        return cls(records, batch, position)
+
+    @property
+    def size(self) -> int:
+        """Bytes in memory."""
+        values = 0 if self.batch is None else self.batch.nbytes
+        return int(self.records.data.nbytes + values)
+
+
+def _decoded_ahead(
+    stream: BinaryIO, size: int | None, file: BinaryIO
+) -> Generator[_Read, None, None]:
+    """Reads and decodes batches of one file."""
+    for records in read_batches(stream, DECODED_RECORDS, DECODED_BYTES, size):
+        only = [_Read.of(records, file.tell())]
         del records
-        yield only.pop(), file.tell()
+        yield only.pop()
 
 
 def _raise_error(path: str, read: int, records: Records) -> None:
