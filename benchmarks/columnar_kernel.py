@@ -1,6 +1,6 @@
 """Measures the conversion of Arrow batches in memory to framed examples, on one thread.
 
-Usage: python -m benchmarks.columnar_kernel [--rows 1000000] [--batch-rows 32768] [--repeats 3]
+Usage: python -m benchmarks columnar_kernel [--rows 1000000] [--batch-rows 32768] [--repeats 3]
        [--tfx-bsl]
 
 For a table of 12 numbers and for a mixed one, it prints the processor time in seconds of encoding,

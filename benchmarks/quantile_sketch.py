@@ -1,7 +1,7 @@
 """Compares the sketch of numbers with the KLL sketch of Apache DataSketches.
 
 Usage: uv pip install --target build/datasketches --no-deps datasketches
-       PYTHONPATH=build/datasketches python -m benchmarks.quantile_sketch [--rows 10000000]
+       PYTHONPATH=build/datasketches python -m benchmarks quantile_sketch [--rows 10000000]
            [--batch-rows 32768] [--k 8192 16384] [--repeats 3]
 
 Prints for each sketch and data set the seconds of processor time on one thread (the best of the

@@ -1,6 +1,6 @@
 """Measures the benefit of warm starts: steps to reach the eval loss of a cold start.
 
-Usage: python -m benchmarks.warm_start_trainer [--task TASK] [--seeds 5] [--data PATH], where TASK
+Usage: python -m benchmarks warm_start_trainer [--task TASK] [--seeds 5] [--data PATH], where TASK
 is wine, synthetic, trees, or overhead (the time of WarmStartTrainer and of TFX's Trainer)
 
 Three spans in a row, each model starting from the previous one. "naive" copies the same base by

@@ -1,6 +1,6 @@
 """Measures how much spans of wine differ, to choose the gate's limits.
 
-Usage: python -m benchmarks.wine_drift_gate [--data FOLDER]
+Usage: python -m benchmarks wine_drift_gate [--data FOLDER]
 
 Cuts the white wines into parts in the order of their file, compares each with the previous one,
 and the red wines with each part. Prints Markdown tables of the deciding scores, and of the verdicts

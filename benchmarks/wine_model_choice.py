@@ -1,6 +1,6 @@
 """Chooses the wine trees' hyperparameters, and measures the benefit.
 
-Usage: python -m benchmarks.wine_model_choice [--data PATH] [--eval]
+Usage: python -m benchmarks wine_model_choice [--data PATH] [--eval]
 
 Prints the R2 of each candidate as a table in Markdown: the mean over three seeds of a five-fold
 cross-validation within the train split. The eval split is not used, except that `--eval` skips the

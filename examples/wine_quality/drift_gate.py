@@ -31,6 +31,6 @@ limit, the geometric mean of the two:
 | ks | 0.30 | 0.38 | 0.48 |
 | wasserstein | 0.65 | 0.84 | 1.09 |
 
-`python -m benchmarks.wine_drift_gate` measures them; docs/calibrating-a-gate.md does the same
+`python -m benchmarks wine_drift_gate` measures them; docs/calibrating-a-gate.md does the same
 for other data. At half the limit there is a warning, and the gate stays open.
 """

@@ -1,6 +1,7 @@
 """The list of the benchmarks, and their help, in processes that cannot import TFX."""
 
 import ast
+import re
 import subprocess
 import sys
 
@@ -72,3 +73,29 @@ def test_benchmarks_import_nothing_from_the_tests(checkout):
             modules = [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             modules += [name.name for name in node.names] if isinstance(node, ast.Import) else []
             assert not [name for name in modules if name.split(".")[0] == "tests"], path
+
+
+def test_the_readme_tells_of_every_benchmark_what_it_proves_and_where_its_figures_are(checkout):
+    readme = (checkout / "benchmarks" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.+?) \| (\d+) \| (.+) \|$", readme, re.M)
+    assert [name for name, *_ in rows] == list(benchmarks())
+    for name, _, _, figures in rows:
+        for page, _, heading in re.findall(r"\]\((\S+?\.md)(#(\S+?))?\)", figures):
+            text = (checkout / "benchmarks" / page).read_text(encoding="utf-8")
+            headings = [re.sub(r"[^\w -]", "", line.lower()) for line in text.splitlines()]
+            anchors = {line.strip().replace(" ", "-") for line in headings}
+            assert not heading or heading in anchors, f"{name}: {page} has no {heading}"
+            assert f"benchmarks {name}" in text or f"benchmarks.{name}" in text, name
+
+
+def test_a_run_begins_with_the_command_the_day_the_machine_and_the_versions(monkeypatch, capsys):
+    monkeypatch.setattr("runpy.run_module", lambda name, run_name: print(name, sys.argv[1:]))
+    assert main(["lineage", "--runs", "1 2"]) == 0
+    first, empty, ran = capsys.readouterr().out.splitlines()
+    assert (empty, ran) == ("", "benchmarks.lineage ['--runs', '1 2']")
+    assert re.fullmatch(
+        r"`python -m benchmarks lineage --runs '1 2'`; \d+ \w+ 20\d\d; "
+        r"\w+ \w+, \d+ cores, \d+ GiB, load \d+\.\d; "
+        r"Python 3\.\d+\.\d+, numpy [\d.]+, pyarrow [\d.]+, apache-beam [\d.]+, tfx [\d.]+",
+        first,
+    )
