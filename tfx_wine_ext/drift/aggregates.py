@@ -51,13 +51,14 @@ def statistics(summary: Distribution) -> dict[str, Any]:
         (5, 1, 2.0, 4.0, 1)
     """
     if not is_numeric(summary):
-        summary = cast("CategoricalDistribution", summary)
+        categories = cast(CategoricalDistribution, summary)
         counts = {
-            "n": int(summary.n),
-            "missing": int(summary.missing),
-            "distinct": int(summary.distinct),
+            "n": int(categories.n),
+            "missing": int(categories.missing),
+            "distinct": int(categories.distinct),
         }
-        return {**counts, "distinct_is_estimate": True} if summary.distinct_is_estimate else counts
+        is_estimate = categories.distinct_is_estimate
+        return {**counts, "distinct_is_estimate": True} if is_estimate else counts
     steps, moments = summary.steps(), summary.moments()
     quartiles = quantiles(steps, np.array([0.25, 0.5, 0.75])) if steps.total else [None] * 3
     return {

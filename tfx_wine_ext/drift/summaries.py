@@ -67,7 +67,7 @@ class Steps:
     @property
     def counts(self) -> Counts:
         """How many values are at each point."""
-        counts = self.cumulative.copy()  # np.diff with `prepend` takes five times as long.
+        counts = self.cumulative.copy()
         counts[1:] -= self.cumulative[:-1]
         return counts
 

@@ -71,8 +71,7 @@ def wasserstein(pair: NumericPair) -> Metric | None:
     assert moments is not None
     sigma = moments.std / scale
     unit = max(sigma, LEAST_SIGMA / scale)
-    noise, spread = _null_distances(points, old + new)
-    level, floor = np.quantile(noise, [0.99, 1 - NOISE_LEVEL]).tolist()
+    noise, floor, level, spread = _null_distances(points, old + new)
     root = math.sqrt(1 / n + 1 / m)
     statistic = distance / root
     if statistic <= level or spread == 0:
@@ -100,13 +99,14 @@ def _sigma(points: Floats, counts: Counts) -> float:
     return math.sqrt(float(((points - mean) ** 2 * counts).sum()) / total)
 
 
-def _null_distances(points: Floats, cumulative: Counts) -> tuple[Floats, float]:
-    """Draws ``integral |B(H)| dx``; returns the draws and H's standard deviation."""
+def _null_distances(points: Floats, cumulative: Counts) -> tuple[Floats, float, float, float]:
+    """Draws ``integral |B(H)| dx``; returns the draws, two percentiles and H's deviation."""
     levels, bridges = _bridges()
     at = np.searchsorted(cumulative, levels * float(cumulative[-1]), "left")
     quantiles = points[np.minimum(at, len(points) - 1)]
     noise: Floats = bridges @ np.diff(quantiles)
-    return noise, _sigma(points, Steps(points, cumulative).counts)
+    floor, level = np.quantile(noise, [1 - NOISE_LEVEL, 0.99]).tolist()
+    return noise, floor, level, _sigma(points, Steps(points, cumulative).counts)
 
 
 @functools.lru_cache(maxsize=1)
