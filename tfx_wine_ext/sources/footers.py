@@ -289,8 +289,17 @@ class OpenParquet:
     def __exit__(self, *error: object) -> None:
         self._stream.close()
 
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """The columns of the file."""
+        return frozenset(self.footer.schema.names)
+
     def reader(self) -> pq.ParquetFile:
         """Returns a reader of the rows, in which INT96 is 12 bytes; see `with_timestamps`."""
+        return self._reader
+
+    @functools.cached_property
+    def _reader(self) -> pq.ParquetFile:
         source = self._stream if self._whole is None else pa.BufferReader(self._whole)
         return pq.ParquetFile(source, metadata=self._metadata, **_CHECK_PAGES)
 
