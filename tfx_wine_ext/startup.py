@@ -85,7 +85,7 @@ def remembering(read: Callable[[Any], _Arguments]) -> Callable[[Any], _Arguments
 
 
 def set_other_levels_only(log: logging.Logger) -> None:
-    """Makes `setLevel` do nothing for an equal level, where it would empty the caches of all loggers.
+    """Makes `setLevel` pass over an equal level, which would empty the caches of all loggers.
 
     Args:
         log: The logger.
