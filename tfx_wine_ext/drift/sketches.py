@@ -30,6 +30,7 @@ from tfx_wine_ext.drift.summaries import (
     Steps,
     Summary,
     last_of_equal,
+    summarize_column,
     summarize_in_pieces,
 )
 
