@@ -339,8 +339,8 @@ def main() -> None:
     parser.add_argument(
         "--rows",
         type=int,
-        help="rows of `evidently` (1,000,000) and `decoding` (300,000); of `component`, instead of "
-        "its growth",
+        help="rows of `evidently` (1,000,000), of the growth in columns (20,000) and of `decoding` "
+        "(300,000); of `component`, instead of its growth",
     )
     parser.add_argument(
         "--row-growth",
@@ -353,8 +353,8 @@ def main() -> None:
         "--column-growth",
         type=int,
         nargs="*",
-        default=[12, 100, 1_000],
-        help="columns of the growth in columns, each of 100,000 rows",
+        default=[12, 100, 1_000, 4_000],
+        help="columns of the growth in columns",
     )
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -376,7 +376,8 @@ def main() -> None:
         if "rows" in options.parts:
             grow("rows", [(rows, 12) for rows in options.row_growth], folder)
         if "columns" in options.parts:
-            grow("columns", [(100_000, columns) for columns in options.column_growth], folder)
+            rows = options.rows or 20_000
+            grow("columns", [(rows, columns) for columns in options.column_growth], folder)
         if "component" in options.parts:
             grow_component([options.rows] if options.rows else options.row_growth, folder)
         if "decoding" in options.parts:

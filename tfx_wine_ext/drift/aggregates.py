@@ -131,19 +131,12 @@ def histogram(baseline: Distribution | None, current: Distribution | None) -> di
             without_values(baseline, like=current),
             without_values(current, like=baseline),
         )
-        if isinstance(baseline, NumericDistribution) is not isinstance(
-            current, NumericDistribution
-        ):
+        if is_numeric(baseline) is not is_numeric(current):
             baseline = None
     sides = (baseline, current)
-    numeric = [side for side in sides if isinstance(side, NumericDistribution)]
-    if numeric:
-        return _numeric(
-            *(side if isinstance(side, NumericDistribution) else None for side in sides)
-        )
-    return _categorical(
-        *(None if isinstance(side, NumericDistribution) else side for side in sides)
-    )
+    if any(side is not None and is_numeric(side) for side in sides):
+        return _numeric(*cast("tuple[NumericDistribution | None, ...]", sides))
+    return _categorical(*cast("tuple[CategoricalDistribution | None, ...]", sides))
 
 
 def _numeric(

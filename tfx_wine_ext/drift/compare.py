@@ -87,8 +87,8 @@ def compare(
         (ShareReached(drifted=1, compared=2, limit=0.5),)
     """
     config = config or DriftConfig()
-    baseline, rows_of_baseline, old_names = _given(baseline, config)
-    current, rows_of_current, new_names = _given(current, config)
+    baseline, rows_of_baseline, old_names = _given(baseline, config, rows is None)
+    current, rows_of_current, new_names = _given(current, config, rows is None)
     if old_names is not None and new_names is not None:
         check_names(config, [*old_names, *new_names])
     counts = rows or (rows_of_baseline, rows_of_current)
@@ -144,7 +144,8 @@ def check_names(config: DriftConfig, names: Iterable[str]) -> None:
 of id, x
     """
     _check_known(config, ("ignore", "categorical"), names)
-    compared = [name for name in names if name not in config.ignore]
+    ignored = frozenset(config.ignore)
+    compared = [name for name in names if name not in ignored]
     _check_known(config, ("critical", "importances", "features"), compared)
 
 
@@ -180,22 +181,26 @@ def _some(names: Iterable[str]) -> str:
 
 
 def _given(
-    side: Side | None, config: DriftConfig
+    side: Side | None, config: DriftConfig, count: bool
 ) -> tuple[Side | None, int | None, list[str] | None]:
     """A side without ignored columns, its number of rows, and the names of all columns if known."""
+    ignored = frozenset(config.ignore)
     if side is None:
         return None, None, None
     if isinstance(side, Mapping):
-        kept = {name: summary for name, summary in side.items() if name not in config.ignore}
-        return kept, max((summary.n for summary in side.values()), default=0), None
+        # Not all of its summaries need be in memory at once.
+        rows = max((summary.n for summary in side.values()), default=0) if count else None
+        if not ignored.isdisjoint(side):
+            side = {name: side[name] for name in side if name not in ignored}
+        return side, rows, None
     if isinstance(side, (pa.Table, pa.RecordBatch)):
         names = side.schema.names
-        places = [i for i, name in enumerate(names) if name not in config.ignore]
+        places = [i for i, name in enumerate(names) if name not in ignored]
         columns, kept_names = [side.column(i) for i in places], [names[i] for i in places]
         return pa.Table.from_arrays(columns, names=kept_names), side.num_rows, names
     if not hasattr(side, "columns"):
         return table_of(side), None, None  # Refuses it.
-    left = side[[name for name in side.columns if name not in config.ignore]]
+    left = side[[name for name in side.columns if name not in ignored]]
     return table_of(left), len(side), [str(name) for name in side.columns]
 
 
