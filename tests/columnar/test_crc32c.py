@@ -45,10 +45,10 @@ def test_runs_of_one_layout_have_the_checksums_of_each_of_them(length, count):
     assert crc32c_of(data, starts, lengths).tolist() == one_by_one(data, starts, lengths)
 
 
-@pytest.mark.parametrize("varying", [0, 1, 79, 80, 81, 150])
+@pytest.mark.parametrize("varying", [0, 1, 83, 84, 85, 150])
 def test_it_makes_no_difference_in_how_many_bytes_runs_differ(varying):
-    data, starts = records(600, 150, varying)
-    lengths = np.full(600, 150)
+    data, starts = records(1950, 150, varying)
+    lengths = np.full(1950, 150)
     assert crc32c_of(data, starts, lengths).tolist() == one_by_one(data, starts, lengths)
 
 
@@ -89,6 +89,19 @@ def test_one_byte_that_differs_in_one_record_of_many_is_seen():
         damaged[30 * row + byte] ^= 1
         changed = np.flatnonzero(crc32c_of(damaged, starts, lengths) != intact)
         assert changed.tolist() == [row]
+
+
+def test_rows_after_the_first_may_differ_more_than_those():
+    data, starts = records(2000, 150, 140)
+    data[: 150 * 1000] = np.tile(data[:150], 1000)
+    lengths = np.full(2000, 150)
+    assert crc32c_of(data, starts, lengths).tolist() == one_by_one(data, starts, lengths)
+
+
+def test_long_runs_that_lie_far_apart_are_not_copied_together():
+    data = np.tile(NOISE, 20)
+    starts, lengths = np.array([len(data) - 5000, 0, 3_000_000]), np.array([5000, 7000, 5000])
+    assert crc32c_of(data, starts, lengths).tolist() == one_by_one(data, starts, lengths)
 
 
 def test_read_only_bytes_are_read():

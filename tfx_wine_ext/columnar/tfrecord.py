@@ -71,17 +71,15 @@ def frame_records(encoded: EncodedExamples, indices: Ints | None = None) -> Byte
         '03000000 00000000 b099490e 6162636e 57f121'
     """
     starts, lengths = encoded.offsets[:-1], np.diff(encoded.offsets)
-    records = encoded.records
+    crcs = encoded.crcs
     if indices is not None:
-        starts, lengths = starts[indices], lengths[indices]
-        records = [records[index] for index in indices.tolist()]
+        starts, lengths, crcs = starts[indices], lengths[indices], crcs[indices]
     framed = lengths + (_FRONT.itemsize + CRC_BYTES)
     ends = np.cumsum(framed)
     out = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
     to = ends - framed
     put_chunks(out, to, _fronts(lengths).view(f"V{_FRONT.itemsize}"))
     copy_runs(out, to + _FRONT.itemsize, encoded.data, starts, lengths)
-    crcs = np.fromiter(map(google_crc32c.value, records), np.uint32, len(records))
     put_chunks(out, ends - CRC_BYTES, _masked(crcs).astype("<u4").view(f"V{CRC_BYTES}"))
     return out
 
@@ -344,12 +342,16 @@ def _masked_crc(data: bytes) -> bytes:
 
 
 def _fronts(lengths: Ints) -> npt.NDArray[np.void]:
-    distinct, inverse = np.unique(lengths, return_inverse=True)
-    table = np.empty(len(distinct), _FRONT)
-    table["length"] = distinct
-    crcs = [google_crc32c.value(n.to_bytes(LENGTH_BYTES, "little")) for n in distinct.tolist()]
-    table["crc"] = _masked(np.array(crcs, np.uint32))
-    return table[inverse]
+    count = len(lengths)
+    fronts = np.empty(count, _FRONT)
+    fronts["length"] = lengths
+    crcs = crc32c_of(
+        fronts.view(np.uint8),
+        np.arange(count) * _FRONT.itemsize,
+        np.full(count, LENGTH_BYTES),
+    )
+    fronts["crc"] = _masked(crcs)
+    return fronts
 
 
 def _masked(crcs: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:

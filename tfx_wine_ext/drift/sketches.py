@@ -31,6 +31,7 @@ from tfx_wine_ext.drift.summaries import (
     Summary,
     last_of_equal,
     summarize_column,
+    summarize_in_pieces,
 )
 
 
@@ -234,8 +235,9 @@ class TableSketch:
         for index, name in enumerate(names):
             if name not in self._ignore:
                 codes = name in self._categorical
-                summary = summarize_column(batch.column(index), name, codes)
-                self._column(name, self._rows).add(summary)
+                for summary in summarize_in_pieces(batch.column(index), name, codes):
+                    self._column(name, self._rows).add(summary)
+                    del summary  # Before the next one is made.
         for name in self._columns.keys() - set(names):
             self._columns[name].missing += batch.num_rows
         self._rows += batch.num_rows
