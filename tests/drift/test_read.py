@@ -15,6 +15,7 @@ from tfx_wine_ext.drift.read import (
     method_of,
     read,
     side_of_statistics,
+    sides_by_columns,
 )
 from tfx_wine_ext.sources import file_table
 from tfx_wine_ext.sources.choose import open_table
@@ -50,6 +51,51 @@ def test_a_wide_table_is_read_in_passes_and_is_whole(path, monkeypatch):
     assert shown == sorted(shown)
     assert shown[-1][0] == ROWS
     assert 0 < shown[-1][1] <= table.size
+
+
+OTHER = pa.table(
+    {
+        "new": pa.array([None, *["ä", "b"] * 500], pa.string())[:ROWS],
+        **{f"x{i}": [None if j % 9 == i % 9 else j * 0.5 for j in range(ROWS)] for i in range(90)},
+        "nan": [float("nan"), float("inf")] * 500,
+        "kind": [i % 7 for i in range(ROWS)],
+        "lists": [[i] * (i % 3) for i in range(ROWS)],
+    }
+)
+
+
+@pytest.mark.parametrize("sides", [(TABLE, TABLE), (TABLE, OTHER), (OTHER, TABLE)])
+def test_columns_that_are_read_while_they_are_compared_give_the_same_result(
+    tmp_path, monkeypatch, sides
+):
+    monkeypatch.setattr(file_table, "BATCH_VALUES", 64 * ROWS)
+    tables = []
+    for number, table in enumerate(sides):
+        pq.write_table(table, tmp_path / f"{number}.parquet", row_group_size=300)
+        tables.append(open_table(str(tmp_path / f"{number}.parquet")))
+    whole = [read(table, DriftConfig()).side() for table in tables]
+    expected = compare_sides(*whole, DriftConfig())
+    read_columns, positions = [], []
+    for table in tables:
+        monkeypatch.setattr(
+            table, "batches", lambda columns, of=table.batches: read_columns.append(columns.names)
+            or of(columns)
+        )  # fmt: skip
+    with sides_by_columns(tables, DriftConfig(), positions.append) as late:
+        assert [side.rows for side in late] == [ROWS, ROWS]
+        assert compare_sides(*late, DriftConfig()).to_dict() == expected.to_dict()
+    assert [side.method for side in late] == ["exact", "exact"]
+    # Each column once, and never more of them together than in a pass.
+    names = [name for columns in read_columns for name in columns]
+    assert sorted(names) == sorted([*tables[0].schema.names, *tables[1].schema.names])
+    assert max(map(len, read_columns)) == 64
+    assert positions == sorted(positions)
+    assert positions[-1] == sum(table.size for table in tables)
+
+
+def test_rows_of_the_classifier_are_read_whole(path):
+    with sides_by_columns([open_table(path)] * 2, DriftConfig(classifier=True)) as sides:
+        assert sides is None
 
 
 def test_parts_that_workers_read_are_the_whole(tmp_path, path):

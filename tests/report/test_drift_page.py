@@ -28,6 +28,7 @@ from tests.report.documents import (
     metric,
 )
 from tests.report.pages import Page, assert_data_stay_text
+from tfx_wine_ext.report import drift_page
 from tfx_wine_ext.report.drift_page import render_drift_page
 from tfx_wine_ext.report.plots import category_rows
 
@@ -296,3 +297,47 @@ def test_a_value_is_new_only_where_chance_does_not_explain_it(totals, turn):
          "other": [0, 0]}
     )  # fmt: skip
     assert rows[1].turn == turn
+
+
+def _many(count, name="x{:04}"):
+    return document("OK", [{**PH, "name": name.format(i)} for i in range(count)])
+
+
+def test_the_worst_of_many_features_have_details_and_the_others_a_line():
+    features = [{**PH, "name": f"x{i:03}"} for i in range(250)] + [{**ALCOHOL, "name": "worst"}]
+    html_ = render_drift_page(document("DRIFT", features))
+    page = Page(html_)
+    assert len(set(page.ids)) == len(page.ids)
+    assert {f"f{i}" for i in range(251)} < set(page.ids)
+    assert html_.count('<details class="feature"') == 200
+    assert html_.index('id="f250"') < html_.index('id="f0"')
+    assert "<h2>51 more features, none of them worse</h2>" in html_
+    assert html_.count("<tr id=") == 51
+    assert 'data-severity="250" data-column="249" data-verdict="OK" data-values="' in html_
+
+
+def test_a_page_has_a_line_of_5000_features_at_most_and_says_how_many_it_leaves_out():
+    page = render_drift_page(_many(5300))
+    assert page.count("<tr id=") == 5000
+    assert "100 features have no line here, to keep the page small." in page
+    assert "<h2>5,100 more features, none of them worse</h2>" in page
+    assert len(page) < 4_000_000
+
+
+def test_a_page_that_long_names_make_too_large_gets_fewer_features(monkeypatch):
+    monkeypatch.setattr(drift_page, "MOST_CHARACTERS", 600_000)
+    page = render_drift_page(_many(100, "{:04}" + "n" * 20_000))
+    assert page.count('<details class="feature"') == 12
+    assert "<h2>88 more features, none of them worse</h2>" in page
+    assert len(page) < 600_000
+
+
+def test_a_setting_that_names_many_features_shows_some_of_them():
+    names = [f"x{i:04}" for i in range(300)]
+    many = {**_many(3), "config": {"critical": names, "importances": dict.fromkeys(names, 1.0)}}
+    page = render_drift_page(many)
+    assert (
+        page.count("and 100 more in the report&#39;s JSON")
+        + page.count("and 100 more in the report's JSON")
+        == 2
+    )

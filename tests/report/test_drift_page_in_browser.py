@@ -244,3 +244,21 @@ def test_a_feature_is_found_by_what_its_label_leaves_out(show):
     page = show(render_drift_page(AWKWARD))
     page.locator("input[name=find]").fill("cellar_2_as_measured")
     assert page.get_by_role("status").inner_text() == "1 of 9 features shown"
+
+
+def test_lines_of_a_large_report_are_found_and_sorted_with_the_features_above(show):
+    features = [{**DRIFTED["features"][0], "name": f"x{i:03}"} for i in range(230)]
+    page = show(render_drift_page({**DRIFTED, "features": features}))
+    assert page.get_by_role("status").inner_text() == "230 of 230 features shown"
+    page.locator("input[name=find]").fill("X229")
+    assert page.get_by_role("status").inner_text() == "1 of 230 features shown"
+    assert page.locator(".lines tr:visible").all_inner_texts()[0].split()[1] == "x229"
+    page.locator("input[name=find]").fill("")
+    page.get_by_label("Sort by").select_option(label="Kolmogorov-Smirnov")
+    assert page.locator(".lines tr").count() == 30
+
+
+def test_a_link_to_a_line_opens_the_table(show):
+    features = [{**DRIFTED["features"][0], "name": f"x{i:03}"} for i in range(230)]
+    page = show(render_drift_page({**DRIFTED, "features": features}), "#f229")
+    assert page.locator("#f229").is_visible()

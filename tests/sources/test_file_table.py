@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from tests.sources.written import rows_of
+from tfx_wine_ext.sources import file_table
 from tfx_wine_ext.sources.file_table import FileTable, conform
 from tfx_wine_ext.sources.filters import RowFilter
 from tfx_wine_ext.sources.footers import Footer, RowGroup
@@ -81,6 +82,14 @@ def test_a_fingerprint_covers_every_byte_and_the_partitions(
     assert Numbers.open(source.paths, Reading(root=str(tmp_path))).fingerprint() != before
     with pytest.raises(TableFileError, match=r"a.numbers: it changed after the run had begun"):
         source.fingerprint()
+
+
+def test_a_format_of_rows_is_read_in_one_pass(source: Numbers, monkeypatch) -> None:
+    monkeypatch.setattr(file_table, "COLUMNS_A_PASS", 1)
+    monkeypatch.setattr(file_table, "BATCH_VALUES", 1)
+    assert len(source.passes) == 2
+    monkeypatch.setattr(Numbers, "by_columns", False)
+    assert source.passes == [source.schema]
 
 
 def test_errors_of_a_decoder_name_the_file(tmp_path: pathlib.Path) -> None:

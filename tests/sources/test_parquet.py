@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from tfx_wine_ext.columnar import plan_features
+from tfx_wine_ext.files.local import LocalFiles
 from tfx_wine_ext.sources import file_table, parquet
 from tfx_wine_ext.sources import source as table_source
 from tfx_wine_ext.sources.parquet import ParquetTable
@@ -63,11 +64,43 @@ def test_a_wide_table_comes_in_short_batches(write, monkeypatch):
 
 def test_a_wide_table_is_best_read_some_columns_at_a_time(write, monkeypatch):
     monkeypatch.setattr(file_table, "COLUMNS_A_PASS", 2)
+    monkeypatch.setattr(file_table, "BATCH_VALUES", 1)
     table = ParquetTable([write({"x": [1, 2], "y": [3, 4], "z": [5, 6]})], everything)
     assert [columns.names for columns in table.passes] == [["x", "y"], ["z"]]
     found = [[batch.to_pydict() for batch in table.batches(columns)] for columns in table.passes]
     assert found == [[{"x": [1, 2], "y": [3, 4]}], [{"z": [5, 6]}]]
     assert table.position == table.size
+
+
+def test_a_pass_has_as_many_columns_as_one_batch_of_a_whole_file(write, monkeypatch):
+    monkeypatch.setattr(file_table, "COLUMNS_A_PASS", 2)
+    columns = {str(i): range(100) for i in range(10)}
+    table = ParquetTable([write(columns), write(columns, "b.parquet")], everything)
+    assert len(table.passes) == 1
+    monkeypatch.setattr(file_table, "BATCH_VALUES", 300)
+    assert [len(columns) for columns in table.passes] == [3, 3, 3, 1]
+    monkeypatch.setattr(file_table, "BYTES_A_PASS", 1)
+    assert len(table.passes) == 5
+
+
+def test_a_file_that_is_held_open_is_opened_once_and_verified_in_each_pass(write, monkeypatch):
+    path = write({"x": [1, 2], "y": [3, 4]})
+    opened = []
+
+    class Files(LocalFiles):
+        def open(self, path):
+            opened.append(path)
+            return super().open(path)
+
+    table = ParquetTable([path], everything, Files())
+    with table.held_open():
+        opened.clear()
+        columns = [pa.schema([field]) for field in table.schema]
+        found = [batch.to_pydict() for each in columns for batch in table.batches(each)]
+    assert found == [{"x": [1, 2]}, {"y": [3, 4]}]
+    assert opened == [path]
+    next(table.batches())
+    assert opened == [path, path]
 
 
 def test_types_that_nothing_holds_are_refused_by_the_names_of_both_files(write):
@@ -169,6 +202,7 @@ def test_fields_that_one_file_has_in_a_struct_and_another_lacks_are_null(
     write, monkeypatch, passes
 ):
     monkeypatch.setattr(file_table, "COLUMNS_A_PASS", passes)
+    monkeypatch.setattr(file_table, "BATCH_VALUES", 1)
     paths = [write({"a": [{"b": 1}]}, "1"), write({"x": ["u"]}, "2")]
     table = ParquetTable(paths, everything)
 

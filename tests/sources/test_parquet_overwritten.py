@@ -317,6 +317,7 @@ def test_a_table_of_several_passes_is_of_one_content(request, monkeypatch, tmp_p
     if size == "large":
         request.getfixturevalue("large")
     monkeypatch.setattr(file_table, "COLUMNS_A_PASS", 1)
+    monkeypatch.setattr(file_table, "BATCH_VALUES", 1)
 
     def two_columns(path, values):
         write(str(path), pa.table({"x": values, "y": values}), **OPTIONS)
@@ -330,6 +331,21 @@ def test_a_table_of_several_passes_is_of_one_content(request, monkeypatch, tmp_p
     in_place(path, two_columns(tmp_path / "b", other()))
     with pytest.raises(TableFileError, match="/a: it changed after the run had begun"):
         list(table.batches(second))
+
+
+def test_a_file_that_is_held_open_between_passes_is_of_one_content(large, tmp_path):
+    def two_columns(path, values):
+        write(str(path), pa.table({"x": values, "y": values}), **OPTIONS)
+        return str(path)
+
+    path = two_columns(tmp_path / "a", of_a())
+    table = ParquetTable([path], lambda name: True)
+    first, second = (pa.schema([field]) for field in table.schema)
+    with table.held_open():
+        assert sum(batch.num_rows for batch in table.batches(first)) == 3000
+        in_place(path, two_columns(tmp_path / "b", of_b()))
+        with pytest.raises(TableFileError, match=OVERWRITTEN):
+            list(table.batches(second))
 
 
 def test_what_the_reader_has_buffered_does_not_hide_that_the_footer_has_changed(large, a, b):

@@ -210,15 +210,16 @@ def sides_by_columns(
 
     Yields:
         The sides, to be compared in this context; None if the tables are best read one after the
-        other: rows are needed whole, or all columns are few.
+        other: rows are needed whole, or no table has many columns.
     """
+    by_columns = all(isinstance(table, FileTable) and table.by_columns for table in tables)
     passes = [table.passes for table in tables]
-    is_empty = not all(table.rows for table in tables)
-    if config.classifier or is_empty or min(map(len, passes)) < 2:
+    few = max(map(len, passes)) < 2 or not all(passes)
+    if config.classifier or few or not by_columns or not all(table.rows for table in tables):
         yield None
         return
     names = list(dict.fromkeys(name for table in tables for name in table.schema.names))
-    width = min(len(columns) for first, *_ in passes for columns in [first])
+    width = min(len(columns) for columns, *_ in passes)
     groups = [names[start : start + width] for start in range(0, len(names), width)]
     group_of = {name: number for number, group in enumerate(groups) for name in group}
     positions = [0] * len(tables)
@@ -227,9 +228,11 @@ def sides_by_columns(
     def summaries_of(number: int) -> Summaries:
         table, there = tables[number], frozenset(tables[number].schema.names)
         loaded: dict[int, TableSketch] = {}
+        own = sorted({group_of[name] for name in there})
 
         def show_group(group: int, position: int) -> None:
-            positions[number] = (group * table.size + position) // len(groups)
+            done = own.index(group) * table.size
+            positions[number] = (done + position) // len(own)
             show(sum(positions))
 
         def summary_of(name: str) -> Distribution:
