@@ -39,6 +39,8 @@ _logger = logging.getLogger(__name__)
 # Rows that are encoded, hashed and compressed at a time, as one gzip member. More rows need more
 # memory, and above some ten thousand they are not faster.
 BATCH_ROWS = 32768
+# Nothing else is read or encoded beside a batch of more bytes, which has a huge value.
+LARGE_BATCH_BYTES = 128 * 1024 * 1024
 # Threads within one shard task. Decoding, encoding and gzip release the interpreter lock, hashing
 # does not: more threads gain nothing.
 SHARD_THREADS = min(4, os.cpu_count() or 1)
@@ -84,8 +86,12 @@ def write_shard(
         for part, batch in _batches(task):
             rows_read += batch.num_rows
             show(rows_read)
-            pending.append(pool.submit(_split_batch, task, part, batch))
-            if len(pending) > SHARD_THREADS:  # bounds memory
+            is_large = batch.nbytes > LARGE_BATCH_BYTES
+            # Taken from the list, so that nothing keeps the batch when it has been encoded.
+            pending.append(pool.submit(_split_batch, task, part, [batch]))
+            del batch
+            # Bounds memory: nothing is read beside a huge value.
+            while len(pending) > (0 if is_large else SHARD_THREADS):
                 write_oldest()
         while pending:
             write_oldest()
@@ -111,6 +117,7 @@ def _batches(task: ShardTask) -> Iterator[tuple[Part, pa.RecordBatch]]:
         for batch in source.batches(columns, BATCH_ROWS):
             assert source.part is not None
             yield source.part, without_offsets(batch)
+            del batch  # Before the next one is read.
 
     if seed is None or not len(columns):  # Rows without columns are identical.
         yield from located()
@@ -122,8 +129,9 @@ def _batches(task: ShardTask) -> Iterator[tuple[Part, pa.RecordBatch]]:
             yield part, without_offsets(batch)
 
 
-def _split_batch(task: ShardTask, part: Part, batch: pa.RecordBatch) -> list[Chunk]:
-    """Filters and encodes a batch and divides it among the task's splits."""
+def _split_batch(task: ShardTask, part: Part, batches: list[pa.RecordBatch]) -> list[Chunk]:
+    """Filters and encodes a batch, taken from a list, and divides it among the task's splits."""
+    batch = batches.pop()
     try:
         if task.options.row_filter:
             batch = task.options.row_filter.apply(batch)
@@ -146,9 +154,17 @@ def _split_batch(task: ShardTask, part: Part, batch: pa.RecordBatch) -> list[Chu
             remedies=remedies,
         ) from error
     if task.payload == TFRECORD_PAYLOAD:
-        return [
-            Chunk(len(rows), gzip_member(frame_records(encoded, rows))) for rows in rows_of_split
-        ]
+        del batch
+        chunks = []
+        while rows_of_split:
+            rows = rows_of_split.pop(0)
+            framed = frame_records(encoded, rows)
+            if not rows_of_split:
+                del encoded
+            chunks.append(Chunk(len(rows), gzip_member(framed)))
+            del framed
+        return chunks
+    del encoded
     features = feature_batch(batch, task.plan)
     return [Chunk(len(rows), features.take(pa.array(rows))) for rows in rows_of_split]
 

@@ -19,7 +19,7 @@ import dataclasses
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, Union, overload, runtime_checkable
 
 import numpy as np
@@ -45,6 +45,10 @@ Counts = npt.NDArray[np.int64]
 # Texts and images with more bytes than this are told apart by their digests.
 LONG_BYTES = 1024
 _SHOWN_BYTES = 64
+# More numbers than a batch of any reader has, unless a list is huge, are sorted in pieces: work on
+# all at once would take several times their memory.
+MOST_NUMBERS = 2**24
+_PIECE_NUMBERS = 2**20
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -67,7 +71,9 @@ class Steps:
     @property
     def counts(self) -> Counts:
         """How many values are at each point."""
-        return np.diff(self.cumulative, prepend=0)
+        counts = self.cumulative.copy()
+        counts[1:] -= self.cumulative[:-1]
+        return counts
 
     def at(self, x: Floats) -> Counts:
         """Counts the finite values that are <= each of `x`.
@@ -468,11 +474,21 @@ def shortened(values: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
     is_long = pc.fill_null(pc.greater(lengths, LONG_BYTES), False)
     at = np.flatnonzero(is_long.to_numpy(zero_copy_only=False))
     short = values.filter(pc.invert(is_long)).cast(pa.large_binary())
-    digests = pa.array([_digest(values[i].as_buffer()) for i in at.tolist()], pa.large_binary())
+    digests = pa.array([_digest(_content(values, i)) for i in at.tolist()], pa.large_binary())
     order = np.empty(len(values), np.int64)
     order[at] = len(short) + np.arange(len(at))
     order[np.delete(np.arange(len(values)), at)] = np.arange(len(short))
     return pa.concat_arrays([short, digests]).take(pa.array(order))
+
+
+def _content(values: pa.Array, index: int) -> pa.Buffer:
+    """Returns the bytes of a value where they are: a scalar would be a copy."""
+    kind, at = values.type, values.offset + index
+    if pa.types.is_fixed_size_binary(kind):
+        return values.buffers()[1].slice(at * kind.byte_width, kind.byte_width)
+    large = pa.types.is_large_string(kind) or pa.types.is_large_binary(kind)
+    start, end = np.frombuffer(values.buffers()[1], np.int64 if large else np.int32)[at : at + 2]
+    return values.buffers()[2].slice(int(start), int(end - start))
 
 
 def _digest(value: pa.Buffer) -> bytes:
@@ -522,6 +538,28 @@ def summarize_column(
         >>> summarize_column(pa.array([[1, 2], [], None, [None]])).missing
         3
     """
+    return _summarized(*_flat(column), name, categorical)
+
+
+def summarize_in_pieces(
+    column: pa.Array | pa.ChunkedArray, name: str = "column", categorical: bool = False
+) -> Iterator[Summary]:
+    """Yields the summary of a column, or several, if lists hold more than `MOST_NUMBERS` numbers.
+
+    See `summarize_column` for the arguments and errors.
+    """
+    values, missing = _flat(column)
+    kind = values.type
+    if len(values) <= MOST_NUMBERS or is_bytes(kind) or pa.types.is_dictionary(kind):
+        yield _summarized(values, missing, name, categorical)
+        return
+    for start in range(0, len(values), _PIECE_NUMBERS):
+        yield _summarized(values.slice(start, _PIECE_NUMBERS), missing, name, categorical)
+        missing = 0
+
+
+def _flat(column: pa.Array | pa.ChunkedArray) -> tuple[pa.ChunkedArray, int]:
+    """Returns the values of a column, those in its lists, and the number of lists without any."""
     if isinstance(column, pa.Array):
         column = pa.chunked_array([column])
     column = stored(column)
@@ -531,6 +569,11 @@ def summarize_column(
         empty = pc.sum(pc.equal(pc.list_value_length(filled), 0)).as_py() or 0
         missing += column.null_count + empty
         column = pc.list_flatten(filled)
+    return column, missing
+
+
+def _summarized(column: pa.ChunkedArray, missing: int, name: str, categorical: bool) -> Summary:
+    """Summarises values of which none is a list; `missing` are those that are not among them."""
     if pa.types.is_dictionary(column.type):
         column = _decoded(column)
     kind = column.type
@@ -652,7 +695,7 @@ def without_values(summary: Distribution, like: Distribution) -> Distribution:
     """Gives a summary of only missing values the kind of `like`; other summaries do not change."""
     if summary.n > summary.missing:
         return summary
-    if isinstance(like, NumericDistribution):
+    if is_numeric(like):
         return NumericSummary(np.zeros(0), summary.missing, precision=EXACT)
     none = np.zeros(0, np.int64)
     return CategoricalSummary(pa.array([], pa.large_binary()), none, summary.missing)

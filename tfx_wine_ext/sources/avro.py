@@ -98,6 +98,7 @@ class AvroTable(FileTable):
 
     kind = "avro"
     unit = "block"
+    by_columns = False
 
     @classmethod
     def inspect(cls, path: str, stream: BinaryIO, size: int, stamp: Stamp | None) -> AvroFile:
@@ -167,14 +168,19 @@ class AvroTable(FileTable):
                         place = {"column": name, "row": done + 1, "unit": "from record"}
                         with self._decoding(footer.path, "cannot be decoded", **place):
                             arrays.append(_array(values, fields[name]))
+                        del values
+                    del records
                     done, left = done + count, left - count
                     found = [pa.field(name, fields[name]) for name in wanted]
                     batch = batch_of(found, arrays, count)
+                    del arrays
+                    if not left:
+                        del reader, data
                     yield (
                         group.index,
                         conform(footer.path, batch, columns, dict(footer.partitions)),
                     )
-                    del batch, arrays, records
+                    del batch
 
 
 class _Header(NamedTuple):

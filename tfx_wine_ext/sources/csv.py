@@ -33,6 +33,7 @@ from tfx_wine_ext.sources.source import (
     one_line,
     opened,
     opening,
+    pool_for,
     raw,
     unchanged,
 )
@@ -279,6 +280,7 @@ class CsvTable(WholeFiles):
                     delimiter=self._headers[path].delimiter, newlines_in_values=True
                 ),
                 options,
+                pool_for(self._blocks[path]),
             )
             yield file, (batch for batch in reader if batch.num_rows)
 

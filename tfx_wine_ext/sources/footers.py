@@ -29,7 +29,13 @@ from tfx_wine_ext.sources.int96 import Int96Error, footer_of_bytes, with_timesta
 from tfx_wine_ext.sources.layout import Partitions, fixed_folder, visible
 from tfx_wine_ext.sources.managed_tables import managed_table_of
 from tfx_wine_ext.sources.shard_files import check_shards_of_pattern
-from tfx_wine_ext.sources.source import ADD_FILES, FAILED_REQUEST, TableFileError, one_line
+from tfx_wine_ext.sources.source import (
+    ADD_FILES,
+    BUFFER_BYTES,
+    FAILED_REQUEST,
+    TableFileError,
+    one_line,
+)
 from tfx_wine_ext.sources.stamps import Stamp, rewritten, stamp_of
 
 # See `ParquetFileError`.
@@ -40,6 +46,8 @@ ENCRYPTED_MAGIC = b"PARE"
 # The fingerprint of a file up to this size covers all of its bytes, which detects every change. The
 # fingerprint of a larger file covers its size and footer, which costs no more for a terabyte.
 WHOLE_FILE_FINGERPRINT_BYTES = 8 * 1024 * 1024
+# A column chunk with more packed bytes is read in pieces.
+LARGE_CHUNK_BYTES = 64 * 1024 * 1024
 # Threads that read footers: on object stores latency dominates.
 FOOTER_READERS = 16
 # Some writers add a checksum to every page; pyarrow can verify it from version 13 on.
@@ -289,10 +297,21 @@ class OpenParquet:
     def __exit__(self, *error: object) -> None:
         self._stream.close()
 
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """The columns of the file."""
+        return frozenset(self.footer.schema.names)
+
     def reader(self) -> pq.ParquetFile:
         """Returns a reader of the rows, in which INT96 is 12 bytes; see `with_timestamps`."""
+        return self._reader
+
+    @functools.cached_property
+    def _reader(self) -> pq.ParquetFile:
         source = self._stream if self._whole is None else pa.BufferReader(self._whole)
-        return pq.ParquetFile(source, metadata=self._metadata, **_CHECK_PAGES)
+        # Without a buffer, Arrow keeps a column chunk as it is in the file until its last row.
+        size = BUFFER_BYTES if _has_large_chunk(self._metadata) else 0
+        return pq.ParquetFile(source, metadata=self._metadata, buffer_size=size, **_CHECK_PAGES)
 
     def with_timestamps(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Returns a batch of the reader's with the types of the footer's schema.
@@ -476,6 +495,16 @@ def decoding_error(
             **place,
         )
     return ParquetFileError(path, f"{what} ({says})", remedy, "damaged", **place)
+
+
+def _has_large_chunk(metadata: pq.FileMetaData) -> bool:
+    groups = map(metadata.row_group, range(metadata.num_row_groups))
+    return any(
+        group.column(index).total_compressed_size > LARGE_CHUNK_BYTES
+        for group in groups
+        if group.total_byte_size > LARGE_CHUNK_BYTES
+        for index in range(group.num_columns)
+    )
 
 
 def _whole_or_footer(path: str, stream: BinaryIO) -> tuple[int, bytes]:

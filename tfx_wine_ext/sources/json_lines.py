@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.json
 
@@ -27,6 +28,7 @@ from tfx_wine_ext.sources.source import (
     limited,
     one_line,
     opened,
+    pool_for,
 )
 from tfx_wine_ext.sources.stamps import state_of
 
@@ -39,7 +41,7 @@ _SHOWN = 80
 _TEXT = re.compile(rb'"(?:[^"\\]|\\.)*"')
 # Some releases of Arrow end without an error at a comma or bracket after an object; this tells.
 _END_NAME = "\0end"
-_END = b'\n{"\\u0000end":0}'
+_END = b'{"\\u0000end":0}'
 
 
 class JsonTable(FileTable):
@@ -56,6 +58,7 @@ class JsonTable(FileTable):
     """
 
     kind = "json"
+    by_columns = False
 
     @classmethod
     def open(cls, paths: Sequence[str], how: Reading) -> JsonTable:
@@ -70,6 +73,7 @@ class JsonTable(FileTable):
             rows = 0
             for line, block in _blocks(path, stream):
                 rows += _learn(path, line, block, types)
+                del block  # Before the next one is read.
         group = RowGroup(0, rows, state.size)
         return Footer(path, state.size, "", pa.schema(types), (group,), state.stamp)
 
@@ -84,6 +88,7 @@ class JsonTable(FileTable):
                     whole = _parsed(block, wanted)
                 except pa.ArrowInvalid as error:
                     raise _unparsed(footer.path, line, block, error) from error
+                del block
                 for batch in limited(whole, None, rows):
                     yield 0, conform(footer.path, batch, columns, dict(footer.partitions))
                     del batch
@@ -95,21 +100,24 @@ def is_json(head: bytes) -> bool:
 
 
 def _blocks(path: str, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Yields blocks of whole lines that are not all blank, with the number of the first line."""
-    line, rest = 1, b""
+    """Yields blocks of whole lines that are not all blank, with the number of the first line.
+
+    Each block has a line more, `_END`, so that none must be copied to add it.
+    """
+    line = 1
+    whole = bytearray()  # It grows in place where bytes would be copied.
     is_first = True
     while True:
         try:
             block = stream.read(BLOCK_BYTES)
         except GZIP_ERRORS as error:
             raise damaged(path, error, row=line, unit="from line") from error
+        is_last = not block
         if is_first:
-            rest = _checked_start(path, block)
+            block = _checked_start(path, block)
             is_first = False
-        else:
-            rest += block
-        end = len(rest) if not block else rest.rfind(b"\n") + 1
-        if end > MOST_LINE_BYTES or (not end and len(rest) > MOST_LINE_BYTES):
+        end = block.rfind(b"\n") + 1
+        if len(whole) + (end or len(block)) > MOST_LINE_BYTES:
             raise TableFileError(
                 f"more than {MOST_LINE_BYTES} bytes",
                 ("write one object in each line", "write the table as Parquet"),
@@ -118,12 +126,19 @@ def _blocks(path: str, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
                 unit="line",
                 expected="a line of at most 2 GiB",
             )
-        whole, rest = rest[:end], rest[end:]
-        if whole.strip():
-            yield line, whole
-        line += whole.count(b"\n")
-        if not block:
+        if not end and not is_last:
+            whole += block
+            continue
+        whole += block[:end]
+        number, line = line, line + whole.count(b"\n")
+        if not whole.isspace() and whole:
+            if is_last:
+                whole += b"\n"
+            whole += _END
+            yield number, cast(bytes, whole)  # It has the same methods.
+        if is_last:
             return
+        whole = bytearray(block[end:])
 
 
 def _checked_start(path: str, block: bytes) -> bytes:
@@ -147,27 +162,34 @@ def _checked_start(path: str, block: bytes) -> bytes:
 
 
 def _parsed(block: bytes, schema: pa.Schema | None = None) -> pa.RecordBatch:
-    """Parses lines, with the types of a schema, or such as their values have.
+    """Parses lines and `_END`, with the types of a schema, or such as their values have.
 
     Raises:
         pa.ArrowInvalid: A line is no JSON; without a schema, or something follows an object.
     """
-    if schema is None:
-        block += _END
     table = pa.json.read_json(
         pa.BufferReader(block),
         pa.json.ReadOptions(use_threads=False, block_size=len(block) + 1),
         pa.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="ignore")
         if schema is not None
         else None,
+        pool_for(len(block)),
     )
     if schema is None:
         if _END_NAME not in table.schema.names:
             raise pa.ArrowInvalid("something follows the object")
-        table = table.drop([_END_NAME]).slice(0, table.num_rows - 1)
-    arrays = [column.combine_chunks() for column in table.columns]
-    arrays = [array.chunk(0) if isinstance(array, pa.ChunkedArray) else array for array in arrays]
-    return batch_of(table.schema, arrays, table.num_rows)
+        table = table.drop([_END_NAME])
+    rows = table.num_rows - 1
+    arrays = [
+        column.chunk(0) if column.num_chunks == 1 else _one_array(column)
+        for column in table.columns
+    ]
+    return batch_of(table.schema, [array.slice(0, rows) for array in arrays], rows)
+
+
+def _one_array(column: pa.ChunkedArray) -> pa.Array:
+    array = column.combine_chunks()
+    return array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
 
 
 def _learn(path: str, line: int, block: bytes, types: dict[str, pa.DataType]) -> int:
@@ -213,10 +235,10 @@ def _objects(path: str, first: int, block: bytes) -> int:
     Raises:
         TableFileError: A line does not begin an object: a null would end the process in Arrow.
     """
-    lines = block.count(b"\n") + (not block.endswith(b"\n"))
-    if block.count(b"\n{") + block.startswith(b"{") == lines:
+    lines = block.count(b"\n")
+    if block.count(b"\n{") + block.startswith(b"{") == lines + 1:
         return lines
-    texts = {n: text for n, text in enumerate(block.split(b"\n"), first) if text.strip()}
+    texts = {n: text for n, text in enumerate(block.split(b"\n")[:-1], first) if text.strip()}
     for number, text in texts.items():
         if not text.lstrip().startswith(b"{"):
             raise _no_object(path, number, text)
@@ -225,11 +247,9 @@ def _objects(path: str, first: int, block: bytes) -> int:
 
 def _check_depth(path: str, first: int, block: bytes) -> None:
     """Refuses arrays and objects within each other that are more than Arrow can take."""
-    content = np.frombuffer(block, np.uint8)
-    opening = np.flatnonzero((content == ord("{")) | (content == ord("[")))
-    if len(opening) <= MOST_DEPTH:
+    if block.count(b"{") + block.count(b"[") <= MOST_DEPTH:
         return
-    ends = np.flatnonzero(content == ord("\n"))
+    opening, ends = _positions(block, b"{["), _positions(block, b"\n")
     line = np.searchsorted(ends, opening)
     many = np.unique(line[MOST_DEPTH:][line[MOST_DEPTH:] == line[:-MOST_DEPTH]])
     for number in many.tolist():
@@ -245,6 +265,18 @@ def _check_depth(path: str, first: int, block: bytes) -> None:
                 text,
                 f", {depth} levels of values within values, of which {MOST_DEPTH} are read",
             )
+
+
+def _positions(block: bytes, of: bytes) -> npt.NDArray[np.int64]:
+    """Returns where some bytes are, with the memory of a piece of the block beside the result."""
+    found = []
+    for start in range(0, len(block), BLOCK_BYTES):
+        content = np.frombuffer(block, np.uint8, min(BLOCK_BYTES, len(block) - start), start)
+        is_one = np.zeros(len(content), np.bool_)
+        for byte in of:
+            is_one |= content == byte
+        found.append(np.flatnonzero(is_one) + start)
+    return np.concatenate(found)
 
 
 def _no_object(path: str, number: int, text: bytes, why: str = "") -> TableFileError:
@@ -284,11 +316,11 @@ def _unparsed(
 ) -> TableFileError:
     """Returns the error of the first line that is no object, or contradicts earlier types."""
     known = dict(types or {})
-    for number, text in enumerate(block.split(b"\n"), first):
+    for number, text in enumerate(block.split(b"\n")[:-1], first):
         if not text.strip():
             continue
         try:
-            batch = _parsed(text)
+            batch = _parsed(text + b"\n" + _END)
         except pa.ArrowInvalid as of_line:
             why = one_line(of_line).removeprefix("JSON parse error: ")
             return _no_object(path, number, text, f" ({why})")

@@ -33,6 +33,9 @@ BUFFER_BYTES = 8 * 1024 * 1024
 # What Arrow's messages contain if a request to an object store has failed: the file is intact.
 FAILED_REQUEST = "AWS Error"
 
+# A parser's block of more bytes has a huge value.
+LARGE_BLOCK_BYTES = 16 * 1024 * 1024
+
 GZIP_MAGIC = b"\x1f\x8b"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _CODECS = {GZIP_MAGIC: "gzip", ZSTD_MAGIC: "zstd"}
@@ -520,6 +523,14 @@ def batch_rows(columns: int) -> int:
         (65536, 4194)
     """
     return max(FEWEST_BATCH_ROWS, min(MOST_BATCH_ROWS, BATCH_VALUES // max(columns, 1)))
+
+
+def pool_for(block_bytes: int) -> pa.MemoryPool | None:
+    """Returns what allocates for blocks of so many bytes: for large ones the system.
+
+    Arrow's own allocators keep freed memory for a while, which would be the size of a huge value.
+    """
+    return pa.system_memory_pool() if block_bytes > LARGE_BLOCK_BYTES else None
 
 
 def one_line(error: BaseException) -> str:
