@@ -41,6 +41,9 @@ from tfx_wine_ext.errors import Option, Remedy
 # of 12 columns: with half as many rows, calls into numpy make it a fifth slower.
 SUB_BATCH_ROWS = 32_768
 
+# Records of more bytes together are not copied to be hashed.
+LARGE_DATA_BYTES = 64 * 1024 * 1024
+
 LIST_TAG = {"bytes_list": FIELD_1, "float_list": FIELD_2, "int64_list": FIELD_3}
 EXAMPLE = Head(FIELD_1)  # Example.features
 BYTES_VALUE = Head(FIELD_1)  # BytesList.value
@@ -64,10 +67,17 @@ class EncodedExamples:
 
     @cached_property
     def records(self) -> list[bytes]:
-        """The records as a list of bytes; cached, as hashing and framing both need it."""
-        blob = self.data.tobytes()
+        """The records; cached, as hashing and framing both need it.
+
+        They are bytes, or views of `data` if they are so large that a copy would matter.
+        """
+        blob = self.data.tobytes() if len(self.data) <= LARGE_DATA_BYTES else _view(self.data)
         ends = self.offsets.tolist()
         return [blob[start:end] for start, end in zip(ends, ends[1:])]
+
+
+def _view(data: Bytes) -> Any:
+    return data.data
 
 
 def encode_examples(batch: pa.RecordBatch, plan: FeaturePlan) -> EncodedExamples:

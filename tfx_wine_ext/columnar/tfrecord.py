@@ -72,7 +72,7 @@ def frame_records(encoded: EncodedExamples, indices: Ints | None = None) -> Byte
     to = ends - framed
     put_chunks(out, to, _fronts(lengths).view(f"V{_FRONT.itemsize}"))
     copy_runs(out, to + _FRONT.itemsize, encoded.data, starts, lengths)
-    crcs = np.fromiter(map(google_crc32c.value, records), np.uint32, len(records))
+    crcs = np.fromiter(map(_crc, records), np.uint32, len(records))
     put_chunks(out, ends - CRC_BYTES, _masked(crcs).astype("<u4").view(f"V{CRC_BYTES}"))
     return out
 
@@ -184,6 +184,16 @@ def _large_record(
 
 def _cut_short(expected: int, found: int) -> str:
     return f"is cut short: {expected} bytes expected, {found} found"
+
+
+def _crc(record: bytes | memoryview) -> int:
+    crc: int = 0
+    if isinstance(record, bytes):
+        crc = google_crc32c.value(record)
+        return crc
+    for start in range(0, len(record), _READ_BYTES):
+        crc = google_crc32c.extend(crc, bytes(record[start : start + _READ_BYTES]))
+    return crc
 
 
 def _masked_crc(data: bytes) -> bytes:
