@@ -9,6 +9,7 @@ Arrow holds it.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import gzip
 import json
 import os
@@ -17,9 +18,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
+
+from engines import stores
+from engines.postgres import postgresql
 
 ROWS = 10
 TEXTS = ("text", "bytes")
@@ -42,11 +47,13 @@ FORMATS = {
     "tfrecord": ("bytes", "numbers"),
     "tfrecord.gz": ("bytes",),
     "delta": ("text",),
-    "iceberg": ("text",),
     "sqlite": TEXTS,
     "duckdb": (*TEXTS, "numbers"),
     "postgresql": TEXTS,
 }
+KINDS = sorted({kind for kinds in FORMATS.values() for kind in kinds})
+# Those that are not files of their own, but described by one.
+DESCRIBED = ("delta", "sqlite", "duckdb", "postgresql")
 COMMANDS = ("drift", "ingest")
 
 
@@ -58,7 +65,9 @@ def value_of(kind: str, size: int) -> pa.Array:
         return pa.LargeListArray.from_arrays([0, len(values)], pa.array(values)).cast(
             pa.list_(pa.float64())
         )
-    block = random.bytes(1 << 19).hex().encode()
+    block = random.bytes(1 << 20)
+    if kind != "bytes":
+        block = block.hex().encode()
     data = (block * (size // len(block) + 1))[:size]
     if kind == "texts":
         offsets = pa.array(np.arange(0, size + 1, 16, np.int64).clip(max=size))
@@ -104,9 +113,7 @@ def _csv(table: pa.Table, path: pathlib.Path, _: str) -> None:
         stream.write(separator.join(name.encode() for name in table.schema.names) + b"\n")
         for row in range(table.num_rows):
             for number, column in enumerate(table.columns):
-                cell = column[row].as_py()
-                cell = str(cell) if number == 0 else cell
-                cell = cell.encode()
+                cell = str(column[row].as_py()).encode()
                 if b'"' in cell:
                     cell = b'"' + cell.replace(b'"', b'""') + b'"'
                 stream.write((separator if number else b"") + cell)
@@ -120,7 +127,7 @@ def _json(table: pa.Table, path: pathlib.Path, _: str) -> None:
             stream.write(json.dumps(record).encode() + b"\n")
 
 
-def _packed(path: pathlib.Path):
+def _packed(path: pathlib.Path) -> Any:
     if path.suffix == ".gz":
         return gzip.open(path, "wb", compresslevel=1)
     stream = pa.OSFile(str(path), "wb")
@@ -179,21 +186,10 @@ def _delta(table: pa.Table, path: pathlib.Path, source: str) -> None:
     import deltalake
 
     folder = path.with_suffix("").with_suffix(".table")
-    deltalake.write_deltalake(str(folder), table)
-    path.write_text(f"source: delta\nuri: {folder}\n")
-
-
-def _iceberg(table: pa.Table, path: pathlib.Path, _: str) -> None:
-    from pyiceberg.catalog.sql import SqlCatalog
-
-    folder = path.parent / f"{path.name.partition('.')[0]}-warehouse"
     folder.mkdir()
-    catalog = SqlCatalog("wine", uri=f"sqlite:///{folder}/catalog.db", warehouse=str(folder))
-    catalog.create_namespace("wine")
-    table = table.rename_columns([name.replace(" ", "_") for name in table.schema.names])
-    iceberg = catalog.create_table("wine.wine", table.schema)
-    iceberg.append(table)
-    path.write_text(f"source: iceberg\ntable: {iceberg.metadata_location}\n")
+    _parquet(table, folder / "a.parquet", "")
+    deltalake.convert_to_deltalake(str(folder))
+    path.write_text(f"source: delta\npath: {folder}\n")
 
 
 def _sql(table: pa.Table, path: pathlib.Path, source: str) -> None:
@@ -206,11 +202,11 @@ def _sql(table: pa.Table, path: pathlib.Path, source: str) -> None:
             columns = ", ".join(
                 f'"{field.name}" {_SQLITE[str(field.type)]}' for field in table.schema
             )
-            connection.execute(f"CREATE TABLE wine ({columns})")
+            connection.execute(f"CREATE TABLE wine_{name} ({columns})")
             marks = ", ".join("?" * table.num_columns)
             for row in range(table.num_rows):
                 connection.execute(
-                    f"INSERT INTO wine VALUES ({marks})",
+                    f"INSERT INTO wine_{name} VALUES ({marks})",
                     [column[row].as_py() for column in table.columns],
                 )
         connection.close()
@@ -220,20 +216,23 @@ def _sql(table: pa.Table, path: pathlib.Path, source: str) -> None:
 
         file = path.parent / f"{name}.db"
         connection = duckdb.connect(str(file))
-        connection.execute("CREATE TABLE wine AS SELECT * FROM table_")
+        _parquet(table, file.with_suffix(".parquet"), "")
+        connection.execute(
+            f"CREATE TABLE wine_{name} AS FROM read_parquet('{file.with_suffix('.parquet')}')"
+        )
         connection.close()
         uri = f"duckdb:///{file}"
     else:
         import adbc_driver_postgresql.dbapi
 
-        with adbc_driver_postgresql.dbapi.connect(source) as connection:
-            with connection.cursor() as cursor:
-                cursor.adbc_ingest(name, table, mode="create")
+        with (
+            adbc_driver_postgresql.dbapi.connect(source) as connection,
+            connection.cursor() as cursor,
+        ):
+            cursor.adbc_ingest(f"wine_{name}", table.to_reader(), mode="create")
             connection.commit()
         uri = source
-    path.write_text(
-        f"source: sql\nuri: {uri}\nquery: SELECT * FROM {'wine' if 'duck' in path.name or 'sqlite' in path.name else name}\n"
-    )
+    path.write_text(f"source: sql\nuri: {uri}\nquery: SELECT * FROM wine_{name}\n")
 
 
 _SQLITE = {"int64": "INTEGER", "string": "TEXT", "binary": "BLOB"}
@@ -241,7 +240,7 @@ _WRITERS: dict[str, Callable[[pa.Table, pathlib.Path, str], None]] = {
     "parquet": _parquet, "csv": _csv, "csv.gz": _csv, "csv.zst": _csv, "tsv": _csv,
     "jsonl": _json, "jsonl.gz": _json, "jsonl.zst": _json,
     "orc": _orc, "arrow": _arrow, "arrows": _arrow, "avro": _avro, "deflate.avro": _avro,
-    "tfrecord": _tfrecord, "tfrecord.gz": _tfrecord, "delta": _delta, "iceberg": _iceberg,
+    "tfrecord": _tfrecord, "tfrecord.gz": _tfrecord, "delta": _delta,
     "sqlite": _sql, "duckdb": _sql, "postgresql": _sql,
 }  # fmt: skip
 
@@ -252,16 +251,14 @@ def peak_of(command: str, small: pathlib.Path, large: pathlib.Path) -> int:
 
     def run(path: pathlib.Path) -> None:
         with tempfile.TemporaryDirectory(dir=path.parent) as output:
-            arguments = (
-                ["ingest", str(path), f"{output}/out", "--quiet"]
-                if command == "ingest"
-                else ["drift", str(path), str(path), "--quiet"]
-            )
+            arguments = ["drift", str(path), str(path), "--quiet"]
+            if command == "ingest":
+                arguments = ["ingest", str(path), f"{output}/out", "--quiet"]
             if cli(arguments):
                 sys.exit(f"{command} failed")
 
     run(small)
-    pathlib.Path("/proc/self/clear_refs").write_text("5")
+    pathlib.Path("/proc/self/clear_refs").write_text("5")  # Forgets the peak so far.
     before = _peak()
     run(large)
     return _peak() - before
@@ -273,15 +270,45 @@ def _peak() -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
+def _row(format_: str, kind: str, options: argparse.Namespace) -> list[str]:
+    """Measures the commands on one table."""
+    yaml = ".source.yaml" if format_ in DESCRIBED else ""
+    size = options.megabytes << 20
+    with contextlib.ExitStack() as stack:
+        folder = pathlib.Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        source = ""
+        if format_ == "postgresql":
+            server = stack.enter_context(postgresql(folder / "server.log"))
+            stack.enter_context(server.running())
+            server.make()
+            source = server.url(stores.WRITER, stores.NEW)
+            os.environ.update(server.env(stores.WRITER))
+        paths = [folder / f"{name}.{format_}{yaml}" for name in ("small", "large")]
+        for path, each in zip(paths, (1 << 16, size)):
+            _child(options, "write", path, kind, each, source)
+        return [f"{int(_child(options, each, *paths)) / size:.1f}" for each in options.commands]
+
+
+def _child(options: argparse.Namespace, *arguments: object) -> str:
+    """Works in a process of its own; returns the last line that it prints."""
+    command = [sys.executable, "-m", "benchmarks.large_values", f"--values={options.values}"]
+    done = subprocess.run(
+        [*command, "--child", *map(str, arguments)], capture_output=True, text=True
+    )
+    if done.returncode:
+        sys.exit(f"{arguments[0]} failed with status {done.returncode}:\n{done.stderr[-2000:]}")
+    return (done.stdout.splitlines() or [""])[-1]
+
+
 def main() -> None:
     """Runs all measurements and prints a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--megabytes", type=int, default=256, help="of the value (%(default)s)")
-    parser.add_argument("--values", type=int, default=1, help="how many (%(default)s)")
     parser.add_argument(
-        "--formats", nargs="*", choices=FORMATS, default=list(FORMATS), help="default: all"
+        "--values", type=int, default=1, help="so many, each in a row and column (%(default)s)"
     )
-    parser.add_argument("--kinds", nargs="*", default=None, help="default: all of a format")
+    parser.add_argument("--formats", nargs="*", choices=FORMATS, default=FORMATS, help="all")
+    parser.add_argument("--kinds", nargs="*", choices=KINDS, default=KINDS, help="of values: all")
     parser.add_argument("--commands", nargs="*", choices=COMMANDS, default=COMMANDS, help="both")
     parser.add_argument("--child", nargs="*", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -293,46 +320,15 @@ def main() -> None:
         else:
             print(peak_of(what, *map(pathlib.Path, rest)))
         return
-    print(f"\n{options.values} of {options.megabytes} MB: peak above imports / size of one value\n")
+    print(f"\nValues of {options.megabytes} MB, {options.values} a table: peak / size of a value\n")
     print("| format | value |", *(f"{command} |" for command in options.commands))
     print("|---|---|" + "---|" * len(options.commands), flush=True)
-    source = ""
     for format_ in options.formats:
         for kind in FORMATS[format_]:
-            if options.kinds is None or kind in options.kinds:
-                with tempfile.TemporaryDirectory(dir=os.environ.get("TMPDIR")) as folder:
-                    cells = [
-                        f"{each:.1f}" if isinstance(each, float) else each
-                        for each in _row(pathlib.Path(folder), format_, kind, options, source)
-                    ]
-                print("|", " | ".join([format_, kind, *cells]), "|", flush=True)
-
-
-def _row(folder, format_, kind, options, source):
-    yaml = (
-        ".source.yaml" if format_ in ("delta", "iceberg", "sqlite", "duckdb", "postgresql") else ""
-    )
-    paths = [folder / f"{name}.{format_}{yaml}" for name in ("small", "large")]
-    size = options.megabytes << 20
-    for path, each in zip(paths, (1 << 16, size)):
-        _child(options, "write", path, kind, each, source)
-    out = []
-    for command in options.commands:
-        try:
-            out.append(int(_child(options, command, *paths)) / size)
-        except RuntimeError as error:
-            out.append(str(error))
-    return out
-
-
-def _child(options, *arguments):
-    command = [sys.executable, "-m", "benchmarks.large_values", "--values", str(options.values)]
-    done = subprocess.run(
-        [*command, "--child", *map(str, arguments)], capture_output=True, text=True
-    )
-    if done.returncode:
-        raise RuntimeError(done.stderr[-600:] + f"status {done.returncode}")
-    return done.stdout.split()[-1] if done.stdout else ""
+            if kind in options.kinds:
+                print(
+                    "|", " | ".join([format_, kind, *_row(format_, kind, options)]), "|", flush=True
+                )
 
 
 if __name__ == "__main__":

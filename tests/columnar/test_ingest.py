@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from tfx_wine_ext.columnar import EncodeOptions, ingest
+from tfx_wine_ext.columnar import EncodeOptions, encode, ingest
 from tfx_wine_ext.columnar.commit import clear, commit
 from tfx_wine_ext.columnar.ingest import write_shard
 from tfx_wine_ext.columnar.options import (
@@ -286,3 +286,14 @@ def test_nested_columns_are_filtered_shuffled_and_split_like_others(tmp_path, mo
             {name: values for name, (_, values) in row.items()}
             for row in examples(out(tmp_path), split.name)
         ]
+
+
+@pytest.mark.parametrize("payload", [TFRECORD_PAYLOAD, PARQUET_PAYLOAD])
+def test_large_batches_and_records_are_written_to_the_same_bytes(
+    tmp_path, source, monkeypatch, payload
+):
+    run(source, f"{tmp_path}/small", THIRDS, payload=payload)
+    monkeypatch.setattr(ingest, "LARGE_BATCH_BYTES", 1)
+    monkeypatch.setattr(encode, "LARGE_DATA_BYTES", 1)
+    run(source, f"{tmp_path}/large", THIRDS, payload=payload)
+    assert tree(f"{tmp_path}/large") == tree(f"{tmp_path}/small")

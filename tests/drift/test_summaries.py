@@ -1,5 +1,6 @@
 import datetime
 import decimal
+import hashlib
 import time
 
 import numpy as np
@@ -9,13 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tfx_wine_ext.drift import summaries
 from tfx_wine_ext.drift.summaries import (
     CategoricalSummary,
     NumericSummary,
     aligned,
     merge,
+    shortened,
     summarize,
     summarize_column,
+    summarize_in_pieces,
 )
 
 NAN, INF = float("nan"), float("inf")
@@ -211,3 +215,32 @@ def test_names_of_many_columns_are_checked_in_time_by_their_number():
     with pytest.raises(ValueError, match=r"found \['c1'\] more than once"):
         summarize(table.append_column("c1", pa.array([2])))
     assert time.process_time() - started < 60
+
+
+@pytest.mark.parametrize(
+    "kind", [pa.string(), pa.large_string(), pa.binary(), pa.large_binary(), pa.binary(3000)]
+)
+def test_long_values_that_differ_at_the_end_differ_in_any_type_and_slice(kind):
+    texts = ["b" * 3000, "a" * 2999 + "x", None, "a" * 2999 + "y"]
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    values = pa.array([text if is_text or not text else text.encode() for text in texts], kind)
+    sliced = shortened(values.slice(1))
+    digests = [hashlib.sha256(text.encode()).hexdigest() for text in (texts[1], texts[3])]
+    assert [value and value.decode()[64:] for value in sliced.to_pylist()] == [
+        f"... (3000 bytes, SHA-256 {digests[0]})",
+        None,
+        f"... (3000 bytes, SHA-256 {digests[1]})",
+    ]
+
+
+def test_long_lists_of_numbers_are_summarised_in_pieces_that_are_the_whole(monkeypatch):
+    monkeypatch.setattr(summaries, "MOST_NUMBERS", 5)
+    monkeypatch.setattr(summaries, "_PIECE_NUMBERS", 2)
+    lists = pa.array([[3.0, None, float("nan")], None, [], [float("inf"), 1.0, 2.0, 2.0]])
+    parts = list(summarize_in_pieces(lists))
+    assert len(parts) == 4
+    whole = parts[0].merge(parts[1]).merge(parts[2]).merge(parts[3])
+    expected = summarize_column(lists)
+    assert whole.values.tolist() == expected.values.tolist() == [1.0, 2.0, 2.0, 3.0]
+    assert (whole.n, whole.missing, whole.nan) == (expected.n, expected.missing, 1)
+    assert len(list(summarize_in_pieces(lists.slice(3)))) == 1

@@ -14,6 +14,7 @@ import pytest
 from tests.columnar.shards import FILES, wines, write
 from tfx_wine_ext.sources import footers
 from tfx_wine_ext.sources.footers import (
+    OpenParquet,
     ParquetFileError,
     content_fingerprint,
     find_files,
@@ -435,3 +436,17 @@ def test_a_linked_folder_is_not_entered_where_it_would_double_the_rows(tmp_path,
         names = [os.path.relpath(path, tmp_path / folder) for path in found]
         assert [name for name in names if "latest" in name] == []
         assert names[-1] in ("2026-01/linked.pq", "2026-01/day=1/a.pq")
+
+
+def test_large_column_chunks_are_read_in_pieces_to_the_same_rows(tmp_path, monkeypatch):
+    path = f"{tmp_path}/a.parquet"
+    pq.write_table(wines(1000), path, row_group_size=300)
+    monkeypatch.setattr(footers, "WHOLE_FILE_FINGERPRINT_BYTES", 0)
+    read = []
+    for limit in (1 << 30, 1):
+        monkeypatch.setattr(footers, "LARGE_CHUNK_BYTES", limit)
+        with OpenParquet(path, FILES) as opened:
+            assert footers._has_large_chunk(opened.reader().metadata) == (limit == 1)
+            read.append(opened.reader().read())
+    assert read[0].equals(read[1])
+    assert read[0].num_rows == 1000

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.arrow_types import Kind
-from tfx_wine_ext.columnar.crc32c import Crcs, crc32c_of
+from tfx_wine_ext.columnar.crc32c import Crcs, crc32c_in_pieces, crc32c_of
 from tfx_wine_ext.columnar.plan import Feature, FeaturePlan
 from tfx_wine_ext.columnar.values import ByteStrings, ColumnValues, EncodeError, read_values
 from tfx_wine_ext.columnar.wire import (
@@ -47,6 +47,8 @@ SUB_BATCH_ROWS = 32_768
 
 # Records that are cut at a time: their objects stay in the processor's cache.
 CUT_ROWS = 512
+# Records of more bytes together are hashed where they are.
+LARGE_DATA_BYTES = 16 * 1024 * 1024
 
 LIST_TAG = {"bytes_list": FIELD_1, "float_list": FIELD_2, "int64_list": FIELD_3}
 EXAMPLE = Head(FIELD_1)  # Example.features
@@ -79,11 +81,14 @@ class EncodedExamples:
     @cached_property
     def hashes(self) -> tuple[bytes, Crcs]:
         """The sha256 digests, one after the other, and the CRC-32Cs: a record is cut for both."""
-        sha256, crc32c = hashlib.sha256, google_crc32c.value
+        sha256 = hashlib.sha256
         digests, crcs = [], np.empty(len(self), np.uint32)
         for first in range(0, len(self), CUT_ROWS):
             ends = self.offsets[first : first + CUT_ROWS + 1]
-            blob, ends = self.data[ends[0] : ends[-1]].tobytes(), (ends - ends[0]).tolist()
+            data, ends = self.data[ends[0] : ends[-1]], (ends - ends[0]).tolist()
+            is_large = len(data) > LARGE_DATA_BYTES
+            blob: Any = data.data if is_large else data.tobytes()
+            crc32c = crc32c_in_pieces if is_large else google_crc32c.value
             records = [blob[start:end] for start, end in zip(ends, ends[1:])]
             digests += [sha256(record).digest() for record in records]
             crcs[first : first + CUT_ROWS] = [crc32c(record) for record in records]

@@ -19,7 +19,7 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from tfx_wine_ext.columnar.crc32c import crc32c_of
+from tfx_wine_ext.columnar.crc32c import crc32c_in_pieces, crc32c_of
 from tfx_wine_ext.columnar.decode import PADDING
 from tfx_wine_ext.columnar.encode import EncodedExamples
 from tfx_wine_ext.columnar.wire import Bytes, Ints, copy_runs, put_chunks, windows
@@ -285,9 +285,8 @@ class _Cutter:
             data += more
         end = framed - CRC_BYTES
         if error is None:
-            crc = 0
-            for at in range(_FRONT_BYTES, end, _LARGE_BYTES):
-                crc = google_crc32c.extend(crc, bytes(data[at : min(at + _LARGE_BYTES, end)]))
+            with memoryview(data) as view:
+                crc = crc32c_in_pieces(view[_FRONT_BYTES:end])
             stored = np.frombuffer(data, "<u4", 1, end)
             if (_masked(np.array([crc], np.uint32)) != stored).any():
                 error = TFRecordError(self._number, _WRONG)
