@@ -12,7 +12,7 @@ import pathlib
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -66,6 +66,7 @@ def without_time(table: pa.Table) -> pa.Table:
     return table.set_column(index, "time", table["time"].cast(pa.int64()))
 
 
+PARTS = ("tfx", "alone", "growth", "workers")
 TABLES = {"12 numbers": numeric_batch, "12 mixed": mixed_batch}
 
 
@@ -81,17 +82,23 @@ def write_table(path: pathlib.Path, kind: str, rows: int, for_tfx: bool) -> None
         writer.close()
 
 
-def child(who: str, path: pathlib.Path, output: pathlib.Path) -> None:
+def child(
+    who: str, path: pathlib.Path, output: pathlib.Path, shards: int, beam: Sequence[str]
+) -> None:
     """Imports TFX, runs one executor once, and prints when `Do` began and ended."""
     from tfx.components.example_gen import utils
     from tfx.components.example_gen.custom_executors import parquet_executor
+    from tfx.dsl.components.base.base_beam_executor import BaseBeamExecutor
     from tfx.types import standard_artifacts
     from tfx.utils import proto_utils
 
     from tfx_wine_ext import ParquetExecutor
+    from tfx_wine_ext.columnar.options import IngestOptions
+    from tfx_wine_ext.types import parquet_example_gen as keys
 
     logging.disable(logging.WARNING)
-    executor = {"ours": ParquetExecutor, "TFX": parquet_executor.Executor}[who]()
+    context = BaseBeamExecutor.Context(beam_pipeline_args=list(beam))
+    executor = {"ours": ParquetExecutor, "TFX": parquet_executor.Executor}[who](context)
     input_config = utils.make_default_input_config(path.name)
     examples = standard_artifacts.Examples()
     examples.uri = str(output)
@@ -101,17 +108,19 @@ def child(who: str, path: pathlib.Path, output: pathlib.Path) -> None:
         "output_config": proto_utils.proto_to_json(utils.make_default_output_config(input_config)),
         "output_data_format": 6,  # FORMAT_TF_EXAMPLE
     }
+    if shards:
+        properties[keys.INGEST_OPTIONS_KEY] = IngestOptions(num_shards=shards).to_json()
     print("BEGIN", flush=True)
     started = time.perf_counter()
     executor.Do({}, {"examples": [examples]}, properties)
     print("END", time.perf_counter() - started, flush=True)
 
 
-def measured(who: str, path: pathlib.Path) -> Measured:
-    """Runs one executor in a separate process."""
+def measured(who: str, path: pathlib.Path, shards: int = 0, beam: Sequence[str] = ()) -> Measured:
+    """Runs one executor in a separate process; 0 shards for as many as are made by default."""
     with tempfile.TemporaryDirectory() as output:
-        command = [sys.executable, "-m", "benchmarks.parquet_example_gen", "--child"]
-        return measure([*command, who, str(path), output])
+        command = [sys.executable, "-m", "benchmarks.parquet_example_gen"]
+        return measure([*command, "--child", who, str(path), output, str(shards), *beam])
 
 
 def floor_seconds(path: pathlib.Path) -> float:
@@ -162,6 +171,43 @@ def compare(kind: str, rows: int, folder: pathlib.Path) -> None:
     )
 
 
+def alone(kind: str, rows: int, repeats: int, folder: pathlib.Path) -> None:
+    """Measures ours and the floor in turns, and prints the best of each."""
+    path = folder / "alone.parquet"
+    write_table(path, kind, rows, for_tfx=False)
+    runs = [(measured("ours", path), floor_seconds(path)) for _ in range(repeats)]
+    ours = min((run for run, _ in runs), key=lambda run: run.seconds)
+    floor = min(seconds for _, seconds in runs)
+    print(
+        f"\n{rows:,} rows x {kind}, best of {repeats}: {ours.seconds:.2f} s, "
+        f"{ours.above:.0f} MB above the imports; floor {floor:.2f} s; "
+        f"ours takes {ours.seconds / floor:.1f} times that.",
+        flush=True,
+    )
+
+
+def workers(sizes: list[int], shards: int, folder: pathlib.Path) -> None:
+    """Measures ours in one process and on two worker processes of Beam, and prints a table."""
+    two = [
+        "--direct_running_mode=multi_processing",
+        "--direct_num_workers=2",
+        "--sdk_container_image=unused",  # Otherwise TFX packs itself into an archive.
+    ]
+    print(f"\nTwo workers, 12 numbers, num_shards={shards}\n")
+    print(
+        "| rows | one process (s) | two workers (s) | ratio | MB | MB |\n|---|---|---|---|---|---|"
+    )
+    for rows in sizes:
+        path = folder / "workers.parquet"
+        write_table(path, "12 numbers", rows, for_tfx=False)
+        one, other = measured("ours", path, shards), measured("ours", path, shards, two)
+        print(
+            f"| {rows:,} | {one.seconds:.2f} | {other.seconds:.2f} | "
+            f"{one.seconds / other.seconds:.2f} | {one.above:.0f} | {other.above:.0f} |",
+            flush=True,
+        )
+
+
 def grow(sizes: list[int], folder: pathlib.Path) -> None:
     """Measures ours alone on tables of growing length and prints a table."""
     print("\nGrowth, 12 numbers\n")
@@ -193,16 +239,41 @@ def main() -> None:
     parser.add_argument(
         "--kinds", nargs="*", choices=sorted(TABLES), default=list(TABLES), help="tables to compare"
     )
-    parser.add_argument("--child", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument(
+        "--parts",
+        nargs="*",
+        choices=PARTS,
+        default=PARTS,
+        help="what to measure (all): beside TFX; ours and the floor alone; growth; two workers",
+    )
+    parser.add_argument(
+        "--repeats", type=int, default=3, help="runs of the part `alone` (%(default)s)"
+    )
+    parser.add_argument(
+        "--worker-rows",
+        type=int,
+        nargs="*",
+        default=[1_000_000, 10_000_000],
+        help="rows of the part `workers`",
+    )
+    parser.add_argument("--shards", type=int, default=4, help="of the part `workers`")
+    parser.add_argument("--child", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        who, path, output = options.child
-        child(who, pathlib.Path(path), pathlib.Path(output))
+        who, path, output, shards, *beam = options.child
+        child(who, pathlib.Path(path), pathlib.Path(output), int(shards), beam)
         return
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
         for kind in options.kinds:
-            compare(kind, options.rows, pathlib.Path(folder))
-        grow(options.growth, pathlib.Path(folder))
+            if "tfx" in options.parts:
+                compare(kind, options.rows, folder)
+            if "alone" in options.parts:
+                alone(kind, options.rows, options.repeats, folder)
+        if "growth" in options.parts:
+            grow(options.growth, folder)
+        if "workers" in options.parts:
+            workers(options.worker_rows, options.shards, folder)
 
 
 if __name__ == "__main__":
