@@ -263,7 +263,9 @@ def main() -> None:
         help="what to measure (all)",
     )
     parser.add_argument(
-        "--rows", type=int, default=1_000_000, help="rows of the comparison (%(default)s)"
+        "--rows",
+        type=int,
+        help="rows of the comparison (1,000,000) and of the growth in columns (20,000)",
     )
     parser.add_argument(
         "--row-growth",
@@ -276,8 +278,8 @@ def main() -> None:
         "--column-growth",
         type=int,
         nargs="*",
-        default=[12, 100, 1_000],
-        help="columns of the growth in columns, each of 100,000 rows",
+        default=[12, 100, 1_000, 4_000],
+        help="columns of the growth in columns",
     )
     parser.add_argument("--child", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -293,11 +295,12 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         if "evidently" in options.parts:
-            compare_with_evidently(options.rows, 12, folder)
+            compare_with_evidently(options.rows or 1_000_000, 12, folder)
         if "rows" in options.parts:
             grow("rows", [(rows, 12) for rows in options.row_growth], folder)
         if "columns" in options.parts:
-            grow("columns", [(100_000, columns) for columns in options.column_growth], folder)
+            rows = options.rows or 20_000
+            grow("columns", [(rows, columns) for columns in options.column_growth], folder)
         if "component" in options.parts:
             grow_component(options.row_growth, folder)
 

@@ -26,6 +26,7 @@ from tfx_wine_ext.lineage import evaluation
 PARQUET = "tfx_wine_ext.components.parquet_example_gen.ParquetExampleGen"
 CSV = "tfx.components.example_gen.csv_example_gen.component.CsvExampleGen"
 STATISTICS = "tfx.components.statistics_gen.component.StatisticsGen"
+SCHEMA = "tfx.components.schema_gen.component.SchemaGen"
 VALIDATOR = "tfx.components.example_validator.component.ExampleValidator"
 DRIFT = "tfx_wine_ext.components.drift_report.DriftReport"
 TRANSFORM = "tfx.components.transform.component.Transform"
@@ -337,6 +338,63 @@ def write_anomalies(uri: str, splits: Mapping[str, Sequence[str]]) -> None:
         for name in features:
             message.anomaly_info[name].description = "something"
         write(f"{uri}/Split-{split}/SchemaDiff.pb", message.SerializeToString())
+
+
+def plain_run(
+    store: TfxStore,
+    name: str,
+    span: int,
+    statistics: bytes,
+    metrics: Mapping[str, float] = {"r2": 0.5, "example_count": 100.0},
+) -> dict[str, int]:
+    """Records a run of plain TFX with its files, and returns its artifacts by name.
+
+    Args:
+        store: Where to.
+        name: Of the run.
+        span: Its data.
+        statistics: The file that StatisticsGen writes of each split.
+        metrics: Of the evaluation.
+    """
+    store.run(name)
+    store.component("LatestBlessedModel", RESOLVER)
+    ids: dict[str, int] = {}
+    splits = {"split_names": '["train", "eval"]'}
+
+    def add(component: str, type_name: str, inputs: str, **outputs: tuple[str, Any]) -> None:
+        given = {key: [ids[key]] for key in inputs.split()}
+        ids.update(store.component(component, type_name, inputs=given, outputs=outputs))
+
+    fingerprint = {"span": span, "input_fingerprint": f"split:single_split,num_files:1,{span}"}
+    add("CsvExampleGen", CSV, "", examples=("Examples", {**splits, **fingerprint}))
+    add("StatisticsGen", STATISTICS, "examples", statistics=("ExampleStatistics", splits))
+    add("SchemaGen", SCHEMA, "statistics", schema=("Schema", {}))
+    add("ExampleValidator", VALIDATOR, "statistics schema", anomalies=("ExampleAnomalies", splits))
+    graph = ("TransformGraph", {})
+    transformed = ("Examples", splits)
+    add(
+        "Transform",
+        TRANSFORM,
+        "examples schema",
+        transform_graph=graph,
+        transformed_examples=transformed,
+    )
+    add("Trainer", TRAINER, "transformed_examples transform_graph schema", model=("Model", {}))
+    blessing = ("ModelBlessing", {"blessed": 1})
+    add(
+        "Evaluator",
+        EVALUATOR,
+        "examples model",
+        evaluation=("ModelEvaluation", {}),
+        blessing=blessing,
+    )
+    pushed = {"pushed": 1, "pushed_destination": f"/serving/{span}", "pushed_version": str(span)}
+    add("Pusher", PUSHER, "model blessing", pushed_model=("PushedModel", pushed))
+    for split in ("train", "eval"):
+        write(f"{store.uri(ids['statistics'])}/Split-{split}/FeatureStats.pb", statistics)
+    write_anomalies(store.uri(ids["anomalies"]), {"train": [], "eval": []})
+    write_evaluation(store.uri(ids["evaluation"]), metrics, ["r2"])
+    return ids
 
 
 def wine_run(

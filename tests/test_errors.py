@@ -182,7 +182,7 @@ def test_an_error_takes_the_fields_of_another_but_those_that_are_given() -> None
 
 # What ends a process, what asks a reader to begin again, and what `documents.load` turns into a
 # DocumentError.
-NO_ERRORS = {"Ended", "SchemaChangedError", "UnexpectedError"}
+NO_ERRORS = {"Ended", "SchemaChangedError", "UnexpectedError", "_UnusualError"}
 
 
 def test_every_exception_of_the_library_has_the_base_and_is_pickled_and_worded_by_it() -> None:

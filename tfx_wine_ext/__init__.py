@@ -44,6 +44,7 @@ if TYPE_CHECKING:
         PinnedSpanStrategy,
         PreviousSpanStrategy,
     )
+    from tfx_wine_ext.startup import quick_start
     from tfx_wine_ext.types.artifacts import DriftBlessing, ExampleDriftReport
     from tfx_wine_ext.warm_start.config import WarmStartConfig
 
@@ -70,6 +71,7 @@ _MODULE_OF = {
     "WarmStartConfig": "tfx_wine_ext.warm_start.config",
     "WarmStartTrainer": "tfx_wine_ext.components.warm_start_trainer",
     "WarmStartTrainerSpec": "tfx_wine_ext.components.warm_start_trainer",
+    "quick_start": "tfx_wine_ext.startup",
     "show_progress": "tfx_wine_ext.progress.show",
 }
 
@@ -94,6 +96,7 @@ __all__ = [  # literal, as type checkers read it
     "WarmStartTrainer",
     "WarmStartTrainerSpec",
     "__version__",
+    "quick_start",
     "show_progress",
 ]
 

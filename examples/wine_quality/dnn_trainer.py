@@ -98,6 +98,8 @@ def build_network(hyperparameters: DnnHyperparameters, mean_label: float) -> ker
         # Returning to Python after every step took longer than the steps themselves.
         steps_per_execution=10,
     )
+    # Otherwise the step that creates the optimizer's variables is traced a second time without.
+    network.optimizer.build(network.trainable_variables)
     return network
 
 

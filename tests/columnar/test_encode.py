@@ -1,6 +1,8 @@
 import datetime
 import decimal
+import hashlib
 
+import google_crc32c
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -300,3 +302,35 @@ def test_the_records_are_made_from_data_and_offsets():
     examples = EncodedExamples(np.frombuffer(b"abc", np.uint8), np.array([0, 1, 1, 3]))
     assert examples.records == [b"a", b"", b"bc"]
     assert len(examples) == 3
+
+
+@pytest.mark.parametrize("nulls", ["", "b", "abd"])
+def test_floats_beside_each_other_are_written_like_each_alone(nulls):
+    numbers = [0.5, float("nan"), -0.0, 3e38, 1e-45]
+    columns = {
+        "a": pa.array([*numbers, None if "a" in nulls else 7.0], pa.float64()),
+        "b": pa.array([*numbers[::-1], None if "b" in nulls else 8.0], pa.float32()),
+        "c": pa.array(["x", "", None, "y" * 300, "é", "z"]),
+        "d" * 128: pa.array([*numbers, None if "d" in nulls else 9.0], pa.float64()),
+        "e": pa.array([[1.5], [], None, [1, 2], [3], [4]], pa.list_(pa.float32())),
+        "f": pa.array([1.0] * 6, pa.float64()),
+    }
+    batch = pa.RecordBatch.from_pydict(columns)
+    records = encode_examples(batch, plan_features(batch.schema)).records
+    expected = {name: encoded(column) for name, column in columns.items()}
+    for row, record in enumerate(records):
+        features = [(name, expected[name][row]) for name in columns]
+        assert repr(sorted(parsed(record).items())) == repr(features)  # NaN is not equal to itself.
+
+
+@pytest.mark.parametrize("rows", [0, 1, 511, 512, 513, 1100])
+def test_hashes_are_those_of_each_record(rows):
+    users = pa.array([f"user {i % 90}" * (i % 7) for i in range(rows)], pa.string())
+    batch = pa.RecordBatch.from_arrays([users], ["a"])
+    plan = plan_features(batch.schema)
+    encoded_alone, encoded_once = encode_examples(batch, plan), encode_examples(batch, plan)
+    apart = [google_crc32c.value(record) for record in encoded_alone.records]
+    digests, crcs = encoded_once.hashes
+    assert digests == b"".join(hashlib.sha256(r).digest() for r in encoded_alone.records)
+    assert crcs.tolist() == encoded_once.crcs.tolist() == apart
+    assert encoded_alone.crcs.tolist() == apart

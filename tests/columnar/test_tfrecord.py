@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from tfx_wine_ext.columnar import EncodedExamples, frame_records
-from tfx_wine_ext.columnar.tfrecord import TFRecordError, is_front, iter_records
+from tfx_wine_ext.columnar.tfrecord import TFRecordError, is_front, iter_records, read_batches
 
 from .properties import frame
 
@@ -78,3 +78,62 @@ def test_a_front_is_told_from_other_data():
         False,
         False,
     ]
+
+
+def batches(data, most_records=2, enough_bytes=1_000_000, size=None):
+    read = read_batches(io.BytesIO(data), most_records, enough_bytes, size)
+    return [(list(records), records.error and str(records.error)) for records in read]
+
+
+def test_batches_have_so_many_records_or_bytes_and_the_last_one_the_error():
+    assert batches(FRAMED) == [(RECORDS[:2], None), (RECORDS[2:4], None), (RECORDS[4:], None)]
+    assert batches(FRAMED, 9, 500) == [(RECORDS[:3], None), (RECORDS[3:], None)]
+    assert batches(FRAMED[:-1], 9) == [
+        (RECORDS[:4], "record 5: is cut short: 6 bytes expected, 5 found")
+    ]
+    assert batches(FRAMED + b"1") == [
+        (RECORDS[:2], None),
+        (RECORDS[2:4], None),
+        (RECORDS[4:], "record 6: is cut short: 12 bytes expected, 1 found"),
+    ]
+    assert batches(b"") == []
+
+
+def test_a_large_record_is_a_batch_of_its_own_and_its_checksum_is_verified():
+    large = bytes(range(256)) * 5000
+    data = frame(b"a") + frame(large) + frame(b"b")
+    for size in (None, len(data)):
+        expected = [([b"a"], None), ([large], None), ([b"b"], None)]
+        assert batches(data, size=size) == expected
+    wrong = data[:-40] + b"?" + data[-39:]
+    assert batches(wrong) == [([b"a"], "record 2: its checksum is wrong")]
+    assert batches(data[:900_000], size=900_000) == [
+        ([b"a"], "record 2: is cut short: 1280004 bytes expected, 899971 found")
+    ]
+
+
+def test_what_the_stream_raises_comes_after_the_records_before_it():
+    class Stream(io.BytesIO):
+        def read(self, size=-1):
+            data = super().read(20)
+            if not data:
+                raise OSError("the disk is gone")
+            return data
+
+    read = list(read_batches(Stream(FRAMED), 9, 1_000_000))
+    assert [(list(records), str(records.error)) for records in read] == [
+        (RECORDS, "the disk is gone")
+    ]
+
+
+def test_every_wrong_bit_is_found_in_the_record_where_it_is():
+    records = [bytes([number]) * 3 for number in range(5)]
+    data = b"".join(map(frame, records))
+    for bit in range(0, len(data) * 8, 5):
+        damaged = bytearray(data)
+        damaged[bit // 8] ^= 1 << bit % 8
+        number = bit // 8 // 19 + 1
+        [(found, error)] = batches(bytes(damaged), 9)
+        assert found == records[: number - 1]
+        assert error.startswith(f"record {number}: ")
+        assert "checksum" in error

@@ -434,3 +434,15 @@ def test_a_result_cannot_be_changed():
 def test_summaries_are_of_one_kind_each():
     summaries = summarize(pa.table({"x": HUNDRED, "kind": ["a"] * 100}))
     assert [type(summary) for summary in summaries.values()] == [NumericSummary, CategoricalSummary]
+
+
+def test_without_histograms_everything_else_is_the_same():
+    before = {"x": range(100), "kind": ["a", "b"] * 50, "gone": range(100), "turned": range(100)}
+    after = {"x": range(9, 109), "kind": ["a"] * 100, "new": ["c"] * 100, "turned": ["d"] * 100}
+    tables = [pa.table({name: list(column) for name, column in x.items()}) for x in (before, after)]
+    drawn, not_drawn = compare(*tables), compare(*tables, histograms=False)
+    assert all(feature.histogram for feature in drawn.features)
+    expected = [dataclasses.replace(feature, histogram=None) for feature in drawn.features]
+    assert list(not_drawn.features) == expected
+    assert (not_drawn.verdict, not_drawn.reasons) == (drawn.verdict, drawn.reasons)
+    assert compare(None, tables[1], histograms=False).features[0].histogram is None

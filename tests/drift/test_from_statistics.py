@@ -3,7 +3,7 @@ import pytest
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
-from tfx_wine_ext.drift import Verdict, compare
+from tfx_wine_ext.drift import Verdict, compare, from_statistics
 from tfx_wine_ext.drift.from_statistics import statistics_summaries
 from tfx_wine_ext.drift.reasons import OnlyCounted
 
@@ -187,3 +187,66 @@ def test_numbers_of_values_that_cannot_be_are_refused_by_feature(count):
     )
     with pytest.raises(ValueError, match=r"feature 'x' has numbers of values .* contradict each"):
         statistics_summaries(statistics)
+
+
+def spread_bucket_by_bucket(x, start, end, inside, whole):
+    """The plain way to do what `_spread` does for all buckets at once."""
+    points, upto, error, distance = [x[:1]], [np.zeros(1)], 0.0, 0.0
+    for index, (low, high) in enumerate(zip(x[:-1], x[1:])):
+        places = np.linspace(low, high, 17)
+        if whole:
+            places = np.unique(np.floor(places))
+            places = places[places >= low] if places[-1] >= low else places[-1:]
+        first = whole and index == 0 and start[0] == 0
+        if len(places) > 1 and places[0] == low and not first:
+            places = places[1:]
+        count = len(places)
+        points += [np.array([low]), places]
+        shares = np.arange(1, count + 1) / count
+        upto += [start[[index]], start[index] + (end[index] - start[index]) * shares]
+        every = whole and high - low <= 16
+        error = max(error, inside[index] * (1 - 1 / count if every else 1.0))
+        distance += inside[index] * (high - low) * (0.5 + 0.5 / count)
+    everywhere, cumulative = np.concatenate([*points, x[-1:]]), np.concatenate([*upto, end[-1:]])
+    order = np.argsort(everywhere, kind="stable")
+    everywhere, cumulative = everywhere[order], np.maximum.accumulate(cumulative[order])
+    last = np.flatnonzero(np.append(everywhere[1:] != everywhere[:-1], True))
+    return everywhere[last].tolist(), cumulative[last].tolist(), error, distance
+
+
+@pytest.mark.filterwarnings("ignore:(overflow|invalid)")  # As the range of doubles is exceeded.
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize(
+    "of_a_bucket",
+    [
+        lambda random, n: random.normal(0, 1, n),
+        lambda random, n: random.integers(-40, 40, n).astype(float),
+        lambda random, n: random.integers(-40, 40, n) / 4,
+        lambda random, n: random.integers(0, 2**53, n).astype(float),
+        lambda random, n: random.normal(0, 1e-300, n),
+        lambda random, n: random.integers(0, 40, n) * 5e-324,
+        lambda random, n: np.append(random.normal(0, 1, n), [-1.7e308, 1.7e308]),
+        lambda random, n: np.zeros(1),
+    ],
+)
+def test_buckets_spread_at_once_are_those_spread_one_by_one(of_a_bucket, whole):
+    random = np.random.default_rng(1)
+    for size in (1, 2, 3, 12, 30):
+        for start_at in (0, 3):
+            x = np.unique(of_a_bucket(random, size))
+            start = np.cumsum(random.integers(0, 9, len(x)) + random.random(len(x)))
+            start[0] = start_at
+            end = start + random.random(len(x)) * 4
+            points, upto, *errors = from_statistics._spread(x, start, end, end - start, whole)
+            found = points.tolist(), upto.tolist(), *errors
+            np.testing.assert_equal(
+                found, spread_bucket_by_bucket(x, start, end, end - start, whole)
+            )
+
+
+@pytest.mark.parametrize("ends", [[1.0, 1.0, 2.0, 5.0], [2.0, 1.0, 5.0, 1.0], [1.0, NAN, 2.0, 3.0]])
+def test_counts_up_to_a_point_are_the_sum_of_those_that_end_before(ends):
+    ends, counts = np.repeat(ends, 5), np.random.default_rng(1).random(20)
+    x = np.array([0.0, 1.0, 1.5, 2.0, 9.0])
+    expected = [counts[ends <= y].sum() for y in x]
+    assert from_statistics._upto(ends, counts, x).tolist() == expected

@@ -16,6 +16,7 @@ from tfx_wine_ext.drift.read import (
     read,
     side_of_statistics,
 )
+from tfx_wine_ext.sources import file_table
 from tfx_wine_ext.sources.choose import open_table
 
 ROWS = 1000
@@ -37,7 +38,8 @@ def steps(side):
     return {name: summary.n for name, summary in side.summaries.items()}
 
 
-def test_a_wide_table_is_read_in_passes_and_is_whole(path):
+def test_a_wide_table_is_read_in_passes_and_is_whole(path, monkeypatch):
+    monkeypatch.setattr(file_table, "BATCH_VALUES", 64 * ROWS)
     table = open_table(path)
     assert len(table.passes) > 1
     shown = []

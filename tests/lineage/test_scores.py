@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -12,6 +13,7 @@ from tfx_wine_ext.drift import DriftConfig, DriftResult, FeatureResult, Metric, 
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.scores import (
     Score,
+    StatisticsPairs,
     read_report,
     read_statistics,
     scores_of_properties,
@@ -156,3 +158,50 @@ def test_a_report_that_is_none_is_noted_with_the_place(tmp_path, change, why):
     noted = [file.why for file in files.take_unread()]
     assert (report is None) is (why is not None)
     assert [said[: len(why)] for said in noted] == [why] if why else not noted
+
+
+class CountingFiles(SoftFiles):
+    """Counts how often each file is read."""
+
+    def __init__(self):
+        super().__init__()
+        self.times = Counter()
+
+    def read(self, folder, name="", *, expected=True):
+        self.times[folder] += 1
+        return super().read(folder, name, expected=expected)
+
+
+def test_of_neighbouring_pairs_the_statistics_of_each_run_are_read_once(tmp_path):
+    for number, start in enumerate((0.0, 9.0, 9.0, 0.0)):
+        write_statistics(f"{tmp_path}/{number}", {"train": {"x": ramp(start)}})
+    files = CountingFiles()
+    pairs = StatisticsPairs(files)
+    folders = [f"{tmp_path}/{number}" for number in range(4)]
+    for two in zip(folders, folders[1:]):
+        assert pairs.scores(*two) == scores_of_statistics(*two)
+    assert files.times == dict.fromkeys(folders, 1)
+
+
+def test_statistics_that_cannot_be_read_are_missed_by_both_pairs(tmp_path):
+    for number in range(3):
+        write_statistics(f"{tmp_path}/{number}", {"train": {"x": ramp(number)}})
+    write(f"{tmp_path}/1/Split-train/FeatureStats.pb", b"nonsense")
+    files = SoftFiles()
+    pairs = StatisticsPairs(files)
+    for two in ("01", "12"):
+        assert pairs.scores(*(f"{tmp_path}/{number}" for number in two)) is None
+        assert [unread.path for unread in files.take_unread()] == [
+            f"{tmp_path}/1/Split-train/FeatureStats.pb"
+        ]
+
+
+def test_pairs_with_different_splits_are_compared_as_each_by_itself(tmp_path):
+    splits = [("train", "eval"), ("eval",), ("eval", "train"), ("train",)]
+    for number, names in enumerate(splits):
+        columns = {name: {"x": ramp(number + len(name))} for name in names}
+        write_statistics(f"{tmp_path}/{number}", columns)
+    folders = [f"{tmp_path}/{number}" for number in range(4)]
+    pairs = StatisticsPairs(SoftFiles())
+    for two in zip(folders, folders[1:]):
+        assert pairs.scores(*two) == scores_of_statistics(*two)

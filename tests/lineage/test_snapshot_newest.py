@@ -1,15 +1,18 @@
-"""The newest runs are read without the others, and are the same."""
+"""Chosen runs, such as the newest, are read without the others, and are the same."""
 
 from __future__ import annotations
 
-import pytest
+import shutil
 
-from benchmarks.stores import CSV, STATISTICS, TfxStore
+import pytest
+from ml_metadata.proto import metadata_store_pb2 as pb
+
+from benchmarks.stores import CSV, STATISTICS, TfxStore, wine_run
 from tests.lineage.conftest import Five
-from tfx_wine_ext.cli.store_options import newest_of
+from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.history import what_moved
-from tfx_wine_ext.lineage.runs import runs
-from tfx_wine_ext.lineage.snapshot import Snapshot
+from tfx_wine_ext.lineage.runs import find_run, runs
+from tfx_wine_ext.lineage.snapshot import Snapshot, newest
 from tfx_wine_ext.lineage.store import StoreError, open_store
 
 
@@ -19,7 +22,6 @@ def test_they_are_the_last_of_all(five: Five, last):
     found = runs(snapshot)
     assert found == five.runs[-last:]
     assert runs(snapshot, "wine") == found  # Again, with what has been asked for meanwhile.
-    assert snapshot.earlier == max(0, 5 - last)
     moved = [what_moved(*two) for two in zip(found, found[1:])]
     assert (
         moved
@@ -82,18 +84,72 @@ def test_a_store_without_runs_has_no_newest(tmp_path):
     assert runs(Snapshot.read(open_store(store.path), last=1)) == []
 
 
-@pytest.mark.parametrize(
-    ("which", "last"),
-    [
-        (("latest",), 1),
-        (("-1",), 1),
-        (("-12", "latest"), 12),
-        (("1",), None),
-        (("latest", "2026"), None),
-        (("-0",), None),
-        (("--1",), None),
-        (("-1.5",), None),
-    ],
-)
-def test_how_many_are_needed_is_known_from_what_names_them(which, last):
-    assert newest_of(*which) == last
+@pytest.mark.parametrize("numbers", [(1,), (3,), (4, 2), (1, 3, 5)])
+def test_any_runs_are_read_as_they_are_among_all(five: Five, numbers):
+    def choose(listed):
+        assert [(run.number, run.run) for run in listed] == [(x.number, x.run) for x in five.runs]
+        return [listed[number - 1] for number in numbers]
+
+    found = runs(Snapshot.read(open_store(five.store.path), choose=choose))
+    assert found == [run for run in five.runs if run.number in numbers]
+    assert runs(five.snapshot, choose=choose) == found  # From a snapshot of all.
+
+
+def test_what_does_not_find_a_run_says_so_itself(five: Five):
+    with pytest.raises(ValueError, match=r"^run '9': expected an id .* a number from 1 to 5"):
+        Snapshot.read(open_store(five.store.path), choose=lambda listed: [find_run(listed, "9")])
+
+
+def test_files_of_runs_that_are_not_chosen_are_not_read(five: Five):
+    class Files(SoftFiles):
+        def read(self, folder, name="", *, expected=True):
+            read_folders.append(folder)
+            return super().read(folder, name, expected=expected)
+
+    read_folders: list[str] = []
+    runs(five.snapshot, "wine", Files(), choose=newest(1))
+    of_last = {execution.execution for execution in five.runs[-1].components}
+    assert {int(folder.rpartition("/")[2]) for folder in read_folders} <= of_last
+
+
+def test_relative_paths_of_a_run_whose_files_are_gone_are_those_of_all(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = TfxStore(tmp_path, root="root")
+    ids = wine_run(store, "run 1", 1, {})
+    shutil.rmtree("root")
+    wine_run(store, "run 2", 2, ids)
+    monkeypatch.chdir("/")
+    opened = open_store(store.path)
+    [first] = runs(Snapshot.read(opened, choose=lambda listed: listed[:1]))
+    assert first == runs(Snapshot.read(opened))[0]
+    assert first.statistics is not None
+    assert first.statistics.path.startswith(f"{tmp_path}/root/")
+
+
+def test_runs_of_airflow_are_read_by_themselves(tmp_path):
+    store = TfxStore(tmp_path)
+    for number in (1, 2, 3):
+        store.run(f"scheduled__2026-01-0{number}T00:00:00+00:00", legacy=True)
+        store.component("Gen", CSV, outputs={"examples": ("Examples", {"span": number})})
+    opened = open_store(store.path)
+    snapshot = Snapshot.read(opened, last=1)
+    assert runs(snapshot) == runs(Snapshot.read(opened))[-1:]
+    assert len(snapshot.executions) == 1
+
+
+def test_a_component_in_runs_of_two_pipelines_has_the_whole_store_read(tmp_path):
+    store = TfxStore(tmp_path)
+    for number in (1, 2):
+        store.run(f"inner {number}")
+        store.component("Gen", CSV)
+    outer = TfxStore(tmp_path, pipeline="outer")
+    outer.run("outer 1")
+    outer.component("Gen", CSV)
+    [context] = outer.store.get_contexts_by_type("pipeline_run")[-1:]
+    outer.store.put_attributions_and_associations(
+        [], [pb.Association(execution_id=1, context_id=context.id)]
+    )
+    opened = open_store(store.path)
+    assert len(Snapshot.read(opened, "wine", last=1).executions) == 2
+    found = runs(Snapshot.read(opened, "wine", last=1), "wine", choose=newest(1))
+    assert found == runs(Snapshot.read(opened, "wine"), "wine")[-1:]

@@ -2,7 +2,9 @@ import gc
 import gzip
 import re
 import struct
+import subprocess
 import sys
+import threading
 import tracemalloc
 
 import google_crc32c
@@ -208,12 +210,13 @@ def test_no_memory_is_asked_for_by_a_length_that_is_not_true(write, zipped):
 
 
 @pytest.mark.parametrize("zipped", [False, True])
-def test_a_batch_ends_where_it_has_its_bytes(write, monkeypatch, zipped):
-    monkeypatch.setattr(example_table, "DECODED_BYTES", 3_000_000)
-    content = framed({"x": ["a" * n for n in (5, 2_000_000, 2_000_000, 1_100_000, 7)]})
+def test_a_batch_ends_where_it_has_its_bytes_and_a_large_record_is_one(write, monkeypatch, zipped):
+    monkeypatch.setattr(example_table, "DECODED_BYTES", 3_000)
+    lengths = (5, 2_000, 2_000, 1_100_000, 2_100_000, 7, 8)
+    content = framed({"x": ["a" * n for n in lengths]})
     path = write(gzip.compress(content) if zipped else content)
     sizes = [[len(v[0]) for v in batch["x"]] for batch in read(path)]
-    assert sizes == [[5, 2_000_000, 2_000_000], [1_100_000, 7]]
+    assert sizes == [[5, 2_000, 2_000], [1_100_000], [2_100_000], [7, 8]]
 
 
 def test_rows_are_counted_though_none_of_their_features_is_read(write):
@@ -225,9 +228,11 @@ def test_rows_are_counted_though_none_of_their_features_is_read(write):
 def test_whoever_stops_early_or_reads_to_the_end_leaves_nothing_open(write, monkeypatch, zipped):
     faults = []
     monkeypatch.setattr(sys, "unraisablehook", lambda fault: faults.append(fault.exc_value))
+    monkeypatch.setattr(example_table, "DECODED_RECORDS", 2048)
     content = framed({"x": np.arange(20_000)})
     path = write(gzip.compress(content, 1) if zipped else content)
     table = ExampleTable([path, path], everything)
+    threads = threading.active_count()
     assert sum(batch.num_rows for batch in table.batches()) == 40_000
     for batch in table.batches():
         assert batch.num_rows == 2048
@@ -236,7 +241,7 @@ def test_whoever_stops_early_or_reads_to_the_end_leaves_nothing_open(write, monk
     next(batches)
     del batch, batches, table
     gc.collect()
-    assert faults == []
+    assert (faults, threading.active_count()) == ([], threads)
 
 
 @pytest.mark.usefixtures("tiny_batches")
@@ -271,3 +276,44 @@ def test_a_file_whose_features_get_more_values_after_they_were_settled_is_an_err
     write(framed({"x": pa.array([[1, 1], [2]])}))
     with pytest.raises(TableFileError, match=r"a.tfrecord: .*changed"):
         list(table.batches())
+
+
+# A feature twice: what a reader makes of it is left to tfx_bsl.
+TWICE = bytes.fromhex("0a18 0a0a 0a0178 1205 1a03 0a0101 0a0a 0a0178 1205 1a03 0a0102")
+
+
+def test_unusual_records_are_decoded_by_tfx_bsl_in_their_places(write, monkeypatch):
+    monkeypatch.setattr(example_table, "DECODED_RECORDS", 3)
+    monkeypatch.setattr(example_table, "TFX_BSL_RECORDS", 2)
+    usual = framed({"x": [7, 8, 9]})
+    content = usual + framed_bytes(TWICE, TWICE, TWICE) + usual
+    table = ExampleTable([write(content)], everything)
+    batches = [batch.to_pydict()["x"] for batch in table.batches()]
+    assert batches == [[[7], [8], [9]], [[2], [2]], [[2]], [[7], [8], [9]]]
+
+
+def test_the_first_of_several_faults_is_the_one_that_is_named(write, monkeypatch):
+    monkeypatch.setattr(example_table, "DECODED_RECORDS", 4)
+    table = ExampleTable([write(framed({"x": np.arange(9)}) + b"x" * 20)], everything)
+    batches = table.batches()
+    assert [next(batches).num_rows for _ in range(2)] == [4, 4]
+    with pytest.raises(TableFileError, match="record 10: the checksum of its length is wrong"):
+        next(batches)
+    monkeypatch.setattr(example_table, "DECODED_RECORDS", 2)
+    two_kinds = framed({"x": np.arange(9)}) + framed({"x": ["a"]})
+    table = ExampleTable([write(two_kinds + b"x" * 20)], everything)
+    with pytest.raises(TableFileError, match="record 10, column 'x': expected int64_list"):
+        list(table.batches(rows=1))
+
+
+def test_examples_of_a_usual_form_are_read_without_tfx_bsl(write):
+    path = write(framed(WINES))
+    program = f"""
+import sys
+from tfx_wine_ext.sources.examples import ExampleTable
+
+[batch] = ExampleTable([{path!r}], lambda name: True).batches()
+assert batch.to_pydict() == {READ!r}
+assert "tfx_bsl" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

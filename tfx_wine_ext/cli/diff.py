@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from tfx_wine_ext.cli.answer import add_json_option, answering
@@ -12,15 +13,14 @@ from tfx_wine_ext.cli.store_options import (
     RUN_HELP,
     STORE_HELP,
     add_store_options,
-    chosen_run,
-    newest_of,
     read_runs,
     value_errors,
 )
 from tfx_wine_ext.cli.terminal import print_line, print_table
 
 if TYPE_CHECKING:
-    from tfx_wine_ext.lineage.records import Move, Run
+    from tfx_wine_ext.lineage.records import Move
+    from tfx_wine_ext.lineage.snapshot import ListedRun
 
 _EPILOG = f"""
 Without RUN, the latest run is compared with its predecessor; with one RUN, that
@@ -69,14 +69,15 @@ def run(options: argparse.Namespace) -> int:
     from tfx_wine_ext.lineage.records import distinct
 
     with answering(options.json) as answer:
-        named = [name for name in (options.first, options.second) if name is not None]
-        newest = newest_of(*(named or ["latest"]))
-        runs, _, _, files = read_runs(options, newest and newest + (len(named) < 2))
-        if options.second is not None:
-            before, after = (chosen_run(runs, name) for name in named)
-        else:
-            after = chosen_run(runs, options.first or "latest")
-            before = _predecessor(runs, after)
+        two: list[ListedRun] = []
+
+        def choose(listed: Sequence[ListedRun]) -> Sequence[ListedRun]:
+            two[:] = _two(listed, options.first, options.second)
+            return two
+
+        runs, _, _, files = read_runs(options, choose)
+        by_number = {run.number: run for run in runs}
+        before, after = (by_number[run.number] for run in two)
         with value_errors():
             moved = move(before, after, SoftFiles(before=files))
         unread = distinct((*before.unread, *after.unread, *moved.unread))
@@ -85,14 +86,22 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _predecessor(runs: list[Run], run: Run) -> Run:
-    earlier = [other for other in runs if other.number < run.number]
+def _two(
+    listed: Sequence[ListedRun], first: str | None, second: str | None
+) -> tuple[ListedRun, ListedRun]:
+    """Returns the named runs; if only one is named, its predecessor and it."""
+    from tfx_wine_ext.lineage.runs import LATEST, find_run
+
+    run = find_run(listed, first or LATEST)
+    if second is not None:
+        return run, find_run(listed, second)
+    earlier = [other for other in listed if other.number < run.number]
     if not earlier:
         raise CommandError(
             f"run {run.run}: expected one before it to compare with, found that it is the first; "
             "name two runs"
         )
-    return earlier[-1]
+    return earlier[-1], run
 
 
 def _print(moved: Move) -> None:

@@ -218,7 +218,13 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> DriftDocument
     """Reads both sides, compares them, and returns the report."""
     from tfx_wine_ext.cli.terminal import reading
     from tfx_wine_ext.drift.document import DriftDocument
-    from tfx_wine_ext.drift.read import compare_sides, empty_sketch, method_of, read
+    from tfx_wine_ext.drift.read import (
+        compare_sides,
+        empty_sketch,
+        method_of,
+        read,
+        sides_by_columns,
+    )
 
     ignored, wanted = set(config.ignore), set(options.columns)
 
@@ -257,15 +263,19 @@ def _document(options: argparse.Namespace, config: DriftConfig) -> DriftDocument
                 table = tables[number]
                 return read(table, config, lambda _, position: show(done + position)).side()
 
-        before, after = side(0, 0), side(1, tables[0].size)
-    for path, read_side in zip(paths, (before, after)):
-        if not read_side.rows:
-            raise CommandError(f"{path}: expected at least one row, found none")
-    _check_names(options, config, tables)
-    try:
-        result = compare_sides(before, after, config)
-    except ValueError as error:
-        raise CommandError(f"{' and '.join(paths)}: {error}") from error
+        def naming(number: int) -> contextlib.AbstractContextManager[None]:
+            return _naming(paths[number])
+
+        with sides_by_columns(tables, config, show, naming) as sides:
+            before, after = sides or (side(0, 0), side(1, tables[0].size))
+            for path, each in zip(paths, (before, after)):
+                if not each.rows:
+                    raise CommandError(f"{path}: expected at least one row, found none")
+            _check_names(options, config, tables)
+            try:
+                result = compare_sides(before, after, config)
+            except ValueError as error:
+                raise CommandError(f"{' and '.join(paths)}: {error}") from error
     return DriftDocument.of(
         result,
         baseline=_side(paths[0], splits[0], options.baseline_name, before.rows),

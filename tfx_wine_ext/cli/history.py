@@ -119,9 +119,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _history(options: argparse.Namespace) -> History:
     from tfx_wine_ext.history import history
+    from tfx_wine_ext.lineage.snapshot import newest
 
-    runs, pipeline, store, files = read_runs(options, options.last or None)
-    runs = runs[-options.last :]
+    last = newest(options.last) if options.last else None
+    runs, pipeline, store, files = read_runs(options, last)
     is_known = options.metric is None or any(options.metric in run.metrics for run in runs)
     if options.last and not is_known:
         raise CommandError(

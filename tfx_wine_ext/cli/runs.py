@@ -68,8 +68,11 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: The store cannot be read, or has no such metric.
     """
+    from tfx_wine_ext.lineage.snapshot import newest as newest_runs
+
     with answering(options.json) as answer:
-        runs, pipeline, store, files = read_runs(options, options.last or None)
+        last = newest_runs(options.last) if options.last else None
+        runs, pipeline, store, files = read_runs(options, last)
         if options.metric and not any(options.metric in run.metrics for run in runs):
             # An older run may have it.
             runs, pipeline, store, files = read_runs(options, before=files)

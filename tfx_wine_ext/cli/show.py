@@ -12,8 +12,6 @@ from tfx_wine_ext.cli.store_options import (
     RUN_HELP,
     STORE_HELP,
     add_store_options,
-    chosen_run,
-    newest_of,
     read_runs,
 )
 from tfx_wine_ext.cli.terminal import print_line, print_table
@@ -62,9 +60,10 @@ def run(options: argparse.Namespace) -> int:
     Raises:
         CommandError: The store cannot be read, or has no such run.
     """
+    from tfx_wine_ext.lineage.runs import find_run
+
     with answering(options.json) as answer:
-        runs = read_runs(options, newest_of(options.which)).runs
-        chosen = chosen_run(runs, options.which)
+        [chosen] = read_runs(options, lambda listed: [find_run(listed, options.which)]).runs
         answer(chosen.to_dict(), lambda: _print(chosen))
     return 0
 

@@ -6,7 +6,6 @@ import argparse
 import contextlib
 import glob
 import os
-import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -17,7 +16,7 @@ from tfx_wine_ext.suggestions import hint_or_list
 if TYPE_CHECKING:
     from tfx_wine_ext.files.tolerant import SoftFiles
     from tfx_wine_ext.lineage.records import Run
-    from tfx_wine_ext.lineage.snapshot import Snapshot
+    from tfx_wine_ext.lineage.snapshot import Choose, Snapshot
 
 VARIABLE = "TFX_WINE_EXT_STORE"
 # The file's names in TFX's tutorials and templates, and how deep below the folder they put it.
@@ -76,18 +75,21 @@ def where(options: argparse.Namespace) -> str:
     )
 
 
-def read_snapshot(options: argparse.Namespace, last: int | None = None) -> tuple[Snapshot, str]:
+def read_snapshot(
+    options: argparse.Namespace, choose: Choose | None = None
+) -> tuple[Snapshot, str]:
     """Reads the whole store, or only the named pipeline.
 
     Args:
         options: The command's options.
-        last: How many runs are wanted, the newest; None: all.
+        choose: Chooses the runs that are read. Default: all are.
 
     Returns:
         The content of the store, and a name for it.
 
     Raises:
-        CommandError: The store cannot be opened or read, or has no such pipeline.
+        CommandError: The store cannot be opened or read, has no such pipeline, or no run that
+            `choose` finds.
     """
     from tfx_wine_ext.lineage.snapshot import Snapshot
     from tfx_wine_ext.lineage.store import open_store, store_name
@@ -97,28 +99,7 @@ def read_snapshot(options: argparse.Namespace, last: int | None = None) -> tuple
         store = open_store(place)
         name = store_name(place)
         keep_inputs(options, [place, name])
-        return Snapshot.read(store, getattr(options, "pipeline", None), last), name
-
-
-def newest_of(*which: str) -> int | None:
-    """Returns how many of the newest runs must be read to find the named ones.
-
-    Args:
-        which: Names of runs, as for `find_run`.
-
-    Returns:
-        The number of runs; None for all of them.
-
-    Example:
-        >>> newest_of("latest"), newest_of("-3", "latest"), newest_of("2026-11")
-        (1, 3, None)
-    """
-    counts = [1 if text == "latest" else _from_the_end(text) for text in which]
-    return max(counts) if all(counts) else None
-
-
-def _from_the_end(text: str) -> int:
-    return int(text[1:]) if re.fullmatch("-[1-9][0-9]{0,5}", text) else 0
+        return Snapshot.read(store, getattr(options, "pipeline", None), choose=choose), name
 
 
 class ReadRuns(NamedTuple):
@@ -138,21 +119,22 @@ class ReadRuns(NamedTuple):
 
 
 def read_runs(
-    options: argparse.Namespace, last: int | None = None, before: SoftFiles | None = None
+    options: argparse.Namespace, choose: Choose | None = None, before: SoftFiles | None = None
 ) -> ReadRuns:
     """Reads the runs of the named pipeline, or of the only one.
 
     Args:
         options: The command's options.
-        last: How many runs are wanted, the newest; None: all.
+        choose: Chooses the runs that are read. Default: all are.
         before: Knows already which servers do not answer.
 
     Raises:
-        CommandError: The store cannot be read, has no pipeline, or has several.
+        CommandError: The store cannot be read, has no pipeline, or has several, or no run that
+            `choose` finds.
     """
     from tfx_wine_ext.lineage.runs import files_of, runs
 
-    snapshot, name = read_snapshot(options, last)
+    snapshot, name = read_snapshot(options, choose)
     pipelines = [options.pipeline] if options.pipeline else list(snapshot.pipelines)
     if not pipelines:
         raise CommandError(f"{name}: expected runs of a pipeline, found none; run one first")
@@ -164,19 +146,8 @@ def read_runs(
         )
     files = files_of(snapshot, before)
     with value_errors():
-        return ReadRuns(runs(snapshot, pipelines[0], files), pipelines[0], name, files)
-
-
-def chosen_run(runs: Sequence[Run], text: str) -> Run:
-    """Returns the named run.
-
-    Raises:
-        CommandError: No run matches, or several do.
-    """
-    from tfx_wine_ext.lineage.runs import find_run
-
-    with value_errors():
-        return find_run(runs, text)
+        found = runs(snapshot, pipelines[0], files, choose)
+        return ReadRuns(found, pipelines[0], name, files)
 
 
 def chosen_metric(runs: Sequence[Run], metric: str | None, files: SoftFiles) -> str | None:

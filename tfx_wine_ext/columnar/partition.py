@@ -7,9 +7,6 @@ This module computes the same buckets, so the splits are equal.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Sequence
-
 import numpy as np
 import pyarrow as pa
 
@@ -40,7 +37,7 @@ def example_buckets(encoded: EncodedExamples, total_buckets: int) -> Ints:
         >>> example_buckets(encode_examples(batch, plan_features(batch.schema)), 3).tolist()
         [0, 0, 1]
     """
-    return _buckets(encoded.records, total_buckets)
+    return _buckets(encoded, total_buckets)
 
 
 def feature_buckets(
@@ -77,7 +74,7 @@ def feature_buckets(
             ("fill it", Remedy(Option.FILTERS), Remedy(Option.PARTITION_FEATURE)),
             "a value of the partition feature",
         )
-    return _buckets(encoded.records, total_buckets)
+    return _buckets(encoded, total_buckets)
 
 
 def check_partition_feature(plan: FeaturePlan, feature_name: str) -> None:
@@ -105,11 +102,10 @@ def check_partition_feature(plan: FeaturePlan, feature_name: str) -> None:
         )
 
 
-def _buckets(records: Sequence[bytes], total_buckets: int) -> Ints:
+def _buckets(encoded: EncodedExamples, total_buckets: int) -> Ints:
     if total_buckets < 1:
         raise ValueError(f"total_buckets must be 1 or more; got {total_buckets}")
-    sha256 = hashlib.sha256
-    digests = b"".join([sha256(record).digest() for record in records])
+    digests, _ = encoded.hashes
     if total_buckets >= 2**32:  # The remainders below would not fit.
         return np.array(
             [
@@ -119,7 +115,7 @@ def _buckets(records: Sequence[bytes], total_buckets: int) -> Ints:
             np.int64,
         )
     # Long division, 32 bits at a time: a digest is eight of them, the most significant first.
-    remainder = np.zeros(len(records), np.uint64)
+    remainder = np.zeros(len(encoded), np.uint64)
     for digit in np.frombuffer(digests, ">u4").reshape(-1, 8).T:
         remainder = ((remainder << np.uint64(32)) | digit.astype(np.uint64)) % np.uint64(
             total_buckets

@@ -119,7 +119,7 @@ def full_chunks(template: bytes, count: int) -> tuple[Chunks, Bytes]:
 def put_chunks(out: Bytes, starts: Ints, chunks: Chunks | np.void) -> None:
     """Writes ``chunks[i]`` (or the single chunk) to ``out`` from ``starts[i]`` on."""
     if chunks.dtype.itemsize and len(starts):
-        _windows(out, chunks.dtype.itemsize)[starts] = chunks
+        windows(out, chunks.dtype.itemsize)[starts] = chunks
 
 
 def copy_runs(out: Bytes, to: Ints, source: Bytes, starts: Ints, lengths: Ints) -> None:
@@ -136,7 +136,7 @@ def copy_runs(out: Bytes, to: Ints, source: Bytes, starts: Ints, lengths: Ints) 
     while width <= longest:
         rows = np.flatnonzero((lengths >= width) & (lengths < 2 * width))
         if len(rows):
-            read, write = _windows(source, width), _windows(out, width)
+            read, write = windows(source, width), windows(out, width)
             first, first_to = starts[rows], to[rows]
             write[first_to] = read[first]
             if width > 1:
@@ -145,11 +145,11 @@ def copy_runs(out: Bytes, to: Ints, source: Bytes, starts: Ints, lengths: Ints) 
         width *= 2
 
 
-def _windows(array: Bytes, width: int) -> Chunks:
+def windows(array: Bytes, width: int) -> Chunks:
     """Returns a view whose item ``i`` is ``array[i:i + width]`` as one value."""
     shape = (len(array) - width + 1,)
-    windows: Chunks = np.ndarray(shape, dtype=f"V{width}", buffer=array.data, strides=(1,))
-    return windows
+    view: Chunks = np.ndarray(shape, dtype=f"V{width}", buffer=array.data, strides=(1,))
+    return view
 
 
 class Head:

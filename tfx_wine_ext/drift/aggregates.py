@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -23,6 +23,7 @@ from tfx_wine_ext.drift.summaries import (
     NumericDistribution,
     Steps,
     aligned,
+    is_numeric,
     text_of,
     without_values,
 )
@@ -49,13 +50,15 @@ def statistics(summary: Distribution) -> dict[str, Any]:
         >>> found["n"], found["missing"], found["median"], found["max"], found["positive_infinity"]
         (5, 1, 2.0, 4.0, 1)
     """
-    if not isinstance(summary, NumericDistribution):
+    if not is_numeric(summary):
+        categories = cast(CategoricalDistribution, summary)
         counts = {
-            "n": int(summary.n),
-            "missing": int(summary.missing),
-            "distinct": int(summary.distinct),
+            "n": int(categories.n),
+            "missing": int(categories.missing),
+            "distinct": int(categories.distinct),
         }
-        return {**counts, "distinct_is_estimate": True} if summary.distinct_is_estimate else counts
+        is_estimate = categories.distinct_is_estimate
+        return {**counts, "distinct_is_estimate": True} if is_estimate else counts
     steps, moments = summary.steps(), summary.moments()
     quartiles = quantiles(steps, np.array([0.25, 0.5, 0.75])) if steps.total else [None] * 3
     return {
@@ -128,19 +131,12 @@ def histogram(baseline: Distribution | None, current: Distribution | None) -> di
             without_values(baseline, like=current),
             without_values(current, like=baseline),
         )
-        if isinstance(baseline, NumericDistribution) is not isinstance(
-            current, NumericDistribution
-        ):
+        if is_numeric(baseline) is not is_numeric(current):
             baseline = None
     sides = (baseline, current)
-    numeric = [side for side in sides if isinstance(side, NumericDistribution)]
-    if numeric:
-        return _numeric(
-            *(side if isinstance(side, NumericDistribution) else None for side in sides)
-        )
-    return _categorical(
-        *(None if isinstance(side, NumericDistribution) else side for side in sides)
-    )
+    if any(side is not None and is_numeric(side) for side in sides):
+        return _numeric(*cast("tuple[NumericDistribution | None, ...]", sides))
+    return _categorical(*cast("tuple[CategoricalDistribution | None, ...]", sides))
 
 
 def _numeric(

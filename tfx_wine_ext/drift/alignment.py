@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import cast
 
 import numpy as np
 import pyarrow as pa
@@ -52,9 +53,11 @@ def on_common_numbers(old: Distribution, new: Distribution) -> tuple[Distributio
             moves = np.flatnonzero(points != stand_ins)
             sides = [_moved(side, points[moves], stand_ins[moves]) for side in sides]
         return sides[0], sides[1]
-    if isinstance(old, CategoricalDistribution) and isinstance(new, CategoricalDistribution):
-        return _common_categories(old, new)
-    return old, new
+    if is_numeric(old) or is_numeric(new):
+        return old, new
+    return _common_categories(
+        cast("CategoricalDistribution", old), cast("CategoricalDistribution", new)
+    )
 
 
 def on_common_values(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -34,25 +36,34 @@ class Bins:
     Bins that are empty on both sides are left out.
 
     Args:
-        labels: A description of each bin ``[b]``.
+        describe: Makes a description of each bin ``[b]``; few metrics need it.
         reference: int64 ``[b]``.
         current: int64 ``[b]``.
         has_missing: Whether the last bin holds the missing values.
         errors: Largest error of the share of each bin ``[b]``, the larger of both sides' errors.
     """
 
-    labels: tuple[str, ...]
+    describe: Callable[[], tuple[str, ...]]
     reference: Counts
     current: Counts
     has_missing: bool
     errors: Floats
+
+    @functools.cached_property
+    def labels(self) -> tuple[str, ...]:
+        """A description of each bin ``[b]``."""
+        return self.describe()
 
     def present(self) -> Bins:
         """The bins without the bin of missing values."""
         if not self.has_missing:
             return self
         return Bins(
-            self.labels[:-1], self.reference[:-1], self.current[:-1], False, self.errors[:-1]
+            lambda: self.labels[:-1],
+            self.reference[:-1],
+            self.current[:-1],
+            False,
+            self.errors[:-1],
         )
 
 
@@ -112,7 +123,7 @@ def numeric_bins(
     errors[-1] = 0.0
     if not len(edges):
         errors[:] = 0.0
-    return _without_empty([*_labels(edges), MISSING], columns[0], columns[1], errors)
+    return _without_empty(lambda: [*_labels(edges), MISSING], columns[0], columns[1], errors)
 
 
 def categorical_bins(pair: CategoricalPair) -> Bins:
@@ -142,11 +153,16 @@ def categorical_bins(pair: CategoricalPair) -> Bins:
         rest = [counts[unseen].sum(), total - counts[common].sum(), missing]
         return np.concatenate([counts[seen], np.array(rest, np.int64)])
 
-    labels = [text_of(values[int(i)]) for i in np.flatnonzero(seen)]
+    def labels() -> list[str]:
+        own = [text_of(values[int(i)]) for i in np.flatnonzero(seen)]
+        return [*own, UNSEEN, RARE, MISSING]
+
     n, m = pair.totals
-    kinds = np.array([1] * len(labels) + [np.count_nonzero(unseen), np.count_nonzero(common), 0])
+    kinds = np.array(
+        [1] * int(np.count_nonzero(seen)) + [np.count_nonzero(unseen), np.count_nonzero(common), 0]
+    )
     return _without_empty(
-        [*labels, UNSEEN, RARE, MISSING],
+        labels,
         gather(old, n, pair.reference.missing),
         gather(new, m, pair.current.missing),
         np.minimum(kinds * max(pair.reference.error, pair.current.error), 1.0),
@@ -194,10 +210,15 @@ def _labels(edges: Floats) -> list[str]:
     return [*labels, f"> {edges[-1]:.6g}"]
 
 
-def _without_empty(labels: list[str], reference: Counts, current: Counts, errors: Floats) -> Bins:
+def _without_empty(
+    labels: Callable[[], list[str]], reference: Counts, current: Counts, errors: Floats
+) -> Bins:
     # A bin that is empty here may not be empty in the data.
     kept = np.flatnonzero((reference + current > 0) | (errors > 0))
-    missing = bool(len(kept)) and int(kept[-1]) == len(labels) - 1
-    return Bins(
-        tuple(labels[i] for i in kept), reference[kept], current[kept], missing, errors[kept]
-    )
+    missing = bool(len(kept)) and int(kept[-1]) == len(errors) - 1
+
+    def describe() -> tuple[str, ...]:
+        every = labels()
+        return tuple(every[i] for i in kept)
+
+    return Bins(describe, reference[kept], current[kept], missing, errors[kept])

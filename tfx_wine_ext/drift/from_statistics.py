@@ -127,11 +127,14 @@ def _numbers(name: str, feature: statistics_pb2.FeatureNameStatistics) -> Sketch
             f"feature {name!r} has no histogram in the statistics: expected those of StatisticsGen"
         )
     histograms = [_buckets(histogram) for histogram in stats.histograms]
-    infinite = [max((_at(end, x) for x in histograms), default=0) for end in (-np.inf, np.inf)]
+    ends = np.concatenate([np.zeros(0), *(x for pair in histograms for x in pair[:2])])
+    are_finite = np.isfinite(ends)
+    infinite = [0, 0]
+    if not are_finite.all():
+        infinite = [max(_at(end, x) for x in histograms) for end in (-np.inf, np.inf)]
     finite = total - nan - sum(infinite)
     rest = (missing, nan, infinite[0], infinite[1])
-    ends = np.concatenate([np.zeros(0), *(x for pair in histograms for x in pair[:2])])
-    ends = np.sort(ends[np.isfinite(ends)])
+    ends = np.sort(ends[are_finite])
     if finite <= 0 or not len(ends):
         return SketchedNumbers(Steps(np.zeros(0), np.zeros(0, np.int64)), *rest)
     low, high = float(ends.min()), float(ends.max())
@@ -179,16 +182,22 @@ def _bounds(
             continue
         # If a bucket ends in infinity, its finite part ends at the largest finite value.
         ends = np.where(np.isposinf(highs) & ~np.isposinf(lows), x[-1], highs)
-        sure = np.array([counts[ends <= y].sum() for y in x]) - below
-        possible = np.array([counts[lows <= y].sum() for y in x]) - below
-        least = np.maximum(least, sure)
-        most = np.minimum(most, possible)
+        least = np.maximum(least, _upto(ends, counts, x) - below)
+        most = np.minimum(most, _upto(lows, counts, x) - below)
     least = np.clip(np.maximum.accumulate(least), 0, finite)
     least[-1] = most[-1] = finite
     # Both histograms are estimates. If they contradict each other, take the middle.
     crossed = most < least
     least[crossed] = most[crossed] = (least[crossed] + most[crossed]) / 2
     return np.maximum.accumulate(least), np.minimum.accumulate(most[::-1])[::-1]
+
+
+def _upto(ends: Floats, counts: Floats, x: Floats) -> Floats:
+    """Sums of the counts of the ends <= each of x."""
+    if not (ends[:-1] <= ends[1:]).all():
+        return np.array([counts[ends <= y].sum() for y in x])
+    sums = np.array([counts[:number].sum() for number in range(len(counts) + 1)])
+    return np.asarray(sums[np.searchsorted(ends, x, "right")])
 
 
 def _know_zeros(
@@ -230,32 +239,39 @@ def _spread(
         inside: How many may be anywhere between both.
         whole: Whether all values are whole numbers.
     """
-    points, upto = [x[:1]], [np.zeros(1)]
-    error = distance = 0.0
-    for index, (low, high) in enumerate(zip(x[:-1], x[1:])):
-        places = np.linspace(low, high, _PLACES + 1)
-        if whole:
-            places = np.unique(np.floor(places))
-            # If a bucket has no whole number, as between 0.4 and 0.8, its bounds were rounded.
-            places = places[places >= low] if places[-1] >= low else places[-1:]
-        # Only the first bucket includes its lower end, unless that has its own bucket.
-        first = whole and index == 0 and start[0] == 0
-        if len(places) > 1 and places[0] == low and not first:
-            places = places[1:]
-        count = len(places)
-        points += [np.array([low]), places]
-        shares = np.arange(1, count + 1) / count
-        upto += [start[[index]], start[index] + (end[index] - start[index]) * shares]
-        every = whole and high - low <= _PLACES
-        error = max(error, inside[index] * (1 - 1 / count if every else 1.0))
-        distance += inside[index] * (high - low) * (0.5 + 0.5 / count)
-    points.append(x[-1:])
-    upto.append(end[-1:])
-    everywhere, cumulative = np.concatenate(points), np.concatenate(upto)
+    lows, widths = x[:-1, None], np.diff(x)
+    places = np.linspace(x[:-1], x[1:], _PLACES + 1, axis=1)
+    if not (widths / _PLACES).all():  # Of floats this close together numpy computes each by itself.
+        places = np.array([np.linspace(*ends, _PLACES + 1) for ends in zip(x[:-1], x[1:])])
+    kept = np.ones(places.shape, bool)
+    if whole:
+        places = np.sort(np.floor(places), axis=1)
+        kept[:, 1:] = (places[:, 1:] != places[:, :-1]) & ~np.isnan(places[:, :-1])
+        # If a bucket has no whole number, as between 0.4 and 0.8, its bounds were rounded.
+        has_some = places[:, -1:] >= lows
+        kept = np.where(has_some, kept & (places >= lows), np.arange(_PLACES + 1) == _PLACES)
+    # Only the first bucket includes its lower end, unless that has its own bucket.
+    at_low = (places == lows) & kept & (kept.sum(axis=1) > 1)[:, None]
+    if whole and len(x) > 1 and start[0] == 0:
+        at_low[0] = False
+    kept &= ~(at_low & (np.cumsum(kept, axis=1) == 1))
+    count = kept.sum(axis=1)
+    first, last = start[:-1, None], end[:-1, None]
+    shares = np.cumsum(kept, axis=1) / count[:, None]
+    kept = np.insert(kept, 0, True, axis=1)
+    points = np.concatenate([lows, places], axis=1)[kept]
+    upto = np.concatenate([first, first + (last - first) * shares], axis=1)[kept]
+    every = whole & (widths <= _PLACES)
+    inside = inside[:-1]
+    error = (inside * np.where(every, 1 - 1 / count, 1.0)).max(initial=0.0)
+    # As they are added one by one: `sum` would add them in pairs.
+    distance = np.cumsum(np.append(0.0, inside * widths * (0.5 + 0.5 / count)))[-1]
+    everywhere = np.concatenate([x[:1], points, x[-1:]])
+    cumulative = np.concatenate([np.zeros(1), upto, end[-1:]])
     order = np.argsort(everywhere, kind="stable")
     everywhere, cumulative = everywhere[order], np.maximum.accumulate(cumulative[order])
-    last = last_of_equal(everywhere)
-    return everywhere[last], cumulative[last], float(error), float(distance)
+    at = last_of_equal(everywhere)
+    return everywhere[at], cumulative[at], float(error), float(distance)
 
 
 def _categories(

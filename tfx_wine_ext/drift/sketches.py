@@ -9,9 +9,10 @@ for every order of the rows and every tree of merges. See docs/adr/0006-bounded-
 from __future__ import annotations
 
 import dataclasses
+import functools
 import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from tfx_wine_ext.drift.summaries import (
     Steps,
     Summary,
     last_of_equal,
+    summarize_column,
     summarize_in_pieces,
 )
 
@@ -127,6 +129,10 @@ class SketchedNumbers:
 
     def moments(self) -> Moments | None:
         """Range, mean and spread of the finite values; None if there are none."""
+        return self._moments
+
+    @functools.cached_property
+    def _moments(self) -> Moments | None:
         if self.exact_moments is None and self.finite.total:
             return Moments.of(self.finite.points, self.finite.counts)
         return self.exact_moments
@@ -224,9 +230,7 @@ class TableSketch:
                 f"expected a pyarrow RecordBatch or Table, found {type(batch).__name__}"
             )
         names = batch.schema.names
-        if len(set(names)) < len(names):
-            twice = sorted(name for name, count in Counter(names).items() if count > 1)
-            raise ValueError(f"column names must be distinct, found {twice} more than once: rename")
+        _check_distinct(names)
         self.add_names(names)
         for index, name in enumerate(names):
             if name not in self._ignore:
@@ -237,6 +241,25 @@ class TableSketch:
         for name in self._columns.keys() - set(names):
             self._columns[name].missing += batch.num_rows
         self._rows += batch.num_rows
+
+    def add_schema(self, schema: pa.Schema) -> None:
+        """Adds columns without any row.
+
+        Raises:
+            TypeError: A column has a type without single values.
+            ValueError: Two columns have the same name.
+        """
+        _check_distinct(schema.names)
+        self.add_names(schema.names)
+        known: dict[tuple[pa.DataType, bool], Summary] = {}
+        for field in schema:
+            if field.name in self._ignore:
+                continue
+            kind = field.type, field.name in self._categorical
+            if kind not in known:
+                # pa.array() cannot make lists of uuid.
+                known[kind] = summarize_column(pa.nulls(0, kind[0]), field.name, kind[1])
+            self._column(field.name, self._rows).add(known[kind])
 
     def add_names(self, names: Iterable[str]) -> None:
         """Adds the names of columns whose values a reader has skipped.
@@ -279,12 +302,31 @@ class TableSketch:
 
     def summaries(self) -> dict[str, Distribution]:
         """What is known about each column, in the order in which the columns were first seen."""
-        return {name: column.distribution() for name, column in self._columns.items()}
+        return {name: self.summary(name) for name in self._columns}
+
+    @property
+    def columns(self) -> Sequence[str]:
+        """The columns in the order in which they were first seen, without ignored ones."""
+        return list(self._columns)
+
+    def summary(self, name: str) -> Distribution:
+        """What is known about a column.
+
+        Raises:
+            KeyError: There is no such column.
+        """
+        return self._columns[name].distribution()
 
     def _column(self, name: str, rows: int) -> _Column:
         if name not in self._columns:
             self._columns[name] = _Column(name, self._limits, missing=rows)
         return self._columns[name]
+
+
+def _check_distinct(names: Sequence[str]) -> None:
+    if len(set(names)) < len(names):
+        twice = sorted(name for name, count in Counter(names).items() if count > 1)
+        raise ValueError(f"column names must be distinct, found {twice} more than once: rename")
 
 
 class _Column:

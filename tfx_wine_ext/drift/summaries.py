@@ -71,7 +71,9 @@ class Steps:
     @property
     def counts(self) -> Counts:
         """How many values are at each point."""
-        return np.diff(self.cumulative, prepend=0)
+        counts = self.cumulative.copy()
+        counts[1:] -= self.cumulative[:-1]
+        return counts
 
     def at(self, x: Floats) -> Counts:
         """Counts the finite values that are <= each of `x`.
@@ -693,7 +695,7 @@ def without_values(summary: Distribution, like: Distribution) -> Distribution:
     """Gives a summary of only missing values the kind of `like`; other summaries do not change."""
     if summary.n > summary.missing:
         return summary
-    if isinstance(like, NumericDistribution):
+    if is_numeric(like):
         return NumericSummary(np.zeros(0), summary.missing, precision=EXACT)
     none = np.zeros(0, np.int64)
     return CategoricalSummary(pa.array([], pa.large_binary()), none, summary.missing)

@@ -119,6 +119,11 @@ class SoftFiles:
         self._unread = {}
         return unread
 
+    @property
+    def has_unread(self) -> bool:
+        """Whether anything could not be read, or only ambiguously, since `take_unread`."""
+        return bool(self._unread)
+
     def _explained(self, file: Unread) -> Unread:
         """Replaces why a server gave no answer by why it is not asked again: one cause for all."""
         silence = self._servers.silence(file.path)[1] if file.place else None

@@ -33,7 +33,7 @@ from tfx_wine_ext.lineage.records import (
     distinct,
     same_data,
 )
-from tfx_wine_ext.lineage.scores import scores_of_statistics
+from tfx_wine_ext.lineage.scores import StatisticsPairs
 
 MIN_PAIRS = 4
 """How many pairs of runs a correlation needs.
@@ -48,11 +48,23 @@ _UNFINISHED = ("FAILED", "RUNNING", "CANCELED")
 _T = TypeVar("_T")
 
 
-def move(before: Run, after: Run, files: SoftFiles | None = None) -> Move:
-    """Does the same as `tfx_wine_ext.history.move`, without sentences."""
+def move(
+    before: Run,
+    after: Run,
+    files: SoftFiles | None = None,
+    statistics: StatisticsPairs | None = None,
+) -> Move:
+    """Does the same as `tfx_wine_ext.history.move`, without sentences.
+
+    Args:
+        before: The earlier run.
+        after: The later one.
+        files: How to read statistics. Default: directly.
+        statistics: Compares those of many pairs by `files`. Default: only this pair's.
+    """
     files = files or SoftFiles()
     same = same_data(before, after)
-    source, scores = _scores(before, after, same, files)
+    source, scores = _scores(before, after, same, statistics or StatisticsPairs(files))
     return Move(
         before=before.run,
         after=after.run,
@@ -81,7 +93,7 @@ def _sides(before: _T, after: _T) -> dict[str, _T]:
 
 
 def _scores(
-    before: Run, after: Run, same: bool | None, files: SoftFiles
+    before: Run, after: Run, same: bool | None, statistics: StatisticsPairs
 ) -> tuple[str | None, tuple[Score, ...]]:
     if before.examples is None or after.examples is None or same:
         return None, ()
@@ -89,7 +101,7 @@ def _scores(
     if drift is not None and drift.baseline_id == before.examples.id and drift.scores:
         return DRIFT_REPORT, drift.scores
     if before.statistics is not None and after.statistics is not None:
-        scores = scores_of_statistics(before.statistics.path, after.statistics.path, files)
+        scores = statistics.scores(before.statistics.path, after.statistics.path)
         if scores is not None:
             return STATISTICS, scores
     return None, ()
@@ -243,7 +255,8 @@ def history(
     files = SoftFiles(before=files)  # Shared, as it remembers which servers do not answer.
     metric = metric or main_metric(runs, files)
     files.take_unread()  # The runs know of them.
-    moves = [move(before, after, files) for before, after in zip(runs, runs[1:])]
+    statistics = StatisticsPairs(files)
+    moves = [move(before, after, files, statistics) for before, after in zip(runs, runs[1:])]
     unread = [file for run in runs for file in run.unread]
     unread += [file for step in moves for file in step.unread]
     return History(

@@ -10,7 +10,8 @@ import dataclasses
 import datetime
 import itertools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TypeVar
 
 from tfx_wine_ext.artifacts.layout import node_folder, stopped_folder
 from tfx_wine_ext.artifacts.properties import (
@@ -31,9 +32,19 @@ from tfx_wine_ext.lineage.records import Examples as Examples
 from tfx_wine_ext.lineage.records import Model as Model
 from tfx_wine_ext.lineage.records import Run as Run
 from tfx_wine_ext.lineage.records import metrics_are_unknown as metrics_are_unknown
-from tfx_wine_ext.lineage.snapshot import UPSTREAM, Artifact, Execution, Link, RunContext, Snapshot
+from tfx_wine_ext.lineage.snapshot import (
+    UPSTREAM,
+    Artifact,
+    Choose,
+    Execution,
+    Link,
+    ListedRun,
+    Snapshot,
+)
 from tfx_wine_ext.suggestions import hint
 from tfx_wine_ext.types.drift_report import REPORT_TYPE, current_type
+
+_AnyRun = TypeVar("_AnyRun", Run, ListedRun)
 
 LATEST = "latest"
 """What `find_run` takes for the newest run."""
@@ -45,7 +56,10 @@ _FIRST, _LAST = 0, 253_370_764_799_000
 
 
 def runs(
-    snapshot: Snapshot, pipeline: str | None = None, files: SoftFiles | None = None
+    snapshot: Snapshot,
+    pipeline: str | None = None,
+    files: SoftFiles | None = None,
+    choose: Choose | None = None,
 ) -> list[Run]:
     """Returns the runs of a pipeline, oldest first.
 
@@ -59,6 +73,8 @@ def runs(
         snapshot: Snapshot of a store.
         pipeline: Name of the pipeline. Default: all; runs are numbered per pipeline.
         files: How to read the files of the runs. Default: `files_of` the snapshot.
+        choose: Chooses of each pipeline's runs those that are read, unless the snapshot has only
+            chosen ones. Default: all are.
 
     Example:
         >>> runs(Snapshot({}, {}, {}, {}, {}, {}, {}))
@@ -67,21 +83,24 @@ def runs(
     by_pipeline: dict[str, list[list[Execution]]] = defaultdict(list)
     by_run: dict[int, list[Execution]] = defaultdict(list)
     for execution in list(snapshot.executions.values()):
-        is_chosen = snapshot.chosen is None or execution.run in snapshot.chosen
+        is_chosen = snapshot.numbers is None or execution.run in snapshot.numbers
         if execution.run is not None and pipeline in (None, execution.pipeline) and is_chosen:
             by_run[execution.run].append(execution)
     for run_id, executions in sorted(by_run.items(), key=lambda item: item[1][0].id):
         groups = by_pipeline[executions[0].pipeline or ""]
-        is_cell = _is_notebooks(snapshot.runs[run_id]) and len(executions) == 1
+        is_cell = snapshot.runs[run_id].is_notebooks and len(executions) == 1
         if is_cell and groups and _goes_on(groups[-1], executions[0]):
             groups[-1].append(executions[0])
         else:
             groups.append(list(executions))
     files = files or files_of(snapshot)
+    if pipeline is not None:
+        by_pipeline[pipeline]  # So that `choose` tells that there is no run.
     made = [
-        _Reader(snapshot, files, name, number, executions).run()
+        _Reader(snapshot, files, name, listed.number, by_number[listed.number]).run()
         for name, groups in by_pipeline.items()
-        for number, executions in enumerate(groups, snapshot.earlier + 1)
+        for by_number in [_numbered(snapshot, groups)]
+        for listed in _chosen(snapshot, by_number, choose)
     ]
     return sorted(made, key=lambda run: run.components[0].execution)
 
@@ -93,17 +112,27 @@ def files_of(snapshot: Snapshot, before: SoftFiles | None = None) -> SoftFiles:
         snapshot: Of the store.
         before: Knows already which servers do not answer.
     """
-    uris = (artifact.uri for artifact in snapshot.artifacts.values())
+    uris: Iterable[str] = snapshot.relative_uris
+    if snapshot.numbers is None:
+        uris = (artifact.uri for artifact in snapshot.artifacts.values())
     return SoftFiles(snapshot.folder, uris, before)
 
 
-def _is_notebooks(run: RunContext) -> bool:
-    """Tells whether InteractiveContext made a run, whose id is then a time; Airflow's are not."""
-    try:
-        datetime.datetime.fromisoformat(run.name)
-    except ValueError:
-        return False
-    return run.legacy
+def _numbered(snapshot: Snapshot, groups: Sequence[list[Execution]]) -> dict[int, list[Execution]]:
+    """Returns the executions of each run of a pipeline by the run's number."""
+    if snapshot.numbers is None:
+        return dict(enumerate(groups, 1))
+    return {snapshot.numbers[group[0].run or 0]: group for group in groups}
+
+
+def _chosen(
+    snapshot: Snapshot, by_number: Mapping[int, Sequence[Execution]], choose: Choose | None
+) -> list[ListedRun]:
+    ids = {number: executions[0].run or 0 for number, executions in by_number.items()}
+    listed = [ListedRun(id_, snapshot.runs[id_].name, number) for number, id_ in ids.items()]
+    if choose is None or snapshot.numbers is not None:
+        return listed
+    return list(dict.fromkeys(choose(listed)))
 
 
 def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
@@ -112,11 +141,11 @@ def _goes_on(group: Sequence[Execution], execution: Execution) -> bool:
     return execution.component not in done
 
 
-def find_run(runs: Sequence[Run], text: str) -> Run:
+def find_run(runs: Sequence[_AnyRun], text: str) -> _AnyRun:
     """Finds a run by its id, number, or "latest".
 
     Args:
-        runs: Runs, oldest first.
+        runs: Runs, oldest first; or what lists them.
         text: A run's id or the beginning of one; a number: 1 for the oldest, -1 for the newest; or
             "latest".
 
@@ -156,7 +185,7 @@ def find_run(runs: Sequence[Run], text: str) -> Run:
     )
 
 
-def _by_number(runs: Sequence[Run], number: int) -> list[Run]:
+def _by_number(runs: Sequence[_AnyRun], number: int) -> list[_AnyRun]:
     if number < 0:
         return [runs[number]] if -number <= len(runs) else []
     return [run for run in runs if run.number == number]

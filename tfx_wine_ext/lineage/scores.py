@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tfx_wine_ext import documents
 from tfx_wine_ext.artifacts.layout import SPLIT, STATISTICS_FILE, split_folder, splits_of
@@ -16,6 +16,9 @@ from tfx_wine_ext.drift.result import DriftResult, FeatureResult
 from tfx_wine_ext.files.tolerant import SoftFiles
 from tfx_wine_ext.lineage.records import Score
 from tfx_wine_ext.types import drift_report as keys
+
+if TYPE_CHECKING:
+    from tfx_wine_ext.drift.summaries import Distribution
 
 # StatisticsGen makes ten, and a thousand ranks; the time to compare them is quadratic.
 _MOST_BUCKETS = 10_000
@@ -111,6 +114,58 @@ def scores_of_properties(properties: Mapping[str, Any]) -> tuple[Score, ...]:
     return tuple(scores)
 
 
+class StatisticsPairs:
+    """Compares the statistics of neighbouring runs, and reads those of each run once.
+
+    Args:
+        files: How to read them.
+    """
+
+    def __init__(self, files: SoftFiles) -> None:
+        self._files = files
+        self._splits: dict[str, list[str]] = {}
+        self._summaries: dict[tuple[str, str], dict[str, Distribution]] = {}
+
+    def scores(self, before_uri: str, after_uri: str) -> tuple[Score, ...] | None:
+        """Does the same as `scores_of_statistics`."""
+        from tfx_wine_ext.drift import compare
+
+        two = (before_uri, after_uri)
+        splits = [self._splits.get(uri) or statistics_splits(uri, self._files) for uri in two]
+        common = [split for split in splits[0] if split in splits[1]]
+        if not common:
+            return None
+        split = "train" if "train" in common else common[0]
+        summaries = []
+        for uri in two:
+            known = self._summaries.get((uri, split)) or self._read(uri, split)
+            if known is None:
+                return None
+            summaries.append(known)
+        # What was noted about a file is noted again where the next pair has it.
+        self._splits, self._summaries = {}, {}
+        if not self._files.has_unread:
+            self._splits[after_uri] = splits[1]
+            self._summaries[after_uri, split] = summaries[1]
+        return scores_of_report(compare(summaries[0], summaries[1], histograms=False))
+
+    def _read(self, uri: str, split: str) -> dict[str, Distribution] | None:
+        from tfx_wine_ext.drift.from_statistics import statistics_summaries
+
+        statistics = read_statistics(uri, split, self._files)
+        if statistics is None:
+            return None
+        why = _senseless(statistics)
+        if why is None:
+            try:
+                return statistics_summaries(statistics)
+            except (ValueError, ArithmeticError, LookupError) as error:
+                why = str(error)
+        if why:
+            self._files.note_unreadable(f"{split_folder(uri, split)}/{STATISTICS_FILE}", why)
+        return None if why else {}
+
+
 def scores_of_statistics(
     before_uri: str, after_uri: str, files: SoftFiles | None = None
 ) -> tuple[Score, ...] | None:
@@ -128,29 +183,7 @@ def scores_of_statistics(
         The scores of the split "train", or of the first split that both have; the worst first. None
         if the files of one are gone, or are not statistics of one dataset.
     """
-    from tfx_wine_ext.drift import compare
-    from tfx_wine_ext.drift.from_statistics import statistics_summaries
-
-    files = files or SoftFiles()
-    splits = [statistics_splits(uri, files) for uri in (before_uri, after_uri)]
-    common = [split for split in splits[0] if split in splits[1]]
-    if not common:
-        return None
-    split = "train" if "train" in common else common[0]
-    summaries = []
-    for uri in (before_uri, after_uri):
-        statistics = read_statistics(uri, split, files)
-        if statistics is None:
-            return None
-        why = _senseless(statistics)
-        try:
-            summaries.append({} if why else statistics_summaries(statistics))
-        except (ValueError, ArithmeticError, LookupError) as error:
-            why = str(error)
-        if why:
-            files.note_unreadable(f"{split_folder(uri, split)}/{STATISTICS_FILE}", why)
-            return None
-    return scores_of_report(compare(summaries[0], summaries[1]))
+    return StatisticsPairs(files or SoftFiles()).scores(before_uri, after_uri)
 
 
 def _senseless(statistics: Any) -> str | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import datetime
 import functools
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -110,6 +111,34 @@ class RunContext:
     legacy: bool
     processes: Mapping[str, Process] = dataclasses.field(default_factory=dict)
 
+    @property
+    def is_notebooks(self) -> bool:
+        """Whether InteractiveContext made it, whose ids are times; Airflow's are not."""
+        try:
+            datetime.datetime.fromisoformat(self.name)
+        except ValueError:
+            return False
+        return self.legacy
+
+
+@dataclasses.dataclass(frozen=True)
+class ListedRun:
+    """A run of a pipeline, of which no more is read than needed to choose it.
+
+    Attributes:
+        id: Id of its context in the store; of a notebook's runs, which are combined, the first.
+        run: The run's id.
+        number: Its number among the runs of the pipeline; 1 is the oldest.
+    """
+
+    id: int
+    run: str
+    number: int
+
+
+Choose = Callable[[Sequence[ListedRun]], Sequence[ListedRun]]
+"""Chooses of all runs of a pipeline, oldest first, those that are read."""
+
 
 @dataclasses.dataclass(frozen=True)
 class Link:
@@ -139,8 +168,8 @@ class Snapshot:
         written_by: The same as `outputs`, by id of the artifact.
         read_by: The same as `inputs`, by id of the artifact.
         folder: Folder of the store's file; None for a server.
-        earlier: The number of runs before those that were read.
-        chosen: Contexts of the runs that were read; None: all.
+        numbers: Numbers of the runs that were read, by the ids of their contexts; None: all were.
+        relative_uris: URIs of all artifacts that may be relative paths, if not all were read.
         broken: Why MLMD cannot read the properties of ``artifact 7`` or ``execution 7``, which are
             then empty.
     """
@@ -153,8 +182,8 @@ class Snapshot:
     written_by: Mapping[int, tuple[Link, ...]]
     read_by: Mapping[int, tuple[Link, ...]]
     folder: str | None = dataclasses.field(default=None, compare=False)
-    earlier: int = dataclasses.field(default=0, compare=False)
-    chosen: frozenset[int] | None = dataclasses.field(default=None, compare=False)
+    numbers: Mapping[int, int] | None = dataclasses.field(default=None, compare=False)
+    relative_uris: tuple[str, ...] = dataclasses.field(default=(), compare=False)
     broken: Mapping[str, str] = dataclasses.field(default_factory=dict, compare=False)
 
     @classmethod
@@ -163,6 +192,7 @@ class Snapshot:
         store: metadata_store.MetadataStore,
         pipeline: str | None = None,
         last: int | None = None,
+        choose: Choose | None = None,
     ) -> Snapshot:
         """Reads a store.
 
@@ -178,6 +208,8 @@ class Snapshot:
             last: Read only this number of newest runs, and load related records on demand. This
                 requires a store on SQLite with a single or a given pipeline, and without runs of
                 notebooks, which consist of many; other stores are read completely. Default: all.
+            choose: The same for the runs that it returns. It is not called if there is none, or if
+                the store is read completely. What it raises is raised.
 
         Raises:
             StoreError: The pipeline does not exist, or the store is locked or does not answer.
@@ -190,9 +222,17 @@ class Snapshot:
             >>> len(Snapshot.read(metadata_store.MetadataStore(config)).executions)
             0
         """
+        if last is not None:
+            choose = newest(last)
+        if choose is not None:
+            with _asking(store):
+                some = _Some.of(store, pipeline)
+            if some is not None:
+                chosen = choose(some.listed)  # Outside: its errors are not the store's.
+                with _asking(store):
+                    return some.read(chosen)
         with _asking(store):
-            newest = None if last is None else _read_newest(store, pipeline, last)
-            return newest or cls._read(store, pipeline)
+            return cls._read(store, pipeline)
 
     @classmethod
     def _read(cls, store: metadata_store.MetadataStore, pipeline: str | None) -> Snapshot:
@@ -400,89 +440,143 @@ class _Lazy(dict[int, Any]):
         return isinstance(id_, int) and self.get(id_) is not None
 
 
-def _read_newest(
-    store: metadata_store.MetadataStore, pipeline: str | None, last: int
-) -> Snapshot | None:
-    """Reads the newest runs of a pipeline; None if that requires reading the whole store."""
-    path = getattr(store, "sqlite_file", None)
-    if path is None:
-        return None
-    contexts = {context.id: _Context.of(context) for context in store.get_contexts()}
-    _check_pipeline(store, contexts, pipeline)
-    named = [c for c in contexts.values() if c.type == _PIPELINE and pipeline in (None, c.name)]
-    if len(named) != 1 or any(c.type == _RUNS[1] for c in contexts.values()):
-        return None
+class _Some:
+    """Reads some runs of a pipeline, and what else of the store is asked for."""
 
-    def query(statement: str) -> list[tuple[Any, ...]]:
-        return sqlite_file.query(path, statement, _name(store))
+    def __init__(
+        self,
+        store: metadata_store.MetadataStore,
+        contexts: Mapping[int, _Context],
+        in_pipeline: str,
+        is_only_one: bool,
+    ) -> None:
+        self._store = store
+        self._path = str(getattr(store, "sqlite_file", None))
+        self._contexts = contexts
+        self._in_pipeline = in_pipeline
+        self._is_only_one = is_only_one
+        self.listed: list[ListedRun] = []
 
-    in_pipeline = f"SELECT execution_id FROM Association WHERE context_id = {named[0].id}"
-    firsts = query(
-        "SELECT min(execution_id), context_id FROM Association "
-        f"WHERE execution_id IN ({in_pipeline}) GROUP BY context_id"
-    )
-    runs = sorted((first, id_) for first, id_ in firsts if _is_run(contexts.get(id_)))
-    chosen = [id_ for _, id_ in runs[-last:]]
-    listed = ", ".join(map(str, chosen))
-    rows = query(
-        f"SELECT execution_id FROM Association WHERE context_id IN ({listed}) "
-        f"AND execution_id IN ({in_pipeline})"
-    )
-    broken: dict[str, str] = {}
-    belongs: dict[int, list[int]] = {}
-    execution_types = _type_names(store.get_execution_types())
-    artifact_types = _type_names(store.get_artifact_types())
+    @classmethod
+    def of(cls, store: metadata_store.MetadataStore, pipeline: str | None) -> _Some | None:
+        """Lists the runs of a pipeline; None if that requires reading the whole store."""
+        if getattr(store, "sqlite_file", None) is None:
+            return None
+        contexts = {context.id: _Context.of(context) for context in store.get_contexts()}
+        _check_pipeline(store, contexts, pipeline)
+        named = [c for c in contexts.values() if c.type == _PIPELINE and pipeline in (None, c.name)]
+        if len(named) != 1:
+            return None
+        in_pipeline = f"SELECT execution_id FROM Association WHERE context_id = {named[0].id}"
+        some = cls(store, contexts, in_pipeline, pipeline is None)
+        of_runs = {c.id: c.run() for c in contexts.values() if c.type in _RUNS}
+        if pipeline is not None:
+            # The components of a pipeline in another one may belong to a run of each.
+            listed = ", ".join(map(str, of_runs))
+            count = "SELECT count(*), count(DISTINCT execution_id) FROM Association"
+            [(links, executions)] = some._query(f"{count} WHERE context_id IN ({listed})")
+            if links != executions:
+                return None
+        rows = some._query(
+            "SELECT min(execution_id), context_id FROM Association "
+            f"WHERE execution_id IN ({in_pipeline}) GROUP BY context_id"
+        )
+        runs = [(first, of_runs[id_]) for first, id_ in sorted(rows) if id_ in of_runs]
+        if not runs or any(run.is_notebooks for _, run in runs):
+            return None
+        some.listed = [ListedRun(run.id, run.name, i) for i, (_, run) in enumerate(runs, 1)]
+        return some
 
-    def load_executions(ids: list[int]) -> dict[int, Execution]:
-        if not belongs:  # There is no index by execution: all at once.
-            belongs.update(_associations(store, contexts))
-        with _asking(store):
-            protos = sorted(_all(store, "Execution", broken, ids), key=lambda proto: proto.id)
-        return {
-            proto.id: _execution(
-                proto, execution_types, [contexts[id_] for id_ in belongs.get(proto.id, ())]
+    def _query(self, statement: str) -> list[tuple[Any, ...]]:
+        return sqlite_file.query(self._path, statement, _name(self._store))
+
+    def read(self, chosen: Sequence[ListedRun]) -> Snapshot:
+        """Reads the chosen runs."""
+        store, contexts = self._store, self._contexts
+        listed = ", ".join(str(run.id) for run in chosen)
+        of_chosen = f"SELECT execution_id FROM Association WHERE context_id IN ({listed})"
+        rows = self._query(
+            "SELECT context_id, execution_id FROM Association WHERE execution_id IN ("
+            f"{of_chosen} INTERSECT {self._in_pipeline}) ORDER BY context_id"
+        )
+        belongs, whole = _by_execution(rows, contexts), [False]
+        broken: dict[str, str] = {}
+        execution_types = _type_names(store.get_execution_types())
+        artifact_types = _type_names(store.get_artifact_types())
+
+        def load_executions(ids: list[int]) -> dict[int, Execution]:
+            if not whole[0] and not belongs.keys() >= set(ids):
+                # There is no index by execution: all at once.
+                belongs.update(_associations(store, contexts))
+                whole[0] = True
+            with _asking(store):
+                protos = sorted(_all(store, "Execution", broken, ids), key=lambda proto: proto.id)
+            return {
+                proto.id: _execution(
+                    proto, execution_types, [contexts[id_] for id_ in belongs.get(proto.id, ())]
+                )
+                for proto in protos
+            }
+
+        def load_artifacts(ids: list[int]) -> dict[int, Artifact]:
+            with _asking(store):
+                protos = _all(store, "Artifact", broken, ids)
+            return {proto.id: _artifact(proto, artifact_types) for proto in protos}
+
+        def load_links(ids: list[int], by: str, which: int) -> dict[int, tuple[Link, ...]]:
+            ask = getattr(store, f"get_events_by_{by}_ids")
+            with _asking(store):
+                links = _links(ask(ids))[which]
+            artifacts.fill(link.artifact for link in links)
+            return _grouped([link for link in links if artifacts.get(link.artifact)], by)
+
+        def links_by(by: str, which: int) -> _Lazy:
+            return _Lazy(lambda ids: load_links(ids, by, which))
+
+        artifacts, executions = _Lazy(load_artifacts), _Lazy(load_executions)
+        snapshot = Snapshot(
+            artifacts=artifacts,
+            executions=executions,
+            runs={c.id: c.run() for c in contexts.values() if c.type in _RUNS},
+            inputs=links_by("execution", 0),
+            outputs=links_by("execution", 1),
+            written_by=links_by("artifact", 1),
+            read_by=links_by("artifact", 0),
+            folder=getattr(store, "folder", None),
+            numbers={run.id: run.number for run in chosen},
+            relative_uris=self._relative_uris(),
+            broken=broken,
+        )
+        ids = sorted({execution for _, execution in rows})
+        executions.fill(ids)
+        for links in (snapshot.inputs, snapshot.outputs):
+            cast(_Lazy, links).fill(ids)
+        return snapshot
+
+    def _relative_uris(self) -> tuple[str, ...]:
+        """By all of them, the folder is found to which they are relative, whatever is read."""
+        read = (
+            ""
+            if self._is_only_one
+            else (
+                " AND id IN (SELECT artifact_id FROM Event WHERE execution_id IN ("
+                f"{self._in_pipeline}))"
             )
-            for proto in protos
-        }
-
-    def load_artifacts(ids: list[int]) -> dict[int, Artifact]:
-        with _asking(store):
-            protos = _all(store, "Artifact", broken, ids)
-        return {proto.id: _artifact(proto, artifact_types) for proto in protos}
-
-    def load_links(ids: list[int], by: str, which: int) -> dict[int, tuple[Link, ...]]:
-        ask = getattr(store, f"get_events_by_{by}_ids")
-        with _asking(store):
-            links = _links(ask(ids))[which]
-        artifacts.fill(link.artifact for link in links)
-        return _grouped([link for link in links if artifacts.get(link.artifact)], by)
-
-    def links_by(by: str, which: int) -> _Lazy:
-        return _Lazy(lambda ids: load_links(ids, by, which))
-
-    artifacts, executions = _Lazy(load_artifacts), _Lazy(load_executions)
-    snapshot = Snapshot(
-        artifacts=artifacts,
-        executions=executions,
-        runs={c.id: c.run() for c in contexts.values() if c.type in _RUNS},
-        inputs=links_by("execution", 0),
-        outputs=links_by("execution", 1),
-        written_by=links_by("artifact", 1),
-        read_by=links_by("artifact", 0),
-        folder=getattr(store, "folder", None),
-        earlier=len(runs) - len(chosen),
-        chosen=frozenset(chosen),
-        broken=broken,
-    )
-    ids = sorted(id_ for (id_,) in rows)
-    executions.fill(ids)
-    for links in (snapshot.inputs, snapshot.outputs):
-        cast(_Lazy, links).fill(ids)
-    return snapshot
+        )
+        rows = self._query(
+            f"SELECT uri FROM Artifact WHERE substr(uri, 1, 1) <> '/'{read} ORDER BY id"
+        )
+        return tuple(uri for (uri,) in rows)
 
 
-def _is_run(context: _Context | None) -> bool:
-    return context is not None and context.type in _RUNS
+def newest(last: int) -> Choose:
+    """Returns what chooses this number of newest runs, at least 1.
+
+    Example:
+        >>> newest(1)([ListedRun(7, "monday", 1), ListedRun(8, "tuesday", 2)])
+        [ListedRun(id=8, run='tuesday', number=2)]
+    """
+    return lambda listed: listed[-last:]
 
 
 def _name(store: metadata_store.MetadataStore) -> str:
@@ -526,17 +620,26 @@ def _associations(
     store: metadata_store.MetadataStore, contexts: Mapping[int, _Context]
 ) -> dict[int, list[int]]:
     """Returns the contexts of each execution, by id."""
-    wanted = {id_ for id_, c in contexts.items() if c.type in (_PIPELINE, *_RUNS, *_NODES)}
     path = getattr(store, "sqlite_file", None)
     if path is not None:
         statement = "SELECT context_id, execution_id FROM Association ORDER BY context_id"
-        pairs: Iterable[tuple[int, ...]] = sqlite_file.query(path, statement, _name(store))
-    else:
-        pairs = [
-            (context, execution.id)
-            for context in sorted(wanted)
-            for execution in store.get_executions_by_context(context)
-        ]
+        return _by_execution(sqlite_file.query(path, statement, _name(store)), contexts)
+    pairs = (
+        (context, execution.id)
+        for context in sorted(_wanted(contexts))
+        for execution in store.get_executions_by_context(context)
+    )
+    return _by_execution(pairs, contexts)
+
+
+def _wanted(contexts: Mapping[int, _Context]) -> set[int]:
+    return {id_ for id_, c in contexts.items() if c.type in (_PIPELINE, *_RUNS, *_NODES)}
+
+
+def _by_execution(
+    pairs: Iterable[tuple[int, ...]], contexts: Mapping[int, _Context]
+) -> dict[int, list[int]]:
+    wanted = _wanted(contexts)
     by_execution = defaultdict(list)
     for context, execution in pairs:
         if context in wanted:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from tfx_wine_ext.drift.document import DriftDocument
@@ -22,6 +22,12 @@ from tfx_wine_ext.report.words.text import count, labels, percent, probability, 
 
 # Number of features on the first screen; the others follow below.
 _MOST_MOVED = 10
+# Features with plots and tables, worst first, and features with a line each below: ADR 0039.
+MOST_DETAILED, MOST_LINES = 200, 5000
+# A page of those features has about 3 MB. One that long names make larger gets fewer of them.
+MOST_CHARACTERS = 6_000_000
+# Names that a setting shows, such as the critical features.
+_MOST_NAMED = 200
 # Characters of both sides that fit beside a label on a phone.
 _WIDE = 26
 _STATISTICS = {
@@ -114,12 +120,35 @@ class FeatureView:
     wide: bool
 
 
+@dataclasses.dataclass(frozen=True)
+class FeatureLine:
+    """One feature in the table of those that have no details.
+
+    Args:
+        place: Its place in the order of severity, from 0.
+        column: The index of its column.
+        feature: Its facts.
+        deciding: The metric that decided, or else came closest to its limit.
+        calm: The text to show if no metric is worth naming; else empty.
+        values: The values of the metrics by which the page sorts, "" for one that it lacks.
+    """
+
+    place: int
+    column: int
+    feature: FeatureResult
+    deciding: explain.Deciding | None
+    calm: str
+    values: str
+
+
 def render_drift_page(document: DriftDocument | Mapping[str, Any]) -> str:
     """Renders a comparison as one self-contained HTML file.
 
-    It works offline, without JavaScript and on paper; its size depends on the number of features
-    (about 9 kB each), not on the number of rows. Names and values are escaped and cannot reorder
-    the surrounding text.
+    It works offline, without JavaScript and on paper. Its size does not depend on the number of
+    rows. The 200 worst features have plots and tables (about 8 kB each), and up to 5,000 others a
+    line in a table (about 0.3 kB); of features beyond that the page has the number. It never has
+    more than 6 million characters. Names and values are escaped and cannot reorder the surrounding
+    text.
 
     Args:
         document: The report, loaded or as a JSON object of format version 1, as
@@ -151,9 +180,35 @@ def render_drift_page(document: DriftDocument | Mapping[str, Any]) -> str:
     order = sorted(range(len(features)), key=lambda i: (*severity(features[i]), i))
     shown = labels((feature.name for feature in features), FEATURE_LIMIT)
     is_exact = document.method == "exact"
-    views = [_feature(i, features[i], shown[features[i].name], is_exact) for i in order]
+    views = [
+        _feature(i, features[i], shown[features[i].name], is_exact) for i in order[:MOST_DETAILED]
+    ]
+    metrics = [name for name in registered_metrics() if any(name in f.metrics for f in features)]
+    lines = [
+        _line(place, order[place], features[order[place]], metrics)
+        for place in range(len(order))[: MOST_DETAILED + MOST_LINES]
+    ]
+    most_detailed, most_lines = MOST_DETAILED, MOST_LINES
+    while True:
+        page = _rendered(
+            document, views[:most_detailed], lines[most_detailed:][:most_lines], shown, metrics
+        )
+        if len(page) <= MOST_CHARACTERS or not most_detailed + most_lines:
+            return page
+        most_detailed, most_lines = most_detailed // 2, most_lines // 2
+
+
+def _rendered(
+    document: DriftDocument,
+    views: Sequence[FeatureView],
+    lines: Sequence[FeatureLine],
+    shown: Mapping[str, str],
+    metrics: Sequence[str],
+) -> str:
+    features = document.features
     numbers_of = [(verdict, document.with_verdict(verdict)) for verdict in WORST_FIRST]
-    moved = [view for view in views if view.feature.verdict not in FINE]
+    moved = [view for view in views if view.feature.verdict not in FINE][:_MOST_MOVED]
+    not_fine = sum(feature.verdict not in FINE for feature in features)
     return render(
         "drift.html",
         document=document,
@@ -161,16 +216,15 @@ def render_drift_page(document: DriftDocument | Mapping[str, Any]) -> str:
         headline=explain.headline(document),
         settle=explain.settle(document),
         views=views,
-        moved=moved[:_MOST_MOVED],
-        moved_more=max(0, len(moved) - _MOST_MOVED),
+        lines=lines,
+        left_out=len(features) - len(views) - len(lines),
+        MOST_NAMED=_MOST_NAMED,
+        moved=moved,
+        moved_more=not_fine - len(moved),
         feature_labels=shown,
         result=_result(document),
         verdicts=[(verdict, number_of) for verdict, number_of in numbers_of if number_of],
-        sortable=[
-            (name, explain.label_of(name))
-            for name in registered_metrics()
-            if any(name in feature.metrics for feature in features)
-        ],
+        sortable=[(name, explain.label_of(name)) for name in metrics],
         has_baseline=document.has_baseline,
         has_errors=any(metric.error for f in features for metric in f.metrics.values()),
         terms=glossary.terms(drift=registered_metrics() if document.has_baseline else ()),
@@ -222,6 +276,18 @@ def _feature(column: int, feature: FeatureResult, shown: str, is_exact: bool) ->
         tuple(_score(name, metric) for name, metric in feature.metrics.items()),
         statistics,
         any(len(old) + len(new) > _WIDE for _, old, new in statistics),
+    )
+
+
+def _line(place: int, column: int, feature: FeatureResult, metrics: Iterable[str]) -> FeatureLine:
+    found = map(feature.metrics.get, metrics)
+    return FeatureLine(
+        place,
+        column,
+        feature,
+        explain.deciding_metric(feature) or explain.closest_metric(feature),
+        explain.calm(feature),
+        ",".join("" if metric is None else f"{metric.value:.4g}" for metric in found),
     )
 
 

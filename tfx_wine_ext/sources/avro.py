@@ -98,6 +98,7 @@ class AvroTable(FileTable):
 
     kind = "avro"
     unit = "block"
+    by_columns = False
 
     @classmethod
     def inspect(cls, path: str, stream: BinaryIO, size: int, stamp: Stamp | None) -> AvroFile:

@@ -34,6 +34,7 @@ from tfx_wine_ext.sources.formats import Reading, every
 from tfx_wine_ext.sources.layout import NULL_PARTITION
 from tfx_wine_ext.sources.schemas import schema_difference, unified_schema, with_partitions
 from tfx_wine_ext.sources.source import (
+    BATCH_VALUES,
     DAMAGED,
     ContentDigest,
     NothingToHold,
@@ -47,8 +48,10 @@ from tfx_wine_ext.sources.source import (
 )
 from tfx_wine_ext.sources.stamps import FileState, Stamp, stamp_of
 
-# Each column that is read needs 1 MB and more for its pages and dictionary, for any batch size.
+# Each column of a large file needs 1 MB and more for its pages and dictionary, for any batch size.
 COLUMNS_A_PASS = 64
+# A pass through a file reads about as much as this, so that opening it again does not count.
+BYTES_A_PASS = 2**26
 
 # What Arrow says of values that are unusual, but are what the file holds.
 _STRANGE_VALUE = re.compile(
@@ -83,6 +86,7 @@ class FileTable(NothingToHold):
         schema: The columns that are read.
         structs: With `flat`, the columns that are structs, and the fields of each.
         part: The part to which the last batch belongs; None before the first one.
+        by_columns: Whether a file is read faster if only some of its columns are read.
 
     Raises:
         TableFileError: Two columns of a file that are read have the same name.
@@ -93,6 +97,7 @@ class FileTable(NothingToHold):
     unit = ""
     error: type[TableFileError] = TableFileError
     names_are_complete = True
+    by_columns = True
 
     def __init__(
         self,
@@ -108,6 +113,8 @@ class FileTable(NothingToHold):
         if flat:
             self._nested = {footer.path: footer.schema for footer in footers}
             footers, around = _flattened(footers)
+        # The places of the top-level columns that hold a column, in the last file that was read.
+        self._places: tuple[pa.Schema, dict[str, list[int]]] = (pa.schema([]), {})
         structs: dict[str, list[str]] = {}
         for name, names in around.items():
             for struct in names:
@@ -279,8 +286,21 @@ class FileTable(NothingToHold):
     def passes(self) -> Sequence[pa.Schema]:
         """Groups of columns that are read together, limited to bound memory."""
         fields = list(self.schema)
-        starts = range(0, len(fields), COLUMNS_A_PASS)
-        return [pa.schema(fields[start : start + COLUMNS_A_PASS]) for start in starts]
+        width = self._columns_a_pass() if self.by_columns else max(len(fields), 1)
+        starts = range(0, len(fields), width)
+        return [pa.schema(fields[start : start + width]) for start in starts]
+
+    def _columns_a_pass(self) -> int:
+        """As many columns as of each file one batch of usual size holds, and some at least."""
+        groups = [footer.row_groups for footer in self._footers]
+        rows = [group.rows for file in groups for group in file]
+        if None in rows:
+            return COLUMNS_A_PASS
+        most_rows = max((footer.rows for footer in self._footers), default=0)
+        size = max((sum(group.uncompressed_bytes for group in file) for file in groups), default=0)
+        by_rows = BATCH_VALUES // max(most_rows, 1)
+        by_size = len(self.whole) * BYTES_A_PASS // max(size, 1)
+        return max(COLUMNS_A_PASS, min(by_rows, by_size))
 
     def batches(
         self, columns: pa.Schema | None = None, rows: int | None = None
@@ -319,6 +339,11 @@ class FileTable(NothingToHold):
         self.position = size
 
     @contextlib.contextmanager
+    def held_open(self) -> Iterator[None]:
+        """Lets files stay open between calls of `batches`: opening a wide one takes a while."""
+        yield
+
+    @contextlib.contextmanager
     def _opened(self, footer: Footer) -> Iterator[BinaryIO]:
         """Opens a file that was inspected, and makes sure that it does not change meanwhile."""
         with raw(footer.path, self._files) as (stream, _), self._unchanged(footer, stream):
@@ -344,14 +369,16 @@ class FileTable(NothingToHold):
         """Returns the columns of a file that a schema needs."""
         if self._nested is None:
             return schema
-        wanted = set(schema.names)
-        return pa.schema(
-            [
-                column
-                for column in self._nested[footer.path]
-                if not wanted.isdisjoint(".".join(path) for path, _ in _leaves(column))
-            ]
-        )
+        columns = self._nested[footer.path]
+        known, places = self._places
+        if not columns.equals(known):
+            places = {}
+            for place, column in enumerate(columns):
+                for path, _ in _leaves(column):
+                    places.setdefault(".".join(path), []).append(place)
+            self._places = columns, places
+        wanted = {place for name in schema.names for place in places.get(name, ())}
+        return pa.schema([columns.field(place) for place in sorted(wanted)])
 
     def _conformed(self, path: str, batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         """Converts a batch of `_columns_of` to a schema."""

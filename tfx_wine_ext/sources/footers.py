@@ -297,8 +297,17 @@ class OpenParquet:
     def __exit__(self, *error: object) -> None:
         self._stream.close()
 
+    @functools.cached_property
+    def names(self) -> frozenset[str]:
+        """The columns of the file."""
+        return frozenset(self.footer.schema.names)
+
     def reader(self) -> pq.ParquetFile:
         """Returns a reader of the rows, in which INT96 is 12 bytes; see `with_timestamps`."""
+        return self._reader
+
+    @functools.cached_property
+    def _reader(self) -> pq.ParquetFile:
         source = self._stream if self._whole is None else pa.BufferReader(self._whole)
         # Without a buffer, Arrow keeps a column chunk as it is in the file until its last row.
         size = BUFFER_BYTES if _has_large_chunk(self._metadata) else 0

@@ -58,6 +58,7 @@ class JsonTable(FileTable):
     """
 
     kind = "json"
+    by_columns = False
 
     @classmethod
     def open(cls, paths: Sequence[str], how: Reading) -> JsonTable:

@@ -85,8 +85,9 @@ class OrcTable(FileTable):
             with self._decoding(footer.path, "cannot be decoded"):
                 file = pa.orc.ORCFile(stream)
                 known = file.schema.names
+            there = frozenset(known)
             # Without any column ORC's library returns no rows.
-            wanted = [name for name in columns.names if name in known] or known[:1]
+            wanted = [name for name in columns.names if name in there] or known[:1]
             for group in footer.row_groups:
                 place: dict[str, Any] = {"row": group.index, "unit": self.unit}
                 with self._decoding(footer.path, "cannot be decoded", **place):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +33,8 @@ from tfx_wine_ext.sources.stamps import Stamp
 
 # The size of a batch, estimated by the average row of its row group.
 BATCH_BYTES = 64 * 1024 * 1024
+# Each open file needs a handle and its decoded footer.
+_MOST_HELD = 16
 
 
 class ParquetSource(FileTable):
@@ -51,6 +54,7 @@ class ParquetSource(FileTable):
     kind = "parquet"
     unit = "row group"
     error = ParquetFileError
+    _held: HeldParquet | None = None
 
     @classmethod
     def inspected(cls, paths: Sequence[str], files: Files) -> Sequence[Footer]:
@@ -80,7 +84,18 @@ class ParquetSource(FileTable):
             self._files,
             footer.stamp,
             partitions,
+            self._held,
         )
+
+    @contextlib.contextmanager
+    def held_open(self) -> Iterator[None]:
+        """Lets the first files stay open between calls of `batches`; each call verifies them."""
+        with contextlib.ExitStack() as held:
+            self._held = HeldParquet(held)
+            try:
+                yield
+            finally:
+                self._held = None
 
     def _seed(self, footer: Footer) -> int:
         return int(footer.digest[:8], 16)
@@ -146,6 +161,24 @@ class ParquetTable(ParquetSource):
         super().__init__(footers, reads, unify=True, flat=True, files=files)
 
 
+class HeldParquet:
+    """Files that stay open from one reading to the next, up to a number of them.
+
+    Args:
+        stack: Closes them.
+    """
+
+    def __init__(self, stack: contextlib.ExitStack) -> None:
+        self._stack = stack
+        self._opened: dict[str, OpenParquet] = {}
+
+    def opened(self, path: str, files: Files) -> OpenParquet | None:
+        """Returns the open file; None if as many are open as may be."""
+        if path not in self._opened and len(self._opened) < _MOST_HELD:
+            self._opened[path] = self._stack.enter_context(OpenParquet(path, files))
+        return self._opened.get(path)
+
+
 def iter_row_groups(
     path: str,
     digest: str,
@@ -155,6 +188,7 @@ def iter_row_groups(
     files: Files,
     stamp: Stamp | None = None,
     partitions: Partitions = (),
+    held: HeldParquet | None = None,
 ) -> Generator[tuple[int, pa.RecordBatch], None, None]:
     """Yields row groups of one file as Arrow batches of at most `batch_rows` rows, in file order.
 
@@ -170,6 +204,7 @@ def iter_row_groups(
         stamp: The stamp of the same footer. Default: None, only the digest is compared.
         partitions: The partitions of the same footer: columns whose only value is in the file's
             path. If the file also has the column, each row is compared. Default: none.
+        held: Files that stay open for the next call. Default: None, the file is closed.
 
     Yields:
         Index of the row group, and a batch of it. Batch boundaries depend only on the file and
@@ -179,11 +214,12 @@ def iter_row_groups(
         ParquetFileError: if the file changed since its footer was read, a page cannot be decoded,
             or a value does not fit the type to which its column is cast.
     """
-    with OpenParquet(path, files) as opened:
+    with contextlib.ExitStack() as own:
+        opened = held.opened(path, files) if held is not None else None
+        opened = opened or own.enter_context(OpenParquet(path, files))
         opened.check(digest, stamp)
         parquet = opened.reader()
-        in_file = set(parquet.schema_arrow.names)
-        columns = [name for name in schema.names if name in in_file]
+        columns = [name for name in schema.names if name in opened.names]
         for row_group in row_groups:
             rows = 0
             try:
@@ -219,7 +255,7 @@ def _batches(
 ) -> Iterator[pa.RecordBatch]:
     """Yields the batches of one row group, with the columns and types of the file."""
     group = parquet.metadata.row_group(row_group)
-    share = min(len(columns) / max(len(parquet.schema_arrow), 1), 1.0)
+    share = min(len(columns) / max(len(opened.footer.schema), 1), 1.0)
     row_bytes = max(group.total_byte_size * share / max(group.num_rows, 1), 1)
     batch_rows = max(1, min(batch_rows, int(BATCH_BYTES / row_bytes)))
     options = {"batch_size": batch_rows, "row_groups": [row_group], "use_threads": False}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 import numpy as np
@@ -13,6 +14,8 @@ from tfx_wine_ext.drift.metrics.registry import NUMERIC, register_metric
 
 # From this number of values on, the limit distribution of D is exact enough.
 _LIMIT_SIZE = 10_000
+# Columns of one table have few sizes, and then few distances: about as many as the rows.
+_KEPT_P_VALUES = 2**14
 
 
 @register_metric(
@@ -64,6 +67,7 @@ def kolmogorov_smirnov(pair: NumericPair) -> Metric:
     )
 
 
+@functools.lru_cache(maxsize=_KEPT_P_VALUES)
 def _two_sample_p_value(value: float, size: float) -> float:
     if size >= _LIMIT_SIZE:
         root = math.sqrt(size)

@@ -48,10 +48,10 @@ def l_infinity(
     pooled, times = np.unique(old + new, return_counts=True)
     share = pooled / (n + m)
     spread = np.sqrt(share * (1 - share) * (1 / n + 1 / m))
-    pooled_spread, times = spread[spread > 0], times[spread > 0]
+    pooled_spread, twice = spread[spread > 0], 2 * times[spread > 0]
 
     def chance(x: float) -> float:
-        return float(min((times * 2 * special.ndtr(-x / pooled_spread)).sum(), 1.0))
+        return float(min((twice * special.ndtr(-x / pooled_spread)).sum(), 1.0))
 
     if not len(share):
         return Metric(0.0, error)

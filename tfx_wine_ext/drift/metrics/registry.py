@@ -121,6 +121,8 @@ class DriftMetric:
 
 def _number(given: Any) -> float | None:
     """Returns a finite number of Python or numpy, and None for anything else."""
+    if type(given) is float:  # As a rule, and isinstance of an abstract class takes its time.
+        return given if math.isfinite(given) else None
     if isinstance(given, bool) or not isinstance(given, numbers.Real):
         return None
     try:

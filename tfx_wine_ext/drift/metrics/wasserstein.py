@@ -12,7 +12,7 @@ from scipy import special
 from tfx_wine_ext.drift.metric import NOISE_LEVEL, Metric
 from tfx_wine_ext.drift.metrics.pairs import NumericPair
 from tfx_wine_ext.drift.metrics.registry import NUMERIC, register_metric
-from tfx_wine_ext.drift.summaries import Counts, Floats, power_of_two
+from tfx_wine_ext.drift.summaries import Counts, Floats, Steps, power_of_two
 
 # The number of Brownian bridges for the noise floor of W1, which is then known to about 2 %.
 _BRIDGES, _BRIDGE_POINTS = 2000, 256
@@ -71,7 +71,7 @@ def wasserstein(pair: NumericPair) -> Metric | None:
     assert moments is not None
     sigma = moments.std / scale
     unit = max(sigma, LEAST_SIGMA / scale)
-    noise, level, spread = _null_distances(points, old + new)
+    noise, floor, level, spread = _null_distances(points, old + new)
     root = math.sqrt(1 / n + 1 / m)
     statistic = distance / root
     if statistic <= level or spread == 0:
@@ -82,7 +82,7 @@ def wasserstein(pair: NumericPair) -> Metric | None:
     return Metric(
         _finite(distance / unit),
         _finite(error / unit),
-        _finite(root * float(np.quantile(noise, 1 - NOISE_LEVEL)) / unit),
+        _finite(root * floor / unit),
         p_value,
         details={"distance": _finite(distance * scale), "sigma_reference": _finite(sigma * scale)},
     )
@@ -99,13 +99,14 @@ def _sigma(points: Floats, counts: Counts) -> float:
     return math.sqrt(float(((points - mean) ** 2 * counts).sum()) / total)
 
 
-def _null_distances(points: Floats, cumulative: Counts) -> tuple[Floats, float, float]:
-    """Draws ``integral |B(H)| dx``; returns the draws, their 99th percentile and H's deviation."""
+def _null_distances(points: Floats, cumulative: Counts) -> tuple[Floats, float, float, float]:
+    """Draws ``integral |B(H)| dx``; returns the draws, two percentiles and H's deviation."""
     levels, bridges = _bridges()
     at = np.searchsorted(cumulative, levels * float(cumulative[-1]), "left")
     quantiles = points[np.minimum(at, len(points) - 1)]
     noise: Floats = bridges @ np.diff(quantiles)
-    return noise, float(np.quantile(noise, 0.99)), _sigma(points, np.diff(cumulative, prepend=0))
+    floor, level = np.quantile(noise, [1 - NOISE_LEVEL, 0.99]).tolist()
+    return noise, floor, level, _sigma(points, Steps(points, cumulative).counts)
 
 
 @functools.lru_cache(maxsize=1)

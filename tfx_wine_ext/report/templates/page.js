@@ -3,18 +3,29 @@
 (() => {
   const form = document.querySelector("form.controls");
   if (!form) return;
-  const list = document.querySelector(".features");
-  const features = [...list.children];
+  // Features with details, and below them lines of a table.
+  const lists = [...document.querySelectorAll(".features, .lines")];
+  const features = lists.flatMap((list) => [...list.children]);
+  const folds = features.filter((feature) => feature.matches("details"));
+  const others = document.getElementById("others");
   const { find, sort, open } = form.elements;
   const boxes = [...form.querySelectorAll("input[name=show]")];
   const output = form.querySelector("output");
   const names = new Map(features.map((feature) => [
     feature,
-    (feature.querySelector(".whole-name") || feature.querySelector(".name")).textContent,
+    feature.querySelector(".lines [title]")?.title ||
+      (feature.querySelector(".whole-name") || feature.querySelector(".name")).textContent,
   ]));
   const collator = new Intl.Collator(undefined, { numeric: true });
 
+  const metrics = [...sort.options].map((option) => option.value)
+    .filter((value) => value && value !== "column" && value !== "name");
+
   function metric(feature, name) {
+    if (feature.matches("tr")) {
+      const value = (feature.dataset.values || "").split(",")[metrics.indexOf(name)];
+      return value ? Number(value) : -1;
+    }
     for (const row of feature.querySelectorAll("tr[data-metric]"))
       if (row.dataset.metric === name) return Number(row.dataset.value);
     return -1; // Features without this metric come last.
@@ -38,14 +49,18 @@
         !names.get(feature).toLocaleLowerCase().includes(wanted);
       visible += !feature.hidden;
     }
-    const sorted = [...features].sort(order(sort.value));
-    if (sorted.some((feature, i) => list.children[i] !== feature)) list.append(...sorted);
+    for (const list of lists) {
+      const sorted = [...list.children].sort(order(sort.value));
+      if (sorted.some((feature, i) => list.children[i] !== feature)) list.append(...sorted);
+    }
+    // What is searched for must not hide in a fold.
+    if (others && wanted) others.open = features.some((x) => !x.hidden && others.contains(x));
     output.value = `${visible} of ${features.length} features shown`;
     press();
   }
 
   function press() {
-    const all = features.every((feature) => feature.hidden || feature.open);
+    const all = folds.every((feature) => feature.hidden || feature.open);
     open.textContent = all ? "Close all" : "Open all";
     open.setAttribute("aria-pressed", String(all));
   }
@@ -66,9 +81,10 @@
       // A link to a feature shows it, whatever was filtered before.
       if (target.hidden) form.reset();
       apply();
-      target.open = true;
+      const fold = target.closest("details");
+      fold.open = true;
       target.scrollIntoView();
-      target.querySelector("summary").focus({ preventScroll: true });
+      fold.querySelector("summary").focus({ preventScroll: true });
       return;
     }
     const place = document.getElementById(location.hash.slice(1));
@@ -95,10 +111,10 @@
   });
   open.addEventListener("click", () => {
     const all = open.getAttribute("aria-pressed") !== "true";
-    for (const feature of features) if (!feature.hidden) feature.open = all;
+    for (const feature of folds) if (!feature.hidden) feature.open = all;
     press();
   });
-  list.addEventListener("toggle", press, true);
+  lists[0].addEventListener("toggle", press, true);
   addEventListener("hashchange", restore);
 
   // On paper everything is open, and afterwards as it was.

@@ -75,12 +75,17 @@ def labels(names: Iterable[str], limit: int) -> dict[str, str]:
         again = _alike({name: shown[name] for name in group})
         groups += [same for same in again if len(same) < len(group)]
     taken: set[str] = set()
+    numbers: dict[str, int] = {}
     # Short names stay; labels that still look alike are numbered.
     for name in sorted(names, key=lambda name: len(name) > limit):
-        label, number = shown[name], 1
-        while label in taken:
-            number += 1
-            label = f"{visible(name, limit - 6)} ({number})"
+        label = shown[name]
+        if label in taken:
+            cut = visible(name, limit - 6)
+            number = numbers.get(cut, 1)
+            while label in taken:
+                number += 1
+                label = f"{cut} ({number})"
+            numbers[cut] = number
         taken.add(label)
         shown[name] = label
     return shown
