@@ -24,7 +24,6 @@ _REVERSED_POLYNOMIAL = 0x82F63B78
 # bytes costs 2 ns a row and 3 us for calls into numpy, google_crc32c some 230 ns a run.
 _BLOCK_ROWS = 4096
 _BLOCK_BYTES = 2**21
-_PIECE_BYTES = 2**20
 _FEWEST_ROWS = 256
 _SAMPLE_ROWS = 16
 _LONGEST = 4096  # Tables for longer runs would take more than 4 MB.
@@ -73,6 +72,19 @@ def _of_one_length(lengths: Ints) -> Iterator[Ints]:
             yield rows[first : first + size]
 
 
+def crc32c_of_run(run: memoryview) -> int:
+    """Computes the checksum of one run of any length, of which a piece is copied at a time.
+
+    Example:
+        >>> hex(crc32c_of_run(memoryview(b"123456789")))
+        '0xe3069283'
+    """
+    crc = 0
+    for start in range(0, len(run), _BLOCK_BYTES):
+        crc = google_crc32c.extend(crc, run[start : start + _BLOCK_BYTES].tobytes())
+    return crc
+
+
 def _one_by_one(data: Bytes, starts: Ints, lengths: Ints) -> Crcs:
     value, ends = google_crc32c.value, starts + lengths
     crcs = np.empty(len(starts), np.uint32)
@@ -86,24 +98,8 @@ def _one_by_one(data: Bytes, starts: Ints, lengths: Ints) -> Crcs:
         else:
             view = data.data
             runs = zip(starts[block].tolist(), ends[block].tolist())
-            crcs[block] = [crc32c_in_pieces(view[a:b]) for a, b in runs]
+            crcs[block] = [crc32c_of_run(view[a:b]) for a, b in runs]
     return crcs
-
-
-def crc32c_in_pieces(run: memoryview) -> int:
-    """Computes the checksum of one run, of which it never copies more than 1 MiB.
-
-    Args:
-        run: uint8[total].
-
-    Example:
-        >>> hex(crc32c_in_pieces(memoryview(b"123456789")))
-        '0xe3069283'
-    """
-    crc = 0
-    for start in range(0, len(run), _PIECE_BYTES):
-        crc = google_crc32c.extend(crc, run[start : start + _PIECE_BYTES].tobytes())
-    return crc
 
 
 def _of_block(data: Bytes, starts: Ints, length: int) -> Crcs | None:

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from tfx_wine_ext.columnar.arrow_types import Kind
-from tfx_wine_ext.columnar.crc32c import Crcs, crc32c_in_pieces, crc32c_of
+from tfx_wine_ext.columnar.crc32c import Crcs, crc32c_of, crc32c_of_run
 from tfx_wine_ext.columnar.plan import Feature, FeaturePlan
 from tfx_wine_ext.columnar.values import ByteStrings, ColumnValues, EncodeError, read_values
 from tfx_wine_ext.columnar.wire import (
@@ -88,7 +88,7 @@ class EncodedExamples:
             data, ends = self.data[ends[0] : ends[-1]], (ends - ends[0]).tolist()
             is_large = len(data) > LARGE_DATA_BYTES
             blob: Any = data.data if is_large else data.tobytes()
-            crc32c = crc32c_in_pieces if is_large else google_crc32c.value
+            crc32c = crc32c_of_run if is_large else google_crc32c.value
             records = [blob[start:end] for start, end in zip(ends, ends[1:])]
             digests += [sha256(record).digest() for record in records]
             crcs[first : first + CUT_ROWS] = [crc32c(record) for record in records]

@@ -19,7 +19,7 @@ import google_crc32c
 import numpy as np
 import numpy.typing as npt
 
-from tfx_wine_ext.columnar.crc32c import crc32c_in_pieces, crc32c_of
+from tfx_wine_ext.columnar.crc32c import crc32c_of, crc32c_of_run
 from tfx_wine_ext.columnar.decode import PADDING
 from tfx_wine_ext.columnar.encode import EncodedExamples
 from tfx_wine_ext.columnar.wire import Bytes, Ints, copy_runs, put_chunks, windows
@@ -286,7 +286,7 @@ class _Cutter:
         end = framed - CRC_BYTES
         if error is None:
             with memoryview(data) as view:
-                crc = crc32c_in_pieces(view[_FRONT_BYTES:end])
+                crc = crc32c_of_run(view[_FRONT_BYTES:end])
             stored = np.frombuffer(data, "<u4", 1, end)
             if (_masked(np.array([crc], np.uint32)) != stored).any():
                 error = TFRecordError(self._number, _WRONG)
