@@ -1,3 +1,5 @@
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -78,3 +80,19 @@ def test_an_error_of_the_user_ends_the_thread_too():
     with pytest.raises(ZeroDivisionError):
         use()
     assert log == [b"x", "closed"]
+
+
+def test_one_that_is_open_at_the_interpreters_exit_is_stopped_first():
+    program = """
+from tfx_wine_ext.sources.read_ahead import read_ahead
+def items():
+    try:
+        while True:
+            yield b"x"
+    finally:
+        print("closed")
+ahead = read_ahead(items(), len, 2)
+next(ahead)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (run.returncode, run.stdout.split(), run.stderr) == (0, [b"closed"], b"")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
@@ -60,7 +61,18 @@ def read_ahead(
             changed.notify()
 
     thread = threading.Thread(target=run, name="tfx_wine_ext.read_ahead", daemon=True)
+
+    def stop() -> None:
+        nonlocal stopped
+        with changed:
+            stopped = True
+            changed.notify()
+        thread.join()
+
     thread.start()
+    # A generator that is still open at the interpreter's exit is closed when no thread runs: to
+    # wait for this one would then take forever.
+    atexit.register(stop)
     try:
         while True:
             with changed:
@@ -77,7 +89,5 @@ def read_ahead(
                 used -= taken
                 changed.notify()
     finally:
-        with changed:
-            stopped = True
-            changed.notify()
-        thread.join()
+        stop()
+        atexit.unregister(stop)
