@@ -1,6 +1,8 @@
+import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -96,3 +98,23 @@ next(ahead)
 """
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
     assert (run.returncode, run.stdout.split(), run.stderr) == (0, [b"closed"], b"")
+
+
+def test_interrupts_at_any_time_leave_no_thread_and_no_lock():
+    def items():
+        while True:
+            time.sleep(0.0005)
+            yield b"x"
+
+    def use():
+        for _ in read_ahead(items(), len, 3):
+            pass
+
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for number in range(60):
+            signal.setitimer(signal.ITIMER_REAL, 0.001 + 0.0001 * number)
+            with pytest.raises(KeyboardInterrupt):
+                use()
+    finally:
+        signal.signal(signal.SIGALRM, before)
