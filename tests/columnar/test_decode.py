@@ -107,6 +107,7 @@ UNUSUAL = {
     "11 bytes": box(
         b"\x0a", box(b"\x0a", b"\x0a\x01a" + box(b"\x12", box(b"\x1a", box(b"\x0a", b"\xff" * 11))))
     ),
+    "NUL in a name": box(b"\x0a", entry("a\0", 1)),
     "a name of 5 kB": serialized({"a" * 5000: None})[0],
 }
 
@@ -115,6 +116,12 @@ UNUSUAL = {
 def test_one_unusual_record_is_enough_to_decode_none(record):
     assert decoded([USUAL, USUAL]) is not None
     assert decoded([USUAL, record, USUAL]) is None
+
+
+@pytest.mark.parametrize("feature", [b"\x22\x00", b"\x22\x03\x0a\x01x", b"\x08\x00"])
+def test_features_that_begin_with_an_unknown_field_in_all_records_are_none(feature):
+    record = box(b"\x0a", box(b"\x0a", b"\x0a\x01a" + box(b"\x12", feature)))
+    assert decoded([record, record]) is None
 
 
 def test_records_with_hardly_a_feature_in_common_are_none():

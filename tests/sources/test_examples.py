@@ -292,6 +292,15 @@ def test_unusual_records_are_decoded_by_tfx_bsl_in_their_places(write, monkeypat
     assert batches == [[[7], [8], [9]], [[2], [2]], [[2]], [[7], [8], [9]]]
 
 
+def test_batches_of_many_features_have_fewer_records(write, monkeypatch):
+    monkeypatch.setattr(example_table, "TFX_BSL_RECORDS", 2)
+    monkeypatch.setattr(example_table, "DECODED_CELLS", 20)
+    for features, rows in ((1, [10]), (5, [4, 4, 2]), (30, [2, 2, 2, 2, 2])):
+        path = write(framed({f"x{i}": range(10) for i in range(features)}))
+        table = ExampleTable([path], everything)
+        assert [batch.num_rows for batch in table.batches()] == rows
+
+
 def test_the_first_of_several_faults_is_the_one_that_is_named(write, monkeypatch):
     monkeypatch.setattr(example_table, "DECODED_RECORDS", 4)
     table = ExampleTable([write(framed({"x": np.arange(9)}) + b"x" * 20)], everything)

@@ -1,4 +1,8 @@
+import signal
+import subprocess
+import sys
 import threading
+import time
 
 import pytest
 
@@ -78,3 +82,39 @@ def test_an_error_of_the_user_ends_the_thread_too():
     with pytest.raises(ZeroDivisionError):
         use()
     assert log == [b"x", "closed"]
+
+
+def test_one_that_is_open_at_the_interpreters_exit_is_stopped_first():
+    program = """
+from tfx_wine_ext.sources.read_ahead import read_ahead
+def items():
+    try:
+        while True:
+            yield b"x"
+    finally:
+        print("closed")
+ahead = read_ahead(items(), len, 2)
+next(ahead)
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, timeout=60)
+    assert (run.returncode, run.stdout.split(), run.stderr) == (0, [b"closed"], b"")
+
+
+def test_interrupts_at_any_time_leave_no_thread_and_no_lock():
+    def items():
+        while True:
+            time.sleep(0.0005)
+            yield b"x"
+
+    def use():
+        for _ in read_ahead(items(), len, 3):
+            pass
+
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    try:
+        for number in range(60):
+            signal.setitimer(signal.ITIMER_REAL, 0.001 + 0.0001 * number)
+            with pytest.raises(KeyboardInterrupt):
+                use()
+    finally:
+        signal.signal(signal.SIGALRM, before)

@@ -409,6 +409,8 @@ def _name_at(data: Bytes, at: int) -> tuple[bytes, bytes, int, int]:
     key = FIELD_1 + varint(length) + name + FIELD_2
     if len(key) + 2 * _WINDOW_BYTES > PADDING or view[at : at + len(key)] != key:
         raise _UnusualError
+    if b"\0" in name:  # tfx_bsl's batch, which comes from C++, has the bytes before it only.
+        raise _UnusualError
     return name, key, at + size, at + len(key)
 
 
@@ -419,6 +421,8 @@ def _entry_at(data: Bytes, at: int) -> _Entry:
     if size == 0:
         return _Entry(key, name, None, 0, Head(FIELD_1, key)(0), True)
     kind = view[at]
+    if kind not in _TYPES:
+        raise _UnusualError
     size, at = _varint_at(view, at + 1)
     if size == 0:
         return _Entry(key, name, kind, 0, Head(FIELD_1, key, bytes([kind]))(0), True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import queue
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
@@ -30,54 +32,52 @@ def read_ahead(
         >>> list(read_ahead((bytes(n) for n in (1, 2)), len, 10))
         [b'\x00', b'\x00\x00']
     """
-    changed = threading.Condition()
-    made: list[tuple[Any, BaseException | None]] = []  # None: there are no more items.
-    used = 0
-    stopped = False
-
-    def may_go_on() -> bool:
-        return used < limit or stopped
+    # Queues in C: an interrupt (Ctrl-C) leaves no lock of theirs held, as it may a Condition's.
+    made: queue.SimpleQueue[tuple[Any, int, BaseException | None]] = queue.SimpleQueue()
+    freed: queue.SimpleQueue[int | None] = queue.SimpleQueue()  # None: no more items are wanted.
 
     def run() -> None:
-        nonlocal used
         end: BaseException = StopIteration()
+        used = 0
         try:
             for item in items:
-                with changed:
-                    made.append((item, None))
-                    used += size(item)
-                    changed.notify()
-                    del item
-                    changed.wait_for(may_go_on)
-                    if stopped:
-                        break
+                taken = size(item)
+                used += taken
+                made.put((item, taken, None))
+                del item
+                while used >= limit or not freed.empty():
+                    free = freed.get()
+                    if free is None:
+                        return
+                    used -= free
         except BaseException as error:
             end = error
         finally:
             items.close()
-        with changed:
-            made.append((None, end))
-            changed.notify()
+            made.put((None, 0, end))
 
     thread = threading.Thread(target=run, name="tfx_wine_ext.read_ahead", daemon=True)
-    thread.start()
+
+    def stop() -> None:
+        freed.put(None)
+        if thread.ident is not None:  # Interrupted while it was started, it ends by itself.
+            thread.join()
+
+    # A generator that is still open at the interpreter's exit is closed when no thread runs: to
+    # wait for this one would then take forever.
+    atexit.register(stop)
     try:
+        thread.start()
         while True:
-            with changed:
-                changed.wait_for(lambda: made)
-                item, end = made.pop(0)
+            item, taken, end = made.get()
             if isinstance(end, StopIteration):
                 return
             if end is not None:
                 raise end
-            taken, only = size(item), [item]
+            only = [item]
             del item
             yield only.pop()  # No reference is kept here while the caller uses it.
-            with changed:
-                used -= taken
-                changed.notify()
+            freed.put(taken)
     finally:
-        with changed:
-            stopped = True
-            changed.notify()
-        thread.join()
+        stop()
+        atexit.unregister(stop)
