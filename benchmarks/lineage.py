@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from benchmarks.measure import Measured, measure
+from benchmarks.measure import Measured, measure, tree_megabytes
 
 if TYPE_CHECKING:
     from benchmarks.stores import TfxStore
@@ -208,7 +208,8 @@ def run_commands(runs: int) -> None:
     """Prints the table of commands that show some of the runs."""
     path = str(store_of(runs) / "metadata.db")
     command = [sys.executable, "-m", "tfx_wine_ext.cli"]
-    commands = ("show latest", "runs --last 5", "runs", "show 3", "diff 3 -10", "lineage 1000")
+    commands = ["show latest", "runs --last 5", "runs", "show 3", "diff 3 -10"]
+    commands.append(f"lineage {runs}")  # An artifact: each run has several.
     processes = {each: [*command, *each.split(), "--store", path] for each in commands}
     processes["query per node"] = _child("query_per_node", path)
     print(f"\n### Commands on a store of {runs:,} runs, each a process\n")
@@ -225,12 +226,17 @@ def measure_process(command: list[str]) -> tuple[float, float, float]:
     """Returns the seconds of a process, those of its processor time, and its peak memory in MB."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    _, status, used = os.wait4(process.pid, 0)
+    peak, ended = 0.0, 0
+    while not ended:
+        # Not `ru_maxrss`: it counts the memory of this process, from which that one was forked.
+        peak = max(peak, tree_megabytes(process.pid))
+        time.sleep(0.01)
+        ended, status, used = os.wait4(process.pid, os.WNOHANG)
     seconds = time.perf_counter() - started
     process.returncode = os.waitstatus_to_exitcode(status)  # It cannot be waited for again.
     if process.returncode:
         raise RuntimeError(f"{' '.join(command)} ended with status {process.returncode}")
-    return seconds, used.ru_utime + used.ru_stime, used.ru_maxrss / 1000
+    return seconds, used.ru_utime + used.ru_stime, peak
 
 
 def _child(what: str, path: str) -> list[str]:
