@@ -52,7 +52,7 @@ def ended_by_signals() -> Iterator[None]:
     """
     before: dict[int, Any] = {}
     left = threading.Event()
-    print_unraisable = sys.unraisablehook
+    print_unraisable, print_uncaught = sys.unraisablehook, sys.excepthook
 
     def end(number: int, frame: types.FrameType | None) -> None:
         if left.is_set() or _is_ending(sys.exc_info()[1]):
@@ -74,6 +74,13 @@ def ended_by_signals() -> Iterator[None]:
         if not isinstance(unraisable.exc_value, Ended):
             print_unraisable(unraisable)
 
+    def pass_over_dropped(
+        kind: type[BaseException], error: BaseException, traceback: types.TracebackType | None
+    ) -> None:
+        # Cython prints an exception that it drops as if nobody had caught it.
+        if not isinstance(error, Ended):
+            print_uncaught(kind, error, traceback)
+
     ended: list[int] = []
     main_thread = threading.main_thread().ident or 0
     repeater = threading.Thread(target=repeat, daemon=True)
@@ -85,14 +92,14 @@ def ended_by_signals() -> Iterator[None]:
                 with contextlib.suppress(ValueError):
                     signal.signal(number, end)
                     before[number] = handler
-        sys.unraisablehook = pass_over
+        sys.unraisablehook, sys.excepthook = pass_over, pass_over_dropped
         yield
     finally:
         left.set()
         if repeater.is_alive():
             # Otherwise a last signal would reach the previous handler.
             repeater.join()
-        sys.unraisablehook = print_unraisable
+        sys.unraisablehook, sys.excepthook = print_unraisable, print_uncaught
         for number, handler in before.items():
             signal.signal(number, handler)
 

@@ -251,15 +251,12 @@ class TableSketch:
         """
         _check_distinct(schema.names)
         self.add_names(schema.names)
-        known: dict[tuple[pa.DataType, bool], Summary] = {}
         for field in schema:
-            if field.name in self._ignore:
-                continue
-            kind = field.type, field.name in self._categorical
-            if kind not in known:
+            if field.name not in self._ignore:
                 # pa.array() cannot make lists of uuid.
-                known[kind] = summarize_column(pa.nulls(0, kind[0]), field.name, kind[1])
-            self._column(field.name, self._rows).add(known[kind])
+                empty = pa.nulls(0, field.type)
+                summary = summarize_column(empty, field.name, field.name in self._categorical)
+                self._column(field.name, self._rows).add(summary)
 
     def add_names(self, names: Iterable[str]) -> None:
         """Adds the names of columns whose values a reader has skipped.
