@@ -99,7 +99,7 @@ def test_after_an_error_the_collector_is_as_before_and_nothing_is_frozen(enabled
         assert gc.isenabled() is enabled
     finally:
         gc.enable()
-    assert gc.get_freeze_count() == frozen
+    assert gc.get_freeze_count() <= frozen  # What was frozen before may be gone.
 
 
 class Step:
