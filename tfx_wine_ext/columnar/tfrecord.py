@@ -246,14 +246,15 @@ class _Cutter:
             The ends of its whole records; the framed size of the record behind them, 0 if it is
             unknown; and the error in its front.
         """
-        data, known, end = self._tail, self._known, 0
+        data, known, start = self._tail, self._known, 0
         ends: list[int] = []
-        size = len(data)
+        # Of the loop below, which runs once for each record: names without look-ups.
+        length_of, append, width, size = known.get, ends.append, _FRONT_BYTES, len(data)
         while True:
-            front = data[end : end + _FRONT_BYTES]
-            framed = known.get(front)
+            front = data[start : start + width]
+            framed = length_of(front)
             if framed is None:
-                if len(front) < _FRONT_BYTES:
+                if len(front) < width:
                     return ends, 0, None
                 try:
                     framed = _framed_size(front, self._number + len(ends))
@@ -262,10 +263,10 @@ class _Cutter:
                 if len(known) == _MOST_KNOWN_LENGTHS:
                     known.clear()
                 known[front] = framed
-            if end + framed > size:
+            start += framed
+            if start > size:
                 return ends, framed, None
-            end += framed
-            ends.append(end)
+            append(start)
 
     def _large(self, framed: int) -> Records:
         """Reads a record that may be huge, in pieces: its length may not be true."""
