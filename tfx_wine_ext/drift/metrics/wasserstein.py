@@ -104,7 +104,7 @@ def _null_distances(points: Floats, cumulative: Counts) -> tuple[Floats, float, 
     levels, bridges = _bridges()
     at = np.searchsorted(cumulative, levels * float(cumulative[-1]), "left")
     quantiles = points[np.minimum(at, len(points) - 1)]
-    noise: Floats = bridges @ np.diff(quantiles)
+    noise: Floats = (bridges @ np.diff(quantiles)).reshape(-1)
     floor, level = np.quantile(noise, [1 - NOISE_LEVEL, 0.99]).tolist()
     return noise, floor, level, _sigma(points, Steps(points, cumulative).counts)
 
@@ -118,4 +118,7 @@ def _bridges() -> tuple[Floats, Floats]:
     walks = np.cumsum(
         np.random.default_rng(1).standard_normal((_BRIDGES, len(steps))) * np.sqrt(steps), axis=1
     )
-    return levels, np.abs(walks[:, :-1] - middles * walks[:, -1:])
+    bridges = np.abs(walks[:, :-1] - middles * walks[:, -1:])
+    # A product with all at once is large enough for BLAS to start threads, which take ten times as
+    # long as the product itself.
+    return levels, bridges.reshape(-1, 20, len(middles))
