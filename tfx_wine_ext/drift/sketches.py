@@ -251,12 +251,20 @@ class TableSketch:
         """
         _check_distinct(schema.names)
         self.add_names(schema.names)
+        known: dict[tuple[pa.DataType, bool], Summary] = {}
         for field in schema:
-            if field.name not in self._ignore:
+            if field.name in self._ignore:
+                continue
+            kind, codes = field.type, field.name in self._categorical
+            # Extension types of users may not be hashable.
+            is_extension = isinstance(kind, pa.BaseExtensionType)
+            summary = None if is_extension else known.get((kind, codes))
+            if summary is None:
                 # pa.array() cannot make lists of uuid.
-                empty = pa.nulls(0, field.type)
-                summary = summarize_column(empty, field.name, field.name in self._categorical)
-                self._column(field.name, self._rows).add(summary)
+                summary = summarize_column(pa.nulls(0, kind), field.name, codes)
+            if not is_extension:
+                known[kind, codes] = summary
+            self._column(field.name, self._rows).add(summary)
 
     def add_names(self, names: Iterable[str]) -> None:
         """Adds the names of columns whose values a reader has skipped.
