@@ -63,7 +63,7 @@ EXEMPT: dict[str, dict[str, str]] = {
         "python -m benchmarks sql_source": MINUTES,
         "python -m benchmarks columnar_kernel --repeats 3": MINUTES,
         "python -m benchmarks drift_report": MINUTES,
-        'make wine ARGS="--model trees"': "docs/tutorial.md has it, and what it prints",
+        "python -m benchmarks wine_pipeline --repeats 3": MINUTES,
         "python -m benchmarks warm_start_trainer --seeds 5": MINUTES,
         "python -m benchmarks lineage": MINUTES,
     },
