@@ -172,24 +172,6 @@ def query_per_node(path: str) -> None:
     assert all("metrics" in row for row in table)
 
 
-def statistics_pair(repeats: int = 20) -> float:
-    """Returns the milliseconds of comparing the statistics of two runs, of 12 numbers."""
-    from benchmarks.stores import write_statistics
-    from tfx_wine_ext.lineage.scores import scores_of_statistics
-
-    random = np.random.default_rng(1)
-    with tempfile.TemporaryDirectory() as folder:
-        for name in ("before", "after"):
-            table = {f"f{i}": random.normal(0, 1, 1000).tolist() for i in range(FEATURES)}
-            write_statistics(f"{folder}/{name}", {"train": table})
-        seconds = []
-        for _ in range(repeats):
-            started = time.perf_counter()
-            assert scores_of_statistics(f"{folder}/before", f"{folder}/after")
-            seconds.append(time.perf_counter() - started)
-    return 1000 * sorted(seconds)[repeats // 2]
-
-
 def run_all(kinds: list[str], numbers: list[int], peer_at_most: int) -> None:
     """Prints the tables of reading all runs."""
     for kind in kinds:
@@ -201,7 +183,6 @@ def run_all(kinds: list[str], numbers: list[int], peer_at_most: int) -> None:
             for what in ("ours", "query_per_node"):
                 if what == "ours" or number <= peer_at_most:
                     show(number, what.replace("_", " "), measure(_child(what, path)))
-    print(f"\nTwo runs compared by their statistics: {statistics_pair():.0f} ms (median)")
 
 
 def run_commands(runs: int) -> None:

@@ -23,6 +23,7 @@ from tfx_wine_ext.columnar.wire import (
     Head,
     Ints,
     copy_runs,
+    offsets_of,
     varint,
     windows,
 )
@@ -532,8 +533,7 @@ def _column(data: Bytes, parts: list[_Part], count: int) -> pa.Array:
     if not kinds:
         return pa.nulls(count)
     [kind] = kinds
-    offsets = np.zeros(count + 1, np.int64)
-    np.cumsum(counts, out=offsets[1:])
+    offsets = offsets_of(counts)
     values = _values(data, parts, kind, offsets)
     # "item", as tfx_bsl calls it.
     type_ = pa.large_list(pa.field("item", _TYPES[kind]))
@@ -550,8 +550,7 @@ def _values(data: Bytes, parts: list[_Part], kind: int, offsets: Ints) -> pa.Arr
     runs: list[Any] = [part.values for part in filled]
     starts = _ordered(filled, offsets, [run.starts for run in runs], np.int64)
     lengths = _ordered(filled, offsets, [run.lengths for run in runs], np.int64)
-    ends = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=ends[1:])
+    ends = offsets_of(lengths)
     if len(starts) == 1:  # It may be huge.
         joined = data[starts[0] : starts[0] + lengths[0]]
     else:

@@ -34,6 +34,7 @@ from tfx_wine_ext.columnar.wire import (
     Ints,
     copy_runs,
     full_chunks,
+    offsets_of,
     put_chunks,
     varint,
     varint_groups,
@@ -178,7 +179,7 @@ def _encode(
     lengths = [np.diff(part.offsets) for part in parts]
     return EncodedExamples(
         data=np.concatenate([np.empty(0, np.uint8), *(part.data for part in parts)]),
-        offsets=_offsets(np.concatenate([np.empty(0, np.int64), *lengths])),
+        offsets=offsets_of(np.concatenate([np.empty(0, np.int64), *lengths])),
     )
 
 
@@ -197,12 +198,6 @@ def _check_columns(batch: pa.RecordBatch, plan: FeaturePlan, features: tuple[Fea
                 f"column {name!r} is of type {type_}, but planned as {planned}: make the plan from "
                 "the schema of the batches, or cast them to the planned one"
             )
-
-
-def _offsets(lengths: Ints) -> Ints:
-    offsets = np.zeros(len(lengths) + 1, np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    return offsets
 
 
 class _Shape:
@@ -354,11 +349,11 @@ def _compose(rows: Ints | None, chosen: Ints | None) -> Ints | None:
 
 def _payload(values: Ints | npt.NDArray[np.float32] | ByteStrings, counts: Ints) -> ByteStrings:
     """Serialises the values of lists; ``counts`` are those of the rows with values, all above 0."""
-    ends = _offsets(counts)
+    ends = offsets_of(counts)
     if isinstance(values, ByteStrings):
         strings = _Entries(len(values.lengths))
         _add_payload(strings, BYTES_VALUE, None, values)
-        offsets = _offsets(strings.lengths)
+        offsets = offsets_of(strings.lengths)
         data = np.empty(offsets[-1], np.uint8)
         strings.write(data, offsets[:-1])
     elif values.dtype == np.float32:
@@ -366,7 +361,7 @@ def _payload(values: Ints | npt.NDArray[np.float32] | ByteStrings, counts: Ints)
         offsets = np.arange(len(values) + 1) * FLOAT_BYTES
     else:
         unsigned = values.view(np.uint64)
-        offsets = _offsets(varint_lengths(unsigned).astype(np.int64))
+        offsets = offsets_of(varint_lengths(unsigned).astype(np.int64))
         data = np.empty(offsets[-1], np.uint8)
         for group in varint_groups(unsigned, None):
             starts = offsets[:-1] if group.rows is None else offsets[group.rows]
@@ -382,7 +377,7 @@ def _assemble(
     for entry in entries:
         sizes += entry.lengths
     heads = head.lengths(sizes) if head else np.zeros(count, np.int64)
-    offsets = _offsets(sizes + heads)
+    offsets = offsets_of(sizes + heads)
     if count and int((sizes + heads).max()) > MAX_MESSAGE_BYTES:
         row = int(np.argmax(sizes))
         raise EncodeError(

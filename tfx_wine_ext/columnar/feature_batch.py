@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from tfx_wine_ext.columnar.plan import Feature, FeaturePlan
 from tfx_wine_ext.columnar.values import ByteStrings, ColumnValues, read_values
-from tfx_wine_ext.columnar.wire import copy_runs
+from tfx_wine_ext.columnar.wire import copy_runs, offsets_of
 
 VALUE_TYPE = {
     "bytes_list": pa.large_binary(),
@@ -73,8 +73,7 @@ def _list_array(column: ColumnValues, feature: Feature, rows: int) -> pa.Array:
                 if isinstance(values, ByteStrings)
                 else values[present]
             )
-    offsets = np.zeros(rows + 1, np.int64)
-    np.cumsum(counts, out=offsets[1:])
+    offsets = offsets_of(counts)
     validity = None
     if present is not None:
         validity = pa.py_buffer(np.packbits(present, bitorder="little"))
@@ -89,8 +88,7 @@ def _list_array(column: ColumnValues, feature: Feature, rows: int) -> pa.Array:
 def _value_array(values: object) -> pa.Array:
     if not isinstance(values, ByteStrings):
         return pa.array(values)
-    offsets = np.zeros(len(values.lengths) + 1, np.int64)
-    np.cumsum(values.lengths, out=offsets[1:])
+    offsets = offsets_of(values.lengths)
     data = np.empty(offsets[-1], np.uint8)
     copy_runs(data, offsets[:-1], values.data, values.starts, values.lengths)
     return pa.Array.from_buffers(

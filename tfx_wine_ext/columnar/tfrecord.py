@@ -74,12 +74,12 @@ def frame_records(encoded: EncodedExamples, indices: Ints | None = None) -> Byte
     crcs = encoded.crcs
     if indices is not None:
         starts, lengths, crcs = starts[indices], lengths[indices], crcs[indices]
-    framed = lengths + (_FRONT.itemsize + CRC_BYTES)
+    framed = lengths + (_FRONT_BYTES + CRC_BYTES)
     ends = np.cumsum(framed)
     out = np.empty(int(ends[-1]) if len(ends) else 0, np.uint8)
     to = ends - framed
-    put_chunks(out, to, _fronts(lengths).view(f"V{_FRONT.itemsize}"))
-    copy_runs(out, to + _FRONT.itemsize, encoded.data, starts, lengths)
+    put_chunks(out, to, _fronts(lengths).view(f"V{_FRONT_BYTES}"))
+    copy_runs(out, to + _FRONT_BYTES, encoded.data, starts, lengths)
     put_chunks(out, ends - CRC_BYTES, _masked(crcs).astype("<u4").view(f"V{CRC_BYTES}"))
     return out
 
@@ -93,8 +93,8 @@ def is_front(data: bytes) -> bool:
         >>> [is_front(x) for x in (bytes.fromhex("0300000000000000 b099490e"), b"x,y\n1,2\n3,4\n")]
         [True, False]
     """
-    size = LENGTH_BYTES + CRC_BYTES
-    return len(data) >= size and _masked_crc(data[:LENGTH_BYTES]) == data[LENGTH_BYTES:size]
+    crc = data[LENGTH_BYTES:_FRONT_BYTES]
+    return len(data) >= _FRONT_BYTES and _masked_crc(data[:LENGTH_BYTES]) == crc
 
 
 @dataclass(frozen=True)
@@ -347,7 +347,7 @@ def _fronts(lengths: Ints) -> npt.NDArray[np.void]:
     fronts["length"] = lengths
     crcs = crc32c_of(
         fronts.view(np.uint8),
-        np.arange(count) * _FRONT.itemsize,
+        np.arange(count) * _FRONT_BYTES,
         np.full(count, LENGTH_BYTES),
     )
     fronts["crc"] = _masked(crcs)

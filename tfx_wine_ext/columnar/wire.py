@@ -110,6 +110,18 @@ def groups_of(classes: npt.NDArray[Any]) -> Iterator[tuple[int, Ints | None]]:
             yield value, rows
 
 
+def offsets_of(lengths: npt.NDArray[Any]) -> Ints:
+    """Returns where each of n runs of these lengths begins, and the end of the last: int64[n + 1].
+
+    Example:
+        >>> offsets_of(np.array([2, 0, 3])).tolist()
+        [0, 2, 2, 5]
+    """
+    offsets = np.zeros(len(lengths) + 1, np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets
+
+
 def full_chunks(template: bytes, count: int) -> tuple[Chunks, Bytes]:
     """Returns ``count`` copies of ``template``, as void[count] and as uint8[count, width]."""
     chunks = np.full(count, np.void(template))

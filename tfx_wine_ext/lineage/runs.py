@@ -95,7 +95,7 @@ def runs(
             groups.append(list(executions))
     files = files or files_of(snapshot)
     if pipeline is not None:
-        by_pipeline[pipeline]  # So that `choose` tells that there is no run.
+        by_pipeline.setdefault(pipeline, [])  # So that `choose` tells that there is no run.
     made = [
         _Reader(snapshot, files, name, listed.number, by_number[listed.number]).run()
         for name, groups in by_pipeline.items()
